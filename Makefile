@@ -1,0 +1,38 @@
+# Everything a developer runs. `make demo` and `make test` need nothing but Python and the network.
+PYTHON ?= python3
+VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.version_info))')
+RUN := $(VENV)/bin/python
+PYTHONS := python3.8 python3.9 python3.10 python3.11
+
+.PHONY: demo sandbox test test-all lint clean
+
+demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack makes of it
+	@$(RUN) -m sandbox demo
+
+sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
+	@$(RUN) -m sandbox up
+
+test: $(VENV)/ready  ## the tests
+	$(RUN) -m pytest tests
+
+test-all:  ## the tests, on each supported Python that this machine has
+	@for python in $(PYTHONS); do \
+		if $$python -c '' 2>/dev/null; then \
+			echo "== $$python"; $(MAKE) --no-print-directory test PYTHON=$$python || exit 1; \
+		else echo "== $$python is not here: skipped"; fi; \
+	done
+
+lint: $(VENV)/ready  ## the StackStorm Exchange's rules
+	$(RUN) -m flake8 actions sensors sandbox tests
+	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/webhook_sensor.py
+
+$(VENV)/ready: requirements.txt requirements-tests.txt
+	@echo "Making the virtualenv $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt \
+		-r requirements-tests.txt
+	@touch $@
+
+clean:  ## remove what the above made
+	rm -rf .venv .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

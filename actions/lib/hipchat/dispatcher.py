@@ -1,0 +1,156 @@
+"""From the spool to StackStorm: in order within a room, in parallel across rooms."""
+import logging
+import time
+from typing import Any, Callable, Dict, Optional, Set
+
+import eventlet
+from eventlet.queue import Queue
+from eventlet.semaphore import Semaphore
+
+from hipchat.backoff import Backoff
+from hipchat.events import HIPCHAT_EVENTS, payload, read_body, rooms_of, text_of
+from hipchat.health import Health
+from hipchat.listeners import Listeners
+from hipchat.spool import Delivery, Spool, SpoolError
+from hipchat.webhook_url import Address
+
+__all__ = ["Dispatcher"]
+
+WORKERS = 10  # connections in the pool of StackStorm's publisher
+LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery
+
+DROPPED = {
+    "filtered": "no trigger's filter is found in its text",
+    "unwanted": "no trigger hears this event in this room",
+    "unreadable": "it cannot be read any more",
+}
+
+Dispatch = Callable[[str, Dict[str, Any], str], None]
+
+
+class _Lane:
+    """Where a lane stands: the last delivery done, and what of the next one is done already."""
+
+    def __init__(self):
+        self.done = 0
+        self.told: Set[str] = set()
+        self.backoff = Backoff(LONGEST_PAUSE)
+
+
+class Dispatcher:
+    """Matches deliveries with listeners and dispatches each once per matching trigger.
+
+    connect makes a function (trigger ref, payload, trace tag) that dispatches, raising when it
+    fails; after a failure a new one is made, since StackStorm's publisher does not recover.
+    refresh is called before that, to learn of triggers that changed unheard; it may raise.
+    A delivery stays in the spool until each of its triggers has it. unwanted is called with the
+    address of a delivery that no listener hears.
+    """
+
+    def __init__(self, spool: Spool, listeners: Listeners, connect: Callable[[], Dispatch],
+                 refresh: Callable[[], None], unwanted: Callable[[Address], None],
+                 health: Health, log: logging.Logger):
+        self._spool, self._listeners = spool, listeners
+        self._connect, self._refresh, self._unwanted = connect, refresh, unwanted
+        self._health, self._log = health, log
+        self._dispatch: Optional[Dispatch] = None
+        self._connecting = Semaphore()
+        self._lanes: Dict[str, _Lane] = {}
+        self._failing: Set[str] = set()
+        self._busy: Set[str] = set()
+        self._queue: Queue = Queue()
+
+    def start(self) -> None:
+        """Begin, with what waits in the spool."""
+        for lane in self._spool.lanes():
+            self.notify(lane)
+        for _ in range(WORKERS):
+            eventlet.spawn(self._work)
+
+    def notify(self, lane: str) -> None:
+        """There is a new delivery in this lane."""
+        if lane not in self._busy:
+            self._busy.add(lane)
+            self._queue.put(lane)
+
+    def _work(self) -> None:
+        while True:
+            name = self._queue.get()
+            lane = self._lanes.setdefault(name, _Lane())
+            try:
+                delivery = self._spool.next(name, lane.done)
+                if delivery is None:
+                    self._busy.discard(name)
+                    continue
+                self._deliver(delivery, lane.told)
+            except Exception as error:
+                self._failed(name, error)
+                eventlet.spawn_after(lane.backoff.failed(), self._queue.put, name)
+            else:
+                lane.done, lane.told = delivery.id, set()
+                lane.backoff.succeeded()
+                self._succeeded(name)
+                self._spool.remove(delivery)
+                self._queue.put(name)
+
+    def _failed(self, lane: str, error: Exception) -> None:
+        self._failing.add(lane)
+        if isinstance(error, SpoolError):
+            self._health.trouble("spool", "cannot be read", str(error))
+        else:
+            self._health.trouble(
+                "broker", "dispatching to StackStorm fails",
+                "Deliveries wait in the spool and are tried again until StackStorm takes them. "
+                "Check RabbitMQ and MongoDB. The error: {:.300}".format(repr(error)))
+
+    def _succeeded(self, lane: str) -> None:
+        if lane in self._failing:
+            self._failing.discard(lane)
+            if not self._failing:
+                self._health.well("broker")
+                self._health.well("spool")
+
+    def _deliver(self, delivery: Delivery, told: Set[str]) -> None:
+        """Dispatch to every matching trigger that is not in told, which grows as they are."""
+        dispatch = self._connected()
+        try:
+            event, body = HIPCHAT_EVENTS[delivery.event], read_body(delivery.body)
+        except (KeyError, ValueError):
+            self._drop(delivery, "unreadable")
+            return
+        heard = self._listeners.hearing(delivery.event, [delivery.room] + rooms_of(body))
+        text = text_of(event, body["item"])
+        for listener in heard:
+            groups = listener.filter.groups(text) if listener.filter else []
+            if groups is None or listener.ref in told:
+                continue
+            try:
+                dispatch(listener.ref, payload(event, body, listener.trigger_id, groups),
+                         delivery.trace)
+            except Exception:
+                if self._dispatch is dispatch:
+                    self._dispatch = None
+                raise
+            told.add(listener.ref)
+        if told:
+            self._health.dispatched += 1
+            self._log.info("Delivery %d, %s in room %s: dispatched to %s, %.0f ms after it came.",
+                           delivery.id, delivery.event, delivery.room, ", ".join(sorted(told)),
+                           1000 * (time.time() - delivery.received))
+        elif heard:
+            self._drop(delivery, "filtered")
+        else:
+            self._drop(delivery, "unwanted")
+            self._unwanted(Address(delivery.event, delivery.room))
+
+    def _connected(self) -> Dispatch:
+        with self._connecting:
+            if self._dispatch is None:
+                self._refresh()
+                self._dispatch = self._connect()
+            return self._dispatch
+
+    def _drop(self, delivery: Delivery, reason: str) -> None:
+        self._health.dropped[reason] += 1
+        self._log.info("Delivery %d, %s in room %s: dropped, %s.", delivery.id, delivery.event,
+                       delivery.room, DROPPED[reason])

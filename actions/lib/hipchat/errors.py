@@ -1,0 +1,107 @@
+"""What can go wrong, one class for each kind, each text with the remedy in it."""
+from typing import Any, Dict, Optional
+
+__all__ = [
+    "HipChatError", "ConfigError", "ParameterError", "NoAnswer", "ApiError", "InvalidRequest",
+    "InvalidToken", "Forbidden", "NotFound", "RateLimited", "ServerTrouble", "api_error",
+]
+
+TOKEN_REMEDY = (
+    "Set api_key in the pack's config to a valid personal access token "
+    "(HipChat: Account settings > API access). A Group API (v1) key of Group Admin is the wrong "
+    "kind, and a token expires after a year.")
+
+
+class HipChatError(Exception):
+    """Base of all errors of this pack; its text says what was wrong and what to do."""
+
+    def as_result(self) -> Dict[str, Any]:
+        """The error as an action's result: {"error": text}."""
+        return {"error": str(self)}
+
+
+class ConfigError(HipChatError):
+    """The pack's config is wrong; every wrong value is named, one line each."""
+
+
+class ParameterError(HipChatError):
+    """A parameter of a rule or an action is wrong."""
+
+
+class NoAnswer(HipChatError):
+    """HipChat could not be reached, or did not answer in time or in HipChat's way."""
+
+
+class ApiError(HipChatError):
+    """HipChat refused a call.
+
+    status: HTTP status; words: HipChat's own message; field: the field it complained about, or
+    None; remedy: what to do.
+    """
+
+    remedy = "See HipChat's message."
+
+    def __init__(self, call: str, status: int, words: str, field: Optional[str] = None,
+                 remedy: Optional[str] = None):
+        self.status, self.words, self.field = status, words, field
+        self.remedy = remedy or self.remedy
+        where = " (field {!r})".format(field) if field else ""
+        super().__init__("HipChat answered {} to {}{}: {} {}".format(
+            status, call, where, words.rstrip(".") + ".", self.remedy))
+
+    def as_result(self) -> Dict[str, Any]:
+        """{"error": text, "status": HTTP status, "field": text or None, "remedy": text}."""
+        return {"error": str(self), "status": self.status, "field": self.field,
+                "remedy": self.remedy}
+
+
+class InvalidRequest(ApiError):
+    """400: a field of the request is wrong."""
+
+    remedy = "Correct the value of that field."
+
+
+class InvalidToken(ApiError):
+    """401: the token is unknown, expired or of the wrong kind."""
+
+    remedy = TOKEN_REMEDY
+
+
+class Forbidden(ApiError):
+    """403: the token lacks a scope, or its owner a right in the room."""
+
+    remedy = (
+        "Make a token that has the scope named here (the pack needs send_notification, "
+        "send_message, view_room, view_group and admin_room); for room administration its owner "
+        "must also be an admin of the room.")
+
+
+class NotFound(ApiError):
+    """404: no such room, user, message or webhook, or hidden from the token's owner."""
+
+    remedy = "Check the name or id, and that the token's owner can see it."
+
+
+class RateLimited(ApiError):
+    """429: too many calls; reset_in is the number of seconds until HipChat allows more."""
+
+    def __init__(self, *args: Any, reset_in: float, **kwargs: Any):
+        self.reset_in = reset_in
+        super().__init__(*args, remedy="Try again in {:.0f} s: HipChat allows a token only so many "
+                         "calls (and 30 messages a minute and room).".format(reset_in), **kwargs)
+
+
+class ServerTrouble(ApiError):
+    """5xx: HipChat itself is in trouble."""
+
+    remedy = "Try again later; if it goes on, look at the HipChat server's own log."
+
+
+_BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFound}
+
+
+def api_error(call: str, status: int, words: str, field: Optional[str] = None,
+              remedy: Optional[str] = None) -> ApiError:
+    """The error for an answer of HipChat's with this status (429 is RateLimited's own)."""
+    kind = _BY_STATUS.get(status, ServerTrouble if status >= 500 else ApiError)
+    return kind(call, status, words, field, remedy)

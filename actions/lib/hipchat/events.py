@@ -1,0 +1,154 @@
+"""The ten events of HipChat's webhooks, and the trigger payload that is made of a delivery."""
+import json
+from typing import Any, Dict, List, NamedTuple, Optional
+
+__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "rooms_of", "message_id", "webhook_id",
+           "text_of", "payload"]
+
+DEEPEST = 50  # levels of JSON: the database behind StackStorm takes 100, of which it needs some
+
+
+class Event(NamedTuple):
+    """An event: name is the trigger type's (without "hipchat."), hipchat is HipChat's own."""
+
+    name: str
+    hipchat: str
+    text: Optional[str] = None  # what of the item a filter is searched in: "message" or "topic"
+
+
+_ALL = [
+    Event("message", "room_message", text="message"),
+    Event("notification", "room_notification", text="message"),
+    Event("enter", "room_enter"),
+    Event("exit", "room_exit"),
+    Event("topic_change", "room_topic_change", text="topic"),
+    Event("archived", "room_archived"),
+    Event("unarchived", "room_unarchived"),
+    Event("created", "room_created"),
+    Event("deleted", "room_deleted"),
+    Event("file_upload", "room_file_upload"),
+]
+EVENTS = {event.name: event for event in _ALL}
+HIPCHAT_EVENTS = {event.hipchat: event for event in _ALL}
+_WITH_SENDER = ("enter", "exit", "topic_change")
+
+
+def read_body(raw: bytes) -> Dict[str, Any]:
+    """What HipChat posted, as an object with an `item` that is an object.
+
+    Text that StackStorm's database cannot store is replaced (lone surrogates, NUL in a key), and
+    so are integers beyond 64 bits (by their digits). ValueError, with a text that is safe to send
+    back, where it is no JSON, no object, has no item, or is nested too deeply.
+    """
+    try:
+        body = json.loads(raw.decode("utf-8"), parse_int=_integer, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise ValueError("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise ValueError("the body is not a JSON object")
+    if not isinstance(body.get("item"), dict):
+        raise ValueError("the body has no item")
+    return _storable(body, DEEPEST)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name + " is not JSON")
+
+
+def _integer(digits: str) -> Any:
+    if len(digits) < 20 and -2 ** 63 <= int(digits) < 2 ** 63:
+        return int(digits)
+    return digits
+
+
+def _storable(value: Any, levels: int) -> Any:
+    if not levels:
+        raise ValueError("the body is nested too deeply")
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [_storable(item, levels - 1) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key, levels).replace("\0", "\ufffd"): _storable(item, levels - 1)
+                for key, item in value.items()}
+    return value
+
+
+def rooms_of(body: Dict[str, Any]) -> List[str]:
+    """The room's id and name as the item states them, those that it has."""
+    room = body["item"].get("room")
+    if not isinstance(room, dict):
+        return []
+    return [str(room[key]) for key in ("id", "name") if isinstance(room.get(key), (int, str))]
+
+
+def message_id(body: Dict[str, Any]) -> str:
+    """The id of the message in a delivery, "" if there is none."""
+    message = body["item"].get("message")
+    found = message.get("id") if isinstance(message, dict) else None
+    return str(found) if isinstance(found, (int, str)) else ""
+
+
+def webhook_id(body: Dict[str, Any]) -> int:
+    """The id of the HipChat webhook, 0 where HipChat gives none that is a number."""
+    try:
+        number = int(body.get("webhook_id") or 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return number if -2 ** 63 <= number < 2 ** 63 else 0
+
+
+def text_of(event: Event, item: Dict[str, Any]) -> str:
+    """What a filter is searched in: the message, the topic, or "" for other events."""
+    safe = safe_item(event, item)
+    if event.text == "topic":
+        return safe["topic"]
+    return safe["message"]["message"] if event.text else ""
+
+
+def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
+    """HipChat's item, whole, with those keys as strings that rules put criteria on.
+
+    item.room.name always; item.message.message, item.sender.name and item.topic where the event
+    has them. (In StackStorm a criterion on anything but a string makes the rule fail.)
+    """
+    safe = dict(item, room=_named(item.get("room"), "name"))
+    if event.text == "message":
+        safe["message"] = _named(item.get("message"), "message")
+    if event.name in _WITH_SENDER or "sender" in item:
+        safe["sender"] = _named(item.get("sender"), "name")
+    if event.text == "topic":
+        safe["topic"] = _string(item.get("topic"))
+    return safe
+
+
+def _named(value: Any, key: str) -> Dict[str, Any]:
+    """An object whose key is a string; HipChat also sent a plain string in place of the object."""
+    if isinstance(value, dict):
+        return dict(value, **{key: _string(value.get(key))})
+    return {key: _string(value)}
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def payload(event: Event, body: Dict[str, Any], trigger_id: str,
+            matches: List[str]) -> Dict[str, Any]:
+    """The payload of a trigger: ten keys, in every event, no string ever null."""
+    item = safe_item(event, body["item"])
+    client = body.get("oauth_client_id")
+    return {
+        "event": event.hipchat,
+        "oauth_client_id": client if isinstance(client, str) else "",
+        "webhook_id": webhook_id(body),
+        "hook_id": webhook_id(body),
+        "service_id": "hipchat",
+        "listener_id": event.hipchat,
+        "instance_id": trigger_id,
+        "message": item["message"]["message"] if event.text == "message" else "",
+        "matches": matches,
+        "item": item,
+    }

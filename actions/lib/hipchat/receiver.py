@@ -1,0 +1,199 @@
+"""The HTTP listener: takes what HipChat posts, and answers 204 once it is on disk."""
+import json
+import logging
+import socket
+import uuid
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from urllib.parse import urlsplit
+
+import eventlet
+from eventlet import wsgi
+
+from hipchat.backoff import Backoff
+from hipchat.events import message_id, read_body, rooms_of, webhook_id
+from hipchat.health import Health
+from hipchat.settings import SensorSettings
+from hipchat.spool import Arrival, Spool, SpoolError
+from hipchat.webhook_url import Address, WebhookUrl
+
+__all__ = ["Receiver"]
+
+LARGEST_BODY = 1024 * 1024  # bytes
+REQUEST_TIME = 15.0  # seconds in which a request must have arrived
+CONNECTIONS = 512
+LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
+
+
+class Answer(NamedTuple):
+    """What is sent back: a status line, and a line of text: HipChat would post JSON in the room."""
+
+    status: str
+    text: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Tuple[Tuple[str, str], ...] = ()
+
+
+ACCEPTED = Answer("204 No Content")
+NOT_FOUND = Answer("404 Not Found", "There is nothing here.\n")
+TOO_LARGE = Answer("413 Payload Too Large", "The body is larger than 1 MiB.\n")
+TOO_SLOW = Answer("408 Request Timeout", "The request took too long to arrive.\n")
+INCOMPLETE = Answer("400 Bad Request", "The body did not arrive whole.\n")
+UNAVAILABLE = Answer("503 Service Unavailable", "Deliveries cannot be kept now.\n",
+                     headers=(("Retry-After", "60"),))
+
+
+def _wrong_method(allowed: str) -> Answer:
+    return Answer("405 Method Not Allowed", "Only {} is allowed here.\n".format(allowed),
+                  headers=(("Allow", allowed),))
+
+
+class Receiver:
+    """Serves `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
+
+    A delivery is answered 204 when the spool has it on disk; then notify is called with its lane.
+    """
+
+    def __init__(self, settings: SensorSettings, urls: WebhookUrl, spool: Spool,
+                 notify: Callable[[str], None], health: Health, log: logging.Logger):
+        public = urlsplit(settings.public_url)
+        self._origin = "{}://{}".format(public.scheme, public.netloc)
+        self._health_path = public.path + "/health"
+        self._address = (settings.host, settings.port)
+        self._urls, self._spool, self._notify = urls, spool, notify
+        self._health, self._log = health, log
+        self.accepting = False
+
+    def serve(self) -> None:
+        """Listen, for ever; a port that is in use is tried again until it is free."""
+        backoff = Backoff(LONGEST_PAUSE)
+        while True:
+            try:
+                self._serve_once()
+                backoff.succeeded()
+            except OSError as error:
+                self._health.trouble(
+                    "listener", "cannot listen",
+                    "{}:{} cannot be listened on: {}. Stop what uses the port, or change "
+                    "webhook.host and webhook.port; it is tried again until it works.".format(
+                        self._address[0], self._address[1], error.strerror or error))
+                eventlet.sleep(backoff.failed())
+
+    def _serve_once(self) -> None:
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        listening = eventlet.listen(self._address, family=family, backlog=1024, reuse_port=False)
+        self._health.well("listener")
+        self._log.info("Listening on %s:%d.", *self._address)
+        wsgi.server(listening, self, protocol=_Protocol, max_size=CONNECTIONS, keepalive=False,
+                    log_output=False, debug=False, socket_timeout=REQUEST_TIME)
+
+    def __call__(self, environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        """The WSGI application."""
+        try:
+            answer = self._answer(environ)
+        except eventlet.Timeout:
+            answer = TOO_SLOW
+        if answer is not ACCEPTED and environ["REQUEST_METHOD"] == "POST":
+            _discard(environ)
+        headers: List[Tuple[str, str]] = list(answer.headers)
+        if answer.text:
+            headers.append(("Content-Type", answer.content_type))
+        start_response(answer.status, headers)
+        return [answer.text.encode("utf-8")]
+
+    def _answer(self, environ: Dict[str, Any]) -> Answer:
+        path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        method = environ["REQUEST_METHOD"]
+        if path == self._health_path:
+            return self._report() if method == "GET" else _wrong_method("GET")
+        address = self._urls.read(self._origin + path)
+        if address is None:
+            return NOT_FOUND
+        if method != "POST":
+            return _wrong_method("POST")
+        if not self.accepting:
+            return UNAVAILABLE
+        return self._receive(address, environ)
+
+    def _report(self) -> Answer:
+        return Answer("200 OK", json.dumps(self._health.report()) + "\n", "application/json")
+
+    def _receive(self, address: Address, environ: Dict[str, Any]) -> Answer:
+        expected = int(environ.get("CONTENT_LENGTH") or 0)
+        if expected > LARGEST_BODY:
+            return TOO_LARGE
+        try:
+            raw = environ["wsgi.input"].read(LARGEST_BODY + 1)
+        except (OSError, ValueError):
+            return INCOMPLETE
+        if len(raw) > LARGEST_BODY:
+            return TOO_LARGE
+        if len(raw) < expected:
+            return INCOMPLETE
+        environ["hipchat.deadline"].cancel()
+        try:
+            arrival = _arrival(address, raw)
+        except ValueError as error:
+            return Answer("400 Bad Request", "{}.\n".format(error))
+        return self._keep(arrival)
+
+    def _keep(self, arrival: Arrival) -> Answer:
+        try:
+            kept = self._spool.put(arrival)
+        except SpoolError as error:
+            self._health.trouble("spool", "deliveries are refused", str(error))
+            return UNAVAILABLE
+        self._health.well("spool")
+        if kept:
+            self._health.accepted += 1
+            self._notify(arrival.lane)
+        else:
+            self._health.dropped["repeated"] += 1
+        return ACCEPTED
+
+
+def _arrival(address: Address, raw: bytes) -> Arrival:
+    body = read_body(raw)
+    message = message_id(body)
+    return Arrival(
+        event=address.event,
+        room=address.room,
+        lane=(rooms_of(body) + [address.room])[0],
+        message="{} {}".format(webhook_id(body), message) if message else "",
+        trace=message or uuid.uuid4().hex,
+        body=raw)
+
+
+def _discard(environ: Dict[str, Any]) -> None:
+    """Read on for a while: a client that is cut off while it sends never sees the answer."""
+    try:
+        left = 2 * LARGEST_BODY
+        while left > 0:
+            read = len(environ["wsgi.input"].read(65536))
+            if not read:
+                return
+            left -= read
+    except (OSError, ValueError, eventlet.Timeout):
+        pass
+
+
+class _Protocol(wsgi.HttpProtocol):
+    """eventlet's HTTP with a deadline for the whole request, and errors that tell nothing."""
+
+    def handle_one_request(self) -> None:
+        self._deadline = eventlet.Timeout(REQUEST_TIME, False)
+        try:
+            super().handle_one_request()
+        except eventlet.Timeout:
+            self.close_connection = 1
+        finally:
+            self._deadline.cancel()
+
+    def get_environ(self) -> Dict[str, Any]:
+        return dict(super().get_environ(), **{"hipchat.deadline": self._deadline})
+
+    def send_error(self, code: int, message: str = "", explain: str = "") -> None:
+        """In place of the standard library's, which repeats the request and names its version."""
+        self.close_connection = 1
+        self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
+                         code)
+        self.wfile.flush()

@@ -1,0 +1,50 @@
+"""The sandbox's two servers as child processes."""
+
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Optional
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+START_SECONDS = 15
+STOP_SECONDS = 5
+
+
+class ChildError(Exception):
+    """A server did not start, or ended of itself; the text says which."""
+
+
+class Child:
+    """`python -m sandbox COMMAND ...`, which says its URL in the first line that it prints."""
+
+    def __init__(self, command: str, *options: str, log: Optional[IO[str]] = None):
+        self.command = command
+        # In a session of its own, it is the parent alone that ends it on Ctrl-C.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", command, *options], cwd=str(REPOSITORY),
+            stdout=subprocess.PIPE, stderr=log, universal_newlines=True, start_new_session=True)
+
+    def url(self) -> str:
+        """Wait for the URL; raises ChildError."""
+        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        line = self._process.stdout.readline() if ready else ""
+        if not line:
+            raise ChildError("`sandbox {}` did not start".format(self.command))
+        return line.split()[-1]
+
+    def check(self) -> None:
+        """Raise ChildError if it has ended."""
+        if self._process.poll() is not None:
+            raise ChildError("`sandbox {}` ended with status {}".format(
+                self.command, self._process.returncode))
+
+    def stop(self) -> None:
+        """End it, by force if it takes too long."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()

@@ -1,0 +1,123 @@
+"""The demo: a person says "ping hello", and the way of that through everything is shown."""
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Dict, Iterator, Tuple
+
+from sandbox.children import ChildError
+from sandbox.pair import ROOM, Pair
+
+RULE, PERSON = "hipchat.ping_pong", "Ann"
+PING, PONG, COLOR = "ping hello", "pong hello", "green"
+SECONDS = 20
+
+BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The demo has no options."""
+
+
+def main(args: argparse.Namespace) -> int:
+    """Play it; returns 0 once the answer stands in the room, else 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="hipchat-demo-") as directory:
+        log = Path(directory, "log")
+        with log.open("w") as log_file:
+            pair = Pair(Path(directory), [RULE], log=log_file)
+            try:
+                with pair:
+                    _play(pair)
+                return 0
+            except KeyboardInterrupt:
+                return 130
+            except (ChildError, OSError) as error:
+                print(_paint(RED, "The demo failed: {}.".format(error)))
+        print("\nWhat the two servers logged:\n\n" + _masked(log.read_text(), pair.token))
+        return 1
+
+
+def _play(pair: Pair) -> None:
+    _row("HipChat", "a sandbox with the room {}, {}".format(ROOM, pair.hipchat_url))
+    _row("StackStorm", "a sandbox with this pack, {}".format(pair.stackstorm_url))
+    print()
+    pair.wait_for("webhook for messages in " + ROOM, lambda: any(
+        hook["event"] == "room_message" for hook in pair.webhooks()), SECONDS)
+    pair.people.say(ROOM, PERSON, PING)
+    pong = pair.wait_for("{!r} in {} in {}".format(PONG, ROOM, COLOR), lambda: _pong(pair), SECONDS)
+    for what, text in _way(pair, pong):
+        _row(what, text)
+    ping = next(line for line in pair.people.transcript(ROOM) if line["what"] == PING)
+    print()
+    print(_paint(BOLD, "{!r} stood in {} in {} {:.0f} ms after {!r} was said.".format(
+        PONG, ROOM, COLOR, 1000 * (_time(pong) - _time(ping)).total_seconds(), PING)))
+
+
+def _pong(pair: Pair) -> Any:
+    return next((line for line in pair.people.transcript(ROOM)
+                 if line["what"] == PONG and line["color"] == COLOR), None)
+
+
+def _way(pair: Pair, pong: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
+    """What happened, from the ping to the pong: (what, in words)."""
+    # The pong can be there before those who passed it on have written that down.
+    delivery = pair.wait_for("delivery", lambda: _delivery(pair), SECONDS)
+    execution = pair.wait_for("execution", lambda: _execution(pair), SECONDS)
+    trigger = pair.stackstorm("rules/" + RULE)["trigger"]
+    instance = next(each for each in pair.stackstorm("triggerinstances")
+                    if each["id"] == execution["trigger_instance"]["id"])
+    yield "said", "{} in {}: {}".format(PERSON, ROOM, PING)
+    yield "webhook", "POST " + _masked(delivery["url"], pair.token)
+    yield "", "answered {status} after {milliseconds} ms".format_map(delivery)
+    yield "trigger", "{} with {}".format(trigger["type"], _listed(trigger["parameters"]))
+    yield "", "dispatched with " + _listed(
+        {key: instance["payload"][key] for key in ("message", "matches")})
+    yield "rule", "{} matched".format(execution["rule"]["ref"])
+    yield "action", "{} with {}".format(execution["action"]["ref"],
+                                        _listed(execution["parameters"]))
+    yield "", execution["status"]
+    yield "said", "{who} in {room}: {text} ({color})".format(
+        who=pong["who"], room=ROOM, text=_paint(GREEN, pong["what"]), color=pong["color"])
+
+
+def _delivery(pair: Pair) -> Any:
+    return next((each for each in pair.people.deliveries() if each["event"] == "room_message"),
+                None)
+
+
+def _execution(pair: Pair) -> Any:
+    return next((each for each in pair.stackstorm("executions?action=hipchat.send")
+                 if each["rule"]["ref"] == RULE and "end_timestamp" in each), None)
+
+
+def _listed(values: Dict[str, Any]) -> str:
+    return ", ".join("{} {}".format(key, json.dumps(value, ensure_ascii=False))
+                     for key, value in values.items())
+
+
+def _row(what: str, text: str) -> None:
+    # The second line on the same thing stands back.
+    print("  {}  {}".format(_paint(BOLD, "{:<10}".format(what)),
+                            text if what else _paint(DIM, text)), flush=True)
+
+
+def _masked(text: str, token: str) -> str:
+    """The text without the secrets in it: the token, and the signatures of webhook URLs."""
+    return re.sub(r"(/hipchat/\w+/[^/\s]+/)[\w-]+", r"\1***", text.replace(token, "***"))
+
+
+def _paint(code: str, text: str) -> str:
+    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return text
+    return "\033[{}m{}\033[0m".format(code, text)
+
+
+def _time(line: Dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(line["when"])

@@ -1,0 +1,7 @@
+"""The calls of HipChat's API v2, one module for each kind of thing."""
+
+from sandbox.hipchat_server.api import (
+    capabilities, history, members, messages, oauth, rooms, shares, users, webhooks)
+
+BLUEPRINTS = [module.blueprint for module in (
+    capabilities, history, members, messages, oauth, rooms, shares, users, webhooks)]

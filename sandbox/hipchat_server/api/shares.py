@@ -1,0 +1,80 @@
+"""Links and files that are shared with a room or a person."""
+
+import email
+import email.message
+import email.policy
+import json
+from typing import Any, Dict, Tuple
+
+from flask import Blueprint, g, request
+
+from sandbox.hipchat_server import schemas
+from sandbox.hipchat_server.context import events, group
+from sandbox.hipchat_server.errors import ApiError
+from sandbox.hipchat_server.guard import count_message, done, needs
+from sandbox.hipchat_server.models import Message
+from sandbox.hipchat_server.validation import json_body, validate
+
+blueprint = Blueprint("shares", __name__)
+
+
+@blueprint.post("/room/<id_or_name>/share/link")
+@needs("send_message")
+def share_link_with_room(id_or_name: str) -> Any:
+    room = group.room(id_or_name)
+    fields = json_body(schemas.LINK)
+    count_message(room.id)
+    text = " ".join(filter(None, (fields.get("message"), fields["link"])))
+    events.message(room, g.token.actor, text)
+    return done()
+
+
+@blueprint.post("/room/<id_or_name>/share/file")
+@needs("send_message")
+def share_file_with_room(id_or_name: str) -> Any:
+    room = group.room(id_or_name)
+    file, text = shared_file()
+    count_message(room.id)
+    events.file_upload(room, g.token.actor, file, text)
+    return done()
+
+
+@blueprint.post("/user/<id_or_email>/share/file")
+@needs("send_message")
+def share_file_with_user(id_or_email: str) -> Any:
+    user = group.user(id_or_email)
+    file, text = shared_file()
+    count_message(user.id)
+    user.inbox.append(Message(g.token.actor, text, file=file))
+    return done()
+
+
+def shared_file() -> Tuple[Dict[str, Any], str]:
+    """Return the file of a multipart/related body, as HipChat shows it, and the message."""
+    if request.mimetype != "multipart/related":
+        raise ApiError(400, "Content-Type must be multipart/related")
+    head = "Content-Type: %s\r\n\r\n" % request.headers["Content-Type"]
+    whole = email.message_from_bytes(head.encode() + request.get_data(),
+                                     policy=email.policy.HTTP)
+    parts = {part.get_param("name", header="content-disposition"): part
+             for part in whole.walk()}
+    if "file" not in parts:
+        raise ApiError(400, "Required field 'file' is missing", field="file")
+    return described(parts["file"]), _text(parts)
+
+
+def described(part: email.message.Message) -> Dict[str, Any]:
+    """Return the name, size and URL of an uploaded file."""
+    name = part.get_filename() or "file"
+    return {"name": name, "size": len(part.get_payload(decode=True)),
+            "url": "https://files.example.com/%s" % name}
+
+
+def _text(parts: Dict[str, email.message.Message]) -> str:
+    if "metadata" not in parts:
+        return ""
+    try:
+        metadata = json.loads(parts["metadata"].get_payload(decode=True))
+    except ValueError as error:
+        raise ApiError(400, "The part 'metadata' is not JSON", field="metadata") from error
+    return validate(metadata, schemas.FILE_METADATA).get("message", "")

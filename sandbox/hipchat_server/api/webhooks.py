@@ -1,0 +1,83 @@
+"""Webhooks of a room: create, list, get and delete."""
+
+import re
+from typing import Any, Dict
+from urllib.parse import urlsplit
+
+from flask import Blueprint, g, jsonify
+
+from sandbox.hipchat_server import schemas
+from sandbox.hipchat_server.context import group, shapes
+from sandbox.hipchat_server.errors import ApiError, not_found
+from sandbox.hipchat_server.guard import done, needs
+from sandbox.hipchat_server.models import Room, Webhook
+from sandbox.hipchat_server.paging import page
+from sandbox.hipchat_server.validation import json_body
+
+blueprint = Blueprint("webhooks", __name__)
+
+
+@blueprint.post("/room/<id_or_name>/webhook")
+@needs("admin_room")
+def create_webhook(id_or_name: str) -> Any:
+    room = group.room(id_or_name)
+    fields = json_body(schemas.WEBHOOK)
+    check(fields)
+    given = {name: value for name, value in fields.items()
+             if name in schemas.WEBHOOK["properties"] and value is not None}
+    hook = Webhook(next(group.webhook_ids), token=g.token, **given)
+    room.webhooks[hook.id] = hook
+    links = shapes.webhook_ref(room, hook)["links"]
+    return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
+
+
+@blueprint.get("/room/<id_or_name>/webhook")
+@needs("admin_room")
+def get_all_webhooks(id_or_name: str) -> Any:
+    room = group.room(id_or_name)
+    return jsonify(page(list(room.webhooks.values()),
+                        lambda hook: shapes.webhook_ref(room, hook),
+                        lambda hook: shapes.webhook(room, hook)))
+
+
+@blueprint.get("/room/<id_or_name>/webhook/<int:webhook_id>")
+@needs("admin_room")
+def get_webhook(id_or_name: str, webhook_id: int) -> Any:
+    room = group.room(id_or_name)
+    return jsonify(shapes.webhook(room, find(room, webhook_id)))
+
+
+@blueprint.delete("/room/<id_or_name>/webhook/<int:webhook_id>")
+@needs("admin_room")
+def delete_webhook(id_or_name: str, webhook_id: int) -> Any:
+    room = group.room(id_or_name)
+    del room.webhooks[find(room, webhook_id).id]
+    return done()
+
+
+def find(room: Room, webhook_id: int) -> Webhook:
+    """Find a webhook of `room`, or raise HipChat's 404."""
+    if webhook_id not in room.webhooks:
+        raise not_found("Webhook", webhook_id)
+    return room.webhooks[webhook_id]
+
+
+def check(fields: Dict[str, Any]) -> None:
+    """Refuse what the schema cannot: a URL, a pattern or a signature that cannot work."""
+    if not is_absolute(fields["url"]):
+        raise ApiError(400, "Field url must be an absolute URL")
+    try:
+        re.compile(fields.get("pattern") or "")
+    except re.error as error:
+        raise ApiError(400, "Field pattern must be a regular expression: %s" % error) from error
+    if fields.get("authentication") == "jwt" and not g.token.client.is_integration:
+        raise ApiError(400, "Only an integration can have its webhooks authenticated by jwt")
+
+
+def is_absolute(url: str) -> bool:
+    """Tell whether HipChat would take a URL; one with a user and password it did not."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc

@@ -1,0 +1,37 @@
+"""Puts the server together: the API, the playing people, and the gateway before them."""
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+from sandbox.hipchat_server import play
+from sandbox.hipchat_server.api import BLUEPRINTS
+from sandbox.hipchat_server.calls import Calls
+from sandbox.hipchat_server.errors import ApiError, answer_api_error, answer_http_error
+from sandbox.hipchat_server.events import Events
+from sandbox.hipchat_server.faults import Faults
+from sandbox.hipchat_server.group import Group
+from sandbox.hipchat_server.limits import Limits
+from sandbox.hipchat_server.shapes import Shapes
+
+
+def create_app(group: Group, limits: Limits) -> Flask:
+    """Return the app that serves `group`."""
+    app = Flask(__name__)
+    shapes = Shapes(group.url)
+    faults, calls = Faults(), Calls()
+    app.extensions.update(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
+                          events=Events(group, shapes))
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint, url_prefix="/v2")
+    app.register_blueprint(play.blueprint, url_prefix="/sandbox")
+    app.register_error_handler(ApiError, answer_api_error)
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.after_request(_announce_limits)
+    # Calls are recorded as the client saw them, faults included.
+    app.wsgi_app = calls.record(faults.disturb(app.wsgi_app))
+    return app
+
+
+def _announce_limits(response: Response) -> Response:
+    response.headers.update(g.get("limit_headers", {}))
+    return response

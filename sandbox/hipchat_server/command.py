@@ -1,0 +1,92 @@
+"""The command line of the HipChat server: `python -m sandbox hipchat`."""
+
+import argparse
+import signal
+import socket
+import sys
+from typing import List, Tuple
+
+from sandbox.hipchat_server.models import SCOPES
+
+BACKLOG = 1024
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the server's options to `parser`."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=8090, help="0 picks a free one (default: %(default)s)")
+    add("--token", action="append", default=[], metavar="TOKEN[:SCOPE,...]", type=token,
+        help="a personal access token, with all scopes unless some are named")
+    add("--oauth", action="append", default=[], metavar="ID:SECRET", type=integration,
+        help="an integration that gets its tokens from /v2/oauth/token")
+    add("--oauth-life", type=int, default=3600, metavar="SECONDS",
+        help="how long such a token is valid (default: %(default)s)")
+    add("--room", action="append", default=[], metavar="NAME", help="a room that exists")
+    add("--user", action="append", default=[], metavar="NAME", help="a person who exists")
+    add("--rate-limit", type=int, default=100000, metavar="CALLS",
+        help="calls a token may make in a window (HipChat: 100; default: %(default)s)")
+    add("--rate-window", type=float, default=300, metavar="SECONDS",
+        help="length of that window (default: %(default)s)")
+    add("--flood-limit", type=int, default=100000, metavar="MESSAGES",
+        help="messages a token may send to a room in a minute (HipChat: 30; "
+             "default: %(default)s)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    # A shell starts background jobs with SIGINT ignored, so both are set.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        listener = socket.create_server((args.host, args.port), backlog=BACKLOG)
+    except OSError as error:
+        print("Cannot listen on %s:%d: %s. Choose another --port." %
+              (args.host, args.port, error.strerror), file=sys.stderr)
+        return 1
+    try:
+        _serve(args, listener)
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _serve(args: argparse.Namespace, listener: socket.socket) -> None:
+    # Imported here, so that `python -m sandbox --help` does not wait for Flask.
+    from sandbox.hipchat_server.app import create_app
+    from sandbox.hipchat_server.group import Group
+    from sandbox.hipchat_server.limits import Limits
+    from sandbox.hipchat_server.server import make_server
+
+    group = Group("http://%s:%d/v2" % listener.getsockname())
+    for name in args.user:
+        group.person(name)
+    for name in dict.fromkeys(args.room):
+        group.add_room(name)
+    for value, scopes in args.token:
+        group.add_personal_token(value, *scopes)
+    for client_id, secret in args.oauth:
+        group.add_integration(client_id, secret, args.oauth_life)
+    limits = Limits(args.rate_limit, args.rate_window, args.flood_limit)
+    server = make_server(listener, create_app(group, limits))
+    print("HipChat sandbox: %s" % group.url, flush=True)
+    server.serve_forever()
+
+
+def token(argument: str) -> Tuple[str, List[str]]:
+    """Read TOKEN or TOKEN:SCOPE,SCOPE."""
+    value, _, listed = argument.partition(":")
+    scopes = listed.split(",") if listed else []
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise argparse.ArgumentTypeError(
+                "%s is no scope; choose from %s" % (scope, ", ".join(SCOPES)))
+    return value, scopes
+
+
+def integration(argument: str) -> Tuple[str, str]:
+    """Read ID:SECRET."""
+    client_id, _, secret = argument.partition(":")
+    if not secret:
+        raise argparse.ArgumentTypeError("%s is not ID:SECRET" % argument)
+    return client_id, secret

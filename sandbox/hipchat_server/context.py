@@ -1,0 +1,23 @@
+"""What belongs to the app that serves the present request."""
+
+from flask import current_app
+from werkzeug.local import LocalProxy
+
+from sandbox.hipchat_server.calls import Calls
+from sandbox.hipchat_server.events import Events
+from sandbox.hipchat_server.faults import Faults
+from sandbox.hipchat_server.group import Group
+from sandbox.hipchat_server.limits import Limits
+from sandbox.hipchat_server.shapes import Shapes
+
+
+def _extension(name: str) -> LocalProxy:
+    return LocalProxy(lambda: current_app.extensions[name])
+
+
+group: Group = _extension("group")
+shapes: Shapes = _extension("shapes")
+events: Events = _extension("events")
+limits: Limits = _extension("limits")
+faults: Faults = _extension("faults")
+calls: Calls = _extension("calls")

@@ -1,0 +1,48 @@
+"""HipChat's errors: a JSON body that repeats the status and says what was wrong."""
+
+from http import HTTPStatus
+from typing import Any, Dict, Optional
+
+from flask import Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+
+class ApiError(Exception):
+    """An answer with an error status; `details` stand beside the message."""
+
+    def __init__(self, code: int, message: str, headers: Optional[Dict[str, str]] = None,
+                 **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.headers = headers or {}
+        self.details = details
+
+
+def error_body(code: int, message: str, **details: Any) -> Dict[str, Any]:
+    """Return the body of an error, as HipChat shapes it."""
+    error = {"code": code, "message": message, "type": HTTPStatus(code).phrase}
+    return {"error": {**error, **details}}
+
+
+def not_found(kind: str, name: object) -> ApiError:
+    """Return the error for a thing that does not exist, e.g. Room 'Factor' not found."""
+    return ApiError(404, "%s '%s' not found" % (kind, name))
+
+
+def answer_api_error(error: ApiError) -> Response:
+    """Turn an `ApiError` into its answer."""
+    response = jsonify(error_body(error.code, error.message, **error.details))
+    response.status_code = error.code
+    response.headers.update(error.headers)
+    return response
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """Turn an error of Werkzeug's into HipChat's form; HipChat was built on Werkzeug too."""
+    response = jsonify(error_body(error.code, error.get_description()))
+    response.status_code = error.code
+    # What belongs to the status, e.g. Allow; the headers of the body are already right.
+    own = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    response.headers.extend(own)
+    return response

@@ -1,0 +1,95 @@
+"""The ten events: each changes its room and is then told to the room's webhooks."""
+
+import json
+from typing import Any, Dict, Optional, Union
+
+from sandbox.hipchat_server.deliveries import Deliveries, Delivery
+from sandbox.hipchat_server.errors import ApiError
+from sandbox.hipchat_server.group import Group
+from sandbox.hipchat_server.models import Client, Message, Room, User, Webhook
+from sandbox.hipchat_server.schemas import NOTIFICATION
+from sandbox.hipchat_server.shapes import Shapes, label
+from sandbox.hipchat_server.validation import validate
+
+Actor = Union[User, Client]
+
+
+class Events:
+    """What can happen in a room, one method for each event. Callers hold the group's lock."""
+
+    def __init__(self, group: Group, shapes: Shapes) -> None:
+        self._group = group
+        self._shapes = shapes
+        self.deliveries = Deliveries(answered=self._post_answer)
+
+    def message(self, room: Room, who: Actor, text: str, **more: Any) -> Message:
+        """Somebody says something."""
+        message = Message(who, text, mentions=self._group.mentioned(text, room), **more)
+        room.history.append(message)
+        self._tell(room, "room_message", who, text, message=self._shapes.message(message))
+        return message
+
+    def notification(self, room: Room, who: Union[Actor, str],
+                     fields: Dict[str, Any]) -> Message:
+        """Something is posted in color; `fields` are those of HipChat's send_notification."""
+        message = Message(
+            fields.get("from") or label(who), fields["message"], type="notification",
+            color=fields.get("color", "yellow"), format=fields.get("message_format", "html"),
+            card=fields.get("card"), attach_to=fields.get("attach_to"))
+        room.history.append(message)
+        self._tell(room, "room_notification", who, message.text,
+                   message=self._shapes.message(message))
+        return message
+
+    def enter(self, room: Room, who: User) -> None:
+        who.is_online = True
+        room.participants[who.id] = who
+        self._tell(room, "room_enter", who, sender=self._shapes.actor(who))
+
+    def exit(self, room: Room, who: User) -> None:
+        room.participants.pop(who.id, None)
+        self._tell(room, "room_exit", who, sender=self._shapes.actor(who))
+
+    def topic_change(self, room: Room, who: Actor, topic: str) -> None:
+        room.topic = topic
+        room.history.append(Message(who, topic, type="topic"))
+        self._tell(room, "room_topic_change", who, sender=self._shapes.actor(who), topic=topic)
+
+    def file_upload(self, room: Room, who: Actor, file: Dict[str, Any], text: str = "") -> None:
+        room.history.append(Message(who, text, file=file))
+        self._tell(room, "room_file_upload", who, sender=self._shapes.actor(who), file=file)
+
+    def archived(self, room: Room, who: Actor) -> None:
+        room.is_archived = True
+        self._tell(room, "room_archived", who, sender=self._shapes.actor(who))
+
+    def unarchived(self, room: Room, who: Actor) -> None:
+        room.is_archived = False
+        self._tell(room, "room_unarchived", who, sender=self._shapes.actor(who))
+
+    def created(self, room: Room, who: Actor) -> None:
+        self._tell(room, "room_created", who, sender=self._shapes.actor(who))
+
+    def deleted(self, room: Room, who: Actor) -> None:
+        del self._group.rooms[room.id]
+        self._tell(room, "room_deleted", who, sender=self._shapes.actor(who))
+
+    def _tell(self, room: Room, event: str, who: Union[Actor, str], text: Optional[str] = None,
+              **item: Any) -> None:
+        item["room"] = self._shapes.room_ref(room)
+        user_id = who.id if isinstance(who, User) else None
+        for hook in room.webhooks.values():
+            if hook.wants(event, text):
+                body = {"event": event, "item": item, "webhook_id": hook.id,
+                        "oauth_client_id": hook.token.client.id}
+                self.deliveries.add(Delivery(room, hook, json.dumps(body, sort_keys=True),
+                                             user_id))
+
+    def _post_answer(self, room: Room, hook: Webhook, fields: Dict[str, Any]) -> None:
+        # As HipChat did: a receiver may answer in the format of a notification.
+        try:
+            validate(fields, NOTIFICATION)
+        except ApiError:
+            return
+        with self._group.lock:
+            self.notification(room, hook.token.actor, fields)

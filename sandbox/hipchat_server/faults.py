@@ -1,0 +1,122 @@
+"""Faults on demand: delays, errors, rate limits and broken connections in front of the API."""
+
+import json
+import os
+import re
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+
+from flask import Response
+
+from sandbox.hipchat_server.calls import WsgiApp, raw_path
+from sandbox.hipchat_server.errors import error_body
+
+# How `X-Ratelimit-Reset` was seen in the wild, from the time and the seconds until then.
+RESETS: Dict[str, Callable[[float, float], str]] = {
+    "float": lambda at, seconds: "%.1f" % at,
+    "integer": lambda at, seconds: "%d" % round(at),
+    "relative": lambda at, seconds: "%d" % round(seconds),
+}
+
+
+@dataclass
+class Fault:
+    """What goes wrong with calls whose method and path (a regular expression) match."""
+
+    paths: str = ""
+    methods: List[str] = field(default_factory=list)
+    status: Optional[int] = None
+    body: Any = None
+    delay: float = 0
+    reset: bool = False
+    rate_limited: Union[bool, str] = False
+    resets_in: float = 1
+    every: int = 1
+    times: Optional[int] = None
+    seen: int = field(default=0, init=False)
+    done: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        re.compile(self.paths)
+        if self.rate_limited is True:
+            self.rate_limited = "float"
+        if self.rate_limited and self.rate_limited not in RESETS:
+            raise ValueError("rate_limited is true or one of %s" % ", ".join(RESETS))
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Count a call, and tell whether it is one that goes wrong."""
+        if self.methods and method not in self.methods or not re.search(self.paths, path):
+            return False
+        self.seen += 1
+        if self.seen % self.every or self.done == self.times:
+            return False
+        self.done += 1
+        return True
+
+    def answer(self) -> Optional[Response]:
+        """Return what the client gets instead of an answer, if anything."""
+        if self.rate_limited:
+            return self._too_many_requests()
+        if self.status is None and self.body is None:
+            return None
+        status, body = self.status or 200, self.body
+        if body is None:
+            body = error_body(status, "A fault was asked for")
+        text = body if isinstance(body, str) else json.dumps(body)
+        return Response(text, status, mimetype="application/json")
+
+    def _too_many_requests(self) -> Response:
+        reset = RESETS[self.rate_limited](time.time() + self.resets_in, self.resets_in)
+        headers = {"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "0",
+                   "X-Ratelimit-Reset": reset}
+        return Response(json.dumps(error_body(429, "Rate Limit exceeded")), 429, headers,
+                        mimetype="application/json")
+
+
+class Faults:
+    """The faults that are set; the first that strikes a call is the one that it meets."""
+
+    def __init__(self) -> None:
+        self._faults: List[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, *faults: Fault) -> None:
+        with self._lock:
+            self._faults.extend(faults)
+
+    def heal(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
+    def disturb(self, app: WsgiApp) -> WsgiApp:
+        """Return `app` with the faults in front of its API."""
+
+        def disturbed(environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+            fault = self._striking(environ)
+            if fault is None:
+                return app(environ, start_response)
+            time.sleep(fault.delay)
+            if fault.reset:
+                reset(environ["werkzeug.socket"])
+            return (fault.answer() or app)(environ, start_response)
+
+        return disturbed
+
+    def _striking(self, environ: Dict[str, Any]) -> Optional[Fault]:
+        if not environ["PATH_INFO"].startswith("/v2"):
+            return None
+        call = environ["REQUEST_METHOD"], raw_path(environ)
+        with self._lock:
+            return next((fault for fault in self._faults if fault.strikes(*call)), None)
+
+
+def reset(connection: socket.socket) -> None:
+    """Break a connection so that its other end sees a reset, and end the request with it."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Detached first: the server would shut the socket down politely.
+    os.close(connection.detach())
+    raise ConnectionResetError("a fault was asked for")

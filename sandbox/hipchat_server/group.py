@@ -1,0 +1,103 @@
+"""A HipChat group: its people, rooms and tokens, and how each is found."""
+
+import itertools
+import re
+import secrets
+import threading
+import time
+import uuid
+from typing import Dict, Iterable, List, Optional
+
+from sandbox.hipchat_server.errors import ApiError, not_found
+from sandbox.hipchat_server.models import SCOPES, Client, Room, Token, User
+
+OWNER = "Sandbox Owner"
+
+
+class Group:
+    """Everything the server knows. Hold `lock` while using it; nothing done under it waits."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.name = "Sandbox"
+        self.lock = threading.RLock()
+        self.users: Dict[int, User] = {}
+        self.rooms: Dict[int, Room] = {}
+        self.tokens: Dict[str, Token] = {}
+        self.clients: Dict[str, Client] = {}
+        # Ids of different kinds never meet, so that a mixed-up id cannot pass for a right one.
+        self._room_ids = itertools.count(1001)
+        self._user_ids = itertools.count(2001)
+        self.webhook_ids = itertools.count(3001)
+        self.owner = self.person(OWNER)
+
+    def room(self, id_or_name: str) -> Room:
+        """Find a room, or raise HipChat's 404."""
+        for room in self.rooms.values():
+            if id_or_name in (str(room.id), room.name):
+                return room
+        raise not_found("Room", id_or_name)
+
+    def user(self, id_or_email: str) -> User:
+        """Find a user by id, email or @mention, or raise HipChat's 404."""
+        for user in self.users.values():
+            if id_or_email in (str(user.id), user.email, "@" + user.mention_name):
+                return user
+        raise not_found("User", id_or_email)
+
+    def person(self, name: str) -> User:
+        """Find the user of that name; a name that is new gets an account."""
+        for user in self.users.values():
+            if user.name == name:
+                return user
+        words = re.findall(r"\w+", name) or ["Somebody"]
+        mention_name = self._unused("".join(words), (u.mention_name for u in self.users.values()))
+        email = "%s@example.com" % mention_name.lower()
+        user = User(next(self._user_ids), name, mention_name, email)
+        self.users[user.id] = user
+        return user
+
+    def mentioned(self, text: str, room: Room) -> List[User]:
+        """Return the users whose @mention stands in `text`; @all means all in the room."""
+        names = set(re.findall(r"@(\w+)", text))
+        everyone = room.participants if names & {"all", "here"} else {}
+        return [user for user in self.users.values()
+                if user.mention_name in names or user.id in everyone]
+
+    def add_room(self, name: str, owner: Optional[User] = None) -> Room:
+        """Make a room; a name that is taken is a conflict."""
+        if any(room.name == name for room in self.rooms.values()):
+            raise ApiError(409, "Another room exists with that name.")
+        room = Room(next(self._room_ids), name, owner or self.owner)
+        room.members[room.owner.id] = room.owner
+        self.rooms[room.id] = room
+        return room
+
+    def add_personal_token(self, value: str, *scopes: str) -> None:
+        """Let the group's owner use a token; without `scopes` it has all of them."""
+        client = Client(str(uuid.uuid4()), self.owner.name)
+        self.tokens[value] = Token(value, scopes or SCOPES, client, self.owner)
+
+    def add_integration(self, client_id: str, secret: str, life: int) -> None:
+        """Install an integration, whose tokens live for `life` seconds."""
+        self.clients[client_id] = Client(client_id, "Integration", secret, life)
+
+    def issue_token(self, client: Client, scopes: Iterable[str]) -> Token:
+        """Make a new token for an integration."""
+        token = Token(secrets.token_hex(20), tuple(scopes), client,
+                      expires=time.time() + client.token_life)
+        self.tokens[token.value] = token
+        return token
+
+    def token(self, value: str) -> Token:
+        """Find a token that is known and has not expired, or raise HipChat's 401."""
+        token = self.tokens.get(value)
+        if token is None or (token.expires is not None and token.expires < time.time()):
+            raise ApiError(401, "Invalid OAuth session")
+        return token
+
+    @staticmethod
+    def _unused(name: str, taken: Iterable[str]) -> str:
+        taken = set(taken)
+        numbered = itertools.chain([name], ("%s%d" % (name, n) for n in itertools.count(2)))
+        return next(candidate for candidate in numbered if candidate not in taken)

@@ -1,0 +1,79 @@
+"""Who may call what: tokens, scopes and the rate limit."""
+
+import functools
+from typing import Any, Callable
+
+from flask import Response, g, jsonify, request
+
+from sandbox.hipchat_server.context import group, limits
+from sandbox.hipchat_server.errors import ApiError
+from sandbox.hipchat_server.models import Token
+from sandbox.hipchat_server.validation import python2_list
+
+View = Callable[..., Any]
+
+NO_TOKEN = ("Authenticated requests only. See https://www.hipchat.com/docs/apiv2/auth "
+            "for more information.")
+AUTH_TEST = {"success": {"code": 202, "type": "Accepted",
+                         "message": "This auth_token has access to use this method."}}
+
+
+def needs(*scopes: str) -> Callable[[View], View]:
+    """Open a view to tokens that have one of `scopes`; without any, to every token."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(**path: Any) -> Any:
+            g.token = _token()
+            g.limit_headers = limits.count_call(g.token.value)
+            if scopes and not set(scopes) & set(g.token.scopes):
+                raise ApiError(403, "This action requires one of the following scopes: %s" %
+                               python2_list(scopes))
+            if request.args.get("auth_test") == "true":
+                return jsonify(AUTH_TEST), 202
+            return view(**path)
+
+        return _one_at_a_time(guarded)
+
+    return decorate
+
+
+def needs_no_token(view: View) -> View:
+    """Open a view to everybody."""
+
+    @functools.wraps(view)
+    def guarded(**path: Any) -> Any:
+        g.limit_headers = limits.count_call("nobody")
+        return view(**path)
+
+    return _one_at_a_time(guarded)
+
+
+def count_message(to: int) -> None:
+    """Count a message to a room or a person against the flood limit."""
+    g.limit_headers.update(limits.count_message(g.token.value, to))
+
+
+def done() -> Response:
+    """Return HipChat's answer to most changes: 204 and nothing else."""
+    return Response(status=204)
+
+
+def _one_at_a_time(view: View) -> View:
+    @functools.wraps(view)
+    def locked(**path: Any) -> Any:
+        # Read before the lock is taken: a slow client must not hold up the others.
+        request.get_data()
+        with group.lock:
+            return view(**path)
+
+    return locked
+
+
+def _token() -> Token:
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        value = request.args.get("auth_token", "")
+    if not value:
+        raise ApiError(401, NO_TOKEN)
+    return group.token(value)

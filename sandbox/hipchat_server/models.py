@@ -1,0 +1,118 @@
+"""What the server remembers: clients, tokens, users, rooms, messages and webhooks."""
+
+import datetime
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+SCOPES = ("admin_group", "admin_room", "import_data", "manage_rooms", "send_message",
+          "send_notification", "view_group", "view_messages", "view_room")
+
+
+def now() -> datetime.datetime:
+    """Return the present, in UTC."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+@dataclass
+class Client:
+    """An OAuth client: an integration, or what stands behind a personal token."""
+
+    id: str
+    name: str
+    secret: str = field(default="", repr=False)
+    token_life: Optional[int] = None
+
+    @property
+    def is_integration(self) -> bool:
+        return bool(self.secret)
+
+
+@dataclass
+class User:
+    """A person of the group; `inbox` holds the private messages to them."""
+
+    id: int
+    name: str
+    mention_name: str
+    email: str
+    is_online: bool = False
+    created: datetime.datetime = field(default_factory=now)
+    inbox: List["Message"] = field(default_factory=list, repr=False)
+
+
+@dataclass
+class Token:
+    """An access token: personal if it has an owner, else an integration's."""
+
+    value: str = field(repr=False)
+    scopes: Tuple[str, ...]
+    client: Client
+    owner: Optional[User] = None
+    expires: Optional[float] = None
+
+    @property
+    def actor(self) -> Union[User, Client]:
+        return self.owner or self.client
+
+    @property
+    def seconds_left(self) -> Optional[int]:
+        return None if self.expires is None else int(self.expires - time.time())
+
+
+@dataclass
+class Message:
+    """Something in a room's history; `type` is message, notification or topic."""
+
+    sender: Union[User, Client, str]
+    text: str
+    type: str = "message"
+    color: Optional[str] = None
+    format: str = "text"
+    mentions: List[User] = field(default_factory=list)
+    card: Optional[Dict[str, Any]] = None
+    file: Optional[Dict[str, Any]] = None
+    attach_to: Optional[str] = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    date: datetime.datetime = field(default_factory=now)
+
+
+@dataclass
+class Webhook:
+    """A URL that hears of one event in one room."""
+
+    id: int
+    url: str
+    event: str
+    token: Token
+    pattern: str = ""
+    name: str = ""
+    key: str = ""
+    authentication: str = "none"
+    created: datetime.datetime = field(default_factory=now)
+
+    def wants(self, event: str, text: Optional[str]) -> bool:
+        """Tell whether to deliver `event`; only events that carry a message are filtered."""
+        if event != self.event:
+            return False
+        return text is None or re.search(self.pattern, text) is not None
+
+
+@dataclass
+class Room:
+    """A room with what was said in it, who is there, and its webhooks."""
+
+    id: int
+    name: str
+    owner: User
+    topic: str = ""
+    privacy: str = "public"
+    is_archived: bool = False
+    is_guest_accessible: bool = False
+    created: datetime.datetime = field(default_factory=now)
+    history: List[Message] = field(default_factory=list, repr=False)
+    members: Dict[int, User] = field(default_factory=dict, repr=False)
+    participants: Dict[int, User] = field(default_factory=dict, repr=False)
+    webhooks: Dict[int, Webhook] = field(default_factory=dict, repr=False)

@@ -1,0 +1,74 @@
+"""What the bodies of HipChat's calls must look like (JSON Schema, draft 4)."""
+
+from typing import Any, Dict
+
+EVENTS = ("room_archived", "room_created", "room_deleted", "room_enter", "room_exit",
+          "room_file_upload", "room_message", "room_notification", "room_topic_change",
+          "room_unarchived")
+
+COLORS = ("yellow", "green", "red", "purple", "gray", "random")
+
+
+def text(minimum: int = 0, maximum: int = 0, **more: Any) -> Dict[str, Any]:
+    """A string between `minimum` and `maximum` characters long; 0 means no limit."""
+    limits = {"maxLength": maximum} if maximum else {}
+    return {"type": "string", "minLength": minimum, **limits, **more}
+
+
+def choice(*values: str) -> Dict[str, Any]:
+    return {"type": "string", "enum": list(values)}
+
+
+def body(*required: str, **fields: Dict[str, Any]) -> Dict[str, Any]:
+    """An object with these fields, of which `required` must be there."""
+    schema = {"type": "object", "properties": fields}
+    # Draft 4 does not allow an empty list.
+    return {**schema, "required": list(required)} if required else schema
+
+
+BOOLEAN = {"type": "boolean"}
+ICON = {"anyOf": [text(1), body("url", url=text(1))]}
+
+CARD = body(
+    "style", "title", "id",
+    style=choice("file", "image", "application", "link", "media"),
+    id=text(1), title=text(1), url=text(1), format=choice("compact", "medium"),
+    description={"anyOf": [text(), body("value", value=text(), format=choice("html", "text"))]},
+    thumbnail=body("url", url=text(1), width={"type": "number"}, height={"type": "number"}),
+    icon=ICON,
+    activity={**body("html", html=text(1), icon=ICON), "additionalProperties": False},
+    attributes={"type": "array", "items": body(
+        "value", label=text(), value=body(
+            "label", label=text(), url=text(), icon=ICON,
+            style=choice("lozenge", "lozenge-success", "lozenge-error", "lozenge-current",
+                         "lozenge-complete", "lozenge-moved")))})
+CARD["type"] = ["object", "null"]
+
+NOTIFICATION = body(
+    "message", message=text(1, 10000), message_format=choice("html", "text"),
+    color=choice(*COLORS), notify=BOOLEAN, attach_to=text(0, 36), card=CARD,
+    **{"from": text(0, 64)})
+MESSAGE = body("message", message=text(1, 10000))
+REPLY = body("parentMessageId", "message", parentMessageId=text(1), message=text(1, 10000))
+PRIVATE_MESSAGE = body(
+    "message", message=text(1, 10000), message_format=choice("html", "text"), notify=BOOLEAN)
+TOPIC = body("topic", topic=text(0, 250))
+LINK = body("link", link=text(10, 1000), message=text(0, 1000))
+FILE_METADATA = body(message=text(0, 1000))
+
+PRIVACY = choice("public", "private")
+NEW_ROOM = body(
+    "name", name=text(1, 50), topic=text(0, 250), privacy=PRIVACY, guest_access=BOOLEAN,
+    owner_user_id={"type": ["string", "integer", "null"]})
+ROOM = body(
+    "name", "topic", "privacy", "is_archived", "is_guest_accessible", "owner",
+    name=text(1, 50), topic=text(0, 250), privacy=PRIVACY, is_archived=BOOLEAN,
+    is_guest_accessible=BOOLEAN, owner=body("id", id={"type": ["string", "integer"]}))
+INVITATION = body(reason=text(0, 250))
+
+TOKEN_REQUEST = body("grant_type", grant_type=choice("client_credentials"), scope=text())
+
+WEBHOOK = body(
+    "url", "event", url=text(1), event=choice(*EVENTS), authentication=choice("none", "jwt"),
+    key=text(1, 40, pattern=r"^[a-zA-Z0-9_\-.]+$"),
+    name={"type": ["string", "null"]}, pattern={"type": ["string", "null"]})

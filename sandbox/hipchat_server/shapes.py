@@ -1,0 +1,94 @@
+"""How things look in HipChat's JSON: short references, and whole objects."""
+
+from typing import Any, Dict, List, Optional, Union
+from urllib.parse import quote
+
+from sandbox.hipchat_server.models import Client, Message, Room, Token, User, Webhook
+
+Json = Dict[str, Any]
+
+
+class Shapes:
+    """Shapes the things of one server; its `url` stands in every link."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def user_ref(self, user: User) -> Json:
+        return {"id": user.id, "name": user.name, "mention_name": user.mention_name,
+                "version": version(user), "links": {"self": "%s/user/%d" % (self.url, user.id)}}
+
+    def user(self, user: User) -> Json:
+        presence = {"is_online": True, "show": "chat", "status": ""} if user.is_online else None
+        return {**self.user_ref(user), "email": user.email, "presence": presence,
+                "created": user.created.isoformat(), "title": "", "timezone": "UTC",
+                "roles": ["user"], "is_deleted": False, "is_group_admin": False,
+                "is_guest": False, "photo_url": None, "last_active": None,
+                "xmpp_jid": "1_%d@chat.example.com" % user.id}
+
+    def client(self, client: Client, scopes: Optional[List[str]] = None) -> Json:
+        return {"id": client.id, "name": client.name, "room": None,
+                "allowed_scopes": scopes or [],
+                "links": {"self": "%s/oauth/client/%s" % (self.url, quote(client.id))}}
+
+    def actor(self, actor: Union[User, Client, str]) -> Union[Json, str]:
+        """Who did something in a room: a user, an integration, or only a label."""
+        if isinstance(actor, str):
+            return actor
+        return self.user_ref(actor) if isinstance(actor, User) else self.client(actor)
+
+    def token(self, token: Token) -> Json:
+        owner = self.actor(token.actor)
+        return {"access_token": token.value, "scopes": list(token.scopes),
+                "expires_in": token.seconds_left, "owner": owner,
+                "owner_type": "user" if token.owner else "client",
+                "client": self.client(token.client, list(token.scopes))}
+
+    def room_ref(self, room: Room) -> Json:
+        own = "%s/room/%d" % (self.url, room.id)
+        links = {"self": own, "webhooks": own + "/webhook", "participants": own + "/participant"}
+        if room.privacy == "private":
+            links["members"] = own + "/member"
+        return {"id": room.id, "name": room.name, "privacy": room.privacy,
+                "is_archived": room.is_archived, "version": version(room), "links": links}
+
+    def room(self, room: Room) -> Json:
+        statistics = {"links": {"self": "%s/room/%d/statistics" % (self.url, room.id)}}
+        return {**self.room_ref(room), "topic": room.topic, "owner": self.user_ref(room.owner),
+                "created": room.created.isoformat(), "statistics": statistics,
+                "is_guest_accessible": room.is_guest_accessible, "guest_access_url": None,
+                "participants": [self.user_ref(user) for user in room.participants.values()],
+                "xmpp_jid": "1_%d@conf.example.com" % room.id, "avatar_url": None,
+                "last_active": room.history[-1].date.isoformat() if room.history else None}
+
+    def message(self, message: Message) -> Json:
+        sender = message.sender
+        shape = {"id": message.id, "date": message.date.isoformat(timespec="microseconds"),
+                 "from": self.user_ref(sender) if isinstance(sender, User) else label(sender),
+                 "mentions": [self.user_ref(user) for user in message.mentions],
+                 "message": message.text, "type": message.type}
+        if message.type == "notification":
+            shape.update(color=message.color, message_format=message.format)
+        for optional in ("card", "file", "attach_to"):
+            if getattr(message, optional) is not None:
+                shape[optional] = getattr(message, optional)
+        return shape
+
+    def webhook_ref(self, room: Room, hook: Webhook) -> Json:
+        own = "%s/room/%d/webhook/%d" % (self.url, room.id, hook.id)
+        return {"id": hook.id, "links": {"self": own}, "key": hook.key, "name": hook.name,
+                "event": hook.event, "pattern": hook.pattern, "url": hook.url,
+                "authentication": hook.authentication}
+
+    def webhook(self, room: Room, hook: Webhook) -> Json:
+        return {**self.webhook_ref(room, hook), "room": self.room_ref(room),
+                "creator": self.actor(hook.token.actor), "created": hook.created.isoformat()}
+
+
+def label(sender: Union[User, Client, str]) -> str:
+    """The one string that a notification's `from` is."""
+    return sender if isinstance(sender, str) else sender.name
+
+
+def version(thing: Union[User, Room]) -> str:
+    return "%08X" % thing.id

@@ -1,0 +1,103 @@
+"""A HipChat and a StackStorm that know each other."""
+
+import json
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import IO, Any, Callable, Optional, Sequence
+
+import requests
+
+from sandbox.children import Child, ChildError
+from sandbox.people import People
+
+ROOM = "Factor"
+
+
+class Pair:
+    """Both servers, from `with` to its end; files are kept in the directory.
+
+    Ports are free ones where 0. The children log to `log`, or to this process's stderr.
+    """
+
+    def __init__(self, directory: Path, rules: Sequence[str], rooms: Sequence[str] = (ROOM,),
+                 hipchat_port: int = 0, api_port: int = 0, webhook_port: int = 0,
+                 log: Optional[IO[str]] = None):
+        self._directory, self._rules, self._rooms, self._log = directory, rules, rooms, log
+        self._hipchat_port, self._api_port = hipchat_port, api_port
+        self._webhook_url = "http://127.0.0.1:{}/hipchat".format(webhook_port or free_port())
+        self._children = []
+        self._session = requests.Session()
+        # The servers are here: no proxy of the environment stands between.
+        self._session.trust_env = False
+        self.token = secrets.token_hex(20)
+
+    def __enter__(self) -> "Pair":
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for child in reversed(self._children):
+            child.stop()
+
+    def _start(self) -> None:
+        rooms = [option for room in self._rooms for option in ("--room", room)]
+        self.hipchat_url = self._child("hipchat", "--port", str(self._hipchat_port),
+                                       "--token", self.token, *rooms)
+        self.people = People(self.hipchat_url)
+        config = self._directory / "hipchat.yaml"
+        # JSON is YAML.
+        config.write_text(json.dumps(self._config()))
+        rules = [option for rule in self._rules for option in ("--enable", rule)]
+        self.stackstorm_url = self._child("stackstorm", "--config", str(config),
+                                          "--api-port", str(self._api_port), *rules)
+
+    def _child(self, command: str, *options: str) -> str:
+        child = Child(command, *options, log=self._log)
+        self._children.append(child)
+        return child.url()
+
+    def _config(self) -> Any:
+        address = self._webhook_url.split("/")[2]
+        host, port = address.split(":")
+        return {"api_key": self.token, "api_url": self.hipchat_url, "rooms": list(self._rooms),
+                "default_room": ROOM, "spool": {"directory": str(self._directory / "spool")},
+                "webhook": {"public_url": self._webhook_url, "host": host, "port": int(port)}}
+
+    def stackstorm(self, path: str) -> Any:
+        """GET from StackStorm's API, e.g. "executions?limit=1"."""
+        return self._session.get("{}/v1/{}".format(self.stackstorm_url, path), timeout=5).json()
+
+    def webhooks(self) -> Any:
+        """The webhooks that the pack made in the room, as HipChat lists them."""
+        url = "{}/room/{}/webhook".format(self.hipchat_url, ROOM)
+        headers = {"Authorization": "Bearer " + self.token}
+        return self._session.get(url, headers=headers, timeout=5).json()["items"]
+
+    def wait_for(self, what: str, condition: Callable[[], Any], seconds: float) -> Any:
+        """The first true value of the condition; raises ChildError that says what is missing."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.check()
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.02)
+        raise ChildError("after {:.0f} s there is still no {}".format(seconds, what))
+
+    def check(self) -> None:
+        """Raise ChildError if one of the two has ended."""
+        for child in self._children:
+            child.check()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -1,0 +1,69 @@
+"""People who talk in the sandbox's HipChat, and what they can see there."""
+
+from typing import Any, Dict, List
+
+import requests
+
+
+class SandboxError(Exception):
+    """The sandbox refused; the text is its own."""
+
+
+class People:
+    """Plays people in the rooms of the HipChat server at `base_url`."""
+
+    def __init__(self, base_url: str) -> None:
+        """`base_url` is the server's, e.g. http://127.0.0.1:8090, with or without /v2."""
+        base_url = base_url.rstrip("/")
+        self._url = base_url[:-len("/v2")] if base_url.endswith("/v2") else base_url
+        self._session = requests.Session()
+        # The sandbox is near: no proxy of the environment stands between.
+        self._session.trust_env = False
+
+    def say(self, room: str, user: str, message: str) -> str:
+        """Let `user` say something in `room`; returns the message's id."""
+        return self._call("POST", "say", {"room": room, "user": user, "message": message})["id"]
+
+    def act(self, room: str, user: str, event: str, **more: Any) -> None:
+        """Let any other of the ten events happen, e.g. topic_change with topic="Lunch"."""
+        self._call("POST", "act", {**more, "room": room, "user": user, "event": event})
+
+    def transcript(self, room: str) -> List[Dict[str, Any]]:
+        """Return what stands in `room`, oldest first: who, what, color, format, when, ..."""
+        return self._call("GET", "transcript", room=room)
+
+    def inbox(self, user: str) -> List[Dict[str, Any]]:
+        """Return the private messages to `user`, in the form of a transcript."""
+        return self._call("GET", "transcript", user=user)
+
+    def deliveries(self) -> List[Dict[str, Any]]:
+        """Return the attempts to deliver to webhooks: url, event, status, milliseconds, ..."""
+        return self._call("GET", "deliveries")["items"]
+
+    def waiting(self) -> int:
+        """Return how many deliveries have not been attempted yet."""
+        return self._call("GET", "deliveries")["waiting"]
+
+    def requests(self) -> List[Dict[str, Any]]:
+        """Return the API calls that were made: method, path, status, when."""
+        return self._call("GET", "requests")
+
+    def forget(self) -> None:
+        """Empty the records of deliveries and API calls."""
+        self._call("DELETE", "deliveries")
+        self._call("DELETE", "requests")
+
+    def faults(self, *faults: Dict[str, Any]) -> None:
+        """Let API calls go wrong, e.g. {"paths": "/webhook$", "status": 500, "times": 2}."""
+        self._call("POST", "faults", list(faults))
+
+    def heal(self) -> None:
+        """End all faults."""
+        self._call("DELETE", "faults")
+
+    def _call(self, method: str, what: str, body: Any = None, **query: str) -> Any:
+        url = "%s/sandbox/%s" % (self._url, what)
+        response = self._session.request(method, url, json=body, params=query, timeout=30)
+        if not response.ok:
+            raise SandboxError(response.json()["error"]["message"])
+        return response.json() if response.content else None

@@ -1,0 +1,29 @@
+"""Runs a pack's own sensor, rules and Python actions in one process, as StackStorm would."""
+
+import argparse
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `python -m sandbox stackstorm`."""
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="the pack's config file (YAML)")
+    add("--pack", type=Path, default=REPOSITORY, help="the pack's directory (this one)")
+    add("--rule", type=Path, action="append", default=[], metavar="FILE",
+        help="one more rule file; may be repeated")
+    add("--enable", action="append", default=[], metavar="REF",
+        help="enable a rule, as `st2 rule enable` would; may be repeated")
+    add("--api-port", type=int, metavar="PORT",
+        help="serve an API shaped like StackStorm's on 127.0.0.1 (0 picks a free port)")
+    add("--journal", type=Path, metavar="FILE",
+        help="append every dispatched trigger instance to this file, one JSON object a line")
+    add("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run until the sensor ends; returns the exit status."""
+    # Importing the process patches the standard library for eventlet: only when asked to run.
+    from sandbox.stackstorm import process
+    return process.run(args)

@@ -1,0 +1,114 @@
+"""Runs Python actions, and remembers their executions."""
+
+import json
+import logging
+import traceback
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional
+
+import eventlet
+
+from sandbox.stackstorm import parameters, plugins
+from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.ids import new_id, now
+from sandbox.stackstorm.pack import Pack
+
+LOG = logging.getLogger("sandbox.actions")
+HISTORY = 1000
+POOL_SIZE = 60
+
+RUNNER_PARAMETERS = {"timeout": {"type": "integer", "default": 600}}
+REFUSED_PARAMETERS = {"content_version", "debug", "env", "log_level"}
+
+Execution = Dict[str, Any]
+
+
+class Actions:
+    """The actions of a pack; each execution runs in a greenlet of this process."""
+
+    def __init__(self, pack: Pack):
+        self._pack = pack
+        self._actions = {"{}.{}".format(pack.ref, action["name"]): action
+                         for action in pack.actions}
+        self._executions: Deque[Execution] = deque(maxlen=HISTORY)
+        self._pool = eventlet.GreenPool(POOL_SIZE)
+
+    def executions(self) -> List[Execution]:
+        """The last 1000, newest first, in the shape of StackStorm's API."""
+        return list(reversed(self._executions))
+
+    def request(self, ref: str, given: Dict[str, Any], origin: Optional[Dict[str, Any]] = None,
+                **context: Any) -> Execution:
+        """Start an action; raises Invalid.
+
+        Templates in the given parameters see the context, e.g. trigger=payload; `origin` is
+        what the execution says of the rule that asked for it.
+        """
+        action = self._find(ref)
+        schemas = _schemas(action, given)
+        context["config_context"] = self._pack.config
+        context["action_context"] = {"pack": self._pack.ref}
+        values = parameters.prepare(given, schemas, context)
+        execution = {"id": new_id(), "status": "requested", "action": {"ref": ref},
+                     "parameters": {name: value for name, value in values.items()
+                                    if name in given},
+                     "start_timestamp": now(), **(origin or {})}
+        self._executions.append(execution)
+        self._pool.spawn_n(self._run, action, execution, values)
+        return execution
+
+    def _find(self, ref: str) -> Dict[str, Any]:
+        action = self._actions.get(ref)
+        if action is None:
+            raise Invalid("there is no action {!r}".format(ref))
+        if not action.get("enabled", True):
+            raise Invalid("action {!r} is disabled".format(ref))
+        if action["runner_type"] != "python-script":
+            raise Refused("the sandbox runs python-script actions only, {!r} is {!r}".format(
+                ref, action["runner_type"]))
+        return action
+
+    def _run(self, action: Dict[str, Any], execution: Execution, values: Dict[str, Any]) -> None:
+        execution["status"] = "running"
+        timeout = values.pop("timeout")
+        with eventlet.Timeout(timeout, False):
+            execution.update(self._outcome(action, values))
+        if execution["status"] == "running":
+            execution.update(status="timeout", result={
+                "error": "Action failed to complete in {} seconds".format(timeout)})
+        execution["end_timestamp"] = now()
+        succeeded = execution["status"] == "succeeded"
+        LOG.log(logging.INFO if succeeded else logging.ERROR, "%s %s %s: %s", execution["id"],
+                execution["action"]["ref"], execution["status"], execution["result"])
+
+    def _outcome(self, action: Dict[str, Any], values: Dict[str, Any]) -> Dict[str, Any]:
+        try:
+            output = self._instance(action).run(**values)
+            succeeded, result = output if _is_pair(output) else (True, output)
+            result = json.loads(json.dumps(result, default=str))
+        except (Exception, SystemExit):
+            return {"status": "failed",
+                    "result": {"result": None, "exit_code": 1, "stderr": traceback.format_exc()}}
+        # Anything but True or False is an error of the action.
+        return {"status": "succeeded" if succeeded is True else "failed",
+                "result": {"result": result, "exit_code": int(succeeded is not True), "stderr": ""}}
+
+    def _instance(self, action: Dict[str, Any]) -> Any:
+        from st2common.runners.base_action import Action
+        directory = self._pack.path / "actions"
+        plugins.add_to_path(directory / "lib", first=True)
+        cls = plugins.load_class(directory / action["entry_point"], Action)
+        return cls(config=self._pack.config)
+
+
+def _schemas(action: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
+    own = action.get("parameters") or {}
+    for name in REFUSED_PARAMETERS.intersection([*own, *given]):
+        raise Refused("the sandbox does not do the runner's parameter {!r}".format(name))
+    # An action may change a runner's parameter in part, e.g. its default alone.
+    changed = {name: {**schema, **own.get(name, {})} for name, schema in RUNNER_PARAMETERS.items()}
+    return {**own, **changed}
+
+
+def _is_pair(output: Any) -> bool:
+    return isinstance(output, tuple) and len(output) == 2

@@ -1,0 +1,135 @@
+"""An HTTP API in the shape of StackStorm's, so that a test can talk to either."""
+
+import json
+from typing import Any, Dict, Iterable, List, Tuple
+
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound
+from werkzeug.routing import Map, Rule as Route
+from werkzeug.wrappers import Request, Response
+
+from sandbox.stackstorm.actions import Actions
+from sandbox.stackstorm.broker import Broker, TriggerInstance
+from sandbox.stackstorm.errors import Invalid
+from sandbox.stackstorm.rules import Rule, Rules
+from sandbox.stackstorm.triggers import Triggers
+
+DEFAULT_LIMIT = 100
+
+Answer = Tuple[int, Any]
+
+
+class Api:
+    """The API as a WSGI application; errors answer {"faultstring": text}."""
+
+    def __init__(self, triggers: Triggers, rules: Rules, actions: Actions, broker: Broker):
+        self._triggers, self._rules = triggers, rules
+        self._actions, self._broker = actions, broker
+        self._routes = Map([
+            Route(path, methods=[method], endpoint=endpoint) for method, path, endpoint in (
+                ("GET", "/v1/rules", self._list_rules),
+                ("POST", "/v1/rules", self._create_rule),
+                ("GET", "/v1/rules/<ref>", self._get_rule),
+                ("PUT", "/v1/rules/<ref>", self._replace_rule),
+                ("DELETE", "/v1/rules/<ref>", self._delete_rule),
+                ("GET", "/v1/triggers", self._list_triggers),
+                ("GET", "/v1/triggerinstances", self._list_instances),
+                ("GET", "/v1/ruleenforcements", self._list_enforcements),
+                ("GET", "/v1/executions", self._list_executions),
+                ("POST", "/v1/executions", self._run_action),
+                ("GET", "/v1/executions/<ref>", self._get_execution),
+                ("POST", "/sandbox/dispatch_faults", self._set_fault))])
+
+    def __call__(self, environ: Dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        try:
+            endpoint, values = self._routes.bind_to_environ(environ).match()
+            status, body = endpoint(Request(environ), **values)
+        except Invalid as error:
+            status, body = 400, {"faultstring": str(error)}
+        except HTTPException as error:
+            status, body = error.code, {"faultstring": error.description}
+        text = "" if body is None else json.dumps(body)
+        return Response(text, status, mimetype="application/json")(environ, start_response)
+
+    def _list_rules(self, request: Request) -> Answer:
+        return 200, _page(request, (each.to_dict() for each in self._rules), pack="pack")
+
+    def _create_rule(self, request: Request) -> Answer:
+        body = _body(request)
+        ref = "{}.{}".format(body.get("pack", "default"), body.get("name"))
+        if ref in self._rules:
+            raise Conflict("There is a rule {!r} already.".format(ref))
+        return 201, self._rules.put(body).to_dict()
+
+    def _get_rule(self, request: Request, ref: str) -> Answer:
+        return 200, self._rule(ref).to_dict()
+
+    def _replace_rule(self, request: Request, ref: str) -> Answer:
+        self._rule(ref)
+        return 200, self._rules.put(_body(request)).to_dict()
+
+    def _delete_rule(self, request: Request, ref: str) -> Answer:
+        self._rules.delete(self._rule(ref).ref)
+        return 204, None
+
+    def _rule(self, ref: str) -> Rule:
+        return _first((each for each in self._rules if ref in (each.ref, each.id)), "rule", ref)
+
+    def _list_triggers(self, request: Request) -> Answer:
+        triggers = (each.to_dict() for each in self._triggers.query())
+        return 200, _page(request, triggers, type="type")
+
+    def _list_instances(self, request: Request) -> Answer:
+        return 200, _page(request, map(_instance, reversed(self._broker.history)),
+                          trigger="trigger")
+
+    def _list_enforcements(self, request: Request) -> Answer:
+        return 200, _page(request, self._rules.enforcements(),
+                          trigger_instance="trigger_instance_id")
+
+    def _list_executions(self, request: Request) -> Answer:
+        return 200, _page(request, self._actions.executions(), action="action.ref",
+                          status="status")
+
+    def _run_action(self, request: Request) -> Answer:
+        body = _body(request)
+        return 201, self._actions.request(body.get("action"), body.get("parameters") or {})
+
+    def _get_execution(self, request: Request, ref: str) -> Answer:
+        return 200, _first((each for each in self._actions.executions() if each["id"] == ref),
+                           "execution", ref)
+
+    def _set_fault(self, request: Request) -> Answer:
+        self._broker.set_fault(_body(request).get("mode"))
+        return 200, _body(request)
+
+
+def _instance(instance: TriggerInstance) -> Dict[str, Any]:
+    return {**vars(instance), "payload": json.loads(instance.payload)}
+
+
+def _body(request: Request) -> Dict[str, Any]:
+    body = request.get_json(force=True)
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return body
+
+
+def _first(found: Iterable[Any], kind: str, ref: str) -> Any:
+    for each in found:
+        return each
+    raise NotFound("There is no {} {!r}.".format(kind, ref))
+
+
+def _page(request: Request, items: Iterable[Dict[str, Any]], **filters: str) -> List[Any]:
+    """The items that the query asks for; each filter names a parameter and the key it is for."""
+    wanted = {key: request.args[name] for name, key in filters.items() if name in request.args}
+    found = [item for item in items
+             if all(_value(item, key) == value for key, value in wanted.items())]
+    limit = request.args.get("limit", DEFAULT_LIMIT, int)
+    return found if limit == -1 else found[:limit]
+
+
+def _value(item: Dict[str, Any], key: str) -> Any:
+    first, _, rest = key.partition(".")
+    return _value(item[first], rest) if rest else item[first]

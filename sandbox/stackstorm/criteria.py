@@ -1,0 +1,103 @@
+"""Rule criteria: the platform's operators, with its behaviour on null."""
+
+import fnmatch
+import re
+from typing import Any, Callable, Dict
+
+from sandbox.stackstorm import templates
+from sandbox.stackstorm.errors import Invalid, Refused
+
+# One name per operator; as on the platform, most of them raise if the value is null.
+_BY_NAME: Dict[str, Callable[[Any, Any], bool]] = {
+    "equals": lambda value, pattern: value == pattern,
+    "nequals": lambda value, pattern: value != pattern,
+    "iequals": lambda value, pattern: value.lower() == pattern.lower(),
+    "contains": lambda value, pattern: pattern in value,
+    "icontains": lambda value, pattern: pattern.lower() in value.lower(),
+    "ncontains": lambda value, pattern: pattern not in value,
+    "incontains": lambda value, pattern: pattern.lower() not in value.lower(),
+    "startswith": lambda value, pattern: value.startswith(pattern),
+    "istartswith": lambda value, pattern: value.lower().startswith(pattern.lower()),
+    "endswith": lambda value, pattern: value.endswith(pattern),
+    "iendswith": lambda value, pattern: value.lower().endswith(pattern.lower()),
+    "inside": lambda value, pattern: value in pattern,
+    "ninside": lambda value, pattern: value not in pattern,
+    "lessthan": lambda value, pattern: value < pattern,
+    "greaterthan": lambda value, pattern: value > pattern,
+    "matchwildcard": fnmatch.fnmatch,
+    "matchregex": lambda value, pattern: bool(re.match(pattern, value, re.DOTALL)),
+    "regex": lambda value, pattern: bool(re.search(pattern, value)),
+    "iregex": lambda value, pattern: bool(re.search(pattern, value, re.IGNORECASE)),
+    "exists": lambda value, _: value is not None,
+    "nexists": lambda value, _: value is None,
+}
+_SHORT = {"eq": "equals", "neq": "nequals", "ieq": "iequals", "lt": "lessthan",
+          "gt": "greaterthan", "in": "inside", "nin": "ninside"}
+_WITHOUT_PATTERN = {"nequals", "exists", "nexists"}
+_SEARCH = {"all": (all, all), "any": (any, all), "all2any": (all, any), "any2any": (any, any)}
+
+OPERATORS = sorted([*_BY_NAME, *_SHORT, "search"])
+REFUSED_OPERATORS = ["td_gt", "td_lt", "timediff_gt", "timediff_lt"]
+
+_KEY = re.compile(r"(trigger|item)(?:\.[A-Za-z_@][\w@-]*|\[\d+\])*")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+
+
+def check(criteria: Dict[str, Any], root: str = "trigger") -> None:
+    """Raise Invalid or Refused for criteria that no rule can have here."""
+    for key, criterion in criteria.items():
+        operator = criterion.get("type")
+        if operator in REFUSED_OPERATORS:
+            raise Refused("criterion {!r}: the sandbox has no operator {!r}; "
+                          "it has {}".format(key, operator, ", ".join(OPERATORS)))
+        if operator not in OPERATORS:
+            raise Invalid("criterion {!r}: there is no operator {!r}".format(key, operator))
+        if criterion.get("pattern") is None:
+            raise Invalid("criterion {!r}: {!r} needs a pattern".format(key, operator))
+        matched = _KEY.fullmatch(key.split("#")[0])
+        if not matched or matched.group(1) != root:
+            raise Refused("criterion {0!r}: the sandbox looks up keys such as {1}.name, "
+                          "{1}.name[0] and {1}.name.more".format(key, root))
+        templates.check(criterion["pattern"])
+        if operator == "search":
+            check(criterion["pattern"], root="item")
+
+
+def match(criteria: Dict[str, Any], payload: Any) -> bool:
+    """Whether every criterion holds; raises whatever its operator raises."""
+    if criteria and not payload:
+        return False
+    return all(_holds(key, criterion, {"trigger": payload})
+               for key, criterion in criteria.items())
+
+
+def _holds(key: str, criterion: Dict[str, Any], context: Dict[str, Any]) -> bool:
+    operator = _SHORT.get(criterion["type"], criterion["type"])
+    pattern = templates.render_pattern(criterion["pattern"], context)
+    # What follows "#" only tells two criteria on the same key apart.
+    value = _look_up(key.split("#")[0], context)
+    if operator == "search":
+        return _search(value, pattern, criterion.get("condition"))
+    if pattern is None and operator not in _WITHOUT_PATTERN:
+        return False
+    return _BY_NAME[operator](value, pattern)
+
+
+def _look_up(key: str, context: Dict[str, Any]) -> Any:
+    value: Any = context
+    for name, index in _STEP.findall("." + key):
+        try:
+            value = value[name or int(index)]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _search(items: Any, criteria: Dict[str, Any], condition: Any) -> bool:
+    if condition not in _SEARCH:
+        raise Invalid("search: condition is {!r}, expected one of {}".format(
+            condition, ", ".join(_SEARCH)))
+    of_items, of_criteria = _SEARCH[condition]
+    return of_items(
+        of_criteria(_holds(key, criterion, {"item": item}) for key, criterion in criteria.items())
+        for item in ([items] if isinstance(items, dict) else items))

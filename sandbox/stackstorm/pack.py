@@ -1,0 +1,61 @@
+"""A pack as it lies on disk: its YAML files, read and checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List
+
+import yaml
+
+from sandbox.stackstorm import config
+from sandbox.stackstorm.errors import Invalid, Refused
+
+
+@dataclass
+class Pack:
+    """What the YAML files of a pack say."""
+
+    ref: str
+    path: Path
+    config: Dict[str, Any]
+    sensors: List[Dict[str, Any]]
+    actions: List[Dict[str, Any]]
+    rules: List[Dict[str, Any]]
+
+
+def load(path: Path, config_file: Path) -> Pack:
+    """Read the pack in this directory; raises Invalid, naming the file."""
+    about = read(path / "pack.yaml")
+    ref = about.get("ref") or about["name"]
+    values, schema = read(config_file), read(path / "config.schema.yaml", missing={})
+    try:
+        values = config.complete(values, schema)
+    except Invalid as error:
+        raise type(error)("{}: {}".format(config_file, error))
+    pack = Pack(ref, path, values, *(_resources(path / kind, ref)
+                                     for kind in ("sensors", "actions", "rules")))
+    if len(pack.sensors) > 1:
+        raise Refused("the sandbox runs one sensor, the pack has {}".format(len(pack.sensors)))
+    return pack
+
+
+def read(file: Path, missing: Any = None) -> Dict[str, Any]:
+    """The one YAML document in a file; raises Invalid unless it is a mapping."""
+    if missing is not None and not file.exists():
+        return missing
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise Invalid("cannot read {}: {}".format(file, error))
+    if not isinstance(content, dict):
+        raise Invalid("{} does not hold a mapping".format(file))
+    return content
+
+
+def _resources(directory: Path, pack: str) -> List[Dict[str, Any]]:
+    resources = []
+    for file in sorted(directory.glob("*.yaml")):
+        resource = dict({"pack": pack}, **read(file))
+        if resource["pack"] != pack:
+            raise Invalid("{}: pack is {!r}, expected {!r}".format(file, resource["pack"], pack))
+        resources.append(resource)
+    return resources

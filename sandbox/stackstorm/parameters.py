@@ -1,0 +1,120 @@
+"""Action parameters: rendered, cast, checked and completed as the platform does."""
+
+import ast
+import json
+from typing import Any, Callable, Dict
+
+from sandbox.stackstorm import templates
+from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.schemas import Schema
+
+Values = Dict[str, Any]
+
+
+def prepare(given: Values, schemas: Dict[str, Values], context: Values) -> Values:
+    """The value of every parameter that has a schema; raises Invalid.
+
+    Templates in the given values and in the defaults see each other and the context, e.g.
+    {"trigger": payload}.
+    """
+    _refuse_overrides(given, schemas)
+    rendered = _Rendering(given, schemas, context)
+    live = {name: cast(rendered[name], name, schemas) for name in given}
+    for name, schema in schemas.items():
+        if name not in live and templates.variables(schema.get("default")) is not None:
+            live[name] = cast(rendered[name], name, schemas)
+    Schema.of_parameters(schemas).clean(live)
+    return {name: _final(live, rendered, name, schemas) for name in schemas}
+
+
+def _refuse_overrides(given: Values, schemas: Dict[str, Values]) -> None:
+    for name in given:
+        if schemas.get(name, {}).get("immutable"):
+            raise Invalid("parameter {!r} is immutable".format(name))
+
+
+def _final(live: Values, rendered: "_Rendering", name: str, schemas: Dict[str, Values]) -> Any:
+    value = live.get(name)
+    return cast(rendered.default(name) if value is None else value, name, schemas)
+
+
+class _Rendering:
+    """Renders each value when it is first needed, so that templates can use each other."""
+
+    def __init__(self, given: Values, schemas: Dict[str, Values], context: Values):
+        self._defaults = {name: schema.get("default") for name, schema in schemas.items()}
+        self._sources = {**self._defaults,
+                         **{name: value for name, value in given.items() if value is not None}}
+        self._done = dict(context)
+        self._begun = set()
+        for name in given:
+            self._sources.setdefault(name)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._done:
+            self._done[name] = self._render(name, self._source(name))
+        return self._done[name]
+
+    def default(self, name: str) -> Any:
+        return self._render(name, self._defaults[name])
+
+    def _source(self, name: str) -> Any:
+        if name == "st2kv":
+            raise Refused("the sandbox has no datastore for 'st2kv'")
+        if name not in self._sources:
+            raise Invalid("'{}' is undefined".format(name))
+        return self._sources[name]
+
+    def _render(self, name: str, source: Any) -> Any:
+        names = templates.variables(source)
+        if names is None:
+            return source
+        if name in self._begun:
+            raise Invalid("parameter {!r} refers to itself".format(name))
+        self._begun.add(name)
+        try:
+            return templates.render(source, {each: self[each] for each in names})
+        except Invalid:
+            raise
+        except Exception as error:
+            raise Invalid("cannot render parameter {!r}: {}".format(name, error))
+        finally:
+            self._begun.discard(name)
+
+
+def cast(value: Any, name: str, schemas: Dict[str, Values]) -> Any:
+    """The value in the type of its parameter; raises Invalid."""
+    caster = _CASTS.get(schemas.get(name, {}).get("type"))
+    if value is None or value == templates.NONE:
+        return None
+    if caster is None:
+        return value
+    try:
+        return caster(value)
+    except Exception as error:
+        raise Invalid("parameter {!r}: cannot take {!r}: {}".format(name, value, error))
+
+
+def _structure(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return ast.literal_eval(value)
+
+
+def _boolean(value: Any) -> Any:
+    return ast.literal_eval(value.capitalize()) if isinstance(value, str) else value
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("it is no string")
+    return value
+
+
+_CASTS: Dict[Any, Callable[[Any], Any]] = {
+    "array": _structure, "object": _structure, "boolean": _boolean, "integer": int,
+    "number": float, "string": _string,
+}

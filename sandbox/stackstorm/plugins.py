@@ -1,0 +1,34 @@
+"""Loads the class of a sensor or an action from its file."""
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Type
+
+
+def load_class(file: Path, base: Type, name: str = "") -> Type:
+    """The class of this name, or the one class in the file that extends the base."""
+    found = [each for each_name, each in inspect.getmembers(_load(file), inspect.isclass)
+             if issubclass(each, base) and not inspect.isabstract(each) and
+             (each_name == name if name else each.__module__ == file.stem)]
+    if not found:
+        raise ImportError("{} has no class {} that is a {} and has all its methods".format(
+            file, name, base.__name__).replace("  ", " "))
+    return found[0]
+
+
+def add_to_path(directory: Path, first: bool = False) -> None:
+    """Let modules be found in this directory."""
+    if str(directory) not in sys.path:
+        sys.path.insert(0 if first else len(sys.path), str(directory))
+
+
+def _load(file: Path) -> ModuleType:
+    # As on the platform, only the file's own directory is on the path for it.
+    add_to_path(file.parent.resolve())
+    spec = importlib.util.spec_from_file_location(file.stem, str(file))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,94 @@
+"""The sandbox's process: patched for eventlet before anything else, as StackStorm's are."""
+
+import eventlet
+
+eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Optional
+
+import eventlet.wsgi
+
+from sandbox.stackstorm import pack, platform_modules
+from sandbox.stackstorm.actions import Actions
+from sandbox.stackstorm.api import Api
+from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.errors import Invalid
+from sandbox.stackstorm.rules import Rules
+from sandbox.stackstorm.sensor_host import SensorHost
+from sandbox.stackstorm.triggers import Triggers, TriggerType
+
+LOG = logging.getLogger("sandbox")
+
+
+class Platform:
+    """A StackStorm with one pack."""
+
+    def __init__(self, content: pack.Pack, journal: Optional[Path] = None):
+        self._pack = content
+        self.broker = Broker(journal)
+        self.triggers = Triggers(self.broker.publish)
+        self.actions = Actions(content)
+        self.rules = Rules(self.triggers, self.actions)
+        for sensor in content.sensors:
+            for definition in sensor["trigger_types"]:
+                self.triggers.add_type(TriggerType(content.ref, definition))
+        for definition in content.rules:
+            self.rules.put(definition)
+
+    def serve_api(self, port: int) -> int:
+        """Serve the API from now on; returns the port."""
+        listener = eventlet.listen(("127.0.0.1", port))
+        app = Api(self.triggers, self.rules, self.actions, self.broker)
+        eventlet.spawn_n(eventlet.wsgi.server, listener, app, log_output=False)
+        return listener.getsockname()[1]
+
+    def run(self) -> None:
+        """Run the rules and the sensor, until the sensor ends."""
+        platform_modules.install_base_classes()
+        platform_modules.install_services(self.triggers, self.broker)
+        rules = eventlet.spawn(self._run_rules)
+        if self._pack.sensors:
+            SensorHost(self._pack, self._pack.sensors[0], self.triggers, self.broker).run()
+        else:
+            rules.wait()
+
+    def _run_rules(self) -> None:
+        while True:
+            self.rules.handle(self.broker.instances.get())
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the pack that the arguments name; returns the exit status."""
+    _log_to_stderr(args.log_level)
+    try:
+        platform = Platform(pack.load(args.pack.resolve(), args.config), args.journal)
+        for file in args.rule:
+            platform.rules.put(pack.read(file))
+        for ref in args.enable:
+            platform.rules.enable(ref)
+    except Invalid as error:
+        print("StackStorm sandbox: {}".format(error), file=sys.stderr)
+        return 1
+    if args.api_port is not None:
+        port = platform.serve_api(args.api_port)
+        print("StackStorm sandbox: http://127.0.0.1:{}".format(port), flush=True)
+    try:
+        platform.run()
+    except KeyboardInterrupt:
+        return 0
+    except Exception:
+        LOG.exception("The sensor raised an exception")
+        return 1
+    return 0
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.addLevelName(logging.WARNING, "WARN")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-5s %(name)s  %(message)s",
+                        datefmt="%Y-%m-%d %H:%M:%S", stream=sys.stderr)
+    # Someone else's story: connections opened, one line each.
+    logging.getLogger("urllib3").setLevel("WARNING")

@@ -1,0 +1,83 @@
+"""The platform's dialect of JSON schema: draft 4, but `required` stands in each property."""
+
+import copy
+from typing import Any, Dict
+
+import jsonschema
+from jsonschema.exceptions import best_match
+
+from sandbox.stackstorm.errors import Invalid
+
+ANY_TYPE = {"type": ["array", "boolean", "integer", "number", "object", "string"]}
+
+
+def _nothing(*_):
+    return ()
+
+
+# Draft 4's list of required names is no keyword of the platform's: it has no effect there.
+_Validator = jsonschema.validators.extend(jsonschema.Draft4Validator, {
+    "properties": jsonschema.Draft3Validator.VALIDATORS["properties"],
+    "required": _nothing,
+})
+
+
+class Schema:
+    """A schema as the platform applies it: defaults filled in, null allowed if optional."""
+
+    def __init__(self, schema: Dict[str, Any]):
+        self._schema = _nullable(schema)
+        self._validator = _Validator(self._schema)
+
+    @classmethod
+    def of_parameters(cls, parameters: Dict[str, Any], additional: bool = False) -> "Schema":
+        """The schema of an object that has these properties."""
+        properties = {name: schema or ANY_TYPE for name, schema in parameters.items()}
+        return cls({"type": "object", "properties": properties,
+                    "additionalProperties": additional})
+
+    def clean(self, instance: Any) -> Any:
+        """A copy of the instance with its defaults; raises Invalid."""
+        instance = _with_defaults(copy.deepcopy(instance), self._schema)
+        error = best_match(self._validator.iter_errors(instance))
+        if error is None:
+            return instance
+        # The keyword `required` itself is part of the path of the error about it.
+        path = [str(step) for step in error.absolute_path if step != "required"]
+        raise Invalid(".".join(path) + ": " + error.message if path else error.message)
+
+
+def _with_defaults(instance: Any, schema: Dict[str, Any]) -> Any:
+    if isinstance(instance, dict):
+        for name, schema in schema.get("properties", {}).items():
+            if instance.get(name) is None and "default" in schema:
+                instance[name] = copy.deepcopy(schema["default"])
+            if name in instance:
+                _with_defaults(instance[name], schema)
+    elif isinstance(instance, list) and isinstance(schema.get("items"), dict):
+        for item in instance:
+            _with_defaults(item, schema["items"])
+    return instance
+
+
+def _nullable(schema: Dict[str, Any]) -> Dict[str, Any]:
+    if "properties" not in schema:
+        return schema
+    properties = {name: _nullable_property(each) for name, each in schema["properties"].items()}
+    return dict(schema, properties=properties)
+
+
+def _nullable_property(schema: Dict[str, Any]) -> Dict[str, Any]:
+    schema = _nullable(schema)
+    if isinstance(schema.get("items"), dict):
+        schema = dict(schema, items=_nullable(schema["items"]))
+    required = schema.get("required", False) and "default" not in schema
+    if required or schema.get("default") is not None:
+        return schema
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            return dict(schema, **{choice: schema[choice] + [{"type": "null"}]})
+    # A property without a type is a string to the platform.
+    types = schema.get("type", "string")
+    types = types if isinstance(types, list) else [types]
+    return dict(schema, type=types if "null" in types else types + ["null"])

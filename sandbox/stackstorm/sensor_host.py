@@ -1,0 +1,106 @@
+"""Runs the pack's sensor as StackStorm's sensor wrapper does."""
+
+import atexit
+import logging
+from typing import Any, Dict, Optional
+
+import eventlet
+
+from sandbox.stackstorm import plugins
+from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.pack import Pack
+from sandbox.stackstorm.triggers import Trigger, Triggers
+
+LOG = logging.getLogger("sandbox.sensor")
+
+
+class SensorService:
+    """What a sensor gets as `sensor_service`; its values are kept in memory."""
+
+    def __init__(self, logger: logging.Logger):
+        from st2common.services.trigger_dispatcher import TriggerDispatcherService
+        dispatcher = TriggerDispatcherService(logger=logger)
+        self.dispatch = dispatcher.dispatch
+        self.dispatch_with_context = dispatcher.dispatch_with_context
+        self._logger = logger
+        self._values: Dict[str, str] = {}
+
+    def get_logger(self, name: str) -> logging.Logger:
+        """A logger of the sensor's own."""
+        return self._logger.getChild(name)
+
+    def get_value(self, name: str) -> Optional[str]:
+        """The value set before, or None."""
+        return self._values.get(name)
+
+    def set_value(self, name: str, value: str) -> bool:
+        """Keep a value until the process ends."""
+        self._values[name] = value
+        return True
+
+    def delete_value(self, name: str) -> bool:
+        """Forget a value."""
+        return self._values.pop(name, None) is not None
+
+
+class SensorHost:
+    """One sensor, and what it is told of its triggers."""
+
+    def __init__(self, pack: Pack, definition: Dict[str, Any], triggers: Triggers, broker: Broker):
+        self._types = ["{}.{}".format(pack.ref, each["name"])
+                       for each in definition["trigger_types"]]
+        self._triggers, self._broker = triggers, broker
+        self._known = set()
+        self._sensor = _instance(pack, definition)
+        self._tell = {"create": self._create, "update": self._update, "delete": self._delete}
+
+    def run(self) -> None:
+        """Set the sensor up and let it work; raises what it raises."""
+        atexit.register(self._sensor.cleanup)
+        # As on the platform, both begin while the sensor still sets itself up.
+        eventlet.spawn_n(self._replay)
+        eventlet.spawn_n(self._follow, self._broker.subscribe())
+        LOG.info("Running sensor initialization code")
+        self._sensor.setup()
+        LOG.info("Running sensor")
+        self._sensor.run()
+
+    def _replay(self) -> None:
+        try:
+            for trigger in self._triggers.query(type__in=self._types):
+                self._create(trigger)
+        except Exception:
+            LOG.exception("add_trigger raised: the triggers after this one are not replayed")
+
+    def _follow(self, changes: eventlet.Queue) -> None:
+        while True:
+            event, trigger = changes.get()
+            if trigger.type in self._types:
+                try:
+                    self._tell[event](trigger)
+                except Exception:
+                    LOG.exception("The sensor raised when told to %s %s", event, trigger.ref)
+
+    def _create(self, trigger: Trigger) -> None:
+        self._known.add(trigger.id)
+        self._sensor.add_trigger(trigger=trigger.to_dict())
+
+    def _update(self, trigger: Trigger) -> None:
+        self._known.add(trigger.id)
+        self._sensor.update_trigger(trigger=trigger.to_dict())
+
+    def _delete(self, trigger: Trigger) -> None:
+        if trigger.id in self._known:
+            self._known.discard(trigger.id)
+            self._sensor.remove_trigger(trigger=trigger.to_dict())
+
+
+def _instance(pack: Pack, definition: Dict[str, Any]) -> Any:
+    from st2reactor.sensor.base import PollingSensor, Sensor
+    cls = plugins.load_class(pack.path / "sensors" / definition["entry_point"],
+                             (Sensor, PollingSensor), definition["class_name"])
+    more = {}
+    if "poll_interval" in definition and issubclass(cls, PollingSensor):
+        more["poll_interval"] = definition["poll_interval"]
+    logger = logging.getLogger(pack.ref)
+    return cls(sensor_service=SensorService(logger), config=pack.config, **more)

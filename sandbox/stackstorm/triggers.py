@@ -1,0 +1,127 @@
+"""Trigger types, and the triggers that rules share."""
+
+import hashlib
+import json
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from sandbox.stackstorm.errors import Invalid
+from sandbox.stackstorm.ids import new_id
+from sandbox.stackstorm.schemas import Schema
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """One type with one set of parameters; of a type without any, it is the "shadow" trigger."""
+
+    name: str
+    pack: str
+    type: str
+    parameters: Dict[str, Any]
+    id: str = field(default_factory=new_id)
+
+    @property
+    def ref(self) -> str:
+        """What is dispatched to."""
+        return "{}.{}".format(self.pack, self.name)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The trigger as the platform gives it to a sensor."""
+        digest = hashlib.md5(json.dumps(self.parameters, sort_keys=True).encode()).hexdigest()
+        return {"uid": "trigger:{}:{}:{}".format(self.pack, self.name, digest), "ref": self.ref,
+                "name": self.name, "pack": self.pack, "type": self.type,
+                "parameters": dict(self.parameters), "id": self.id}
+
+
+class TriggerType:
+    """What a sensor's YAML says of one kind of event."""
+
+    def __init__(self, pack: str, definition: Dict[str, Any]):
+        self.pack, self.name = pack, definition["name"]
+        self.ref = "{}.{}".format(pack, self.name)
+        self._parameters = _schema(definition.get("parameters_schema"))
+        self._payload = _schema(definition.get("payload_schema"))
+
+    @property
+    def takes_parameters(self) -> bool:
+        """Whether rules must give parameters: such a type has no shadow trigger."""
+        return self._parameters is not None
+
+    def check_parameters(self, parameters: Dict[str, Any]) -> None:
+        """Raise Invalid if a rule cannot have these; anything goes without a schema."""
+        if self._parameters:
+            self._parameters.clean(parameters)
+
+    def check_payload(self, payload: Any) -> None:
+        """Raise Invalid if the payload breaks the type's schema."""
+        if self._payload:
+            self._payload.clean(payload)
+
+
+class Triggers:
+    """All triggers; tells `publish` when one with parameters is created, updated, deleted."""
+
+    def __init__(self, publish: Callable[[str, Trigger], None]):
+        self._publish = publish
+        self._types: Dict[str, TriggerType] = {}
+        self._triggers: Dict[str, Trigger] = {}
+        self._rules: Dict[str, int] = Counter()
+
+    def add_type(self, trigger_type: TriggerType) -> None:
+        """Register a type, and its shadow trigger if rules need give no parameters."""
+        self._types[trigger_type.ref] = trigger_type
+        if not trigger_type.takes_parameters:
+            self._add(Trigger(trigger_type.name, trigger_type.pack, trigger_type.ref, {}))
+
+    def type_of(self, ref: str) -> TriggerType:
+        """The type of a trigger or the type itself; raises Invalid."""
+        type_ref = self._triggers[ref].type if ref in self._triggers else ref
+        if type_ref not in self._types:
+            raise Invalid("there is no trigger and no trigger type {!r}".format(ref))
+        return self._types[type_ref]
+
+    def acquire(self, type_ref: str, parameters: Dict[str, Any]) -> Trigger:
+        """The trigger for one more rule: the one there is, or a new one; raises Invalid."""
+        trigger_type = self.type_of(type_ref)
+        trigger_type.check_parameters(parameters)
+        trigger = self._find(type_ref, parameters)
+        if trigger is None:
+            if not parameters:
+                raise Invalid("trigger type {!r} needs parameters".format(type_ref))
+            trigger = Trigger(str(uuid.uuid4()), trigger_type.pack, type_ref, parameters)
+            self._add(trigger)
+            self._publish("create", trigger)
+        # Only triggers with parameters are counted, so only they are updated and deleted.
+        if parameters:
+            self._rules[trigger.ref] += 1
+            self._publish("update", trigger)
+        return trigger
+
+    def release(self, trigger: Trigger) -> None:
+        """A rule is done with the trigger: the last one deletes it."""
+        if not trigger.parameters:
+            return
+        self._rules[trigger.ref] -= 1
+        self._publish("update", trigger)
+        if not self._rules[trigger.ref]:
+            del self._triggers[trigger.ref]
+            self._publish("delete", trigger)
+
+    def query(self, type: Optional[str] = None,
+              type__in: Optional[Sequence[str]] = None) -> List[Trigger]:
+        """The triggers of one type, of several types, or all."""
+        wanted = type__in if type is None else [type]
+        return [each for each in self._triggers.values() if wanted is None or each.type in wanted]
+
+    def _find(self, type_ref: str, parameters: Dict[str, Any]) -> Optional[Trigger]:
+        return next((each for each in self._triggers.values()
+                     if each.type == type_ref and each.parameters == parameters), None)
+
+    def _add(self, trigger: Trigger) -> None:
+        self._triggers[trigger.ref] = trigger
+
+
+def _schema(definition: Optional[Dict[str, Any]]) -> Optional[Schema]:
+    return Schema(definition) if definition else None

@@ -1,0 +1,63 @@
+"""Both servers, until Ctrl-C: to play with."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sandbox.children import ChildError
+from sandbox.pair import ROOM, Pair
+
+GUIDE = """\
+HipChat     {hipchat}  with the rooms {rooms}
+StackStorm  {stackstorm}  with this pack; enabled: {rules}
+
+Say something, and see what is in the room then:
+
+  curl -X POST {play}/say -H 'Content-Type: application/json' \\
+       -d '{{"room": "{room}", "user": "Ann", "message": "ping hello"}}'
+  curl '{play}/transcript?room={room}'
+
+What StackStorm did of it:
+
+  curl {stackstorm}/v1/triggerinstances
+  curl {stackstorm}/v1/executions
+
+Its log follows. Ctrl-C ends both.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `python -m sandbox up`."""
+    add = parser.add_argument
+    add("--room", action="append", metavar="NAME",
+        help="one more room than {}; may be repeated".format(ROOM))
+    add("--enable", action="append", metavar="REF",
+        help="a rule to enable instead of hipchat.ping_pong; may be repeated")
+    for name, port in (("hipchat", 8090), ("api", 9101), ("webhook", 8088)):
+        add("--{}-port".format(name), type=int, default=port, metavar="PORT",
+            help="0 picks a free one (default: %(default)s)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Stay until Ctrl-C; returns the exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rooms, rules = [ROOM, *(args.room or [])], args.enable or ["hipchat.ping_pong"]
+    with tempfile.TemporaryDirectory(prefix="hipchat-sandbox-") as directory:
+        try:
+            with Pair(Path(directory), rules, rooms, args.hipchat_port, args.api_port,
+                      args.webhook_port) as pair:
+                print(GUIDE.format(
+                    hipchat=pair.hipchat_url, stackstorm=pair.stackstorm_url, room=ROOM,
+                    rooms=", ".join(rooms), rules=", ".join(rules),
+                    play=pair.hipchat_url.replace("/v2", "/sandbox")), flush=True)
+                while True:
+                    pair.check()
+                    time.sleep(0.5)
+        except KeyboardInterrupt:
+            return 0
+        except ChildError as error:
+            print("The sandbox ends: {}.".format(error), file=sys.stderr)
+            return 1

@@ -1,0 +1,236 @@
+"""What the tests share: HipChat and StackStorm from the sandbox, each in a process of its own."""
+import json
+import os
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import requests
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+for directory in ("", "actions/lib", "actions"):
+    sys.path.insert(0, str(REPOSITORY / directory))
+
+from sandbox.children import Child  # noqa: E402
+from sandbox.pair import free_port  # noqa: E402
+from sandbox.people import People  # noqa: E402
+
+EVENTS = ["message", "notification", "enter", "exit", "topic_change",
+          "archived", "unarchived", "created", "deleted", "file_upload"]
+TOKEN = "a-personal-access-token-of-forty-letters"
+
+
+def wait_until(condition, seconds=15, what="the condition"):
+    """The first true value of the condition; fails the test if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "{} did not come true in {} s".format(what, seconds)
+        time.sleep(0.01)
+
+
+def direct():
+    """A session that no proxy of the environment stands in the way of."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+class Hipchat:
+    """A HipChat server in another process: url ends in /v2, people plays those in its rooms."""
+
+    def __init__(self, *options):
+        self._child = Child("hipchat", "--port", "0", "--token", TOKEN, *options)
+        self.url = self._child.url()
+        self.token = TOKEN
+        self.people = People(self.url)
+        self._session = direct()
+        self._session.headers["Authorization"] = "Bearer " + TOKEN
+        self.stop = self._child.stop
+
+    def api(self, method, path, **more):
+        """Call the API v2 as the token's owner; returns the response."""
+        return self._session.request(method, self.url + path, timeout=10, **more)
+
+    def make_room(self):
+        """The name of a new room."""
+        name = "Room " + uuid.uuid4().hex[:8]
+        assert self.api("POST", "/room", json={"name": name}).status_code == 201
+        return name
+
+    def webhooks(self, room):
+        """The webhooks of a room, whole."""
+        answer = self.api("GET", "/room/{}/webhook".format(room), params={"expand": "items"})
+        return answer.json()["items"]
+
+
+class Stackstorm:
+    """The pack in the sandbox's StackStorm, in another process.
+
+    listener is the public_url; config is written as the pack's config file.
+    """
+
+    def __init__(self, directory, hipchat, options=(), **config):
+        self.directory = directory
+        port = free_port()
+        self.listener = "http://127.0.0.1:{}/hipchat".format(port)
+        self.config = {
+            "api_key": hipchat.token, "api_url": hipchat.url,
+            "spool": {"directory": str(directory / "spool")},
+            "webhook": {"public_url": self.listener, "host": "127.0.0.1", "port": port}}
+        for key, value in config.items():
+            if isinstance(value, dict):
+                value = dict(self.config.get(key, {}), **value)
+            self.config[key] = value
+        self._options, self._session = options, direct()
+        self.log_path = directory / "stackstorm.log"
+        self.start()
+
+    def start(self):
+        """Start the process (again, after stop)."""
+        file = self.directory / "hipchat.yaml"
+        file.write_text(json.dumps(self.config))  # JSON is YAML
+        with open(str(self.log_path), "a") as log:
+            self._child = Child("stackstorm", "--config", str(file), "--api-port", "0",
+                                *self._options, log=log)
+        self._url = self._child.url()
+
+    def stop(self):
+        """End the process as StackStorm does."""
+        self._child.stop()
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    @property
+    def process(self):
+        """The subprocess.Popen."""
+        return self._child._process
+
+    def log(self):
+        return self.log_path.read_text()
+
+    def health(self):
+        """What GET {public_url}/health answers; {} if nobody listens."""
+        try:
+            return self._session.get(self.listener + "/health", timeout=10).json()
+        except requests.ConnectionError:
+            return {}
+
+    def has_its_webhooks(self):
+        """Whether HipChat has all webhooks that are wanted."""
+        webhooks = self.health().get("webhooks", {"wanted": 0})
+        return webhooks["wanted"] and webhooks["present"] == webhooks["wanted"]
+
+    def api(self, method, path, **more):
+        """Call the API, whose shape is StackStorm's own; returns the answer's JSON."""
+        answer = self._session.request(method, self._url + path, timeout=30, **more)
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    def add_rule(self, event, parameters=None, criteria=None, action=None, name=None):
+        """Create an enabled rule, by default one that does nothing of note; returns its ref."""
+        name = name or "rule_" + uuid.uuid4().hex[:8]
+        self.api("POST", "/v1/rules", json={
+            "name": name, "pack": "hipchat", "enabled": True,
+            "trigger": dict({"type": "hipchat." + event},
+                            **({} if parameters is None else {"parameters": parameters})),
+            "criteria": criteria or {},
+            "action": action or {"ref": "hipchat.send", "parameters": {
+                "room": "Nowhere", "message": "unused"}}})
+        return "hipchat." + name
+
+    def remove_rule(self, ref):
+        self.api("DELETE", "/v1/rules/" + ref)
+
+    def trigger_of(self, rule):
+        """The ref of a rule's trigger."""
+        return self.api("GET", "/v1/rules/" + rule)["trigger"]["ref"]
+
+    def payloads(self, trigger=None):
+        """The payloads dispatched so far, oldest first: to one trigger, or to all."""
+        params = {"limit": 100000}
+        if trigger:
+            params["trigger"] = trigger
+        instances = self.api("GET", "/v1/triggerinstances", params=params)
+        return [instance["payload"] for instance in reversed(instances)]
+
+    def run_action(self, action, **parameters):
+        """Run an action to its end; returns (succeeded, its result)."""
+        execution = self.api("POST", "/v1/executions", json={
+            "action": action, "parameters": parameters})
+        execution = wait_until(
+            lambda: _ended(self.api("GET", "/v1/executions/" + execution["id"])), 60)
+        return execution["status"] == "succeeded", execution["result"]["result"]
+
+
+def _ended(execution):
+    return execution if execution["status"] in ("succeeded", "failed", "timeout") else None
+
+
+@pytest.fixture(scope="session")
+def hipchat():
+    """One HipChat for all tests that do no harm to it; make a room of your own in it."""
+    server = Hipchat("--room", "Factor")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start_hipchat():
+    """Start a HipChat of the test's own: start_hipchat(*options of `sandbox hipchat`)."""
+    servers = []
+
+    def start(*options):
+        servers.append(Hipchat(*options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def start_stackstorm(tmp_path):
+    """Start the pack: start_stackstorm(hipchat, options=(...), rooms=[...], webhook={...})."""
+    processes = []
+
+    def start(hipchat, **more):
+        directory = tmp_path / "stackstorm-{}".format(len(processes))
+        directory.mkdir()
+        processes.append(Stackstorm(directory, hipchat, **more))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.stop()
+
+
+@pytest.fixture(scope="module")
+def stackstorm(hipchat, tmp_path_factory):
+    """One StackStorm with the pack, for the tests of a module, that listens in one room."""
+    room = hipchat.make_room()
+    process = Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat, rooms=[room],
+                         default_room=room, events=EVENTS)
+    process.room = room
+    wait_until(process.has_its_webhooks)
+    yield process
+    process.stop()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "stackstorm: needs a running StackStorm (ST2_API_URL)")
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("ST2_API_URL"):
+        return
+    skip = pytest.mark.skip(reason="needs a running StackStorm: set ST2_API_URL")
+    for item in items:
+        if item.get_closest_marker("stackstorm"):
+            item.add_marker(skip)

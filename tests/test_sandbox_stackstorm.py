@@ -1,0 +1,695 @@
+"""The sandbox's StackStorm against the platform's semantics, with a tiny pack of its own."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from sandbox.stackstorm import config, criteria, parameters, templates
+from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.schemas import Schema
+from sandbox.stackstorm.triggers import Triggers, TriggerType
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+TOY = {
+    "pack.yaml": "{ref: toy, name: toy, version: 0.1.0}",
+    "config.schema.yaml": """
+        token: {type: string, required: true}
+        inbox: {type: string}
+        story: {type: string}
+        nested: {type: object, properties: {port: {type: integer, default: 8088}}}
+        """,
+    "sensors/ears.yaml": """
+        class_name: Ears
+        entry_point: ears.py
+        poll_interval: 0.01
+        trigger_types:
+          - name: said
+            payload_schema:
+              type: object
+              additionalProperties: false
+              properties:
+                text: {type: string, required: true}
+                room: {type: string}
+          - name: done
+            parameters_schema:
+              type: object
+              properties: {what: {type: string, required: true}}
+        """,
+    "sensors/ears.py": """
+        import json
+        from st2reactor.sensor.base import PollingSensor
+        from st2common.services.trigger_dispatcher import TriggerDispatcherService
+        from st2common.persistence.trigger import Trigger
+        from st2common.models.api.trigger import TriggerAPI
+
+        class Ears(PollingSensor):
+            def setup(self):
+                self._inbox = open(self.config["inbox"])
+                found = [TriggerAPI.from_model(each).to_dict()["ref"]
+                         for each in Trigger.query(type__in=["toy.said"])]
+                self.tell("setup", refs=found, port=self.config["nested"]["port"])
+
+            def poll(self):
+                for line in self._inbox:
+                    order = json.loads(line)
+                    service = self.sensor_service
+                    if order.pop("anew", False):
+                        service = TriggerDispatcherService(logger=service.get_logger("anew"))
+                        publisher = service._dispatcher._publisher._publisher
+                        publisher.pool.connection.transport_options["confirm_publish"] = True
+                    try:
+                        service.dispatch(**order)
+                    except Exception as error:
+                        self.tell("raised", error=repr(error))
+                    else:
+                        self.tell("dispatched")
+
+            def tell(self, what, **more):
+                with open(self.config["story"], "a") as story:
+                    story.write(json.dumps(dict(more, what=what)) + "\\n")
+
+            def cleanup(self):
+                self.tell("cleanup")
+
+            def add_trigger(self, trigger):
+                if trigger["parameters"].get("room") == "unheard of":
+                    raise ValueError("no such room")
+                self.tell("add", trigger=trigger)
+
+            def update_trigger(self, trigger):
+                self.tell("update", trigger=trigger)
+
+            def remove_trigger(self, trigger):
+                self.tell("remove", trigger=trigger)
+        """,
+    "actions/lib/toybox.py": "def loud(text): return text.upper()",
+    "actions/answer.yaml": """
+        name: answer
+        runner_type: python-script
+        entry_point: answer.py
+        parameters:
+          text: {type: string, required: true}
+          times: {type: integer, default: 1}
+          mood: {type: string, enum: [calm, cross], default: calm}
+          fixed: {type: string, default: stays, immutable: true}
+          note: {type: string}
+          timeout: {default: 2}
+        """,
+    "actions/answer.py": """
+        import eventlet
+        from st2common.runners.base_action import Action
+        from toybox import loud
+
+        class Answer(Action):
+            def run(self, text, times, mood, fixed, note):
+                if text == "explode":
+                    raise RuntimeError("boom")
+                if text == "sleep":
+                    eventlet.sleep(30)
+                return mood == "calm", {"said": loud(text) * times, "note": note,
+                                        "fixed": fixed, "token": self.config["token"]}
+        """,
+    "actions/chain.yaml": "{name: chain, runner_type: orquesta, entry_point: chain.yaml}",
+    "rules/echo.yaml": """
+        name: echo
+        trigger: {type: toy.said, parameters: {room: Den}}
+        criteria: {trigger.text: {type: regex, pattern: "^echo "}}
+        action: {ref: toy.answer, parameters: {text: "{{ trigger.text }}!", times: "{{ 1 + 1 }}"}}
+        """,
+}
+
+
+def wait_for(condition, seconds=8):
+    """The first true value of the condition."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError("waited in vain for " + condition.__name__)
+
+
+class Sandbox:
+    """The toy pack in a sandbox process, seen from outside."""
+
+    def __init__(self, directory, *options, **config_values):
+        self.directory = directory
+        for name, text in TOY.items():
+            file = directory / "pack" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(textwrap.dedent(text))
+        for name in ("inbox", "story", "journal"):
+            (directory / name).touch()
+        values = {"token": "secret", "inbox": str(directory / "inbox"),
+                  "story": str(directory / "story"), **config_values}
+        (directory / "config.yaml").write_text(json.dumps(values))
+        self.options = ["--pack", str(directory / "pack"), "--config",
+                        str(directory / "config.yaml"), *options]
+        self.process = None
+
+    def command(self):
+        return [sys.executable, "-m", "sandbox", "stackstorm", *self.options]
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [*self.command(), "--api-port", "0", "--journal", str(self.directory / "journal")],
+            cwd=str(REPOSITORY), stdout=subprocess.PIPE, text=True,
+            stderr=(self.directory / "log").open("w"))
+        self.url = self.process.stdout.readline().split()[-1]
+        wait_for(lambda: self.story("setup"))
+        return self
+
+    def refused(self):
+        """What the sandbox says when it does not even start."""
+        done = subprocess.run(self.command(), cwd=str(REPOSITORY), stderr=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True, timeout=20)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        return done.stderr
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def call(self, method, path, status=200, **body):
+        answer = requests.request(method, self.url + path, json=body or None, timeout=5)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.text else None
+
+    def lines(self, name):
+        return [json.loads(line) for line in (self.directory / name).read_text().splitlines()]
+
+    def story(self, what, ref=None):
+        return [line for line in self.lines("story")
+                if line["what"] == what and ref in (None, line.get("trigger", {}).get("ref"))]
+
+    def dispatch(self, trigger, payload, **more):
+        """Have the sensor dispatch; returns the error it got, or None."""
+        def answers():
+            return [line for line in self.lines("story")
+                    if line["what"] in ("dispatched", "raised")]
+        before = len(answers())
+        with (self.directory / "inbox").open("a") as inbox:
+            inbox.write(json.dumps(dict(more, trigger=trigger, payload=payload)) + "\n")
+        return wait_for(lambda: answers()[before:])[0].get("error")
+
+    def log(self):
+        return (self.directory / "log").read_text()
+
+    def put_rule(self, name, method="POST", room=None, **more):
+        trigger = {"type": "toy.said", "parameters": {"room": room} if room else {}}
+        rule = {"name": name, "pack": "toy", "trigger": trigger, "enabled": True,
+                "action": {"ref": "toy.answer", "parameters": {"text": "hi"}}, **more}
+        path = "/v1/rules" + ("/toy." + name if method == "PUT" else "")
+        return self.call(method, path, 201 if method == "POST" else 200, **rule)
+
+    def run_action(self, **given):
+        started = self.call("POST", "/v1/executions", 201, action="toy.answer", parameters=given)
+
+        def ended():
+            execution = self.call("GET", "/v1/executions/" + started["id"])
+            return execution if "end_timestamp" in execution else None
+        return wait_for(ended)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    toy = Sandbox(tmp_path_factory.mktemp("toy"), "--enable", "toy.echo")
+    yield toy.start()
+    toy.stop()
+
+
+def holds(operator, pattern, value):
+    wanted = {"trigger.key": {"type": operator, "pattern": pattern}}
+    criteria.check(wanted)
+    return criteria.match(wanted, {"key": value, "other": 1})
+
+
+class TestCriteria:
+    """Operators, keys and patterns of rule criteria."""
+
+    @pytest.mark.parametrize("operator, pattern, yes, no", [
+        ("eq", "a", "a", "A"), ("equals", 1, 1, "1"), ("neq", "a", "b", "a"),
+        ("nequals", "a", None, "a"), ("ieq", "A", "a", "b"), ("iequals", "É", "é", "e"),
+        ("contains", "b", "abc", "ac"), ("contains", "b", ["a", "b"], ["ab"]),
+        ("icontains", "B", "abc", "ac"), ("ncontains", "b", "ac", "abc"),
+        ("incontains", "B", "ac", "abc"), ("startswith", "a", "ab", "ba"),
+        ("istartswith", "A", "ab", "ba"), ("endswith", "b", "ab", "ba"),
+        ("iendswith", "B", "ab", "ba"), ("in", ["a", "b"], "a", "c"),
+        ("inside", ["a", None], None, "b"), ("nin", ["a"], None, "a"),
+        ("ninside", ["a"], "b", "a"), ("lt", 2, 1, 2), ("lessthan", 2, 1, 3),
+        ("gt", 2, 3, 2), ("greaterthan", 2, 3, 1), ("matchwildcard", "a*", "abc", "cab"),
+        ("matchregex", "a.b", "a\nb", "xa\nb"), ("regex", "a.b", "xa-b", "a\nb"),
+        ("iregex", "A$", "xa", "ab"), ("exists", True, "", None), ("nexists", True, None, ""),
+    ])
+    def test_operator(self, operator, pattern, yes, no):
+        assert holds(operator, pattern, yes) is True
+        assert holds(operator, pattern, no) is False
+
+    @pytest.mark.parametrize("operator", [
+        "ieq", "iequals", "contains", "icontains", "ncontains", "incontains", "startswith",
+        "istartswith", "endswith", "iendswith", "lt", "lessthan", "gt", "greaterthan",
+        "matchwildcard", "matchregex", "regex", "iregex"])
+    def test_raises_on_null(self, operator):
+        with pytest.raises((TypeError, AttributeError)):
+            holds(operator, 1 if operator[:2] in ("lt", "gt", "le", "gr") else "a", None)
+
+    @pytest.mark.parametrize("operator", ["eq", "equals", "neq", "nequals", "in", "inside",
+                                          "nin", "ninside", "exists", "nexists"])
+    def test_takes_null(self, operator):
+        assert holds(operator, "none" if "eq" in operator else [], None) in (True, False)
+
+    def test_every_operator_is_tested(self):
+        named = {operator for mark in (TestCriteria.test_raises_on_null,
+                                       TestCriteria.test_takes_null)
+                 for operator in mark.pytestmark[0].args[1]}
+        assert named == set(criteria.OPERATORS) - {"search"}
+
+    @pytest.mark.parametrize("condition, expected", [
+        ("any", True), ("all", False), ("any2any", True), ("all2any", True)])
+    def test_search(self, condition, expected):
+        wanted = {"trigger.people": {"type": "search", "condition": condition, "pattern": {
+            "item.name": {"type": "eq", "pattern": "Ann"},
+            "item.age#1": {"type": "gt", "pattern": 20},
+            "item.age#2": {"type": "lt", "pattern": 60}}}}
+        criteria.check(wanted)
+        people = [{"name": "Ann", "age": 30}, {"name": "Bo", "age": 70}]
+        assert criteria.match(wanted, {"people": people}) is expected
+
+    @pytest.mark.parametrize("key, value", [
+        ("trigger.item.name", "x"), ("trigger.list[1]", "b"), ("trigger.list[1]#again", "b"),
+        ("trigger.list[7]", None), ("trigger.none.deeper", None), ("trigger.item.name.no", None)])
+    def test_key(self, key, value):
+        wanted = {key: {"type": "eq", "pattern": value} if value else
+                  {"type": "nexists", "pattern": True}}
+        criteria.check(wanted)
+        payload = {"item": {"name": "x"}, "list": ["a", "b"], "none": None}
+        assert criteria.match(wanted, payload)
+
+    def test_all_criteria_must_hold(self):
+        wanted = {"trigger.a": {"type": "eq", "pattern": 1},
+                  "trigger.b": {"type": "eq", "pattern": 2}}
+        assert criteria.match(wanted, {"a": 1, "b": 2})
+        assert not criteria.match(wanted, {"a": 1, "b": 3})
+        assert not criteria.match(wanted, {})
+        assert criteria.match({}, {})
+
+    @pytest.mark.parametrize("pattern, value", [
+        ("{{ trigger.other }}", 1), ("{{ trigger.key }}", "x"), ("n {{ trigger.other }}", "n 1"),
+        ("a{2}", "a{2}")])
+    def test_pattern_is_rendered(self, pattern, value):
+        assert holds("eq", pattern, value)
+
+    def test_undefined_name_in_pattern_raises(self):
+        with pytest.raises(TypeError, match="Undefined"):
+            holds("eq", "{{ trigger.nothing }}", "x")
+
+    @pytest.mark.parametrize("key, criterion, kind, words", [
+        ("trigger.at", {"type": "timediff_lt", "pattern": 5}, Refused, "timediff_lt"),
+        ("trigger.a", {"type": "resembles", "pattern": 5}, Invalid, "resembles"),
+        ("trigger.a", {"type": "Regex", "pattern": "a"}, Invalid, "Regex"),
+        ("trigger.a", {"type": "exists"}, Invalid, "pattern"),
+        ("trigger.a[*].b", {"type": "eq", "pattern": 1}, Refused, "looks up keys"),
+        ("system.a", {"type": "eq", "pattern": 1}, Refused, "looks up keys"),
+        ("trigger.a", {"type": "eq", "pattern": "{{ x | decrypt_kv }}"}, Refused, "decrypt_kv"),
+    ])
+    def test_refusal(self, key, criterion, kind, words):
+        with pytest.raises(kind, match=words):
+            criteria.check({key: criterion})
+
+
+def prepared(given, schemas, **context):
+    return parameters.prepare(given, schemas, context)
+
+
+class TestParameters:
+    """Templates, casts and defaults of action parameters."""
+
+    @pytest.mark.parametrize("template, expected", [
+        ("{{ t.text | regex_match('PING', ignorecase=True) }}", "True"),
+        ("{{ t.text | regex_search('pong') }}", "False"),
+        ("{{ t.text | regex_replace('ping (.*)', 'pong \\\\1') }}", "pong a b"),
+        ("{{ t.text | regex_substring('[a-z]+', 1) }}", "a"),
+        ("{{ t.list | to_json_string }}", '[1,{"a": null}]'),
+        ("{{ t.list | to_complex }}", '[1, {"a": null}]'),
+        ("{{ t.list | to_yaml_string }}", "- 1\n- a: null\n"),
+        ("{{ ('{\"a\": 1}' | from_json_string).a }}", "1"),
+        ("{{ ('a: 1' | from_yaml_string).a }}", "1"),
+        ("{{ 'a \"x\" b' | json_escape }}", 'a \\"x\\" b'),
+        ("{{ '/a/b' | basename }}{{ '/a/b' | dirname }}", "b/a"),
+        ("{{ t.text | upper }}", "PING A B"),
+        ("{% if t.text %}\nyes\n{% endif %}", "yes\n"),
+        ("no template } }", "no template } }"),
+        ("{{ not closed", "{{ not closed"),
+    ])
+    def test_template(self, template, expected):
+        context = {"text": "ping a b", "list": [1, {"a": None}]}
+        assert prepared({"p": template}, {"p": {"type": "string"}}, t=context)["p"] == expected
+
+    def test_values_are_rendered_once(self):
+        given = prepared({"p": "{{ t }}"}, {"p": {"type": "string"}}, t="{{ 7 * 7 }}")
+        assert given == {"p": "{{ 7 * 7 }}"}
+
+    @pytest.mark.parametrize("kind, template, expected", [
+        ("integer", "{{ 2 }}", 2), ("number", "{{ 2 }}", 2.0), ("boolean", "{{ true }}", True),
+        ("array", "{{ [1] }}", [1]), ("object", "{{ {'a': 1} }}", {"a": 1}),
+        ("object", {"a": "{{ t }}", "b": 1}, {"a": "x", "b": 1}), ("array", ["{{t}}"], ["x"]),
+        ("string", "{{ none | use_none }}", None), ("integer", None, None)])
+    def test_cast(self, kind, template, expected):
+        assert prepared({"p": template}, {"p": {"type": kind}}, t="x") == {"p": expected}
+
+    @pytest.mark.parametrize("given, words", [
+        ({"p": "{{ nothing }}"}, "'nothing' is undefined"),
+        ({"p": "{{ t.nothing }}"}, "no attribute 'nothing'"),
+        ({"p": "{{ p }}"}, "refers to itself"),
+        ({"p": "{{ st2kv.system.secret }}"}, "datastore"),
+        ({"p": "{{ t | regex_replace }}"}, "cannot render"),
+        ({"p": 5}, "no string"), ({"n": "many"}, "'n'"), ({"e": "c"}, "not one of"),
+        ({"q": "x"}, "'q' was unexpected"), ({"f": "x"}, "immutable"),
+        ({}, "'p' is a required property")])
+    def test_failure(self, given, words):
+        schemas = {"p": {"type": "string", "required": True}, "n": {"type": "integer"},
+                   "e": {"type": "string", "enum": ["a", "b"]},
+                   "f": {"type": "string", "default": "y", "immutable": True}}
+        with pytest.raises(Invalid, match=words):
+            prepared({"p": "x", **given} if given else given, schemas, t={"a": 1})
+
+    def test_defaults_fill_what_is_absent_or_null(self):
+        schemas = {"a": {"type": "string", "default": "x"}, "b": {"type": "string"},
+                   "c": {"type": "string", "default": "{{ config_context.key }}"},
+                   "d": {"type": "string", "default": "{{ a }}!"}}
+        assert prepared({"a": None}, schemas, config_context={"key": "k"}) == {
+            "a": "x", "b": None, "c": "k", "d": "x!"}
+
+    def test_filter_that_is_not_here_is_named(self):
+        with pytest.raises(Refused, match="version_match"):
+            templates.check({"a": [{"b": "{{ 1 | version_match('>1') }}"}]})
+
+
+class TestSchemas:
+    """The platform's dialect, in payloads and in the config."""
+
+    SCHEMA = {"type": "object", "additionalProperties": False, "properties": {
+        "name": {"type": "string", "required": True}, "age": {"type": "integer"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "home": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+
+    @pytest.mark.parametrize("instance", [
+        {"name": "x"}, {"name": "x", "age": None}, {"name": "x", "home": {"city": None}}])
+    def test_takes(self, instance):
+        assert Schema(self.SCHEMA).clean(instance) == instance
+
+    @pytest.mark.parametrize("instance, words", [
+        ({}, "required"), ({"name": None}, "name: None"), ({"name": "x", "more": 1}, "more"),
+        ({"name": "x", "age": True}, "age"), ({"name": "x", "tags": [None]}, "tags.0"),
+        ({"name": "x", "home": {"city": 1}}, "home.city")])
+    def test_refuses(self, instance, words):
+        with pytest.raises(Invalid, match=words):
+            Schema(self.SCHEMA).clean(instance)
+
+    def test_list_of_required_names_has_no_effect(self):
+        assert Schema({"type": "object", "required": ["a"]}).clean({}) == {}
+
+    def test_config_gets_defaults_of_nested_objects(self):
+        schema = {"a": {"type": "string", "default": "x"},
+                  "b": {"type": "object", "properties": {"c": {"type": "integer", "default": 1},
+                                                         "d": {"type": "integer"}}},
+                  "e": {"type": "array", "items": {"type": "string"}}}
+        assert config.complete({"z": 1}, schema) == {"a": "x", "b": {"c": 1}, "e": [], "z": 1}
+
+    def test_config_cannot_refer_to_the_datastore(self):
+        with pytest.raises(Refused, match="config.a.b"):
+            config.complete({"a": {"b": "{{ st2kv.system.x }}"}}, {})
+
+
+class TestTriggers:
+    """What rules share, and what a sensor is told."""
+
+    @pytest.fixture
+    def events(self):
+        return []
+
+    @pytest.fixture
+    def triggers(self, events):
+        triggers = Triggers(lambda event, trigger: events.append((event, trigger.ref)))
+        triggers.add_type(TriggerType("toy", {"name": "said"}))
+        return triggers
+
+    def test_equal_parameters_share_a_trigger(self, triggers, events):
+        first = triggers.acquire("toy.said", {"room": "Den"})
+        assert triggers.acquire("toy.said", {"room": "Den"}) is first
+        assert triggers.acquire("toy.said", {"room": "Hall"}) is not first
+        assert [event for event, ref in events if ref == first.ref] == [
+            "create", "update", "update"]
+
+    def test_last_rule_deletes_the_trigger(self, triggers, events):
+        first = triggers.acquire("toy.said", {"room": "Den"})
+        triggers.acquire("toy.said", {"room": "Den"})
+        del events[:]
+        triggers.release(first)
+        assert [event for event, _ in events] == ["update"]
+        triggers.release(first)
+        assert [event for event, _ in events] == ["update", "update", "delete"]
+
+    def test_shadow_trigger_stays(self, triggers, events):
+        shadow = triggers.acquire("toy.said", {})
+        triggers.release(shadow)
+        assert (shadow.ref, shadow.parameters, events) == ("toy.said", {}, [])
+        assert triggers.query(type="toy.said") == [shadow]
+
+    def test_trigger_dictionary(self, triggers):
+        trigger = triggers.acquire("toy.said", {"room": "Den"}).to_dict()
+        assert set(trigger) == {"uid", "ref", "name", "pack", "type", "parameters", "id"}
+        assert trigger["ref"] == "toy." + trigger["name"]
+        assert trigger["uid"].startswith("trigger:toy:" + trigger["name"])
+
+    def test_type_with_parameters_needs_them(self, triggers):
+        triggers.add_type(TriggerType("toy", {"name": "done", "parameters_schema": {
+            "type": "object", "properties": {"what": {"type": "string"}}}}))
+        with pytest.raises(Invalid, match="needs parameters"):
+            triggers.acquire("toy.done", {})
+        with pytest.raises(Invalid, match="there is no trigger"):
+            triggers.acquire("toy.gone", {})
+
+
+class TestSensor:
+    """The toy sensor in a process of its own."""
+
+    def test_is_told_of_triggers_and_config(self, sandbox):
+        setup = sandbox.story("setup")[0]
+        assert setup["port"] == 8088 and len(setup["refs"]) == 2
+        assert {line["trigger"]["ref"] for line in sandbox.story("add")} >= set(setup["refs"])
+
+    def test_is_told_of_changes(self, sandbox):
+        rule = sandbox.put_rule("change", room="Loft")
+        ref = rule["trigger"]["ref"]
+        wait_for(lambda: sandbox.story("add", ref) and sandbox.story("update", ref))
+        updates = len(sandbox.story("update", ref))
+        sandbox.put_rule("change", "PUT", room="Loft", enabled=False)
+        wait_for(lambda: len(sandbox.story("update", ref)) > updates)
+        assert not sandbox.story("remove", ref)
+        sandbox.call("DELETE", "/v1/rules/toy.change", 204)
+        wait_for(lambda: sandbox.story("remove", ref))
+
+    def test_that_raises_hears_of_the_next_trigger(self, sandbox):
+        bad = sandbox.put_rule("unheard", room="unheard of")
+        good = sandbox.put_rule("heard", room="Attic")
+        wait_for(lambda: sandbox.story("add", good["trigger"]["ref"]))
+        assert not sandbox.story("add", bad["trigger"]["ref"])
+        assert "no such room" in sandbox.log()
+        for name in ("unheard", "heard"):
+            sandbox.call("DELETE", "/v1/rules/toy." + name, 204)
+
+    def test_that_raises_in_the_replay_ends_it(self, tmp_path):
+        rule = ("{{name: {0}, pack: toy, trigger: {{type: toy.said, parameters: {{room: {1}}}}},"
+                " action: {{ref: toy.answer}}}}")
+        for name, room in (("first", "unheard of"), ("second", "Attic")):
+            (tmp_path / name).write_text(rule.format(name, room))
+        toy = Sandbox(tmp_path, "--rule", str(tmp_path / "first"), "--rule",
+                      str(tmp_path / "second")).start()
+        try:
+            wait_for(lambda: "not replayed" in toy.log())
+            assert len(toy.story("setup")[0]["refs"]) == 4
+            assert len(toy.story("add")) == 2
+        finally:
+            toy.stop()
+
+    def test_wrong_payload_is_logged_and_dropped(self, sandbox):
+        before = len(sandbox.lines("journal"))
+        assert sandbox.dispatch("toy.said", {"text": None}) is None
+        assert sandbox.dispatch("toy.gone", {"text": "x"}) is None
+        assert len(sandbox.lines("journal")) == before
+        assert "payload validation failed" in sandbox.log() and "'toy.gone'" in sandbox.log()
+        error = sandbox.dispatch("toy.said", {}, anew=True, throw_on_validation_error=True)
+        assert error.startswith("ValueError") and "'text' is a required property" in error
+
+    def test_event_passes_a_rule_to_its_action(self, sandbox):
+        ref = sandbox.call("GET", "/v1/rules/toy.echo")["trigger"]["ref"]
+        sandbox.dispatch(ref, {"text": "echo {{ 7 * 7 }}"}, trace_tag="tag")
+
+        def ended():
+            return [each for each in sandbox.call("GET", "/v1/executions?action=toy.answer")
+                    if each.get("rule", {}).get("ref") == "toy.echo" and
+                    each["status"] == "succeeded"]
+        execution = wait_for(ended)[0]
+        assert execution["parameters"] == {"text": "echo {{ 7 * 7 }}!", "times": 2}
+        assert execution["result"]["result"] == {
+            "said": "ECHO {{ 7 * 7 }}!" * 2, "note": None, "fixed": "stays", "token": "secret"}
+        instance = sandbox.call("GET", "/v1/triggerinstances?limit=1&trigger=" + ref)[0]
+        assert instance["payload"] == {"text": "echo {{ 7 * 7 }}"}
+        assert instance["id"] == execution["trigger_instance"]["id"]
+        assert sandbox.lines("journal")[-1] == {
+            "trigger": ref, "payload": instance["payload"], "trace_tag": "tag"}
+
+    def test_rule_that_fails_disturbs_no_other(self, sandbox):
+        failing = {"trigger.room": {"type": "regex", "pattern": "x"}}
+        sandbox.put_rule("failing", criteria=failing)
+        sandbox.put_rule("working")
+        sandbox.dispatch("toy.said", {"text": "x"})
+        instance = sandbox.call("GET", "/v1/triggerinstances?limit=1")[0]
+
+        def enforced():
+            found = sandbox.call("GET", "/v1/ruleenforcements?trigger_instance=" + instance["id"])
+            return len(found) == 2 and {each["rule"]["ref"]: each for each in found}
+        by_rule = wait_for(enforced)
+        assert by_rule["toy.failing"]["status"] == "failed"
+        assert "TypeError" in by_rule["toy.failing"]["failure_reason"]
+        assert by_rule["toy.working"]["status"] == "succeeded"
+        assert "toy.failing fails" in sandbox.log()
+        for name in ("failing", "working"):
+            sandbox.call("DELETE", "/v1/rules/toy." + name, 204)
+
+
+    @pytest.mark.parametrize("signal_, status, cleaned_up", [
+        (signal.SIGINT, 0, True), (signal.SIGTERM, -signal.SIGTERM, False)])
+    def test_end(self, tmp_path, signal_, status, cleaned_up):
+        toy = Sandbox(tmp_path).start()
+        toy.process.send_signal(signal_)
+        assert toy.process.wait(5) == status
+        assert bool(toy.story("cleanup")) is cleaned_up
+        toy.stop()
+
+
+class TestFaults:
+    """The broker's ways to fail."""
+
+    @pytest.fixture(autouse=True)
+    def heal(self, tmp_path):
+        self.toy = Sandbox(tmp_path).start()
+        yield
+        self.toy.stop()
+
+    def fail(self, mode):
+        self.toy.call("POST", "/sandbox/dispatch_faults", mode=mode)
+
+    def test_outage_then_broken_publisher(self):
+        self.fail("fail")
+        assert "ConnectionError" in self.toy.dispatch("toy.said", {"text": "x"})
+        self.fail("none")
+        assert self.toy.dispatch("toy.said", {"text": "x"}) is None
+        self.fail("broken")
+        assert "no attribute 'channel'" in self.toy.dispatch("toy.said", {"text": "x"})
+        self.fail("none")
+        assert "AttributeError" in self.toy.dispatch("toy.said", {"text": "x"})
+        assert self.toy.dispatch("toy.said", {"text": "anew"}, anew=True) is None
+        assert [line["payload"]["text"] for line in self.toy.lines("journal")] == ["x", "anew"]
+
+    def test_lost_trigger_changes(self):
+        self.fail("drop_trigger_events")
+        lost = self.toy.put_rule("lost", room="Loft")["trigger"]["ref"]
+        self.fail("none")
+        told = self.toy.put_rule("told", room="Attic")["trigger"]["ref"]
+        wait_for(lambda: self.toy.story("add", told))
+        assert not self.toy.story("add", lost)
+        assert self.toy.call("POST", "/sandbox/dispatch_faults", 400, mode="odd")["faultstring"]
+
+
+class TestApi:
+    """Rules and executions over HTTP."""
+
+    def test_rule_lives_and_dies(self, sandbox):
+        made = sandbox.put_rule("mine", room="Shed", description="Mine")
+        assert made["ref"] == "toy.mine" and made["trigger"]["parameters"] == {"room": "Shed"}
+        assert sandbox.call("GET", "/v1/rules/toy.mine") == made
+        assert made in sandbox.call("GET", "/v1/rules")
+        changed = sandbox.call("PUT", "/v1/rules/toy.mine", **dict(made, enabled=False))
+        assert changed == dict(made, enabled=False)
+        assert made["trigger"]["ref"] in {
+            each["ref"] for each in sandbox.call("GET", "/v1/triggers?type=toy.said")}
+        assert "already" in sandbox.call("POST", "/v1/rules", 409, **made)["faultstring"]
+        sandbox.call("DELETE", "/v1/rules/toy.mine", 204)
+        sandbox.call("GET", "/v1/rules/toy.mine", 404)
+
+    @pytest.mark.parametrize("wrong, words", [
+        ({"criteria": {"trigger.a": {"type": "td_gt", "pattern": 1}}}, "td_gt"),
+        ({"action": {"ref": "toy.answer", "parameters": {"x": "{{ 1 | decrypt_kv }}"}}},
+         "decrypt_kv"),
+        ({"trigger": {"type": "toy.gone"}}, "toy.gone"),
+        ({"trigger": {"type": "toy.done"}}, "'what' is a required property"),
+        ({"trigger": {"type": "toy.done", "parameters": {"what": 1}}}, "what"),
+        ({"type": {"ref": "backstop"}}, "backstop"), ({"color": "red"}, "color"),
+        ({"name": None}, "name")])
+    def test_wrong_rule(self, sandbox, wrong, words):
+        rule = {"name": "wrong", "trigger": {"type": "toy.said"}, "action": {"ref": "toy.answer"}}
+        answer = sandbox.call("POST", "/v1/rules", 400, **{**rule, **wrong})
+        assert words in answer["faultstring"]
+
+    def test_action_succeeds(self, sandbox):
+        execution = sandbox.run_action(text="hi", note="{{ text }}?")
+        assert execution["status"] == "succeeded"
+        assert execution["result"]["result"]["said"] == "HI"
+        assert execution["result"]["result"]["note"] == "hi?"
+
+    def test_action_fails(self, sandbox):
+        assert sandbox.run_action(text="hi", mood="cross")["status"] == "failed"
+        exploded = sandbox.run_action(text="explode")
+        assert exploded["status"] == "failed"
+        assert "RuntimeError: boom" in exploded["result"]["stderr"]
+
+    def test_action_times_out(self, sandbox):
+        assert sandbox.run_action(text="sleep", timeout=0)["status"] == "timeout"
+
+    @pytest.mark.parametrize("action, given, words", [
+        ("toy.answer", {}, "'text' is a required property"),
+        ("toy.answer", {"text": "x", "mood": "odd"}, "mood"),
+        ("toy.answer", {"text": "x", "volume": 1}, "volume"),
+        ("toy.answer", {"text": "x", "env": {}}, "'env'"),
+        ("toy.gone", {}, "toy.gone"), ("toy.chain", {}, "orquesta")])
+    def test_wrong_request(self, sandbox, action, given, words):
+        answer = sandbox.call("POST", "/v1/executions", 400, action=action, parameters=given)
+        assert words in answer["faultstring"]
+
+
+class TestStart:
+    """What the sandbox says before it does anything."""
+
+    def test_config_that_breaks_the_schema(self, tmp_path):
+        assert "token: 5 is not of type 'string'" in Sandbox(tmp_path, token=5).refused()
+
+    def test_rule_that_is_not_there(self, tmp_path):
+        toy = Sandbox(tmp_path, "--enable", "toy.nothing")
+        assert "no rule 'toy.nothing'; there are toy.echo" in toy.refused()
+
+    def test_config_that_is_not_there(self, tmp_path):
+        toy = Sandbox(tmp_path)
+        (tmp_path / "config.yaml").unlink()
+        assert "cannot read" in toy.refused()
+
+
+def test_demo_ends_with_the_pong_in_the_room():
+    done = subprocess.run([sys.executable, "-m", "sandbox", "demo"], cwd=str(REPOSITORY),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "Factor: pong hello (green)" in done.stdout
+    # Neither a token nor a signature, both of them long, nor a color where nobody sees it.
+    assert not re.search(r"[\w-]{25,}|\x1b", done.stdout)

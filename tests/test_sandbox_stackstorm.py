@@ -155,7 +155,8 @@ class Sandbox:
         (directory / "config.yaml").write_text(json.dumps(values))
         self.options = ["--pack", str(directory / "pack"), "--config",
                         str(directory / "config.yaml"), *options]
-        self.process = None
+        self.session = requests.Session()
+        self.session.trust_env = False
 
     def command(self):
         return [sys.executable, "-m", "sandbox", "stackstorm", *self.options]
@@ -182,7 +183,7 @@ class Sandbox:
         self.process.stdout.close()
 
     def call(self, method, path, status=200, **body):
-        answer = requests.request(method, self.url + path, json=body or None, timeout=5)
+        answer = self.session.request(method, self.url + path, json=body or None, timeout=5)
         assert answer.status_code == status, answer.text
         return answer.json() if answer.text else None
 
@@ -568,7 +569,6 @@ class TestSensor:
         assert "toy.failing fails" in sandbox.log()
         for name in ("failing", "working"):
             sandbox.call("DELETE", "/v1/rules/toy." + name, 204)
-
 
     @pytest.mark.parametrize("signal_, status, cleaned_up", [
         (signal.SIGINT, 0, True), (signal.SIGTERM, -signal.SIGTERM, False)])

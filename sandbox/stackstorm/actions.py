@@ -97,7 +97,7 @@ class Actions:
         from st2common.runners.base_action import Action
         directory = self._pack.path / "actions"
         plugins.add_to_path(directory / "lib", first=True)
-        cls = plugins.load_class(directory / action["entry_point"], Action)
+        cls = plugins.load_class(directory / action["entry_point"], (Action,))
         return cls(config=self._pack.config)
 
 

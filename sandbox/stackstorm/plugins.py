@@ -5,17 +5,17 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Type
+from typing import Tuple, Type
 
 
-def load_class(file: Path, base: Type, name: str = "") -> Type:
-    """The class of this name, or the one class in the file that extends the base."""
+def load_class(file: Path, bases: Tuple[Type, ...], name: str = "") -> Type:
+    """The class of this name, or the one class in the file, that extends one of the bases."""
     found = [each for each_name, each in inspect.getmembers(_load(file), inspect.isclass)
-             if issubclass(each, base) and not inspect.isabstract(each) and
+             if issubclass(each, bases) and not inspect.isabstract(each) and
              (each_name == name if name else each.__module__ == file.stem)]
     if not found:
-        raise ImportError("{} has no class {} that is a {} and has all its methods".format(
-            file, name, base.__name__).replace("  ", " "))
+        raise ImportError("{} has no {} that extends {} and has all of its methods".format(
+            file, name or "class", " or ".join(base.__name__ for base in bases)))
     return found[0]
 
 

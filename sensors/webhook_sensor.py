@@ -36,16 +36,20 @@ class WebhookSensor(Sensor):
         self._stopping = False
         settings = SensorSettings.from_config(config)
         client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
+        self._log.addFilter(client.secret_filter)
         urls = WebhookUrl(settings.public_url, settings.secret)
         self._verify = settings.api.verify
         self._health = Health(self._log)
         self._listeners = Listeners(settings.rooms, settings.events, self._log,
                                     changed=lambda: self._webhooks.changed())
-        self._webhooks = Webhooks(client, urls, self._listeners.wanted, self._health, self._log)
+        self._webhooks = Webhooks(client, urls, self._listeners.wanted,
+                                  "jwt" if settings.api.integration else None,
+                                  self._health, self._log)
         self._spool = Spool(usable_directory(settings.spool_directory, self._log),
                             settings.max_deliveries, repaired=self._log.warning)
         self._dispatcher = Dispatcher(self._spool, self._listeners, self._connect, self._refresh,
-                                      self._webhooks.unwanted, self._health, self._log)
+                                      self._webhooks.unwanted, settings.template_guard,
+                                      self._health, self._log)
         self._receiver = Receiver(settings, urls, self._spool, self._dispatcher.notify,
                                   self._health, self._log)
         self._health.also(waiting=lambda: self._spool.waiting, oldest=self._spool.oldest,

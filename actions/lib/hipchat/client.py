@@ -1,4 +1,5 @@
 """HTTP calls to HipChat's API v2, with its errors as exceptions."""
+import logging
 import time
 from typing import Any, Dict, Iterator, Optional
 from urllib.parse import quote, urlsplit
@@ -6,13 +7,17 @@ from urllib.parse import quote, urlsplit
 import requests
 import urllib3
 
-from hipchat.errors import HipChatError, NoAnswer, ParameterError, RateLimited, api_error
+from hipchat.credentials import IntegrationToken, PersonalToken
+from hipchat.errors import (
+    HipChatError, InvalidToken, NoAnswer, ParameterError, RateLimited, api_error)
+from hipchat.masking import SecretFilter, mask
 from hipchat.rate_limit import CallBudget, RateLimit
 from hipchat.settings import ApiSettings
 
 __all__ = ["Client"]
 
 PAGE = 1000  # the most that HipChat returns at once
+URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")  # at DEBUG they write paths
 LONGEST_WORDS = 500  # characters of HipChat's message that are passed on; some fill pages
 
 
@@ -20,14 +25,19 @@ class Client:
     """One HTTP session with one HipChat.
 
     The token travels in the Authorization header only. Every call raises an error of
-    hipchat.errors, and no error holds the token. With a budget, calls wait until it has room.
+    hipchat.errors, none of which holds a secret; secret_filter masks secrets in a logger's output.
+    With a budget, calls wait until it has room.
     """
 
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
         self._settings, self._budget = settings, budget
         self._session = requests.Session()
-        # An auth object, not a header: with a header requests prefers what ~/.netrc says.
-        self._session.auth = self._authorize
+        self._session.auth = self._token = (
+            IntegrationToken(settings.integration, self._fetch_token) if settings.integration
+            else PersonalToken(settings.api_key))
+        self.secret_filter = SecretFilter(lambda: self._token.secrets)
+        for name in URL_LOGGERS:
+            logging.getLogger(name).addFilter(self.secret_filter)
         if settings.verify is False:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
@@ -39,9 +49,14 @@ class Client:
         left out. A 429 is waited out if it ends within the setting rate_limit_wait.
         """
         deadline = time.monotonic() + self._settings.rate_limit_wait
+        renewed = False
         while True:
             try:
-                return self._call_once(method, path, json, params)
+                return self._send(method, path, json=_without_none(json), params=params)
+            except InvalidToken:
+                if renewed or not self._token.renewed():
+                    raise
+                renewed = True
             except RateLimited as error:
                 if time.monotonic() + error.reset_in > deadline:
                     raise
@@ -62,20 +77,23 @@ class Client:
             if not items or not page.get("links", {}).get("next"):
                 return
 
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = "Bearer " + self._settings.api_key
-        return request
+    def _fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
+        answer = self._send("POST", ("oauth", "token"), data=form, auth=self._settings.integration)
+        if not (isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and
+                isinstance(answer.get("expires_in"), (int, float))):
+            raise NoAnswer("HipChat's answer to POST /v2/oauth/token holds no token. " +
+                           self._not_hipchat())
+        return answer
 
-    def _call_once(self, method: str, path: Any, json: Optional[Dict[str, Any]],
-                   params: Optional[Dict[str, Any]]) -> Any:
-        call = _name(method, path)
+    def _send(self, method: str, path: Any, **options: Any) -> Any:
+        call = self._masked(_name(method, path))
         if self._budget:
             self._budget.spend()
         try:
             response = self._session.request(
                 method, "/".join([self._settings.api_url] + [_quoted(part) for part in path]),
-                json=_without_none(json), params=params, timeout=self._settings.timeout,
-                verify=self._settings.verify, allow_redirects=False)
+                timeout=self._settings.timeout, verify=self._settings.verify,
+                allow_redirects=False, **options)
         except requests.RequestException as error:
             raise self._no_answer(call, error) from None
         if self._budget:
@@ -100,11 +118,14 @@ class Client:
                             "token safe. Set api_url to the address where HipChat answers.".format(
                                 call, target.scheme, target.hostname, target.path))
         words, field = _words(response)
-        words = words.replace(self._settings.api_key, "***")
+        words = self._masked(words)
         if response.status_code == 429:
             return RateLimited(call, 429, words,
                                reset_in=RateLimit.announced_by(response.headers).reset_in)
         return api_error(call, response.status_code, words, field)
+
+    def _masked(self, text: str) -> str:
+        return mask(text, self._token.secrets)
 
     def _no_answer(self, call: str, error: requests.RequestException) -> NoAnswer:
         if isinstance(error, requests.exceptions.SSLError):

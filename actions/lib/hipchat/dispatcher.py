@@ -49,8 +49,8 @@ class Dispatcher:
 
     def __init__(self, spool: Spool, listeners: Listeners, connect: Callable[[], Dispatch],
                  refresh: Callable[[], None], unwanted: Callable[[Address], None],
-                 health: Health, log: logging.Logger):
-        self._spool, self._listeners = spool, listeners
+                 template_guard: bool, health: Health, log: logging.Logger):
+        self._spool, self._listeners, self._template_guard = spool, listeners, template_guard
         self._connect, self._refresh, self._unwanted = connect, refresh, unwanted
         self._health, self._log = health, log
         self._dispatch: Optional[Dispatch] = None
@@ -125,8 +125,8 @@ class Dispatcher:
             if groups is None or listener.ref in told:
                 continue
             try:
-                dispatch(listener.ref, payload(event, body, listener.trigger_id, groups),
-                         delivery.trace)
+                dispatch(listener.ref, payload(event, body, listener.trigger_id, groups,
+                                               self._template_guard), delivery.trace)
             except Exception:
                 if self._dispatch is dispatch:
                     self._dispatch = None

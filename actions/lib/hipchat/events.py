@@ -2,10 +2,13 @@
 import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from hipchat.inert import inert
+
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "rooms_of", "message_id", "webhook_id",
            "text_of", "payload"]
 
 DEEPEST = 50  # levels of JSON: the database behind StackStorm takes 100, of which it needs some
+MOST_VALUES = 50000  # in one body; to walk through more would hold other deliveries up
 
 
 class Event(NamedTuple):
@@ -38,8 +41,10 @@ def read_body(raw: bytes) -> Dict[str, Any]:
 
     Text that StackStorm's database cannot store is replaced (lone surrogates, NUL in a key), and
     so are integers beyond 64 bits (by their digits). ValueError, with a text that is safe to send
-    back, where it is no JSON, no object, has no item, or is nested too deeply.
+    back, where it is no JSON, no object, has no item, or is too deep or too rich.
     """
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
+        raise ValueError("the body holds too many values")
     try:
         body = json.loads(raw.decode("utf-8"), parse_int=_integer, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -135,12 +140,16 @@ def _string(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def payload(event: Event, body: Dict[str, Any], trigger_id: str,
-            matches: List[str]) -> Dict[str, Any]:
-    """The payload of a trigger: ten keys, in every event, no string ever null."""
+def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[str],
+            guard: bool = True) -> Dict[str, Any]:
+    """The payload of a trigger: ten keys, in every event, no string ever null.
+
+    With guard, every string is inert: an orquesta workflow evaluates what it is given, and chat
+    text could otherwise read the secrets of the config and of the datastore there.
+    """
     item = safe_item(event, body["item"])
     client = body.get("oauth_client_id")
-    return {
+    found = {
         "event": event.hipchat,
         "oauth_client_id": client if isinstance(client, str) else "",
         "webhook_id": webhook_id(body),
@@ -152,3 +161,4 @@ def payload(event: Event, body: Dict[str, Any], trigger_id: str,
         "matches": matches,
         "item": item,
     }
+    return inert(found) if guard else found

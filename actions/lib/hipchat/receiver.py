@@ -1,9 +1,11 @@
 """The HTTP listener: takes what HipChat posts, and answers 204 once it is on disk."""
+import functools
+import ipaddress
 import json
 import logging
 import socket
 import uuid
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
 import eventlet
@@ -13,14 +15,16 @@ from hipchat.backoff import Backoff
 from hipchat.events import message_id, read_body, rooms_of, webhook_id
 from hipchat.health import Health
 from hipchat.settings import SensorSettings
+from hipchat.signed_request import is_signed
 from hipchat.spool import Arrival, Spool, SpoolError
+from hipchat.tls import Tls
 from hipchat.webhook_url import Address, WebhookUrl
 
 __all__ = ["Receiver"]
 
 LARGEST_BODY = 1024 * 1024  # bytes
 REQUEST_TIME = 15.0  # seconds in which a request must have arrived
-CONNECTIONS = 512
+DISCARD_TIME = 1.0  # seconds for what a refused client still sends
 LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
 
 
@@ -35,6 +39,9 @@ class Answer(NamedTuple):
 
 ACCEPTED = Answer("204 No Content")
 NOT_FOUND = Answer("404 Not Found", "There is nothing here.\n")
+NOT_ALLOWED = Answer("403 Forbidden", "This address is not allowed.\n")
+NOT_SIGNED = Answer("401 Unauthorized", "A valid JWT is required.\n",
+                    headers=(("WWW-Authenticate", "JWT"),))
 TOO_LARGE = Answer("413 Payload Too Large", "The body is larger than 1 MiB.\n")
 TOO_SLOW = Answer("408 Request Timeout", "The request took too long to arrive.\n")
 INCOMPLETE = Answer("400 Bad Request", "The body did not arrive whole.\n")
@@ -58,7 +65,7 @@ class Receiver:
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
-        self._address = (settings.host, settings.port)
+        self._settings = settings
         self._urls, self._spool, self._notify = urls, spool, notify
         self._health, self._log = health, log
         self.accepting = False
@@ -71,20 +78,38 @@ class Receiver:
                 self._serve_once()
                 backoff.succeeded()
             except OSError as error:
-                self._health.trouble(
-                    "listener", "cannot listen",
-                    "{}:{} cannot be listened on: {}. Stop what uses the port, or change "
-                    "webhook.host and webhook.port; it is tried again until it works.".format(
-                        self._address[0], self._address[1], error.strerror or error))
+                self._health.trouble("listener", "cannot listen", "{} It is tried again until it "
+                                     "works.".format(error))
                 eventlet.sleep(backoff.failed())
 
     def _serve_once(self) -> None:
-        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        listening = eventlet.listen(self._address, family=family, backlog=1024, reuse_port=False)
+        tls = self._tls()
+        listening = self._listening()
         self._health.well("listener")
-        self._log.info("Listening on %s:%d.", *self._address)
-        wsgi.server(listening, self, protocol=_Protocol, max_size=CONNECTIONS, keepalive=False,
-                    log_output=False, debug=False, socket_timeout=REQUEST_TIME)
+        self._log.info("Listening on %s:%d%s.", self._settings.host, self._settings.port,
+                       " with TLS" if tls else "")
+        wsgi.server(listening, self, protocol=functools.partial(_Protocol, tls=tls),
+                    max_size=self._settings.max_connections, keepalive=False, log_output=False,
+                    debug=False, socket_timeout=REQUEST_TIME)
+
+    def _tls(self) -> Optional[Tls]:
+        if self._settings.tls is None:
+            return None
+        try:
+            return Tls(*self._settings.tls, trouble=self._health.trouble)
+        except OSError as error:
+            raise OSError("webhook.tls_certificate and webhook.tls_key cannot be used: {}.".format(
+                error)) from None
+
+    def _listening(self) -> socket.socket:
+        host, port = self._settings.host, self._settings.port
+        try:
+            return eventlet.listen((host, port), backlog=1024, reuse_port=False,
+                                   family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        except OSError as error:
+            raise OSError("{}:{} cannot be listened on: {}. Stop what uses the port, or change "
+                          "webhook.host and webhook.port.".format(
+                              host, port, error.strerror or error)) from None
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         """The WSGI application."""
@@ -101,6 +126,8 @@ class Receiver:
         return [answer.text.encode("utf-8")]
 
     def _answer(self, environ: Dict[str, Any]) -> Answer:
+        if not self._is_allowed(environ["REMOTE_ADDR"]):
+            return NOT_ALLOWED
         path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         method = environ["REQUEST_METHOD"]
         if path == self._health_path:
@@ -110,9 +137,20 @@ class Receiver:
             return NOT_FOUND
         if method != "POST":
             return _wrong_method("POST")
+        integration = self._settings.api.integration
+        if integration and not is_signed(environ, *integration):
+            return NOT_SIGNED
         if not self.accepting:
             return UNAVAILABLE
         return self._receive(address, environ)
+
+    def _is_allowed(self, address: str) -> bool:
+        networks = self._settings.allow_from
+        if not networks:
+            return True
+        client = ipaddress.ip_address(address.partition("%")[0])
+        client = getattr(client, "ipv4_mapped", None) or client
+        return any(client in network for network in networks)
 
     def _report(self) -> Answer:
         return Answer("200 OK", json.dumps(self._health.report()) + "\n", "application/json")
@@ -166,25 +204,24 @@ def _arrival(address: Address, raw: bytes) -> Arrival:
 def _discard(environ: Dict[str, Any]) -> None:
     """Read on for a while: a client that is cut off while it sends never sees the answer."""
     try:
-        left = 2 * LARGEST_BODY
-        while left > 0:
-            read = len(environ["wsgi.input"].read(65536))
-            if not read:
-                return
-            left -= read
+        with eventlet.Timeout(DISCARD_TIME, False):
+            while environ["wsgi.input"].read(65536):
+                pass
     except (OSError, ValueError, eventlet.Timeout):
         pass
 
 
 class _Protocol(wsgi.HttpProtocol):
-    """eventlet's HTTP with a deadline for the whole request, and errors that tell nothing."""
+    """eventlet's HTTP, with TLS, a deadline for each request, and errors that tell nothing."""
 
-    def handle_one_request(self) -> None:
+    def __init__(self, connection: List, server: Any, tls: Optional[Tls]):
         self._deadline = eventlet.Timeout(REQUEST_TIME, False)
         try:
-            super().handle_one_request()
-        except eventlet.Timeout:
-            self.close_connection = 1
+            if tls:
+                connection[1] = tls.wrap(connection[1])
+            super().__init__(connection, server)
+        except (OSError, eventlet.Timeout):  # a client that is slow, gone, or speaks no TLS
+            pass
         finally:
             self._deadline.cancel()
 
@@ -193,7 +230,7 @@ class _Protocol(wsgi.HttpProtocol):
 
     def send_error(self, code: int, message: str = "", explain: str = "") -> None:
         """In place of the standard library's, which repeats the request and names its version."""
-        self.close_connection = 1
+        self.close_connection = True
         self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
                          code)
         self.wfile.flush()

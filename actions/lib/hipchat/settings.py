@@ -1,14 +1,18 @@
 """The pack's config as typed objects, checked when read."""
 import hashlib
 import hmac
+import ipaddress
 import math
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
+from hipchat.credentials import Integration
 from hipchat.errors import ConfigError
 from hipchat.events import EVENTS
 
 __all__ = ["ApiSettings", "SensorSettings", "room_key"]
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 DEFAULT_EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 DEFAULT_SPOOL = "/opt/stackstorm/exports/hipchat"
@@ -18,11 +22,12 @@ LONGEST_ROOM = 100  # characters of {room_id_or_name} in HipChat's API v2
 class ApiSettings(NamedTuple):
     """How to reach HipChat: all that an action needs.
 
-    api_url ends in /v2; verify is what requests takes (True, False or the path of a bundle);
-    timeout and rate_limit_wait are seconds.
+    Either api_key or integration is set; api_url ends in /v2; verify is what requests takes (True,
+    False or the path of a bundle); timeout and rate_limit_wait are seconds.
     """
 
-    api_key: str
+    api_key: Optional[str]
+    integration: Optional[Integration]
     api_url: str
     default_room: Optional[str]
     verify: Union[bool, str]
@@ -41,8 +46,10 @@ class ApiSettings(NamedTuple):
     def _read(cls, reader: "_Reader") -> "ApiSettings":
         verify_tls = reader.boolean("verify_tls", True)
         ca_bundle = reader.text("ca_bundle")
+        integration = reader.integration("oauth")
         return cls(
-            api_key=reader.token("api_key"),
+            api_key=None if integration else reader.token("api_key"),
+            integration=integration,
             api_url=reader.api_url("api_url"),
             default_room=reader.room("default_room"),
             verify=(ca_bundle or True) if verify_tls else False,
@@ -54,16 +61,21 @@ class SensorSettings(NamedTuple):
     """All that the sensor needs.
 
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
-    secret signs webhook URLs.
+    secret signs webhook URLs; tls is the paths of certificate and key; allow_from: an address
+    that lies in none of these networks is refused, unless there are none.
     """
 
     api: ApiSettings
     rooms: List[str]
     events: List[str]
+    template_guard: bool
     public_url: str
     host: str
     port: int
     secret: bytes
+    tls: Optional[Tuple[str, str]]
+    max_connections: int
+    allow_from: List[Network]
     spool_directory: str
     max_deliveries: int
 
@@ -76,10 +88,15 @@ class SensorSettings(NamedTuple):
             api=api,
             rooms=reader.rooms("rooms"),
             events=reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS)),
+            template_guard=reader.boolean("template_guard", True),
             public_url=reader.public_url("webhook.public_url"),
             host=reader.text("webhook.host") or "0.0.0.0",
             port=int(reader.number("webhook.port", 8088, above=0, upto=65535, whole=True)),
-            secret=_signing_secret(reader.text("webhook.secret"), api.api_key),
+            secret=_signing_secret(reader.text("webhook.secret"), api),
+            tls=reader.tls("webhook.tls_certificate", "webhook.tls_key"),
+            max_connections=int(reader.number("webhook.max_connections", 512, above=0,
+                                              upto=10000, whole=True)),
+            allow_from=reader.networks("webhook.allow_from"),
             spool_directory=reader.text("spool.directory") or DEFAULT_SPOOL,
             max_deliveries=int(reader.number("spool.max_deliveries", 100000, above=0,
                                              upto=10 ** 9, whole=True)))
@@ -100,11 +117,15 @@ def room_key(value: Any) -> str:
     return value
 
 
-def _signing_secret(secret: Optional[str], api_key: str) -> bytes:
-    """The configured secret, or one derived from the token, so that there always is one."""
-    if secret:
-        return secret.encode("utf-8")
-    return hmac.new(api_key.encode("utf-8"), b"hipchat webhook URLs", hashlib.sha256).digest()
+def _signing_secret(secret: Optional[str], api: ApiSettings) -> bytes:
+    """Made of the configured secret, or else of the token, so that there always is one.
+
+    An integration's webhooks are others than a personal token's (their deliveries carry a JWT),
+    so that a change from one to the other replaces them.
+    """
+    kind = b"hipchat webhook URLs of an integration" if api.integration else b"hipchat webhook URLs"
+    chosen = secret or (api.integration.secret if api.integration else api.api_key)
+    return hmac.new(chosen.encode("utf-8"), kind, hashlib.sha256).digest()
 
 
 class _Reader:
@@ -145,6 +166,35 @@ class _Reader:
         if not all(33 <= ord(character) < 127 for character in value):
             self._wrong(key, "it has spaces or characters that no token has; copy it again")
         return value
+
+    def integration(self, key: str) -> Optional[Integration]:
+        integration = Integration(self.text(key + ".id") or "", self.text(key + ".secret") or "")
+        if not any(integration):
+            return None
+        if not all(integration):
+            self._wrong(key, "an integration needs both oauth.id and oauth.secret")
+        if self._get("api_key"):
+            self._wrong(key, "set either api_key, for a personal access token, or oauth, for an "
+                        "integration")
+        return integration
+
+    def tls(self, certificate: str, key: str) -> Optional[Tuple[str, str]]:
+        files = (self.text(certificate), self.text(key))
+        if not any(files):
+            return None
+        if not all(files):
+            self._wrong(key if files[0] else certificate, "a certificate and its key go together")
+        return files
+
+    def networks(self, key: str) -> List[Network]:
+        networks = []
+        for value in self._list(key, []):
+            try:
+                networks.append(ipaddress.ip_network(value))
+            except (ValueError, TypeError):
+                self._wrong(key, "{!r} is no network; write it as 10.1.0.0/16 or 2001:db8::/32"
+                            .format(value))
+        return networks
 
     def boolean(self, key: str, default: bool) -> bool:
         value = self._get(key)

@@ -61,7 +61,8 @@ class Webhooks:
     """
 
     def __init__(self, client: Client, urls: WebhookUrl, wanted: Callable[[], Set[Address]],
-                 health: Health, log: logging.Logger):
+                 authentication: Optional[str], health: Health, log: logging.Logger):
+        self._authentication = authentication
         self._client, self._urls, self._wanted = client, urls, wanted
         self._health, self._log = health, log
         self._rooms: Dict[str, _Room] = {}
@@ -163,7 +164,8 @@ class Webhooks:
 
     def _make(self, address: Address) -> Webhook:
         made = self._client.call("POST", "room", address.room, "webhook", json={
-            "url": self._urls.make(address), "event": address.event, "name": NAME})
+            "url": self._urls.make(address), "event": address.event, "name": NAME,
+            "authentication": self._authentication})
         self._log.info("Webhook made: %s in room %s.", *address)
         return Webhook(str(made["id"]), address)
 

@@ -1,0 +1,63 @@
+"""How calls are authorized: with a personal access token, or with the tokens of an integration."""
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from requests.auth import AuthBase
+
+__all__ = ["Integration", "IntegrationToken", "PersonalToken"]
+
+SCOPES = "admin_room manage_rooms send_message send_notification view_group view_messages view_room"
+RENEW_BEFORE = 60.0  # seconds before a token ends
+
+
+class Integration(NamedTuple):
+    """An integration's OAuth client, as HipChat gave it when it was installed."""
+
+    id: str
+    secret: str
+
+
+class PersonalToken(AuthBase):
+    """A personal access token. (An auth object: a mere header gives way to what ~/.netrc says.)"""
+
+    def __init__(self, token: str):
+        self.secrets = [token]
+
+    def __call__(self, request: Any) -> Any:
+        request.headers["Authorization"] = "Bearer " + self.secrets[0]
+        return request
+
+    def renewed(self) -> bool:
+        """A personal token cannot be renewed."""
+        return False
+
+
+class IntegrationToken(AuthBase):
+    """An integration's token, fetched when first needed and renewed before it ends.
+
+    fetch posts a form to /v2/oauth/token, authorized as the client, and returns the answer:
+    access_token, and expires_in in seconds.
+    """
+
+    def __init__(self, integration: Integration, fetch: Callable[[Dict[str, str]], Dict[str, Any]]):
+        self._integration, self._fetch = integration, fetch
+        self._token: Optional[str] = None
+        self._ends = 0.0
+
+    @property
+    def secrets(self) -> List[str]:
+        """What must never be shown."""
+        return [self._integration.secret] + ([self._token] if self._token else [])
+
+    def __call__(self, request: Any) -> Any:
+        if self._token is None or time.monotonic() >= self._ends:
+            answer = self._fetch({"grant_type": "client_credentials", "scope": SCOPES})
+            self._token = answer["access_token"]
+            self._ends = time.monotonic() + float(answer["expires_in"]) - RENEW_BEFORE
+        request.headers["Authorization"] = "Bearer " + self._token
+        return request
+
+    def renewed(self) -> bool:
+        """Forget the token, so that the next call fetches another; False if there was none."""
+        had, self._token = self._token, None
+        return had is not None

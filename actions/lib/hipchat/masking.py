@@ -1,0 +1,31 @@
+"""Keeps secrets out of logs and errors."""
+import logging
+import re
+from typing import Callable, Iterable
+
+__all__ = ["MASK", "SecretFilter", "mask"]
+
+MASK = "***"
+# The signature that ends a webhook's URL: an HMAC-SHA256 in URL-safe base64.
+_SIGNATURE = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """The text without these secrets, and without the signatures of webhook URLs."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, MASK)
+    return _SIGNATURE.sub(MASK, text)
+
+
+class SecretFilter(logging.Filter):
+    """Masks secrets in what a logger writes; secrets tells those that there are now."""
+
+    def __init__(self, secrets: Callable[[], Iterable[str]]):
+        super().__init__()
+        self._secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through, masked."""
+        record.msg, record.args = mask(record.getMessage(), self._secrets()), ()
+        return True

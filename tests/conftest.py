@@ -5,6 +5,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -64,7 +65,8 @@ class Hipchat:
 
     def webhooks(self, room):
         """The webhooks of a room, whole."""
-        answer = self.api("GET", "/room/{}/webhook".format(room), params={"expand": "items"})
+        answer = self.api("GET", "/room/{}/webhook".format(quote(room, safe="")),
+                          params={"expand": "items", "max-results": 1000})
         return answer.json()["items"]
 
 
@@ -76,6 +78,7 @@ class Stackstorm:
 
     def __init__(self, directory, hipchat, options=(), **config):
         self.directory = directory
+        self._hipchat = hipchat
         port = free_port()
         self.listener = "http://127.0.0.1:{}/hipchat".format(port)
         self.config = {
@@ -127,6 +130,11 @@ class Stackstorm:
         webhooks = self.health().get("webhooks", {"wanted": 0})
         return webhooks["wanted"] and webhooks["present"] == webhooks["wanted"]
 
+    def webhooks(self, room):
+        """The webhooks in a room that post to this StackStorm."""
+        return [hook for hook in self._hipchat.webhooks(room)
+                if hook["url"].startswith(self.listener + "/")]
+
     def api(self, method, path, **more):
         """Call the API, whose shape is StackStorm's own; returns the answer's JSON."""
         answer = self._session.request(method, self._url + path, timeout=30, **more)
@@ -145,6 +153,16 @@ class Stackstorm:
                 "room": "Nowhere", "message": "unused"}}})
         return "hipchat." + name
 
+    def listen(self, event, room, name=None, **parameters):
+        """Add a rule with these trigger parameters and wait for its webhook.
+
+        Returns the ref of its trigger; name: what the parameters call the room, if not its name.
+        """
+        rule = self.add_rule(event, dict(parameters, room=name or room))
+        wait_until(lambda: "room_" + event in [hook["event"] for hook in self.webhooks(room)],
+                   what="the webhook for {} in {}".format(event, room))
+        return self.trigger_of(rule)
+
     def remove_rule(self, ref):
         self.api("DELETE", "/v1/rules/" + ref)
 
@@ -159,6 +177,15 @@ class Stackstorm:
             params["trigger"] = trigger
         instances = self.api("GET", "/v1/triggerinstances", params=params)
         return [instance["payload"] for instance in reversed(instances)]
+
+    def heard(self, trigger, count=1):
+        """The first payloads dispatched to a trigger, once there are `count` of them."""
+        return wait_until(lambda: self._at_least(trigger, count),
+                          what="event {} of {}".format(count, trigger))
+
+    def _at_least(self, trigger, count):
+        payloads = self.payloads(trigger)
+        return payloads if len(payloads) >= count else None
 
     def run_action(self, action, **parameters):
         """Run an action to its end; returns (succeeded, its result)."""

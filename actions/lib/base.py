@@ -1,33 +1,41 @@
 """The base of the pack's actions."""
+from functools import cached_property
 from typing import Any, Dict, Optional, Tuple
 
 from st2common.runners.base_action import Action
 
 from hipchat.client import Client
 from hipchat.errors import HipChatError, ParameterError
-from hipchat.settings import ApiSettings
+from hipchat.inert import inert
+from hipchat.limits import check_length
+from hipchat.settings import ApiSettings, room_key
 
-__all__ = ["HipChatAction"]
+__all__ = ["HipChatAction", "check_length"]
 
 
 class HipChatAction(Action):
-    """An action that calls HipChat: subclasses define do(), errors become the result.
-
-    self.settings is the pack's config and self.hipchat the client made of it.
-    """
+    """An action that calls HipChat: subclasses define do(), errors become the result."""
 
     def run(self, **parameters: Any) -> Tuple[bool, Dict[str, Any]]:
         """(True, what do() returned), or (False, {"error": what was wrong and what to do, ...})."""
         try:
-            self.settings = ApiSettings.from_config(self.config)
-            self.hipchat = Client(self.settings)
-            return True, self.do(**parameters)
+            return True, self._guarded(self.do(**parameters))
         except HipChatError as error:
-            return False, error.as_result()
+            return False, self._guarded(error.as_result())
 
     def do(self, **parameters: Any) -> Dict[str, Any]:
         """What the action does; raises HipChatError."""
         raise NotImplementedError
+
+    @cached_property
+    def settings(self) -> ApiSettings:
+        """The pack's config, as far as it tells how to reach HipChat."""
+        return ApiSettings.from_config(self.config)
+
+    @cached_property
+    def hipchat(self) -> Client:
+        """The client of the HipChat that the config names."""
+        return Client(self.settings)
 
     def room_or_default(self, room: Optional[str]) -> str:
         """The room of a parameter, or else the config's default_room."""
@@ -35,11 +43,11 @@ class HipChatAction(Action):
         if not chosen:
             raise ParameterError("No room is given. Give the action a room, or set default_room in "
                                  "the pack's config.")
-        return chosen
+        try:
+            return room_key(chosen)
+        except ValueError as error:
+            raise ParameterError("The room {!r} {}.".format(chosen, error)) from None
 
-
-def check_length(name: str, text: Optional[str], least: int, most: int) -> None:
-    """Raise ParameterError unless the text has from `least` to `most` characters, or is None."""
-    if text is not None and not least <= len(text) <= most:
-        raise ParameterError("{} has {} characters; HipChat takes {} to {}.".format(
-            name, len(text), least, most))
+    def _guarded(self, result: Dict[str, Any]) -> Dict[str, Any]:
+        """The result with text from chat made inert: a workflow evaluates what it is given."""
+        return result if (self.config or {}).get("template_guard") is False else inert(result)

@@ -9,7 +9,7 @@ import urllib3
 
 from hipchat.credentials import IntegrationToken, PersonalToken
 from hipchat.errors import (
-    HipChatError, InvalidToken, NoAnswer, ParameterError, RateLimited, api_error)
+    HipChatError, InvalidToken, NoAnswer, NotReached, ParameterError, RateLimited, api_error)
 from hipchat.masking import SecretFilter, mask
 from hipchat.rate_limit import CallBudget, RateLimit
 from hipchat.settings import ApiSettings
@@ -18,19 +18,22 @@ __all__ = ["Client"]
 
 PAGE = 1000  # the most that HipChat returns at once
 URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")  # at DEBUG they write paths
+PAUSES = (0.5, 1.5)  # seconds before a call that can do no harm is made again
+GATEWAY_TROUBLE = (502, 503, 504)
 LONGEST_WORDS = 500  # characters of HipChat's message that are passed on; some fill pages
 
 
 class Client:
     """One HTTP session with one HipChat.
 
-    The token travels in the Authorization header only. Every call raises an error of
-    hipchat.errors, none of which holds a secret; secret_filter masks secrets in a logger's output.
-    With a budget, calls wait until it has room.
+    The token travels in the Authorization header, and in session()'s URL. Every call raises an
+    error of hipchat.errors, none of which holds a secret; secret_filter masks secrets in a
+    logger's output. With a budget, calls wait until it has room, and none is made again.
     """
 
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
         self._settings, self._budget = settings, budget
+        self._pauses = () if budget else PAUSES
         self._session = requests.Session()
         self._session.auth = self._token = (
             IntegrationToken(settings.integration, self._fetch_token) if settings.integration
@@ -42,17 +45,22 @@ class Client:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def call(self, method: str, *path: Any, json: Optional[Dict[str, Any]] = None,
-             params: Optional[Dict[str, Any]] = None) -> Any:
+             params: Optional[Dict[str, Any]] = None, body: Optional[bytes] = None,
+             content_type: Optional[str] = None) -> Any:
         """Make a call and return the JSON of its answer, None where HipChat answers 204.
 
         path: the segments after /v2, percent-encoded here; json: the body, whose None values are
-        left out. A 429 is waited out if it ends within the setting rate_limit_wait.
+        left out; body, content_type: one of another type. A 429 is waited out if it ends within
+        the setting rate_limit_wait. What cannot have done anything is tried again: a call whose
+        connection was refused, and a GET that a gateway answered with 502 to 504.
         """
         deadline = time.monotonic() + self._settings.rate_limit_wait
-        renewed = False
+        renewed, pauses = False, iter(self._pauses)
         while True:
             try:
-                return self._send(method, path, json=_without_none(json), params=params)
+                return self._send(
+                    method, path, json=_without_none(json), params=params, data=body,
+                    headers={"Content-Type": content_type} if content_type else None)
             except InvalidToken:
                 if renewed or not self._token.renewed():
                     raise
@@ -61,21 +69,38 @@ class Client:
                 if time.monotonic() + error.reset_in > deadline:
                     raise
                 time.sleep(error.reset_in)
+            except HipChatError as error:
+                pause = next(pauses, None) if _harmless(method, error) else None
+                if pause is None:
+                    raise
+                time.sleep(pause)
 
-    def items(self, *path: Any, **params: Any) -> Iterator[Dict[str, Any]]:
-        """All items of a collection, page after page."""
+    def items(self, *path: Any, limit: Optional[int] = None,
+              **params: Any) -> Iterator[Dict[str, Any]]:
+        """The items of a collection, page after page: all, or the first `limit`."""
         start = 0
-        while True:
+        while limit is None or start < limit:
+            size = PAGE if limit is None else min(PAGE, limit - start)
             page = self.call("GET", *path, params=dict(
-                params, **{"start-index": start, "max-results": PAGE}))
+                params, **{"start-index": start, "max-results": size}))
             items = page.get("items") if isinstance(page, dict) else None
             if not isinstance(items, list):
                 raise NoAnswer("{} holds no list of items. {}".format(
                     _name("GET", path), self._not_hipchat()))
-            yield from items
+            yield from items[:size]
             start += len(items)
             if not items or not page.get("links", {}).get("next"):
                 return
+
+    def session(self) -> Dict[str, Any]:
+        """What HipChat knows of the token: scopes, owner, client, expires_in in seconds.
+
+        GET /v2/oauth/token/{token}, open to every token. The token itself is left out.
+        """
+        session = self.call("GET", "oauth", "token", self._token.value)
+        if not isinstance(session, dict) or not isinstance(session.get("scopes"), list):
+            raise NoAnswer("The token's session names no scopes. " + self._not_hipchat())
+        return {key: value for key, value in session.items() if key != "access_token"}
 
     def _fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
         answer = self._send("POST", ("oauth", "token"), data=form, auth=self._settings.integration)
@@ -116,7 +141,7 @@ class Client:
             target = urlsplit(response.headers.get("Location", ""))
             return NoAnswer("{} is redirected to {}://{}{}, which is not followed, to keep the "
                             "token safe. Set api_url to the address where HipChat answers.".format(
-                                call, target.scheme, target.hostname, target.path))
+                                call, target.scheme, target.hostname, self._masked(target.path)))
         words, field = _words(response)
         words = self._masked(words)
         if response.status_code == 429:
@@ -128,6 +153,7 @@ class Client:
         return mask(text, self._token.secrets)
 
     def _no_answer(self, call: str, error: requests.RequestException) -> NoAnswer:
+        kind, root = NoAnswer, _innermost(error)
         if isinstance(error, requests.exceptions.SSLError):
             reason = ("its TLS certificate is not trusted. Set ca_bundle to the file of your "
                       "certificate authority")
@@ -137,9 +163,10 @@ class Client:
         elif isinstance(error, requests.exceptions.ProxyError):
             reason = "the proxy does not let us through. Check HTTPS_PROXY and NO_PROXY"
         else:
+            kind = NotReached if isinstance(root, ConnectionRefusedError) else NoAnswer
             reason = "no connection ({}). Check api_url, the network, and that HipChat runs".format(
-                _innermost(error))
-        return NoAnswer("HipChat at {}, {}: {}.".format(
+                getattr(root, "strerror", None) or type(root).__name__)
+        return kind("HipChat at {}, {}: {}.".format(
             urlsplit(self._settings.api_url).netloc, call, reason))
 
     def _not_hipchat(self) -> str:
@@ -154,6 +181,12 @@ def _quoted(part: Any) -> str:
 
 def _name(method: str, path: Any) -> str:
     return "{} /v2/{}".format(method, "/".join(str(part) for part in path))
+
+
+def _harmless(method: str, error: HipChatError) -> bool:
+    """Whether the call can be made again: HipChat has not seen it, or it changes nothing."""
+    return isinstance(error, NotReached) or (
+        method == "GET" and getattr(error, "status", None) in GATEWAY_TROUBLE)
 
 
 def _without_none(body: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
@@ -174,8 +207,8 @@ def _words(response: requests.Response) -> Any:
     return words, field
 
 
-def _innermost(error: BaseException) -> str:
-    """The root cause in a few words: what requests and urllib3 wrap names the whole URL."""
+def _innermost(error: BaseException) -> BaseException:
+    """The root cause: what requests and urllib3 wrap around it names the whole URL."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
-    return getattr(error, "strerror", None) or type(error).__name__
+    return error

@@ -23,8 +23,13 @@ class PersonalToken(AuthBase):
     def __init__(self, token: str):
         self.secrets = [token]
 
+    @property
+    def value(self) -> str:
+        """The token."""
+        return self.secrets[0]
+
     def __call__(self, request: Any) -> Any:
-        request.headers["Authorization"] = "Bearer " + self.secrets[0]
+        request.headers["Authorization"] = "Bearer " + self.value
         return request
 
     def renewed(self) -> bool:
@@ -49,12 +54,17 @@ class IntegrationToken(AuthBase):
         """What must never be shown."""
         return [self._integration.secret] + ([self._token] if self._token else [])
 
-    def __call__(self, request: Any) -> Any:
+    @property
+    def value(self) -> str:
+        """The token, a new one if there is none or it is about to end."""
         if self._token is None or time.monotonic() >= self._ends:
             answer = self._fetch({"grant_type": "client_credentials", "scope": SCOPES})
             self._token = answer["access_token"]
             self._ends = time.monotonic() + float(answer["expires_in"]) - RENEW_BEFORE
-        request.headers["Authorization"] = "Bearer " + self._token
+        return self._token
+
+    def __call__(self, request: Any) -> Any:
+        request.headers["Authorization"] = "Bearer " + self.value
         return request
 
     def renewed(self) -> bool:

@@ -17,6 +17,7 @@ from hipchat.webhook_url import Address
 __all__ = ["Dispatcher"]
 
 WORKERS = 10  # connections in the pool of StackStorm's publisher
+SLOW = 5.0  # seconds after which a dispatch counts as trouble, though it has not failed yet
 LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery
 
 DROPPED = {
@@ -80,9 +81,14 @@ class Dispatcher:
             try:
                 delivery = self._spool.next(name, lane.done)
                 if delivery is None:
+                    self._succeeded(name)
                     self._busy.discard(name)
                     continue
-                self._deliver(delivery, lane.told)
+                watch = eventlet.spawn_after(SLOW, self._slow, name)
+                try:
+                    self._deliver(delivery, lane.told)
+                finally:
+                    watch.cancel()
             except Exception as error:
                 self._failed(name, error)
                 eventlet.spawn_after(lane.backoff.failed(), self._queue.put, name)
@@ -102,6 +108,12 @@ class Dispatcher:
                 "broker", "dispatching to StackStorm fails",
                 "Deliveries wait in the spool and are tried again until StackStorm takes them. "
                 "Check RabbitMQ and MongoDB. The error: {:.300}".format(repr(error)))
+
+    def _slow(self, lane: str) -> None:
+        """StackStorm's publisher waits long for a broker or a database before it gives up."""
+        self._failing.add(lane)
+        self._health.trouble("broker", "dispatching to StackStorm takes long",
+                             "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
 
     def _succeeded(self, lane: str) -> None:
         if lane in self._failing:

@@ -2,8 +2,9 @@
 from typing import Any, Dict, Optional
 
 __all__ = [
-    "HipChatError", "ConfigError", "ParameterError", "NoAnswer", "ApiError", "InvalidRequest",
-    "InvalidToken", "Forbidden", "NotFound", "RateLimited", "ServerTrouble", "api_error",
+    "HipChatError", "ConfigError", "ParameterError", "Incomplete", "NoAnswer", "NotReached",
+    "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound", "RateLimited",
+    "ServerTrouble", "api_error",
 ]
 
 TOKEN_REMEDY = (
@@ -28,8 +29,24 @@ class ParameterError(HipChatError):
     """A parameter of a rule or an action is wrong."""
 
 
+class Incomplete(HipChatError):
+    """Not all of what was asked for could be done; result tells what was done and what not."""
+
+    def __init__(self, text: str, **result: Any):
+        self.result = result
+        super().__init__(text)
+
+    def as_result(self) -> Dict[str, Any]:
+        """{"error": text} and the result's keys."""
+        return dict(self.result, error=str(self))
+
+
 class NoAnswer(HipChatError):
     """HipChat could not be reached, or did not answer in time or in HipChat's way."""
+
+
+class NotReached(NoAnswer):
+    """The connection was refused, so that HipChat has not seen the call."""
 
 
 class ApiError(HipChatError):

@@ -2,9 +2,11 @@
 import logging
 import time
 from collections import Counter
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Tuple
 
 __all__ = ["Health"]
+
+WARN_EVERY = 60.0  # seconds between two warnings of a trouble that comes and goes
 
 
 class Health:
@@ -14,6 +16,7 @@ class Health:
         self._log = log
         self._started = time.monotonic()
         self._troubles: Dict[str, str] = {}
+        self._warned: Dict[Tuple[str, str], float] = {}
         self._sources: Dict[str, Callable[[], Any]] = {}
         self.accepted = 0
         self.dispatched = 0
@@ -24,8 +27,12 @@ class Health:
 
         summary: words for /health, which anybody can read; detail: for the operator's log.
         """
-        if self._troubles.get(part) != summary:
-            self._troubles[part] = summary
+        if self._troubles.get(part) == summary:
+            return
+        self._troubles[part] = summary
+        now = time.monotonic()
+        if now >= self._warned.get((part, summary), now - WARN_EVERY) + WARN_EVERY:
+            self._warned[part, summary] = now
             self._log.warning("%s: %s. %s", part, summary, detail)
 
     def well(self, part: str) -> None:

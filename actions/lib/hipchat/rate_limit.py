@@ -49,7 +49,8 @@ class CallBudget:
         """Account for one call; sleep first if the part is used up in this window."""
         time.sleep(self._pause())
         if time.monotonic() >= self._window_ends:
-            self._spent, self._window_ends = 0, float("inf")
+            # Until an answer announces the end of the new window, nothing is known of it.
+            self._spent, self._window_ends, self._announced = 0, float("inf"), None
         self._spent += 1
 
     def learn(self, announced: RateLimit) -> None:

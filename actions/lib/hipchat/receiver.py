@@ -123,7 +123,8 @@ class Receiver:
         if answer.text:
             headers.append(("Content-Type", answer.content_type))
         start_response(answer.status, headers)
-        return [answer.text.encode("utf-8")]
+        text = "" if environ["REQUEST_METHOD"] == "HEAD" else answer.text
+        return [text.encode("utf-8")]
 
     def _answer(self, environ: Dict[str, Any]) -> Answer:
         if not self._is_allowed(environ["REMOTE_ADDR"]):

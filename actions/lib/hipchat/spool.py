@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 import uuid
-from typing import Callable, List, NamedTuple, Optional, Set
+from typing import Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import eventlet
 from eventlet import tpool
@@ -19,10 +19,12 @@ __all__ = ["Arrival", "Delivery", "Spool", "SpoolError", "SpoolFull",
            "usable_directory"]
 
 FILE = "deliveries.sqlite3"
+MENDED = ".mended"  # after its name: whole, and about to take the place of a corrupt file
 VERSION = 1
 REPEAT_WINDOW = 3600.0  # seconds in which a message that comes again is known
 LARGEST_BATCH = 500  # deliveries in one commit
-GIVE_UP_AFTER = 100000  # unreadable ids in a row, when a corrupt file is read for what is left
+HIGHEST = 2 ** 63 - 1  # id in SQLite
+GIVE_UP_AFTER = 100000  # ids tried one by one, when a corrupt file is read for what is left
 
 _SCHEMA = """
 BEGIN;
@@ -168,7 +170,7 @@ class Spool:
                     break
 
     def _write_batch(self) -> bool:
-        """Commit what has gathered; False if only removals are left and cannot be written."""
+        """Commit what has gathered; False if removals alone cannot be written."""
         batch, self._puts = self._puts[:LARGEST_BATCH], self._puts[LARGEST_BATCH:]
         removals = set(self._removals)
         try:
@@ -176,7 +178,7 @@ class Spool:
         except SpoolError as error:
             for _, done in batch:
                 done.send_exception(error)
-            return bool(self._puts)
+            return bool(batch)
         finally:
             self._tell_repairs()
         self._removals -= removals
@@ -201,9 +203,12 @@ class Spool:
             except sqlite3.DatabaseError as error:
                 if not _is_corrupt(error):
                     raise
-                self._salvage()
+                self._corrupt = True
+                self._mend_if_needed()
                 return self._transaction(arrivals, removals)
-        except (OSError, sqlite3.Error) as error:
+        except SpoolError:
+            raise
+        except Exception as error:  # whatever it is, the writer must live, and the senders be told
             raise self._error(error) from None
 
     def _transaction(self, arrivals: List[Arrival], removals: Set[int]) -> List:
@@ -248,8 +253,9 @@ class Spool:
 
     def _connect(self) -> None:
         try:
-            os.makedirs(self.directory, mode=0o700, exist_ok=True)
-            self._lock = self._locked()
+            self._take_directory()
+            if os.path.exists(self._path + MENDED):
+                self._put_in_place()
             try:
                 self._open_file()
             except sqlite3.DatabaseError as error:
@@ -258,6 +264,10 @@ class Spool:
                 self._salvage()
         except (OSError, sqlite3.Error) as error:
             raise self._error(error) from None
+
+    def _take_directory(self) -> None:
+        os.makedirs(self.directory, mode=0o700, exist_ok=True)
+        self._lock = self._locked()
 
     def _locked(self):
         """The open lock file; it is free again when this process ends, however it ends."""
@@ -273,33 +283,32 @@ class Spool:
         return lock
 
     def _open_file(self) -> None:
-        self._db = _connection(self._path)
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        db = _connection(self._path)
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not tables:
-            self._db.executescript(_SCHEMA)
+            db.executescript(_SCHEMA)
         elif version != VERSION:
             raise SpoolError(
                 "The spool {} has the format {}, but this version of the pack reads format {}. "
                 "Install the version of the pack that wrote it until it is empty, or move it "
                 "away.".format(self._path, version, VERSION))
-        if self._db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+        if db.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("malformed")
-        self._reader = _connection(self._path)
+        self.waiting = db.execute("SELECT count(*) FROM deliveries").fetchone()[0]
+        self._last = max(self._last, _last_number(db))
         self._inode = os.stat(self._path).st_ino
-        self.waiting = self._db.execute("SELECT count(*) FROM deliveries").fetchone()[0]
+        self._db, self._reader = db, _connection(self._path)
 
     def _mend_if_needed(self) -> None:
-        if self._corrupt:
-            self._salvage()
-            self._corrupt = False
-        elif not self._in_place():
-            lost = self._db
-            self._connect()
-            lost.backup(self._db)
-            self.waiting = self._db.execute("SELECT count(*) FROM deliveries").fetchone()[0]
+        if not self._in_place():
+            self._take_directory()
+            self._rebuild(self._db)
             self._notices.append("The spool directory {} was removed while in use; it was made "
                                  "again with all deliveries that waited.".format(self.directory))
+        elif self._corrupt:
+            self._salvage()
+        self._corrupt = False
 
     def _in_place(self) -> bool:
         try:
@@ -308,24 +317,50 @@ class Spool:
             return False
 
     def _salvage(self) -> None:
-        """Move a corrupt file aside and take over every delivery that can still be read."""
+        aside = self._rebuild(sqlite3.connect(self._path))
+        self._notices.append("The spool was corrupt and was made again with the {} deliveries that "
+                             "could be read; the old file is {}.".format(self.waiting, aside))
+
+    def _rebuild(self, source: sqlite3.Connection) -> str:
+        """Make the file anew with all that can be read of the source; where the old file is now.
+
+        Up to the moment when all is in place, the old file serves on, and after a failure (of a
+        full disk, say) or a kill, all this can be done again.
+        """
+        if not os.path.exists(self._path + MENDED):
+            self._copy(source, self._path + ".new")
+            os.rename(self._path + ".new", self._path + MENDED)
+        aside = self._put_in_place()
+        self._open_file()
+        return aside
+
+    def _copy(self, source: sqlite3.Connection, path: str) -> None:
+        """A new file with the readable rows. Numbers go on: what of a lane is done goes by them."""
+        for suffix in ("", "-journal"):
+            if os.path.exists(path + suffix):
+                os.remove(path + suffix)
+        db = sqlite3.connect(path, isolation_level=None)
+        try:
+            db.executescript(_SCHEMA)
+            db.execute("BEGIN")
+            db.executemany("INSERT OR IGNORE INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                           .format(_COLUMNS), _readable_deliveries(source))
+            db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", _readable_seen(source))
+            last = max(self._last, _last_number(db))
+            db.execute("DELETE FROM sqlite_sequence")
+            db.execute("INSERT INTO sqlite_sequence VALUES ('deliveries', ?)", (last,))
+            db.execute("COMMIT")
+        finally:
+            db.close()
+
+    def _put_in_place(self) -> str:
+        """Move the old file aside, if there is one, and the mended one to its place."""
         aside = "{}.corrupt-{}".format(self._path, uuid.uuid4().hex[:8])
         for suffix in ("", "-wal", "-shm"):
             if os.path.exists(self._path + suffix):
                 os.rename(self._path + suffix, aside + suffix)
-        self._open_file()
-        self._db.execute("BEGIN")
-        for row in _readable(aside):
-            self._db.execute("INSERT INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(
-                _COLUMNS), row)
-            self.waiting += 1
-        # Numbers go on: the dispatcher knows by them what of a lane is done.
-        self._db.execute("DELETE FROM sqlite_sequence")
-        self._db.execute("INSERT INTO sqlite_sequence SELECT 'deliveries', max(?, "
-                         "coalesce(max(id), 0)) FROM deliveries", (self._last,))
-        self._db.execute("COMMIT")
-        self._notices.append("The spool was corrupt and was made again with the {} deliveries that "
-                             "could be read; the old file is {}.".format(self.waiting, aside))
+        os.rename(self._path + MENDED, self._path)
+        return aside
 
     def _error(self, error: Exception) -> SpoolError:
         return SpoolError("The spool in {} cannot be used: {}. Check its disk and its permissions."
@@ -345,23 +380,41 @@ def _is_corrupt(error: Exception) -> bool:
     return type(error) is sqlite3.DatabaseError
 
 
-def _readable(path: str):
-    """The rows of a damaged file, past those that cannot be read."""
-    db = sqlite3.connect(path)
-    last, misses = 0, 0
-    while misses < GIVE_UP_AFTER:
+def _last_number(db: sqlite3.Connection) -> int:
+    """The highest number that was ever given to a delivery; 0 where that cannot be read."""
+    try:
+        return db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0]
+    except sqlite3.DatabaseError:
+        return 0
+
+
+def _readable_deliveries(db: sqlite3.Connection) -> Iterator[Tuple]:
+    """The rows of a file that may be damaged: from both ends, then one by one in between."""
+    db.text_factory = lambda text: text.decode("utf-8", "replace")
+    query = "SELECT {} FROM deliveries WHERE id > ? AND id < ? ORDER BY id {}"
+    above, below = 0, HIGHEST
+    for order in ("ASC", "DESC"):
         try:
-            row = db.execute("SELECT {} FROM deliveries WHERE id > ? ORDER BY id LIMIT 1".format(
-                _COLUMNS), (last,)).fetchone()
-        except sqlite3.OperationalError:
-            return  # no such table: nothing can be read
-        except sqlite3.DatabaseError:
-            last, misses = last + 1, misses + 1
-            continue
-        if row is None:
+            for row in db.execute(query.format(_COLUMNS, order), (above, below)):
+                yield row
+                above, below = (row[0], below) if order == "ASC" else (above, row[0])
             return
-        last, misses = row[0], 0
-        yield row
+        except sqlite3.DatabaseError:
+            continue
+    if below == HIGHEST:
+        below = (_last_number(db) or above + GIVE_UP_AFTER) + 1
+    for number in range(max(above + 1, below - GIVE_UP_AFTER), below):
+        try:
+            yield from db.execute(query.format(_COLUMNS, ""), (number - 1, number + 1))
+        except sqlite3.DatabaseError:
+            continue
+
+
+def _readable_seen(db: sqlite3.Connection) -> Iterator[Tuple]:
+    try:
+        yield from db.execute("SELECT message, received FROM seen")
+    except sqlite3.DatabaseError:
+        pass
 
 
 def usable_directory(wished: str, log: logging.Logger) -> str:

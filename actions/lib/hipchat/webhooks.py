@@ -17,6 +17,7 @@ from hipchat.webhook_url import Address, WebhookUrl
 __all__ = ["Webhook", "Webhooks", "list_webhooks"]
 
 CHECK_EVERY = 300.0  # seconds between two looks at a room in which nothing changed
+SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
 LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
 LONGEST_ROOM_PAUSE = 900.0  # seconds between two attempts for a room that cannot be had
 NAME = "StackStorm"  # what HipChat shows its users as the webhook's label
@@ -37,12 +38,16 @@ def list_webhooks(client: Client, urls: WebhookUrl, room: str) -> List[Webhook]:
 
 
 class _Room:
-    """What is known of a room: who wants what of it, its webhooks, and when to look again."""
+    """What is known of a room: who wants what of it, its webhooks, and when to look again.
+
+    halfway: HipChat refused a call before all was set right; what was listed still holds.
+    """
 
     def __init__(self):
         self.wanted: Set[str] = set()
         self.webhooks: List[Webhook] = []
         self.changed = True
+        self.halfway = False
         self.due = 0.0
         self.backoff = Backoff(LONGEST_ROOM_PAUSE)
         self.trouble = ""
@@ -121,8 +126,10 @@ class Webhooks:
         except (NotFound, Forbidden, InvalidRequest) as error:
             self._room_trouble(name, room, error)
         except RateLimited as error:
-            return self._hipchat_trouble(room, "its rate limit is reached", error, error.reset_in)
+            return self._hipchat_trouble(room, "its rate limit is reached", error,
+                                         max(error.reset_in, SHORTEST_PAUSE))
         except Exception as error:
+            room.halfway = room.halfway and isinstance(error, ApiError)
             return self._hipchat_trouble(room, "webhooks cannot be managed", error,
                                          self._backoff.failed())
         else:
@@ -130,7 +137,10 @@ class Webhooks:
         return 0.0
 
     def _set_right(self, name: str, room: _Room) -> None:
-        room.webhooks = list_webhooks(self._client, self._urls, name)
+        resumed = room.halfway
+        if not resumed:  # else every second call going wrong would mean to list for ever
+            room.webhooks = list_webhooks(self._client, self._urls, name)
+            room.halfway = True
         needed = self._needed(name, room)
         kept: Dict[str, Webhook] = {}
         for webhook in sorted(room.webhooks, key=lambda hook: (len(hook.id), hook.id)):
@@ -141,13 +151,16 @@ class Webhooks:
         for event in sorted(room.wanted - set(kept)):
             try:
                 kept[event] = self._make(Address(event, name))
+                room.webhooks.append(kept[event])
             except InvalidRequest as error:  # an old HipChat Server does not know every event
                 refused = error
-        for webhook in room.webhooks:
-            if webhook not in kept.values():
-                self._delete(name, webhook)
-        room.webhooks = list(kept.values())
-        if refused:
+        for webhook in [hook for hook in room.webhooks if hook not in kept.values()]:
+            self._delete(name, webhook)
+            room.webhooks.remove(webhook)
+        room.halfway = False
+        if resumed:  # a call that went wrong may have been done nevertheless
+            self._set_right(name, room)
+        elif refused:
             raise refused
 
     def _needed(self, name: str, room: _Room) -> Set[str]:
@@ -192,6 +205,7 @@ class Webhooks:
         """Trouble with one room: told once, and no other room waits for it."""
         self._health.well("HipChat")
         self._backoff.succeeded()
+        room.halfway = False
         if not room.wanted:
             del self._rooms[name]
             return

@@ -1,0 +1,39 @@
+"""HipChat's limits, checked before a call and not by it."""
+from typing import List, Optional
+
+from hipchat.errors import ParameterError
+
+__all__ = ["LONGEST_MESSAGE", "check_length", "fitted"]
+
+LONGEST_MESSAGE = 10000
+CUT = " [...]"  # ends a text that was truncated
+
+
+def check_length(name: str, text: Optional[str], least: int, most: int) -> None:
+    """Raise ParameterError unless the text has from `least` to `most` characters, or is None."""
+    if text is not None and not least <= len(text) <= most:
+        raise ParameterError("{} has {} characters; HipChat takes {} to {}.".format(
+            name, len(text), least, most))
+
+
+def fitted(message: str, message_format: str, overflow: str) -> List[str]:
+    """The messages to send for one that may be too long: overflow is error, truncate or split.
+
+    A message is split on line ends, and within a line only where it alone is too long.
+    ParameterError for HTML that is too long, whatever overflow is: a cut would break its tags.
+    """
+    if overflow == "error" or message_format == "html" or not message:
+        check_length("message", message, 1, LONGEST_MESSAGE)
+    if len(message) <= LONGEST_MESSAGE:
+        return [message]
+    return [message[:LONGEST_MESSAGE - len(CUT)] + CUT] if overflow == "truncate" else (
+        _split(message))
+
+
+def _split(text: str) -> List[str]:
+    parts = []
+    while len(text) > LONGEST_MESSAGE:
+        end = text.rfind("\n", 1, LONGEST_MESSAGE + 1)
+        parts.append(text[:end] if end > 0 else text[:LONGEST_MESSAGE])
+        text = text[end + 1:] if end > 0 else text[LONGEST_MESSAGE:]
+    return parts + [text] if text else parts

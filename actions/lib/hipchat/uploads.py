@@ -1,0 +1,61 @@
+"""Files to share, in the form in which HipChat takes them: multipart/related."""
+import json
+from email.mime.application import MIMEApplication
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.policy import HTTP
+from pathlib import Path
+from typing import NamedTuple, Optional, Tuple
+
+from hipchat.errors import ParameterError
+from hipchat.limits import check_length
+
+__all__ = ["Upload"]
+
+LARGEST_FILE = 50 * 1024 ** 2  # bytes; HipChat's own limit is not known for sure
+
+
+class Upload(NamedTuple):
+    """A file's name and its bytes."""
+
+    name: str
+    content: bytes
+
+    @classmethod
+    def of(cls, path: Optional[str], content: Optional[str], name: Optional[str]) -> "Upload":
+        """A file on this host, or else a text; ParameterError unless it is just one of the two."""
+        if (path is None) == (content is None):
+            raise ParameterError("Give either the path of a file or its content.")
+        if content is not None:
+            return cls._checked(name or "message.txt", content.encode("utf-8"))
+        try:
+            with Path(path).open("rb") as file:
+                return cls._checked(name or Path(path).name, file.read(LARGEST_FILE + 1))
+        except (OSError, ValueError) as error:
+            raise ParameterError("The file {!r} cannot be read: {}.".format(
+                path, getattr(error, "strerror", None) or error)) from None
+
+    @classmethod
+    def _checked(cls, name: str, content: bytes) -> "Upload":
+        if not content or len(content) > LARGEST_FILE:
+            raise ParameterError("{} is {}; a file of 1 byte to {} MiB can be shared.".format(
+                name, "empty" if not content else "too large", LARGEST_FILE // 1024 ** 2))
+        return cls(name, content)
+
+    def body(self, message: Optional[str]) -> Tuple[bytes, str]:
+        """The body of a share/file call, and its content type; message has up to 1,000 characters.
+
+        Source: the parts and headers that hipchat-rb, by HipChat's makers, sends.
+        """
+        check_length("message", message, 0, 1000)
+        related = MIMEMultipart("related")
+        metadata = MIMENonMultipart("application", "json", charset="UTF-8")
+        metadata.set_payload(json.dumps({"message": message} if message else {}))
+        metadata.add_header("Content-Disposition", "attachment", name="metadata")
+        file = MIMEApplication(self.content)
+        file.add_header("Content-Disposition", "attachment", name="file",
+                        filename=self.name if self.name.isascii() else ("utf-8", "", self.name))
+        related.attach(metadata)
+        related.attach(file)
+        head, _, body = related.as_bytes(policy=HTTP).partition(b"\r\n\r\n")
+        return body, "multipart/related; boundary={}".format(related.get_boundary())

@@ -1,0 +1,427 @@
+"""What happens in a HipChat room, and the payloads with which it reaches the rules."""
+import json
+import threading
+import uuid
+from collections import namedtuple
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from conftest import EVENTS, direct, wait_until
+
+KEYS = ["event", "oauth_client_id", "webhook_id", "hook_id", "service_id", "listener_id",
+        "instance_id", "message", "matches", "item"]
+TEXT = "hello, wörld ☃ \U0001f389 <b>&amp;</b> \"quoted\" \\ back\nsecond line"
+
+Heard = namedtuple("Heard", "payload trigger webhook posted")
+
+each_event = pytest.mark.parametrize("event", EVENTS)
+
+
+def happen(hipchat, room, event, text=TEXT):
+    """Let Ann do what makes HipChat report this event."""
+    if event == "message":
+        hipchat.people.say(room, "Ann", text)
+    else:
+        more = {"notification": {"message": text, "message_format": "text"},
+                "topic_change": {"topic": text}}.get(event, {})
+        hipchat.people.act(room, "Ann", event, **more)
+
+
+def room_id(hipchat, room):
+    return hipchat.api("GET", "/room/" + room).json()["id"]
+
+
+class Recorder:
+    """A stranger's webhook receiver: posted has the bodies by event."""
+
+    def __init__(self):
+        recorder = self
+        self.posted = {}
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                recorder.posted[self.path.strip("/")] = body
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:{}/".format(self._server.server_port)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def ten(hipchat, stackstorm):
+    """All ten events, made to happen in one room: by event, what was heard of it."""
+    room, recorder = hipchat.make_room(), Recorder()
+    triggers = {event: stackstorm.listen(event, room) for event in EVENTS}
+    webhooks = {hook["event"]: hook for hook in stackstorm.webhooks(room)}
+    for event in EVENTS:
+        hipchat.api("POST", "/room/{}/webhook".format(room), json={
+            "url": recorder.url + event, "event": "room_" + event})
+    ids = {trigger["ref"]: trigger["id"] for trigger in stackstorm.api(
+        "GET", "/v1/triggers", params={"limit": -1})}
+    for event in sorted(EVENTS, key=lambda event: event == "deleted"):
+        happen(hipchat, room, event)
+    heard = {}
+    for event, trigger in triggers.items():
+        payload, = stackstorm.heard(trigger)
+        posted = wait_until(lambda: recorder.posted.get(event))
+        heard[event] = Heard(payload, {"ref": trigger, "id": ids[trigger]},
+                             webhooks["room_" + event], posted)
+    recorder.stop()
+    return heard
+
+
+class TestPayload:
+    """The keys of the payload, one by one, in each of the ten events."""
+
+    @each_event
+    def test_has_the_ten_keys_and_no_other(self, ten, event):
+        assert sorted(ten[event].payload) == sorted(KEYS)
+
+    @each_event
+    def test_event_and_listener_id_are_hipchats_name_of_the_event(self, ten, event):
+        assert ten[event].payload["event"] == "room_" + event
+        assert ten[event].payload["listener_id"] == "room_" + event
+
+    @each_event
+    def test_webhook_id_and_hook_id_are_the_webhooks_in_hipchat(self, ten, event):
+        assert ten[event].payload["webhook_id"] == ten[event].webhook["id"]
+        assert ten[event].payload["hook_id"] == ten[event].webhook["id"]
+
+    @each_event
+    def test_service_id_is_hipchat(self, ten, event):
+        assert ten[event].payload["service_id"] == "hipchat"
+
+    @each_event
+    def test_oauth_client_id_is_the_one_behind_the_token(self, hipchat, ten, event):
+        session = hipchat.api("GET", "/oauth/token/" + hipchat.token).json()
+        assert ten[event].payload["oauth_client_id"] == session["client"]["id"]
+
+    @each_event
+    def test_instance_id_is_the_id_of_the_trigger_that_listened(self, ten, event):
+        assert ten[event].payload["instance_id"] == ten[event].trigger["id"]
+
+    @each_event
+    def test_message_is_the_text_of_messages_and_notifications_only(self, ten, event):
+        expected = TEXT if event in ("message", "notification") else ""
+        assert ten[event].payload["message"] == expected
+
+    @each_event
+    def test_matches_is_empty_without_a_filter(self, ten, event):
+        assert ten[event].payload["matches"] == []
+
+    @each_event
+    def test_item_is_hipchats_passed_on_whole(self, ten, event):
+        assert ten[event].payload["item"] == json.loads(ten[event].posted.decode())["item"]
+
+    @each_event
+    def test_criteria_find_the_room_and_who_did_it(self, ten, event):
+        item = ten[event].payload["item"]
+        assert item["room"]["name"].startswith("Room ")
+        if event not in ("message", "notification"):
+            assert item["sender"]["name"] == "Ann"
+
+    def test_topic_is_in_the_item_of_a_topic_change(self, ten):
+        assert ten["topic_change"].payload["item"]["topic"] == TEXT
+
+    def test_the_author_of_a_message_is_an_object_and_that_of_a_notification_a_text(self, ten):
+        assert ten["message"].payload["item"]["message"]["from"]["name"] == "Ann"
+        assert ten["notification"].payload["item"]["message"]["from"] == "Ann"
+
+
+def of_message(**message):
+    return {"event": "room_message", "webhook_id": 7, "item": {
+        "message": dict({"id": str(uuid.uuid4()), "message": "hi", "type": "message"}, **message),
+        "room": {"id": 1, "name": "Old", "links": {}}}}
+
+
+def of_topic(sender):
+    return {"event": "room_topic_change", "webhook_id": 7, "item": {
+        "sender": sender, "topic": "Lunch", "room": {"id": 1, "name": "Old"}}}
+
+
+class TestWhatHipchatSentOverTheYears:
+    """Older and odder deliveries, posted to a webhook's URL as HipChat would."""
+
+    @pytest.mark.parametrize("event, key, expected, body", [
+        ("message", "trigger.item.message.message", "hi", of_message()),
+        ("message", "trigger.item.message.from.name", "Ann", of_message(
+            **{"from": {"id": "661743", "name": "Ann", "mention_name": "ann"}})),
+        ("message", "trigger.item.message.from", "Ann", of_message(**{"from": "Ann"})),
+        ("message", "trigger.oauth_client_id", "", of_message()),
+        ("message", "trigger.oauth_client_id", "", dict(of_message(), oauth_client_id=None)),
+        ("message", "trigger.oauth_client_id", "abc", dict(of_message(), oauth_client_id="abc")),
+        ("topic_change", "trigger.item.sender.name", "Ann", of_topic({"id": 1, "name": "Ann"})),
+        ("topic_change", "trigger.item.sender.name", "Ann", of_topic("Ann")),
+        ("topic_change", "trigger.item.sender.name", "Bot", of_topic(
+            {"id": "c0ffee", "name": "Bot", "allowed_scopes": [], "room": None, "links": {}})),
+        ("topic_change", "trigger.item.sender.name", "", of_topic(None)),
+        ("enter", "trigger.item.sender.name", "", {"event": "room_enter", "item": {}}),
+        ("file_upload", "trigger.item.room.name", "", {"item": {"file": {"name": "a.txt"}}}),
+    ])
+    def test_a_criterion_on_it_matches(self, hipchat, stackstorm, event, key, expected, body):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen(event, room)
+        rule = stackstorm.add_rule(event, {"room": room}, criteria={
+            key: {"type": "regex", "pattern": "^" + expected + "$"}})
+        webhook, = stackstorm.webhooks(room)
+        answer = direct().post(webhook["url"], json=body, timeout=10)
+        assert (answer.status_code, answer.content) == (204, b"")
+        payload, = stackstorm.heard(trigger)
+        assert sorted(payload) == sorted(KEYS)
+        outcome = wait_until(lambda: [
+            each for each in stackstorm.api("GET", "/v1/ruleenforcements", params={"limit": -1})
+            if each["rule"]["ref"] == rule])
+        assert outcome[0]["status"] == "succeeded", outcome
+
+
+class TestFilter:
+    """The trigger parameter `filter`, searched in the text."""
+
+    @pytest.mark.parametrize("pattern, text, matches", [
+        ("ping (.*)", "ping hello", ["hello"]),
+        ("(\\d+)-(\\d+)", "pages 10-20, please", ["10", "20"]),
+        ("hello", "well, hello there", []),
+        ("a(?:b)c", "abc", []),
+        ("(?P<what>\\w+)!", "boom!", ["boom"]),
+        ("(stop)|(go)", "go", ["", "go"]),
+        ("ping( .*)?$", "ping", [""]),
+        ("(?i)привет (.+)", "ПРИВЕТ мир ☃", ["мир ☃"]),
+        ("^(.)(.)$", "\U0001f389é", ["\U0001f389", "é"]),
+        ("(?s)^one(.*)three$", "one\ntwo\nthree", ["\ntwo\n"]),
+        ("", "anything", []),
+    ])
+    def test_lets_through_where_it_is_found_with_the_groups_as_matches(
+            self, hipchat, stackstorm, pattern, text, matches):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room, filter=pattern)
+        hipchat.people.say(room, "Ann", text)
+        payload, = stackstorm.heard(trigger)
+        assert payload["matches"] == matches
+        assert payload["message"] == text
+
+    @pytest.mark.parametrize("event, pattern, other, text", [
+        ("message", "ping (.*)", "no pong", "ping (really)"),
+        ("message", "^ping", "I say ping", "ping"),
+        ("message", "(?-i)ÄÖÜ", "äöü", "ÄÖÜ"),
+        ("message", "^.$", "two", "1"),
+        ("notification", "disk (full)", "disk empty", "the disk full at last"),
+        ("topic_change", "lunch", "dinner", "at lunch"),
+    ])
+    def test_holds_back_where_it_is_not_found(
+            self, hipchat, stackstorm, event, pattern, other, text):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen(event, room, filter=pattern)
+        happen(hipchat, room, event, other)
+        happen(hipchat, room, event, text)  # a room keeps its order, so this comes last
+        payload, = stackstorm.heard(trigger)
+        assert text in (payload["message"], payload["item"].get("topic"))
+
+    def test_takes_linear_time_whatever_the_pattern_and_the_text(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room, filter="^(([a-z])+.)+[A-Z]([a-z])+$")
+        hipchat.people.say(room, "Mallory", "a" * 9000)
+        hipchat.people.say(room, "Ann", "a-Bc")
+        payload, = stackstorm.heard(trigger)
+        assert payload["message"] == "a-Bc"
+
+    def test_two_filters_in_one_room_each_select_their_own(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        deploy = stackstorm.listen("message", room, filter="^deploy (.+)")
+        status = stackstorm.listen("message", room, filter="^status (.+)")
+        everything = stackstorm.listen("message", room)
+        hipchat.people.say(room, "Ann", "deploy web")
+        hipchat.people.say(room, "Ann", "status db")
+        hipchat.people.say(room, "Ann", "lunch?")
+        heard = [payload["message"] for payload in stackstorm.heard(everything, 3)]
+        assert heard == ["deploy web", "status db", "lunch?"]
+        assert [payload["matches"] for payload in stackstorm.payloads(deploy)] == [["web"]]
+        assert [payload["matches"] for payload in stackstorm.payloads(status)] == [["db"]]
+
+
+class TestWrongParameters:
+    """Trigger parameters that StackStorm lets through, but that make no sense."""
+
+    @pytest.mark.parametrize("event, parameters, named", [
+        ("message", {"filter": "ping ("}, ["filter", "ping (", "compile"]),
+        ("message", {"filter": "(?=ahead)"}, ["filter", "look-around"]),
+        ("message", {"filter": 5}, ["filter", "5", "string"]),
+        ("message", {"filter": None}, ["filter", "None", "string"]),
+        ("message", {"room": ""}, ["room", "''"]),
+        ("message", {"room": "  "}, ["room", "'  '"]),
+        ("message", {"room": None}, ["room", "None"]),
+        ("message", {"room": ["Factor"]}, ["room", "['Factor']"]),
+        ("message", {"room": "x" * 101}, ["room", "100"]),
+        ("message", {"channel": "Factor"}, ["'channel'", "room and filter"]),
+        ("enter", {"filter": "Ann"}, ["filter", "no text", "criteria"]),
+        ("archived", {"room": "Factor", "filter": "."}, ["filter", "no text", "criteria"]),
+    ])
+    def test_are_logged_once_with_trigger_and_remedy_and_disturb_nobody(
+            self, hipchat, stackstorm, event, parameters, named):
+        wrong = stackstorm.trigger_of(stackstorm.add_rule(event, parameters))
+        stackstorm.add_rule(event, parameters)  # tells the sensor of the same trigger again
+        room = hipchat.make_room()
+        good = stackstorm.listen("message", room)
+        hipchat.people.say(room, "Ann", "still here?")
+        assert stackstorm.heard(good)
+        lines = [line for line in stackstorm.log().splitlines() if wrong in line]
+        assert len(lines) == 1, lines
+        assert " ERROR " in lines[0]
+        for words in named + ["hipchat." + event, "rule"]:
+            assert words in lines[0]
+        assert stackstorm.payloads(wrong) == []
+
+    def test_are_heard_of_when_the_rule_is_corrected(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        rule = stackstorm.add_rule("message", {"room": room, "filter": "ping ("})
+        definition = stackstorm.api("GET", "/v1/rules/" + rule)
+        definition["trigger"] = {"type": "hipchat.message",
+                                 "parameters": {"room": room, "filter": "ping"}}
+        stackstorm.api("PUT", "/v1/rules/" + rule, json=definition)
+        wait_until(lambda: stackstorm.webhooks(room))
+        hipchat.people.say(room, "Ann", "ping")
+        assert stackstorm.heard(stackstorm.trigger_of(rule))
+
+
+class TestRooms:
+    """Which rooms a rule hears."""
+
+    def test_a_rule_with_a_room_hears_that_room_alone(self, hipchat, stackstorm):
+        here, there = hipchat.make_room(), hipchat.make_room()
+        trigger = stackstorm.listen("message", here)
+        stackstorm.listen("message", there)
+        hipchat.people.say(there, "Ann", "there")
+        hipchat.people.say(here, "Ann", "here")
+        payload, = stackstorm.heard(trigger)
+        assert payload["message"] == "here"
+
+    @pytest.mark.parametrize("kind", [int, str], ids=["integer", "text"])
+    def test_a_room_can_be_named_by_its_id(self, hipchat, stackstorm, kind):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room, name=kind(room_id(hipchat, room)))
+        hipchat.people.say(room, "Ann", "hello")
+        payload, = stackstorm.heard(trigger)
+        assert payload["item"]["room"]["name"] == room
+
+    @pytest.mark.parametrize("name", [
+        "Ops & Dev #1?", "50% + more", "Grüße aus Köln", "\u2603 \U0001f389", "a;b=c", "\"'<>",
+        "24", "message", "..", "C:\\temp"])
+    def test_a_room_can_have_any_name(self, hipchat, stackstorm, name):
+        name += " " + uuid.uuid4().hex[:6]
+        assert hipchat.api("POST", "/room", json={"name": name}).status_code == 201
+        trigger = stackstorm.listen("message", name)
+        hipchat.people.say(name, "Ann", "hello")
+        payload, = stackstorm.heard(trigger)
+        assert payload["item"]["room"]["name"] == name
+
+    def test_without_parameters_a_rule_hears_the_configs_events_in_the_configs_rooms(
+            self, hipchat, start_stackstorm):
+        first, second, other = (hipchat.make_room() for _ in range(3))
+        stackstorm = start_stackstorm(hipchat, rooms=[first, str(room_id(hipchat, second))],
+                                      events=["message"])
+        wait_until(stackstorm.has_its_webhooks)
+        entering = stackstorm.listen("enter", other)
+        assert [hook["event"] for hook in stackstorm.webhooks(first)] == ["room_message"]
+        assert [hook["event"] for hook in stackstorm.webhooks(second)] == ["room_message"]
+        assert [hook["event"] for hook in stackstorm.webhooks(other)] == ["room_enter"]
+        for room in (first, second, other):
+            hipchat.people.say(room, "Ann", room)
+            hipchat.people.act(room, "Ann", "enter")
+        assert len(stackstorm.heard(entering)) == 1
+        heard = stackstorm.heard("hipchat.message", 2)
+        assert sorted(payload["message"] for payload in heard) == sorted([first, second])
+        assert stackstorm.payloads("hipchat.enter") == []
+
+    def test_what_was_said_in_a_room_is_heard_once_and_in_order(self, hipchat, stackstorm):
+        said = ["message {}".format(number) for number in range(50)]
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room)
+        for text in said:
+            hipchat.people.say(room, "Ann", text)
+        heard = stackstorm.heard(trigger, len(said))
+        assert [payload["message"] for payload in heard] == said
+
+
+class TestRules:
+    """Rules that share a trigger, are changed and are deleted."""
+
+    def send(self, room, message):
+        return {"ref": "hipchat.send", "parameters": {"room": room, "message": message}}
+
+    def notifications(self, hipchat, room):
+        return [line["what"] for line in hipchat.people.transcript(room)
+                if line["type"] == "notification"]
+
+    def test_two_rules_with_equal_parameters_share_one_event(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room)
+        for answer in ("first", "second"):
+            rule = stackstorm.add_rule("message", {"room": room}, action=self.send(room, answer))
+            assert stackstorm.trigger_of(rule) == trigger
+        hipchat.people.say(room, "Ann", "hello")
+        wait_until(lambda: len(self.notifications(hipchat, room)) == 2)
+        assert sorted(self.notifications(hipchat, room)) == ["first", "second"]
+        assert len(stackstorm.payloads(trigger)) == 1
+
+    def test_a_changed_rule_hears_by_its_new_parameters(self, hipchat, stackstorm):
+        room, other = hipchat.make_room(), hipchat.make_room()
+        rule = stackstorm.add_rule("message", {"room": room, "filter": "old"})
+        wait_until(lambda: stackstorm.webhooks(room))
+        before = stackstorm.trigger_of(rule)
+        definition = stackstorm.api("GET", "/v1/rules/" + rule)
+        definition["trigger"] = {"type": "hipchat.message",
+                                 "parameters": {"room": other, "filter": "new"}}
+        stackstorm.api("PUT", "/v1/rules/" + rule, json=definition)
+        wait_until(lambda: stackstorm.webhooks(other) and not stackstorm.webhooks(room))
+        for text in ("old", "new"):
+            hipchat.people.say(room, "Ann", text)
+            hipchat.people.say(other, "Ann", text)
+        payload, = stackstorm.heard(stackstorm.trigger_of(rule))
+        assert (payload["message"], payload["item"]["room"]["name"]) == ("new", other)
+        assert stackstorm.payloads(before) == []
+
+    def test_a_deleted_rule_hears_no_more_and_the_other_of_its_trigger_does(
+            self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room)
+        gone, stays = (stackstorm.add_rule("message", {"room": room},
+                                           action=self.send(room, answer))
+                       for answer in ("gone", "stays"))
+        stackstorm.remove_rule(gone)
+        hipchat.people.say(room, "Ann", "hello")
+        wait_until(lambda: self.notifications(hipchat, room))
+        assert self.notifications(hipchat, room) == ["stays"]
+        assert len(stackstorm.payloads(trigger)) == 1
+
+    def test_after_its_last_rule_a_trigger_hears_no_more(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        everything = stackstorm.listen("message", room)
+        rule = stackstorm.add_rule("message", {"room": room, "filter": "hello"})
+        trigger = stackstorm.trigger_of(rule)
+        hipchat.people.say(room, "Ann", "hello")
+        stackstorm.heard(trigger)
+        stackstorm.remove_rule(rule)
+        hipchat.people.say(room, "Ann", "hello again")
+        stackstorm.heard(everything, 2)
+        assert len(stackstorm.payloads(trigger)) == 1
+
+    def test_the_rules_of_a_deleted_room_can_be_deleted_too(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        rule = stackstorm.add_rule("deleted", {"room": room})
+        wait_until(lambda: stackstorm.webhooks(room))
+        hipchat.people.act(room, "Ann", "deleted")
+        stackstorm.heard(stackstorm.trigger_of(rule))
+        wanted = stackstorm.health()["webhooks"]["wanted"]
+        stackstorm.remove_rule(rule)
+        wait_until(lambda: stackstorm.health()["webhooks"]["wanted"] == wanted - 1)
+        other = hipchat.make_room()
+        assert stackstorm.listen("message", other)

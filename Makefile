@@ -4,7 +4,7 @@ VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.versio
 RUN := $(VENV)/bin/python
 PYTHONS := python3.8 python3.9 python3.10 python3.11
 
-.PHONY: demo sandbox test test-all lint clean
+.PHONY: demo sandbox test test-all lint readme clean
 
 demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack makes of it
 	@$(RUN) -m sandbox demo
@@ -23,8 +23,12 @@ test-all:  ## the tests, on each supported Python that this machine has
 	done
 
 lint: $(VENV)/ready  ## the StackStorm Exchange's rules
-	$(RUN) -m flake8 actions sensors sandbox tests
+	$(RUN) -m flake8 actions sensors sandbox tests docs
+	$(RUN) docs/reference.py --check
 	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/webhook_sensor.py
+
+readme: $(VENV)/ready  ## write the README's tables from the pack's metadata
+	$(RUN) docs/reference.py
 
 $(VENV)/ready: requirements.txt requirements-tests.txt
 	@echo "Making the virtualenv $(VENV) ..."

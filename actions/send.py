@@ -1,5 +1,6 @@
-"""hipchat.send: send a notification to a room."""
-from base import HipChatAction, check_length
+"""hipchat.send: send a notification to a room, or to several."""
+from base import HipChatAction
+from hipchat.notifications import notification, notify, notify_all
 
 __all__ = ["SendAction"]
 
@@ -7,17 +8,10 @@ __all__ = ["SendAction"]
 class SendAction(HipChatAction):
     """POST /v2/room/{id_or_name}/notification, which needs the scope send_notification."""
 
-    def do(self, message, room=None, format="text", color="gray", notify=False, card=None,
-           attach_to=None, **more):
-        """Send, and return what was sent and where."""
-        room = self.room_or_default(room)
-        label = more.get("from")
-        check_length("message", message, 1, 10000)
-        check_length("from", label, 0, 64)
-        check_length("attach_to", attach_to, 0, 36)
-        color = "gray" if color == "grey" else color
-        self.hipchat.call("POST", "room", room, "notification", json={
-            "message": message, "message_format": format, "color": color, "notify": notify,
-            "from": label, "card": card, "attach_to": attach_to})
-        return {"room": room, "message": message, "format": format, "color": color,
-                "notify": notify, "from": label, "card": card, "attach_to": attach_to}
+    def do(self, room=None, rooms=None, overflow="error", **fields):
+        """Send, and return what was sent and where; for `rooms` a result or an error of each."""
+        sent = notification(**fields)
+        if not rooms:
+            return notify(self.hipchat, self.room_or_default(room), sent, overflow)
+        rooms = list(dict.fromkeys(([room] if room else []) + rooms))
+        return notify_all(self.hipchat, rooms, sent, overflow)

@@ -1,7 +1,6 @@
 """The demo: a person says "ping hello", and the way of that through everything is shown."""
 
 import argparse
-import json
 import os
 import re
 import signal
@@ -9,7 +8,7 @@ import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, List
 
 from sandbox.children import ChildError
 from sandbox.pair import ROOM, Pair
@@ -52,8 +51,13 @@ def _play(pair: Pair) -> None:
         hook["event"] == "room_message" for hook in pair.webhooks()), SECONDS)
     pair.people.say(ROOM, PERSON, PING)
     pong = pair.wait_for("{!r} in {} in {}".format(PONG, ROOM, COLOR), lambda: _pong(pair), SECONDS)
-    for what, text in _way(pair, pong):
-        _row(what, text)
+    # The pong can be there before those who passed it on have written that down.
+    for step in pair.wait_for("end of the way", lambda: _way(pair), SECONDS):
+        _row(step["kind"], step["title"])
+        if step["detail"]:
+            _row("", step["detail"])
+    _row("said", "{who} in {room}: {text} ({color})".format(
+        who=pong["who"], room=ROOM, text=_paint(GREEN, pong["what"]), color=pong["color"]))
     ping = next(line for line in pair.people.transcript(ROOM) if line["what"] == PING)
     print()
     print(_paint(BOLD, "{!r} stood in {} in {} {:.0f} ms after {!r} was said.".format(
@@ -65,41 +69,10 @@ def _pong(pair: Pair) -> Any:
                  if line["what"] == PONG and line["color"] == COLOR), None)
 
 
-def _way(pair: Pair, pong: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
-    """What happened, from the ping to the pong: (what, in words)."""
-    # The pong can be there before those who passed it on have written that down.
-    delivery = pair.wait_for("delivery", lambda: _delivery(pair), SECONDS)
-    execution = pair.wait_for("execution", lambda: _execution(pair), SECONDS)
-    trigger = pair.stackstorm("rules/" + RULE)["trigger"]
-    instance = next(each for each in pair.stackstorm("triggerinstances")
-                    if each["id"] == execution["trigger_instance"]["id"])
-    yield "said", "{} in {}: {}".format(PERSON, ROOM, PING)
-    yield "webhook", "POST " + _masked(delivery["url"], pair.token)
-    yield "", "answered {status} after {milliseconds} ms".format_map(delivery)
-    yield "trigger", "{} with {}".format(trigger["type"], _listed(trigger["parameters"]))
-    yield "", "dispatched with " + _listed(
-        {key: instance["payload"][key] for key in ("message", "matches")})
-    yield "rule", "{} matched".format(execution["rule"]["ref"])
-    yield "action", "{} with {}".format(execution["action"]["ref"],
-                                        _listed(execution["parameters"]))
-    yield "", execution["status"]
-    yield "said", "{who} in {room}: {text} ({color})".format(
-        who=pong["who"], room=ROOM, text=_paint(GREEN, pong["what"]), color=pong["color"])
-
-
-def _delivery(pair: Pair) -> Any:
-    return next((each for each in pair.people.deliveries() if each["event"] == "room_message"),
-                None)
-
-
-def _execution(pair: Pair) -> Any:
-    return next((each for each in pair.stackstorm("executions?action=hipchat.send")
-                 if each["rule"]["ref"] == RULE and "end_timestamp" in each), None)
-
-
-def _listed(values: Dict[str, Any]) -> str:
-    return ", ".join("{} {}".format(key, json.dumps(value, ensure_ascii=False))
-                     for key, value in values.items())
+def _way(pair: Pair) -> List[Dict[str, str]]:
+    """The steps from the ping to the pong, once all are done."""
+    way = pair.people.way()
+    return [step for step in way["steps"] if step["state"] == "ok"] if way["done"] else []
 
 
 def _row(what: str, text: str) -> None:

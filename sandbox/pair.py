@@ -56,6 +56,7 @@ class Pair:
         rules = [option for rule in self._rules for option in ("--enable", rule)]
         self.stackstorm_url = self._child("stackstorm", "--config", str(config),
                                           "--api-port", str(self._api_port), *rules)
+        self.people.use_stackstorm(self.stackstorm_url)
 
     def _child(self, command: str, *options: str) -> str:
         child = Child(command, *options, log=self._log)
@@ -68,10 +69,6 @@ class Pair:
         return {"api_key": self.token, "api_url": self.hipchat_url, "rooms": list(self._rooms),
                 "default_room": ROOM, "spool": {"directory": str(self._directory / "spool")},
                 "webhook": {"public_url": self._webhook_url, "host": host, "port": int(port)}}
-
-    def stackstorm(self, path: str) -> Any:
-        """GET from StackStorm's API, e.g. "executions?limit=1"."""
-        return self._session.get("{}/v1/{}".format(self.stackstorm_url, path), timeout=5).json()
 
     def webhooks(self) -> Any:
         """The webhooks that the pack made in the room, as HipChat lists them."""

@@ -1,6 +1,6 @@
 """People who talk in the sandbox's HipChat, and what they can see there."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import requests
 
@@ -12,13 +12,17 @@ class SandboxError(Exception):
 class People:
     """Plays people in the rooms of the HipChat server at `base_url`."""
 
-    def __init__(self, base_url: str) -> None:
-        """`base_url` is the server's, e.g. http://127.0.0.1:8090, with or without /v2."""
+    def __init__(self, base_url: str, ca_bundle: Optional[str] = None) -> None:
+        """`base_url` is the server's, e.g. http://127.0.0.1:8090, with or without /v2.
+
+        `ca_bundle` is the path of the certificate to trust, where it serves https.
+        """
         base_url = base_url.rstrip("/")
         self._url = base_url[:-len("/v2")] if base_url.endswith("/v2") else base_url
         self._session = requests.Session()
         # The sandbox is near: no proxy of the environment stands between.
         self._session.trust_env = False
+        self._session.verify = ca_bundle or True
 
     def say(self, room: str, user: str, message: str) -> str:
         """Let `user` say something in `room`; returns the message's id."""
@@ -43,6 +47,14 @@ class People:
     def waiting(self) -> int:
         """Return how many deliveries have not been attempted yet."""
         return self._call("GET", "deliveries")["waiting"]
+
+    def way(self) -> Dict[str, Any]:
+        """Return the way of the last thing that somebody did: its steps, and if all are done."""
+        return self._call("GET", "way")
+
+    def use_stackstorm(self, url: str) -> None:
+        """Tell the server where the StackStorm is that acts on its events."""
+        self._call("POST", "stackstorm", {"url": url})
 
     def requests(self) -> List[Dict[str, Any]]:
         """Return the API calls that were made: method, path, status, when."""

@@ -14,13 +14,13 @@ GUIDE = """\
 HipChat     {hipchat}  with the rooms {rooms}
 StackStorm  {stackstorm}  with this pack; enabled: {rules}
 
-Say something, and see what is in the room then:
+Open {page} and say "ping hello" in {room}. Or without a browser:
 
   curl -X POST {play}/say -H 'Content-Type: application/json' \\
        -d '{{"room": "{room}", "user": "Ann", "message": "ping hello"}}'
   curl '{play}/transcript?room={room}'
 
-What StackStorm did of it:
+What StackStorm made of it:
 
   curl {stackstorm}/v1/triggerinstances
   curl {stackstorm}/v1/executions
@@ -52,6 +52,7 @@ def main(args: argparse.Namespace) -> int:
                 print(GUIDE.format(
                     hipchat=pair.hipchat_url, stackstorm=pair.stackstorm_url, room=ROOM,
                     rooms=", ".join(rooms), rules=", ".join(rules),
+                    page=pair.hipchat_url[:-len("v2")],
                     play=pair.hipchat_url.replace("/v2", "/sandbox")), flush=True)
                 while True:
                     pair.check()

@@ -106,13 +106,15 @@ class WebhookSensor(Sensor):
         self._receiver.accepting = True
         self._dispatcher.start()
         eventlet.spawn(self._refresh_forever)
-        eventlet.spawn(self._webhooks.run)
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""
+        managing = None
         while True:
             try:
                 self._refresh()
+                # Not before all triggers are known: webhooks that none needs are deleted.
+                managing = managing or eventlet.spawn(self._webhooks.run)
             except Exception as error:
                 self._log.info("The triggers could not be read: %r.", error)
             eventlet.sleep(REFRESH_EVERY)

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 import requests
 
@@ -14,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 for directory in ("", "actions/lib", "actions"):
     sys.path.insert(0, str(REPOSITORY / directory))
 
+from action_runner import ActionRunner  # noqa: E402
 from sandbox.children import Child  # noqa: E402
 from sandbox.pair import free_port  # noqa: E402
 from sandbox.people import People  # noqa: E402
@@ -23,7 +25,7 @@ EVENTS = ["message", "notification", "enter", "exit", "topic_change",
 TOKEN = "a-personal-access-token-of-forty-letters"
 
 
-def wait_until(condition, seconds=15, what="the condition"):
+def wait_until(condition, seconds=15, what="the condition", sleep=time.sleep):
     """The first true value of the condition; fails the test if there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -31,7 +33,7 @@ def wait_until(condition, seconds=15, what="the condition"):
         if value:
             return value
         assert time.monotonic() < deadline, "{} did not come true in {} s".format(what, seconds)
-        time.sleep(0.01)
+        sleep(0.01)
 
 
 def direct():
@@ -209,6 +211,18 @@ def hipchat():
 
 
 @pytest.fixture
+def act(hipchat):
+    """Run an action here: act("get_room", config={...}, room="Factor") -> (succeeded, result)."""
+    return ActionRunner(REPOSITORY / "actions", hipchat)
+
+
+@pytest.fixture
+def room(hipchat):
+    """The name of a room that only this test uses."""
+    return hipchat.make_room()
+
+
+@pytest.fixture
 def start_hipchat():
     """Start a HipChat of the test's own: start_hipchat(*options of `sandbox hipchat`)."""
     servers = []
@@ -251,6 +265,9 @@ def stackstorm(hipchat, tmp_path_factory):
 
 
 def pytest_configure(config):
+    # A busy machine is no failure.
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
     config.addinivalue_line("markers", "stackstorm: needs a running StackStorm (ST2_API_URL)")
 
 

@@ -10,7 +10,7 @@ from hipchat.inert import inert
 from hipchat.limits import check_length
 from hipchat.settings import ApiSettings, room_key
 
-__all__ = ["HipChatAction", "check_length"]
+__all__ = ["HipChatAction"]
 
 
 class HipChatAction(Action):
@@ -47,6 +47,13 @@ class HipChatAction(Action):
             return room_key(chosen)
         except ValueError as error:
             raise ParameterError("The room {!r} {}.".format(chosen, error)) from None
+
+    def room_or_user(self, room: Optional[str], user: Optional[str]) -> Tuple[str, str]:
+        """("user", user) if one is given, else ("room", the room or the default_room)."""
+        if user and room:
+            raise ParameterError("Give either a room or a user.")
+        check_length("user", user, 1, 100)
+        return ("user", user) if user else ("room", self.room_or_default(room))
 
     def _guarded(self, result: Dict[str, Any]) -> Dict[str, Any]:
         """The result with text from chat made inert: a workflow evaluates what it is given."""

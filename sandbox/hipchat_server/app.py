@@ -3,7 +3,7 @@
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from sandbox.hipchat_server import play
+from sandbox.hipchat_server import chat_page, play
 from sandbox.hipchat_server.api import BLUEPRINTS
 from sandbox.hipchat_server.calls import Calls
 from sandbox.hipchat_server.errors import ApiError, answer_api_error, answer_http_error
@@ -12,18 +12,20 @@ from sandbox.hipchat_server.faults import Faults
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.limits import Limits
 from sandbox.hipchat_server.shapes import Shapes
+from sandbox.hipchat_server.way import Way
 
 
 def create_app(group: Group, limits: Limits) -> Flask:
     """Return the app that serves `group`."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     shapes = Shapes(group.url)
-    faults, calls = Faults(), Calls()
+    faults, calls, events = Faults(), Calls(), Events(group, shapes)
     app.extensions.update(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
-                          events=Events(group, shapes))
+                          events=events, way=Way(events))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix="/v2")
     app.register_blueprint(play.blueprint, url_prefix="/sandbox")
+    app.register_blueprint(chat_page.blueprint)
     app.register_error_handler(ApiError, answer_api_error)
     app.register_error_handler(HTTPException, answer_http_error)
     app.after_request(_announce_limits)

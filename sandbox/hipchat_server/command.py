@@ -18,12 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=8090, help="0 picks a free one (default: %(default)s)")
     add("--token", action="append", default=[], metavar="TOKEN[:SCOPE,...]", type=token,
         help="a personal access token, with all scopes unless some are named")
+    add("--room-token", action="append", default=[], metavar="TOKEN:ROOM", type=room_token,
+        help="a room notification token, which can do nothing but notify this room")
     add("--oauth", action="append", default=[], metavar="ID:SECRET", type=integration,
         help="an integration that gets its tokens from /v2/oauth/token")
     add("--oauth-life", type=int, default=3600, metavar="SECONDS",
         help="how long such a token is valid (default: %(default)s)")
     add("--room", action="append", default=[], metavar="NAME", help="a room that exists")
     add("--user", action="append", default=[], metavar="NAME", help="a person who exists")
+    add("--tls", metavar="FILE",
+        help="a PEM file with a certificate and its key, to serve https (default: http)")
     add("--rate-limit", type=int, default=100000, metavar="CALLS",
         help="calls a token may make in a window (HipChat: 100; default: %(default)s)")
     add("--rate-window", type=float, default=300, metavar="SECONDS",
@@ -58,17 +62,20 @@ def _serve(args: argparse.Namespace, listener: socket.socket) -> None:
     from sandbox.hipchat_server.limits import Limits
     from sandbox.hipchat_server.server import make_server
 
-    group = Group("http://%s:%d/v2" % listener.getsockname())
+    scheme = "https" if args.tls else "http"
+    group = Group("%s://%s:%d/v2" % (scheme, *listener.getsockname()))
     for name in args.user:
         group.person(name)
     for name in dict.fromkeys(args.room):
         group.add_room(name)
     for value, scopes in args.token:
         group.add_personal_token(value, *scopes)
+    for value, room in args.room_token:
+        group.add_room_token(value, group.room(room))
     for client_id, secret in args.oauth:
         group.add_integration(client_id, secret, args.oauth_life)
     limits = Limits(args.rate_limit, args.rate_window, args.flood_limit)
-    server = make_server(listener, create_app(group, limits))
+    server = make_server(listener, create_app(group, limits), args.tls)
     print("HipChat sandbox: %s" % group.url, flush=True)
     server.serve_forever()
 
@@ -82,6 +89,14 @@ def token(argument: str) -> Tuple[str, List[str]]:
             raise argparse.ArgumentTypeError(
                 "%s is no scope; choose from %s" % (scope, ", ".join(SCOPES)))
     return value, scopes
+
+
+def room_token(argument: str) -> Tuple[str, str]:
+    """Read TOKEN:ROOM."""
+    value, _, room = argument.partition(":")
+    if not room:
+        raise argparse.ArgumentTypeError("%s is not TOKEN:ROOM" % argument)
+    return value, room
 
 
 def integration(argument: str) -> Tuple[str, str]:

@@ -26,6 +26,7 @@ Answered = Callable[[Room, Webhook, Dict[str, Any]], None]
 class Delivery:
     """One event on its way to one webhook; `user_id` is whose doing it was."""
 
+    number: int
     room: Room
     hook: Webhook
     body: str
@@ -45,12 +46,12 @@ class Deliveries:
         self._lanes: Dict[Tuple[int, str], "queue.Queue[Delivery]"] = {}
         self._lock = threading.Lock()
         self._records: List[Dict[str, Any]] = []
-        self._waiting = 0
+        self._waiting: List[int] = []
 
     def add(self, delivery: Delivery) -> None:
         """Queue a delivery; it is under way when this returns, not yet arrived."""
         with self._lock:
-            self._waiting += 1
+            self._waiting.append(delivery.number)
             if delivery.lane not in self._lanes:
                 self._lanes[delivery.lane] = queue.Queue()
                 threading.Thread(target=self._work, args=(self._lanes[delivery.lane],),
@@ -60,7 +61,13 @@ class Deliveries:
     def report(self) -> Dict[str, Any]:
         """Return the attempts so far, oldest first, and how many deliveries still wait."""
         with self._lock:
-            return {"items": list(self._records), "waiting": self._waiting}
+            return {"items": list(self._records), "waiting": len(self._waiting)}
+
+    def of(self, number: int) -> Tuple[List[Dict[str, Any]], bool]:
+        """Return the attempts to deliver one event, and whether there are more to come."""
+        with self._lock:
+            records = [each for each in self._records if each["number"] == number]
+            return records, number in self._waiting
 
     def forget(self) -> None:
         """Drop the record of what was delivered."""
@@ -72,7 +79,8 @@ class Deliveries:
             self._attempt(lane.get())
 
     def _attempt(self, delivery: Delivery) -> None:
-        record = {"room": delivery.room.name, "event": delivery.hook.event,
+        record = {"number": delivery.number, "room": delivery.room.name,
+                  "event": delivery.hook.event,
                   "webhook_id": delivery.hook.id, "url": delivery.hook.url,
                   "status": None, "error": None, "when": now().isoformat()}
         started = time.monotonic()
@@ -88,7 +96,7 @@ class Deliveries:
             self._pass_on(delivery, answer)
         with self._lock:
             self._records.append(record)
-            self._waiting -= 1
+            self._waiting.remove(delivery.number)
 
     def _pass_on(self, delivery: Delivery, answer: bytes) -> None:
         try:

@@ -1,13 +1,13 @@
 """The ten events: each changes its room and is then told to the room's webhooks."""
 
 import json
-from typing import Any, Dict, Optional, Union
+from typing import Any, Callable, Dict, Optional, Union
 
 from sandbox.hipchat_server.deliveries import Deliveries, Delivery
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.models import Client, Message, Room, User, Webhook
-from sandbox.hipchat_server.schemas import NOTIFICATION
+from sandbox.hipchat_server.schemas import NOTIFICATION, TOPIC
 from sandbox.hipchat_server.shapes import Shapes, label
 from sandbox.hipchat_server.validation import validate
 
@@ -15,12 +15,34 @@ Actor = Union[User, Client]
 
 
 class Events:
-    """What can happen in a room, one method for each event. Callers hold the group's lock."""
+    """What can happen in a room, one method for each event. Callers hold the group's lock.
 
-    def __init__(self, group: Group, shapes: Shapes) -> None:
+    `happened` counts the events; `deliver` takes their deliveries, instead of `deliveries`.
+    """
+
+    def __init__(self, group: Group, shapes: Shapes,
+                 deliver: Optional[Callable[[Delivery], None]] = None) -> None:
         self._group = group
         self._shapes = shapes
         self.deliveries = Deliveries(answered=self._post_answer)
+        self._deliver = deliver or self.deliveries.add
+        self.happened = 0
+
+    def play(self, event: str, room: Room, user: User, fields: Dict[str, Any]) -> None:
+        """Let a person do something; `fields` hold what the event needs."""
+        if event == "message":
+            self.message(room, user, fields["message"])
+        elif event == "notification":
+            self.notification(room, user, validate(fields, NOTIFICATION))
+        elif event == "topic_change":
+            self.topic_change(room, user, validate(fields, TOPIC)["topic"])
+        elif event == "file_upload":
+            name = fields.get("name", "notes.txt")
+            file = {"name": name, "size": fields.get("size", 1024),
+                    "url": fields.get("url", "https://files.example.com/%s" % name)}
+            self.file_upload(room, user, file)
+        else:
+            getattr(self, event)(room, user)
 
     def message(self, room: Room, who: Actor, text: str, **more: Any) -> Message:
         """Somebody says something."""
@@ -78,12 +100,13 @@ class Events:
               **item: Any) -> None:
         item["room"] = self._shapes.room_ref(room)
         user_id = who.id if isinstance(who, User) else None
+        self.happened += 1
         for hook in room.webhooks.values():
             if hook.wants(event, text):
                 body = {"event": event, "item": item, "webhook_id": hook.id,
                         "oauth_client_id": hook.token.client.id}
-                self.deliveries.add(Delivery(room, hook, json.dumps(body, sort_keys=True),
-                                             user_id))
+                self._deliver(Delivery(self.happened, room, hook,
+                                       json.dumps(body, sort_keys=True), user_id))
 
     def _post_answer(self, room: Room, hook: Webhook, fields: Dict[str, Any]) -> None:
         # As HipChat did: a receiver may answer in the format of a notification.

@@ -78,6 +78,11 @@ class Group:
         client = Client(str(uuid.uuid4()), self.owner.name)
         self.tokens[value] = Token(value, scopes or SCOPES, client, self.owner)
 
+    def add_room_token(self, value: str, room: Room) -> None:
+        """Let the group's owner use a token that can only notify one room."""
+        client = Client(str(uuid.uuid4()), room.name)
+        self.tokens[value] = Token(value, ("send_notification",), client, self.owner, room=room)
+
     def add_integration(self, client_id: str, secret: str, life: int) -> None:
         """Install an integration, whose tokens live for `life` seconds."""
         self.clients[client_id] = Client(client_id, "Integration", secret, life)

@@ -45,13 +45,17 @@ class User:
 
 @dataclass
 class Token:
-    """An access token: personal if it has an owner, else an integration's."""
+    """An access token: personal if it has an owner, else an integration's.
+
+    One with a `room` is a room notification token.
+    """
 
     value: str = field(repr=False)
     scopes: Tuple[str, ...]
     client: Client
     owner: Optional[User] = None
     expires: Optional[float] = None
+    room: Optional["Room"] = None
 
     @property
     def actor(self) -> Union[User, Client]:

@@ -6,18 +6,21 @@ from typing import Any, Dict
 from flask import Blueprint, jsonify, request
 
 from sandbox.hipchat_server import schemas
-from sandbox.hipchat_server.context import calls, events, faults, group
+from sandbox.hipchat_server.context import calls, events, faults, group, way
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.faults import Fault
 from sandbox.hipchat_server.guard import done
 from sandbox.hipchat_server.models import Message, Room, User
 from sandbox.hipchat_server.shapes import label
-from sandbox.hipchat_server.validation import json_body, validate
+from sandbox.hipchat_server.validation import json_body
 
 blueprint = Blueprint("play", __name__)
 
+RECENT = 200
+
 SAY = schemas.body("room", "user", "message", room=schemas.text(1), user=schemas.text(1),
                    message=schemas.text(1))
+STACKSTORM = schemas.body("url", url=schemas.text(1))
 ACT = schemas.body("room", "user", "event", room=schemas.text(1), user=schemas.text(1),
                    event=schemas.text(1))
 
@@ -30,6 +33,7 @@ def say() -> Any:
         user.is_online = True
         room.participants.setdefault(user.id, user)
         message = events.message(room, user, fields["message"])
+        way.begin("message", room, user, message.text)
     return jsonify({"id": message.id}), 201
 
 
@@ -43,7 +47,9 @@ def act() -> Any:
         raise ApiError(400, "No such event: %s. Speak with /sandbox/say." % fields["event"])
     with group.lock:
         user = group.person(fields["user"])
-        happen(event, room_for(event, fields["room"], user), user, fields)
+        room = room_for(event, fields["room"], user)
+        events.play(event, room, user, fields)
+        way.begin(event, room, user, fields.get("message") or fields.get("topic") or "")
     return jsonify({"event": "room_" + event}), 201
 
 
@@ -52,21 +58,6 @@ def room_for(event: str, name: str, user: User) -> Room:
     if event == "created" and all(room.name != name for room in group.rooms.values()):
         return group.add_room(name, user)
     return group.room(name)
-
-
-def happen(event: str, room: Room, user: User, fields: Dict[str, Any]) -> None:
-    """Let `user` do something; `fields` hold what the event needs."""
-    if event == "notification":
-        events.notification(room, user, validate(fields, schemas.NOTIFICATION))
-    elif event == "topic_change":
-        events.topic_change(room, user, validate(fields, schemas.TOPIC)["topic"])
-    elif event == "file_upload":
-        name = fields.get("name", "notes.txt")
-        file = {"name": name, "size": fields.get("size", 1024),
-                "url": fields.get("url", "https://files.example.com/%s" % name)}
-        events.file_upload(room, user, file)
-    else:
-        getattr(events, event)(room, user)
 
 
 @blueprint.get("/transcript")
@@ -85,6 +76,39 @@ def line(message: Message) -> Dict[str, Any]:
             "format": message.format, "when": message.date.isoformat(), "id": message.id,
             "type": message.type, "card": message.card, "file": message.file,
             "attach_to": message.attach_to}
+
+
+@blueprint.get("/state")
+def get_state() -> Any:
+    """Return all that the chat page shows of HipChat: the rooms, and one of them in full."""
+    with group.lock:
+        rooms = list(group.rooms.values())
+        wanted = [room for room in rooms if str(room.id) == request.args.get("room")]
+        return jsonify({
+            "rooms": [room_state(room) for room in rooms],
+            "people": [user.name for user in group.users.values() if user is not group.owner],
+            "room": wanted[0].id if wanted else None,
+            "messages": [line(message) for room in wanted for message in room.history[-RECENT:]],
+            "happened": events.happened})
+
+
+def room_state(room: Room) -> Dict[str, Any]:
+    """Return a room as the list of rooms shows it."""
+    return {"id": room.id, "name": room.name, "topic": room.topic,
+            "is_archived": room.is_archived, "messages": len(room.history),
+            "people": [user.name for user in room.participants.values()]}
+
+
+@blueprint.post("/stackstorm")
+def set_stackstorm() -> Any:
+    """Take the URL of the sandbox's StackStorm, for the way of events."""
+    way.stackstorm_url = json_body(STACKSTORM)["url"]
+    return done()
+
+
+@blueprint.get("/way")
+def get_way() -> Any:
+    return jsonify(way.report())
 
 
 @blueprint.get("/deliveries")

@@ -1,6 +1,8 @@
 """The HTTP server below the app: threaded, and quiet."""
 
 import socket
+import ssl
+from typing import Optional
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
@@ -14,8 +16,15 @@ class Handler(WSGIRequestHandler):
         """Say nothing: `/sandbox/requests` tells what was called."""
 
 
-def make_server(listener: socket.socket, app: Flask) -> BaseWSGIServer:
-    """Return a server of `app` on a socket that listens already."""
+def make_server(listener: socket.socket, app: Flask, tls: Optional[str]) -> BaseWSGIServer:
+    """Return a server of `app` on a socket that listens already.
+
+    `tls` is the path of a PEM file with a certificate and its key; plain HTTP without.
+    """
     host, port = listener.getsockname()[:2]
+    context = None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
     return make_werkzeug_server(host, port, app, threaded=True, request_handler=Handler,
-                                fd=listener.fileno())
+                                fd=listener.fileno(), ssl_context=context)

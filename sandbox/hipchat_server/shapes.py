@@ -38,11 +38,13 @@ class Shapes:
         return self.user_ref(actor) if isinstance(actor, User) else self.client(actor)
 
     def token(self, token: Token) -> Json:
-        owner = self.actor(token.actor)
+        owner, client = self.actor(token.actor), self.client(token.client, list(token.scopes))
+        if token.room:
+            client["room"] = self.room_ref(token.room)
         return {"access_token": token.value, "scopes": list(token.scopes),
                 "expires_in": token.seconds_left, "owner": owner,
                 "owner_type": "user" if token.owner else "client",
-                "client": self.client(token.client, list(token.scopes))}
+                "client": client}
 
     def room_ref(self, room: Room) -> Json:
         own = "%s/room/%d" % (self.url, room.id)

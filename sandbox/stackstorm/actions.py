@@ -4,7 +4,7 @@ import json
 import logging
 import traceback
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional, Tuple
 
 import eventlet
 
@@ -44,11 +44,10 @@ class Actions:
         Templates in the given parameters see the context, e.g. trigger=payload; `origin` is
         what the execution says of the rule that asked for it.
         """
-        action = self._find(ref)
-        schemas = _schemas(action, given)
-        context["config_context"] = self._pack.config
-        context["action_context"] = {"pack": self._pack.ref}
-        values = parameters.prepare(given, schemas, context)
+        action, values = self.prepare(ref, given, **context)
+        if action["runner_type"] != "python-script":
+            raise Refused("the sandbox runs python-script actions only, {!r} is {!r}".format(
+                ref, action["runner_type"]))
         execution = {"id": new_id(), "status": "requested", "action": {"ref": ref},
                      "parameters": {name: value for name, value in values.items()
                                     if name in given},
@@ -57,15 +56,20 @@ class Actions:
         self._pool.spawn_n(self._run, action, execution, values)
         return execution
 
+    def prepare(self, ref: str, given: Dict[str, Any],
+                **context: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+        """The action, and the value of each of its parameters; raises Invalid."""
+        action = self._find(ref)
+        context["config_context"] = self._pack.config
+        context["action_context"] = {"pack": self._pack.ref}
+        return action, parameters.prepare(given, _schemas(action, given), context)
+
     def _find(self, ref: str) -> Dict[str, Any]:
         action = self._actions.get(ref)
         if action is None:
             raise Invalid("there is no action {!r}".format(ref))
         if not action.get("enabled", True):
             raise Invalid("action {!r} is disabled".format(ref))
-        if action["runner_type"] != "python-script":
-            raise Refused("the sandbox runs python-script actions only, {!r} is {!r}".format(
-                ref, action["runner_type"]))
         return action
 
     def _run(self, action: Dict[str, Any], execution: Execution, values: Dict[str, Any]) -> None:

@@ -71,26 +71,27 @@ def match(criteria: Dict[str, Any], payload: Any) -> bool:
                for key, criterion in criteria.items())
 
 
-def _holds(key: str, criterion: Dict[str, Any], context: Dict[str, Any]) -> bool:
-    operator = _SHORT.get(criterion["type"], criterion["type"])
-    pattern = templates.render_pattern(criterion["pattern"], context)
-    # What follows "#" only tells two criteria on the same key apart.
-    value = _look_up(key.split("#")[0], context)
-    if operator == "search":
-        return _search(value, pattern, criterion.get("condition"))
-    if pattern is None and operator not in _WITHOUT_PATTERN:
-        return False
-    return _BY_NAME[operator](value, pattern)
-
-
-def _look_up(key: str, context: Dict[str, Any]) -> Any:
+def look_up(key: str, context: Dict[str, Any]) -> Any:
+    """The value that a criterion with this key is about, None if there is none."""
     value: Any = context
-    for name, index in _STEP.findall("." + key):
+    # What follows "#" only tells two criteria on the same key apart.
+    for name, index in _STEP.findall("." + key.split("#")[0]):
         try:
             value = value[name or int(index)]
         except (KeyError, IndexError, TypeError):
             return None
     return value
+
+
+def _holds(key: str, criterion: Dict[str, Any], context: Dict[str, Any]) -> bool:
+    operator = _SHORT.get(criterion["type"], criterion["type"])
+    pattern = templates.render_pattern(criterion["pattern"], context)
+    value = look_up(key, context)
+    if operator == "search":
+        return _search(value, pattern, criterion.get("condition"))
+    if pattern is None and operator not in _WITHOUT_PATTERN:
+        return False
+    return _BY_NAME[operator](value, pattern)
 
 
 def _search(items: Any, criteria: Dict[str, Any], condition: Any) -> bool:

@@ -9,6 +9,9 @@ import yaml
 from sandbox.stackstorm import config
 from sandbox.stackstorm.errors import Invalid, Refused
 
+# The same loader in C, where PyYAML has it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass
 class Pack:
@@ -43,7 +46,7 @@ def read(file: Path, missing: Any = None) -> Dict[str, Any]:
     if missing is not None and not file.exists():
         return missing
     try:
-        content = yaml.safe_load(file.read_text("utf-8"))
+        content = yaml.load(file.read_text("utf-8"), Loader=LOADER)
     except (OSError, yaml.YAMLError) as error:
         raise Invalid("cannot read {}: {}".format(file, error))
     if not isinstance(content, dict):

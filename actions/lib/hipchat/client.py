@@ -1,15 +1,17 @@
 """HTTP calls to HipChat's API v2, with its errors as exceptions."""
 import logging
+import socket
 import time
 from typing import Any, Dict, Iterator, Optional
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 import urllib3
 
 from hipchat.credentials import IntegrationToken, PersonalToken
 from hipchat.errors import (
-    HipChatError, InvalidToken, NoAnswer, NotReached, ParameterError, RateLimited, api_error)
+    INTEGRATION_REMEDY, ConfigError, HipChatError, InvalidToken, NoAnswer, NotReached,
+    ParameterError, RateLimited, api_error)
 from hipchat.masking import SecretFilter, mask
 from hipchat.rate_limit import CallBudget, RateLimit
 from hipchat.settings import ApiSettings
@@ -121,9 +123,14 @@ class Client:
                 allow_redirects=False, **options)
         except requests.RequestException as error:
             raise self._no_answer(call, error) from None
+        except OSError as error:  # what requests raises before it calls
+            raise ConfigError(["ca_bundle: {}".format(error)]) from None
+        except ValueError as error:  # requests reads a redirection's target, followed or not
+            raise NoAnswer("HipChat's answer to {} cannot be read ({}). {}".format(
+                call, type(error).__name__, self._not_hipchat())) from None
         if self._budget:
             self._budget.learn(RateLimit.announced_by(response.headers))
-        if response.ok and not response.is_redirect:
+        if response.status_code < 300:
             return self._content(call, response)
         raise self._refusal(call, response)
 
@@ -138,16 +145,20 @@ class Client:
 
     def _refusal(self, call: str, response: requests.Response) -> HipChatError:
         if response.status_code < 400:
-            target = urlsplit(response.headers.get("Location", ""))
-            return NoAnswer("{} is redirected to {}://{}{}, which is not followed, to keep the "
-                            "token safe. Set api_url to the address where HipChat answers.".format(
-                                call, target.scheme, target.hostname, self._masked(target.path)))
+            return NoAnswer("{} is redirected to {}, which is not followed, to keep the token "
+                            "safe. Set api_url to the address where HipChat answers.".format(
+                                call, self._masked(_target(response))))
         words, field = _words(response)
-        words = self._masked(words)
+        words, field = self._masked(words), field and self._masked(str(field))
+        if len(words) > LONGEST_WORDS:
+            words = words[:LONGEST_WORDS] + " [...]"
         if response.status_code == 429:
             return RateLimited(call, 429, words,
                                reset_in=RateLimit.announced_by(response.headers).reset_in)
-        return api_error(call, response.status_code, words, field)
+        return api_error(
+            call, response.status_code, words, field,
+            INTEGRATION_REMEDY if self._settings.integration and response.status_code == 401
+            else None)
 
     def _masked(self, text: str) -> str:
         return mask(text, self._token.secrets)
@@ -157,7 +168,7 @@ class Client:
         if isinstance(error, requests.exceptions.SSLError):
             reason = ("its TLS certificate is not trusted. Set ca_bundle to the file of your "
                       "certificate authority")
-        elif isinstance(error, requests.Timeout):
+        elif isinstance(error, requests.Timeout) or isinstance(root, socket.timeout):
             reason = "no answer within {:g} s. Raise timeout if HipChat is that slow".format(
                 self._settings.timeout)
         elif isinstance(error, requests.exceptions.ProxyError):
@@ -202,9 +213,16 @@ def _words(response: requests.Response) -> Any:
         words, field = str(error["message"]), error.get("field")
     except (ValueError, KeyError, TypeError, AttributeError):
         words, field = response.reason or "no reason given", None
-    if len(words) > LONGEST_WORDS:
-        words = words[:LONGEST_WORDS] + " [...]"
     return words, field
+
+
+def _target(response: requests.Response) -> str:
+    """Where a redirection leads, without what may be secret in it."""
+    try:
+        target = urlsplit(urljoin(response.url, response.headers.get("Location", "")))
+        return "{}://{}{}".format(target.scheme, target.hostname, target.path)
+    except ValueError:
+        return "no address that can be read"
 
 
 def _innermost(error: BaseException) -> BaseException:

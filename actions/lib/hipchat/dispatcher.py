@@ -111,9 +111,10 @@ class Dispatcher:
 
     def _slow(self, lane: str) -> None:
         """StackStorm's publisher waits long for a broker or a database before it gives up."""
+        if not self._failing:  # else what is told already says more
+            self._health.trouble("broker", "dispatching to StackStorm takes long",
+                                 "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
         self._failing.add(lane)
-        self._health.trouble("broker", "dispatching to StackStorm takes long",
-                             "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
 
     def _succeeded(self, lane: str) -> None:
         if lane in self._failing:

@@ -1,5 +1,5 @@
 """What can go wrong, one class for each kind, each text with the remedy in it."""
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 __all__ = [
     "HipChatError", "ConfigError", "ParameterError", "Incomplete", "NoAnswer", "NotReached",
@@ -11,6 +11,9 @@ TOKEN_REMEDY = (
     "Set api_key in the pack's config to a valid personal access token "
     "(HipChat: Account settings > API access). A Group API (v1) key of Group Admin is the wrong "
     "kind, and a token expires after a year.")
+INTEGRATION_REMEDY = (
+    "Set oauth.id and oauth.secret in the pack's config to what HipChat gave when the integration "
+    "was installed, and check that it still is.")
 
 
 class HipChatError(Exception):
@@ -22,7 +25,12 @@ class HipChatError(Exception):
 
 
 class ConfigError(HipChatError):
-    """The pack's config is wrong; every wrong value is named, one line each."""
+    """The pack's config is wrong; problems names every wrong value with its remedy."""
+
+    def __init__(self, problems: List[str]):
+        self.problems = problems
+        super().__init__("The config of the pack hipchat (/opt/stackstorm/configs/hipchat.yaml) is "
+                         "wrong:\n  " + "\n  ".join(problems))
 
 
 class ParameterError(HipChatError):

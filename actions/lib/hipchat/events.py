@@ -1,5 +1,6 @@
 """The ten events of HipChat's webhooks, and the trigger payload that is made of a delivery."""
 import json
+import math
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.inert import inert
@@ -40,13 +41,15 @@ def read_body(raw: bytes) -> Dict[str, Any]:
     """What HipChat posted, as an object with an `item` that is an object.
 
     Text that StackStorm's database cannot store is replaced (lone surrogates, NUL in a key), and
-    so are integers beyond 64 bits (by their digits). ValueError, with a text that is safe to send
-    back, where it is no JSON, no object, has no item, or is too deep or too rich.
+    so are integers beyond 64 bits and numbers beyond a float's (by their digits). ValueError, with
+    a text that is safe to send back, where it is no JSON, no object, has no item, or is too deep
+    or too rich.
     """
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
         raise ValueError("the body holds too many values")
     try:
-        body = json.loads(raw.decode("utf-8"), parse_int=_integer, parse_constant=_no_constant)
+        body = json.loads(raw.decode("utf-8"), parse_int=_integer, parse_float=_float,
+                          parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise ValueError("the body is not JSON") from None
     if not isinstance(body, dict):
@@ -64,6 +67,10 @@ def _integer(digits: str) -> Any:
     if len(digits) < 20 and -2 ** 63 <= int(digits) < 2 ** 63:
         return int(digits)
     return digits
+
+
+def _float(digits: str) -> Any:
+    return float(digits) if math.isfinite(float(digits)) else digits
 
 
 def _storable(value: Any, levels: int) -> Any:

@@ -72,7 +72,8 @@ def wait_for(client: Client, room: str, wanted: Wanted, after: Optional[str], se
         trouble, now = None, time.monotonic()
         try:
             for message in _later(client, room, after):
-                matches = pattern.groups(message["message"]) if wanted.has(message) else None
+                text = str(message.get("message") or "")
+                matches = pattern.groups(text) if wanted.has(message) else None
                 if matches is not None:
                     return {"message": message, "matches": matches}
                 after = message["id"]

@@ -2,7 +2,7 @@
 import re
 from typing import Any
 
-__all__ = ["inert"]
+__all__ = ["BREAK", "inert"]
 
 BREAK = "\u200b"  # zero width space: a reader sees no difference, a template engine does
 # Where two characters would open or close an expression of Jinja ({{ {% {#) or YAQL (<%), alone or

@@ -2,6 +2,7 @@
 import logging
 import re
 from typing import Callable, Iterable
+from urllib.parse import quote
 
 __all__ = ["MASK", "SecretFilter", "mask"]
 
@@ -14,7 +15,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     """The text without these secrets, and without the signatures of webhook URLs."""
     for secret in secrets:
         if secret:
-            text = text.replace(secret, MASK)
+            text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
     return _SIGNATURE.sub(MASK, text)
 
 

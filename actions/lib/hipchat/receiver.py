@@ -24,7 +24,7 @@ __all__ = ["Receiver"]
 
 LARGEST_BODY = 1024 * 1024  # bytes
 REQUEST_TIME = 15.0  # seconds in which a request must have arrived
-DISCARD_TIME = 1.0  # seconds for what a refused client still sends
+LINGER_TIME = 1.0  # seconds for what a refused client still sends
 LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
 
 
@@ -43,6 +43,7 @@ NOT_ALLOWED = Answer("403 Forbidden", "This address is not allowed.\n")
 NOT_SIGNED = Answer("401 Unauthorized", "A valid JWT is required.\n",
                     headers=(("WWW-Authenticate", "JWT"),))
 TOO_LARGE = Answer("413 Payload Too Large", "The body is larger than 1 MiB.\n")
+NO_LENGTH = Answer("411 Length Required", "A Content-Length is required.\n")
 TOO_SLOW = Answer("408 Request Timeout", "The request took too long to arrive.\n")
 INCOMPLETE = Answer("400 Bad Request", "The body did not arrive whole.\n")
 UNAVAILABLE = Answer("503 Service Unavailable", "Deliveries cannot be kept now.\n",
@@ -88,15 +89,16 @@ class Receiver:
         self._health.well("listener")
         self._log.info("Listening on %s:%d%s.", self._settings.host, self._settings.port,
                        " with TLS" if tls else "")
-        wsgi.server(listening, self, protocol=functools.partial(_Protocol, tls=tls),
-                    max_size=self._settings.max_connections, keepalive=False, log_output=False,
-                    debug=False, socket_timeout=REQUEST_TIME)
+        pool = _Connections(self._settings.max_connections)
+        protocol = functools.partial(_Protocol, tls=tls, arriving=pool.arriving)
+        wsgi.server(listening, self, protocol=protocol, custom_pool=pool, keepalive=False,
+                    log_output=False, debug=False, socket_timeout=REQUEST_TIME)
 
     def _tls(self) -> Optional[Tls]:
         if self._settings.tls is None:
             return None
         try:
-            return Tls(*self._settings.tls, trouble=self._health.trouble)
+            return Tls(*self._settings.tls, health=self._health)
         except OSError as error:
             raise OSError("webhook.tls_certificate and webhook.tls_key cannot be used: {}.".format(
                 error)) from None
@@ -117,8 +119,6 @@ class Receiver:
             answer = self._answer(environ)
         except eventlet.Timeout:
             answer = TOO_SLOW
-        if answer is not ACCEPTED and environ["REQUEST_METHOD"] == "POST":
-            _discard(environ)
         headers: List[Tuple[str, str]] = list(answer.headers)
         if answer.text:
             headers.append(("Content-Type", answer.content_type))
@@ -157,6 +157,8 @@ class Receiver:
         return Answer("200 OK", json.dumps(self._health.report()) + "\n", "application/json")
 
     def _receive(self, address: Address, environ: Dict[str, Any]) -> Answer:
+        if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number
+            return NO_LENGTH
         expected = int(environ.get("CONTENT_LENGTH") or 0)
         if expected > LARGEST_BODY:
             return TOO_LARGE
@@ -168,7 +170,7 @@ class Receiver:
             return TOO_LARGE
         if len(raw) < expected:
             return INCOMPLETE
-        environ["hipchat.deadline"].cancel()
+        environ["hipchat.arrived"]()
         try:
             arrival = _arrival(address, raw)
         except ValueError as error:
@@ -202,21 +204,33 @@ def _arrival(address: Address, raw: bytes) -> Arrival:
         body=raw)
 
 
-def _discard(environ: Dict[str, Any]) -> None:
-    """Read on for a while: a client that is cut off while it sends never sees the answer."""
-    try:
-        with eventlet.Timeout(DISCARD_TIME, False):
-            while environ["wsgi.input"].read(65536):
-                pass
-    except (OSError, ValueError, eventlet.Timeout):
-        pass
+class _Connections(eventlet.GreenPool):
+    """So many at once; for one more, that goes whose request has been arriving for longest.
+
+    arriving has the deadline and the greenlet of each such connection, the oldest first.
+    """
+
+    def __init__(self, size: int):
+        super().__init__(size)
+        self.arriving: Dict[eventlet.Timeout, Any] = {}
+
+    def spawn(self, function: Callable, *args: Any) -> Any:
+        if not self.free() and self.arriving:
+            deadline, greenlet = next(iter(self.arriving.items()))
+            del self.arriving[deadline]
+            deadline.cancel()
+            eventlet.kill(greenlet, deadline)
+        return super().spawn(function, *args)
 
 
 class _Protocol(wsgi.HttpProtocol):
     """eventlet's HTTP, with TLS, a deadline for each request, and errors that tell nothing."""
 
-    def __init__(self, connection: List, server: Any, tls: Optional[Tls]):
+    def __init__(self, connection: List, server: Any, tls: Optional[Tls],
+                 arriving: Dict[eventlet.Timeout, Any]):
+        self._tls, self._arriving = tls, arriving
         self._deadline = eventlet.Timeout(REQUEST_TIME, False)
+        arriving[self._deadline] = eventlet.getcurrent()
         try:
             if tls:
                 connection[1] = tls.wrap(connection[1])
@@ -224,14 +238,30 @@ class _Protocol(wsgi.HttpProtocol):
         except (OSError, eventlet.Timeout):  # a client that is slow, gone, or speaks no TLS
             pass
         finally:
-            self._deadline.cancel()
+            self._arrived()
+
+    def _arrived(self) -> None:
+        self._deadline.cancel()
+        self._arriving.pop(self._deadline, None)
 
     def get_environ(self) -> Dict[str, Any]:
-        return dict(super().get_environ(), **{"hipchat.deadline": self._deadline})
+        return dict(super().get_environ(), **{"hipchat.arrived": self._arrived})
 
     def send_error(self, code: int, message: str = "", explain: str = "") -> None:
         """In place of the standard library's, which repeats the request and names its version."""
         self.close_connection = True
+        # 505 for an unknown version of HTTP is the client's fault, too.
         self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
-                         code)
+                         (code if code < 500 else 400))
         self.wfile.flush()
+
+    def finish(self) -> None:
+        """Read on for a while: a client that is cut off while it sends never sees the answer."""
+        if self._deadline.pending:
+            self.wfile.flush()
+            if not self._tls:
+                self.connection.shutdown(socket.SHUT_WR)
+            with eventlet.Timeout(LINGER_TIME, False):
+                while self.connection.recv(65536):
+                    eventlet.sleep()  # one that sends fast must not keep the others waiting
+        super().finish()

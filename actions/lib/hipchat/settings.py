@@ -117,6 +117,10 @@ def room_key(value: Any) -> str:
     return value
 
 
+def _is_printable(value: str) -> bool:
+    return all(33 <= ord(character) < 127 for character in value)
+
+
 def _signing_secret(secret: Optional[str], api: ApiSettings) -> bytes:
     """Made of the configured secret, or else of the token, so that there always is one.
 
@@ -137,8 +141,7 @@ class _Reader:
 
     def finish(self) -> None:
         if self._problems:
-            raise ConfigError("The config of the pack hipchat (/opt/stackstorm/configs/"
-                              "hipchat.yaml) is wrong:\n  " + "\n  ".join(self._problems))
+            raise ConfigError(self._problems)
 
     def _get(self, key: str) -> Any:
         value: Any = self._config
@@ -163,7 +166,7 @@ class _Reader:
             self._wrong(key, "set it to a personal access token of HipChat "
                         "(Account settings > API access)")
             return ""
-        if not all(33 <= ord(character) < 127 for character in value):
+        if not _is_printable(value):
             self._wrong(key, "it has spaces or characters that no token has; copy it again")
         return value
 
@@ -176,6 +179,9 @@ class _Reader:
         if self._get("api_key"):
             self._wrong(key, "set either api_key, for a personal access token, or oauth, for an "
                         "integration")
+        if not all(map(_is_printable, integration)):
+            self._wrong(key, "it has spaces or characters that neither an id nor a secret has; "
+                        "copy them again")
         return integration
 
     def tls(self, certificate: str, key: str) -> Optional[Tuple[str, str]]:

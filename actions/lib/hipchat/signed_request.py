@@ -20,9 +20,11 @@ def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str) -> bool
         return False
     try:
         jwt.decode(token, oauth_secret, algorithms=["HS256"], issuer=oauth_id, leeway=LEEWAY,
-                   # HipChat's iat was seen in seconds and in milliseconds; exp is what counts.
-                   options={"require": ["exp", "iss"], "verify_iat": False, "verify_aud": False})
-    except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+                   # HipChat's iat was seen in seconds and in milliseconds, and its sub is the id
+                   # of a user, a number; exp is what counts.
+                   options={"require": ["exp", "iss"], "verify_iat": False, "verify_aud": False,
+                            "verify_sub": False, "verify_jti": False})
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
         return False
     return True
 

@@ -147,7 +147,7 @@ class Spool:
         try:
             row = self._reader.execute(
                 "SELECT received FROM deliveries ORDER BY id LIMIT 1").fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, AttributeError):  # unreadable, or not open yet
             return 0.0
         return max(0.0, time.time() - row[0]) if row else 0.0
 
@@ -372,7 +372,13 @@ def _connection(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 16777216")
+    connection.text_factory = _text
     return connection
+
+
+def _text(stored: bytes) -> str:
+    """Never an error: a delivery that cannot be read would hold up its lane for ever."""
+    return stored.decode("utf-8", "replace")
 
 
 def _is_corrupt(error: Exception) -> bool:
@@ -390,12 +396,13 @@ def _last_number(db: sqlite3.Connection) -> int:
 
 def _readable_deliveries(db: sqlite3.Connection) -> Iterator[Tuple]:
     """The rows of a file that may be damaged: from both ends, then one by one in between."""
-    db.text_factory = lambda text: text.decode("utf-8", "replace")
-    query = "SELECT {} FROM deliveries WHERE id > ? AND id < ? ORDER BY id {}"
+    db.text_factory = _text
+    db.execute("PRAGMA writable_schema = ON")  # a file that was cut off is read up to its end
+    query = "SELECT {} FROM deliveries WHERE id ".format(_COLUMNS)
     above, below = 0, HIGHEST
     for order in ("ASC", "DESC"):
         try:
-            for row in db.execute(query.format(_COLUMNS, order), (above, below)):
+            for row in db.execute(query + "> ? AND id < ? ORDER BY id " + order, (above, below)):
                 yield row
                 above, below = (row[0], below) if order == "ASC" else (above, row[0])
             return
@@ -405,7 +412,7 @@ def _readable_deliveries(db: sqlite3.Connection) -> Iterator[Tuple]:
         below = (_last_number(db) or above + GIVE_UP_AFTER) + 1
     for number in range(max(above + 1, below - GIVE_UP_AFTER), below):
         try:
-            yield from db.execute(query.format(_COLUMNS, ""), (number - 1, number + 1))
+            yield from db.execute(query + "= ?", (number,))
         except sqlite3.DatabaseError:
             continue
 

@@ -1,11 +1,11 @@
 """Files to share, in the form in which HipChat takes them: multipart/related."""
+import base64
 import json
-from email.mime.application import MIMEApplication
-from email.mime.multipart import MIMEMultipart
-from email.mime.nonmultipart import MIMENonMultipart
-from email.policy import HTTP
+import mimetypes
+import uuid
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
+from urllib.parse import quote
 
 from hipchat.errors import ParameterError
 from hipchat.limits import check_length
@@ -48,14 +48,21 @@ class Upload(NamedTuple):
         Source: the parts and headers that hipchat-rb, by HipChat's makers, sends.
         """
         check_length("message", message, 0, 1000)
-        related = MIMEMultipart("related")
-        metadata = MIMENonMultipart("application", "json", charset="UTF-8")
-        metadata.set_payload(json.dumps({"message": message} if message else {}))
-        metadata.add_header("Content-Disposition", "attachment", name="metadata")
-        file = MIMEApplication(self.content)
-        file.add_header("Content-Disposition", "attachment", name="file",
-                        filename=self.name if self.name.isascii() else ("utf-8", "", self.name))
-        related.attach(metadata)
-        related.attach(file)
-        head, _, body = related.as_bytes(policy=HTTP).partition(b"\r\n\r\n")
-        return body, "multipart/related; boundary={}".format(related.get_boundary())
+        boundary = uuid.uuid4().hex
+        parts = _part(boundary, "application/json; charset=UTF-8", 'name="metadata"',
+                      json.dumps({"message": message} if message else {}))
+        parts += _part(boundary, mimetypes.guess_type(self.name)[0] or "application/octet-stream",
+                       'name="file"; ' + self._filename(), base64.b64encode(self.content).decode(),
+                       "Content-Transfer-Encoding: base64")
+        body = "\r\n".join(parts + ["--{}--".format(boundary), ""])
+        return body.encode("ascii"), "multipart/related; boundary={}".format(boundary)
+
+    def _filename(self) -> str:
+        if self.name.isascii() and self.name.isprintable():
+            return 'filename="{}"'.format(self.name.replace("\\", "\\\\").replace('"', '\\"'))
+        return "filename*=utf-8''{}".format(quote(self.name, safe=""))
+
+
+def _part(boundary: str, content_type: str, names: str, content: str, *headers: str) -> List[str]:
+    return ["--" + boundary, "Content-Type: " + content_type,
+            "Content-Disposition: attachment; " + names, *headers, "", content]

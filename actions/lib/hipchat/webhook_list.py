@@ -16,10 +16,10 @@ def urls_of(config: Optional[Dict[str, Any]]) -> WebhookUrl:
 
 
 def webhooks_in(client: Client, urls: Optional[WebhookUrl], room: str) -> Iterator[Dict[str, Any]]:
-    """The webhooks of a room, each with `ours` and `room`, and no URL with its signature.
+    """The webhooks of a room, each with `ours`, and no URL with its signature.
 
     GET /v2/room/{id_or_name}/webhook, with the scope admin_room. Without urls none is ours.
     """
-    for webhook in client.items("room", room, "webhook", expand="items"):
+    for webhook in client.items("room", room, "webhook"):
         url = str(webhook.get("url"))
-        yield dict(webhook, room=room, url=mask(url, ()), ours=bool(urls and urls.is_ours(url)))
+        yield dict(webhook, url=mask(url, ()), ours=bool(urls and urls.is_ours(url)))

@@ -21,8 +21,8 @@ RECENT = 75
 def view_room_history(id_or_name: str) -> Any:
     messages = group.room(id_or_name).history
     date = request.args.get("date", "recent")
-    if date == "recent":
-        return jsonify(page(messages[-RECENT:], shapes.message, shapes.message))
+    if date == "recent":  # HipChat did not page these
+        return jsonify(whole(messages[-RECENT:], RECENT))
     latest = moment("date", date)
     earliest = request.args.get("end-date")
     if earliest:
@@ -59,8 +59,12 @@ def latest_of(messages: List[Message]) -> Any:
     if oldest:
         messages = messages[position(messages, oldest):]
     # With a size of 0, -0 would mean all of them.
-    newest = messages[max(0, len(messages) - size):]
-    return {"items": shaped(newest, shapes.message), "startIndex": 0, "maxResults": size,
+    return whole(messages[max(0, len(messages) - size):], size)
+
+
+def whole(messages: List[Message], size: int) -> Any:
+    """Return messages as a list without further pages."""
+    return {"items": shaped(messages, shapes.message), "startIndex": 0, "maxResults": size,
             "links": {"self": own_url()}}
 
 

@@ -22,10 +22,19 @@ blueprint = Blueprint("shares", __name__)
 @needs("send_message")
 def share_link_with_room(id_or_name: str) -> Any:
     room = group.room(id_or_name)
-    fields = json_body(schemas.LINK)
+    text = shared_link()
     count_message(room.id)
-    text = " ".join(filter(None, (fields.get("message"), fields["link"])))
     events.message(room, g.token.actor, text)
+    return done()
+
+
+@blueprint.post("/user/<id_or_email>/share/link")
+@needs("send_message")
+def share_link_with_user(id_or_email: str) -> Any:
+    user = group.user(id_or_email)
+    text = shared_link()
+    count_message(user.id)
+    user.inbox.append(Message(g.token.actor, text))
     return done()
 
 
@@ -47,6 +56,12 @@ def share_file_with_user(id_or_email: str) -> Any:
     count_message(user.id)
     user.inbox.append(Message(g.token.actor, text, file=file))
     return done()
+
+
+def shared_link() -> str:
+    """Return the text in which a shared link is shown."""
+    fields = json_body(schemas.LINK)
+    return " ".join(filter(None, (fields.get("message"), fields["link"])))
 
 
 def shared_file() -> Tuple[Dict[str, Any], str]:

@@ -1,0 +1,16 @@
+"""hipchat.add_member: let a person into a private room."""
+from base import HipChatAction
+from hipchat.limits import check_length
+
+__all__ = ["AddMemberAction"]
+
+
+class AddMemberAction(HipChatAction):
+    """PUT /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room."""
+
+    def do(self, user, room=None):
+        """Add; returns the room and the user."""
+        room = self.room_or_default(room)
+        check_length("user", user, 1, 100)
+        self.hipchat.call("PUT", "room", room, "member", user)
+        return {"room": room, "user": user}

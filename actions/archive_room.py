@@ -1,0 +1,13 @@
+"""hipchat.archive_room: close a room; its history stays."""
+from base import HipChatAction
+from hipchat.rooms import change_room
+
+__all__ = ["ArchiveRoomAction"]
+
+
+class ArchiveRoomAction(HipChatAction):
+    """GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room."""
+
+    def do(self, room):
+        """Do it; returns the room's fields after it, as HipChat names them."""
+        return change_room(self.hipchat, self.room_or_default(room), is_archived=True)

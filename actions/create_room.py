@@ -1,0 +1,17 @@
+"""hipchat.create_room: make a room."""
+from base import HipChatAction
+from hipchat.rooms import check_room
+
+__all__ = ["CreateRoomAction"]
+
+
+class CreateRoomAction(HipChatAction):
+    """POST /v2/room, which needs the scope manage_rooms."""
+
+    def do(self, name, topic=None, privacy="public", guest_access=False, owner=None):
+        """Make it; returns HipChat's id and links of the room, and its name."""
+        check_room(name, topic)
+        made = self.hipchat.call("POST", "room", json={
+            "name": name, "topic": topic, "privacy": privacy, "guest_access": guest_access,
+            "owner_user_id": owner})
+        return dict(made, name=name)

@@ -1,0 +1,13 @@
+"""hipchat.delete_room: delete a room, with all that was said in it."""
+from base import HipChatAction
+
+__all__ = ["DeleteRoomAction"]
+
+
+class DeleteRoomAction(HipChatAction):
+    """DELETE /v2/room/{id_or_name}, which needs the scope manage_rooms."""
+
+    def do(self, room):
+        """Delete it; returns which room it was."""
+        self.hipchat.call("DELETE", "room", self.room_or_default(room))
+        return {"room": room}

@@ -1,0 +1,15 @@
+"""hipchat.get_message: get one message of a room by its id."""
+from base import HipChatAction
+from hipchat.limits import check_length
+
+__all__ = ["GetMessageAction"]
+
+
+class GetMessageAction(HipChatAction):
+    """GET /v2/room/{id_or_name}/history/{message_id}, which needs the scope view_messages."""
+
+    def do(self, message_id, room=None):
+        """{"message": HipChat's message}."""
+        room = self.room_or_default(room)
+        check_length("message_id", message_id, 1, 36)
+        return self.hipchat.call("GET", "room", room, "history", message_id)

@@ -1,0 +1,12 @@
+"""hipchat.get_room: get all that HipChat tells of a room."""
+from base import HipChatAction
+
+__all__ = ["GetRoomAction"]
+
+
+class GetRoomAction(HipChatAction):
+    """GET /v2/room/{id_or_name}, which needs the scope view_group or view_room."""
+
+    def do(self, room=None):
+        """HipChat's room."""
+        return self.hipchat.call("GET", "room", self.room_or_default(room))

@@ -1,0 +1,14 @@
+"""hipchat.get_user: get all that HipChat tells of a person."""
+from base import HipChatAction
+from hipchat.limits import check_length
+
+__all__ = ["GetUserAction"]
+
+
+class GetUserAction(HipChatAction):
+    """GET /v2/user/{id_or_email}, which needs the scope view_group."""
+
+    def do(self, user):
+        """HipChat's user; presence is null for one who is not online."""
+        check_length("user", user, 1, 100)
+        return self.hipchat.call("GET", "user", user)

@@ -1,0 +1,17 @@
+"""hipchat.invite: ask a person to come to a room."""
+from base import HipChatAction
+from hipchat.limits import check_length
+
+__all__ = ["InviteAction"]
+
+
+class InviteAction(HipChatAction):
+    """POST /v2/room/{id_or_name}/invite/{id_or_email}, which needs the scope admin_room."""
+
+    def do(self, user, room=None, reason=None):
+        """Invite; returns the room, the user and the reason."""
+        room = self.room_or_default(room)
+        check_length("user", user, 1, 100)
+        check_length("reason", reason, 1, 250)
+        self.hipchat.call("POST", "room", room, "invite", user, json={"reason": reason})
+        return {"room": room, "user": user, "reason": reason}

@@ -1,0 +1,196 @@
+"""What an operator needs to know: what works, and what is to be done where something does not."""
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+import requests
+
+from hipchat.client import Client
+from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound
+from hipchat.events import EVENTS
+from hipchat.settings import ApiSettings, SensorSettings
+from hipchat.webhook_url import WebhookUrl
+
+__all__ = ["Finding", "checkup", "token_kind"]
+
+NEEDED = ("send_notification", "send_message", "view_room", "view_group", "admin_room")
+# Scopes that only some actions need.
+EXTRA = {"manage_rooms": "create_room and delete_room",
+         "view_messages": "get_history, get_message, wait_for_message and ask"}
+# For a token whose scopes HipChat does not tell: calls that are only tried (auth_test).
+TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
+          ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
+ENDS_SOON = 14 * 86400  # seconds
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at: well, or with what to do in its text."""
+
+    well: bool
+    text: str
+
+    def __str__(self) -> str:
+        return "{}: {}".format("ok" if self.well else "TO DO", self.text)
+
+
+Findings = Iterator[Finding]
+
+
+def checkup(config: Optional[Dict[str, Any]]) -> Findings:
+    """Look at the config, HipChat, the token, the rooms, the listener and the webhooks."""
+    sensor: Optional[SensorSettings] = None
+    try:
+        sensor = SensorSettings.from_config(config)
+    except ConfigError as error:
+        yield from (Finding(False, "config: " + problem) for problem in error.problems)
+    else:
+        yield Finding(True, "config: complete")
+    try:
+        settings = ApiSettings.from_config(config)
+    except ConfigError:
+        return
+    yield from _hipchat(settings, sensor)
+    if sensor:
+        yield from _listener(sensor)
+
+
+def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
+    client = Client(settings)
+    listened = sensor.rooms if sensor else []
+    rooms = [room for room in dict.fromkeys(listened + [settings.default_room]) if room]
+    try:
+        findings = list(_token(client, settings, rooms))
+    except HipChatError as error:
+        yield Finding(False, str(error))
+        return
+    yield Finding(True, "HipChat: answers at {}{}".format(settings.api_url, _tls(settings)))
+    yield from findings
+    for room in rooms:
+        yield _room(client, room, sensor if room in listened else None)
+
+
+def _tls(settings: ApiSettings) -> str:
+    if not settings.api_url.startswith("https:"):
+        return ", without TLS"
+    return ", its certificate is valid" if settings.verify else ", whose certificate is not checked"
+
+
+def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
+    try:
+        session = client.session()
+    except (Forbidden, NotFound):
+        yield from _trials(client, rooms)
+        return
+    kind, ends = token_kind(session), session.get("expires_in")
+    if kind == "room notification":
+        yield Finding(False, "token: it is a room notification token, which can only notify one "
+                      "room. Set api_key to a personal access token.")
+    elif settings.api_key and kind == "integration":
+        yield Finding(False, "token: it is an integration's, which soon ends. Set oauth.id and "
+                      "oauth.secret in place of api_key, and it is renewed.")
+    elif settings.api_key and isinstance(ends, int) and ends < ENDS_SOON:
+        yield Finding(False, "token: it ends in {} days. Make another and set api_key to it."
+                      .format(ends // 86400))
+    yield from _scopes(session["scopes"])
+
+
+def token_kind(session: Dict[str, Any]) -> str:
+    """The kind of token that a session is of: personal, integration or room notification."""
+    if (session.get("client") or {}).get("room"):
+        return "room notification"
+    owner = session.get("owner")
+    is_user = session.get("owner_type") == "user" or (
+        isinstance(owner, dict) and "mention_name" in owner)
+    return "personal" if is_user else "integration"
+
+
+def _scopes(scopes: List[str]) -> Findings:
+    missing = [scope for scope in NEEDED if scope not in scopes]
+    without = ["without {} the actions {} fail".format(scope, actions)
+               for scope, actions in EXTRA.items() if scope not in scopes]
+    if missing:
+        yield Finding(False, "token: it lacks the scope {}. Make a token that has all of: {}."
+                      .format(" and ".join(missing), ", ".join(NEEDED + tuple(EXTRA))))
+    else:
+        yield Finding(True, "; ".join(["token: it has the scopes that the pack needs"] + without))
+
+
+def _trials(client: Client, rooms: List[str]) -> Findings:
+    if not rooms:
+        yield Finding(True, "token: HipChat does not tell its scopes, and no room is configured "
+                      "to try them in")
+        return
+    lacking = []
+    for scope, method, path in TRIALS:
+        try:
+            client.call(method, "room", rooms[0], *path, params={"auth_test": "true"})
+        except Forbidden:
+            lacking.append(scope)
+        except NotFound:
+            pass  # the room is looked at later
+    yield from _scopes([scope for scope in NEEDED + tuple(EXTRA) if scope not in lacking])
+
+
+def _room(client: Client, room: str, sensor: Optional[SensorSettings]) -> Finding:
+    try:
+        found = client.call("GET", "room", room)
+        lacking = _lacking(client, room, sensor) if sensor else []
+    except HipChatError as error:
+        return Finding(False, "room {}: {}".format(room, error))
+    if found.get("is_archived"):
+        return Finding(False, "room {}: it is archived. Run hipchat.unarchive_room, or take it out "
+                       "of the config.".format(room))
+    if lacking:
+        return Finding(False, "room {}: it has no webhook of the sensor's for {}. The sensor makes "
+                       "them while it runs, or its log tells why it cannot.".format(
+                           room, ", ".join(lacking)))
+    return Finding(True, "room {}: its id is {}".format(room, found.get("id")))
+
+
+def _lacking(client: Client, room: str, sensor: SensorSettings) -> List[str]:
+    """The events of the config whose webhook is not in the room."""
+    urls = WebhookUrl(sensor.public_url, sensor.secret)
+    addresses = [urls.read(str(webhook.get("url")))
+                 for webhook in client.items("room", room, "webhook")]
+    present = {address.event for address in addresses if address}
+    return [event for event in sensor.events if EVENTS[event].hipchat not in present]
+
+
+def _listener(settings: SensorSettings) -> Findings:
+    url = settings.public_url + "/health"
+    try:
+        # The token must not travel here, nor what ~/.netrc says.
+        answer = requests.get(url, timeout=settings.api.timeout, verify=settings.api.verify,
+                              allow_redirects=False, auth=lambda request: request)
+        report = answer.json() if answer.status_code == 200 else None
+    except requests.exceptions.SSLError:
+        yield Finding(False, "listener: the TLS certificate at {} is not trusted here. See that "
+                      "HipChat trusts it.".format(url))
+    except ValueError:
+        yield _not_the_sensor(url, "no JSON")
+    except requests.RequestException as error:
+        yield Finding(False, "listener: nobody answers at {} ({}). See that the sensor runs (st2 "
+                      "sensor list; sensorcontainer.log), that webhook.port is open, and that "
+                      "webhook.public_url leads there.".format(url, type(error).__name__))
+    else:
+        yield from _report(settings, url, answer.status_code, report)
+
+
+def _report(settings: SensorSettings, url: str, status: int, report: Any) -> Findings:
+    if status == 403 and settings.allow_from:
+        yield Finding(True, "listener: webhook.allow_from keeps this host from {}".format(url))
+    elif not isinstance(report, dict) or not isinstance(report.get("webhooks"), dict):
+        yield _not_the_sensor(url, "HTTP {}".format(status))
+    else:
+        reasons = report.get("reasons") or []
+        yield Finding(not reasons, "listener: {}".format(
+            "{}. See the sensor's log (sensorcontainer.log).".format("; ".join(reasons))
+            if reasons else "the sensor answers at {} (as seen from here)".format(url)))
+        wanted, present = (report["webhooks"].get(key) for key in ("wanted", "present"))
+        # No fault by itself: a sample rule wants one in its room too, which may not exist.
+        yield Finding(True, "webhooks: {} wanted, {} present{}".format(
+            wanted, present, "" if wanted == present else "; a rule, even a disabled one, names a "
+            "room that cannot be listened to (the sensor's log names it)"))
+
+
+def _not_the_sensor(url: str, what: str) -> Finding:
+    return Finding(False, "listener: what answers at {} is not the sensor ({}). Correct "
+                   "webhook.public_url, or the proxy before the sensor.".format(url, what))

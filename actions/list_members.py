@@ -1,0 +1,14 @@
+"""hipchat.list_members: list who belongs to a private room."""
+from base import HipChatAction
+
+__all__ = ["ListMembersAction"]
+
+
+class ListMembersAction(HipChatAction):
+    """GET /v2/room/{id_or_name}/member, which needs the scope view_room."""
+
+    def do(self, room=None, limit=1000, expand=False):
+        """{"room", "members": HipChat's users, in full with expand}."""
+        room = self.room_or_default(room)
+        return {"room": room, "members": list(self.hipchat.items(
+            "room", room, "member", limit=limit, expand="items" if expand else None))}

@@ -1,0 +1,16 @@
+"""hipchat.list_participants: list who is in a room."""
+from base import HipChatAction
+
+__all__ = ["ListParticipantsAction"]
+
+
+class ListParticipantsAction(HipChatAction):
+    """GET /v2/room/{id_or_name}/participant, which needs the scope view_group or view_room."""
+
+    def do(self, room=None, limit=1000, include_offline=False, expand=False):
+        """{"room", "participants": HipChat's users, in full with expand}."""
+        room = self.room_or_default(room)
+        return {"room": room, "participants": list(self.hipchat.items(
+            "room", room, "participant", limit=limit, **{
+                "include-offline": str(include_offline).lower(),
+                "expand": "items" if expand else None}))}

@@ -1,0 +1,15 @@
+"""hipchat.list_rooms: list the rooms that the token's owner can see."""
+from base import HipChatAction
+
+__all__ = ["ListRoomsAction"]
+
+
+class ListRoomsAction(HipChatAction):
+    """GET /v2/room, which needs the scope view_group or view_room."""
+
+    def do(self, limit=1000, include_private=True, include_archived=False, expand=False):
+        """{"rooms": HipChat's rooms, in full with expand}."""
+        return {"rooms": list(self.hipchat.items("room", limit=limit, **{
+            "include-private": str(include_private).lower(),
+            "include-archived": str(include_archived).lower(),
+            "expand": "items" if expand else None}))}

@@ -1,0 +1,15 @@
+"""hipchat.list_users: list the people of the group."""
+from base import HipChatAction
+
+__all__ = ["ListUsersAction"]
+
+
+class ListUsersAction(HipChatAction):
+    """GET /v2/user, which needs the scope view_group."""
+
+    def do(self, limit=1000, include_guests=False, include_deleted=False, expand=False):
+        """{"users": HipChat's users, in full with expand}."""
+        return {"users": list(self.hipchat.items("user", limit=limit, **{
+            "include-guests": str(include_guests).lower(),
+            "include-deleted": str(include_deleted).lower(),
+            "expand": "items" if expand else None}))}

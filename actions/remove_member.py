@@ -1,0 +1,16 @@
+"""hipchat.remove_member: take a person out of a private room."""
+from base import HipChatAction
+from hipchat.limits import check_length
+
+__all__ = ["RemoveMemberAction"]
+
+
+class RemoveMemberAction(HipChatAction):
+    """DELETE /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room."""
+
+    def do(self, user, room=None):
+        """Remove; returns the room and the user."""
+        room = self.room_or_default(room)
+        check_length("user", user, 1, 100)
+        self.hipchat.call("DELETE", "room", room, "member", user)
+        return {"room": room, "user": user}

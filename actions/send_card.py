@@ -1,0 +1,24 @@
+"""hipchat.send_card: show a card in a room."""
+import uuid
+
+from base import HipChatAction
+from hipchat.notifications import notification, notify
+
+__all__ = ["SendCardAction"]
+
+OF_CARD = ("style", "url", "description", "activity", "thumbnail", "icon", "attributes")
+
+
+class SendCardAction(HipChatAction):
+    """POST /v2/room/{id_or_name}/notification, which needs the scope send_notification."""
+
+    def do(self, title, room=None, id=None, format=None, description_format=None, message=None,
+           **fields):
+        """Show it; returns what was sent and where, the card in `card`."""
+        card = {"id": id or str(uuid.uuid4()), "title": title, "format": format}
+        card.update((key, fields.pop(key, None)) for key in OF_CARD)
+        if description_format and card["description"]:
+            card["description"] = {"value": card["description"], "format": description_format}
+        card = {key: value for key, value in card.items() if value is not None}
+        sent = notification(message=message or title, card=card, **fields)
+        return notify(self.hipchat, self.room_or_default(room), sent, "error")

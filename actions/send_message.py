@@ -1,0 +1,16 @@
+"""hipchat.send_message: say something in a room as the token's user."""
+from base import HipChatAction
+from hipchat.limits import LONGEST_MESSAGE, check_length
+
+__all__ = ["SendMessageAction"]
+
+
+class SendMessageAction(HipChatAction):
+    """POST /v2/room/{id_or_name}/message, which needs the scope send_message."""
+
+    def do(self, message, room=None):
+        """Say it; returns the room, and HipChat's id and timestamp of the message."""
+        room = self.room_or_default(room)
+        check_length("message", message, 1, LONGEST_MESSAGE)
+        said = self.hipchat.call("POST", "room", room, "message", json={"message": message})
+        return dict(said or {}, room=room)

@@ -1,0 +1,16 @@
+"""hipchat.set_topic: set the topic of a room."""
+from base import HipChatAction
+from hipchat.rooms import check_room
+
+__all__ = ["SetTopicAction"]
+
+
+class SetTopicAction(HipChatAction):
+    """PUT /v2/room/{id_or_name}/topic, which needs the scope admin_room."""
+
+    def do(self, topic, room=None):
+        """Set it; returns the room and the topic."""
+        room = self.room_or_default(room)
+        check_room(topic=topic)
+        self.hipchat.call("PUT", "room", room, "topic", json={"topic": topic})
+        return {"room": room, "topic": topic}

@@ -1,0 +1,18 @@
+"""hipchat.share_file: share a file with a room, or with one person."""
+from base import HipChatAction
+from hipchat.uploads import Upload
+
+__all__ = ["ShareFileAction"]
+
+
+class ShareFileAction(HipChatAction):
+    """POST /v2/room|user/{id}/share/file, which needs the scope send_message."""
+
+    def do(self, path=None, content=None, name=None, room=None, user=None, message=None):
+        """Share it; returns the file's name and size in bytes, and whom or where it went."""
+        target = self.room_or_user(room, user)
+        upload = Upload.of(path, content, name)
+        body, content_type = upload.body(message)
+        self.hipchat.call("POST", *target, "share", "file", body=body, content_type=content_type)
+        return {target[0]: target[1], "name": upload.name, "size": len(upload.content),
+                "message": message}

@@ -1,0 +1,18 @@
+"""hipchat.share_link: share a link with a room, or with one person."""
+from base import HipChatAction
+from hipchat.limits import check_length
+
+__all__ = ["ShareLinkAction"]
+
+
+class ShareLinkAction(HipChatAction):
+    """POST /v2/room|user/{id}/share/link, which needs the scope send_message."""
+
+    def do(self, link, room=None, user=None, message=None):
+        """Share it; returns the link, the message, and whom or where it was shared with."""
+        check_length("link", link, 10, 1000)
+        check_length("message", message, 0, 1000)
+        target = self.room_or_user(room, user)
+        self.hipchat.call("POST", *target, "share", "link", json={
+            "link": link, "message": message})
+        return {target[0]: target[1], "link": link, "message": message}

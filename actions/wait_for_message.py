@@ -1,0 +1,16 @@
+"""hipchat.wait_for_message: wait until somebody says something in a room."""
+from base import HipChatAction
+from hipchat.history import Wanted, wait_for
+
+__all__ = ["WaitForMessageAction"]
+
+
+class WaitForMessageAction(HipChatAction):
+    """GET /v2/room/{id_or_name}/history/latest, again and again, with the scope view_messages."""
+
+    def do(self, room=None, filter="", people=None, notifications=False, after=None, seconds=300,
+           every=6):
+        """{"room", "message": HipChat's message, "matches": what the filter's groups captured}."""
+        room = self.room_or_default(room)
+        wanted = Wanted(filter, people or [], notifications)
+        return dict(wait_for(self.hipchat, room, wanted, after, seconds, every), room=room)

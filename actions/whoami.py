@@ -1,0 +1,14 @@
+"""hipchat.whoami: tell whose token the pack uses, and what it may do."""
+from base import HipChatAction
+from hipchat.checkup import token_kind
+
+__all__ = ["WhoamiAction"]
+
+
+class WhoamiAction(HipChatAction):
+    """GET /v2/oauth/token/{token}, which needs no scope."""
+
+    def do(self):
+        """HipChat's session without the token, and `kind`."""
+        session = self.hipchat.session()
+        return dict(session, kind=token_kind(session))

@@ -1,0 +1,55 @@
+"""Makes docs/chat-page.png: the sandbox's chat page, with the pack at work in it."""
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
+
+from browser import Browser  # noqa: E402
+from sandbox.pair import ROOM, Pair  # noqa: E402
+
+PICTURE = REPOSITORY / "docs/chat-page.png"
+WIDTH, HEIGHT = 1280, 760
+RULES = ["hipchat.ping_pong", "hipchat.topic_change"]
+CARD = {
+    "style": "application", "id": "build-43", "title": "Build 43 of website", "format": "medium",
+    "url": "https://ci.example.com/builds/43", "description": "All 312 tests pass.",
+    "attributes": [
+        {"label": "state", "value": {"label": "passed", "style": "lozenge-success"}},
+        {"label": "took", "value": {"label": "3 min 12 s"}},
+        {"label": "started by", "value": {"label": "Ann"}}]}
+
+
+def talk(pair):
+    """Let people and the pack talk, up to the pong."""
+    pair.wait_for("webhooks", lambda: {"room_message", "room_topic_change"} <= {
+        hook["event"] for hook in pair.webhooks()}, 20)
+    people = pair.people
+    for person in ("Bob", "Ann"):
+        people.act(ROOM, person, "enter")
+    people.act(ROOM, "Ann", "topic_change", topic="The website's releases")
+    pair.wait_for("answer to the topic", lambda: len(people.transcript(ROOM)) == 2, 20)
+    people.say(ROOM, "Bob", "Is it green again? https://ci.example.com/builds/43")
+    people.act(ROOM, "CI", "notification", card=CARD, message="Build 43 passed", color="gray")
+    people.say("Ops", "Carol", "Good morning.")
+    people.say(ROOM, "Ann", "ping hello")
+
+
+def main():
+    """Returns the exit status."""
+    with tempfile.TemporaryDirectory(prefix="screenshot-") as directory:
+        log = Path(directory, "log").open("w")
+        with log, Pair(Path(directory), RULES, [ROOM, "Ops", "Website"], log=log) as pair, \
+                Browser() as browser:
+            talk(pair)
+            browser.open(pair.hipchat_url[:-len("v2")], WIDTH, HEIGHT)
+            browser.wait_for("document.querySelector('#log').textContent.includes('pong hello')")
+            browser.wait_for("document.querySelector('#way').textContent.includes('succeeded')")
+            PICTURE.write_bytes(browser.screenshot())
+    print("{}: {} kB".format(PICTURE.name, PICTURE.stat().st_size // 1000))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+// The chat page: asks the server for news, shows them, and lets people say and do things.
+
+import {make, messageElement} from "./message.js";
+
+const PAUSE = 400; // milliseconds between two looks at the server
+const PEOPLE = ["Ann", "Bob", "Carol"];
+
+const $ = (id) => document.getElementById(id);
+const shown = {room: null, messages: 0, rooms: "", people: ""};
+const seen = new Map(); // of each room, how many messages have been read
+let room = null;
+let way = {number: 0, done: true};
+
+async function call(method, path, body) {
+  const answer = await fetch("sandbox/" + path, {
+    method, headers: {"Content-Type": "application/json"}, body: body && JSON.stringify(body)});
+  const content = answer.status === 204 ? null : await answer.json();
+  if (!answer.ok) {
+    throw new Error(content.error.message);
+  }
+  return content;
+}
+
+async function look() {
+  const state = await call("GET", "state?room=" + (room ? room.id : ""));
+  room = state.rooms.find(({id}) => room && id === room.id) || state.rooms[0] || null;
+  if (room && state.room !== room.id) {
+    await look();
+    return;
+  }
+  showRooms(state.rooms);
+  showRoom(state.messages);
+  showPeople(state.people);
+  if (state.happened !== way.happened || !way.done) {
+    way = {...await call("GET", "way"), happened: state.happened};
+    showWay();
+  }
+}
+
+function showRooms(rooms) {
+  if (room) {
+    seen.set(room.id, room.messages);
+  }
+  const news = ({id, messages}) => messages - (seen.has(id) ? seen.get(id) : 0);
+  const state = JSON.stringify([room && room.id, rooms.map((each) => [each.name, news(each)])]);
+  if (state === shown.rooms) {
+    return;
+  }
+  shown.rooms = state;
+  // A button keeps the focus when the list is made anew.
+  const focused = document.activeElement.dataset.room;
+  $("rooms").replaceChildren(...rooms.map((each) => {
+    const button = make("button", "", make("span", "", each.name));
+    button.dataset.room = each.id;
+    button.onclick = () => choose(each);
+    if (room && each.id === room.id) {
+      button.setAttribute("aria-current", "true");
+    }
+    if (news(each)) {
+      button.append(make("span", "new", news(each) + " new"));
+    }
+    return make("li", "", button);
+  }));
+  const again = focused && $("rooms").querySelector(`[data-room="${focused}"]`);
+  if (again) {
+    again.focus();
+  }
+}
+
+function showRoom(messages) {
+  $("room").textContent = room ? room.name + (room.is_archived ? " (archived)" : "") : "No room";
+  $("topic").textContent = room ? room.topic || "No topic" : "Make one to begin.";
+  const present = room ? room.people : [];
+  if ($("present").textContent !== present.join("")) {
+    $("present").replaceChildren(...present.map((name) => make("li", "", name)));
+  }
+  if (!room || shown.room !== room.id || shown.messages > room.messages) {
+    shown.room = room && room.id;
+    shown.messages = room ? room.messages - messages.length : 0;
+    $("log").replaceChildren();
+  }
+  // Only what is new is added, and read out.
+  const added = room ? messages.slice(Math.max(0, messages.length - room.messages +
+    shown.messages)) : [];
+  for (const message of added) {
+    const parent = messages.find(({id}) => id === message.attach_to);
+    $("log").append(messageElement(message, parent));
+  }
+  if (added.length) {
+    shown.messages = room.messages;
+    $("log").scrollTop = $("log").scrollHeight;
+  }
+}
+
+function showPeople(people) {
+  const names = [...new Set([...PEOPLE, ...people])];
+  if (shown.people !== names.join("\n")) {
+    shown.people = names.join("\n");
+    $("people").replaceChildren(...names.map((name) => new Option(name, name)));
+  }
+}
+
+function showWay() {
+  $("way").replaceChildren(...way.steps.map(({kind, state, title, detail}) =>
+    make("li", state, make("strong", "", kind), make("span", "hidden", " (" + state + ")"),
+      // A URL may break after its slashes.
+      make("p", "", ...title.split(/(?<=\/)/).flatMap((part) => [part, make("wbr", "")])),
+      make("p", "", detail))));
+  $("way-help").hidden = way.steps.length > 0;
+  $("no-stackstorm").hidden = Boolean(way.stackstorm);
+}
+
+function choose(chosen) {
+  room = chosen;
+  tell("");
+  refresh();
+}
+
+function tell(text, bad = false) {
+  $("notice").textContent = text;
+  $("notice").classList.toggle("bad", bad);
+}
+
+// Looks at the server one after another, so that an old answer never overwrites a new one.
+let looking = Promise.resolve();
+function refresh() {
+  looking = looking.then(look).catch((error) => tell("The server says: " + error.message, true));
+  return looking;
+}
+
+async function act(what, path, body) {
+  const user = $("person").value.trim();
+  if (!user) {
+    $("person").focus();
+    return;
+  }
+  try {
+    await call("POST", path, {room: String(room && room.id), user, ...body});
+    tell(user + what);
+  } catch (error) {
+    tell(error.message, true);
+  }
+  await refresh();
+}
+
+$("say").onsubmit = async (event) => {
+  event.preventDefault();
+  const message = $("message").value;
+  $("message").value = "";
+  $("message").focus();
+  await act(" said it.", "say", {message});
+};
+$("enter").onclick = () => act(" entered " + room.name + ".", "act", {event: "enter"});
+$("exit").onclick = () => act(" left " + room.name + ".", "act", {event: "exit"});
+$("change-topic").onclick = () => {
+  $("new-topic").value = room.topic;
+  $("topic-dialog").returnValue = "";
+  $("topic-dialog").showModal();
+};
+$("topic-dialog").onclose = ({target}) => {
+  if (target.returnValue === "change") {
+    act(" changed the topic.", "act", {event: "topic_change", topic: $("new-topic").value});
+  }
+};
+$("new-room").onsubmit = async (event) => {
+  event.preventDefault();
+  const name = $("room-name").value.trim();
+  $("room-name").value = "";
+  await act(" made " + name + ".", "act", {event: "created", room: name});
+};
+
+$("person").value = PEOPLE[0];
+(async function forever() {
+  for (;;) {
+    await refresh();
+    await new Promise((resolve) => setTimeout(resolve, document.hidden ? 5 * PAUSE : PAUSE));
+  }
+})();

@@ -1,0 +1,194 @@
+"""The way of the last thing that somebody did: webhook, trigger, rule, action."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import requests
+
+from sandbox.hipchat_server.events import Events
+from sandbox.hipchat_server.models import Room, User, now
+
+Step = Dict[str, str]
+Json = Dict[str, Any]
+
+WORDS = {
+    "message": "{who} in {room}: {text}",
+    "notification": "{who} notified {room}: {text}",
+    "enter": "{who} entered {room}",
+    "exit": "{who} left {room}",
+    "topic_change": "{who} changed the topic of {room}: {text}",
+}
+OTHER_WORDS = "{who} let {room} be {event}"
+TIMEOUT_SECONDS = 5
+# A trigger that a filter keeps silent cannot be told from one that is still to come.
+PATIENCE = timedelta(seconds=2)
+
+
+@dataclass
+class Happening:
+    """What somebody did; `message_id` where that made a message."""
+
+    number: int
+    event: str
+    words: str
+    room: str
+    message_id: Optional[str]
+    when: datetime = field(default_factory=now)
+
+    def is_of(self, instance: Json) -> bool:
+        """Tell whether a trigger instance with one of its webhook ids came of it."""
+        message = instance["payload"]["item"].get("message", {})
+        return message.get("id") == self.message_id and _time(instance) >= self.when
+
+
+class Way:
+    """Follows it from what HipChat knows and what StackStorm's API tells."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._happening: Optional[Happening] = None
+        self.stackstorm_url = ""
+
+    def begin(self, event: str, room: Room, who: User, text: str) -> None:
+        """Follow what just happened from now on."""
+        has_message = event in ("message", "notification")
+        self._happening = Happening(
+            self._events.happened, event, in_words(event, who.name, room.name, text), room.name,
+            room.history[-1].id if has_message else None)
+
+    def report(self) -> Json:
+        """Return the steps so far: kind, state (ok, waiting, stopped or failed), title, detail."""
+        steps = list(self._steps(self._happening)) if self._happening else []
+        return {"stackstorm": self.stackstorm_url, "steps": steps,
+                "number": self._happening.number if self._happening else 0,
+                "done": all(step["state"] != "waiting" for step in steps)}
+
+    def _steps(self, happening: Happening) -> Iterator[Step]:
+        yield _step("event", "ok", happening.words)
+        deliveries, more = self._events.deliveries.of(happening.number)
+        for delivery in deliveries:
+            yield _step("webhook", _delivery_state(delivery), "POST " + masked(delivery["url"]),
+                        _delivery_words(delivery))
+        if more:
+            yield _step("webhook", "waiting", "HipChat posts to the webhook")
+        elif not deliveries:
+            yield _step("webhook", "stopped", "none for room_{} in {}".format(
+                happening.event, happening.room), "no rule listens for it in this room")
+        elif self.stackstorm_url:
+            yield from self._in_stackstorm(happening, deliveries)
+
+    def _in_stackstorm(self, happening: Happening, deliveries: List[Json]) -> Iterator[Step]:
+        hooks = {delivery["webhook_id"] for delivery in deliveries}
+        try:
+            rules = [rule for rule in self._get("rules")
+                     if rule["trigger"]["type"] == "hipchat." + happening.event]
+            instances = {each["trigger"]: each for each in self._get("triggerinstances")
+                         if each["payload"]["webhook_id"] in hooks and happening.is_of(each)}
+            enabled = [rule for rule in rules if rule["enabled"]]
+            for rule in enabled:
+                instance = instances.get(rule["trigger"]["ref"])
+                yield from self._of_rule(rule, instance) if instance else _unheard(rule, happening)
+        except (requests.RequestException, ValueError):
+            yield _step("trigger", "failed", "StackStorm does not answer", self.stackstorm_url)
+            return
+        disabled = [rule["ref"] for rule in rules if not rule["enabled"]]
+        if disabled:
+            yield _step("rule", "stopped", "disabled: " + ", ".join(disabled))
+        elif not enabled:
+            yield _step("rule", "stopped", "none for hipchat." + happening.event)
+
+    def _of_rule(self, rule: Json, instance: Json) -> Iterator[Step]:
+        heard = {key: instance["payload"][key] for key in ("message", "matches")
+                 if instance["payload"][key]}
+        yield _step("trigger", "ok", _trigger(rule), "dispatched" + listed(heard))
+        for enforcement in self._get("ruleenforcements?trigger_instance=" + instance["id"]):
+            if enforcement["rule"]["ref"] != rule["ref"]:
+                continue
+            if enforcement["status"] == "failed":
+                yield _step("rule", "failed", rule["ref"], enforcement["failure_reason"])
+            else:
+                yield _step("rule", "ok", rule["ref"] + " matched")
+                yield self._action(enforcement["execution_id"])
+            return
+        if instance["status"] == "processed":
+            yield _step("rule", "stopped", rule["ref"] + " did not match",
+                        "its criteria" + listed(rule["criteria"]))
+        else:
+            yield _step("rule", "waiting", rule["ref"])
+
+    def _action(self, execution_id: str) -> Step:
+        execution = self._get("executions/" + execution_id)
+        status = execution["status"]
+        state = {"requested": "waiting", "running": "waiting", "succeeded": "ok"}
+        result = execution.get("result", {})
+        reason = "" if status == "succeeded" else _reason(result)
+        return _step("action", state.get(status, "failed"), execution["action"]["ref"] +
+                     listed(execution["parameters"]), status + reason)
+
+    def _get(self, path: str) -> Any:
+        with requests.Session() as session:
+            # It is near: no proxy of the environment stands between.
+            session.trust_env = False
+            answer = session.get("{}/v1/{}".format(self.stackstorm_url, path),
+                                 timeout=TIMEOUT_SECONDS)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def in_words(event: str, who: str, room: str, text: str) -> str:
+    """What somebody did."""
+    return WORDS.get(event, OTHER_WORDS).format(
+        who=who, room=room, text=text, event=event.replace("_", " "))
+
+
+def listed(values: Json) -> str:
+    """These values in words, " with room "Factor", ..."; nothing for none."""
+    listed = ", ".join("{} {}".format(key, json.dumps(value, ensure_ascii=False))
+                       for key, value in values.items())
+    return " with " + listed if listed else ""
+
+
+def masked(url: str) -> str:
+    """The URL of a webhook without its signature, which is a secret."""
+    return url.rpartition("/")[0] + "/***"
+
+
+def _unheard(rule: Json, happening: Happening) -> Iterator[Step]:
+    if now() - happening.when < PATIENCE:
+        yield _step("trigger", "waiting", _trigger(rule))
+    else:
+        yield _step("trigger", "stopped", _trigger(rule),
+                    "did not hear it, so {} is not asked".format(rule["ref"]))
+
+
+def _step(kind: str, state: str, title: str, detail: str = "") -> Step:
+    return {"kind": kind, "state": state, "title": title, "detail": detail}
+
+
+def _delivery_state(delivery: Json) -> str:
+    return "ok" if delivery["status"] and delivery["status"] < 300 else "failed"
+
+
+def _delivery_words(delivery: Json) -> str:
+    if delivery["error"]:
+        return "no answer: " + delivery["error"]
+    return "answered {status} after {milliseconds} ms".format_map(delivery)
+
+
+def _trigger(rule: Json) -> str:
+    return rule["trigger"]["type"] + listed(rule["trigger"]["parameters"])
+
+
+def _reason(result: Json) -> str:
+    """Why an action failed: its own error, or the last line of its traceback."""
+    own = result.get("result")
+    text = own.get("error") if isinstance(own, dict) else None
+    lines: Tuple[str, ...] = tuple(result.get("stderr", "").strip().splitlines())
+    text = text or result.get("error") or (lines[-1] if lines else "")
+    return ": " + str(text) if text else ""
+
+
+def _time(instance: Json) -> datetime:
+    return datetime.fromisoformat(instance["occurrence_time"].replace("Z", "+00:00"))

@@ -1,0 +1,24 @@
+"""hipchat.add_member: people who may enter a private room."""
+
+
+def members(hipchat, room):
+    items = hipchat.api("GET", "/room/" + room + "/member").json()["items"]
+    return [user["name"] for user in items]
+
+
+def test_adds_the_person(act, hipchat, room):
+    hipchat.people.say(room, "Gustav", "Here I am.")
+
+    assert act("add_member", room=room, user="@Gustav") == (
+        True, {"room": room, "user": "@Gustav"})
+    assert ("Gustav" in members(hipchat, room)) is True
+
+
+def test_a_person_who_does_not_exist_is_told(act, room):
+    succeeded, result = act("add_member", room=room, user="@nobody")
+    assert not succeeded and "User '@nobody' not found" in result["error"]
+
+
+def test_a_person_who_cannot_exist_is_refused_here(act, room):
+    succeeded, result = act("add_member", room=room, user="")
+    assert not succeeded and "user has 0 characters; HipChat takes 1 to 100." in result["error"]

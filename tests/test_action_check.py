@@ -1,0 +1,170 @@
+"""hipchat.check: what an operator is told of a healthy set-up and of broken ones."""
+import http.server
+import re
+import threading
+
+import pytest
+from conftest import wait_until
+
+from sandbox.pair import free_port
+
+
+@pytest.fixture
+def run(act, stackstorm):
+    """Run the check with the config of a sensor that runs: run(**changes) -> (ok, lines)."""
+
+    def run_with(webhook=None, **changes):
+        config = dict(stackstorm.config, **changes)
+        config["webhook"] = dict(config["webhook"], **webhook or {})
+        succeeded, result = act("check", config=config)
+        assert succeeded is ("error" not in result)
+        return succeeded, result["lines"]
+
+    return run_with
+
+
+def to_do(lines):
+    return [line for line in lines if not line.startswith("ok: ")]
+
+
+@pytest.fixture
+def website():
+    """The URL of a web server that is no sensor, and of the directory below it."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path.startswith("/page") else 404)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield "http://127.0.0.1:{}".format(server.server_port)
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_healthy_set_up_has_a_line_for_each_thing(run, stackstorm, hipchat):
+    succeeded, lines = run()
+    room = hipchat.api("GET", "/room/" + stackstorm.room).json()["id"]
+    assert succeeded and lines[:-1] == [
+        "ok: config: complete",
+        "ok: HipChat: answers at {}, without TLS".format(hipchat.url),
+        "ok: token: it has the scopes that the pack needs",
+        "ok: room {}: its id is {}".format(stackstorm.room, room),
+        "ok: listener: the sensor answers at {}/health (as seen from here)".format(
+            stackstorm.listener)]
+    assert re.fullmatch(r"ok: webhooks: (\d+) wanted, \1 present", lines[-1])
+
+
+def test_no_network(run):
+    succeeded, lines = run(api_url="http://127.0.0.1:{}".format(free_port()))
+    assert not succeeded and len(to_do(lines)) == 1
+    assert "no connection (Connection refused). Check api_url, the network" in to_do(lines)[0]
+
+
+def test_a_token_of_the_wrong_kind(run, start_hipchat):
+    assert "TO DO: HipChat answered 401 to GET /v2/oauth/token/***" in to_do(
+        run(api_key="a-group-key-of-v1")[1])[0]
+    server = start_hipchat("--room", "Factor", "--room-token", "for-a-room:Factor")
+    succeeded, lines = run(api_url=server.url, api_key="for-a-room")
+    assert not succeeded and "it is a room notification token" in to_do(lines)[0]
+    assert "Set api_key to a personal access token." in to_do(lines)[0]
+
+
+def test_a_token_of_an_integration_that_is_not_renewed(run, start_hipchat):
+    server = start_hipchat("--oauth", "our-id:our-secret")
+    answer = server.api("POST", "/oauth/token", data={"grant_type": "client_credentials"},
+                        auth=("our-id", "our-secret"))
+    lines = run(api_url=server.url, api_key=answer.json()["access_token"])[1]
+    assert "Set oauth.id and oauth.secret in place of api_key" in to_do(lines)[0]
+
+
+@pytest.mark.parametrize("session_is_told", [True, False])
+def test_a_scope_that_is_missing(run, start_hipchat, stackstorm, session_is_told):
+    scopes = "send_message,view_room,view_group,send_notification"
+    server = start_hipchat("--room", stackstorm.room, "--token", "narrow:" + scopes)
+    if not session_is_told:
+        server.people.faults({"paths": "/oauth/token/", "status": 403})
+    succeeded, lines = run(api_url=server.url, api_key="narrow")
+    assert not succeeded and to_do(lines)[0].startswith(
+        "TO DO: token: it lacks the scope admin_room. Make a token that has all of: ")
+
+
+def test_a_scope_that_only_some_actions_need_is_told_as_well(run, start_hipchat, stackstorm):
+    scopes = "admin_room,send_message,view_room,view_group,send_notification,view_messages"
+    server = start_hipchat("--room", stackstorm.room, "--token", "narrow:" + scopes)
+    lines = run(api_url=server.url, api_key="narrow")[1]
+    assert "ok: token: it has the scopes that the pack needs; without manage_rooms the actions " \
+        "create_room and delete_room fail" in lines
+
+
+def test_a_room_that_is_missing(run):
+    lines = run(rooms=["Nowhere"])[1]
+    assert len(to_do(lines)) == 1 and to_do(lines)[0].startswith(
+        "TO DO: room Nowhere: HipChat answered 404")
+
+
+def test_a_room_that_is_archived(run, act, room):
+    assert act("archive_room", room=room)[0]
+    assert to_do(run(default_room=room)[1]) == [
+        "TO DO: room {}: it is archived. Run hipchat.unarchive_room, or take it out of the config."
+        .format(room)]
+
+
+@pytest.mark.parametrize("path, what", [("", "HTTP 404"), ("/page", "no JSON")])
+def test_a_public_url_that_leads_elsewhere(run, website, path, what):
+    lines = run(webhook={"public_url": website + path})[1]
+    assert to_do(lines)[1:] == [
+        "TO DO: listener: what answers at {}/health is not the sensor ({}). Correct "
+        "webhook.public_url, or the proxy before the sensor.".format(website + path, what)]
+
+
+def test_a_port_that_is_closed(run):
+    url = "http://127.0.0.1:{}/hipchat".format(free_port())
+    lines = run(webhook={"public_url": url})[1]
+    assert "nobody answers at {}/health".format(url) in to_do(lines)[1]
+    assert "that webhook.port is open" in to_do(lines)[1]
+
+
+def test_a_config_that_is_wrong_has_a_line_for_each_value(act):
+    succeeded, result = act("check", config={"api_key": "two words", "timeout": -1})
+    assert not succeeded and [line.split(": ")[2] for line in result["lines"]] == [
+        "api_key", "timeout is -1", "webhook.public_url"]
+
+
+def test_webhooks_that_are_missing_in_a_room_of_the_config(run, room):
+    lines = run(rooms=[room], events=["message", "enter"])[1]
+    assert to_do(lines) == [
+        "TO DO: room {}: it has no webhook of the sensor's for message, enter. The sensor makes "
+        "them while it runs, or its log tells why it cannot.".format(room)]
+
+
+def test_a_rule_for_a_room_that_does_not_exist_is_mentioned(run, stackstorm):
+    rule = stackstorm.add_rule("enter", {"room": "Nowhere"})
+    try:
+        succeeded, lines = run()
+        assert succeeded and "a rule, even a disabled one, names a room that cannot" in lines[-1]
+    finally:
+        stackstorm.remove_rule(rule)
+
+
+def test_a_sensor_that_is_in_trouble_says_why(act, start_stackstorm, start_hipchat):
+    server = start_hipchat("--room", "Factor")
+    sensor = start_stackstorm(server, rooms=["Factor"])
+    wait_until(sensor.has_its_webhooks)
+    server.people.faults({"paths": "/webhook$", "status": 500})
+    sensor.add_rule("enter", {"room": "Ops"})
+    wait_until(lambda: sensor.health()["reasons"])
+    server.people.heal()
+    lines = act("check", config=sensor.config)[1]["lines"]
+    assert to_do(lines) == ["TO DO: listener: HipChat: webhooks cannot be managed. See the "
+                            "sensor's log (sensorcontainer.log)."]
+
+
+def test_whatever_goes_wrong_there_are_lines_to_read(act):
+    succeeded, result = act("check", config={"rooms": {"not": "a list"}, "webhook": 7})
+    assert not succeeded and all(line.startswith("TO DO: config: ") for line in result["lines"][:2])

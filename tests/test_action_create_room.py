@@ -1,0 +1,28 @@
+"""hipchat.create_room: new rooms."""
+import uuid
+
+import pytest
+
+
+def test_makes_a_room_as_it_is_told(act, hipchat, room):
+    hipchat.people.say(room, "Emil", "Here I am.")
+    name = "New " + uuid.uuid4().hex
+    succeeded, result = act("create_room", name=name, topic="Lunch", privacy="private",
+                            guest_access=True, owner="@Emil")
+    made = hipchat.api("GET", "/room/" + name).json()
+    assert succeeded and (result["id"], result["name"]) == (made["id"], name)
+    assert (made["topic"], made["privacy"], made["is_guest_accessible"], made["owner"]["name"]) == (
+        "Lunch", "private", True, "Emil")
+
+
+def test_a_name_that_is_taken_is_told_in_hipchats_words(act, room):
+    succeeded, result = act("create_room", name=room)
+    assert not succeeded and result["status"] == 409
+    assert "Another room exists with that name." in result["error"]
+
+
+@pytest.mark.parametrize("parameters", [
+    {"name": ""}, {"name": "x" * 51}, {"name": "x", "topic": "x" * 251}])
+def test_what_is_beyond_hipchats_limits_is_refused_here(act, parameters):
+    succeeded, result = act("create_room", **parameters)
+    assert not succeeded and "HipChat takes" in result["error"] and "status" not in result

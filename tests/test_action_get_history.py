@@ -1,0 +1,57 @@
+"""hipchat.get_history: what was said in a room."""
+import datetime
+
+import pytest
+
+
+@pytest.fixture
+def spoken(hipchat, room):
+    """The room, in which the numbers 0 to 4 were said."""
+    for number in range(5):
+        hipchat.people.say(room, "Anna", str(number))
+    return room
+
+
+def texts(result):
+    return [message["message"] for message in result["messages"]]
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat()
+
+
+def test_gives_the_latest_oldest_first(act, spoken):
+    succeeded, result = act("get_history", room=spoken, limit=3)
+    assert succeeded and texts(result) == ["2", "3", "4"]
+    assert result["messages"][0]["from"]["mention_name"] == "Anna"
+
+
+def test_gives_what_was_said_up_to_a_date_oldest_first(act, hipchat, spoken):
+    date = now()
+    hipchat.people.say(spoken, "Anna", "later")
+    assert texts(act("get_history", room=spoken, date=date, limit=3)[1]) == ["2", "3", "4"]
+    assert texts(act("get_history", room=spoken, date=date)[1]) == ["0", "1", "2", "3", "4"]
+
+
+def test_gives_what_was_said_between_two_dates(act, hipchat, spoken):
+    since = now()
+    hipchat.people.say(spoken, "Anna", "later")
+    assert texts(act("get_history", room=spoken, date=now(), end_date=since)[1]) == ["later"]
+
+
+@pytest.mark.parametrize("parameters, words", [
+    ({"end_date": "2018-01-01"}, "end_date without date has no effect"),
+    ({"limit": 1001}, "HipChat gives the latest 1000 messages only, not 1001.")])
+def test_what_hipchat_cannot_do_is_told(act, spoken, parameters, words):
+    succeeded, result = act("get_history", room=spoken, **parameters)
+    assert not succeeded and words in result["error"]
+
+
+def test_a_date_that_is_none_is_told_in_hipchats_words(act, spoken):
+    succeeded, result = act("get_history", room=spoken, date="yesterday")
+    assert not succeeded and (result["status"], result["field"]) == (400, "date")
+
+
+def test_what_was_said_comes_out_inert(act, hipchat, room):
+    hipchat.people.say(room, "Mallory", "{{ st2kv.system.secret }}")
+    assert "{{" not in texts(act("get_history", room=room)[1])[0]

@@ -1,0 +1,32 @@
+"""hipchat.list_rooms: which rooms there are."""
+import pytest
+
+
+@pytest.fixture
+def rooms(start_hipchat):
+    """A HipChat with the rooms A to E, where D is private and E archived."""
+    server = start_hipchat(*(word for name in "ABCDE" for word in ("--room", name)))
+    for name, change in (("D", {"privacy": "private"}), ("E", {"is_archived": True})):
+        room = server.api("GET", "/room/" + name).json()
+        server.api("PUT", "/room/" + name, json=dict(room, **change))
+    return server
+
+
+@pytest.mark.parametrize("parameters, names", [
+    ({}, "ABCD"), ({"include_archived": True}, "ABCDE"), ({"include_private": False}, "ABC"),
+    ({"limit": 2}, "AB"), ({"limit": 1}, "A")])
+def test_lists_the_rooms_that_are_asked_for(act, rooms, parameters, names):
+    succeeded, result = act("list_rooms", config={"api_url": rooms.url}, **parameters)
+    assert succeeded and [room["name"] for room in result["rooms"]] == list(names)
+
+
+def test_expand_gives_each_room_in_full(act, rooms):
+    config = {"api_url": rooms.url}
+    assert "topic" not in act("list_rooms", config=config, limit=1)[1]["rooms"][0]
+    assert "topic" in act("list_rooms", config=config, limit=1, expand=True)[1]["rooms"][0]
+
+
+def test_a_token_that_is_wrong_is_told_with_the_remedy(act):
+    succeeded, result = act("list_rooms", config={"api_key": "wrong-token"})
+    assert not succeeded and result["status"] == 401
+    assert "Set api_key in the pack's config" in result["error"]

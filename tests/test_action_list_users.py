@@ -1,0 +1,17 @@
+"""hipchat.list_users: who there is."""
+
+
+def test_lists_the_people_of_the_group(act, start_hipchat):
+    config = {"api_url": start_hipchat("--user", "Anna", "--user", "Berta").url}
+    succeeded, result = act("list_users", config=config)
+    names = ["Sandbox Owner", "Anna", "Berta"]
+    assert succeeded and [user["name"] for user in result["users"]] == names
+    assert len(act("list_users", config=config, limit=2)[1]["users"]) == 2
+    assert act("list_users", config=config, expand=True)[1]["users"][1]["email"] == (
+        "anna@example.com")
+
+
+def test_a_token_without_the_scope_is_told_which(act, start_hipchat):
+    config = {"api_url": start_hipchat("--token", "narrow:view_room").url, "api_key": "narrow"}
+    succeeded, result = act("list_users", config=config)
+    assert not succeeded and result["status"] == 403 and "view_group" in result["error"]

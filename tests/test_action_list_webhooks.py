@@ -1,0 +1,48 @@
+"""hipchat.list_webhooks: the webhooks of a room."""
+import pytest
+
+from hipchat.webhook_url import Address, WebhookUrl
+
+LISTENER = "https://st2.example.com:8088/hipchat"
+CONFIG = {"webhook": {"public_url": LISTENER}}
+
+
+def add(hipchat, room, url):
+    made = hipchat.api("POST", "/room/" + room + "/webhook",
+                       json={"url": url, "event": "room_message", "name": "x"})
+    return made.json()["id"]
+
+
+@pytest.fixture
+def signed():
+    return WebhookUrl(LISTENER, b"secret").make(Address("room_message", "Factor"))
+
+
+def test_marks_ours_and_leaves_the_others_fields_alone(act, hipchat, room, signed):
+    ours, other = add(hipchat, room, signed), add(hipchat, room, "https://ci.example.com/hook?a=b")
+    succeeded, result = act("list_webhooks", config=CONFIG, room=room)
+    assert succeeded and result["room"] == room
+    assert [(hook["id"], hook["ours"]) for hook in result["webhooks"]] == [
+        (ours, True), (other, False)]
+    assert result["webhooks"][1]["url"] == "https://ci.example.com/hook?a=b"
+    assert result["webhooks"][1]["event"] == "room_message"
+
+
+@pytest.mark.parametrize("public_url", [LISTENER, "https://st2.example.com/moved"])
+def test_never_shows_a_signature(act, hipchat, room, signed, public_url):
+    add(hipchat, room, signed)
+    config = {"webhook": {"public_url": public_url}}
+    shown = act("list_webhooks", config=config, room=room)[1]["webhooks"][0]["url"]
+    assert shown == LISTENER + "/room_message/Factor/***"
+
+
+def test_without_a_listener_in_the_config_none_is_ours(act, hipchat, room, signed):
+    add(hipchat, room, signed)
+    assert act("list_webhooks", room=room)[1]["webhooks"][0]["ours"] is False
+
+
+def test_a_token_without_the_scope_is_told_which(act, start_hipchat):
+    server = start_hipchat("--room", "Factor", "--token", "narrow:view_room")
+    config = {"api_url": server.url, "api_key": "narrow"}
+    succeeded, result = act("list_webhooks", config=config, room="Factor")
+    assert not succeeded and result["status"] == 403 and "admin_room" in result["error"]

@@ -1,0 +1,77 @@
+"""The YAML files of the actions: complete, true to their classes, and fit for the platform."""
+import inspect
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from sandbox.stackstorm import platform_modules, plugins
+
+FILES = sorted((REPOSITORY / "actions").glob("*.yaml"))
+ERRORS = {"error", "status", "field", "remedy"}
+
+
+def read(file):
+    return yaml.safe_load(file.read_text("utf-8"))
+
+
+def test_every_action_of_the_pack_is_there():
+    assert [file.stem for file in FILES] == sorted("""
+        send send_message reply send_private_message send_card share_link share_file
+        list_rooms get_room create_room update_room delete_room archive_room unarchive_room
+        set_topic list_participants list_members add_member remove_member invite
+        list_users get_user whoami get_history get_message wait_for_message
+        list_webhooks remove_webhooks check announce ask""".split())
+    assert sorted(file.stem for file in (REPOSITORY / "actions").glob("*.py")) == [
+        file.stem for file in FILES if read(file)["runner_type"] == "python-script"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+class TestFile:
+    def test_says_what_each_parameter_is(self, file):
+        action = read(file)
+        assert action["name"] == file.stem and action["description"].endswith(".")
+        for name, parameter in action.get("parameters", {}).items():
+            assert name == "timeout" or parameter["description"].endswith("."), name
+
+    def test_has_a_full_schema_of_what_it_returns(self, file):
+        action = read(file)
+        jsonschema.Draft4Validator.check_schema(action["output_schema"])
+        keys = set(action["output_schema"]["properties"])
+        if action["runner_type"] == "python-script":
+            assert keys >= ({"error"} if file.stem == "check" else ERRORS)
+
+    def test_has_no_yaml_merge_key_which_the_platform_refuses(self, file):
+        assert "<<" not in file.read_text("utf-8")
+
+    def test_has_the_parameters_that_its_class_takes(self, file):
+        action = read(file)
+        if action["runner_type"] != "python-script":
+            return
+        platform_modules.install_base_classes()
+        from st2common.runners.base_action import Action
+        cls = plugins.load_class(file.with_suffix(".py"), (Action,))
+        taken = inspect.signature(cls.do).parameters.values()
+        if not any(each.kind is each.VAR_KEYWORD for each in taken):
+            given = set(action.get("parameters", {})) - {"timeout"}
+            assert given == {each.name for each in taken} - {"self"}
+        for each in taken:
+            parameter = action.get("parameters", {}).get(each.name, {})
+            if each.default is not each.empty:
+                assert (parameter.get("default") or None) == (each.default or None), each.name
+            elif each.name != "self" and each.kind is not each.VAR_KEYWORD:
+                assert parameter["required"] is True, each.name
+
+
+def test_what_actions_use_of_the_library_is_light():
+    code = """import sys
+sys.path.insert(0, "actions/lib")
+import hipchat.checkup, hipchat.history, hipchat.notifications, hipchat.rooms, hipchat.uploads
+import hipchat.webhook_list
+print([name for name in ("eventlet", "re2", "jwt", "sqlite3") if name in sys.modules])"""
+    found = subprocess.run([sys.executable, "-c", code], cwd=str(REPOSITORY),
+                           stdout=subprocess.PIPE, check=True)
+    assert found.stdout == b"[]\n"

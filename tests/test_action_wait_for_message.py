@@ -1,0 +1,98 @@
+"""hipchat.wait_for_message: what is said next in a room."""
+import threading
+import time
+
+import pytest
+
+
+@pytest.fixture
+def later(hipchat, room):
+    """Let something happen in the room in a moment: later("Anna", "yes")."""
+    timers = []
+
+    def say(user, text, after=0.2):
+        timers.append(threading.Timer(after, hipchat.people.say, (room, user, text)))
+        timers[-1].start()
+
+    yield say
+    for timer in timers:
+        timer.join()
+
+
+def test_returns_the_message_and_what_the_filter_captured(act, room, later):
+    later("Anna", "deploy web to production")
+    succeeded, result = act("wait_for_message", room=room, filter=r"deploy (\w+) to (\w+)",
+                            seconds=10, every=1)
+    assert succeeded and result["matches"] == ["web", "production"]
+    assert (result["message"]["from"]["name"], result["message"]["message"]) == (
+        "Anna", "deploy web to production")
+
+
+def test_what_was_said_before_does_not_count(act, hipchat, room):
+    hipchat.people.say(room, "Anna", "yes")
+    succeeded, result = act("wait_for_message", room=room, filter="yes", seconds=1, every=1)
+    assert not succeeded and result == {
+        "error": "No such message came within 1 s.", "timed_out": True}
+
+
+def test_what_was_said_after_a_known_message_does_count(act, hipchat, room):
+    asked = hipchat.people.say(room, "Anna", "yes or no?")
+    hipchat.people.say(room, "Berta", "no, not yet")
+    hipchat.people.say(room, "Clara", "yes")
+    before = time.monotonic()
+    succeeded, result = act("wait_for_message", room=room, filter="^(yes|no)", after=asked)
+    assert succeeded and result["matches"] == ["no"] and time.monotonic() - before < 1
+
+
+@pytest.mark.parametrize("by", ["id", "mention"])
+def test_only_the_people_who_are_named_count(act, hipchat, room, by):
+    asked = hipchat.people.say(room, "Anna", "yes or no?")
+    hipchat.people.say(room, "Mallory", "yes")
+    hipchat.people.say(room, "Berta", "no")
+    berta = hipchat.api("GET", "/user/@Berta").json()
+    people = [str(berta["id"]) if by == "id" else "@Berta"]
+    succeeded, result = act("wait_for_message", room=room, filter="^(yes|no)", after=asked,
+                            people=people)
+    assert succeeded and result["matches"] == ["no"]
+
+
+def test_nobody_passes_for_another_by_their_name(act, hipchat, room):
+    asked = hipchat.people.say(room, "Anna", "yes or no?")
+    hipchat.people.say(room, "2001", "yes")
+    hipchat.people.act(room, "Mallory", "notification", message="yes", **{"from": "2001"})
+    succeeded, result = act("wait_for_message", room=room, after=asked, people=["2001"], seconds=1,
+                            notifications=True)
+    assert not succeeded and result["timed_out"]
+
+
+@pytest.mark.parametrize("notifications", [True, False])
+def test_notifications_count_only_if_they_are_asked_for(act, hipchat, room, notifications):
+    asked = hipchat.people.say(room, "Anna", "begin")
+    hipchat.people.act(room, "Jenkins", "notification", message="done")
+    succeeded, _ = act("wait_for_message", room=room, filter="done", after=asked, seconds=1,
+                       notifications=notifications)
+    assert succeeded is notifications
+
+
+def test_hipchats_trouble_is_borne_while_there_is_time(act, start_hipchat):
+    server = start_hipchat("--room", "Factor")
+    asked = server.people.say("Factor", "Anna", "begin")
+    server.people.say("Factor", "Anna", "done")
+    server.people.faults({"paths": "/history/latest", "status": 500, "times": 2})
+    succeeded, _ = act("wait_for_message", config={"api_url": server.url}, room="Factor",
+                       after=asked, seconds=10, every=1)
+    assert succeeded
+
+
+def test_hipchats_trouble_is_told_when_the_time_is_over(act, start_hipchat):
+    server = start_hipchat("--room", "Factor")
+    asked = server.people.say("Factor", "Anna", "begin")
+    server.people.faults({"paths": "/history/latest", "status": 500})
+    succeeded, result = act("wait_for_message", config={"api_url": server.url}, room="Factor",
+                            after=asked, seconds=1, every=1)
+    assert not succeeded and result["status"] == 500
+
+
+def test_a_filter_that_is_no_regular_expression_is_told(act, room):
+    succeeded, result = act("wait_for_message", room=room, filter="(?=x)")
+    assert not succeeded and "'(?=x)' is no regular expression" in result["error"]

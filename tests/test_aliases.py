@@ -1,0 +1,115 @@
+"""The ChatOps commands: each finds its one alias, and answers in words."""
+import re
+
+import jinja2
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+ALIASES = [yaml.safe_load(file.read_text("utf-8"))
+           for file in sorted((REPOSITORY / "aliases").glob("*.yaml"))]
+COMMANDS = [
+    ("hipchat send Factor hello there", "send", {"room": "Factor", "message": "hello there"}),
+    ('hipchat send "War Room" hipchat rooms', "send",
+     {"room": "War Room", "message": "hipchat rooms"}),
+    ("hipchat topic Factor Lunch at 12", "topic", {"room": "Factor", "topic": "Lunch at 12"}),
+    ("hipchat rooms", "rooms", {}),
+    ("hipchat who is @Anna", "who_is", {"user": "@Anna"}),
+    ("hipchat check", "check", {}),
+]
+
+
+def parameters(representation, command):
+    """What StackStorm takes out of a command by a format; None where it does not match."""
+    try:
+        from st2common.exceptions.content import ParseException
+        from st2common.models.utils.action_alias_utils import extract_parameters
+    except ImportError:
+        return simply(representation, command)
+    try:
+        return extract_parameters(representation, command)
+    except ParseException:
+        return None
+
+
+def simply(representation, command):
+    """The same for formats of words and of {{ names }}, whose values may be in quotes."""
+    value = r"""(?:"(?P<\1_quoted>.+?)"|(?P<\1>.+?))"""
+    pattern = r"\s*" + re.sub(r"{{ (\w+) }}", value, representation) + r"\s*"
+    matched = re.fullmatch(pattern, command, re.DOTALL)
+    return matched and {name.replace("_quoted", ""): found
+                        for name, found in matched.groupdict().items() if found is not None}
+
+
+def representations(alias):
+    return [text for each in alias["formats"] for text in each["representation"]]
+
+
+def answer(name, succeeded, result):
+    template = next(alias for alias in ALIASES if alias["name"] == name)["result"]["format"]
+    execution = {"status": "succeeded" if succeeded else "failed", "result": {"result": result}}
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    return environment.from_string(template).render(execution=execution).strip()
+
+
+@pytest.mark.parametrize("command, name, found", COMMANDS)
+def test_a_command_matches_exactly_one_alias(command, name, found):
+    matches = [(alias["name"], parameters(representation, command))
+               for alias in ALIASES for representation in representations(alias)
+               if parameters(representation, command) is not None]
+    assert matches == [(name, found)]
+
+
+@pytest.mark.parametrize("text", [
+    "hipchat", "hipchat send", "hipchat send Factor", "hipchat who", "hipchat rooms please",
+    "please hipchat rooms", "hipchat checks", "let us talk about hipchat rooms"])
+def test_other_text_matches_none(text):
+    assert not [alias["name"] for alias in ALIASES for representation in representations(alias)
+                if parameters(representation, text) is not None]
+
+
+@pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias["name"])
+def test_an_alias_runs_an_action_with_parameters_that_it_has(alias):
+    file = REPOSITORY / "actions" / (alias["action_ref"].partition(".")[2] + ".yaml")
+    given = {name for text in representations(alias) for name in re.findall(r"{{ (\w+) }}", text)}
+    required = {name for name, parameter in (yaml.safe_load(file.read_text("utf-8")).get(
+        "parameters") or {}).items() if parameter.get("required")}
+    assert required <= given <= set(yaml.safe_load(file.read_text("utf-8")).get("parameters", {}))
+    assert alias["ack"]["format"]
+
+
+@pytest.mark.parametrize("name, action, given, words", [
+    ("send", "send", {"message": "hello"}, "Sent to {room}."),
+    ("topic", "set_topic", {"topic": "Lunch"}, "The topic of {room} is now: Lunch"),
+])
+def test_says_what_was_done(act, room, name, action, given, words):
+    assert answer(name, *act(action, room=room, **given)) == words.format(room=room)
+
+
+def test_lists_rooms_a_line_each(act, start_hipchat):
+    url = start_hipchat("--room", "Factor", "--room", "War Room").url
+    assert answer("rooms", *act("list_rooms", config={"api_url": url})) == (
+        "2 rooms:\nFactor (1001)\nWar Room (1002)")
+
+
+def test_says_who_somebody_is(act):
+    assert answer("who_is", *act("get_user", user="@SandboxOwner")) == (
+        "Sandbox Owner (@SandboxOwner, sandboxowner@example.com, id 2001) is offline.")
+
+
+def test_gives_the_lines_of_a_check(act):
+    lines = answer("check", *act("check")).splitlines()
+    assert lines[0].startswith("TO DO: config: webhook.public_url") and lines[1].startswith("ok: ")
+
+
+@pytest.mark.parametrize("name, action, given", [
+    ("send", "send", {"room": "Nowhere", "message": "x"}),
+    ("topic", "set_topic", {"room": "Nowhere", "topic": "x"}),
+    ("who_is", "get_user", {"user": "@nobody"})])
+def test_says_what_was_wrong(act, name, action, given):
+    assert "HipChat answered 404" in answer(name, *act(action, **given))
+
+
+@pytest.mark.parametrize("name", [alias["name"] for alias in ALIASES])
+def test_says_that_it_failed_even_without_a_result(name):
+    assert answer(name, False, None) == "It failed."

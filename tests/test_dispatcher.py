@@ -1,0 +1,330 @@
+"""The dispatcher: from the spool to StackStorm, in order within a room, until StackStorm has it."""
+import json
+import logging
+from collections import Counter
+
+import eventlet
+import pytest
+from conftest import wait_until
+
+from hipchat.dispatcher import WORKERS, Dispatcher
+from hipchat.health import Health
+from hipchat.listeners import Listeners
+from hipchat.spool import Arrival, Spool, SpoolError
+from hipchat.webhook_url import Address
+
+LOG = logging.getLogger("test")
+
+
+def eventually(condition):
+    return wait_until(condition, 5, sleep=eventlet.sleep)
+
+
+class Stackstorm:
+    """A publisher that can fail. told: (trigger, trace) of each dispatch that did not."""
+
+    def __init__(self):
+        self.told, self.attempts = [], Counter()
+        self.connections = 0
+        self.under_way = self.most_under_way = 0
+        self.fails = lambda trigger, trace: False
+        self.takes = 0
+
+    def connect(self):
+        self.connections += 1
+        return self._dispatch
+
+    def _dispatch(self, trigger, payload, trace):
+        self.attempts[trace] += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        eventlet.sleep(self.takes)
+        self.under_way -= 1
+        if self.fails(trigger, trace):
+            raise ConnectionError("the broker is away")
+        self.told.append((trigger, trace))
+
+    def traces(self):
+        return [trace for _, trace in self.told]
+
+
+class Bench:
+    """A dispatcher between a real spool and a Stackstorm of the test's."""
+
+    def __init__(self, directory):
+        self.stackstorm = Stackstorm()
+        self.refreshes = []
+        self.unwanted = []
+        self.health = Health(LOG)
+        self.listeners = Listeners([], [], LOG, changed=lambda: None)
+        self.spool = Spool(str(directory), 1000, LOG.warning)
+        self.spool.open()
+        self.dispatcher = Dispatcher(
+            self.spool, self.listeners, self.stackstorm.connect, self._refresh,
+            self.unwanted.append, False, self.health, LOG)
+        self.refresh = lambda: None
+
+    def _refresh(self):
+        self.refreshes.append(self.stackstorm.connections)
+        self.refresh()
+
+    def listen(self, ref, room="Factor", event="message", **parameters):
+        self.listeners.add({"ref": ref, "id": "id of " + ref, "type": "hipchat." + event,
+                            "parameters": dict(parameters, room=room)})
+
+    def put(self, trace, room="Factor", text="deploy", event="room_message", body=None):
+        """What the receiver does with a delivery."""
+        if body is None:
+            body = json.dumps({"item": {"message": {"message": text}}}).encode()
+        self.spool.put(Arrival(event=event, room=room, lane=room, message="", trace=trace,
+                               body=body))
+        self.dispatcher.notify(room)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses between attempts as they would be; they take no time here."""
+    asked = []
+    spawn_after = eventlet.spawn_after
+
+    def soon(seconds, function, *args):
+        if seconds < 1 or getattr(function, "__name__", "") == "_slow":
+            return spawn_after(seconds, function, *args)
+        asked.append(seconds)
+        return spawn_after(0.001, function, *args)
+
+    monkeypatch.setattr(eventlet, "spawn_after", soon)
+    return asked
+
+
+class TestOrder:
+    def test_within_a_room_is_that_of_arrival(self, bench):
+        bench.listen("trigger")
+        bench.dispatcher.start()
+        for number in range(50):
+            bench.put(number)
+        eventually(lambda: len(bench.stackstorm.told) == 50)
+        assert bench.stackstorm.traces() == [str(number) for number in range(50)]
+
+    def test_within_a_room_is_kept_when_dispatches_fail(self, bench, pauses):
+        bench.listen("trigger")
+        attempts = bench.stackstorm.attempts
+        bench.stackstorm.fails = lambda trigger, trace: attempts[trace] < 3
+        bench.dispatcher.start()
+        for number in range(10):
+            bench.put(number)
+        eventually(lambda: len(bench.stackstorm.told) == 10)
+        assert bench.stackstorm.traces() == [str(number) for number in range(10)]
+
+    def test_goes_on_in_other_rooms_while_one_is_held_up(self, bench):
+        for room in ("Slow", "Fast"):
+            bench.listen("trigger of " + room, room)
+        bench.stackstorm.fails = lambda trigger, trace: trace == "stuck"
+        bench.dispatcher.start()
+        bench.put("stuck", "Slow")
+        bench.put("behind it", "Slow")
+        for number in range(20):
+            bench.put(number, "Fast")
+        eventually(lambda: len(bench.stackstorm.told) == 20)
+        assert "behind it" not in bench.stackstorm.traces()
+
+    def test_across_rooms_is_parallel_up_to_the_platforms_connections(self, bench):
+        bench.stackstorm.takes = 0.01
+        for number in range(3 * WORKERS):
+            bench.listen("trigger {}".format(number), str(number))
+            bench.put(number, str(number))
+        bench.dispatcher.start()
+        eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
+        assert bench.stackstorm.most_under_way == WORKERS == 10
+
+
+class TestDelivery:
+    def test_leaves_the_spool_once_every_matching_trigger_has_it(self, bench):
+        bench.listen("one")
+        bench.listen("two", filter="deploy")
+        bench.listen("three", filter="never said")
+        bench.listen("four", room="Elsewhere")
+        bench.dispatcher.start()
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
+        assert bench.health.report()["dispatched"] == 1
+
+    def test_is_not_dispatched_again_to_the_triggers_that_have_it(self, bench, pauses):
+        for ref in ("one", "two", "three"):
+            bench.listen(ref)
+        attempts = bench.stackstorm.attempts
+        bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
+        bench.dispatcher.start()
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
+
+    def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
+        bench.listen("trigger")
+        bench.stackstorm.fails = lambda trigger, trace: True
+        bench.dispatcher.start()
+        bench.put("trace")
+        eventually(lambda: len(pauses) > 7)
+        assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
+        assert bench.spool.waiting == 1
+        bench.stackstorm.fails = lambda trigger, trace: False
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.stackstorm.told == [("trigger", "trace")]
+
+    def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
+        bench.listen("trigger")
+        bench.put("trace")
+        bench.dispatcher.start()
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.stackstorm.told == [("trigger", "trace")]
+
+    def test_that_comes_before_the_triggers_are_known_waits_for_them(self, bench, pauses):
+        def unknown():
+            raise ConnectionError("no database")
+
+        bench.refresh = unknown
+        bench.dispatcher.start()
+        bench.put("trace")
+        eventually(lambda: len(bench.refreshes) > 3)
+        assert bench.spool.waiting == 1
+        bench.refresh = lambda: bench.listen("trigger")
+        eventually(lambda: bench.stackstorm.told == [("trigger", "trace")])
+
+
+class TestDropped:
+    @pytest.fixture(autouse=True)
+    def start(self, bench):
+        bench.dispatcher.start()
+
+    def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
+        bench.listen("trigger", room="Elsewhere")
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"unwanted": 1}
+        assert bench.unwanted == [Address("room_message", "Factor")]
+
+    def test_is_what_no_filter_finds(self, bench):
+        bench.listen("trigger", filter="never said")
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"filtered": 1}
+        assert bench.unwanted == []
+
+    @pytest.mark.parametrize("damage", [{"body": b"\xff"}, {"event": "room_mess\x00ge"}])
+    def test_is_what_a_damaged_disk_made_unreadable(self, bench, damage):
+        bench.listen("trigger")
+        bench.put("broken", **damage)
+        bench.put("whole")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"unreadable": 1}
+        assert bench.stackstorm.traces() == ["whole"]
+
+
+class TestHealing:
+    def test_makes_a_new_publisher_after_a_failure_and_looks_for_triggers_first(
+            self, bench, pauses):
+        bench.listen("trigger")
+        bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.connections == 1
+        bench.dispatcher.start()
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.stackstorm.connections == 2
+        assert bench.refreshes == [0, 1]
+
+    def test_makes_one_new_publisher_however_many_rooms_failed_on_the_old(self, bench, pauses):
+        for number in range(WORKERS):
+            bench.listen("trigger {}".format(number), str(number))
+            bench.put(number, str(number))
+        bench.stackstorm.takes = 0.01
+        bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
+        bench.dispatcher.start()
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.stackstorm.connections == 2
+
+    def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
+        bench.listen("deleted")
+        bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
+        bench.dispatcher.start()
+        bench.refresh = lambda: bench.stackstorm.connections and bench.listeners.replace([])
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"unwanted": 1}
+
+    def test_is_told_to_health_when_the_last_room_is_well(self, bench, pauses):
+        for room in ("One", "Two"):
+            bench.listen("trigger of " + room, room)
+        failing = {"trigger of One", "trigger of Two"}
+        bench.stackstorm.fails = lambda trigger, trace: trigger in failing
+        bench.dispatcher.start()
+        bench.put("1", "One")
+        bench.put("2", "Two")
+        eventually(lambda: len(pauses) > 4)
+        for room in ("One", "Two"):
+            assert bench.health.report()["reasons"] == [
+                "broker: dispatching to StackStorm fails"]
+            failing.discard("trigger of " + room)
+            eventually(lambda: len(bench.stackstorm.told) == 2 - len(failing))
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
+        monkeypatch.setattr("hipchat.dispatcher.SLOW", 0.01)
+        bench.listen("trigger")
+        bench.stackstorm.takes = 0.1
+        bench.dispatcher.start()
+        bench.put("trace")
+        eventually(lambda: bench.health.report()["reasons"] == [
+            "broker: dispatching to StackStorm takes long"])
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
+            self, bench, pauses, monkeypatch, caplog):
+        monkeypatch.setattr("hipchat.dispatcher.SLOW", 0.005)
+        bench.listen("trigger")
+        bench.stackstorm.takes = 0.02
+        bench.stackstorm.fails = lambda trigger, trace: True
+        bench.dispatcher.start()
+        bench.put("trace")
+        eventually(lambda: len(pauses) > 5)
+        warned = [record.getMessage().partition(".")[0] for record in caplog.records]
+        assert warned == ["broker: dispatching to StackStorm takes long",
+                          "broker: dispatching to StackStorm fails"]
+
+
+class TestSpoolInTrouble:
+    def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
+        bench.listen("trigger")
+        bench.dispatcher.start()
+        with monkeypatch.context() as context:
+            context.setattr(bench.spool, "next", _unreadable)
+            bench.put("trace")
+            eventually(lambda: bench.health.report()["reasons"] == ["spool: cannot be read"])
+        eventually(lambda: bench.stackstorm.told == [("trigger", "trace")])
+        assert bench.health.report()["status"] == "ok"
+
+    def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
+        bench.dispatcher.start()
+        with monkeypatch.context() as context:
+            context.setattr(bench.spool, "next", _unreadable)
+            bench.dispatcher.notify("Factor")
+            eventually(lambda: bench.health.report()["status"] == "degraded")
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_that_is_mended_skips_no_delivery(self, bench):
+        bench.listen("trigger")
+        bench.dispatcher.start()
+        for number in range(20):
+            bench.put(number)
+            if number % 5 == 0:
+                bench.spool._corrupt = True
+        eventually(lambda: len(bench.stackstorm.told) == 20)
+        assert bench.stackstorm.traces() == [str(number) for number in range(20)]
+
+
+def _unreadable(lane, after):
+    raise SpoolError("The spool cannot be used.")

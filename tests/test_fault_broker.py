@@ -1,0 +1,113 @@
+"""StackStorm's broker goes away: deliveries wait, and reach StackStorm without anyone's help."""
+import pytest
+from conftest import wait_until
+from load import Journal, Load, delivery, post, signed_url
+
+ROOMS = 5
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path)
+
+
+@pytest.fixture
+def rooms(hipchat):
+    return [hipchat.make_room() for _ in range(ROOMS)]
+
+
+@pytest.fixture
+def stackstorm(hipchat, rooms, journal, start_stackstorm):
+    process = start_stackstorm(hipchat, rooms=rooms, events=["message"], options=journal.options)
+    wait_until(process.has_its_webhooks)
+    return process
+
+
+def set_fault(stackstorm, mode):
+    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": mode})
+
+
+def warnings(stackstorm):
+    return [line for line in stackstorm.log().splitlines() if " WARN " in line]
+
+
+def test_five_hundred_deliveries_while_dispatching_fails_and_then_is_broken_for_good_in_the_process(
+        stackstorm, rooms, journal):
+    urls = {room: signed_url(stackstorm, room) for room in rooms}
+    with Load(urls, deliveries=500 // ROOMS) as load:
+        wait_until(lambda: load.count() >= 100)
+        set_fault(stackstorm, "fail")
+        wait_until(lambda: load.count() >= 300)
+        set_fault(stackstorm, "broken")
+        load.wait()
+    assert load.statuses == {204: 500}
+    journal.wait_for(load.accepted)
+    assert len(journal.dispatched()) == 500, "each was dispatched once"
+    wait_until(lambda: stackstorm.health()["status"] == "ok")
+
+
+def test_health_says_that_the_broker_is_in_trouble_and_what_waits(stackstorm, rooms, journal):
+    url = signed_url(stackstorm, rooms[0])
+    set_fault(stackstorm, "fail")
+    accepted = ["message-{}".format(number) for number in range(3)]
+    for message in accepted:
+        assert post(url, delivery(message, rooms[0])) == 204
+    health = wait_until(lambda: _degraded(stackstorm))
+    assert health["reasons"] == ["broker: dispatching to StackStorm fails"]
+    assert (health["accepted"], health["dispatched"], health["waiting"]) == (3, 0, 3)
+    wait_until(lambda: stackstorm.health()["oldest"] > 0)
+    set_fault(stackstorm, "none")
+    journal.wait_for([accepted])
+    wait_until(lambda: stackstorm.health()["status"] == "ok")
+    health = wait_until(lambda: _nothing_waits(stackstorm))
+    assert (health["reasons"], health["dispatched"], health["oldest"]) == ([], 3, 0)
+
+
+def _degraded(stackstorm):
+    health = stackstorm.health()
+    return health if health["status"] == "degraded" else None
+
+
+def _nothing_waits(stackstorm):
+    health = stackstorm.health()
+    return health if health["waiting"] == 0 else None
+
+
+def test_the_operator_is_warned_once_however_many_deliveries_and_attempts_fail(
+        stackstorm, rooms, journal):
+    before = len(warnings(stackstorm))
+    set_fault(stackstorm, "fail")
+    with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4) as load:
+        load.wait()
+    wait_until(lambda: len(warnings(stackstorm)) > before)
+    set_fault(stackstorm, "none")
+    journal.wait_for(load.accepted)
+    new = warnings(stackstorm)[before:]
+    assert len(new) == 1
+    assert "Check RabbitMQ and MongoDB" in new[0]
+
+
+def test_a_rule_that_was_made_while_nobody_was_told_is_found_when_the_publisher_is_replaced(
+        hipchat, stackstorm, rooms):
+    room = hipchat.make_room()
+    set_fault(stackstorm, "drop_trigger_events")
+    rule = stackstorm.add_rule("message", {"room": room})
+    set_fault(stackstorm, "broken")
+    assert post(signed_url(stackstorm, rooms[0]), delivery("one", rooms[0])) == 204
+    wait_until(lambda: stackstorm.webhooks(room), what="the webhook for the new rule")
+    hipchat.people.say(room, "Ada", "is anybody there?")
+    assert stackstorm.heard(stackstorm.trigger_of(rule))[0]["message"] == "is anybody there?"
+
+
+def test_a_rule_that_was_deleted_while_nobody_was_told_holds_up_no_delivery(
+        hipchat, stackstorm, rooms, journal):
+    room = hipchat.make_room()
+    rule = stackstorm.add_rule("message", {"room": room})
+    wait_until(lambda: stackstorm.webhooks(room))
+    url = signed_url(stackstorm, room)
+    set_fault(stackstorm, "drop_trigger_events")
+    stackstorm.remove_rule(rule)
+    assert post(url, delivery("unwanted", room)) == 204
+    wait_until(lambda: stackstorm.health()["dropped"].get("unwanted") == 1)
+    wait_until(lambda: stackstorm.health()["status"] == "ok")
+    assert "unwanted" not in journal.dispatched()

@@ -1,0 +1,58 @@
+"""The sensor is killed, again and again: nothing that it accepted is lost."""
+import random
+import time
+
+from conftest import wait_until
+from load import Journal, Load, signed_url
+
+KILLS = 20
+
+
+def kill(stackstorm):
+    stackstorm.process.kill()
+    stackstorm.process.wait()
+
+
+def fail_dispatches(stackstorm, mode):
+    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": mode})
+
+
+def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
+        hipchat, start_stackstorm, tmp_path):
+    journal = Journal(tmp_path)
+    rooms = [hipchat.make_room() for _ in range(4)]
+    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
+                                  options=journal.options)
+    wait_until(stackstorm.has_its_webhooks)
+    with Load({room: signed_url(stackstorm, room) for room in rooms}) as load:
+        for number in range(KILLS):
+            before = load.count()
+            if number % 4 == 0:  # so that much waits in the spool when the end comes
+                fail_dispatches(stackstorm, "fail")
+            wait_until(lambda: load.count() > before)
+            time.sleep(random.uniform(0, 0.2))  # a random moment, and no condition
+            kill(stackstorm)
+            stackstorm.start()
+        before = load.count()
+        wait_until(lambda: load.count() > before)
+    assert load.count() > 10 * KILLS
+    journal.wait_for(load.accepted)
+    wait_until(lambda: stackstorm.health()["waiting"] == 0)
+    assert stackstorm.health()["status"] == "ok"
+
+
+def test_what_left_the_spool_is_not_dispatched_again_after_a_kill(
+        hipchat, start_stackstorm, tmp_path):
+    journal = Journal(tmp_path)
+    room = hipchat.make_room()
+    stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"],
+                                  options=journal.options)
+    wait_until(stackstorm.has_its_webhooks)
+    with Load({room: signed_url(stackstorm, room)}, deliveries=30) as load:
+        load.wait()
+    journal.wait_for(load.accepted)
+    wait_until(lambda: stackstorm.health()["waiting"] == 0)
+    kill(stackstorm)
+    stackstorm.start()
+    wait_until(lambda: stackstorm.health().get("status") == "ok")
+    assert journal.dispatched() == load.accepted[0]

@@ -1,0 +1,77 @@
+"""A burst, a large delivery and a clock set back: nothing is lost, and memory does not grow."""
+
+import pytest
+from conftest import wait_until
+from load import Journal, Load, delivery, post, signed_url
+
+MEBIBYTE = 1024 * 1024
+GROWTH = 30 * MEBIBYTE
+
+CLOCK = '''
+import time, os
+real, file = time.time, {!r}
+time.time = lambda: real() + (-86400 if os.path.exists(file) else 0)
+'''
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path)
+
+
+def memory(stackstorm, what="VmRSS"):
+    """Bytes that the process uses; VmHWM: has used at most."""
+    with open("/proc/{}/status".format(stackstorm.process.pid)) as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith(what))
+
+
+def test_five_thousand_deliveries_in_one_burst_from_fifty_connections(
+        hipchat, start_stackstorm, journal):
+    rooms = [hipchat.make_room() for _ in range(10)]
+    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
+                                  options=journal.options)
+    wait_until(stackstorm.has_its_webhooks)
+    urls = {room: signed_url(stackstorm, room) for room in rooms}
+    assert post(urls[rooms[0]], delivery("first", rooms[0])) == 204
+    journal.wait_for([["first"]])
+    before = memory(stackstorm)
+    with Load(urls, senders=5, deliveries=100) as load:
+        load.wait()
+    assert load.statuses == {204: 5000}
+    journal.wait_for(load.accepted)
+    assert len(journal.dispatched()) == 5001, "each was dispatched once"
+    assert memory(stackstorm, "VmHWM") - before < GROWTH
+
+
+def test_a_delivery_of_a_mebibyte(hipchat, start_stackstorm, journal):
+    room = hipchat.make_room()
+    stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"],
+                                  options=journal.options)
+    wait_until(stackstorm.has_its_webhooks)
+    url = signed_url(stackstorm, room)
+    before = memory(stackstorm)
+    envelope = len(delivery("large", room, ""))
+    assert post(url, delivery("large", room, "x" * (MEBIBYTE - envelope))) == 204
+    journal.wait_for([["large"]])
+    assert memory(stackstorm, "VmHWM") - before < GROWTH
+
+
+def test_a_clock_that_is_set_back_by_a_day(
+        hipchat, start_stackstorm, journal, tmp_path, monkeypatch):
+    set_back = tmp_path / "set back"
+    (tmp_path / "sitecustomize.py").write_text(CLOCK.format(str(set_back)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    rooms = [hipchat.make_room() for _ in range(4)]
+    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
+                                  options=journal.options)
+    wait_until(stackstorm.has_its_webhooks)
+    with Load({room: signed_url(stackstorm, room) for room in rooms}) as load:
+        wait_until(lambda: load.count() > 100)
+        set_back.touch()
+        wait_until(lambda: load.count() > 200)
+    journal.wait_for(load.accepted)
+    wait_until(lambda: stackstorm.health()["waiting"] == 0)
+    assert stackstorm.health()["status"] == "ok"
+    message = load.accepted[0][0]
+    assert post(signed_url(stackstorm, rooms[0]), delivery(message, rooms[0])) == 204
+    wait_until(lambda: stackstorm.health()["dropped"].get("repeated") == 1)

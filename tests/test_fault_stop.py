@@ -1,0 +1,43 @@
+"""The sensor is stopped under load: in time, in order, and without losing what it accepted."""
+import time
+
+import pytest
+from conftest import wait_until
+from load import Journal, Load, delivery, post, signed_url
+
+
+@pytest.mark.parametrize("fault", ["none", "fail"], ids=["as ever", "while the broker is away"])
+def test_sigterm_under_load_ends_it_within_three_seconds_and_loses_nothing(
+        hipchat, start_stackstorm, tmp_path, fault):
+    journal = Journal(tmp_path)
+    rooms = [hipchat.make_room() for _ in range(4)]
+    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
+                                  options=journal.options)
+    wait_until(stackstorm.has_its_webhooks)
+    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": fault})
+    with Load({room: signed_url(stackstorm, room) for room in rooms}, senders=2) as load:
+        wait_until(lambda: load.count() > 100)
+        began = time.monotonic()
+        stackstorm.process.terminate()
+        assert stackstorm.process.wait(10) == 0
+        assert time.monotonic() - began < 3
+    assert set(load.statuses) <= {204, 503, None}, "accepted, refused or not answered"
+    assert "Stopped;" in stackstorm.log(), "cleanup() ran"
+    assert all(len(stackstorm.webhooks(room)) == 1 for room in rooms), "webhooks stay"
+    stackstorm.start()
+    journal.wait_for(load.accepted)
+    wait_until(lambda: stackstorm.health().get("status") == "ok")
+    assert post(signed_url(stackstorm, rooms[0]), delivery("after", rooms[0])) == 204
+    journal.wait_for([["after"]])
+
+
+def test_a_sensor_that_is_stopping_answers_503(hipchat, start_stackstorm):
+    room = hipchat.make_room()
+    stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
+    wait_until(stackstorm.has_its_webhooks)
+    url = signed_url(stackstorm, room)
+    stackstorm.process.terminate()
+    answers = []
+    while stackstorm.process.poll() is None:
+        answers.append(post(url, delivery("late", room)))
+    assert 503 in answers

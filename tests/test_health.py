@@ -1,0 +1,81 @@
+"""What /health reports, and what the operator is told in the log."""
+import logging
+
+import pytest
+
+from hipchat import health as module
+from hipchat.health import Health
+
+
+@pytest.fixture
+def health():
+    return Health(logging.getLogger("sensor"))
+
+
+@pytest.fixture
+def log(caplog):
+    caplog.set_level(logging.INFO)
+    return lambda: [(record.levelname, record.getMessage()) for record in caplog.records]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 1000.0
+
+        def monotonic(self):
+            return self.now
+
+    monkeypatch.setattr(module, "time", Clock())
+    return module.time
+
+
+def test_report_of_a_sensor_that_has_just_started(health):
+    assert health.report() == {"status": "ok", "reasons": [], "uptime": 0, "accepted": 0,
+                               "dispatched": 0, "dropped": {}}
+
+
+def test_report_has_uptime_counts_and_what_other_parts_tell(clock):
+    health = Health(logging.getLogger())
+    clock.now += 59.6
+    health.accepted, health.dispatched = 5, 3
+    health.dropped["filtered"] += 2
+    health.also(waiting=lambda: 7)
+    assert health.report() == {"status": "ok", "reasons": [], "uptime": 60, "accepted": 5,
+                               "dispatched": 3, "dropped": {"filtered": 2}, "waiting": 7}
+
+
+def test_troubles_are_reported_in_words_without_their_details(health):
+    health.trouble("spool", "deliveries are refused", "The disk of /secret is full.")
+    health.trouble("HipChat", "its rate limit is reached", "Token abc.")
+    report = health.report()
+    assert report["status"] == "degraded"
+    assert report["reasons"] == ["HipChat: its rate limit is reached",
+                                 "spool: deliveries are refused"]
+    health.well("spool")
+    health.well("HipChat")
+    assert health.report()["status"] == "ok"
+
+
+def test_a_trouble_is_warned_of_once_with_its_detail_and_its_end_is_told(health, log):
+    for number in range(3):
+        health.trouble("broker", "dispatching fails", "Error {}.".format(number))
+    for _ in range(3):
+        health.well("broker")
+    assert log() == [("WARNING", "broker: dispatching fails. Error 0."),
+                     ("INFO", "broker: works again.")]
+
+
+def test_a_trouble_that_changes_is_warned_of_again(health, log):
+    health.trouble("HipChat", "webhooks cannot be managed", "No answer.")
+    health.trouble("HipChat", "its rate limit is reached", "Wait.")
+    assert [level for level, _ in log()] == ["WARNING", "WARNING"]
+
+
+def test_a_trouble_that_comes_and_goes_is_no_flood_of_warnings(clock, log):
+    health = Health(logging.getLogger("sensor"))
+    for _ in range(600):  # a minute's worth of a spool that is full at every second delivery
+        health.trouble("spool", "deliveries are refused", "The spool is full.")
+        health.well("spool")
+        clock.now += 0.2
+    assert len([level for level, _ in log() if level == "WARNING"]) == 2

@@ -1,0 +1,233 @@
+"""The pack's YAML files and what a StackStorm Exchange pack must have."""
+import ast
+import json
+import pkgutil
+import re
+import struct
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from conftest import EVENTS, REPOSITORY
+
+from hipchat.settings import ApiSettings, SensorSettings
+from sandbox.stackstorm import config as sandbox_config
+from sandbox.stackstorm.schemas import Schema
+
+KEYS = {"event", "oauth_client_id", "webhook_id", "hook_id", "service_id", "listener_id",
+        "instance_id", "message", "matches", "item"}
+RUNNER_PARAMETERS = {"timeout"}
+RUNNERS = {"python-script": ".py", "orquesta": ".yaml"}
+
+
+def read(*path):
+    return yaml.safe_load(REPOSITORY.joinpath(*path).read_text())
+
+
+def files(*patterns):
+    """Files of the pack, with their path below it as the test's name."""
+    found = sorted(file.relative_to(REPOSITORY) for pattern in patterns
+                   for file in REPOSITORY.glob(pattern))
+    return pytest.mark.parametrize("file", found, ids=str)
+
+
+class TestPack:
+    """pack.yaml and the files beside it."""
+
+    def test_has_what_stackstorm_needs(self):
+        pack = read("pack.yaml")
+        assert pack["ref"] == pack["name"] == "hipchat"
+        assert re.match(r"^\d+\.\d+\.\d+$", pack["version"])
+        assert pack["python_versions"] == ["3"]
+        assert re.match(r"^>=\d+\.\d+\.\d+", pack["stackstorm_version"])
+        assert pack["author"] and "@" in pack["email"] and pack["description"]
+
+    def test_has_an_entry_in_changes_for_its_version(self):
+        changes = (REPOSITORY / "CHANGES.md").read_text()
+        headings = [line for line in changes.splitlines() if line.startswith("#")]
+        assert [line for line in headings if read("pack.yaml")["version"] in line]
+
+    def test_is_licensed_under_apache_2(self):
+        text = (REPOSITORY / "LICENSE").read_text()
+        assert "Apache License" in text and "Version 2.0, January 2004" in text
+
+    def test_has_an_icon_of_64_by_64(self):
+        head = (REPOSITORY / "icon.png").read_bytes()[:24]
+        assert head[:8] == b"\x89PNG\r\n\x1a\n"
+        assert struct.unpack(">II", head[16:24]) == (64, 64)
+
+    def test_shares_its_library_with_the_sensor_by_a_link(self):
+        link = REPOSITORY / "sensors" / "hipchat"
+        assert link.is_symlink()
+        assert link.resolve() == (REPOSITORY / "actions" / "lib" / "hipchat").resolve()
+
+    def test_leaves_eventlet_to_stackstorm(self):
+        lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
+        names = {re.split("[<>=!~ ]", line)[0].lower() for line in lines if line.strip()}
+        assert "eventlet" not in names and "requests" in names
+
+    @files("*.yaml", "*.example", ".github/**/*.yaml", "actions/**/*.yaml", "aliases/*.yaml",
+           "policies/*.yaml", "rules/*.yaml", "sensors/*.yaml", "tests/**/*.yaml")
+    def test_has_one_document_in_each_yaml_file(self, file):
+        assert len(list(yaml.safe_load_all((REPOSITORY / file).read_text()))) == 1
+
+    def test_has_json_files_that_parse(self):
+        for directory in ("actions", "tests"):
+            for file in (REPOSITORY / directory).glob("**/*.json"):
+                json.loads(file.read_text())
+
+    @files("actions/*.py", "actions/lib/**/*.py", "sensors/*.py", "sandbox/**/*.py", "tests/*.py",
+           "benchmarks/*.py")
+    def test_has_python_files_that_3_8_can_read(self, file):
+        ast.parse((REPOSITORY / file).read_text(), feature_version=(3, 8))
+
+    def test_shadows_no_module_of_the_standard_library_or_the_platform(self):
+        library = str(Path(ast.__file__).parent)
+        standard = {module.name for module in pkgutil.iter_modules([library])}
+        ours = {file.stem for file in (REPOSITORY / "actions" / "lib").iterdir()
+                if not file.name.startswith("__")}
+        assert not ours & (standard | {"utils", "manager", "partitioners", "hash_partitioner"})
+
+
+class TestConfig:
+    """config.schema.yaml and the example."""
+
+    def test_has_one_example_that_the_schema_accepts(self):
+        example, = REPOSITORY.glob("*.yaml.example")
+        assert example.name == "hipchat.yaml.example"
+        values = yaml.safe_load(example.read_text())
+        schema = read("config.schema.yaml")
+        assert set(values) <= set(schema)
+        completed = sandbox_config.complete(values, schema)
+        assert SensorSettings.from_config(completed).rooms == values["rooms"]
+
+    def test_takes_its_own_defaults(self):
+        values = {"api_key": "token", "api_url": "https://hipchat.example.com",
+                  "webhook": {"public_url": "https://st2.example.com/hipchat"}}
+        completed = sandbox_config.complete(dict(values), read("config.schema.yaml"))
+        assert SensorSettings.from_config(completed) == SensorSettings.from_config(values)
+        assert ApiSettings.from_config(completed)
+
+    def test_describes_every_key_and_hides_every_secret(self):
+        for name, key in self.keys(read("config.schema.yaml")):
+            assert key.get("description"), name
+            if re.search("api_key|secret", name):
+                assert key.get("secret") is True, name
+
+    def keys(self, properties, above=""):
+        for name, key in properties.items():
+            yield above + name, key
+            yield from self.keys(key.get("properties", {}), above + name + ".")
+
+
+class TestActions:
+    """actions/*.yaml"""
+
+    each = files("actions/*.yaml")
+
+    @each
+    def test_has_what_stackstorm_needs(self, file):
+        action = read(file)
+        assert (action["name"], action["pack"]) == (file.stem, "hipchat")
+        assert action["enabled"] is True
+        assert action["description"].strip()
+        entry_point = REPOSITORY / "actions" / action["entry_point"]
+        assert entry_point.is_file()
+        assert entry_point.suffix == RUNNERS[action["runner_type"]]
+
+    @each
+    def test_declares_its_output(self, file):
+        schema = read(file)["output_schema"]
+        jsonschema.Draft4Validator.check_schema(schema)
+        assert schema["type"] == "object" and schema["properties"]
+
+    @each
+    def test_describes_every_parameter(self, file):
+        for name, parameter in read(file).get("parameters", {}).items():
+            if name not in RUNNER_PARAMETERS and not parameter.get("immutable"):
+                assert parameter.get("description"), name
+                assert parameter.get("type"), name
+            # A reference to a key that a config lacks refuses the execution.
+            assert "config_context" not in str(parameter.get("default", "")), name
+
+    @each
+    def test_takes_its_own_defaults(self, file):
+        for name, parameter in read(file).get("parameters", {}).items():
+            if parameter.get("default") is not None:
+                assert not parameter.get("required"), name
+                if parameter.get("enum"):
+                    assert parameter["default"] in parameter["enum"]
+
+    @each
+    def test_has_positions_without_a_gap(self, file):
+        positions = sorted(parameter["position"]
+                           for parameter in read(file).get("parameters", {}).values()
+                           if "position" in parameter)
+        assert positions == list(range(len(positions)))
+
+    @files("actions/*.py")
+    def test_has_a_yaml_file_for_each_python_file(self, file):
+        points = [read(each)["entry_point"] for each in files("actions/*.yaml").args[1]]
+        assert file.name in points
+
+
+class TestSensor:
+    """sensors/webhook_sensor.yaml"""
+
+    sensor = read("sensors", "webhook_sensor.yaml")
+
+    def test_names_its_class(self):
+        assert self.sensor["class_name"] == "WebhookSensor"
+        source = (REPOSITORY / "sensors" / self.sensor["entry_point"]).read_text()
+        assert "class WebhookSensor(Sensor)" in source
+        assert self.sensor["enabled"] is True and self.sensor["description"]
+
+    def test_has_the_ten_trigger_types(self):
+        assert [each["name"] for each in self.sensor["trigger_types"]] == EVENTS
+
+    @pytest.mark.parametrize("trigger", sensor["trigger_types"], ids=lambda each: each["name"])
+    def test_documents_the_parameters_of_each_and_has_no_schema_for_them(self, trigger):
+        assert "parameters_schema" not in trigger  # it would refuse rules without parameters
+        assert "`room`" in trigger["description"]
+        with_text = trigger["name"] in ("message", "notification", "topic_change")
+        assert ("`filter`" in trigger["description"]) == with_text
+
+    @pytest.mark.parametrize("trigger", sensor["trigger_types"], ids=lambda each: each["name"])
+    def test_describes_the_ten_keys_of_each_payload_as_required(self, trigger):
+        schema = trigger["payload_schema"]
+        assert set(schema["properties"]) == KEYS
+        assert schema["additionalProperties"] is False
+        for name, key in schema["properties"].items():
+            assert key["required"] is True, name
+            assert key["type"] and key["description"], name
+
+    @pytest.mark.parametrize("key", sorted(KEYS))
+    def test_refuses_a_payload_without_one_of_them(self, key):
+        schema = Schema(self.sensor["trigger_types"][0]["payload_schema"])
+        payload = {"event": "", "oauth_client_id": "", "webhook_id": 1, "hook_id": 1,
+                   "service_id": "", "listener_id": "", "instance_id": "", "message": "",
+                   "matches": [], "item": {"room": {"name": ""}, "message": {"message": ""}}}
+        assert schema.clean(payload)
+        for broken in ({name: payload[name] for name in payload if name != key},
+                       dict(payload, **{key: None})):
+            with pytest.raises(ValueError):
+                schema.clean(broken)
+
+
+class TestOthers:
+    """rules, aliases and policies"""
+
+    @files("rules/*.yaml", "aliases/*.yaml", "policies/*.yaml")
+    def test_belong_to_the_pack_and_are_described(self, file):
+        resource = read(file)
+        assert (resource["name"], resource["pack"]) == (file.stem, "hipchat")
+        assert resource["description"].strip()
+
+    @files("rules/*.yaml", "aliases/*.yaml", "policies/*.yaml")
+    def test_refer_to_actions_that_there_are(self, file):
+        actions = {"hipchat." + each.stem for each in (REPOSITORY / "actions").glob("*.yaml")}
+        resource = read(file)
+        ref = (resource.get("action_ref") or resource.get("resource_ref") or
+               resource["action"]["ref"])
+        assert ref in actions or not ref.startswith("hipchat.")

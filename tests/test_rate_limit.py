@@ -1,0 +1,120 @@
+"""HipChat's rate limit: how it is announced, and how the sensor keeps within a part of it."""
+import time
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hipchat import rate_limit
+from hipchat.rate_limit import DEFAULT_WAIT, LONGEST_WAIT, CallBudget, RateLimit
+
+
+def announced(**headers):
+    return RateLimit.announced_by({name.replace("_", "-"): value
+                                   for name, value in headers.items()})
+
+
+class TestAnnounced:
+    """The headers of an answer."""
+
+    def test_name_limit_and_remaining_calls(self):
+        found = announced(X_Ratelimit_Limit="100", X_Ratelimit_Remaining="99")
+        assert (found.limit, found.remaining) == (100, 99)
+
+    @pytest.mark.parametrize("reset", ["{:.1f}", "{:.0f}"])
+    def test_name_the_end_of_the_window_as_a_time(self, reset):
+        found = announced(X_Ratelimit_Reset=reset.format(time.time() + 42))
+        assert found.reset_in == pytest.approx(42, abs=1.5)
+
+    @pytest.mark.parametrize("reset", ["42", "42.0"])
+    def test_name_the_end_of_the_window_as_seconds_from_now(self, reset):
+        assert announced(X_Ratelimit_Reset=reset).reset_in == 42
+
+    @pytest.mark.parametrize("ahead", [-3600, 3600])
+    def test_are_by_the_servers_clock(self, ahead):
+        theirs = time.time() + ahead
+        found = announced(X_Ratelimit_Reset=str(theirs + 42), Date=formatdate(theirs))
+        assert found.reset_in == pytest.approx(42, abs=2)
+
+    def test_count_by_the_later_of_two_limits(self):
+        assert announced(X_Ratelimit_Reset="5", X_FloodControl_Reset="50").reset_in == 50
+        assert announced(X_Ratelimit_Reset="50", X_FloodControl_Reset="5").reset_in == 50
+        assert announced(X_FloodControl_Reset="5").reset_in == 5
+
+    @pytest.mark.parametrize("reset", ["", "soon", "nan", "None", "1,5"])
+    def test_that_cannot_be_read_count_as_hipchats_window(self, reset):
+        found = announced(X_Ratelimit_Reset=reset, X_Ratelimit_Limit=reset)
+        assert (found.reset_in, found.limit) == (DEFAULT_WAIT, None)
+        assert announced() == RateLimit(None, None, DEFAULT_WAIT)
+
+    @pytest.mark.parametrize("reset, seconds", [
+        ("-5", 0), ("0", 0), ("inf", LONGEST_WAIT), ("-inf", 0), ("9999999999999", LONGEST_WAIT),
+        ("1412564640.0", 0)])
+    def test_are_kept_within_bounds(self, reset, seconds):
+        assert announced(X_Ratelimit_Reset=reset).reset_in == seconds
+
+    @given(st.dictionaries(st.sampled_from([
+        "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-FloodControl-Reset",
+        "Date"]), st.text(max_size=20) | st.floats().map(str) | st.integers().map(str)))
+    def test_whatever_they_hold_are_read(self, headers):
+        assert 0 <= RateLimit.announced_by(headers).reset_in <= LONGEST_WAIT
+
+
+class Clock:
+    """A clock that sleeping alone moves on."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def monotonic(self):
+        return self.now
+
+    time = monotonic
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(rate_limit, "time", clock)
+    return clock
+
+
+def spend(budget, clock, calls, limit=100, remaining=50, window=300):
+    """Make calls; returns how long that took. Each answer announces the window's end."""
+    started = clock.now
+    for _ in range(calls):
+        budget.spend()
+        ends = (clock.now // window + 1) * window
+        budget.learn(RateLimit(limit, remaining, ends - clock.now))
+    return clock.now - started
+
+
+class TestCallBudget:
+    """A part of HipChat's limit."""
+
+    def test_lets_its_share_of_calls_through_at_once(self, clock):
+        assert spend(CallBudget(5), clock, 20) == 0
+
+    def test_holds_the_next_call_back_to_the_windows_end(self, clock):
+        clock.now = 900 + 10
+        assert spend(CallBudget(5), clock, 21) == 290
+
+    def test_has_a_new_share_in_the_next_window(self, clock):
+        clock.now = 900
+        assert spend(CallBudget(5), clock, 60) == 600
+
+    def test_waits_where_others_have_used_all_calls_up(self, clock):
+        budget = CallBudget(5)
+        clock.now = 900
+        spend(budget, clock, 1, remaining=0)
+        assert spend(budget, clock, 1) == 300
+
+    def test_holds_nothing_back_where_no_limit_is_announced(self, clock):
+        assert spend(CallBudget(5), clock, 1000, limit=None, remaining=None) == 0
+
+    def test_is_at_least_one_call(self, clock):
+        assert spend(CallBudget(5), clock, 1, limit=2) == 0

@@ -1,0 +1,153 @@
+"""`python -m sandbox rule`: whether a rule would fire, why not, and what it would send."""
+import argparse
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from sandbox import rule
+
+SEND = {"ref": "hipchat.send", "parameters": {"room": "Factor", "message": "heard"}}
+
+
+@pytest.fixture
+def attempt(tmp_path, capsys):
+    """Try a rule: a file's name, or what is to stand in it; returns (status, all its output)."""
+
+    def attempt(file, *options):
+        if isinstance(file, dict):
+            path = tmp_path / "rule.yaml"
+            path.write_text(yaml.safe_dump(dict({"name": "toy", "action": SEND}, **file)))
+        else:
+            path = REPOSITORY / "rules" / (file + ".yaml")
+        parser = argparse.ArgumentParser()
+        rule.add_arguments(parser)
+        status = rule.main(parser.parse_args([str(path), *options]))
+        output = capsys.readouterr()
+        return status, output.out + output.err
+
+    return attempt
+
+
+def on(event="message", criteria=None, action=SEND, **parameters):
+    """A rule's definition."""
+    trigger = {"type": "hipchat." + event, "parameters": parameters}
+    return {"trigger": trigger, "criteria": criteria or {}, "action": action}
+
+
+class TestRuleThatFires:
+    """Exit status 0, and all that leads to the action."""
+
+    def test_shows_what_was_captured_and_what_would_be_sent(self, attempt):
+        status, output = attempt("ping_pong", "--say", "ping hello")
+        assert status == 0
+        assert output == """\
+rule       hipchat.ping_pong (disabled)
+event      Ann in Factor: ping hello
+trigger    hipchat.message with room "Factor", filter "ping (.*)"
+           captures matches ["hello"]
+criterion  trigger.message regex "^ping ": yes, it is "ping hello"
+action     hipchat.send
+           room: "Factor"
+           message: "pong hello"
+           color: "green"
+
+It fires.
+"""
+
+    @pytest.mark.parametrize("event, say", [
+        ("message", "x"), ("notification", "x"), ("topic_change", "x"), ("enter", None),
+        ("exit", None), ("archived", None), ("unarchived", None), ("created", None),
+        ("deleted", None), ("file_upload", None)])
+    def test_can_be_on_any_event(self, attempt, event, say):
+        options = ["--say", say] if say else []
+        status, output = attempt(on(event, room="Factor"), "--event", event, *options)
+        assert status == 0, output
+
+    def test_is_tried_with_its_own_event_where_nothing_is_said(self, attempt):
+        status, output = attempt("enter", "--user", "Dora")
+        assert (status, "Dora entered the room" in output) == (0, True)
+
+    def test_may_be_for_certain_people(self, attempt):
+        only = {"trigger.item.message.from.id": {"type": "equals", "pattern": 17}}
+        assert attempt(on(criteria=only), "--say", "x", "--user-id", "17")[0] == 0
+        status, output = attempt(on(criteria=only), "--say", "x")
+        assert (status, "from.id equals 17 does not hold, it is 2002" in output) == (1, True)
+
+    def test_may_have_the_action_of_another_pack(self, attempt):
+        action = {"ref": "core.local", "parameters": {"cmd": "echo {{ trigger.message }}"}}
+        status, output = attempt(on(action=action), "--say", "hello")
+        assert (status, 'cmd: "echo hello"' in output) == (0, True)
+        assert "not checked" in output
+
+    def test_may_have_a_workflow_as_its_action(self, attempt):
+        status, output = attempt("build", "--say", "build web")
+        assert (status, "The build of web" in output) == (0, True)
+
+    def test_gets_chat_text_made_inert(self, attempt):
+        status, output = attempt("ping_pong", "--say", "ping {{ st2kv }}")
+        assert (status, r'message: "pong \u200b{\u200b{ st2kv }\u200b}"' in output) == (0, True)
+
+
+class TestRuleThatDoesNotFire:
+    """Exit status 1, and the reason with the value that was seen."""
+
+    @pytest.mark.parametrize("file, options, reason", [
+        ("ping_pong", ["--say", "hello"], 'the filter "ping (.*)" is not found in "hello"'),
+        ("ping_pong", ["--say", "I ping you"],
+         'trigger.message regex "^ping " does not hold, it is "I ping you"'),
+        ("ping_pong", ["--say", "ping x", "--room", "Ops"],
+         'the room is "Ops", and the rule hears "Factor"'),
+        ("ping_pong", ["--say", "ping x", "--event", "notification"],
+         "the event is notification, and the rule is for message"),
+        (on(), ["--say", "x", "--room", "Ops"],
+         'the room "Ops" is not among the config\'s rooms, ["Factor"]'),
+        (on("archived"), [], "archived is not among the config's events"),
+    ])
+    def test_says_why(self, attempt, file, options, reason):
+        status, output = attempt(file, *options)
+        assert (status, "It does not fire: " in output) == (1, True)
+        assert reason in output
+
+    def test_names_every_criterion_that_does_not_hold(self, attempt):
+        criteria = {"trigger.message": {"type": "startswith", "pattern": "a"},
+                    "trigger.message#2": {"type": "endswith", "pattern": "b"}}
+        status, output = attempt(on(criteria=criteria), "--say", "c")
+        assert (status, output.count("does not hold, it is")) == (1, 2)
+
+    def test_hears_the_rooms_of_the_config_that_is_given(self, attempt, tmp_path):
+        config = yaml.safe_load((REPOSITORY / "hipchat.yaml.example").read_text())
+        file = tmp_path / "hipchat.yaml"
+        file.write_text(yaml.safe_dump(dict(config, rooms=["Ops"])))
+        options = ["--say", "x", "--config", str(file), "--room"]
+        assert attempt(on(), *options, "Ops")[0] == 0
+        assert attempt(on(), *options, "Factor")[0] == 1
+
+
+class TestRuleThatIsWrong:
+    """Exit status 2, and what is wrong."""
+
+    @pytest.mark.parametrize("definition, what", [
+        (on(filter="ping ("), "does not compile"),
+        (on("enter", filter="x"), "carries no text"),
+        (on(rooms="Factor"), "'rooms'"),
+        (on("massage"), "no trigger type 'hipchat.massage'"),
+        (on(criteria={"trigger.message": {"type": "matches", "pattern": "x"}}), "'matches'"),
+        (on(criteria={"trigger.item.none": {"type": "regex", "pattern": "x"}}), "fails on null"),
+        (on(action={"ref": "hipchat.shout", "parameters": {}}), "no action 'hipchat.shout'"),
+        (on(action=dict(SEND, parameters={"massage": "x"})), "'massage' was unexpected"),
+        (on(action=dict(SEND, parameters={"message": "{{ trigger.matches[0] }}"})), "message"),
+        ({"trigger": {}}, "type"),
+    ])
+    def test_says_what_is_wrong(self, attempt, definition, what):
+        status, output = attempt(definition, *([] if "enter" in str(definition) else
+                                               ["--say", "x"]))
+        assert (status, "This is wrong: " in output) == (2, True), output
+        assert what in output
+
+    def test_needs_something_to_be_said(self, attempt):
+        assert attempt("ping_pong") == (2, "\nThis is wrong: the event message needs --say TEXT.\n")
+
+    def test_needs_a_file_that_is_there(self, attempt):
+        status, output = attempt("none", "--say", "x")
+        assert (status, "cannot read" in output) == (2, True)

@@ -1,0 +1,554 @@
+"""The spool: deliveries on disk, in the order of arrival, until they are removed."""
+import itertools
+import logging
+import os
+import sqlite3
+import time
+
+import eventlet
+import pytest
+from conftest import wait_until
+
+from hipchat import spool as module
+from hipchat.spool import Arrival, Spool, SpoolError, SpoolFull, usable_directory
+
+PAGE = 4096
+LANE = "17"
+DAY = 86400
+
+
+def arrival(message="", lane=LANE, body=b"{}"):
+    return Arrival(event="room_message", room="Factor", lane=lane, message=message,
+                   trace=message or "no message", body=body)
+
+
+def waiting(spool, lane=LANE):
+    """The deliveries that wait in a lane, in their order."""
+    found, last = [], 0
+    while True:
+        delivery = spool.next(lane, last)
+        if delivery is None:
+            return found
+        found.append(delivery)
+        last = delivery.id
+
+
+def traces(spool, lane=LANE):
+    return [delivery.trace for delivery in waiting(spool, lane)]
+
+
+def put_many(spool, count, **more):
+    """The results of puts at the same time, in their order."""
+    threads = [eventlet.spawn(spool.put, arrival(str(number), **more)) for number in range(count)]
+    return [thread.wait() for thread in threads]
+
+
+def abandon(spool):
+    """Leave all as it would be after a SIGKILL: it is the lock alone that goes with a process."""
+    spool._lock.close()
+
+
+class Spools:
+    """Opens the spool of one directory, again and again; said: what it told the operator."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.file = str(directory / "deliveries.sqlite3")
+        self.said = []
+        self._spool = None
+
+    def open(self, max_deliveries=1000):
+        if self._spool:
+            abandon(self._spool)
+        self._spool = Spool(str(self.directory), max_deliveries, self.said.append)
+        self._spool.open()
+        return self._spool
+
+    def corrupt_files(self):
+        return [path for path in self.directory.iterdir() if ".corrupt-" in path.name]
+
+
+@pytest.fixture
+def spools(tmp_path):
+    return Spools(tmp_path / "spool")
+
+
+@pytest.fixture
+def spool(spools):
+    return spools.open()
+
+
+class TestPut:
+    def test_is_on_disk_when_it_returns(self, spool, spools):
+        assert spool.put(arrival("one", body=b"the body")) is True
+        delivery, = waiting(spools.open())
+        assert delivery[1:5] == (LANE, "room_message", "Factor", "one")
+        assert delivery.body == b"the body"
+        assert delivery.received == pytest.approx(time.time(), abs=5)
+
+    def test_keeps_the_order_of_arrival_within_a_lane(self, spool):
+        lanes = itertools.cycle("abc")
+        threads = [eventlet.spawn(spool.put, arrival(str(number), lane=next(lanes)))
+                   for number in range(60)]
+        assert all(thread.wait() for thread in threads)
+        for number, lane in enumerate("abc"):
+            assert traces(spool, lane) == [str(each) for each in range(number, 60, 3)]
+        assert sorted(spool.lanes()) == ["a", "b", "c"]
+
+    def test_at_the_same_time_shares_commits(self, spool):
+        statements = []
+        spool._db.set_trace_callback(statements.append)
+        assert put_many(spool, 200) == 200 * [True]
+        assert statements.count("COMMIT") <= 3
+
+    def test_in_one_go_with_more_than_a_batch_takes_several_commits(self, spool, monkeypatch):
+        monkeypatch.setattr(module, "LARGEST_BATCH", 7)
+        assert put_many(spool, 50) == 50 * [True]
+        assert traces(spool) == [str(number) for number in range(50)]
+
+    def test_does_not_hold_up_other_greenlets(self, spool, monkeypatch):
+        native_sleep = eventlet.patcher.original("time").sleep
+        commit = spool._transaction
+        monkeypatch.setattr(spool, "_transaction",
+                            lambda *args: [native_sleep(0.1), commit(*args)][1])
+        put = eventlet.spawn(spool.put, arrival())
+        turns = 0
+        while not put.dead:
+            eventlet.sleep(0.001)
+            turns += 1
+        assert turns > 10
+
+
+class TestRepetition:
+    def test_of_a_message_is_dropped(self, spool):
+        assert spool.put(arrival("one")) is True
+        assert spool.put(arrival("one")) is False
+        assert traces(spool) == ["one"]
+
+    def test_is_known_in_the_same_commit(self, spool):
+        threads = [eventlet.spawn(spool.put, arrival("one")) for _ in range(3)]
+        assert [thread.wait() for thread in threads] == [True, False, False]
+
+    def test_is_known_after_the_message_has_left_the_spool_and_after_a_restart(
+            self, spool, spools):
+        spool.put(arrival("one"))
+        spool.remove(waiting(spool)[0])
+        spool.settle()
+        assert spools.open().put(arrival("one")) is False
+
+    def test_is_not_known_without_a_message_id(self, spool):
+        assert [spool.put(arrival("")) for _ in range(2)] == [True, True]
+
+    @pytest.mark.parametrize("later, kept", [(3590, False), (3610, True), (-3590, False)])
+    def test_is_known_for_an_hour(self, spool, monkeypatch, later, kept):
+        spool.put(arrival("one"))
+        now = time.time()
+        monkeypatch.setattr(module.time, "time", lambda: now + later)
+        assert spool.put(arrival("one")) is kept
+
+    def test_is_forgotten_in_the_end_so_that_the_file_does_not_grow(self, spool, monkeypatch):
+        spool.put(arrival("one"))
+        now = time.time()
+        for later in (2 * DAY, -2 * DAY):
+            monkeypatch.setattr(module.time, "time", lambda later=later: now + later)
+            spool._next_cleaning = 0.0
+            spool.put(arrival(str(later)))
+            assert spool._db.execute("SELECT message FROM seen").fetchall() == [(str(later),)]
+
+    def test_of_a_message_that_was_refused_is_none(self, spools):
+        spool = spools.open(max_deliveries=1)
+        spool.put(arrival("one"))
+        with pytest.raises(SpoolFull):
+            spool.put(arrival("two"))
+        spool.remove(waiting(spool)[0])
+        assert spool.put(arrival("two")) is True
+
+
+class TestRemove:
+    def test_is_on_disk_after_settle(self, spool, spools):
+        put_many(spool, 5)
+        for delivery in waiting(spool)[:3]:
+            spool.remove(delivery)
+        spool.settle()
+        assert spool.waiting == 2
+        spool = spools.open()
+        assert (spool.waiting, traces(spool)) == (2, ["3", "4"])
+
+    def test_twice_counts_once(self, spool):
+        put_many(spool, 2)
+        delivery = waiting(spool)[0]
+        for _ in range(2):
+            spool.remove(delivery)
+            spool.settle()
+        assert spool.waiting == 1
+
+    def test_frees_a_place_in_the_same_commit(self, spools):
+        spool = spools.open(max_deliveries=2)
+        put_many(spool, 2)
+        spool.remove(waiting(spool)[0])
+        assert spool.put(arrival("three")) is True
+        assert spool.waiting == 2
+
+    def test_of_all_and_a_restart_give_no_number_a_second_time(self, spool, spools):
+        put_many(spool, 3)
+        last = waiting(spool)[-1].id
+        for delivery in waiting(spool):
+            spool.remove(delivery)
+        spool.settle()
+        spool = spools.open()
+        spool.put(arrival())
+        assert waiting(spool)[0].id > last
+
+
+class TestFull:
+    def test_spool_refuses_what_is_too_much_and_keeps_the_rest(self, spools):
+        spool = spools.open(max_deliveries=3)
+        threads = [eventlet.spawn(spool.put, arrival(str(number))) for number in range(5)]
+        assert [thread.wait() for thread in threads[:3]] == 3 * [True]
+        for thread in threads[3:]:
+            with pytest.raises(SpoolFull, match="The spool is full: 3 deliveries wait"):
+                thread.wait()
+        assert traces(spool) == ["0", "1", "2"]
+
+    def test_spool_knows_repetitions_still(self, spools):
+        spool = spools.open(max_deliveries=1)
+        spool.put(arrival("one"))
+        assert spool.put(arrival("one")) is False
+
+    def test_disk_refuses_all_that_came_together_and_is_fine_when_there_is_room(self, spool):
+        spool.put(arrival("before"))
+        pages, = spool._db.execute("PRAGMA page_count").fetchone()
+        spool._db.execute("PRAGMA max_page_count = {}".format(pages))
+        threads = [eventlet.spawn(spool.put, arrival(body=50000 * b"x")) for _ in range(3)]
+        for thread in threads:
+            with pytest.raises(SpoolError, match="full.*Check its disk"):
+                thread.wait()
+        assert (spool.waiting, traces(spool)) == (1, ["before"])
+        spool._db.execute("PRAGMA max_page_count = 100000")
+        assert spool.put(arrival("after")) is True
+        assert traces(spool) == ["before", "after"]
+
+    def test_disk_does_not_keep_deliveries_from_leaving(self, spool):
+        put_many(spool, 3)
+        pages, = spool._db.execute("PRAGMA page_count").fetchone()
+        spool._db.execute("PRAGMA max_page_count = {}".format(pages))
+        large = eventlet.spawn(spool.put, arrival(body=50000 * b"x"))
+        spool.remove(waiting(spool)[0])
+        with pytest.raises(SpoolError):
+            large.wait()
+        wait_until(lambda: spool.waiting == 2, sleep=eventlet.sleep)
+
+    def test_memory_or_anything_else_that_is_not_foreseen_leaves_the_writer_alive(
+            self, spool, monkeypatch):
+        with monkeypatch.context() as context:
+            context.setattr(spool, "_transaction", lambda *args: 1 / 0)
+            with pytest.raises(SpoolError):
+                spool.put(arrival())
+        assert spool.put(arrival()) is True
+
+
+class TestClockSetBack:
+    def test_changes_no_order_and_loses_nothing(self, spool, monkeypatch):
+        put_many(spool, 3)
+        now = time.time()
+        monkeypatch.setattr(module.time, "time", lambda: now - DAY)
+        assert spool.put(arrival("later")) is True
+        assert traces(spool) == ["0", "1", "2", "later"]
+
+    def test_makes_no_delivery_wait_less_than_no_time(self, spool, monkeypatch):
+        assert spool.oldest() == 0
+        spool.put(arrival())
+        now = time.time()
+        monkeypatch.setattr(module.time, "time", lambda: now + 60)
+        assert spool.oldest() == pytest.approx(60, abs=5)
+        monkeypatch.setattr(module.time, "time", lambda: now - DAY)
+        assert spool.oldest() == 0
+
+
+class TestLock:
+    def test_keeps_a_second_sensor_out(self, spool, spools):
+        second = Spool(str(spools.directory), 10, spools.said.append)
+        with pytest.raises(SpoolError, match="Each sensor needs a spool.directory of its own"):
+            second.open()
+        abandon(spool)
+        second.open()
+
+
+class TestFormat:
+    @pytest.mark.parametrize("version", [0, 2])
+    def test_that_is_another_is_said_and_nothing_is_touched(self, spool, spools, version):
+        spool.put(arrival("one"))
+        spool._db.execute("PRAGMA user_version = {}".format(version))
+        with pytest.raises(SpoolError, match="has the format {}, but .* reads format 1".format(
+                version)):
+            spools.open()
+        spool._db.execute("PRAGMA user_version = 1")
+        assert traces(spools.open()) == ["one"]
+
+
+class Damage:
+    """Overwrites pages of a spool's file that nobody uses."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def root(self, name):
+        """The page at which a table or an index begins."""
+        self._write(self._ask("SELECT rootpage FROM sqlite_master WHERE name = ?", name)[0])
+
+    def leaves(self, *places):
+        """Leaf pages of the deliveries, counted from the first (or from the last, if below 0)."""
+        pages = self._ask("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' "
+                          "ORDER BY path", "deliveries")
+        for place in places:
+            self._write(pages[place])
+
+    def checkpoint(self):
+        """Bring all from the write-ahead log into the file."""
+        db = sqlite3.connect(self._file)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+
+    def _ask(self, query, name):
+        self.checkpoint()
+        db = sqlite3.connect(self._file)
+        rows = db.execute(query, (name,)).fetchall()
+        db.close()
+        return [row[0] for row in rows]
+
+    def _write(self, page):
+        with open(self._file, "r+b") as file:
+            file.seek((page - 1) * PAGE)
+            file.write(PAGE * b"\xff")
+
+
+def has_dbstat():
+    try:
+        sqlite3.connect(":memory:").execute("SELECT * FROM dbstat")
+        return True
+    except sqlite3.Error:
+        return False
+
+
+needs_dbstat = pytest.mark.skipif(not has_dbstat(), reason="this SQLite has no dbstat")
+
+
+class TestCorruptFile:
+    """40 deliveries wait, two on a page."""
+
+    @pytest.fixture
+    def filled(self, spool):
+        put_many(spool, 40, body=1500 * b"x")
+        return spool
+
+    @pytest.fixture
+    def damage(self, filled, spools):
+        abandon(filled)
+        return Damage(spools.file)
+
+    @pytest.mark.parametrize("name", ["lanes", "seen"])
+    def test_loses_no_delivery_with_its_index_or_the_messages_seen(
+            self, filled, damage, spools, name):
+        damage.root(name)
+        spool = spools.open()
+        assert traces(spool) == [str(number) for number in range(40)]
+        assert spool.waiting == 40
+        assert "made again with the 40 deliveries that could be read" in spools.said[0]
+        assert len(spools.corrupt_files()) >= 1
+
+    @needs_dbstat
+    @pytest.mark.parametrize("places, left", [
+        ((0,), 38), ((-1,), 38), ((9,), 38), ((0, -1), 36), ((0, 9, -1), 34), ((3, 9, 12), 34)])
+    def test_loses_only_what_stood_on_the_damaged_pages(
+            self, filled, damage, spools, places, left):
+        numbers = {delivery.trace: delivery.id for delivery in waiting(filled)}
+        damage.leaves(*places)
+        spool = spools.open()
+        assert spool.waiting == len(waiting(spool)) == left
+        assert all(numbers[delivery.trace] == delivery.id for delivery in waiting(spool))
+
+    @needs_dbstat
+    def test_loses_only_that_after_many_numbers_too(self, spool, spools):
+        spool._db.execute("UPDATE sqlite_sequence SET seq = 5000000")
+        spool._db.execute("INSERT INTO sqlite_sequence SELECT 'deliveries', 5000000 "
+                          "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence)")
+        put_many(spool, 40, body=1500 * b"x")
+        Damage(spools.file).leaves(0, 9, -1)
+        assert spools.open().waiting == 34
+
+    def test_that_was_cut_off_loses_only_what_stood_at_its_end(self, filled, damage, spools):
+        damage.checkpoint()
+        os.truncate(spools.file, os.path.getsize(spools.file) - 2 * PAGE)
+        assert traces(spools.open())[:30] == [str(number) for number in range(30)]
+
+    def test_with_a_damaged_letter_holds_up_no_delivery(self, filled, damage, spools):
+        filled._db.execute("UPDATE deliveries SET trace = CAST(x'ff' AS TEXT) WHERE trace = '3'")
+        spool = spools.open()
+        assert traces(spool)[2:5] == ["2", "\ufffd", "4"]
+        spool._corrupt = True
+        spool.put(arrival("after"))
+        assert traces(spool)[2:5] == ["2", "\ufffd", "4"]
+
+    def test_that_is_no_database_is_put_aside(self, filled, damage, spools):
+        with open(spools.file, "wb") as file:
+            file.write(1000 * b"no database")
+        for suffix in ("-wal", "-shm"):
+            os.remove(spools.file + suffix)
+        spool = spools.open()
+        assert spool.waiting == 0
+        assert spool.put(arrival("after")) is True
+
+    def test_remembers_which_messages_were_seen(self, filled, damage, spools):
+        damage.root("lanes")
+        assert spools.open().put(arrival("7")) is False
+
+    def test_gives_no_number_again_that_a_dispatcher_may_have_done(self, filled, spools):
+        done = waiting(filled)
+        for delivery in done[1:]:
+            filled.remove(delivery)
+        filled.settle()
+        spool = spools.open()
+        Damage(spools.file).root("lanes")
+        Damage(spools.file).root("sqlite_sequence")
+        spool._corrupt = True
+        spool.put(arrival("new"))
+        assert waiting(spool)[-1].id > done[-1].id
+
+    def test_is_mended_in_use_as_soon_as_it_is_noticed(self, filled, spools):
+        Damage(spools.file).root("lanes")
+        with pytest.raises(SpoolError):
+            for _ in range(2):  # what SQLite still has in its cache, it need not read
+                filled._reader = module._connection(spools.file)
+                filled.next(LANE, 0)
+        wait_until(lambda: spools.said, sleep=eventlet.sleep)
+        assert traces(filled) == [str(number) for number in range(40)]
+
+    def test_loses_no_delivery_that_comes_while_it_is_mended(self, filled, spools):
+        filled._corrupt = True
+        assert put_many(filled, 50, lane="new") == 40 * [False] + 10 * [True]
+        assert len(waiting(filled)) == 40
+        assert traces(filled, "new") == [str(number) for number in range(40, 50)]
+
+    def test_is_never_seen_half_mended(self, filled, monkeypatch):
+        seen = []
+        native_sleep = eventlet.patcher.original("time").sleep
+        readable = module._readable_deliveries
+
+        def slowly(db):
+            for row in readable(db):
+                native_sleep(0.001)
+                yield row
+
+        monkeypatch.setattr(module, "_readable_deliveries", slowly)
+        filled._corrupt = True
+        put = eventlet.spawn(filled.put, arrival())
+        while not put.dead:
+            seen.append(filled.next(LANE, 0).trace)
+            eventlet.sleep(0)
+        assert set(seen) == {"0"}
+
+    @pytest.mark.parametrize("step", ["_copy", "_put_in_place", "_open_file"])
+    def test_that_cannot_be_mended_yet_is_mended_later_without_a_loss(
+            self, filled, spools, monkeypatch, step):
+        filled._corrupt = True
+        with monkeypatch.context() as context:
+            context.setattr(filled, step, no_space)
+            with pytest.raises(SpoolError, match="No space left"):
+                filled.put(arrival("refused"))
+        assert filled.put(arrival("kept")) is True
+        assert traces(filled) == [str(number) for number in range(40)] + ["kept"]
+
+    @pytest.mark.parametrize("step", ["_copy", "_put_in_place", "_open_file"])
+    def test_loses_nothing_if_the_sensor_is_killed_while_it_is_mended(
+            self, filled, spools, monkeypatch, step):
+        filled._corrupt = True
+        monkeypatch.setattr(filled, step, no_space)
+        with pytest.raises(SpoolError):
+            filled.put(arrival("refused"))
+        assert traces(spools.open()) == [str(number) for number in range(40)]
+
+    def test_loses_nothing_if_the_sensor_is_killed_between_two_renames(
+            self, filled, spools, monkeypatch):
+        filled._corrupt = True
+        rename = os.rename
+
+        def rename_once(*names):
+            if names[0].endswith(".mended"):
+                raise OSError(28, "No space left on device")
+            rename(*names)
+
+        with monkeypatch.context() as context:
+            context.setattr(module.os, "rename", rename_once)
+            with pytest.raises(SpoolError):
+                filled.put(arrival("refused"))
+        assert traces(spools.open()) == [str(number) for number in range(40)]
+
+    def test_is_on_disk_again_when_it_is_mended(self, filled, spools):
+        filled._corrupt = True
+        filled.put(arrival("after"))
+        assert traces(spools.open())[-1] == "after"
+
+
+def no_space(*_):
+    raise OSError(28, "No space left on device")
+
+
+class TestDirectoryGone:
+    def test_is_made_again_with_all_that_waited(self, spool, spools):
+        put_many(spool, 5)
+        remove_tree(spools.directory)
+        assert spool.put(arrival("after")) is True
+        assert "was removed while in use" in spools.said[0]
+        assert spool.put(arrival("0")) is False, "what was seen is remembered"
+        assert traces(spools.open()) == ["0", "1", "2", "3", "4", "after"]
+
+    def test_and_a_full_disk_lose_nothing(self, spool, spools, monkeypatch):
+        put_many(spool, 5)
+        remove_tree(spools.directory)
+        for step in ("_locked", "_copy", "_put_in_place", "_open_file"):
+            with monkeypatch.context() as context:
+                context.setattr(spool, step, no_space)
+                with pytest.raises(SpoolError):
+                    spool.put(arrival("refused"))
+        assert spool.put(arrival("after")) is True
+        assert traces(spools.open()) == ["0", "1", "2", "3", "4", "after"]
+
+    def test_keeps_numbers_going(self, spool, spools):
+        put_many(spool, 5)
+        last = waiting(spool)[-1].id
+        for delivery in waiting(spool):
+            spool.remove(delivery)
+        spool.settle()
+        remove_tree(spools.directory)
+        spool.put(arrival("after"))
+        assert waiting(spool)[0].id > last
+
+
+def remove_tree(directory):
+    for path in directory.iterdir():
+        path.unlink()
+    directory.rmdir()
+
+
+class TestUsableDirectory:
+    @pytest.fixture
+    def home(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        return tmp_path / "home"
+
+    def test_is_the_one_that_is_wished_for(self, tmp_path, home, caplog):
+        wished = str(tmp_path / "spool")
+        assert usable_directory(wished, logging.getLogger()) == wished
+        assert not caplog.records
+
+    def test_is_the_users_own_where_that_cannot_be_made_and_says_what_is_at_risk(
+            self, tmp_path, home, caplog):
+        (tmp_path / "file").touch()
+        wished = str(tmp_path / "file" / "spool")
+        used = usable_directory(wished, logging.getLogger())
+        assert used.startswith(str(home))
+        assert os.path.isdir(used)
+        warning, = caplog.records
+        assert warning.levelname == "WARNING"
+        for words in (wished, used, "may be lost", "Make the directory"):
+            assert words in warning.getMessage()

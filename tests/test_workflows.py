@@ -1,0 +1,66 @@
+"""The workflows: what they call is there, and nothing that people write comes out of them."""
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from hipchat.filters import Filter
+
+FILES = sorted((REPOSITORY / "actions" / "workflows").glob("*.yaml"))
+
+
+def read(*path):
+    return yaml.safe_load(REPOSITORY.joinpath("actions", *path).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+class TestWorkflow:
+    def test_orquesta_finds_nothing_wrong(self, file):
+        native = pytest.importorskip("orquesta.specs.native")
+        spec = native.WorkflowSpec(yaml.safe_load(file.read_text("utf-8")))
+        assert spec.inspect(app_ctx={"st2": {}}) == {}
+
+    def test_is_the_action_of_the_same_name_with_the_same_parameters(self, file):
+        action = read(file.stem + ".yaml")
+        assert (action["runner_type"], action["entry_point"]) == (
+            "orquesta", "workflows/" + file.name)
+        assert sorted(action["parameters"]) == sorted(read("workflows", file.name)["input"])
+
+    def test_calls_actions_of_the_pack_with_parameters_that_they_have(self, file):
+        for task in read("workflows", file.name)["tasks"].values():
+            if task["action"].startswith("<%"):
+                continue
+            pack, _, name = task["action"].partition(".")
+            parameters = read(name + ".yaml")["parameters"]
+            required = {key for key, value in parameters.items() if value.get("required")}
+            assert pack == "hipchat" and required <= set(task["input"]) <= set(parameters)
+
+    def test_goes_on_to_tasks_that_exist(self, file):
+        tasks = read("workflows", file.name)["tasks"]
+        for task in tasks.values():
+            for transition in task.get("next", []):
+                assert transition.get("do", "noop") in {"noop", "fail", *tasks}
+
+    def test_has_the_output_that_its_metadata_promises(self, file):
+        promised = read(file.stem + ".yaml")["output_schema"]["properties"]
+        assert sorted(promised) == sorted(
+            name for each in read("workflows", file.name)["output"] for name in each)
+
+
+class TestAsk:
+    """An answer is text from chat, which a workflow would evaluate as a template."""
+
+    def published(self):
+        transition, = read("workflows", "ask.yaml")["tasks"]["wait"]["next"]
+        return {name: value for each in transition["publish"] for name, value in each.items()}
+
+    def test_passes_on_one_of_two_words_and_an_id(self):
+        assert self.published() == {
+            "answer": "<% result().result.matches[0].toLower() %>",
+            "user": "<% result().result.message.from.id %>"}
+
+    @pytest.mark.parametrize("text, groups", [
+        ("yes", ["yes"]), ("  No, wait {{ st2kv.system.secret }}", ["No"]), ("YES!", ["YES"]),
+        ("yesterday", None), ("know", None), ("I say yes", None), ("<% 7 * 7 %> yes", None)])
+    def test_takes_only_yes_and_no_for_an_answer(self, text, groups):
+        pattern = read("workflows", "ask.yaml")["tasks"]["wait"]["input"]["filter"]
+        assert Filter(pattern).groups(text) == groups

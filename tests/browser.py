@@ -34,13 +34,22 @@ class Browser:
     def __enter__(self):
         options = {"args": ARGUMENTS + ["--user-data-dir=" + self._directory.name],
                    **({"binary": CHROMIUM} if CHROMIUM else {})}
-        session = self._call("POST", "", {"capabilities": {"alwaysMatch": {
-            "goog:chromeOptions": options}}}, START_SECONDS)
+        try:
+            session = self._call("POST", "", {"capabilities": {"alwaysMatch": {
+                "goog:chromeOptions": options}}}, START_SECONDS)
+        except BaseException:
+            self._stop()
+            raise
         self._url += "/" + session["sessionId"]
         return self
 
     def __exit__(self, *_):
-        self._call("DELETE", "")
+        try:
+            self._call("DELETE", "")
+        finally:
+            self._stop()
+
+    def _stop(self):
         self._driver.terminate()
         self._driver.wait()
         self._driver.stdout.close()

@@ -1,6 +1,8 @@
 """What the tests share: HipChat and StackStorm from the sandbox, each in a process of its own."""
+import contextlib
 import json
 import os
+import re
 import sys
 import time
 import uuid
@@ -23,6 +25,8 @@ from sandbox.people import People  # noqa: E402
 EVENTS = ["message", "notification", "enter", "exit", "topic_change",
           "archived", "unarchived", "created", "deleted", "file_upload"]
 TOKEN = "a-personal-access-token-of-forty-letters"
+SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")  # what a webhook's URL ends in
+JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.")
 
 
 def wait_until(condition, seconds=15, what="the condition", sleep=time.sleep):
@@ -91,6 +95,7 @@ class Stackstorm:
             if isinstance(value, dict):
                 value = dict(self.config.get(key, {}), **value)
             self.config[key] = value
+        self.listener = self.config["webhook"]["public_url"]
         self._options, self._session = options, direct()
         self.log_path = directory / "stackstorm.log"
         self.start()
@@ -105,8 +110,9 @@ class Stackstorm:
         self._url = self._child.url()
 
     def stop(self):
-        """End the process as StackStorm does."""
+        """End the process as StackStorm does; nothing secret may be in what it has logged."""
         self._child.stop()
+        assert not secrets_in(self.log(), self.config)
 
     def restart(self):
         self.stop()
@@ -198,6 +204,14 @@ class Stackstorm:
         return execution["status"] == "succeeded", execution["result"]["result"]
 
 
+def secrets_in(text, config):
+    """What the text shows of a config's secrets, of signed URLs and of signed requests."""
+    secrets = [config.get("api_key"), config.get("oauth", {}).get("secret"),
+               config["webhook"].get("secret")]
+    shown = [secret for secret in secrets if secret and len(secret) > 15 and secret in text]
+    return shown + SIGNATURE.findall(text) + JWT.findall(text)
+
+
 def _ended(execution):
     return execution if execution["status"] in ("succeeded", "failed", "timeout") else None
 
@@ -239,17 +253,15 @@ def start_hipchat():
 @pytest.fixture
 def start_stackstorm(tmp_path):
     """Start the pack: start_stackstorm(hipchat, options=(...), rooms=[...], webhook={...})."""
-    processes = []
+    with contextlib.ExitStack() as processes:
+        def start(hipchat, **more):
+            directory = tmp_path / "stackstorm-{}".format(uuid.uuid4().hex[:8])
+            directory.mkdir()
+            process = Stackstorm(directory, hipchat, **more)
+            processes.callback(process.stop)
+            return process
 
-    def start(hipchat, **more):
-        directory = tmp_path / "stackstorm-{}".format(len(processes))
-        directory.mkdir()
-        processes.append(Stackstorm(directory, hipchat, **more))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.stop()
+        yield start
 
 
 @pytest.fixture(scope="module")

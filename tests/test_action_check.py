@@ -1,7 +1,7 @@
 """hipchat.check: what an operator is told of a healthy set-up and of broken ones."""
-import http.server
 import re
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from conftest import wait_until
@@ -31,7 +31,7 @@ def to_do(lines):
 def website():
     """The URL of a web server that is no sensor, and of the directory below it."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200 if self.path.startswith("/page") else 404)
             self.end_headers()
@@ -40,7 +40,7 @@ def website():
         def log_message(self, *args):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield "http://127.0.0.1:{}".format(server.server_port)
     server.shutdown()

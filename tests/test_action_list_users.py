@@ -11,6 +11,18 @@ def test_lists_the_people_of_the_group(act, start_hipchat):
         "anna@example.com")
 
 
+def test_goes_from_page_to_page_up_to_the_limit(act, start_hipchat):
+    people = (word for number in range(1500) for word in ("--user", "Person {}".format(number)))
+    server = start_hipchat(*people)
+    server.people.forget()
+    config = {"api_url": server.url}
+    users = act("list_users", config=config, limit=1200)[1]["users"]
+    assert [user["name"] for user in users[1:]] == [
+        "Person {}".format(number) for number in range(1199)]
+    assert len(server.people.requests()) == 2
+    assert len(act("list_users", config=config, limit=10000)[1]["users"]) == 1501
+
+
 def test_a_token_without_the_scope_is_told_which(act, start_hipchat):
     config = {"api_url": start_hipchat("--token", "narrow:view_room").url, "api_key": "narrow"}
     succeeded, result = act("list_users", config=config)

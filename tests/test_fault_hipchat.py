@@ -8,9 +8,7 @@ from load import Journal, Load, signed_url
 FAULTS = {
     "429 on every second call": {"every": 2, "rate_limited": True},
     "429 with a reset that is over": {"times": 1, "rate_limited": True, "resets_in": -5},
-    "429 with a reset in seconds from now": {"times": 1, "rate_limited": "relative"},
     "500 on every second call": {"every": 2, "status": 500},
-    "500 once": {"times": 1, "status": 500},
     "503 with a proxy's page": {"times": 1, "status": 503, "body": "<h1>Gateway</h1>"},
     "connection reset": {"times": 1, "reset": True},
     "connection reset when a webhook is made": {"times": 1, "reset": True, "methods": ["POST"]},

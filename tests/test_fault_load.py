@@ -72,6 +72,7 @@ def test_a_clock_that_is_set_back_by_a_day(
     journal.wait_for(load.accepted)
     wait_until(lambda: stackstorm.health()["waiting"] == 0)
     assert stackstorm.health()["status"] == "ok"
+    assert len({line.split()[0] for line in stackstorm.log().splitlines()}) >= 2, "dates"
     message = load.accepted[0][0]
     assert post(signed_url(stackstorm, rooms[0]), delivery(message, rooms[0])) == 204
     wait_until(lambda: stackstorm.health()["dropped"].get("repeated") == 1)

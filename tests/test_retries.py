@@ -4,15 +4,24 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from conftest import Hipchat
 
 from sandbox.pair import free_port
 
 
+@pytest.fixture(scope="module")
+def hipchat():
+    server = Hipchat("--room", "Factor")
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def server(start_hipchat):
-    server = start_hipchat("--room", "Factor")
-    server.people.forget()
-    return server
+def server(hipchat):
+    """A HipChat in good health, whose calls are counted from here on."""
+    hipchat.people.heal()
+    hipchat.people.forget()
+    return hipchat
 
 
 def calls(server):
@@ -22,13 +31,13 @@ def calls(server):
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_read_that_a_gateway_refuses_is_made_again(act, server, status):
     server.people.faults({"status": status, "times": 1})
-    assert act("get_room", config={"api_url": server.url}, room="Factor")[0]
+    assert act("get_room", room="Factor")[0]
     assert calls(server) == ["GET", "GET"]
 
 
 def test_a_read_is_given_up_after_the_third_time(act, server):
     server.people.faults({"status": 503})
-    succeeded, result = act("get_room", config={"api_url": server.url}, room="Factor")
+    succeeded, result = act("get_room", room="Factor")
     assert not succeeded and result["status"] == 503
     assert calls(server) == ["GET"] * 3
 
@@ -36,14 +45,14 @@ def test_a_read_is_given_up_after_the_third_time(act, server):
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"reset": True}], ids=str)
 def test_what_may_have_been_done_is_not_done_again(act, server, fault):
     server.people.faults(fault)
-    succeeded, result = act("send", config={"api_url": server.url}, room="Factor", message="once")
+    succeeded, result = act("send", room="Factor", message="once")
     assert not succeeded and "error" in result
     assert calls(server) == ["POST"]
 
 
 def test_an_error_of_hipchats_own_is_not_asked_for_again(act, server):
     server.people.faults({"status": 500})
-    assert not act("get_room", config={"api_url": server.url}, room="Factor")[0]
+    assert not act("get_room", room="Factor")[0]
     assert calls(server) == ["GET"]
 
 

@@ -43,11 +43,6 @@ def put_many(spool, count, **more):
     return [thread.wait() for thread in threads]
 
 
-def abandon(spool):
-    """Leave all as it would be after a SIGKILL: it is the lock alone that goes with a process."""
-    spool._lock.close()
-
-
 class Spools:
     """Opens the spool of one directory, again and again; said: what it told the operator."""
 
@@ -56,13 +51,30 @@ class Spools:
         self.file = str(directory / "deliveries.sqlite3")
         self.said = []
         self._spool = None
+        self._writing = eventlet.patcher.original("threading").Lock()
 
     def open(self, max_deliveries=1000):
-        if self._spool:
-            abandon(self._spool)
-        self._spool = Spool(str(self.directory), max_deliveries, self.said.append)
-        self._spool.open()
-        return self._spool
+        """Open it as the next process would; the one before was killed."""
+        self.kill()
+        self._spool = spool = Spool(str(self.directory), max_deliveries, self.said.append)
+        commit = spool._commit
+
+        def commit_unless_killed(*args):
+            with self._writing:
+                if spool is not self._spool:
+                    raise SpoolError("killed")
+                return commit(*args)
+
+        spool._commit = commit_unless_killed
+        spool.open()
+        return spool
+
+    def kill(self):
+        """Leave all as it would be after a SIGKILL: the lock alone goes with the process."""
+        with self._writing:
+            if self._spool:
+                self._spool._lock.close()
+            self._spool = None
 
     def corrupt_files(self):
         return [path for path in self.directory.iterdir() if ".corrupt-" in path.name]
@@ -270,7 +282,7 @@ class TestLock:
         second = Spool(str(spools.directory), 10, spools.said.append)
         with pytest.raises(SpoolError, match="Each sensor needs a spool.directory of its own"):
             second.open()
-        abandon(spool)
+        spools.kill()
         second.open()
 
 
@@ -343,7 +355,8 @@ class TestCorruptFile:
 
     @pytest.fixture
     def damage(self, filled, spools):
-        abandon(filled)
+        filled.settle()
+        spools.kill()
         return Damage(spools.file)
 
     @pytest.mark.parametrize("name", ["lanes", "seen"])

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional
 
 import requests
 
@@ -62,7 +62,6 @@ class Way:
         """Return the steps so far: kind, state (ok, waiting, stopped or failed), title, detail."""
         steps = list(self._steps(self._happening)) if self._happening else []
         return {"stackstorm": self.stackstorm_url, "steps": steps,
-                "number": self._happening.number if self._happening else 0,
                 "done": all(step["state"] != "waiting" for step in steps)}
 
     def _steps(self, happening: Happening) -> Iterator[Step]:
@@ -86,7 +85,9 @@ class Way:
                      if rule["trigger"]["type"] == "hipchat." + happening.event]
             instances = {each["trigger"]: each for each in self._get("triggerinstances")
                          if each["payload"]["webhook_id"] in hooks and happening.is_of(each)}
-            enabled = [rule for rule in rules if rule["enabled"]]
+            # Those that heard it come first.
+            enabled = sorted((rule for rule in rules if rule["enabled"]),
+                             key=lambda rule: rule["trigger"]["ref"] not in instances)
             for rule in enabled:
                 instance = instances.get(rule["trigger"]["ref"])
                 yield from self._of_rule(rule, instance) if instance else _unheard(rule, happening)
@@ -95,7 +96,8 @@ class Way:
             return
         disabled = [rule["ref"] for rule in rules if not rule["enabled"]]
         if disabled:
-            yield _step("rule", "stopped", "disabled: " + ", ".join(disabled))
+            yield _step("rule", "stopped", "disabled: " + ", ".join(disabled),
+                        "python -m sandbox up --enable REF enables one")
         elif not enabled:
             yield _step("rule", "stopped", "none for hipchat." + happening.event)
 
@@ -185,9 +187,9 @@ def _reason(result: Json) -> str:
     """Why an action failed: its own error, or the last line of its traceback."""
     own = result.get("result")
     text = own.get("error") if isinstance(own, dict) else None
-    lines: Tuple[str, ...] = tuple(result.get("stderr", "").strip().splitlines())
-    text = text or result.get("error") or (lines[-1] if lines else "")
-    return ": " + str(text) if text else ""
+    last_line = result.get("stderr", "").strip().rpartition("\n")[2]
+    text = text or result.get("error") or last_line
+    return ": " + text if text else ""
 
 
 def _time(instance: Json) -> datetime:

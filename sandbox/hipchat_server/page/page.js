@@ -6,10 +6,10 @@ const PAUSE = 400; // milliseconds between two looks at the server
 const PEOPLE = ["Ann", "Bob", "Carol"];
 
 const $ = (id) => document.getElementById(id);
-const shown = {room: null, messages: 0, rooms: "", people: ""};
+const shown = {room: null, messages: 0, rooms: "", people: "", way: ""};
 const seen = new Map(); // of each room, how many messages have been read
 let room = null;
-let way = {number: 0, done: true};
+let way = {happened: null, done: true};
 
 async function call(method, path, body) {
   const answer = await fetch("sandbox/" + path, {
@@ -101,11 +101,20 @@ function showPeople(people) {
 }
 
 function showWay() {
+  const state = JSON.stringify([way.steps, way.stackstorm]);
+  if (state === shown.way) {
+    return;
+  }
+  shown.way = state;
   $("way").replaceChildren(...way.steps.map(({kind, state, title, detail}) =>
     make("li", state, make("strong", "", kind), make("span", "hidden", " (" + state + ")"),
       // A URL may break after its slashes.
       make("p", "", ...title.split(/(?<=\/)/).flatMap((part) => [part, make("wbr", "")])),
       make("p", "", detail))));
+  // Of so many steps only where they led to is read out.
+  const last = way.steps.filter(({state}) => state !== "stopped").pop();
+  $("way-led-to").textContent = way.done && last ?
+    `It led to: ${last.kind}, ${last.title}, ${last.detail}` : "";
   $("way-help").hidden = way.steps.length > 0;
   $("no-stackstorm").hidden = Boolean(way.stackstorm);
 }

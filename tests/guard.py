@@ -1,0 +1,27 @@
+"""What the tests of the guard share: certificates, and a listener that is met over TLS."""
+import socket
+import subprocess
+
+
+def make_certificate(directory, name="127.0.0.1", prefix="", authority=None):
+    """Paths of a new certificate for 127.0.0.1 and of its key; name is its common name."""
+    files = [str(directory / (prefix + name)) for name in ("certificate.pem", "key.pem")]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
+         "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", files[0], "-keyout", files[1]],
+        check=True, stderr=subprocess.DEVNULL)
+    return files
+
+
+def connect(url):
+    """A plain connection to whatever listens at a URL."""
+    host, _, port = url.split("/")[2].partition(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def delivery(text="hi", number=0, room="Factor"):
+    """The body of a delivery by HipChat; `number` tells it from others."""
+    return {"event": "room_message", "webhook_id": 7, "item": {
+        "message": {"id": "message-{}".format(number), "message": text, "from": {"name": "Ann"}},
+        "room": {"id": 1, "name": room}}}

@@ -1,0 +1,108 @@
+"""Signed URLs: the proof that a delivery comes from HipChat, where it carries no other."""
+import base64
+import inspect
+import json
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import direct, secrets_in, wait_until
+from guard import delivery
+
+from hipchat import webhook_url
+
+LONG_SECRET = "a-signing-secret-of-more-letters-than-most"
+
+
+@pytest.fixture
+def http():
+    with direct() as session:
+        yield session
+
+
+def signature(url):
+    return url.rpartition("/")[2]
+
+
+def signed(stackstorm, room):
+    """The webhook URLs of a room by HipChat's name of the event."""
+    return {hook["event"]: hook["url"] for hook in stackstorm.webhooks(room)}
+
+
+def test_carries_256_bits_that_differ_by_event_and_room(hipchat, stackstorm):
+    rooms = [hipchat.make_room(), hipchat.make_room()]
+    for room in rooms:
+        stackstorm.listen("message", room)
+        stackstorm.listen("enter", room)
+    signatures = [signature(url) for room in rooms for url in signed(stackstorm, room).values()]
+    assert len(set(signatures)) == 4
+    for each in signatures:
+        assert len(base64.urlsafe_b64decode(each + "=")) == 32
+
+
+def test_is_compared_in_constant_time():
+    assert "hmac.compare_digest" in inspect.getsource(webhook_url.WebhookUrl.read)
+
+
+@pytest.mark.parametrize("change", [
+    {"webhook": {"secret": LONG_SECRET}}, {"api_key": "another-token-of-the-same-person"}])
+def test_of_a_former_secret_is_replaced_and_answers_404_at_once(start_hipchat, start_stackstorm,
+                                                                http, change):
+    hipchat = start_hipchat("--token", "another-token-of-the-same-person")
+    room = hipchat.make_room()
+    stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message", "enter"])
+    wait_until(lambda: len(stackstorm.webhooks(room)) == 2)
+    before = signed(stackstorm, room)
+    stackstorm.stop()
+    stackstorm.config.update(
+        change, webhook=dict(stackstorm.config["webhook"], **change.get("webhook", {})))
+    stackstorm.start()
+    wait_until(stackstorm.health)
+    for url in before.values():  # whether or not HipChat has new ones already
+        assert http.post(url, json=delivery(), timeout=10).status_code == 404
+    wait_until(lambda: len(stackstorm.webhooks(room)) == 2 and
+               not set(signed(stackstorm, room).values()) & set(before.values()))
+    after = signed(stackstorm, room)
+    assert sorted(after) == sorted(before)
+    assert http.post(after["room_message"], json=delivery(), timeout=10).status_code == 204
+    assert stackstorm.health()["accepted"] == 1
+
+
+def test_is_shown_neither_in_logs_nor_in_health_nor_in_payloads(hipchat, start_stackstorm, http):
+    room = hipchat.make_room()
+    stackstorm = start_stackstorm(hipchat, options=("--log-level", "DEBUG"),
+                                  webhook={"secret": LONG_SECRET})
+    trigger = stackstorm.listen("message", room)
+    url = signed(stackstorm, room)["room_message"]
+    for body in (b"{", b"[]", b"{}", json.dumps(delivery(room=room)).encode()):
+        http.post(url, data=body, timeout=10)
+        http.post(url + "x", data=body, timeout=10)
+    http.put(url, timeout=10)
+    stackstorm.heard(trigger)
+    # HipChat refuses a webhook and repeats its URL in the error.
+    hipchat.people.faults({"paths": "/webhook$", "methods": ["POST"], "status": 400,
+                           "body": {"error": {"code": 400, "type": "Bad Request",
+                                              "message": "Field url is wrong: " + url}},
+                           "times": 3})
+    other = hipchat.make_room()
+    stackstorm.add_rule("message", {"room": other})
+    wait_until(lambda: other in stackstorm.log())
+    hipchat.people.heal()
+    shown = stackstorm.log() + json.dumps([stackstorm.health(), stackstorm.payloads()])
+    assert signature(url) not in shown and not secrets_in(shown, stackstorm.config)
+
+
+def test_is_checked_before_the_body_is_read(hipchat, stackstorm, http):
+    room = hipchat.make_room()
+    stackstorm.listen("message", room)
+    url = signed(stackstorm, room)["room_message"]
+    assert http.post(url[:-1], data=b"{" * 100000, timeout=10).status_code == 404
+    assert http.post(url, data=b"{" * 100000, timeout=10).status_code == 400
+
+
+def test_leads_nowhere_with_another_host_or_path_before_it(hipchat, stackstorm, http):
+    room = hipchat.make_room()
+    stackstorm.listen("message", room)
+    parts = urlsplit(signed(stackstorm, room)["room_message"])
+    for path in ("/other" + parts.path, parts.path[len("/hipchat"):], parts.path + "/.."):
+        answer = http.post("http://{}{}".format(parts.netloc, path), json=delivery(), timeout=10)
+        assert answer.status_code == 404

@@ -13,7 +13,7 @@ sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
 	@$(RUN) -m sandbox up
 
 test: $(VENV)/ready  ## the tests
-	$(RUN) -m pytest tests
+	$(RUN) -m pytest -n 2 --dist loadfile tests
 
 test-all:  ## the tests, on each supported Python that this machine has
 	@for python in $(PYTHONS); do \

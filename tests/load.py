@@ -103,7 +103,8 @@ class Journal:
         if not self._path.exists():
             return []
         with open(str(self._path)) as lines:
-            return [json.loads(line)["payload"]["item"]["message"]["id"] for line in lines]
+            whole = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [line["payload"]["item"]["message"]["id"] for line in whole]
 
     def wait_for(self, accepted, seconds=20):
         """Return when all that was accepted was dispatched; then check the order.

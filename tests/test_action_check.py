@@ -70,9 +70,9 @@ def test_a_token_of_the_wrong_kind(run, start_hipchat):
     assert "TO DO: HipChat answered 401 to GET /v2/oauth/token/***" in to_do(
         run(api_key="a-group-key-of-v1")[1])[0]
     server = start_hipchat("--room", "Factor", "--room-token", "for-a-room:Factor")
-    succeeded, lines = run(api_url=server.url, api_key="for-a-room")
-    assert not succeeded and "it is a room notification token" in to_do(lines)[0]
-    assert "Set api_key to a personal access token." in to_do(lines)[0]
+    assert to_do(run(api_url=server.url, api_key="for-a-room")[1]) == [
+        "TO DO: token: it is a room notification token, which can only notify one room. Set "
+        "api_key to a personal access token."]
 
 
 def test_a_token_of_an_integration_that_is_not_renewed(run, start_hipchat):
@@ -91,7 +91,7 @@ def test_a_scope_that_is_missing(run, start_hipchat, stackstorm, session_is_told
         server.people.faults({"paths": "/oauth/token/", "status": 403})
     succeeded, lines = run(api_url=server.url, api_key="narrow")
     assert not succeeded and to_do(lines)[0].startswith(
-        "TO DO: token: it lacks the scope admin_room. Make a token that has all of: ")
+        "TO DO: token: it lacks admin_room. Make a token that has all of these scopes: ")
 
 
 def test_a_scope_that_only_some_actions_need_is_told_as_well(run, start_hipchat, stackstorm):

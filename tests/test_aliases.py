@@ -46,10 +46,14 @@ def representations(alias):
 
 
 def answer(name, succeeded, result):
+    """What ChatOps says of an execution, whose own result holds the action's."""
+    return said(name, succeeded, {"result": result})
+
+
+def said(name, succeeded, result):
     template = next(alias for alias in ALIASES if alias["name"] == name)["result"]["format"]
-    execution = {"status": "succeeded" if succeeded else "failed", "result": {"result": result}}
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    return environment.from_string(template).render(execution=execution).strip()
+    execution = {"status": "succeeded" if succeeded else "failed", "result": result}
+    return jinja2.Template(template).render(execution=execution).strip()
 
 
 @pytest.mark.parametrize("command, name, found", COMMANDS)
@@ -110,6 +114,7 @@ def test_says_what_was_wrong(act, name, action, given):
     assert "HipChat answered 404" in answer(name, *act(action, **given))
 
 
+@pytest.mark.parametrize("result", [{"result": None}, {"result": "None"}, {}], ids=str)
 @pytest.mark.parametrize("name", [alias["name"] for alias in ALIASES])
-def test_says_that_it_failed_even_without_a_result(name):
-    assert answer(name, False, None) == "It failed."
+def test_says_that_it_failed_even_without_a_result(name, result):
+    assert said(name, False, result) == "It failed."

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import jwt
 import pytest
-from conftest import TOKEN, Stackstorm, direct, wait_until
+from conftest import TOKEN, Hipchat, Stackstorm, direct, wait_until
 from guard import delivery
 
 from hipchat.client import Client
@@ -17,7 +17,7 @@ from hipchat.settings import ApiSettings
 from hipchat.signed_request import LEEWAY, is_signed
 
 ID = "6f0c1d7e-our-integration"
-SECRET = "an-oauth-secret-of-forty-letters-or-more"
+SECRET = 4 * "an-oauth-secret-"
 
 
 def claims(**more):
@@ -103,7 +103,6 @@ BAD = {
 @pytest.fixture(scope="module")
 def integration(tmp_path_factory):
     """StackStorm with the pack as an integration; url is a webhook of HipChat's."""
-    from conftest import Hipchat
     hipchat = Hipchat("--oauth", "{}:{}".format(ID, SECRET))
     room = hipchat.make_room()
     process = Stackstorm(tmp_path_factory.mktemp("integration"), hipchat, api_key=None,

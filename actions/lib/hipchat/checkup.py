@@ -33,6 +33,9 @@ class Finding(NamedTuple):
 
 Findings = Iterator[Finding]
 
+ROOM_TOKEN = Finding(False, "token: it is a room notification token, which can only notify one "
+                     "room. Set api_key to a personal access token.")
+
 
 def checkup(config: Optional[Dict[str, Any]]) -> Findings:
     """Look at the config, HipChat, the token, the rooms, the listener and the webhooks."""
@@ -63,6 +66,8 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
         return
     yield Finding(True, "HipChat: answers at {}{}".format(settings.api_url, _tls(settings)))
     yield from findings
+    if ROOM_TOKEN in findings:
+        return
     for room in rooms:
         yield _room(client, room, sensor if room in listened else None)
 
@@ -81,9 +86,9 @@ def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
         return
     kind, ends = token_kind(session), session.get("expires_in")
     if kind == "room notification":
-        yield Finding(False, "token: it is a room notification token, which can only notify one "
-                      "room. Set api_key to a personal access token.")
-    elif settings.api_key and kind == "integration":
+        yield ROOM_TOKEN
+        return
+    if settings.api_key and kind == "integration":
         yield Finding(False, "token: it is an integration's, which soon ends. Set oauth.id and "
                       "oauth.secret in place of api_key, and it is renewed.")
     elif settings.api_key and isinstance(ends, int) and ends < ENDS_SOON:
@@ -107,7 +112,7 @@ def _scopes(scopes: List[str]) -> Findings:
     without = ["without {} the actions {} fail".format(scope, actions)
                for scope, actions in EXTRA.items() if scope not in scopes]
     if missing:
-        yield Finding(False, "token: it lacks the scope {}. Make a token that has all of: {}."
+        yield Finding(False, "token: it lacks {}. Make a token that has all of these scopes: {}."
                       .format(" and ".join(missing), ", ".join(NEEDED + tuple(EXTRA))))
     else:
         yield Finding(True, "; ".join(["token: it has the scopes that the pack needs"] + without))

@@ -4,6 +4,7 @@ import ipaddress
 import json
 import logging
 import socket
+import time
 import uuid
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ __all__ = ["Receiver"]
 
 LARGEST_BODY = 1024 * 1024  # bytes
 REQUEST_TIME = 15.0  # seconds in which a request must have arrived
+CROWDED_TIME = 1.0  # seconds for the same where all connections are in use
 LINGER_TIME = 1.0  # seconds for what a refused client still sends
 LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
 
@@ -205,21 +207,25 @@ def _arrival(address: Address, raw: bytes) -> Arrival:
 
 
 class _Connections(eventlet.GreenPool):
-    """So many at once; for one more, that goes whose request has been arriving for longest.
+    """So many at once; for one more, that goes which has been slowest to send its request.
 
-    arriving has the deadline and the greenlet of each such connection, the oldest first.
+    arriving has the deadline of each connection whose request has not arrived, the oldest first,
+    with its greenlet and the time of its beginning.
     """
 
     def __init__(self, size: int):
         super().__init__(size)
-        self.arriving: Dict[eventlet.Timeout, Any] = {}
+        self.arriving: Dict[eventlet.Timeout, Tuple[Any, float]] = {}
 
     def spawn(self, function: Callable, *args: Any) -> Any:
-        if not self.free() and self.arriving:
-            deadline, greenlet = next(iter(self.arriving.items()))
-            del self.arriving[deadline]
-            deadline.cancel()
-            eventlet.kill(greenlet, deadline)
+        while not self.free():
+            deadline, (greenlet, began) = next(iter(self.arriving.items()), (None, (None, 0.0)))
+            if deadline and time.monotonic() > began + CROWDED_TIME:
+                del self.arriving[deadline]
+                deadline.cancel()
+                eventlet.kill(greenlet, deadline)
+            else:
+                eventlet.sleep(0.01)
         return super().spawn(function, *args)
 
 
@@ -227,10 +233,10 @@ class _Protocol(wsgi.HttpProtocol):
     """eventlet's HTTP, with TLS, a deadline for each request, and errors that tell nothing."""
 
     def __init__(self, connection: List, server: Any, tls: Optional[Tls],
-                 arriving: Dict[eventlet.Timeout, Any]):
+                 arriving: Dict[eventlet.Timeout, Tuple[Any, float]]):
         self._tls, self._arriving = tls, arriving
         self._deadline = eventlet.Timeout(REQUEST_TIME, False)
-        arriving[self._deadline] = eventlet.getcurrent()
+        arriving[self._deadline] = (eventlet.getcurrent(), time.monotonic())
         try:
             if tls:
                 connection[1] = tls.wrap(connection[1])

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.version_info))')
 RUN := $(VENV)/bin/python
-PYTHONS := python3.8 python3.9 python3.10 python3.11
+VERSIONS := 3.8 3.9 3.10 3.11
 
 .PHONY: demo sandbox test test-all lint readme clean
 
@@ -15,11 +15,14 @@ sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
 test: $(VENV)/ready  ## the tests
 	$(RUN) -m pytest -n 2 --dist loadfile tests
 
-test-all:  ## the tests, on each supported Python that this machine has
-	@for python in $(PYTHONS); do \
-		if $$python -c '' 2>/dev/null; then \
-			echo "== $$python"; $(MAKE) --no-print-directory test PYTHON=$$python || exit 1; \
-		else echo "== $$python is not here: skipped"; fi; \
+test-all:  ## the tests, on each supported Python that this machine has, pyenv's too
+	@export PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); \
+	for version in $(VERSIONS); do \
+		python=$$(pyenv which python$$version 2>/dev/null || command -v python$$version); \
+		if [ -n "$$python" ] && "$$python" -c '' 2>/dev/null; then \
+			echo "== Python $$version"; \
+			$(MAKE) --no-print-directory test PYTHON="$$python" || exit 1; \
+		else echo "== Python $$version is not here: skipped"; fi; \
 	done
 
 lint: $(VENV)/ready  ## the StackStorm Exchange's rules

@@ -48,15 +48,19 @@ def direct():
 
 
 class Hipchat:
-    """A HipChat server in another process: url ends in /v2, people plays those in its rooms."""
+    """A HipChat server in another process: url ends in /v2, people plays those in its rooms.
 
-    def __init__(self, *options):
+    ca_bundle is the path of the certificate to trust, where it serves https.
+    """
+
+    def __init__(self, *options, ca_bundle=None):
         self._child = Child("hipchat", "--port", "0", "--token", TOKEN, *options)
         self.url = self._child.url()
         self.token = TOKEN
-        self.people = People(self.url)
+        self.people = People(self.url, ca_bundle)
         self._session = direct()
         self._session.headers["Authorization"] = "Bearer " + TOKEN
+        self._session.verify = ca_bundle or True
         self.stop = self._child.stop
 
     def api(self, method, path, **more):

@@ -3,13 +3,13 @@ import socket
 import subprocess
 
 
-def make_certificate(directory, name="127.0.0.1", prefix="", authority=None):
-    """Paths of a new certificate for 127.0.0.1 and of its key; name is its common name."""
+def make_certificate(directory, name="127.0.0.1", prefix="", hosts="IP:127.0.0.1,DNS:localhost"):
+    """Paths of a new certificate and of its key; name is its common name."""
     files = [str(directory / (prefix + name)) for name in ("certificate.pem", "key.pem")]
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
          "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
-         "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", files[0], "-keyout", files[1]],
+         "subjectAltName=" + hosts, "-out", files[0], "-keyout", files[1]],
         check=True, stderr=subprocess.DEVNULL)
     return files
 

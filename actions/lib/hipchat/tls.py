@@ -48,7 +48,7 @@ class Tls:
     def _load(self) -> GreenSSLContext:
         context = GreenSSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.options |= ssl.OP_NO_RENEGOTIATION
+        context.options |= ssl.OP_NO_RENEGOTIATION  # pylint: disable=no-member
         try:
             # Without a password OpenSSL would ask for that of an encrypted key, and wait.
             context.load_cert_chain(*self._files, password="")

@@ -1,0 +1,234 @@
+"""What the pack sends to HipChat: to HipChat alone, and to nobody between."""
+import base64
+import contextlib
+import select
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from conftest import TOKEN, Hipchat, wait_until
+from guard import make_certificate
+
+from hipchat.client import Client
+from hipchat.errors import NoAnswer
+from hipchat.settings import ApiSettings
+
+PROXIES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
+
+
+class Stranger:
+    """Another host, that keeps all it is sent, and answers with a redirection if it has one."""
+
+    def __init__(self):
+        stranger = self
+        self.requests, self.location = [], None
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self):
+                stranger.requests.append("{} {}\n{}".format(self.command, self.path, self.headers))
+                self.send_response(302 if stranger.location else 204)
+                if stranger.location:
+                    self.send_header("Location", stranger.location)
+                    self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_GET = do_POST = do_PUT = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:{}/v2".format(self._server.server_port)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Proxy:
+    """A proxy that makes tunnels by CONNECT, and keeps all that it can read."""
+
+    def __init__(self):
+        self.asked, self.seen = [], b""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:{}".format(self._listener.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._tunnel, args=(client,), daemon=True).start()
+
+    def _tunnel(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(65536)
+        self.asked.append(head.decode())
+        self.seen += head
+        host, _, port = head.split()[1].decode().rpartition(":")
+        with contextlib.suppress(ConnectionError), client, socket.create_connection(
+                (host, int(port))) as server:
+            client.sendall(b"HTTP/1.1 200 Tunnel\r\n\r\n")
+            while True:
+                for end in select.select([client, server], [], [], 10)[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    self.seen += data
+                    (server if end is client else client).sendall(data)
+
+    def stop(self):
+        self._listener.close()
+
+
+@pytest.fixture
+def stranger():
+    server = Stranger()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    server = Proxy()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    """A HipChat behind TLS; certificate is the path of the one that it shows."""
+    server = start_over_tls(tmp_path_factory.mktemp("secure-hipchat"))
+    yield server
+    server.stop()
+
+
+def start_over_tls(directory, **more):
+    files = make_certificate(directory, **more)
+    both = directory / "both.pem"
+    both.write_text("".join(Path(file).read_text() for file in files))
+    server = Hipchat("--tls", str(both), "--room", "Factor", ca_bundle=files[0])
+    server.certificate = files[0]
+    return server
+
+
+def client(url, **config):
+    return Client(ApiSettings.from_config(dict({"api_url": url, "api_key": TOKEN}, **config)))
+
+
+class TestRedirection:
+    """Away from HipChat."""
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+    def test_is_not_followed_and_takes_the_token_nowhere(self, stranger, method):
+        other = Stranger()
+        stranger.location = other.url + "/elsewhere"
+        with pytest.raises(NoAnswer, match="redirected"):
+            client(stranger.url).call(method, "room", json={"name": "x"})
+        assert len(stranger.requests) == 1 and TOKEN in stranger.requests[0]
+        assert other.requests == []
+        other.stop()
+
+    def test_of_the_call_for_a_token_takes_the_secret_nowhere(self, stranger):
+        other = Stranger()
+        stranger.location = other.url
+        oauth = {"id": "our-id", "secret": "an-oauth-secret-that-stays-here"}
+        with pytest.raises(NoAnswer, match="redirected"):
+            client(stranger.url, api_key=None, oauth=oauth).call("GET", "room")
+        assert other.requests == []
+        other.stop()
+
+
+class TestTls:
+    """HipChat's certificate."""
+
+    def test_is_verified_by_default(self, secure):
+        with pytest.raises(NoAnswer, match="not trusted"):
+            client(secure.url).call("GET", "room")
+
+    def test_of_a_private_authority_is_trusted_with_its_ca_bundle(self, secure):
+        assert client(secure.url, ca_bundle=secure.certificate).call("GET", "room")["items"]
+
+    def test_must_be_for_the_host_of_api_url(self, tmp_path):
+        server = start_over_tls(tmp_path, hosts="DNS:hipchat.example.com,IP:127.0.0.2")
+        with pytest.raises(NoAnswer, match="not trusted"):
+            client(server.url, ca_bundle=server.certificate).call("GET", "room")
+        server.stop()
+
+    def test_holds_for_a_whole_sensor_and_its_actions(self, secure, start_stackstorm):
+        room = secure.make_room()
+        stackstorm = start_stackstorm(secure, ca_bundle=secure.certificate)
+        trigger = stackstorm.listen("message", room)
+        secure.people.say(room, "Ann", "hello")
+        assert stackstorm.heard(trigger)[0]["message"] == "hello"
+        assert stackstorm.run_action("hipchat.send", room=room, message="hi")[0]
+        assert "verify_tls" not in stackstorm.log()
+
+    def test_that_is_not_trusted_stops_a_sensor_from_telling_its_token(
+            self, secure, start_stackstorm):
+        secure.people.forget()
+        stackstorm = start_stackstorm(secure, rooms=["Factor"])
+        wait_until(lambda: "not trusted" in stackstorm.log())
+        assert secure.people.requests() == []
+
+    def test_that_is_not_looked_at_is_warned_of_at_every_start(self, secure, start_stackstorm):
+        stackstorm = start_stackstorm(secure, verify_tls=False)
+        stackstorm.listen("message", secure.make_room())
+        stackstorm.restart()
+        wait_until(stackstorm.health)
+        warnings = [line for line in stackstorm.log().splitlines() if "verify_tls is false" in line]
+        assert len(warnings) == 2 and all(" WARN " in line for line in warnings)
+
+
+class TestProxy:
+    """A proxy that the environment names."""
+
+    @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
+    def test_carries_https_in_a_tunnel_and_sees_nothing_of_it(
+            self, secure, proxy, monkeypatch, name):
+        monkeypatch.setenv(name, "http://me:my-password@" + proxy.address)
+        assert client(secure.url, ca_bundle=secure.certificate).call("GET", "room")["items"]
+        asked, = proxy.asked
+        assert asked.startswith("CONNECT " + secure.url.split("/")[2])
+        password = base64.b64encode(b"me:my-password").decode()
+        assert "proxy-authorization: basic " + password.lower() in asked.lower()
+        assert TOKEN.encode() not in proxy.seen and b"Bearer" not in proxy.seen
+
+    def test_in_a_tunnel_changes_nothing_about_whom_to_trust(self, secure, proxy, monkeypatch):
+        monkeypatch.setenv("https_proxy", "http://" + proxy.address)
+        with pytest.raises(NoAnswer, match="not trusted"):
+            client(secure.url).call("GET", "room")
+        assert len(proxy.asked) == 1
+
+    @pytest.mark.parametrize("value", ["127.0.0.1", "127.0.0.0/8", "example.com,127.0.0.1", "*"])
+    def test_is_left_out_for_hosts_of_no_proxy(self, secure, proxy, monkeypatch, value):
+        monkeypatch.setenv("https_proxy", "http://" + proxy.address)
+        monkeypatch.setenv("no_proxy", value)
+        assert client(secure.url, ca_bundle=secure.certificate).call("GET", "room")["items"]
+        assert proxy.asked == []
+
+    def test_of_another_scheme_is_not_asked(self, secure, proxy, monkeypatch):
+        monkeypatch.setenv("http_proxy", "http://" + proxy.address)
+        assert client(secure.url, ca_bundle=secure.certificate).call("GET", "room")["items"]
+        assert proxy.asked == []
+
+    def test_serves_a_whole_sensor(self, secure, proxy, monkeypatch, start_stackstorm):
+        monkeypatch.setenv("https_proxy", "http://" + proxy.address)
+        stackstorm = start_stackstorm(secure, ca_bundle=secure.certificate)
+        stackstorm.listen("message", secure.make_room())
+        assert proxy.asked and TOKEN.encode() not in proxy.seen
+
+    def test_that_is_away_is_named_without_its_password(self, secure, monkeypatch):
+        monkeypatch.setenv("https_proxy", "http://me:my-password@127.0.0.1:9")
+        with pytest.raises(NoAnswer, match="proxy") as caught:
+            client(secure.url).call("GET", "room")
+        assert "my-password" not in str(caught.value)

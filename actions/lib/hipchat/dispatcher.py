@@ -131,11 +131,10 @@ class Dispatcher:
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return
-        heard = self._listeners.hearing(delivery.event, [delivery.room] + rooms_of(body))
-        text = text_of(event, body["item"])
-        for listener in heard:
-            groups = listener.filter.groups(text) if listener.filter else []
-            if groups is None or listener.ref in told:
+        heard = self._listeners.matching(delivery.event, [delivery.room] + rooms_of(body),
+                                         text_of(event, body["item"]))
+        for listener, groups in heard or []:
+            if listener.ref in told:
                 continue
             try:
                 dispatch(listener.ref, payload(event, body, listener.trigger_id, groups,
@@ -150,7 +149,7 @@ class Dispatcher:
             self._log.info("Delivery %d, %s in room %s: dispatched to %s, %.0f ms after it came.",
                            delivery.id, delivery.event, delivery.room, ", ".join(sorted(told)),
                            1000 * (time.time() - delivery.received))
-        elif heard:
+        elif heard is not None:
             self._drop(delivery, "filtered")
         else:
             self._drop(delivery, "unwanted")

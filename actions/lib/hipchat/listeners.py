@@ -1,10 +1,10 @@
 """Who listens to what: one listener for each StackStorm trigger."""
 import logging
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
-from hipchat.filters import Filter
+from hipchat.filters import Filter, FilterSet
 from hipchat.settings import room_key
 from hipchat.webhook_url import Address
 
@@ -86,6 +86,7 @@ class Listeners:
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._listeners: Dict[str, Listener] = {}
         self._by_address: Dict[Address, Dict[str, Listener]] = {}
+        self._filters: Dict[Address, FilterSet] = {}
         self.version = 0
 
     def add(self, trigger: Dict[str, Any]) -> None:
@@ -103,6 +104,7 @@ class Listeners:
         self._listeners[listener.ref] = listener
         for address in self._addresses(listener):
             self._by_address.setdefault(address, {})[listener.ref] = listener
+            self._filters.pop(address, None)
         self._note_change()
 
     def remove(self, trigger: Dict[str, Any]) -> None:
@@ -113,6 +115,7 @@ class Listeners:
             return
         for address in self._addresses(listener):
             del self._by_address[address][listener.ref]
+            self._filters.pop(address, None)
             if not self._by_address[address]:
                 del self._by_address[address]
         self._note_change()
@@ -131,6 +134,27 @@ class Listeners:
         for room in rooms:
             found.update(self._by_address.get(Address(event, room), {}))
         return list(found.values())
+
+    def matching(self, event: str, rooms: Iterable[str],
+                 text: str) -> Optional[List[Tuple[Listener, List[str]]]]:
+        """Those of hearing() whose filter is found in the text, with its groups.
+
+        None where nobody hears. Only filters that a first pass over all leaves are run.
+        """
+        heard, found = False, {}
+        for address in (Address(event, room) for room in rooms):
+            listeners = list(self._by_address.get(address, {}).values())
+            if not listeners:
+                continue
+            heard = True
+            if address not in self._filters:
+                self._filters[address] = FilterSet([each.filter for each in listeners])
+            for place in self._filters[address].candidates(text):
+                listener = listeners[place]
+                groups = listener.filter.groups(text) if listener.filter else []
+                if groups is not None:
+                    found[listener.ref] = (listener, groups)
+        return list(found.values()) if heard else None
 
     def wanted(self) -> Set[Address]:
         """The events and rooms for which HipChat needs a webhook."""

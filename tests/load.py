@@ -40,12 +40,13 @@ def post(url, body, timeout=10):
 class Load:
     """Senders that post one delivery after the other, each over connections of its own.
 
-    urls: by room; senders: for each room; deliveries: of each sender, without end if None.
+    urls: by room; senders: for each room; deliveries: of each sender, without end if None; prefix:
+    of the message ids, which two loads must not share.
     accepted: for each sender, the message ids that were answered 204, in their order; statuses:
     how often there was which answer.
     """
 
-    def __init__(self, urls, senders=1, deliveries=None, text="deploy"):
+    def __init__(self, urls, senders=1, deliveries=None, text="deploy", prefix=""):
         self._deliveries, self._text = deliveries, text
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -57,7 +58,8 @@ class Load:
                 accepted = []
                 self.accepted.append(accepted)
                 self._threads.append(threading.Thread(
-                    target=self._send, args=(room, url, "{}/{}".format(room, number), accepted)))
+                    target=self._send,
+                    args=(room, url, "{}{}/{}".format(prefix, room, number), accepted)))
 
     def __enter__(self):
         for thread in self._threads:

@@ -32,14 +32,15 @@ def test_five_thousand_deliveries_in_one_burst_from_fifty_connections(
                                   options=journal.options)
     wait_until(stackstorm.has_its_webhooks)
     urls = {room: signed_url(stackstorm, room) for room in rooms}
-    assert post(urls[rooms[0]], delivery("first", rooms[0])) == 204
-    journal.wait_for([["first"]])
+    with Load(urls, senders=5, deliveries=4, prefix="warm-up ") as warm_up:
+        warm_up.wait()
+    journal.wait_for(warm_up.accepted)
     before = memory(stackstorm)
     with Load(urls, senders=5, deliveries=100) as load:
         load.wait()
     assert load.statuses == {204: 5000}
     journal.wait_for(load.accepted)
-    assert len(journal.dispatched()) == 5001, "each was dispatched once"
+    assert len(journal.dispatched()) == 5200, "each was dispatched once"
     assert memory(stackstorm, "VmHWM") - before < GROWTH
 
 

@@ -57,6 +57,7 @@ class Dispatcher:
         self._dispatch: Optional[Dispatch] = None
         self._connecting = Semaphore()
         self._lanes: Dict[str, _Lane] = {}
+        self._under_way: Dict[str, float] = {}
         self._failing: Set[str] = set()
         self._busy: Set[str] = set()
         self._queue: Queue = Queue()
@@ -67,6 +68,7 @@ class Dispatcher:
             self.notify(lane)
         for _ in range(WORKERS):
             eventlet.spawn(self._work)
+        eventlet.spawn(self._watch)
 
     def notify(self, lane: str) -> None:
         """There is a new delivery in this lane."""
@@ -84,11 +86,11 @@ class Dispatcher:
                     self._succeeded(name)
                     self._busy.discard(name)
                     continue
-                watch = eventlet.spawn_after(SLOW, self._slow, name)
+                self._under_way[name] = time.monotonic()
                 try:
                     self._deliver(delivery, lane.told)
                 finally:
-                    watch.cancel()
+                    del self._under_way[name]
             except Exception as error:
                 self._failed(name, error)
                 eventlet.spawn_after(lane.backoff.failed(), self._queue.put, name)
@@ -109,12 +111,16 @@ class Dispatcher:
                 "Deliveries wait in the spool and are tried again until StackStorm takes them. "
                 "Check RabbitMQ and MongoDB. The error: {:.300}".format(repr(error)))
 
-    def _slow(self, lane: str) -> None:
+    def _watch(self) -> None:
         """StackStorm's publisher waits long for a broker or a database before it gives up."""
-        if not self._failing:  # else what is told already says more
-            self._health.trouble("broker", "dispatching to StackStorm takes long",
-                                 "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
-        self._failing.add(lane)
+        while True:
+            eventlet.sleep(SLOW / 5)
+            slow = {lane for lane, since in self._under_way.items()
+                    if time.monotonic() - since > SLOW}
+            if slow and not self._failing:  # else what is told already says more
+                self._health.trouble("broker", "dispatching to StackStorm takes long",
+                                     "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
+            self._failing |= slow
 
     def _succeeded(self, lane: str) -> None:
         if lane in self._failing:

@@ -225,3 +225,15 @@ def test_a_room_key_is_a_name_or_an_id_as_text(given, key):
 def test_anything_else_is_no_room_key(given):
     with pytest.raises(ValueError):
         room_key(given)
+
+
+def test_a_node_has_what_the_config_has_for_its_host(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "st2-b")
+    shared = {"api_key": "token", "api_url": "https://hipchat.example.com/v2", "rooms": ["A", "B"],
+              "webhook": {"public_url": "https://st2.example.com/hipchat", "port": 8099},
+              "nodes": {"st2-a": {"only_rooms": ["A"]},
+                        "st2-b": {"only_rooms": ["B"], "webhook": {
+                            "public_url": "https://st2.example.com/hipchat-b"}}}}
+    settings = SensorSettings.from_config(shared)
+    assert (settings.only_rooms, settings.public_url, settings.port) == (
+        ["B"], "https://st2.example.com/hipchat-b", 8099)

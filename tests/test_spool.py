@@ -10,6 +10,7 @@ import pytest
 from conftest import wait_until
 
 from hipchat import spool as module
+from hipchat import spool_file
 from hipchat.spool import Arrival, Spool, SpoolError, SpoolFull, usable_directory
 
 PAGE = 4096
@@ -431,7 +432,7 @@ class TestCorruptFile:
         Damage(spools.file).root("lanes")
         with pytest.raises(SpoolError):
             for _ in range(2):  # what SQLite still has in its cache, it need not read
-                filled._reader = module._connection(spools.file)
+                filled._reader = spool_file.connect(spools.file)
                 filled.next(LANE, 0)
         wait_until(lambda: spools.said, sleep=eventlet.sleep)
         assert traces(filled) == [str(number) for number in range(40)]
@@ -445,14 +446,14 @@ class TestCorruptFile:
     def test_is_never_seen_half_mended(self, filled, monkeypatch):
         seen = []
         native_sleep = eventlet.patcher.original("time").sleep
-        readable = module._readable_deliveries
+        readable = spool_file.readable_deliveries
 
         def slowly(db):
             for row in readable(db):
                 native_sleep(0.001)
                 yield row
 
-        monkeypatch.setattr(module, "_readable_deliveries", slowly)
+        monkeypatch.setattr(spool_file, "readable_deliveries", slowly)
         filled._corrupt = True
         put = eventlet.spawn(filled.put, arrival())
         while not put.dead:
@@ -460,24 +461,25 @@ class TestCorruptFile:
             eventlet.sleep(0)
         assert set(seen) == {"0"}
 
-    @pytest.mark.parametrize("step", ["_copy", "_put_in_place", "_open_file"])
+    @pytest.mark.parametrize("step", ["copy_readable", "_put_in_place", "_open_file"])
     def test_that_cannot_be_mended_yet_is_mended_later_without_a_loss(
             self, filled, spools, monkeypatch, step):
         filled._corrupt = True
         with monkeypatch.context() as context:
-            context.setattr(filled, step, no_space)
+            run_out_of_space(context, filled, step)
             with pytest.raises(SpoolError, match="No space left"):
                 filled.put(arrival("refused"))
         assert filled.put(arrival("kept")) is True
         assert traces(filled) == [str(number) for number in range(40)] + ["kept"]
 
-    @pytest.mark.parametrize("step", ["_copy", "_put_in_place", "_open_file"])
+    @pytest.mark.parametrize("step", ["copy_readable", "_put_in_place", "_open_file"])
     def test_loses_nothing_if_the_sensor_is_killed_while_it_is_mended(
             self, filled, spools, monkeypatch, step):
         filled._corrupt = True
-        monkeypatch.setattr(filled, step, no_space)
-        with pytest.raises(SpoolError):
-            filled.put(arrival("refused"))
+        with monkeypatch.context() as context:
+            run_out_of_space(context, filled, step)
+            with pytest.raises(SpoolError):
+                filled.put(arrival("refused"))
         assert traces(spools.open()) == [str(number) for number in range(40)]
 
     def test_loses_nothing_if_the_sensor_is_killed_between_two_renames(
@@ -502,8 +504,12 @@ class TestCorruptFile:
         assert traces(spools.open())[-1] == "after"
 
 
-def no_space(*_):
-    raise OSError(28, "No space left on device")
+def run_out_of_space(context, spool, step):
+    """Let a step of the repair fail: a method, or the function that copies."""
+    def no_space(*_):
+        raise OSError(28, "No space left on device")
+
+    context.setattr(module if step == "copy_readable" else spool, step, no_space)
 
 
 class TestDirectoryGone:
@@ -518,9 +524,9 @@ class TestDirectoryGone:
     def test_and_a_full_disk_lose_nothing(self, spool, spools, monkeypatch):
         put_many(spool, 5)
         remove_tree(spools.directory)
-        for step in ("_locked", "_copy", "_put_in_place", "_open_file"):
+        for step in ("_locked", "copy_readable", "_put_in_place", "_open_file"):
             with monkeypatch.context() as context:
-                context.setattr(spool, step, no_space)
+                run_out_of_space(context, spool, step)
                 with pytest.raises(SpoolError):
                     spool.put(arrival("refused"))
         assert spool.put(arrival("after")) is True

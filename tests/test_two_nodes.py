@@ -13,7 +13,7 @@ def rooms(hipchat):
 
 @pytest.fixture
 def nodes(hipchat, rooms, start_stackstorm, tmp_path):
-    """Two sensors behind one address, as a load balancer makes it; each has all the rules."""
+    """Two sensors, each with a path of its own in its public_url; each has all the rules."""
     started = []
     for number, share in enumerate(rooms):
         port = free_port()

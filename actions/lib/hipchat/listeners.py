@@ -1,6 +1,6 @@
 """Who listens to what: one listener for each StackStorm trigger."""
 import logging
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
@@ -74,14 +74,15 @@ def _wrong(trigger: Dict[str, Any], reason: str) -> ParameterError:
 class Listeners:
     """All listeners, as StackStorm adds, changes and removes triggers.
 
-    rooms, events: where listeners without a room listen (the pack's config). changed is called
-    after each change; version counts the changes. Adding is idempotent and never raises for a
+    rooms, events: where listeners without a room listen (the pack's config). only_rooms: where
+    this node listens at all, everywhere if empty. changed is called after each change; version
+    counts the changes. Adding is idempotent and never raises for a
     trigger with wrong parameters: that is logged, once, and the trigger hears nothing.
     """
 
     def __init__(self, rooms: List[str], events: List[str], log: logging.Logger,
-                 changed: Callable[[], None]):
-        self._rooms, self._events = rooms, events
+                 changed: Callable[[], None], only_rooms: Sequence[str] = ()):
+        self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
         self._log, self._changed = log, changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._listeners: Dict[str, Listener] = {}
@@ -165,7 +166,8 @@ class Listeners:
             rooms = [listener.room]
         else:
             rooms = self._rooms if listener.event.name in self._events else []
-        return {Address(listener.event.hipchat, room) for room in rooms}
+        return {Address(listener.event.hipchat, room) for room in rooms
+                if not self._only_rooms or room in self._only_rooms}
 
     def _note_change(self) -> None:
         self.version += 1

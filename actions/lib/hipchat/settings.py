@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import ipaddress
 import math
+import socket
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
@@ -60,6 +61,7 @@ class ApiSettings(NamedTuple):
 class SensorSettings(NamedTuple):
     """All that the sensor needs.
 
+    only_rooms: where this node listens at all, everywhere if empty.
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
     secret signs webhook URLs; tls is the paths of certificate and key; allow_from: an address
     that lies in none of these networks is refused, unless there are none.
@@ -67,6 +69,7 @@ class SensorSettings(NamedTuple):
 
     api: ApiSettings
     rooms: List[str]
+    only_rooms: List[str]
     events: List[str]
     template_guard: bool
     public_url: str
@@ -82,11 +85,12 @@ class SensorSettings(NamedTuple):
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
         """Read the config; ConfigError names every wrong value with its remedy."""
-        reader = _Reader(config)
+        reader = _Reader(_of_node(config or {}, socket.gethostname()))
         api = ApiSettings._read(reader)
         settings = cls(
             api=api,
             rooms=reader.rooms("rooms"),
+            only_rooms=reader.rooms("only_rooms"),
             events=reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS)),
             template_guard=reader.boolean("template_guard", True),
             public_url=reader.public_url("webhook.public_url"),
@@ -102,6 +106,17 @@ class SensorSettings(NamedTuple):
                                              upto=10 ** 9, whole=True)))
         reader.finish()
         return settings
+
+
+def _of_node(config: Dict[str, Any], host: str) -> Dict[str, Any]:
+    """The config on this host: what `nodes` has for it goes before the rest."""
+    nodes = config.get("nodes")
+    own = nodes.get(host) if isinstance(nodes, dict) else None
+    merged = dict(config)
+    for key, value in (own if isinstance(own, dict) else {}).items():
+        both = isinstance(value, dict) and isinstance(config.get(key), dict)
+        merged[key] = dict(config[key], **value) if both else value
+    return merged
 
 
 def room_key(value: Any) -> str:

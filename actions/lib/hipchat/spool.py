@@ -7,36 +7,22 @@ import sqlite3
 import tempfile
 import time
 import uuid
-from typing import Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, List, NamedTuple, Optional, Set
 
 import eventlet
 from eventlet import tpool
 from eventlet.event import Event as Signal
 
 from hipchat.errors import HipChatError
+from hipchat.spool_file import (
+    COLUMNS, SCHEMA, VERSION, connect, copy_readable, is_corrupt, last_number)
 
-__all__ = ["Arrival", "Delivery", "Spool", "SpoolError", "SpoolFull",
-           "usable_directory"]
+__all__ = ["Arrival", "Delivery", "Spool", "SpoolError", "SpoolFull", "usable_directory"]
 
 FILE = "deliveries.sqlite3"
 MENDED = ".mended"  # after its name: whole, and about to take the place of a corrupt file
-VERSION = 1
 REPEAT_WINDOW = 3600.0  # seconds in which a message that comes again is known
 LARGEST_BATCH = 500  # deliveries in one commit
-HIGHEST = 2 ** 63 - 1  # id in SQLite
-GIVE_UP_AFTER = 100000  # ids tried one by one, when a corrupt file is read for what is left
-
-_SCHEMA = """
-BEGIN;
-CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, event TEXT NOT NULL,
-    room TEXT NOT NULL, trace TEXT NOT NULL, received REAL NOT NULL, body BLOB NOT NULL);
-CREATE INDEX lanes ON deliveries (lane, id);
-CREATE TABLE seen (message TEXT PRIMARY KEY, received REAL NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = {};
-COMMIT;
-""".format(VERSION)
-_COLUMNS = "id, lane, event, room, trace, received, body"
 
 
 class SpoolError(HipChatError):
@@ -131,9 +117,9 @@ class Spool:
         try:
             row = self._reader.execute(
                 "SELECT {} FROM deliveries WHERE lane = ? AND id > ? ORDER BY id LIMIT 1".format(
-                    _COLUMNS), (lane, after)).fetchone()
+                    COLUMNS), (lane, after)).fetchone()
         except sqlite3.Error as error:
-            self._corrupt = self._corrupt or _is_corrupt(error)
+            self._corrupt = self._corrupt or is_corrupt(error)
             self._nudge()
             raise self._error(error) from None
         return Delivery(*row) if row else None
@@ -201,7 +187,7 @@ class Spool:
             try:
                 return self._transaction(arrivals, removals)
             except sqlite3.DatabaseError as error:
-                if not _is_corrupt(error):
+                if not is_corrupt(error):
                     raise
                 self._corrupt = True
                 self._mend_if_needed()
@@ -259,7 +245,7 @@ class Spool:
             try:
                 self._open_file()
             except sqlite3.DatabaseError as error:
-                if not _is_corrupt(error):
+                if not is_corrupt(error):
                     raise
                 self._salvage()
         except (OSError, sqlite3.Error) as error:
@@ -283,11 +269,11 @@ class Spool:
         return lock
 
     def _open_file(self) -> None:
-        db = _connection(self._path)
+        db = connect(self._path)
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not tables:
-            db.executescript(_SCHEMA)
+            db.executescript(SCHEMA)
         elif version != VERSION:
             raise SpoolError(
                 "The spool {} has the format {}, but this version of the pack reads format {}. "
@@ -296,9 +282,9 @@ class Spool:
         if db.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("malformed")
         self.waiting = db.execute("SELECT count(*) FROM deliveries").fetchone()[0]
-        self._last = max(self._last, _last_number(db))
+        self._last = max(self._last, last_number(db))
         self._inode = os.stat(self._path).st_ino
-        self._db, self._reader = db, _connection(self._path)
+        self._db, self._reader = db, connect(self._path)
 
     def _mend_if_needed(self) -> None:
         if not self._in_place():
@@ -328,30 +314,11 @@ class Spool:
         full disk, say) or a kill, all this can be done again.
         """
         if not os.path.exists(self._path + MENDED):
-            self._copy(source, self._path + ".new")
+            copy_readable(source, self._path + ".new", self._last)
             os.rename(self._path + ".new", self._path + MENDED)
         aside = self._put_in_place()
         self._open_file()
         return aside
-
-    def _copy(self, source: sqlite3.Connection, path: str) -> None:
-        """A new file with the readable rows. Numbers go on: what of a lane is done goes by them."""
-        for suffix in ("", "-journal"):
-            if os.path.exists(path + suffix):
-                os.remove(path + suffix)
-        db = sqlite3.connect(path, isolation_level=None)
-        try:
-            db.executescript(_SCHEMA)
-            db.execute("BEGIN")
-            db.executemany("INSERT OR IGNORE INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                           .format(_COLUMNS), _readable_deliveries(source))
-            db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", _readable_seen(source))
-            last = max(self._last, _last_number(db))
-            db.execute("DELETE FROM sqlite_sequence")
-            db.execute("INSERT INTO sqlite_sequence VALUES ('deliveries', ?)", (last,))
-            db.execute("COMMIT")
-        finally:
-            db.close()
 
     def _put_in_place(self) -> str:
         """Move the old file aside, if there is one, and the mended one to its place."""
@@ -365,63 +332,6 @@ class Spool:
     def _error(self, error: Exception) -> SpoolError:
         return SpoolError("The spool in {} cannot be used: {}. Check its disk and its permissions."
                           .format(self.directory, error))
-
-
-def _connection(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA journal_size_limit = 16777216")
-    connection.text_factory = _text
-    return connection
-
-
-def _text(stored: bytes) -> str:
-    """Never an error: a delivery that cannot be read would hold up its lane for ever."""
-    return stored.decode("utf-8", "replace")
-
-
-def _is_corrupt(error: Exception) -> bool:
-    """SQLite raises DatabaseError itself only for a file that is damaged or is no database."""
-    return type(error) is sqlite3.DatabaseError
-
-
-def _last_number(db: sqlite3.Connection) -> int:
-    """The highest number that was ever given to a delivery; 0 where that cannot be read."""
-    try:
-        return db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0]
-    except sqlite3.DatabaseError:
-        return 0
-
-
-def _readable_deliveries(db: sqlite3.Connection) -> Iterator[Tuple]:
-    """The rows of a file that may be damaged: from both ends, then one by one in between."""
-    db.text_factory = _text
-    db.execute("PRAGMA writable_schema = ON")  # a file that was cut off is read up to its end
-    query = "SELECT {} FROM deliveries WHERE id ".format(_COLUMNS)
-    above, below = 0, HIGHEST
-    for order in ("ASC", "DESC"):
-        try:
-            for row in db.execute(query + "> ? AND id < ? ORDER BY id " + order, (above, below)):
-                yield row
-                above, below = (row[0], below) if order == "ASC" else (above, row[0])
-            return
-        except sqlite3.DatabaseError:
-            continue
-    if below == HIGHEST:
-        below = (_last_number(db) or above + GIVE_UP_AFTER) + 1
-    for number in range(max(above + 1, below - GIVE_UP_AFTER), below):
-        try:
-            yield from db.execute(query + "= ?", (number,))
-        except sqlite3.DatabaseError:
-            continue
-
-
-def _readable_seen(db: sqlite3.Connection) -> Iterator[Tuple]:
-    try:
-        yield from db.execute("SELECT message, received FROM seen")
-    except sqlite3.DatabaseError:
-        pass
 
 
 def usable_directory(wished: str, log: logging.Logger) -> str:

@@ -4,7 +4,7 @@ VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.versio
 RUN := $(VENV)/bin/python
 VERSIONS := 3.8 3.9 3.10 3.11
 
-.PHONY: demo sandbox test test-all lint readme clean
+.PHONY: demo sandbox test test-all lint readme bench bench-stackstorm clean
 
 demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack makes of it
 	@$(RUN) -m sandbox demo
@@ -26,12 +26,23 @@ test-all:  ## the tests, on each supported Python that this machine has, pyenv's
 	done
 
 lint: $(VENV)/ready  ## the StackStorm Exchange's rules
-	$(RUN) -m flake8 actions sensors sandbox tests docs
+	$(RUN) -m flake8 actions sensors sandbox tests docs benchmarks
 	$(RUN) docs/reference.py --check
 	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/webhook_sensor.py
 
 readme: $(VENV)/ready  ## write the README's tables from the pack's metadata
 	$(RUN) docs/reference.py
+
+bench: $(VENV)/bench-ready  ## the pack beside its peers, without StackStorm
+	$(RUN) -m benchmarks
+
+bench-stackstorm: $(VENV)/bench-ready  ## the same on a StackStorm: ST2_API_URL, ST2_PYTHON, ST2_EXAMPLES
+	@: $${ST2_API_URL:?is not set} $${ST2_PYTHON:?is not set: see benchmarks/stackstorm.py}
+	$(RUN) -m benchmarks stackstorm
+
+$(VENV)/bench-ready: $(VENV)/ready requirements-bench.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
 
 $(VENV)/ready: requirements.txt requirements-tests.txt
 	@echo "Making the virtualenv $(VENV) ..."

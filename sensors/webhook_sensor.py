@@ -41,7 +41,8 @@ class WebhookSensor(Sensor):
         self._verify = settings.api.verify
         self._health = Health(self._log)
         self._listeners = Listeners(settings.rooms, settings.events, self._log,
-                                    changed=lambda: self._webhooks.changed())
+                                    changed=lambda: self._webhooks.changed(),
+                                    only_rooms=settings.only_rooms)
         self._webhooks = Webhooks(client, urls, self._listeners.wanted,
                                   "jwt" if settings.api.integration else None,
                                   self._health, self._log)

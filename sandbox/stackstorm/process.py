@@ -6,10 +6,12 @@ eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
+import eventlet.hubs
 import eventlet.wsgi
 
 from sandbox.stackstorm import pack, platform_modules
@@ -76,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if args.api_port is not None:
         port = platform.serve_api(args.api_port)
         print("StackStorm sandbox: http://127.0.0.1:{}".format(port), flush=True)
+    _end_on_interrupt()
     try:
         platform.run()
     except KeyboardInterrupt:
@@ -84,6 +87,18 @@ def run(args: argparse.Namespace) -> int:
         LOG.exception("The sensor raised an exception")
         return 1
     return 0
+
+
+def _end_on_interrupt() -> None:
+    """Let Ctrl-C end this greenlet whichever runs just then: a WSGI server would swallow it."""
+    main, hub = eventlet.getcurrent(), eventlet.hubs.get_hub()
+
+    def interrupt(*_: Any) -> None:
+        if eventlet.getcurrent() in (main, hub.greenlet):
+            raise KeyboardInterrupt
+        hub.schedule_call_global(0, main.throw, KeyboardInterrupt)
+
+    signal.signal(signal.SIGINT, interrupt)
 
 
 def _log_to_stderr(level: str) -> None:

@@ -1,0 +1,27 @@
+"""`python -m benchmarks [stackstorm] [ROW ...]`: measure, print the table, write the report."""
+import importlib
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "actions" / "lib"))
+ALONE = ("receiver", "filters", "restart", "start", "memory", "growth")
+ON_STACKSTORM = ("platform_rates", "platform_waits", "platform_start", "platform_memory")
+
+
+def main(arguments: List[str]) -> None:
+    kind = "stackstorm" if arguments[:1] == ["stackstorm"] else "alone"
+    chosen = arguments[1:] if kind == "stackstorm" else arguments
+    from benchmarks import report
+    for name in chosen or (ON_STACKSTORM if kind == "stackstorm" else ALONE):
+        started = time.monotonic()
+        found = importlib.import_module("benchmarks." + name).rows()
+        report.show(found)
+        print("  ({}: {:.0f} s)".format(name, time.monotonic() - started), flush=True)
+        report.keep(kind, name, found)
+    report.write()
+
+
+main(sys.argv[1:])

@@ -1,0 +1,77 @@
+"""Dispatches deliveries from a spool to a platform that does nothing; prints µs of each."""
+import eventlet
+
+eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
+
+import logging
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Dict, List
+
+from benchmarks.load import delivery
+from hipchat.dispatcher import Dispatcher
+from hipchat.health import Health
+from hipchat.listeners import Listeners
+from hipchat.spool import FILE, Spool
+
+DELIVERIES = 2000
+
+
+def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
+    log = logging.getLogger("benchmarks")
+    log.setLevel(logging.CRITICAL)  # the spool's directory goes at the end
+    listeners = Listeners([], [], log, lambda: None)
+    for room in range(rooms):
+        for number in range(rules):
+            _add(listeners, "Room {}".format(room), number)
+    for number in range(elsewhere):
+        _add(listeners, "Elsewhere {}".format(number), number)
+    with tempfile.TemporaryDirectory() as directory:
+        spool = Spool(directory, 10 ** 6, repaired=log.warning)
+        spool.open()
+        _fill(directory, "Room {}", rooms, backlog + DELIVERIES)
+        heard: Dict[str, List[str]] = defaultdict(list)
+
+        def dispatch(trigger: str, payload: Dict[str, Any], trace: str) -> None:
+            eventlet.sleep(0)
+            heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
+
+        health = Health(log)
+        dispatcher = Dispatcher(spool, listeners, lambda: dispatch, lambda: None,
+                                lambda address: None, True, health, log)
+        used = time.process_time()
+        dispatcher.start()
+        while health.dispatched < DELIVERIES:
+            eventlet.sleep(0.001)
+        cost = (time.process_time() - used) / health.dispatched
+        for room, ids in heard.items():
+            numbers = [int(each.rpartition("/")[2]) for each in ids]
+            wanted = range(numbers[0], backlog + DELIVERIES, rooms)
+            assert numbers == list(wanted[:len(numbers)]), "lost or out of order in " + room
+    return 1e6 * cost
+
+
+def _add(listeners: Listeners, room: str, number: int) -> None:
+    ref = "hipchat.{}.{}".format(room, number)
+    pattern = "deploy (\\w+)" if number == 0 else "deploy service-{} (\\d+)".format(number)
+    listeners.add({"ref": ref, "id": ref, "type": "hipchat.message",
+                   "parameters": {"room": room, "filter": pattern}})
+
+
+def _fill(directory: str, name: str, rooms: int, count: int) -> None:
+    """What the receiver would have put into the spool, in one transaction."""
+    db = sqlite3.connect(str(Path(directory) / FILE))
+    with db:
+        db.executemany(
+            "INSERT INTO deliveries (lane, event, room, trace, received, body) VALUES "
+            "(?, 'room_message', ?, ?, ?, ?)",
+            ((room, room, str(number), time.time(), delivery("m/{}".format(number), room))
+             for number in range(count) for room in [name.format(number % rooms)]))
+    db.close()
+
+
+print(main(*map(int, sys.argv[1:])))

@@ -1,0 +1,122 @@
+"""Posts over raw sockets in one thread, so that the client costs little beside the server."""
+import json
+import select
+import socket
+import time
+from collections import Counter, deque
+from typing import Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from urllib.parse import urlsplit
+
+__all__ = ["Post", "Result", "burst", "delivery", "request", "steady"]
+
+PATIENCE = 60.0  # seconds without any answer before a load gives up
+
+
+class Post(NamedTuple):
+    """Where to, as (host, port), and the whole HTTP request."""
+
+    where: Tuple[str, int]
+    request: bytes
+
+
+class Result(NamedTuple):
+    """seconds: from first to last; latencies: of each answer, in seconds; statuses: how often."""
+
+    seconds: float
+    latencies: List[float]
+    statuses: Counter
+
+
+def delivery(message_id: str, room: str, text: str = "deploy web to production, please") -> bytes:
+    """What HipChat posts for a message, as bytes."""
+    return json.dumps({
+        "event": "room_message", "oauth_client_id": "", "webhook_id": 7,
+        "item": {"message": {"id": message_id, "message": text, "type": "message",
+                             "date": "2015-01-20T22:45:06.662545+00:00", "mentions": [],
+                             "from": {"id": 1, "name": "Ada", "mention_name": "ada",
+                                      "links": {"self": "https://hipchat.example.com/v2/user/1"}}},
+                 "room": {"name": room}}}).encode()
+
+
+def request(url: str, body: bytes) -> Post:
+    """A request as HipChat makes it, over a connection of its own."""
+    where = urlsplit(url)
+    head = ("POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n"
+            "Connection: close\r\nContent-Length: {}\r\n\r\n").format(
+                where.path, where.netloc, len(body))
+    return Post((where.hostname, where.port), head.encode() + body)
+
+
+class _Call:
+    """One request on its way."""
+
+    def __init__(self, post: Post, since: float, rest: Iterator[Post]):
+        self.post, self.since, self.rest = post, since, rest
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        self.socket.connect_ex(post.where)
+
+    def send(self) -> None:
+        self.socket.send(self.post.request)
+
+    def status(self) -> Optional[int]:
+        """The answer's; None where the connection broke."""
+        try:
+            return int(self.socket.recv(65536).split(None, 2)[1])
+        except (ConnectionError, IndexError):
+            return None
+
+
+class _Loop:
+    def __init__(self):
+        self._poll, self._calls = select.epoll(), {}
+        self._latencies: List[float] = []
+        self._statuses: Counter = Counter()
+
+    def begin(self, rest: Iterator[Post], since: Optional[float] = None) -> None:
+        post = next(rest, None)
+        if post:
+            call = _Call(post, since or time.perf_counter(), rest)
+            self._calls[call.socket.fileno()] = call
+            self._poll.register(call.socket, select.EPOLLOUT)
+
+    def run(self, due: Deque[Tuple[float, Iterator[Post]]]) -> Result:
+        started = time.perf_counter()
+        while self._calls or due:
+            pause = due[0][0] + started - time.perf_counter() if due else PATIENCE
+            events = self._poll.poll(max(0.0, pause))
+            if not events and not due:
+                raise TimeoutError("no answer within {} s".format(PATIENCE))
+            for number, event in events:
+                self._advance(self._calls[number], event)
+            while due and due[0][0] + started <= time.perf_counter():
+                at, posts = due.popleft()
+                self.begin(posts, at + started)
+        self._poll.close()
+        return Result(time.perf_counter() - started, self._latencies, self._statuses)
+
+    def _advance(self, call: _Call, event: int) -> None:
+        if event & select.EPOLLOUT and not event & (select.EPOLLERR | select.EPOLLHUP):
+            call.send()
+            self._poll.modify(call.socket, select.EPOLLIN)
+            return
+        self._latencies.append(time.perf_counter() - call.since)
+        self._statuses[call.status()] += 1
+        self._poll.unregister(call.socket)
+        del self._calls[call.socket.fileno()]
+        call.socket.close()
+        self.begin(call.rest)
+
+
+def burst(senders: Iterable[Iterable[Post]]) -> Result:
+    """Each sender posts one after the other, all senders at once, as fast as they are answered."""
+    loop = _Loop()
+    for posts in senders:
+        loop.begin(iter(posts))
+    return loop.run(deque())
+
+
+def steady(posts: List[Post], rate: float) -> Result:
+    """Posts at a rate (a second), answered or not; latencies count from when each was due."""
+    return _Loop().run(deque((number / rate, iter([post]))
+                             for number, post in enumerate(posts)))

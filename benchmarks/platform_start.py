@@ -1,0 +1,56 @@
+"""hipchat.send as StackStorm's runner starts it, beside the least action with requests.post."""
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import List
+
+from benchmarks.children import REPOSITORY
+from benchmarks.measure import Row, alternate, compared
+from benchmarks.restart import hipchat
+from benchmarks.settings import TOKEN
+
+ROUNDS = 12
+THEIRS = """
+import requests
+from st2common.runners.base_action import Action
+
+
+class Least(Action):
+    def run(self, room, message):
+        answer = requests.post(self.config["api_url"] + "/room/" + room + "/notification",
+                               headers={"Authorization": "Bearer " + self.config["api_key"]},
+                               json={"message": message}, timeout=10)
+        answer.raise_for_status()
+        return True, None
+"""
+FIND_WRAPPER = "import python_runner.python_action_wrapper as found; print(found.__file__)"
+
+
+def rows() -> List[Row]:
+    python = os.environ["ST2_PYTHON"]
+    wrapper = subprocess.check_output([python, "-c", FIND_WRAPPER],
+                                      universal_newlines=True).strip()
+    with tempfile.TemporaryDirectory() as name, hipchat(["Factor"]) as server:
+        least = Path(name) / "least.py"
+        least.write_text(THEIRS)
+
+        def run(file: Path) -> float:
+            started = time.monotonic()
+            output = subprocess.check_output([
+                python, "-u", wrapper, "--pack=hipchat", "--file-path=" + str(file),
+                "--user=benchmark", "--parent-args=" + json.dumps(
+                    ["--config-file", os.environ.get("ST2_CONFIG_PATH", "/etc/st2/st2.conf")]),
+                "--config=" + json.dumps({"api_url": server.url, "api_key": TOKEN}),
+                "--parameters=" + json.dumps({"room": "Factor", "message": "hello"})],
+                env=dict(os.environ, PYTHONPATH=str(REPOSITORY / "actions" / "lib"),
+                         NO_PROXY="127.0.0.1"), stderr=subprocess.STDOUT)
+            assert b"rror" not in output, output
+            return 1000 * (time.monotonic() - started)
+
+        ours, theirs = alternate(ROUNDS, lambda: run(REPOSITORY / "actions" / "send.py"),
+                                 lambda: run(least))
+    return [compared("`hipchat.send` started by StackStorm's action wrapper",
+                     "the least action with `requests.post`", ("<=", 1.15), "ms", ours, theirs)]

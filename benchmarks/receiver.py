@@ -1,0 +1,39 @@
+"""What the receiver takes in a burst, beside its own WSGI server doing nothing."""
+import itertools
+from typing import List
+
+from benchmarks.children import Server, run
+from benchmarks.load import burst, delivery, request
+from benchmarks.measure import Row, alternate, compared
+from benchmarks.settings import signed_url
+
+ROOMS = ["Room {}".format(number) for number in range(50)]
+EACH = 40  # deliveries a room and round
+ROUNDS = 9
+_rounds = itertools.count()
+
+
+def rows() -> List[Row]:
+    with run("benchmarks.receiver_server", "pack") as pack, \
+            run("benchmarks.receiver_server", "bare") as bare:
+        for server in (pack, bare):
+            _accepted(server)  # the first round is for warming up
+        used = [pack.cpu(), bare.cpu()]
+        ours, theirs = alternate(ROUNDS, lambda: _accepted(pack), lambda: _accepted(bare))
+        used = [pack.cpu() - used[0], bare.cpu() - used[1]]
+    each = [1e6 * seconds / (ROUNDS * EACH * len(ROOMS)) for seconds in used]
+    return [compared(
+        "accepted/s (on disk) in a burst over 50 connections, receiver alone",
+        "the same WSGI server answering 204 and doing nothing", (">=", 0.5), "/s", ours, theirs,
+        "processor time of the server: {:.0f} µs a delivery, {:.0f} µs doing nothing".format(
+            *each))]
+
+
+def _accepted(server: Server) -> float:
+    number = next(_rounds)
+    senders = [[request(signed_url(server.url, room),
+                        delivery("{}/{}/{}".format(number, room, each), room))
+                for each in range(EACH)] for room in ROOMS]
+    result = burst(senders)
+    assert result.statuses == {204: EACH * len(ROOMS)}, result.statuses
+    return EACH * len(ROOMS) / result.seconds

@@ -1,0 +1,52 @@
+"""The receiver alone, or (`bare`) the same WSGI server answering 204 and doing nothing."""
+import eventlet
+
+eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
+
+import logging
+import socket
+import sys
+import tempfile
+from typing import Any, Callable, Dict, List
+
+from eventlet import wsgi
+
+from benchmarks.settings import config
+from hipchat.health import Health
+from hipchat.receiver import Receiver
+from hipchat.settings import SensorSettings
+from hipchat.spool import Spool
+from hipchat.webhook_url import WebhookUrl
+
+
+def nothing(environ: Dict[str, Any], start_response: Callable) -> List[bytes]:
+    start_response("204 No Content", [])
+    return [b""]
+
+
+def pack(port: int, directory: str) -> None:
+    log = logging.getLogger("benchmarks")
+    settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", port, directory))
+    spool = Spool(directory, 10 ** 6, repaired=log.warning)
+    spool.open()
+    receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), spool,
+                        lambda lane: None, Health(log), log)
+    receiver.accepting = True
+    receiver.serve()
+
+
+def main() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    print("http://127.0.0.1:{}/hipchat".format(port), flush=True)
+    if sys.argv[1] == "bare":
+        wsgi.server(eventlet.listen(("127.0.0.1", port), backlog=1024), nothing,
+                    max_size=512, keepalive=False, log_output=False, debug=False,
+                    socket_timeout=15)
+    else:
+        with tempfile.TemporaryDirectory() as directory:
+            pack(port, directory)
+
+
+main()

@@ -1,0 +1,125 @@
+"""Prints the table, keeps the figures, and writes report.md and the plot from them."""
+import json
+import os
+import platform
+import statistics
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Dict, List
+
+from benchmarks.measure import Row
+
+HERE = Path(__file__).resolve().parent
+FIGURES = HERE / "report" / "figures.json"
+TITLES = {"alone": "Without StackStorm (`make bench`)",
+          "stackstorm": "On a StackStorm (`make bench-stackstorm`)"}
+
+
+def show(rows: List[Row]) -> None:
+    """Print rows as lines of text."""
+    for row in rows:
+        print("{:4} {} | {}: {:.3g} ({}), aim {} {:g}; ours {}{}".format(
+            "ok" if row.reached else "NOT", row.what, row.against, row.median, row.spread,
+            row.aim[0], row.aim[1], _value(row.ours, row.unit), _theirs(row, ", theirs ")))
+
+
+def keep(kind: str, name: str, rows: List[Row]) -> None:
+    """Put rows into the figures, in place of what the same benchmark gave before."""
+    figures = _figures()
+    figures.setdefault(kind, {})[name] = {
+        "machine": _machine(), "versions": _versions(kind),
+        "rows": [row._asdict() for row in rows]}
+    FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def write() -> None:
+    """Write report.md and plot.svg from the figures there are."""
+    figures = _figures()
+    parts = ["# Benchmarks", (HERE / "introduction.md").read_text("utf-8").strip()]
+    for kind, title in TITLES.items():
+        if kind in figures:
+            parts += ["## " + title, _conditions(figures[kind]), _table(_rows(figures[kind]))]
+    parts += ["![Ratio to the bound of each aim](plot.svg)",
+              (HERE / "findings.md").read_text("utf-8").strip()]
+    (HERE / "report" / "report.md").write_text("\n\n".join(parts) + "\n", "utf-8")
+    _plot([row for kind in TITLES if kind in figures for row in _rows(figures[kind])])
+
+
+def _figures() -> Dict[str, Any]:
+    return json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
+
+
+def _rows(benchmarks: Dict[str, Any]) -> List[Row]:
+    return [Row(**row) for each in benchmarks.values() for row in each["rows"]]
+
+
+def _table(rows: List[Row]) -> str:
+    lines = ["| what | against | aim | median (lowest to highest) | ours | theirs | reached |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]
+    for row in rows:
+        lines.append("| {} | {} | {} {:g} | **{:.3g}** ({}) | {} | {} | {} |".format(
+            row.what + ("; " + row.note if row.note else ""), row.against, *row.aim, row.median,
+            row.spread, _value(row.ours, row.unit), _theirs(row), "yes" if row.reached else "no"))
+    return "\n".join(lines)
+
+
+def _theirs(row: Row, before: str = "") -> str:
+    return "" if row.theirs is None else before + _value(row.theirs, row.unit)
+
+
+def _value(value: float, unit: str) -> str:
+    shown = "{:,.0f}".format(value) if value >= 100 else "{:.3g}".format(value)
+    return "{}{}{}".format(shown, "" if unit.startswith("/") else " ", unit).strip()
+
+
+def _conditions(benchmarks: Dict[str, Any]) -> str:
+    last = list(benchmarks.values())[-1]
+    return "{}. {}.".format(last["machine"], ", ".join(
+        "{} {}".format(*version) for version in sorted(last["versions"].items())))
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2 ** 30
+    return "{} cores, {:.0f} GiB of memory, {}".format(os.cpu_count(), memory, platform.system())
+
+
+def _versions(kind: str) -> Dict[str, str]:
+    versions = {"Python": platform.python_version()}
+    for name in ("eventlet", "google-re2", "requests"):
+        versions[name] = metadata.version(name)
+    if kind == "stackstorm":
+        versions.update(json.loads(subprocess.check_output(
+            [os.environ["ST2_PYTHON"], "-c",
+             "import json, platform, st2common, eventlet; print(json.dumps({"
+             "'StackStorm': st2common.__version__, \"StackStorm's Python\": "
+             "platform.python_version(), 'eventlet': eventlet.__version__}))"])))
+    return versions
+
+
+def _plot(rows: List[Row]) -> None:
+    """One bar a row: how many times better than its bound."""
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(11, 0.42 * len(rows) + 1.2))
+    for place, row in enumerate(reversed(rows)):
+        margins = sorted(_margin(row, ratio) for ratio in row.ratios)
+        middle = statistics.median(margins)
+        axes.barh(place, middle - 1, left=1, color="#3a7" if row.reached else "#c54")
+        axes.plot([margins[0], margins[-1]], [place, place], color="#333", linewidth=1)
+    axes.set_yticks(range(len(rows)))
+    axes.set_yticklabels(["{} {}".format(row.what[:62], "/ " + row.against[:38] if row.against
+                                         else "").replace("`", "") for row in reversed(rows)],
+                         fontsize=7)
+    axes.set_xscale("log")
+    axes.axvline(1, color="#333", linewidth=1)
+    axes.set_xlabel("times better than the aim (right of 1: reached; line: all rounds)")
+    figure.tight_layout()
+    figure.savefig(str(HERE / "report" / "plot.svg"), metadata={"Date": None})
+
+
+def _margin(row: Row, ratio: float) -> float:
+    sign, bound = row.aim
+    return max(ratio, 1e-3) / bound if sign == ">=" else bound / max(ratio, 1e-3)

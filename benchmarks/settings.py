@@ -1,0 +1,25 @@
+"""The pack's config in the benchmarks."""
+from typing import Any, Dict, Sequence
+
+from hipchat.settings import SensorSettings
+from hipchat.webhook_url import Address, WebhookUrl
+
+__all__ = ["TOKEN", "config", "signed_url"]
+
+TOKEN = "a-token-of-the-benchmarks-forty-letters-"
+SECRET = "signs-the-urls-of-the-benchmarks"
+
+
+def config(hipchat: str, port: int, directory: str, rooms: Sequence[str] = ()) -> Dict[str, Any]:
+    """A whole config; hipchat is the API's URL, directory the spool's."""
+    return {"api_key": TOKEN, "api_url": hipchat, "rooms": list(rooms), "events": ["message"],
+            "spool": {"directory": directory, "max_deliveries": 10 ** 6},
+            "webhook": {"public_url": "http://127.0.0.1:{}/hipchat".format(port),
+                        "host": "127.0.0.1", "port": port, "secret": SECRET}}
+
+
+def signed_url(public_url: str, room: str) -> str:
+    """The URL to which HipChat posts the messages of a room."""
+    whole = config("http://127.0.0.1:1/v2", 1, "")
+    secret = SensorSettings.from_config(whole).secret
+    return WebhookUrl(public_url, secret).make(Address("room_message", room))

@@ -1,0 +1,88 @@
+"""Runs a sensor in StackStorm's own sensor wrapper; by ST2_PYTHON: FILE CLASS CONFIG [control].
+
+With `control`, GET /bare/N dispatches N times without HTTP and tells the seconds, GET /heard/N
+waits for N dispatches since the last such call and tells the message ids, in their order.
+"""
+import eventlet
+
+eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
+
+import json
+import os
+import sys
+import time
+from typing import Any, Callable, Dict, List
+
+from eventlet import wsgi
+from st2reactor.container.sensor_wrapper import SensorWrapper
+
+GREENLETS = 10
+
+
+class Wrapper(SensorWrapper):
+    """With a config of our own, and a name of its own, so that an installed sensor can run too."""
+
+    def __init__(self, file: str, name: str, config: Dict[str, Any]):
+        self._own_config = config
+        super().__init__(pack="benchmarks", file_path=file, class_name=name,
+                         trigger_types=["hipchat.message"] if name == "WebhookSensor" else [],
+                         parent_args=["--config-file", os.environ["ST2_CONFIG_PATH"]])
+
+    def _get_sensor_config(self) -> Dict[str, Any]:
+        return self._own_config
+
+
+class Control:
+    """The WSGI application that a benchmark asks."""
+
+    def __init__(self, sensor: Any):
+        self._sensor = sensor
+        self._heard: List[str] = []
+        self._payloads: Dict[str, Dict[str, Any]] = {}
+        dispatcher = sensor._dispatcher
+        connect = dispatcher._connect
+        dispatcher._connect = lambda: self._noting(connect())
+
+    def _noting(self, dispatch: Callable) -> Callable:
+        def noting(trigger: str, payload: Dict[str, Any], trace: str) -> None:
+            dispatch(trigger, payload, trace)
+            self._payloads[trigger] = payload
+            self._heard.append(payload["item"]["message"]["id"])
+        return noting
+
+    def __call__(self, environ: Dict[str, Any], start_response: Callable) -> List[bytes]:
+        what, count = environ["PATH_INFO"].strip("/").split("/")
+        answer = self._bare(int(count)) if what == "bare" else self._wait(int(count))
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+    def _bare(self, count: int) -> float:
+        triggers = sorted(self._payloads)
+        pool, started = eventlet.GreenPool(GREENLETS), time.time()
+        for number in range(count):
+            trigger = triggers[number % len(triggers)]
+            pool.spawn_n(self._sensor.sensor_service.dispatch, trigger, self._payloads[trigger])
+        pool.waitall()
+        return time.time() - started
+
+    def _wait(self, count: int) -> List[str]:
+        while len(self._heard) < count:
+            eventlet.sleep(0.005)
+        heard, self._heard = self._heard, []
+        return heard
+
+
+def main(file: str, name: str, config: str, *more: str) -> None:
+    wrapper = Wrapper(file, name, json.loads(config))
+    address = "none"
+    if more:
+        listener = eventlet.listen(("127.0.0.1", 0), backlog=64)
+        address = "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        eventlet.spawn(wsgi.server, listener,
+                       Control(wrapper._sensor_instance), log_output=False)
+    print(address, flush=True)
+    os.dup2(2, 1)  # nobody reads what the platform logs
+    wrapper.run()
+
+
+main(*sys.argv[1:])

@@ -1,10 +1,28 @@
-"""Writes the tables of README.md that come from the pack's metadata; --check only compares."""
+"""Writes the parts of README.md that come from the pack itself; --check only compares."""
+import json
 import sys
 from pathlib import Path
 
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "actions/lib"))
+
+from hipchat.events import EVENTS, payload
+
+ANN = {"id": 2002, "name": "Ann", "mention_name": "Ann"}
+ROOM = {"room": {"id": 1001, "name": "Factor"}}
+MESSAGE = {"id": "6f1c2a9e-3b58-4d07-9c41-0a7be2d9f310", "date": "2018-05-04T09:30:12.345678+00:00"}
+ITEMS = {
+    "message": {"message": dict(MESSAGE, type="message", message="ping hello", mentions=[],
+                                **{"from": ANN})},
+    "notification": {"message": dict(MESSAGE, type="notification", message="Build 43 passed",
+                                     message_format="text", color="green", **{"from": "CI"})},
+    "enter": {"sender": ANN},
+    "exit": {"sender": ANN},
+    "topic_change": {"sender": ANN, "topic": "Lunch"},
+    "file_upload": {"sender": ANN, "file": {"name": "plan.pdf", "size": 48213}},
+}
 README = REPOSITORY / "README.md"
 
 
@@ -15,6 +33,18 @@ def triggers():
              "yes" if "`filter`" in trigger["description"] else "")
             for trigger in sensor["trigger_types"]]
     return _table(("trigger", "when", "takes a filter"), rows)
+
+
+def payloads():
+    """An example of each trigger's payload."""
+    parts = []
+    for name, event in EVENTS.items():
+        body = {"webhook_id": 66824, "item": dict(ITEMS.get(name, {}), **ROOM)}
+        example = payload(event, body, "5b5f3c1ed4a7d2a5b0e6f9c1",
+                          ["hello"] if name == "message" else [])
+        parts.append("<details><summary>hipchat.{}</summary>\n\n```json\n{}\n```\n\n</details>"
+                     .format(name, json.dumps(example, indent=2)))
+    return "\n".join(parts)
 
 
 def actions():
@@ -60,7 +90,8 @@ def _load(path):
 
 def updated(text):
     """The README with its tables made anew."""
-    for name, make in (("triggers", triggers), ("actions", actions), ("config", config)):
+    for name, make in (("triggers", triggers), ("payloads", payloads), ("actions", actions),
+                       ("config", config)):
         start = "<!-- {} -->\n".format(name)
         before, rest = text.split(start)
         text = before + start + make() + "\n<!-- end -->" + rest.split("<!-- end -->", 1)[1]

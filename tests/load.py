@@ -104,9 +104,10 @@ class Journal:
         """The message ids of all dispatches, oldest first."""
         if not self._path.exists():
             return []
-        with open(str(self._path)) as lines:
-            whole = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [line["payload"]["item"]["message"]["id"] for line in whole]
+        # Read at once: the last line may be half-written, and its other half be no line of its own.
+        whole, _, _ = self._path.read_text().rpartition("\n")
+        return [json.loads(line)["payload"]["item"]["message"]["id"]
+                for line in whole.splitlines()]
 
     def wait_for(self, accepted, seconds=20):
         """Return when all that was accepted was dispatched; then check the order.

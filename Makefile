@@ -28,7 +28,7 @@ test-all:  ## the tests, on each supported Python that this machine has, pyenv's
 lint: $(VENV)/ready  ## the StackStorm Exchange's rules
 	$(RUN) -m flake8 actions sensors sandbox tests docs benchmarks
 	$(RUN) docs/reference.py --check
-	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/webhook_sensor.py
+	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/*.py
 
 readme: $(VENV)/ready  ## write the README's tables from the pack's metadata
 	$(RUN) docs/reference.py

@@ -40,8 +40,7 @@ class Control:
         self._heard: List[str] = []
         self._payloads: Dict[str, Dict[str, Any]] = {}
         dispatcher = sensor._dispatcher
-        connect = dispatcher._connect
-        dispatcher._connect = lambda: self._noting(connect())
+        dispatcher._dispatch = self._noting(dispatcher._dispatch)
 
     def _noting(self, dispatch: Callable) -> Callable:
         def noting(trigger: str, payload: Dict[str, Any], trace: str) -> None:

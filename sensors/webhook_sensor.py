@@ -1,11 +1,10 @@
 """The sensor: wires the parts of the hipchat library to StackStorm."""
 import signal
-from typing import Any, Callable, Dict
+from typing import Any, Dict
 
 import eventlet
 from st2common.models.api.trigger import TriggerAPI
 from st2common.persistence.trigger import Trigger
-from st2common.services.trigger_dispatcher import TriggerDispatcherService
 from st2reactor.sensor.base import Sensor
 
 from hipchat.backoff import Backoff
@@ -20,6 +19,7 @@ from hipchat.settings import SensorSettings
 from hipchat.spool import Spool, SpoolError, usable_directory
 from hipchat.webhook_url import WebhookUrl
 from hipchat.webhooks import Webhooks
+from trigger_publisher import TriggerPublisher
 
 SHARE_OF_CALLS = 5  # the sensor keeps within a fifth of the calls that HipChat allows the token
 REFRESH_EVERY = 30.0  # seconds between two looks at StackStorm's triggers
@@ -48,7 +48,8 @@ class WebhookSensor(Sensor):
                                   self._health, self._log)
         self._spool = Spool(usable_directory(settings.spool_directory, self._log),
                             settings.max_deliveries, repaired=self._log.warning)
-        self._dispatcher = Dispatcher(self._spool, self._listeners, self._connect, self._refresh,
+        self._dispatcher = Dispatcher(self._spool, self._listeners,
+                                      TriggerPublisher(self._log).publish, self._refresh,
                                       self._webhooks.unwanted, settings.template_guard,
                                       self._health, self._log)
         self._receiver = Receiver(settings, urls, self._spool, self._dispatcher.notify,
@@ -129,16 +130,3 @@ class WebhookSensor(Sensor):
             if version == self._listeners.version:  # else one was added or removed meanwhile
                 self._listeners.replace(triggers)
                 return
-
-    def _connect(self) -> Callable[[str, Dict[str, Any], str], None]:
-        """A publisher with connections of its own; one that failed does not recover."""
-        service = TriggerDispatcherService(self._log)
-        # Without confirmation a message given to a broker that is just going down is lost.
-        service._dispatcher._publisher._publisher.pool.connection.transport_options[
-            "confirm_publish"] = True
-
-        def dispatch(trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
-            # sensor_service.dispatch drops an event without a word while the database is away.
-            service.dispatch(trigger, payload, trace_tag, throw_on_validation_error=True)
-
-        return dispatch

@@ -31,14 +31,14 @@ def warnings(stackstorm):
     return [line for line in stackstorm.log().splitlines() if " WARN " in line]
 
 
-def test_five_hundred_deliveries_while_dispatching_fails_and_then_is_broken_for_good_in_the_process(
+def test_five_hundred_deliveries_while_the_broker_is_away_and_then_comes_back_without_connections(
         stackstorm, rooms, journal):
     urls = {room: signed_url(stackstorm, room) for room in rooms}
     with Load(urls, deliveries=500 // ROOMS) as load:
         wait_until(lambda: load.count() >= 100)
         set_fault(stackstorm, "fail")
         wait_until(lambda: load.count() >= 300)
-        set_fault(stackstorm, "broken")
+        set_fault(stackstorm, "restart")
         load.wait()
     assert load.statuses == {204: 500}
     journal.wait_for(load.accepted)
@@ -87,16 +87,54 @@ def test_the_operator_is_warned_once_however_many_deliveries_and_attempts_fail(
     assert "Check RabbitMQ and MongoDB" in new[0]
 
 
-def test_a_rule_that_was_made_while_nobody_was_told_is_found_when_the_publisher_is_replaced(
-        hipchat, stackstorm, rooms):
+def test_a_rule_that_was_made_while_nobody_was_told_is_found_when_dispatching_has_failed(
+        hipchat, stackstorm, rooms, journal):
+    url = signed_url(stackstorm, rooms[0])
+    assert post(url, delivery("one", rooms[0])) == 204
+    journal.wait_for([["one"]])
     room = hipchat.make_room()
     set_fault(stackstorm, "drop_trigger_events")
     rule = stackstorm.add_rule("message", {"room": room})
-    set_fault(stackstorm, "broken")
-    assert post(signed_url(stackstorm, rooms[0]), delivery("one", rooms[0])) == 204
+    set_fault(stackstorm, "fail")
+    assert post(url, delivery("two", rooms[0])) == 204
     wait_until(lambda: stackstorm.webhooks(room), what="the webhook for the new rule")
+    set_fault(stackstorm, "none")
     hipchat.people.say(room, "Ada", "is anybody there?")
     assert stackstorm.heard(stackstorm.trigger_of(rule))[0]["message"] == "is anybody there?"
+
+
+def test_a_broker_that_was_started_anew_between_two_deliveries_is_no_trouble(
+        stackstorm, rooms, journal):
+    url, before = signed_url(stackstorm, rooms[0]), warnings(stackstorm)
+    for message in ("before", "after"):
+        assert post(url, delivery(message, rooms[0])) == 204
+        journal.wait_for([[message]])
+        set_fault(stackstorm, "restart")
+    assert journal.dispatched() == ["before", "after"]
+    assert warnings(stackstorm) == before
+
+
+def test_deliveries_wait_while_the_database_is_away_since_the_rules_engine_would_lose_them(
+        stackstorm, rooms, journal):
+    url, accepted = signed_url(stackstorm, rooms[0]), []
+
+    def say():
+        accepted.append("message-{}".format(len(accepted)))
+        assert post(url, delivery(accepted[-1], rooms[0])) == 204
+
+    say()
+    journal.wait_for([accepted])
+    set_fault(stackstorm, "no_database")
+    wait_until(lambda: say() or _degraded(stackstorm))
+    known = journal.dispatched()
+    assert len(known) < len(accepted)
+    for _ in range(20):
+        say()
+    assert journal.dispatched() == known
+    set_fault(stackstorm, "none")
+    journal.wait_for([accepted])
+    assert journal.dispatched() == accepted, "each was dispatched once"
+    wait_until(lambda: stackstorm.health()["status"] == "ok")
 
 
 def test_a_rule_that_was_deleted_while_nobody_was_told_holds_up_no_delivery(

@@ -12,7 +12,7 @@ from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.ids import new_id, now
 from sandbox.stackstorm.triggers import Trigger
 
-FAULTS = ("none", "fail", "broken", "drop_trigger_events")
+FAULTS = ("none", "fail", "restart", "no_database", "drop_trigger_events")
 HISTORY = 1000
 
 
@@ -31,8 +31,8 @@ class TriggerInstance:
 class Broker:
     """Carries trigger instances to the rules and trigger changes to the sensor.
 
-    history: the last 1000 instances; for all of them there is the journal, a file that has each
-    on a line of its own before any rule sees it.
+    fault: the one of FAULTS that is on. history: the last 1000 instances; for all of them there is
+    the journal, a file that has each on a line of its own before any rule sees it.
     """
 
     def __init__(self, journal: Optional[Path] = None):
@@ -40,28 +40,28 @@ class Broker:
         self.history: Deque[TriggerInstance] = deque(maxlen=HISTORY)
         self._subscribers: List[eventlet.Queue] = []
         self._journal = journal and journal.open("a", encoding="utf-8")
-        self._fault = "none"
-        self._breakages = 0
+        self.fault = "none"
+        self._restarts = 0
 
     def set_fault(self, mode: str) -> None:
-        """Fail from now on in one of FAULTS; "broken" is forever for the connections there are."""
+        """Fail from now on in one of FAULTS; "restart" ends the connections there are."""
         if mode not in FAULTS:
             raise Invalid("mode is {!r}, expected one of {}".format(mode, ", ".join(FAULTS)))
-        self._fault = mode
-        self._breakages += mode == "broken"
+        self.fault = mode
+        self._restarts += mode == "restart"
 
     def connect(self) -> int:
-        """A new connection, to be named in `send`."""
-        return self._breakages
+        """A new connection, to be named in `send`; ConnectionError while the broker is away."""
+        self._check()
+        return self._restarts
 
     def send(self, connection: int, trigger: str, payload: Any, trace_tag: Optional[str]) -> None:
-        """Take a trigger instance; raises what the platform's publisher raises."""
+        """Take a trigger instance; ConnectionError while the broker is away, or was since."""
         # As the platform waits for its broker here, other greenlets run.
         eventlet.sleep(0)
-        if self._fault == "fail":
-            raise ConnectionError("[Errno 111] ECONNREFUSED: the sandbox's broker is away")
-        if connection < self._breakages:
-            raise AttributeError("'NoneType' object has no attribute 'channel'")
+        self._check()
+        if connection < self._restarts:
+            raise ConnectionResetError("[Errno 104] the sandbox's broker was started anew")
         instance = TriggerInstance(trigger, json.dumps(payload), trace_tag)
         self._write(instance, payload)
         self.history.append(instance)
@@ -75,9 +75,13 @@ class Broker:
 
     def publish(self, event: str, trigger: Trigger) -> None:
         """Tell the subscribers that a trigger changed, unless that is to get lost."""
-        if self._fault != "drop_trigger_events":
+        if self.fault != "drop_trigger_events":
             for queue in self._subscribers:
                 queue.put((event, trigger))
+
+    def _check(self) -> None:
+        if self.fault == "fail":
+            raise ConnectionRefusedError("[Errno 111] the sandbox's broker is away")
 
     def _write(self, instance: TriggerInstance, payload: Any) -> None:
         if self._journal:

@@ -4,12 +4,12 @@ import importlib
 import sys
 import types
 from functools import partial
-from typing import Any
+from typing import Any, List
 
-from sandbox.stackstorm import base_classes
+from sandbox.stackstorm import base_classes, transport
 from sandbox.stackstorm.broker import Broker
-from sandbox.stackstorm.dispatcher import TraceContext, TriggerDispatcherService
-from sandbox.stackstorm.triggers import Triggers
+from sandbox.stackstorm.dispatcher import TraceContext
+from sandbox.stackstorm.triggers import Trigger, Triggers
 
 
 def install_base_classes() -> None:
@@ -25,12 +25,27 @@ def install_base_classes() -> None:
 
 def install_services(triggers: Triggers, broker: Broker) -> None:
     """Supply the services a sensor can import; StackStorm's own need its broker and database."""
-    _provide("st2common.services.trigger_dispatcher",
-             TriggerDispatcherService=partial(TriggerDispatcherService, triggers, broker))
     _provide("st2common.models.api.trace", TraceContext=TraceContext)
-    _provide("st2common.persistence.trigger", Trigger=triggers)
+    _provide("st2common.transport.reactor", TriggerDispatcher=transport.TriggerDispatcher,
+             TRIGGER_INSTANCE_XCHG=transport.TRIGGER_INSTANCE_XCHG)
+    _provide("st2common.transport.utils",
+             get_connection=partial(transport.connect, triggers, broker))
+    _provide("st2common.persistence.trigger", Trigger=_TriggersInDatabase(triggers, broker))
     _provide("st2common.models.api.trigger",
              TriggerAPI=types.SimpleNamespace(from_model=lambda trigger: trigger))
+
+
+class _TriggersInDatabase:
+    def __init__(self, triggers: Triggers, broker: Broker):
+        self._triggers, self._broker = triggers, broker
+
+    def query(self, **wanted: Any) -> List[Trigger]:
+        if self._broker.fault == "no_database":
+            raise ConnectionError("the sandbox's database is away")
+        return self._triggers.query(**wanted)
+
+    def count(self, **wanted: Any) -> int:
+        return len(self.query(**wanted))
 
 
 def _provide(name: str, **content: Any) -> None:

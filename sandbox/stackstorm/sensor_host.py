@@ -8,6 +8,7 @@ import eventlet
 
 from sandbox.stackstorm import plugins
 from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.dispatcher import TriggerDispatcherService
 from sandbox.stackstorm.pack import Pack
 from sandbox.stackstorm.triggers import Trigger, Triggers
 
@@ -17,9 +18,8 @@ LOG = logging.getLogger("sandbox.sensor")
 class SensorService:
     """What a sensor gets as `sensor_service`; its values are kept in memory."""
 
-    def __init__(self, logger: logging.Logger):
-        from st2common.services.trigger_dispatcher import TriggerDispatcherService
-        dispatcher = TriggerDispatcherService(logger=logger)
+    def __init__(self, triggers: Triggers, broker: Broker, logger: logging.Logger):
+        dispatcher = TriggerDispatcherService(triggers, broker, logger)
         self.dispatch = dispatcher.dispatch
         self.dispatch_with_context = dispatcher.dispatch_with_context
         self._logger = logger
@@ -51,7 +51,7 @@ class SensorHost:
                        for each in definition["trigger_types"]]
         self._triggers, self._broker = triggers, broker
         self._known = set()
-        self._sensor = _instance(pack, definition)
+        self._sensor = _instance(pack, definition, triggers, broker)
         self._tell = {"create": self._create, "update": self._update, "delete": self._delete}
 
     def run(self) -> None:
@@ -95,12 +95,12 @@ class SensorHost:
             self._sensor.remove_trigger(trigger=trigger.to_dict())
 
 
-def _instance(pack: Pack, definition: Dict[str, Any]) -> Any:
+def _instance(pack: Pack, definition: Dict[str, Any], triggers: Triggers, broker: Broker) -> Any:
     from st2reactor.sensor.base import PollingSensor, Sensor
     cls = plugins.load_class(pack.path / "sensors" / definition["entry_point"],
                              (Sensor, PollingSensor), definition["class_name"])
     more = {}
     if "poll_interval" in definition and issubclass(cls, PollingSensor):
         more["poll_interval"] = definition["poll_interval"]
-    logger = logging.getLogger(pack.ref)
-    return cls(sensor_service=SensorService(logger), config=pack.config, **more)
+    service = SensorService(triggers, broker, logging.getLogger(pack.ref))
+    return cls(sensor_service=service, config=pack.config, **more)

@@ -1,7 +1,7 @@
 """From the spool to StackStorm: in order within a room, in parallel across rooms."""
 import logging
 import time
-from typing import Any, Callable, Dict, Optional, Set
+from typing import Any, Callable, Dict, Set
 
 import eventlet
 from eventlet.queue import Queue
@@ -16,7 +16,7 @@ from hipchat.webhook_url import Address
 
 __all__ = ["Dispatcher"]
 
-WORKERS = 10  # connections in the pool of StackStorm's publisher
+WORKERS = 10  # dispatches at the same time, each on a connection of its own
 SLOW = 5.0  # seconds after which a dispatch counts as trouble, though it has not failed yet
 LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery
 
@@ -41,21 +41,20 @@ class _Lane:
 class Dispatcher:
     """Matches deliveries with listeners and dispatches each once per matching trigger.
 
-    connect makes a function (trigger ref, payload, trace tag) that dispatches, raising when it
-    fails; after a failure a new one is made, since StackStorm's publisher does not recover.
-    refresh is called before that, to learn of triggers that changed unheard; it may raise.
+    dispatch (trigger ref, payload, trace tag) raises when it fails. refresh is called before the
+    first delivery and after a failure, to learn of triggers that changed unheard; it may raise.
     A delivery stays in the spool until each of its triggers has it. unwanted is called with the
     address of a delivery that no listener hears.
     """
 
-    def __init__(self, spool: Spool, listeners: Listeners, connect: Callable[[], Dispatch],
+    def __init__(self, spool: Spool, listeners: Listeners, dispatch: Dispatch,
                  refresh: Callable[[], None], unwanted: Callable[[Address], None],
                  template_guard: bool, health: Health, log: logging.Logger):
         self._spool, self._listeners, self._template_guard = spool, listeners, template_guard
-        self._connect, self._refresh, self._unwanted = connect, refresh, unwanted
+        self._dispatch, self._refresh, self._unwanted = dispatch, refresh, unwanted
         self._health, self._log = health, log
-        self._dispatch: Optional[Dispatch] = None
-        self._connecting = Semaphore()
+        self._stale = True
+        self._refreshing = Semaphore()
         self._lanes: Dict[str, _Lane] = {}
         self._under_way: Dict[str, float] = {}
         self._failing: Set[str] = set()
@@ -112,7 +111,7 @@ class Dispatcher:
                 "Check RabbitMQ and MongoDB. The error: {:.300}".format(repr(error)))
 
     def _watch(self) -> None:
-        """StackStorm's publisher waits long for a broker or a database before it gives up."""
+        """The publisher waits long for a broker or a database before it gives up."""
         while True:
             eventlet.sleep(SLOW / 5)
             slow = {lane for lane, since in self._under_way.items()
@@ -131,7 +130,7 @@ class Dispatcher:
 
     def _deliver(self, delivery: Delivery, told: Set[str]) -> None:
         """Dispatch to every matching trigger that is not in told, which grows as they are."""
-        dispatch = self._connected()
+        self._refresh_if_stale()
         try:
             event, body = HIPCHAT_EVENTS[delivery.event], read_body(delivery.body)
         except (KeyError, ValueError):
@@ -143,11 +142,10 @@ class Dispatcher:
             if listener.ref in told:
                 continue
             try:
-                dispatch(listener.ref, payload(event, body, listener.trigger_id, groups,
-                                               self._template_guard), delivery.trace)
+                self._dispatch(listener.ref, payload(event, body, listener.trigger_id, groups,
+                                                     self._template_guard), delivery.trace)
             except Exception:
-                if self._dispatch is dispatch:
-                    self._dispatch = None
+                self._stale = True
                 raise
             told.add(listener.ref)
         if told:
@@ -161,12 +159,11 @@ class Dispatcher:
             self._drop(delivery, "unwanted")
             self._unwanted(Address(delivery.event, delivery.room))
 
-    def _connected(self) -> Dispatch:
-        with self._connecting:
-            if self._dispatch is None:
+    def _refresh_if_stale(self) -> None:
+        with self._refreshing:
+            if self._stale:
                 self._refresh()
-                self._dispatch = self._connect()
-            return self._dispatch
+                self._stale = False
 
     def _drop(self, delivery: Delivery, reason: str) -> None:
         self._health.dropped[reason] += 1

@@ -41,7 +41,7 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
             heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
 
         health = Health(log)
-        dispatcher = Dispatcher(spool, listeners, lambda: dispatch, lambda: None,
+        dispatcher = Dispatcher(spool, listeners, dispatch, lambda: None,
                                 lambda address: None, True, health, log)
         used = time.process_time()
         dispatcher.start()

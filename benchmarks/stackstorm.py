@@ -53,6 +53,7 @@ class Api:
     def __init__(self):
         self._url, self._session = os.environ["ST2_API_URL"] + "/v1", requests.Session()
         self._session.trust_env = False
+        self._session.headers["Connection"] = "close"  # the API ends idle connections
         self._made: List[str] = []
 
     def __enter__(self) -> "Api":

@@ -1,7 +1,10 @@
-"""Runs a sensor in StackStorm's own sensor wrapper; by ST2_PYTHON: FILE CLASS CONFIG [control].
+"""Runs a sensor in StackStorm's own sensor wrapper; by ST2_PYTHON: FILE CLASS CONFIG [MODE].
 
 With `control`, GET /bare/N dispatches N times without HTTP and tells the seconds, GET /heard/N
 waits for N dispatches since the last such call and tells the message ids, in their order.
+
+With `unheard`, what is dispatched goes through RabbitMQ to a queue that keeps none, and not to the
+rules engine.
 """
 import eventlet
 
@@ -14,9 +17,14 @@ import time
 from typing import Any, Callable, Dict, List
 
 from eventlet import wsgi
+from kombu import Connection
+from st2common.transport.kombu import Queue
+from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG
+from st2common.transport.utils import get_connection
 from st2reactor.container.sensor_wrapper import SensorWrapper
 
 GREENLETS = 10
+PREFIX = "st2benchmarks"  # of the names of exchanges
 
 
 class Wrapper(SensorWrapper):
@@ -71,10 +79,20 @@ class Control:
         return heard
 
 
-def main(file: str, name: str, config: str, *more: str) -> None:
+def take_unheard() -> Connection:
+    """As long as the connection lives, a queue takes what goes to the exchange of PREFIX."""
+    connection = get_connection()
+    queue = Queue("", TRIGGER_INSTANCE_XCHG, routing_key="#", exclusive=True, max_length=1)
+    queue(connection.default_channel).declare()
+    return connection
+
+
+def main(file: str, name: str, config: str, mode: str = "") -> None:
+    if mode == "unheard":
+        os.environ["ST2_MESSAGING__PREFIX"] = PREFIX
     wrapper = Wrapper(file, name, json.loads(config))
-    address = "none"
-    if more:
+    address, unheard = "none", mode == "unheard" and take_unheard()
+    if mode == "control":
         listener = eventlet.listen(("127.0.0.1", 0), backlog=64)
         address = "http://127.0.0.1:{}".format(listener.getsockname()[1])
         eventlet.spawn(wsgi.server, listener,
@@ -82,6 +100,7 @@ def main(file: str, name: str, config: str, *more: str) -> None:
     print(address, flush=True)
     os.dup2(2, 1)  # nobody reads what the platform logs
     wrapper.run()
+    unheard and unheard.close()
 
 
 main(*sys.argv[1:])

@@ -1,11 +1,12 @@
 """Filters: RE2 patterns, searched in chat text."""
 import time
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hipchat.filters import Filter
+from hipchat.filters import Filter, FilterSet
 
 
 @pytest.mark.parametrize("pattern, text, groups", [
@@ -63,3 +64,33 @@ def test_never_raises_on_text_and_compiles_or_raises_value_error(pattern, text):
         return
     groups = compiled.groups(text)
     assert groups is None or all(isinstance(group, str) for group in groups)
+
+
+class TestSet:
+    def test_tells_in_one_pass_which_filters_may_be_found(self):
+        filters = [Filter("ping (.*)"), None, Filter("pong"), Filter("(?i)PING"), Filter("")]
+        assert list(FilterSet(filters).candidates("ping pang")) == [0, 1, 3, 4]
+
+    def test_of_no_filters_has_none(self):
+        assert list(FilterSet([]).candidates("ping")) == []
+
+    @given(st.lists(st.text(alphabet="ab.*+?|()[]^$\\n", max_size=6), max_size=8),
+           st.text(alphabet="ab\n", max_size=12))
+    def test_has_all_that_are_found_one_by_one(self, patterns, text):
+        filters = []
+        for pattern in patterns:
+            try:
+                filters.append(Filter(pattern))
+            except ValueError:
+                continue
+        found = {place for place, each in enumerate(filters) if each.groups(text) is not None}
+        assert found <= set(FilterSet(filters).candidates(text))
+
+    def test_that_is_too_large_for_re2_has_all(self):
+        filters = [Filter(".{{0,30}}y{}".format(number)) for number in range(1000)]
+        assert list(FilterSet(filters).candidates("ab")) == list(range(1000))
+
+    def test_for_which_re2_runs_out_of_memory_has_all(self, monkeypatch):
+        filters = FilterSet([Filter("ping"), Filter("pong")])
+        monkeypatch.setattr(filters, "_set", mock.Mock(**{"Match.return_value": []}))
+        assert list(filters.candidates("neither")) == [0, 1]

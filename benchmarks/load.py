@@ -3,9 +3,11 @@ import json
 import select
 import socket
 import time
-from collections import Counter, deque
-from typing import Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from collections import Counter, defaultdict, deque
+from typing import Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
+
+from benchmarks.measure import percentile
 
 __all__ = ["Post", "Result", "burst", "delivery", "request", "steady"]
 
@@ -20,11 +22,17 @@ class Post(NamedTuple):
 
 
 class Result(NamedTuple):
-    """seconds: from first to last; latencies: of each answer, in seconds; statuses: how often."""
+    """seconds: from first to last; waits: by where the post went, seconds until each answer;
+    statuses: how often."""
 
     seconds: float
-    latencies: List[float]
+    waits: Dict[Tuple[str, int], List[float]]
     statuses: Counter
+
+    def p99(self, url: str) -> float:
+        """Milliseconds until what went to this URL's server was answered, of all but the slowest
+        hundredth."""
+        return 1000 * percentile(self.waits[_where(url)], 0.99)
 
 
 def delivery(message_id: str, room: str, text: str = "deploy web to production, please") -> bytes:
@@ -40,11 +48,16 @@ def delivery(message_id: str, room: str, text: str = "deploy web to production, 
 
 def request(url: str, body: bytes) -> Post:
     """A request as HipChat makes it, over a connection of its own."""
-    where = urlsplit(url)
+    parts = urlsplit(url)
     head = ("POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n"
             "Connection: close\r\nContent-Length: {}\r\n\r\n").format(
-                where.path, where.netloc, len(body))
-    return Post((where.hostname, where.port), head.encode() + body)
+                parts.path, parts.netloc, len(body))
+    return Post(_where(url), head.encode() + body)
+
+
+def _where(url: str) -> Tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.port
 
 
 class _Call:
@@ -70,7 +83,7 @@ class _Call:
 class _Loop:
     def __init__(self):
         self._poll, self._calls = select.epoll(), {}
-        self._latencies: List[float] = []
+        self._waits: Dict[Tuple[str, int], List[float]] = defaultdict(list)
         self._statuses: Counter = Counter()
 
     def begin(self, rest: Iterator[Post], since: Optional[float] = None) -> None:
@@ -93,14 +106,14 @@ class _Loop:
                 at, posts = due.popleft()
                 self.begin(posts, at + started)
         self._poll.close()
-        return Result(time.perf_counter() - started, self._latencies, self._statuses)
+        return Result(time.perf_counter() - started, self._waits, self._statuses)
 
     def _advance(self, call: _Call, event: int) -> None:
         if event & select.EPOLLOUT and not event & (select.EPOLLERR | select.EPOLLHUP):
             call.send()
             self._poll.modify(call.socket, select.EPOLLIN)
             return
-        self._latencies.append(time.perf_counter() - call.since)
+        self._waits[call.post.where].append(time.perf_counter() - call.since)
         self._statuses[call.status()] += 1
         self._poll.unregister(call.socket)
         del self._calls[call.socket.fileno()]

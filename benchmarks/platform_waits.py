@@ -1,4 +1,49 @@
 """On a real StackStorm: how long HipChat waits for its 204."""
-from benchmarks.platform_rates import waits as rows
+import statistics
+from typing import List
 
-__all__ = ["rows"]
+from benchmarks.children import run
+from benchmarks.measure import Row, alternate, compared
+from benchmarks.platform_rates import EVENTS
+from benchmarks.platform_sides import Peer, Sides, sides
+
+SECONDS = 3  # of a steady load
+ROUNDS = 5
+BURST = 5000
+BURSTS = 3
+AIM = ("<=", 0.25)
+
+
+def rows() -> List[Row]:
+    with sides() as both, run("benchmarks.receiver_server", "bare") as server:
+        nothing = Peer(server.url, 204, EVENTS)
+        bare, own = [statistics.median(both.quietly(measure)() for _ in range(ROUNDS)) / 2
+                     for measure in (lambda: both.pack.bare(EVENTS),
+                                     lambda: both.pack.rate(EVENTS))]
+        return (_steady(both, nothing, bare, "half the rate of bare dispatch") +
+                _steady(both, nothing, own, "half the pack's own rate") + _burst(both))
+
+
+def _steady(both: Sides, nothing: Peer, rate: float, which: str) -> List[Row]:
+    count, floor = int(SECONDS * rate), []
+
+    def pack() -> float:
+        result = both.pack.steady(count, rate, beside=nothing.posts(count))
+        floor.append(result.p99(nothing.url))
+        return result.p99(both.pack.url)
+
+    ours, *theirs = alternate(ROUNDS, both.quietly(pack), *[
+        both.quietly(lambda peer=peer: peer.steady(count, rate).p99(peer.url))
+        for peer in both.peers.values()])
+    note = ("the same WSGI server answering 204 and doing nothing, at the same time and rate: "
+            "{:.3g} ms".format(statistics.median(floor)))
+    return [compared("p99 until HipChat has its 204, at {:.0f}/s ({})".format(rate, which), name,
+                     AIM, "ms", ours, waits, note) for name, waits in zip(both.peers, theirs)]
+
+
+def _burst(both: Sides) -> List[Row]:
+    ours, *theirs = alternate(BURSTS, *[
+        both.quietly(lambda side=side: side.burst(BURST).p99(side.url))
+        for side in [both.pack, *both.peers.values()]])
+    return [compared("p99 until HipChat has its 204, in a burst of {:,}".format(BURST), name, AIM,
+                     "ms", ours, waits) for name, waits in zip(both.peers, theirs)]

@@ -1,4 +1,5 @@
 """The sensor: wires the parts of the hipchat library to StackStorm."""
+import gc
 import signal
 from typing import Any, Dict
 
@@ -66,6 +67,8 @@ class WebhookSensor(Sensor):
 
     def run(self) -> None:
         """Run until SIGTERM; returning ends the process, and StackStorm calls cleanup()."""
+        gc.collect()
+        gc.freeze()  # or else to look through all of StackStorm's modules stops it for 0.1 s
         eventlet.spawn(self._receiver.serve)
         eventlet.spawn(self._begin)
         while not self._stopping:

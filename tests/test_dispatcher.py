@@ -1,6 +1,8 @@
 """The dispatcher: from the spool to StackStorm, in order within a room, until StackStorm has it."""
 import json
 import logging
+import os
+import sqlite3
 from collections import Counter
 
 import eventlet
@@ -10,7 +12,7 @@ from conftest import wait_until
 from hipchat.dispatcher import WORKERS, Dispatcher
 from hipchat.health import Health
 from hipchat.listeners import Listeners
-from hipchat.spool import Arrival, Spool, SpoolError
+from hipchat.spool import FILE, Arrival, Spool, SpoolError
 from hipchat.webhook_url import Address
 
 LOG = logging.getLogger("test")
@@ -88,7 +90,7 @@ def pauses(monkeypatch):
     spawn_after = eventlet.spawn_after
 
     def soon(seconds, function, *args):
-        if seconds < 1 or getattr(function, "__name__", "") == "_slow":
+        if seconds < 1:
             return spawn_after(seconds, function, *args)
         asked.append(seconds)
         return spawn_after(0.001, function, *args)
@@ -136,6 +138,35 @@ class TestOrder:
         bench.dispatcher.start()
         eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 10
+
+
+class TestArrivals:
+    @pytest.fixture
+    def disk(self, bench):
+        """A disk that is busy until commit(), while a second delivery arrives; one waits."""
+        bench.listen("trigger")
+        bench.put("waits")
+        disk = sqlite3.connect(os.path.join(bench.spool.directory, FILE), isolation_level=None)
+        disk.execute("BEGIN IMMEDIATE")
+        eventlet.spawn(bench.put, "arrives")
+        eventually(lambda: bench.spool.arriving == 1)
+        yield disk
+        disk.close()
+
+    def test_come_first(self, bench, disk, monkeypatch):
+        monkeypatch.setattr("hipchat.dispatcher.GIVE_WAY", 5)
+        arriving = []
+        bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
+        bench.dispatcher.start()
+        eventually(lambda: bench.dispatcher._queue.empty())
+        disk.commit()
+        eventually(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
+        assert arriving == [0, 0]
+
+    def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
+        bench.dispatcher.start()
+        eventually(lambda: bench.stackstorm.traces() == ["waits"])
+        assert bench.spool.arriving == 1
 
 
 class TestDelivery:

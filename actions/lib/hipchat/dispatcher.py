@@ -17,6 +17,7 @@ from hipchat.webhook_url import Address
 __all__ = ["Dispatcher"]
 
 WORKERS = 10  # dispatches at the same time, each on a connection of its own
+GIVE_WAY = 0.02  # seconds for which a dispatch waits, at most, for deliveries that arrive
 SLOW = 5.0  # seconds after which a dispatch counts as trouble, though it has not failed yet
 LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery
 
@@ -78,6 +79,7 @@ class Dispatcher:
     def _work(self) -> None:
         while True:
             name = self._queue.get()
+            self._give_way()
             lane = self._lanes.setdefault(name, _Lane())
             try:
                 delivery = self._spool.next(name, lane.done)
@@ -99,6 +101,12 @@ class Dispatcher:
                 self._succeeded(name)
                 self._spool.remove(delivery)
                 self._queue.put(name)
+
+    def _give_way(self) -> None:
+        """HipChat waits for its 204, and nobody for a dispatch."""
+        until = time.monotonic() + GIVE_WAY
+        while self._spool.arriving and time.monotonic() < until:
+            eventlet.sleep(GIVE_WAY / 10)
 
     def _failed(self, lane: str, error: Exception) -> None:
         self._failing.add(lane)

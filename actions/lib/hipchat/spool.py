@@ -66,7 +66,8 @@ class Spool:
 
     put() returns when a delivery is on disk. All writing is done by one greenlet in a thread of
     its own, so that waiting for the disk holds nobody up; what arrives meanwhile shares the next
-    commit. repaired is called with words for the operator whenever a file had to be given up.
+    commit. waiting: how many deliveries wait; arriving: how many are on their way to the disk.
+    repaired is called with words for the operator whenever a file had to be given up.
     """
 
     def __init__(self, directory: str, max_deliveries: int, repaired: Callable[[str], None]):
@@ -83,6 +84,7 @@ class Spool:
         self._next_cleaning = 0.0
         self._last = 0
         self.waiting = 0
+        self.arriving = 0
 
     def open(self) -> None:
         """Open or make the file, mend it if it is corrupt, and start the writer.
@@ -101,8 +103,12 @@ class Spool:
         """
         done = Signal()
         self._puts.append((arrival, done))
-        self._nudge()
-        return done.wait()
+        self.arriving += 1
+        try:
+            self._nudge()
+            return done.wait()
+        finally:
+            self.arriving -= 1
 
     def remove(self, delivery: Delivery) -> None:
         """Forget a delivery that StackStorm has. Returns before that is on disk."""

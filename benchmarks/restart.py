@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Sequence, Tuple
 from urllib.parse import quote
 
 import requests
@@ -74,11 +74,11 @@ def hipchat(rooms: List[str]) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def pack(hipchat_url: str, port: int, directory: Path, rules: List[Path],
-         *options: str) -> Iterator[Server]:
-    """The pack in the sandbox's StackStorm."""
+def pack(hipchat_url: str, port: int, directory: Path, rules: List[Path], *options: str,
+         rooms: Sequence[str] = ()) -> Iterator[Server]:
+    """The pack in the sandbox's StackStorm, with a spool for each port."""
     file = directory / "hipchat.yaml"
-    file.write_text(json.dumps(config(hipchat_url, port, str(directory / "spool"))))
+    file.write_text(json.dumps(config(hipchat_url, port, str(directory / str(port)), rooms)))
     more = [option for rule in rules for option in ("--rule", str(rule))]
     with Server([sys.executable, "-m", "sandbox", "stackstorm", "--config", str(file),
                  "--api-port", "0", "--log-level", "WARNING", *more, *options]) as server:

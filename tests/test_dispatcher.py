@@ -9,7 +9,7 @@ import eventlet
 import pytest
 from conftest import wait_until
 
-from hipchat.dispatcher import WORKERS, Dispatcher
+from hipchat.dispatcher import GROUP, WORKERS, Dispatcher
 from hipchat.health import Health
 from hipchat.listeners import Listeners
 from hipchat.spool import FILE, Arrival, Spool, SpoolError
@@ -137,7 +137,7 @@ class TestOrder:
             bench.put(number, str(number))
         bench.dispatcher.start()
         eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
-        assert bench.stackstorm.most_under_way == WORKERS == 10
+        assert bench.stackstorm.most_under_way == WORKERS == 50
 
 
 class TestArrivals:
@@ -167,6 +167,17 @@ class TestArrivals:
         bench.dispatcher.start()
         eventually(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
+
+    def test_that_do_not_end_let_a_group_go_at_a_time(self, bench, monkeypatch):
+        monkeypatch.setattr("hipchat.dispatcher.GIVE_WAY", 0.1)
+        bench.stackstorm.takes = 0.01
+        for number in range(3 * GROUP):
+            bench.listen("trigger {}".format(number), str(number))
+            bench.put(number, str(number))
+        bench.spool.arriving = 1
+        bench.dispatcher.start()
+        eventually(lambda: len(bench.stackstorm.told) == 3 * GROUP)
+        assert bench.stackstorm.most_under_way == GROUP == 10
 
 
 class TestDelivery:
@@ -267,7 +278,7 @@ class TestHealing:
         assert bench.refreshes == 2
 
     def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
-        for number in range(WORKERS):
+        for number in range(10):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
         bench.stackstorm.takes = 0.01

@@ -114,6 +114,17 @@ def test_a_broker_that_was_started_anew_between_two_deliveries_is_no_trouble(
     assert warnings(stackstorm) == before
 
 
+def test_deliveries_wait_while_the_rules_engine_has_no_queue(stackstorm, rooms, journal):
+    set_fault(stackstorm, "no_queue")
+    with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4) as load:
+        load.wait()
+    assert load.statuses == {204: 4 * ROOMS}
+    assert wait_until(lambda: _degraded(stackstorm))["waiting"] == 4 * ROOMS
+    set_fault(stackstorm, "none")
+    journal.wait_for(load.accepted)
+    assert len(journal.dispatched()) == 4 * ROOMS, "each was dispatched once"
+
+
 def test_deliveries_wait_while_the_database_is_away_since_the_rules_engine_would_lose_them(
         stackstorm, rooms, journal):
     url, accepted = signed_url(stackstorm, rooms[0]), []

@@ -43,7 +43,7 @@ def platform(monkeypatch):
 
     def sending(*message):
         platform.confirming()
-        send(*message)
+        return send(*message)
 
     def querying(**wanted):
         platform.asked += 1
@@ -71,6 +71,20 @@ def publish(module):
     return lambda text: publisher.publish(TRIGGER, {"text": text}, "trace of " + text)
 
 
+@pytest.fixture
+def together():
+    """Publish each of some numbers from a greenlet of its own; returns their errors, or None."""
+    def together(publish, numbers):
+        def attempt(number):
+            try:
+                publish(str(number))
+            except Exception as error:
+                return error
+
+        return list(eventlet.GreenPool(100).imap(attempt, numbers))
+    return together
+
+
 def test_publishes_payload_and_trace(publish, platform):
     publish("hello")
     found, = platform.broker.history
@@ -84,15 +98,67 @@ def test_keeps_one_connection_for_triggers_that_come_one_after_the_other(publish
     assert platform.connections == 1
 
 
-def test_has_a_connection_for_each_trigger_that_comes_at_the_same_time(publish, platform):
+def test_sends_together_what_comes_while_the_broker_has_not_confirmed(
+        publish, platform, together):
     platform.confirming = lambda: eventlet.sleep(0.01)
-    pool = eventlet.GreenPool(5)
-    for _ in range(4):
-        for number in range(5):
-            pool.spawn(publish, str(number))
-        pool.waitall()
-    assert platform.connections == 5
-    assert len(platform.texts()) == 20
+    assert together(publish, range(10)) == [None] * 10
+    assert platform.connections == 1
+    assert platform.texts() == ['{{"text": "{}"}}'.format(number) for number in range(10)]
+    assert platform.asked == 1
+
+
+def test_where_one_cannot_be_sent_the_others_are(publish, platform, together, module):
+    dumps = module.dumps
+
+    def failing(message, serializer):
+        if message["payload"]["text"] == "3":
+            raise RecursionError("too deep")
+        return dumps(message, serializer)
+
+    with mock.patch.object(module, "dumps", failing):
+        errors = together(publish, range(5))
+    assert [type(error) for error in errors] == [
+        type(None), type(None), type(None), RecursionError, type(None)]
+    assert len(platform.texts()) == 4
+
+
+def test_a_trigger_that_no_queue_takes_is_an_error_and_the_connection_stays(
+        publish, platform, together):
+    publish("before")
+    platform.broker.set_fault("no_queue")
+    errors = together(publish, range(5))
+    assert [str(error) for error in errors] == ["NO_ROUTE"] * 5
+    platform.broker.set_fault("none")
+    publish("after")
+    assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+    assert platform.connections == 1
+
+
+def test_what_was_confirmed_before_the_connection_broke_is_not_sent_again(
+        publish, platform, together):
+    publish("before")
+    confirming = iter([None] * 3 + [ConnectionResetError("broken")] + [None] * 100)
+
+    def breaks():
+        error = next(confirming)
+        if error:
+            raise error
+
+    platform.confirming = breaks
+    assert together(publish, range(6)) == [None] * 6
+    assert platform.texts()[1:] == ['{{"text": "{}"}}'.format(number) for number in range(6)]
+    assert platform.connections == 2
+
+
+def test_a_trigger_that_the_broker_refuses_is_an_error(publish, platform, together, module):
+    def refuse(transport, connection, **_):
+        channel, number, _ = transport._sent.popleft()
+        for refused in channel.events["basic_nack"]:
+            refused(number + 4, True)
+
+    with mock.patch.object(Transport, "drain_events", refuse):
+        errors = together(publish, range(5))
+    assert all(isinstance(error, module.MessageNacked) for error in errors), errors
 
 
 def test_raises_while_the_broker_is_away_and_works_when_it_is_back(publish, platform):
@@ -144,11 +210,13 @@ def test_a_connection_that_does_not_end_holds_nobody_up(publish, platform, modul
 
 
 def test_asks_for_confirmation_and_for_a_queue_that_takes_the_trigger(publish):
-    with mock.patch.object(Transport.Channel, "basic_publish", autospec=True) as basic_publish:
+    channel = Transport.Channel
+    with mock.patch.object(channel, "confirm_select", autospec=True) as confirm_select, \
+            mock.patch.object(channel, "basic_publish", autospec=True,
+                              side_effect=channel.basic_publish) as basic_publish:
         publish("hello")
-    (channel, *_), options = basic_publish.call_args
-    assert channel.connection.client.transport_options["confirm_publish"] is True
-    assert options["mandatory"] is True
+    confirm_select.assert_called_once()
+    assert basic_publish.call_args[1]["mandatory"] is True
 
 
 def test_publishes_nothing_while_the_database_is_away(publish, platform):
@@ -159,15 +227,6 @@ def test_publishes_nothing_while_the_database_is_away(publish, platform):
     platform.broker.set_fault("none")
     publish("after")
     assert platform.texts() == ['{"text": "after"}']
-
-
-def test_asks_the_database_once_for_triggers_that_come_together(publish, platform):
-    pool = eventlet.GreenPool(10)
-    for number in range(10):
-        pool.spawn(publish, str(number))
-    pool.waitall()
-    assert len(platform.texts()) == 10
-    assert platform.asked == 1
 
 
 def test_asks_the_database_again_when_its_answer_is_old(publish, platform, module, monkeypatch):

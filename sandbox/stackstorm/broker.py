@@ -12,7 +12,7 @@ from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.ids import new_id, now
 from sandbox.stackstorm.triggers import Trigger
 
-FAULTS = ("none", "fail", "restart", "no_database", "drop_trigger_events")
+FAULTS = ("none", "fail", "restart", "no_queue", "no_database", "drop_trigger_events")
 HISTORY = 1000
 
 
@@ -55,17 +55,23 @@ class Broker:
         self._check()
         return self._restarts
 
-    def send(self, connection: int, trigger: str, payload: Any, trace_tag: Optional[str]) -> None:
-        """Take a trigger instance; ConnectionError while the broker is away, or was since."""
+    def send(self, connection: int, trigger: str, payload: Any, trace_tag: Optional[str]) -> bool:
+        """Take a trigger instance; False where no queue does.
+
+        ConnectionError while the broker is away, or was since.
+        """
         # As the platform waits for its broker here, other greenlets run.
         eventlet.sleep(0)
         self._check()
         if connection < self._restarts:
             raise ConnectionResetError("[Errno 104] the sandbox's broker was started anew")
+        if self.fault == "no_queue":
+            return False
         instance = TriggerInstance(trigger, json.dumps(payload), trace_tag)
         self._write(instance, payload)
         self.history.append(instance)
         self.instances.put(instance)
+        return True
 
     def subscribe(self) -> eventlet.Queue:
         """A queue of (event, trigger): "create", "update" or "delete"."""

@@ -16,8 +16,9 @@ from hipchat.webhook_url import Address
 
 __all__ = ["Dispatcher"]
 
-WORKERS = 10  # dispatches at the same time, each on a connection of its own
-GIVE_WAY = 0.02  # seconds for which a dispatch waits, at most, for deliveries that arrive
+WORKERS = 50  # dispatches at the same time
+GROUP = 10  # dispatches that go together while deliveries arrive
+GIVE_WAY = 0.02  # seconds for which a group waits, at most, for deliveries that arrive
 SLOW = 5.0  # seconds after which a dispatch counts as trouble, though it has not failed yet
 LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery
 
@@ -61,6 +62,8 @@ class Dispatcher:
         self._failing: Set[str] = set()
         self._busy: Set[str] = set()
         self._queue: Queue = Queue()
+        self._gate = Semaphore()
+        self._gone = 0
 
     def start(self) -> None:
         """Begin, with what waits in the spool."""
@@ -104,9 +107,12 @@ class Dispatcher:
 
     def _give_way(self) -> None:
         """HipChat waits for its 204, and nobody for a dispatch."""
-        until = time.monotonic() + GIVE_WAY
-        while self._spool.arriving and time.monotonic() < until:
-            eventlet.sleep(GIVE_WAY / 10)
+        with self._gate:
+            if self._gone % GROUP == 0:
+                until = time.monotonic() + GIVE_WAY
+                while self._spool.arriving and time.monotonic() < until:
+                    eventlet.sleep(GIVE_WAY / 10)
+            self._gone += 1
 
     def _failed(self, lane: str, error: Exception) -> None:
         self._failing.add(lane)

@@ -1,4 +1,5 @@
 """The sensor's HTTP listener, over real sockets: as HipChat and as strangers meet it."""
+import gc
 import json
 import logging
 import re
@@ -369,33 +370,48 @@ class TestHealth:
         assert http.get(root + "/health", timeout=10).status_code == 200
 
 
+@pytest.fixture
+def url(monkeypatch):
+    """Where a listener in this process takes deliveries; its patience is short."""
+    monkeypatch.setattr(receiver, "REQUEST_TIME", 0.5)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base = "http://127.0.0.1:{}".format(port)
+    settings = SensorSettings.from_config({
+        "api_key": "token", "api_url": "http://127.0.0.1/v2",
+        "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s"}})
+    urls = WebhookUrl(settings.public_url, settings.secret)
+    log = logging.getLogger("test")
+    listener = receiver.Receiver(settings, urls, None, None, Health(log), log)
+    listener.accepting = True
+    threading.Thread(target=listener.serve, daemon=True).start()
+    wait_until(lambda: is_listening(base + "/health"))
+    return urls.make(Address("room_message", "Factor"))
+
+
+def is_listening(url):
+    try:
+        with connect(url):
+            return True
+    except ConnectionRefusedError:
+        return False
+
+
+def test_a_request_leaves_nothing_for_the_garbage_collector(url):
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            assert send_raw(url, b"GET /health HTTP/1.1\r\n\r\n").status == 200
+        wait_until(lambda: not any(isinstance(each, receiver._Protocol)
+                                   for each in gc.get_objects()))
+    finally:
+        gc.enable()
+
+
 class TestSlowClients:
-    """A listener in this process, whose patience is short."""
-
-    @pytest.fixture
-    def url(self, monkeypatch):
-        monkeypatch.setattr(receiver, "REQUEST_TIME", 0.5)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        base = "http://127.0.0.1:{}".format(port)
-        settings = SensorSettings.from_config({
-            "api_key": "token", "api_url": "http://127.0.0.1/v2",
-            "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s"}})
-        urls = WebhookUrl(settings.public_url, settings.secret)
-        log = logging.getLogger("test")
-        listener = receiver.Receiver(settings, urls, None, None, Health(log), log)
-        listener.accepting = True
-        threading.Thread(target=listener.serve, daemon=True).start()
-        wait_until(lambda: self.answers(base + "/health"))
-        return urls.make(Address("room_message", "Factor"))
-
-    def answers(self, url):
-        try:
-            with connect(url):
-                return True
-        except ConnectionRefusedError:
-            return False
+    """Of the listener in this process."""
 
     def test_a_body_that_does_not_come_is_answered_408(self, url):
         answer = post_raw(url, ["Content-Length: 100"], b'{"item":')

@@ -114,6 +114,15 @@ class TestPut:
         assert put_many(spool, 200) == 200 * [True]
         assert statements.count("COMMIT") <= 3
 
+    def test_is_always_written_by_the_same_thread(self, spool, monkeypatch):
+        threads, commit = set(), spool._transaction
+        identity = eventlet.patcher.original("threading").get_ident
+        monkeypatch.setattr(spool, "_transaction",
+                            lambda *args: [threads.add(identity()), commit(*args)][1])
+        for number in range(30):
+            spool.put(arrival(str(number)))
+        assert len(threads) == 1
+
     def test_in_one_go_with_more_than_a_batch_takes_several_commits(self, spool, monkeypatch):
         monkeypatch.setattr(module, "LARGEST_BATCH", 7)
         assert put_many(spool, 50) == 50 * [True]

@@ -232,6 +232,8 @@ class _Connections(eventlet.GreenPool):
 class _Protocol(wsgi.HttpProtocol):
     """eventlet's HTTP, with TLS, a deadline for each request, and errors that tell nothing."""
 
+    wbufsize = 1024  # bytes; the answers are short
+
     def __init__(self, connection: List, server: Any, tls: Optional[Tls],
                  arriving: Dict[eventlet.Timeout, Tuple[Any, float]]):
         self._tls, self._arriving = tls, arriving
@@ -271,3 +273,4 @@ class _Protocol(wsgi.HttpProtocol):
                 while self.connection.recv(65536):
                     eventlet.sleep()  # one that sends fast must not keep the others waiting
         super().finish()
+        self.environ = None  # it refers to this object, which would wait for the garbage collector

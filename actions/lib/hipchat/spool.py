@@ -92,6 +92,7 @@ class Spool:
         SpoolError if another process has it, if it is of another version, or if the directory
         cannot be used.
         """
+        tpool.set_num_threads(1)  # each of the usual twenty would keep memory of its own
         self._connect()
         self._tell_repairs()
         eventlet.spawn(self._write_forever)

@@ -76,7 +76,7 @@ class _Call:
         """The answer's; None where the connection broke."""
         try:
             return int(self.socket.recv(65536).split(None, 2)[1])
-        except (ConnectionError, IndexError):
+        except (OSError, IndexError):
             return None
 
 

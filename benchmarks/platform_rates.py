@@ -5,7 +5,7 @@ from typing import List
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.platform_sides import sides
 
-EVENTS = 600  # in a round
+EVENTS = 1000  # in a round
 ROUNDS = 5
 
 

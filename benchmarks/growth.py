@@ -8,7 +8,7 @@ from typing import List
 from benchmarks.children import REPOSITORY
 from benchmarks.measure import Row, alternate, compared
 
-ROUNDS = 7
+ROUNDS = 11
 
 
 def rows() -> List[Row]:

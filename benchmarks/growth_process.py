@@ -18,7 +18,7 @@ from hipchat.health import Health
 from hipchat.listeners import Listeners
 from hipchat.spool import FILE, Spool
 
-DELIVERIES = 2000
+DELIVERIES = 5000
 
 
 def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:

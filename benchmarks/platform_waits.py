@@ -37,9 +37,9 @@ def _steady(both: Sides, nothing: Peer, rate: float, which: str, rounds: int) ->
         both.quietly(lambda peer=peer: peer.steady(count, rate).p99(peer.url))
         for peer in both.peers.values()])
     what = "p99 until HipChat has its 204, at {:.0f}/s ({})".format(rate, which)
-    limit = "the limit: a WSGI server answering 204 and doing nothing, beside the pack; " + what
+    limit = "the same of a WSGI server that does nothing, beside the pack (the limit), at {:.0f}/s"
     return [compared(each, name, AIM, "ms", measured, waits)
-            for each, measured in ((what, ours), (limit, floor))
+            for each, measured in ((what, ours), (limit.format(rate), floor))
             for name, waits in zip(both.peers, theirs)]
 
 

@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import subprocess
+import textwrap
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List
@@ -12,6 +13,7 @@ from benchmarks.measure import Row
 
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "report" / "figures.json"
+LABEL_WIDTH = 80  # letters in a line of the plot
 TITLES = {"alone": "Without StackStorm (`make bench`)",
           "stackstorm": "On a StackStorm (`make bench-stackstorm`)"}
 
@@ -103,21 +105,25 @@ def _plot(rows: List[Row]) -> None:
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(11, 0.42 * len(rows) + 1.2))
+    figure, axes = pyplot.subplots(figsize=(11, 0.46 * len(rows) + 1.2))
     for place, row in enumerate(reversed(rows)):
         margins = sorted(_margin(row, ratio) for ratio in row.ratios)
         middle = statistics.median(margins)
         axes.barh(place, middle - 1, left=1, color="#3a7" if row.reached else "#c54")
         axes.plot([margins[0], margins[-1]], [place, place], color="#333", linewidth=1)
     axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels(["{} {}".format(row.what[:62], "/ " + row.against[:38] if row.against
-                                         else "").replace("`", "") for row in reversed(rows)],
-                         fontsize=7)
+    axes.set_yticklabels([_label(row) for row in reversed(rows)], fontsize=7)
+    axes.margins(y=0.01)
     axes.set_xscale("log")
     axes.axvline(1, color="#333", linewidth=1)
     axes.set_xlabel("times better than the aim (right of 1: reached; line: all rounds)")
     figure.tight_layout()
     figure.savefig(str(HERE / "report" / "plot.svg"), metadata={"Date": None})
+
+
+def _label(row: Row) -> str:
+    label = row.what + (" / " + row.against if row.against else "")
+    return textwrap.fill(label.replace("`", ""), LABEL_WIDTH)
 
 
 def _margin(row: Row, ratio: float) -> float:

@@ -68,8 +68,7 @@ class TriggerPublisher:
         messages, self._waiting = self._waiting, []
         try:
             self._ask_database()
-            with eventlet.Timeout(CONFIRM_WITHIN, TimeoutError("the broker does not confirm")):
-                self._send(messages)
+            self._send(messages)
         except BaseException as error:
             for message in messages:
                 if not message.answered.ready():
@@ -104,27 +103,32 @@ class _Channel:
 
     def __init__(self):
         self._connection = get_connection(connection_kwargs={"failover_strategy": "round-robin"})
-        self._connection.ensure_connection(max_retries=max(1, len(self._connection.alt)),
-                                           interval_start=0)
         self.broken = self._connection.recoverable_connection_errors
-        channel = self._connection.channel()
-        channel.confirm_select()
-        channel.events["basic_ack"].add(self._confirmed)
-        channel.events["basic_nack"].add(self._refused)
-        self._producer = Producer(channel, TRIGGER_INSTANCE_XCHG, auto_declare=False,
-                                  on_return=self._returned)
+        self._producer: Optional[Producer] = None
         self._number = 0
         self._unanswered: Dict[int, Event] = {}  # by number, which is the delivery tag
 
     def send(self, messages: List[_Message]) -> None:
-        """Return when the broker has answered each."""
-        for message in messages:
-            self._number += 1
-            self._unanswered[self._number] = message.answered
-            self._producer.publish(message.body, message.routing_key, mandatory=True,
-                                   correlation_id=str(self._number), **message.properties)
-        while self._unanswered:
-            self._connection.drain_events()
+        """Connect, at first, and return when the broker has answered each."""
+        with eventlet.Timeout(CONFIRM_WITHIN, TimeoutError("the broker does not confirm")):
+            self._producer = self._producer or self._connected()
+            for message in messages:
+                self._number += 1
+                self._unanswered[self._number] = message.answered
+                self._producer.publish(message.body, message.routing_key, mandatory=True,
+                                       correlation_id=str(self._number), **message.properties)
+            while self._unanswered:
+                self._connection.drain_events()
+
+    def _connected(self) -> Producer:
+        self._connection.ensure_connection(max_retries=max(1, len(self._connection.alt)),
+                                           interval_start=0)
+        channel = self._connection.channel()
+        channel.confirm_select()
+        channel.events["basic_ack"].add(self._confirmed)
+        channel.events["basic_nack"].add(self._refused)
+        return Producer(channel, TRIGGER_INSTANCE_XCHG, auto_declare=False,
+                        on_return=self._returned)
 
     def close(self) -> None:
         self._connection.close()

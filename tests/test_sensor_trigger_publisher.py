@@ -192,13 +192,15 @@ def test_a_connection_is_not_used_again_after_an_error(publish, platform, error)
 
 
 def test_raises_where_the_broker_does_not_confirm(publish, platform, module, monkeypatch):
+    publish("before")
     monkeypatch.setattr(module, "CONFIRM_WITHIN", 0.05)
     platform.confirming = lambda: eventlet.sleep(60)
-    with pytest.raises(TimeoutError, match="does not confirm"):
+    with eventlet.Timeout(5), pytest.raises(TimeoutError, match="does not confirm"):
         publish("one")
+    assert platform.connections == 2, "the first may have broken unseen"
     platform.confirming = lambda: None
     publish("two")
-    assert platform.connections == 2
+    assert platform.connections == 3
 
 
 def test_a_connection_that_does_not_end_holds_nobody_up(publish, platform, module, monkeypatch):

@@ -2,7 +2,8 @@
 
 Environment: ST2_API_URL; ST2_PYTHON, the Python of the installed pack's virtualenv, which has the
 pack's requirements and sees StackStorm's modules; ST2_CONFIG_PATH; and ST2_EXAMPLES, the directory
-of StackStorm's examples pack, without which its Flask sensor is skipped.
+of StackStorm's examples pack, without which its Flask sensor is skipped. The StackStorm should have
+nothing else to do: what it works off beside takes the same processors.
 """
 import contextlib
 import json

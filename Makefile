@@ -10,7 +10,7 @@ demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack mak
 	@$(RUN) -m sandbox demo
 
 sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
-	@$(RUN) -m sandbox up
+	@$(RUN) -m sandbox serve
 
 test: $(VENV)/ready  ## the tests
 	$(RUN) -m pytest -n 2 --dist loadfile tests
@@ -28,7 +28,7 @@ test-all:  ## the tests, on each supported Python that this machine has, pyenv's
 lint: $(VENV)/ready  ## the StackStorm Exchange's rules
 	$(RUN) -m flake8 actions sensors sandbox tests docs benchmarks
 	$(RUN) docs/reference.py --check
-	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/*.py
+	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/*.py sensors/listening
 
 readme: $(VENV)/ready  ## write the README's tables from the pack's metadata
 	$(RUN) docs/reference.py

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import List
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY / "actions" / "lib"))
+sys.path.insert(0, str(REPOSITORY / "sensors"))
 ALONE = ("receiver", "filters", "restart", "start", "memory", "growth")
 ON_STACKSTORM = ("platform_rates", "platform_waits", "platform_start", "platform_memory")
 

@@ -5,7 +5,7 @@ import time
 from typing import Callable, List
 
 from benchmarks.measure import Row, alternate, compared, plain
-from hipchat.listeners import Listeners
+from listening.listeners import Listeners
 
 FILTERS = 1000
 ROUNDS = 15

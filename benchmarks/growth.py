@@ -5,14 +5,14 @@ import subprocess
 import sys
 from typing import List
 
-from benchmarks.children import REPOSITORY
+from benchmarks.server_process import REPOSITORY
 from benchmarks.measure import Row, alternate, compared
 
 ROUNDS = 11
 
 
 def rows() -> List[Row]:
-    env = dict(os.environ, PYTHONPATH=str(REPOSITORY / "actions" / "lib"))
+    env = dict(os.environ, PYTHONPATH=str(REPOSITORY / "sensors"))
 
     def cost(rules: int, rooms: int, backlog: int, elsewhere: int = 0) -> float:
         return json.loads(subprocess.check_output(

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from benchmarks.load import delivery
-from hipchat.dispatcher import Dispatcher
-from hipchat.health import Health
-from hipchat.listeners import Listeners
-from hipchat.spool import FILE, Spool
+from listening.dispatcher import Dispatcher
+from listening.health import Health
+from listening.listeners import Listeners
+from listening.spool import FILE, Spool
 
 DELIVERIES = 5000
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import List
 
-from benchmarks.children import Server
+from benchmarks.server_process import Server
 from benchmarks.measure import Row, alternate, plain
 from benchmarks.restart import free_port, hipchat, pack
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 from urllib.request import urlopen
 
-from benchmarks.children import REPOSITORY, Server
+from benchmarks.server_process import REPOSITORY, Server
 from benchmarks.load import burst, delivery, request
 from benchmarks.measure import Row, alternate, plain
 from benchmarks.memory import EMPTY, ROOMS

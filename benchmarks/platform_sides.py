@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Sequence
 from urllib.request import urlopen
 
-from benchmarks.children import REPOSITORY, Server
+from benchmarks.server_process import REPOSITORY, Server
 from benchmarks.load import Post, Result, burst, delivery, request, steady
 from benchmarks.restart import free_port, hipchat
 from benchmarks.settings import config, signed_url

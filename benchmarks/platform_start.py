@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import List
 
-from benchmarks.children import REPOSITORY
+from benchmarks.server_process import REPOSITORY
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.restart import hipchat
 from benchmarks.settings import TOKEN

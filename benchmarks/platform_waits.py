@@ -2,7 +2,7 @@
 import statistics
 from typing import List
 
-from benchmarks.children import run
+from benchmarks.server_process import run
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.platform_rates import EVENTS
 from benchmarks.platform_sides import Peer, Sides, sides

@@ -2,7 +2,7 @@
 import itertools
 from typing import List
 
-from benchmarks.children import Server, run
+from benchmarks.server_process import Server, run
 from benchmarks.load import burst, delivery, request
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.settings import signed_url

@@ -12,10 +12,10 @@ from typing import Any, Callable, Dict, List
 from eventlet import wsgi
 
 from benchmarks.settings import config
-from hipchat.health import Health
-from hipchat.receiver import Receiver
+from listening.health import Health
+from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
-from hipchat.spool import Spool
+from listening.spool import Spool
 from hipchat.webhook_url import WebhookUrl
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import requests
 
-from benchmarks.children import Server
+from benchmarks.server_process import Server
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.settings import TOKEN, config
 

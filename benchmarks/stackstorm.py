@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import requests
 
-from benchmarks.children import REPOSITORY, Server
+from benchmarks.server_process import REPOSITORY, Server
 
 __all__ = ["Api", "flask_sensor", "host"]
 

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import List
 
-from benchmarks.children import REPOSITORY
+from benchmarks.server_process import REPOSITORY
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.restart import hipchat
 from benchmarks.settings import TOKEN

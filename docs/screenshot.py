@@ -7,7 +7,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 
 from browser import Browser  # noqa: E402
-from sandbox.pair import ROOM, Pair  # noqa: E402
+from sandbox.both_servers import ROOM, BothServers  # noqa: E402
 
 PICTURE = REPOSITORY / "docs/chat-page.png"
 WIDTH, HEIGHT = 1280, 760
@@ -21,15 +21,15 @@ CARD = {
         {"label": "started by", "value": {"label": "Ann"}}]}
 
 
-def talk(pair):
+def talk(servers):
     """Let people and the pack talk, up to the pong."""
-    pair.wait_for("webhooks", lambda: {"room_message", "room_topic_change"} <= {
-        hook["event"] for hook in pair.webhooks()}, 20)
-    people = pair.people
+    servers.wait_for("webhooks", lambda: {"room_message", "room_topic_change"} <= {
+        hook["event"] for hook in servers.webhooks()}, 20)
+    people = servers.people
     for person in ("Bob", "Ann"):
         people.act(ROOM, person, "enter")
     people.act(ROOM, "Ann", "topic_change", topic="The website's releases")
-    pair.wait_for("answer to the topic", lambda: len(people.transcript(ROOM)) == 2, 20)
+    servers.wait_for("answer to the topic", lambda: len(people.transcript(ROOM)) == 2, 20)
     people.say(ROOM, "Bob", "Is it green again? https://ci.example.com/builds/43")
     people.act(ROOM, "CI", "notification", card=CARD, message="Build 43 passed", color="gray")
     people.say("Ops", "Carol", "Good morning.")
@@ -40,12 +40,12 @@ def main():
     """Returns the exit status."""
     with tempfile.TemporaryDirectory(prefix="screenshot-") as directory:
         log = Path(directory, "log").open("w")
-        with log, Pair(Path(directory), RULES, [ROOM, "Ops", "Website"], log=log) as pair, \
-                Browser() as browser:
-            talk(pair)
-            browser.open(pair.hipchat_url[:-len("v2")], WIDTH, HEIGHT)
+        both = BothServers(Path(directory), RULES, [ROOM, "Ops", "Website"], log=log)
+        with log, both as servers, Browser() as browser:
+            talk(servers)
+            browser.open(servers.hipchat_url[:-len("v2")], WIDTH, HEIGHT)
             browser.wait_for("document.querySelector('#log').textContent.includes('pong hello')")
-            browser.wait_for("document.querySelector('#way').textContent.includes('succeeded')")
+            browser.wait_for("document.querySelector('#trace').textContent.includes('succeeded')")
             PICTURE.write_bytes(browser.screenshot())
     print("{}: {} kB".format(PICTURE.name, PICTURE.stat().st_size // 1000))
     return 0

@@ -7,7 +7,7 @@ from typing import List
 
 COMMANDS = {
     "demo": ("sandbox.demo", "say \"ping hello\", show its way through, and end"),
-    "up": ("sandbox.up", "start a HipChat and a StackStorm, and stay until Ctrl-C"),
+    "serve": ("sandbox.serve", "start a HipChat and a StackStorm, and stay until Ctrl-C"),
     "rule": ("sandbox.rule", "tell whether a rule would fire, why not, and what it would send"),
     "hipchat": ("sandbox.hipchat_server", "a HipChat server alone, for use with a real StackStorm"),
     "stackstorm": ("sandbox.stackstorm", "the pack alone, for use with a real HipChat"),

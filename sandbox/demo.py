@@ -1,4 +1,4 @@
-"""The demo: a person says "ping hello", and the way of that through everything is shown."""
+"""The demo: a person says "ping hello", and its way through everything is shown."""
 
 import argparse
 import os
@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, List
 
-from sandbox.children import ChildError
-from sandbox.pair import ROOM, Pair
+from sandbox.both_servers import ROOM, BothServers
+from sandbox.server_process import ServerProcessError
 
 RULE, PERSON = "hipchat.ping_pong", "Ann"
 PING, PONG, COLOR = "ping hello", "pong hello", "green"
@@ -30,49 +30,50 @@ def main(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="hipchat-demo-") as directory:
         log = Path(directory, "log")
         with log.open("w") as log_file:
-            pair = Pair(Path(directory), [RULE], log=log_file)
+            servers = BothServers(Path(directory), [RULE], log=log_file)
             try:
-                with pair:
-                    _play(pair)
+                with servers:
+                    _play(servers)
                 return 0
             except KeyboardInterrupt:
                 return 130
-            except (ChildError, OSError) as error:
+            except (ServerProcessError, OSError) as error:
                 print(_paint(RED, "The demo failed: {}.".format(error)))
-        print("\nWhat the two servers logged:\n\n" + _masked(log.read_text(), pair.token))
+        print("\nWhat the two servers logged:\n\n" + _masked(log.read_text(), servers.token))
         return 1
 
 
-def _play(pair: Pair) -> None:
-    _row("HipChat", "a sandbox with the room {}, {}".format(ROOM, pair.hipchat_url))
-    _row("StackStorm", "a sandbox with this pack, {}".format(pair.stackstorm_url))
+def _play(servers: BothServers) -> None:
+    _row("HipChat", "a sandbox with the room {}, {}".format(ROOM, servers.hipchat_url))
+    _row("StackStorm", "a sandbox with this pack, {}".format(servers.stackstorm_url))
     print()
-    pair.wait_for("webhook for messages in " + ROOM, lambda: any(
-        hook["event"] == "room_message" for hook in pair.webhooks()), SECONDS)
-    pair.people.say(ROOM, PERSON, PING)
-    pong = pair.wait_for("{!r} in {} in {}".format(PONG, ROOM, COLOR), lambda: _pong(pair), SECONDS)
+    servers.wait_for("webhook for messages in " + ROOM, lambda: any(
+        hook["event"] == "room_message" for hook in servers.webhooks()), SECONDS)
+    servers.people.say(ROOM, PERSON, PING)
+    pong = servers.wait_for("{!r} in {} in {}".format(PONG, ROOM, COLOR), lambda: _pong(servers),
+                            SECONDS)
     # The pong can be there before those who passed it on have written that down.
-    for step in pair.wait_for("end of the way", lambda: _way(pair), SECONDS):
+    for step in servers.wait_for("end of its way", lambda: _trace(servers), SECONDS):
         _row(step["kind"], step["title"])
         if step["detail"]:
             _row("", step["detail"])
     _row("said", "{who} in {room}: {text} ({color})".format(
         who=pong["who"], room=ROOM, text=_paint(GREEN, pong["what"]), color=pong["color"]))
-    ping = next(line for line in pair.people.transcript(ROOM) if line["what"] == PING)
+    ping = next(line for line in servers.people.transcript(ROOM) if line["what"] == PING)
     print()
     print(_paint(BOLD, "{!r} stood in {} in {} {:.0f} ms after {!r} was said.".format(
         PONG, ROOM, COLOR, 1000 * (_time(pong) - _time(ping)).total_seconds(), PING)))
 
 
-def _pong(pair: Pair) -> Any:
-    return next((line for line in pair.people.transcript(ROOM)
+def _pong(servers: BothServers) -> Any:
+    return next((line for line in servers.people.transcript(ROOM)
                  if line["what"] == PONG and line["color"] == COLOR), None)
 
 
-def _way(pair: Pair) -> List[Dict[str, str]]:
+def _trace(servers: BothServers) -> List[Dict[str, str]]:
     """The steps from the ping to the pong, once all are done."""
-    way = pair.people.way()
-    return [step for step in way["steps"] if step["state"] == "ok"] if way["done"] else []
+    trace = servers.people.trace()
+    return [step for step in trace["steps"] if step["state"] == "ok"] if trace["done"] else []
 
 
 def _row(what: str, text: str) -> None:

@@ -12,18 +12,18 @@ from sandbox.hipchat_server.events import Events
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.models import Webhook
 from sandbox.hipchat_server.shapes import Shapes
-from sandbox.hipchat_server.way import in_words, listed
+from sandbox.hipchat_server.event_trace import in_words, listed
 from sandbox.stackstorm import REPOSITORY, criteria, pack, parameters, plugins
 from sandbox.stackstorm.actions import Actions
 from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.rules import Rule, Rules
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
-plugins.add_to_path(REPOSITORY / "actions" / "lib")
+plugins.add_to_path(REPOSITORY / "sensors")
 from hipchat.errors import HipChatError  # noqa: E402
 from hipchat.events import EVENTS, payload, read_body, rooms_of, text_of  # noqa: E402
 from hipchat.inert import BREAK  # noqa: E402
-from hipchat.listeners import Listener, Listeners  # noqa: E402
+from listening.listeners import Listener, Listeners  # noqa: E402
 from hipchat.settings import SensorSettings  # noqa: E402
 
 URL = "http://127.0.0.1:8090/v2"
@@ -167,7 +167,7 @@ def delivery(event: str, room_name: str, user_name: str, user_id: Optional[int],
     hook = Webhook(next(group.webhook_ids), "", "room_" + event, group.tokens["token"])
     room.webhooks[hook.id] = hook
     events = Events(group, Shapes(URL), deliver=posted.append)
-    events.play(event, room, user, {"message": text, "message_format": "text", "topic": text})
+    events.happen(event, room, user, {"message": text, "message_format": "text", "topic": text})
     return read_body(posted[0].body.encode())
 
 

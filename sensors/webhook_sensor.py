@@ -8,18 +8,18 @@ from st2common.models.api.trigger import TriggerAPI
 from st2common.persistence.trigger import Trigger
 from st2reactor.sensor.base import Sensor
 
-from hipchat.backoff import Backoff
+from listening.backoff import Backoff
 from hipchat.client import Client
-from hipchat.dispatcher import Dispatcher
+from listening.dispatcher import Dispatcher
 from hipchat.events import EVENTS
-from hipchat.health import Health
-from hipchat.listeners import Listeners
+from listening.health import Health
+from listening.listeners import Listeners
 from hipchat.rate_limit import CallBudget
-from hipchat.receiver import Receiver
+from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
-from hipchat.spool import Spool, SpoolError, usable_directory
+from listening.spool import Spool, SpoolError, usable_directory
 from hipchat.webhook_url import WebhookUrl
-from hipchat.webhooks import Webhooks
+from listening.webhooks import Webhooks
 from trigger_publisher import TriggerPublisher
 
 SHARE_OF_CALLS = 5  # the sensor keeps within a fifth of the calls that HipChat allows the token

@@ -14,13 +14,13 @@ import pytest
 import requests
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-for directory in ("", "actions/lib", "actions"):
+for directory in ("", "sensors", "actions/lib", "actions"):
     sys.path.insert(0, str(REPOSITORY / directory))
 
 from action_runner import ActionRunner  # noqa: E402
-from sandbox.children import Child  # noqa: E402
-from sandbox.pair import free_port  # noqa: E402
-from sandbox.people import People  # noqa: E402
+from sandbox.server_process import ServerProcess  # noqa: E402
+from sandbox.both_servers import free_port  # noqa: E402
+from sandbox.control_client import ControlClient  # noqa: E402
 
 EVENTS = ["message", "notification", "enter", "exit", "topic_change",
           "archived", "unarchived", "created", "deleted", "file_upload"]
@@ -54,10 +54,10 @@ class Hipchat:
     """
 
     def __init__(self, *options, ca_bundle=None):
-        self._child = Child("hipchat", "--port", "0", "--token", TOKEN, *options)
+        self._child = ServerProcess("hipchat", "--port", "0", "--token", TOKEN, *options)
         self.url = self._child.url()
         self.token = TOKEN
-        self.people = People(self.url, ca_bundle)
+        self.people = ControlClient(self.url, ca_bundle)
         self._session = direct()
         self._session.headers["Authorization"] = "Bearer " + TOKEN
         self._session.verify = ca_bundle or True
@@ -109,7 +109,7 @@ class Stackstorm:
         file = self.directory / "hipchat.yaml"
         file.write_text(json.dumps(self.config))  # JSON is YAML
         with open(str(self.log_path), "a") as log:
-            self._child = Child("stackstorm", "--config", str(file), "--api-port", "0",
+            self._child = ServerProcess("stackstorm", "--config", str(file), "--api-port", "0",
                                 *self._options, log=log)
         self._url = self._child.url()
 

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from conftest import wait_until
 
-from sandbox.pair import free_port
+from sandbox.both_servers import free_port
 
 
 @pytest.fixture

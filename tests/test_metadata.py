@@ -77,7 +77,8 @@ class TestPack:
             for file in (REPOSITORY / directory).glob("**/*.json"):
                 json.loads(file.read_text())
 
-    @files("actions/*.py", "actions/lib/**/*.py", "sensors/*.py", "sandbox/**/*.py", "tests/*.py",
+    @files("actions/*.py", "actions/lib/**/*.py", "sensors/**/*.py", "sandbox/**/*.py",
+           "tests/**/*.py",
            "benchmarks/*.py")
     def test_has_python_files_that_3_8_can_read(self, file):
         ast.parse((REPOSITORY / file).read_text(), feature_version=(3, 8))

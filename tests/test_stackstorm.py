@@ -9,7 +9,7 @@ import uuid
 import pytest
 from conftest import direct, wait_until
 
-from sandbox.people import People
+from sandbox.control_client import ControlClient
 
 pytestmark = pytest.mark.stackstorm
 ROOM = "Factor"
@@ -54,7 +54,7 @@ def platform():
 
 @pytest.fixture(scope="module")
 def people():
-    return People("http://127.0.0.1:8090")
+    return ControlClient("http://127.0.0.1:8090")
 
 
 @pytest.fixture

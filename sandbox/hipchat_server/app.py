@@ -3,7 +3,7 @@
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from sandbox.hipchat_server import chat_page, play
+from sandbox.hipchat_server import chat_page, control
 from sandbox.hipchat_server.api import BLUEPRINTS
 from sandbox.hipchat_server.calls import Calls
 from sandbox.hipchat_server.errors import ApiError, answer_api_error, answer_http_error
@@ -12,7 +12,7 @@ from sandbox.hipchat_server.faults import Faults
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.limits import Limits
 from sandbox.hipchat_server.shapes import Shapes
-from sandbox.hipchat_server.way import Way
+from sandbox.hipchat_server.event_trace import EventTrace
 
 
 def create_app(group: Group, limits: Limits) -> Flask:
@@ -21,10 +21,10 @@ def create_app(group: Group, limits: Limits) -> Flask:
     shapes = Shapes(group.url)
     faults, calls, events = Faults(), Calls(), Events(group, shapes)
     app.extensions.update(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
-                          events=events, way=Way(events))
+                          events=events, trace=EventTrace(events))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix="/v2")
-    app.register_blueprint(play.blueprint, url_prefix="/sandbox")
+    app.register_blueprint(control.blueprint, url_prefix="/sandbox")
     app.register_blueprint(chat_page.blueprint)
     app.register_error_handler(ApiError, answer_api_error)
     app.register_error_handler(HTTPException, answer_http_error)

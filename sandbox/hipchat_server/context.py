@@ -9,7 +9,7 @@ from sandbox.hipchat_server.faults import Faults
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.limits import Limits
 from sandbox.hipchat_server.shapes import Shapes
-from sandbox.hipchat_server.way import Way
+from sandbox.hipchat_server.event_trace import EventTrace
 
 
 def _extension(name: str) -> LocalProxy:
@@ -22,4 +22,4 @@ events: Events = _extension("events")
 limits: Limits = _extension("limits")
 faults: Faults = _extension("faults")
 calls: Calls = _extension("calls")
-way: Way = _extension("way")
+trace: EventTrace = _extension("trace")

@@ -28,7 +28,7 @@ class Events:
         self._deliver = deliver or self.deliveries.add
         self.happened = 0
 
-    def play(self, event: str, room: Room, user: User, fields: Dict[str, Any]) -> None:
+    def happen(self, event: str, room: Room, user: User, fields: Dict[str, Any]) -> None:
         """Let a person do something; `fields` hold what the event needs."""
         if event == "message":
             self.message(room, user, fields["message"])

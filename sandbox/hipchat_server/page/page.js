@@ -6,10 +6,10 @@ const PAUSE = 400; // milliseconds between two looks at the server
 const PEOPLE = ["Ann", "Bob", "Carol"];
 
 const $ = (id) => document.getElementById(id);
-const shown = {room: null, messages: 0, rooms: "", people: "", way: ""};
+const shown = {room: null, messages: 0, rooms: "", people: "", trace: ""};
 const seen = new Map(); // of each room, how many messages have been read
 let room = null;
-let way = {happened: null, done: true};
+let trace = {happened: null, done: true};
 
 async function call(method, path, body) {
   const answer = await fetch("sandbox/" + path, {
@@ -31,8 +31,8 @@ async function look() {
   showRooms(state.rooms);
   showRoom(state.messages);
   showPeople(state.people);
-  if (state.happened !== way.happened || !way.done) {
-    way = {...await call("GET", "way"), happened: state.happened};
+  if (state.happened !== trace.happened || !trace.done) {
+    trace = {...await call("GET", "trace"), happened: state.happened};
     showWay();
   }
 }
@@ -101,22 +101,22 @@ function showPeople(people) {
 }
 
 function showWay() {
-  const state = JSON.stringify([way.steps, way.stackstorm]);
-  if (state === shown.way) {
+  const state = JSON.stringify([trace.steps, trace.stackstorm]);
+  if (state === shown.trace) {
     return;
   }
-  shown.way = state;
-  $("way").replaceChildren(...way.steps.map(({kind, state, title, detail}) =>
+  shown.trace = state;
+  $("trace").replaceChildren(...trace.steps.map(({kind, state, title, detail}) =>
     make("li", state, make("strong", "", kind), make("span", "hidden", " (" + state + ")"),
       // A URL may break after its slashes.
       make("p", "", ...title.split(/(?<=\/)/).flatMap((part) => [part, make("wbr", "")])),
       make("p", "", detail))));
   // Of so many steps only where they led to is read out.
-  const last = way.steps.filter(({state}) => state !== "stopped").pop();
-  $("way-led-to").textContent = way.done && last ?
+  const last = trace.steps.filter(({state}) => state !== "stopped").pop();
+  $("trace-led-to").textContent = trace.done && last ?
     `It led to: ${last.kind}, ${last.title}, ${last.detail}` : "";
-  $("way-help").hidden = way.steps.length > 0;
-  $("no-stackstorm").hidden = Boolean(way.stackstorm);
+  $("trace-help").hidden = trace.steps.length > 0;
+  $("no-stackstorm").hidden = Boolean(trace.stackstorm);
 }
 
 function choose(chosen) {

@@ -1,4 +1,4 @@
-"""What the tests of the guard share: certificates, and a listener that is met over TLS."""
+"""What is met on the wire: certificates, plain connections, and the body of a delivery."""
 import socket
 import subprocess
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import TOKEN, Hipchat
 
-from sandbox.people import People
+from sandbox.control_client import ControlClient
 
 ROOM = "War Room"
 
@@ -46,7 +46,7 @@ def secure(certificate):
     """A HipChat that is served over TLS."""
     server = Hipchat("--tls", str(certificate / "both.pem"), "--room", ROOM, "--user", "Anna",
                      "--user", "Berta")
-    server.people = People(server.url, str(certificate / "certificate.pem"))
+    server.people = ControlClient(server.url, str(certificate / "certificate.pem"))
     yield server
     server.stop()
 

@@ -1,4 +1,4 @@
-"""Both servers, until Ctrl-C: to play with."""
+"""Both servers, until Ctrl-C: to control with."""
 
 import argparse
 import signal
@@ -7,8 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from sandbox.children import ChildError
-from sandbox.pair import ROOM, Pair
+from sandbox.both_servers import ROOM, BothServers
+from sandbox.server_process import ServerProcessError
 
 GUIDE = """\
 HipChat     {hipchat}  with the rooms {rooms}
@@ -16,9 +16,9 @@ StackStorm  {stackstorm}  with this pack; enabled: {rules}
 
 Open {page} and say "ping hello" in {room}. Or without a browser:
 
-  curl -X POST {play}/say -H 'Content-Type: application/json' \\
+  curl -X POST {control}/say -H 'Content-Type: application/json' \\
        -d '{{"room": "{room}", "user": "Ann", "message": "ping hello"}}'
-  curl '{play}/transcript?room={room}'
+  curl '{control}/transcript?room={room}'
 
 What StackStorm made of it:
 
@@ -30,7 +30,7 @@ Its log follows. Ctrl-C ends both.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `python -m sandbox up`."""
+    """Declare the options of `python -m sandbox serve`."""
     add = parser.add_argument
     add("--room", action="append", metavar="NAME",
         help="one more room than {}; may be repeated".format(ROOM))
@@ -47,18 +47,18 @@ def main(args: argparse.Namespace) -> int:
     rooms, rules = [ROOM, *(args.room or [])], args.enable or ["hipchat.ping_pong"]
     with tempfile.TemporaryDirectory(prefix="hipchat-sandbox-") as directory:
         try:
-            with Pair(Path(directory), rules, rooms, args.hipchat_port, args.api_port,
-                      args.webhook_port) as pair:
+            with BothServers(Path(directory), rules, rooms, args.hipchat_port, args.api_port,
+                      args.webhook_port) as servers:
                 print(GUIDE.format(
-                    hipchat=pair.hipchat_url, stackstorm=pair.stackstorm_url, room=ROOM,
+                    hipchat=servers.hipchat_url, stackstorm=servers.stackstorm_url, room=ROOM,
                     rooms=", ".join(rooms), rules=", ".join(rules),
-                    page=pair.hipchat_url[:-len("v2")],
-                    play=pair.hipchat_url.replace("/v2", "/sandbox")), flush=True)
+                    page=servers.hipchat_url[:-len("v2")],
+                    control=servers.hipchat_url.replace("/v2", "/sandbox")), flush=True)
                 while True:
-                    pair.check()
+                    servers.check()
                     time.sleep(0.5)
         except KeyboardInterrupt:
             return 0
-        except ChildError as error:
+        except ServerProcessError as error:
             print("The sandbox ends: {}.".format(error), file=sys.stderr)
             return 1

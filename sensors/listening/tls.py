@@ -5,7 +5,7 @@ from typing import Any, Tuple
 
 from eventlet.green.ssl import GreenSSLContext
 
-from hipchat.health import Health
+from listening.health import Health
 
 __all__ = ["Tls"]
 

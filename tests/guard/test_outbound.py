@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TOKEN, Hipchat, wait_until
-from guard import make_certificate
+from wire import make_certificate
 
 from hipchat.client import Client
 from hipchat.errors import NoAnswer

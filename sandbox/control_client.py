@@ -1,4 +1,4 @@
-"""People who talk in the sandbox's HipChat, and what they can see there."""
+"""A client of the sandbox HipChat's control API: lets people talk, and shows what they see."""
 
 from typing import Any, Dict, List, Optional
 
@@ -9,7 +9,7 @@ class SandboxError(Exception):
     """The sandbox refused; the text is its own."""
 
 
-class People:
+class ControlClient:
     """Plays people in the rooms of the HipChat server at `base_url`."""
 
     def __init__(self, base_url: str, ca_bundle: Optional[str] = None) -> None:
@@ -48,9 +48,9 @@ class People:
         """Return how many deliveries have not been attempted yet."""
         return self._call("GET", "deliveries")["waiting"]
 
-    def way(self) -> Dict[str, Any]:
-        """Return the way of the last thing that somebody did: its steps, and if all are done."""
-        return self._call("GET", "way")
+    def trace(self) -> Dict[str, Any]:
+        """Return the way of the last event: its steps, and if all are done."""
+        return self._call("GET", "trace")
 
     def use_stackstorm(self, url: str) -> None:
         """Tell the server where the StackStorm is that acts on its events."""

@@ -11,12 +11,12 @@ from urllib.parse import quote
 import pytest
 import requests
 from conftest import Stackstorm, direct, free_port, wait_until
-from guard import connect, delivery, make_certificate
+from wire import connect, delivery, make_certificate
 
 from hipchat.settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
 
-CONFIGURATION = Path(__file__).resolve().parents[1] / "docs" / "nginx.conf"
+CONFIGURATION = Path(__file__).resolve().parents[2] / "docs" / "nginx.conf"
 
 
 def start_over_tls(directory, hipchat, files, **webhook):

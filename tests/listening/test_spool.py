@@ -9,9 +9,9 @@ import eventlet
 import pytest
 from conftest import wait_until
 
-from hipchat import spool as module
-from hipchat import spool_file
-from hipchat.spool import Arrival, Spool, SpoolError, SpoolFull, usable_directory
+from listening import spool as module
+from listening import spool_file
+from listening.spool import Arrival, Spool, SpoolError, SpoolFull, usable_directory
 
 PAGE = 4096
 LANE = "17"

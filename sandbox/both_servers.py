@@ -9,13 +9,13 @@ from typing import IO, Any, Callable, Optional, Sequence
 
 import requests
 
-from sandbox.children import Child, ChildError
-from sandbox.people import People
+from sandbox.control_client import ControlClient
+from sandbox.server_process import ServerProcess, ServerProcessError
 
 ROOM = "Factor"
 
 
-class Pair:
+class BothServers:
     """Both servers, from `with` to its end; files are kept in the directory.
 
     Ports are free ones where 0. The children log to `log`, or to this process's stderr.
@@ -33,7 +33,7 @@ class Pair:
         self._session.trust_env = False
         self.token = secrets.token_hex(20)
 
-    def __enter__(self) -> "Pair":
+    def __enter__(self) -> "BothServers":
         try:
             self._start()
         except BaseException:
@@ -49,7 +49,7 @@ class Pair:
         rooms = [option for room in self._rooms for option in ("--room", room)]
         self.hipchat_url = self._child("hipchat", "--port", str(self._hipchat_port),
                                        "--token", self.token, *rooms)
-        self.people = People(self.hipchat_url)
+        self.people = ControlClient(self.hipchat_url)
         config = self._directory / "hipchat.yaml"
         # JSON is YAML.
         config.write_text(json.dumps(self._config()))
@@ -59,7 +59,7 @@ class Pair:
         self.people.use_stackstorm(self.stackstorm_url)
 
     def _child(self, command: str, *options: str) -> str:
-        child = Child(command, *options, log=self._log)
+        child = ServerProcess(command, *options, log=self._log)
         self._children.append(child)
         return child.url()
 
@@ -77,7 +77,7 @@ class Pair:
         return self._session.get(url, headers=headers, timeout=5).json()["items"]
 
     def wait_for(self, what: str, condition: Callable[[], Any], seconds: float) -> Any:
-        """The first true value of the condition; raises ChildError that says what is missing."""
+        """The first true value of the condition; ServerProcessError says what is missing."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()
@@ -85,10 +85,10 @@ class Pair:
             if value:
                 return value
             time.sleep(0.02)
-        raise ChildError("after {:.0f} s there is still no {}".format(seconds, what))
+        raise ServerProcessError("after {:.0f} s there is still no {}".format(seconds, what))
 
     def check(self) -> None:
-        """Raise ChildError if one of the two has ended."""
+        """Raise ServerProcessError if one of the two has ended."""
         for child in self._children:
             child.check()
 

@@ -9,10 +9,10 @@ import eventlet
 import pytest
 from conftest import wait_until
 
-from hipchat.dispatcher import GROUP, WORKERS, Dispatcher
-from hipchat.health import Health
-from hipchat.listeners import Listeners
-from hipchat.spool import FILE, Arrival, Spool, SpoolError
+from listening.dispatcher import GROUP, WORKERS, Dispatcher
+from listening.health import Health
+from listening.listeners import Listeners
+from listening.spool import FILE, Arrival, Spool, SpoolError
 from hipchat.webhook_url import Address
 
 LOG = logging.getLogger("test")
@@ -154,7 +154,7 @@ class TestArrivals:
         disk.close()
 
     def test_come_first(self, bench, disk, monkeypatch):
-        monkeypatch.setattr("hipchat.dispatcher.GIVE_WAY", 5)
+        monkeypatch.setattr("listening.dispatcher.GIVE_WAY", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
         bench.dispatcher.start()
@@ -169,7 +169,7 @@ class TestArrivals:
         assert bench.spool.arriving == 1
 
     def test_that_do_not_end_let_a_group_go_at_a_time(self, bench, monkeypatch):
-        monkeypatch.setattr("hipchat.dispatcher.GIVE_WAY", 0.1)
+        monkeypatch.setattr("listening.dispatcher.GIVE_WAY", 0.1)
         bench.stackstorm.takes = 0.01
         for number in range(3 * GROUP):
             bench.listen("trigger {}".format(number), str(number))
@@ -313,7 +313,7 @@ class TestHealing:
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
-        monkeypatch.setattr("hipchat.dispatcher.SLOW", 0.01)
+        monkeypatch.setattr("listening.dispatcher.SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.1
         bench.dispatcher.start()
@@ -324,7 +324,7 @@ class TestHealing:
 
     def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
             self, bench, pauses, monkeypatch, caplog):
-        monkeypatch.setattr("hipchat.dispatcher.SLOW", 0.005)
+        monkeypatch.setattr("listening.dispatcher.SLOW", 0.005)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import direct, secrets_in, wait_until
-from guard import delivery
+from wire import delivery
 
 from hipchat import webhook_url
 

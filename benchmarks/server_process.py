@@ -48,5 +48,5 @@ class Server:
 
 def run(module: str, *arguments: str) -> Server:
     """A server that is a module of this package."""
-    env = dict(os.environ, PYTHONPATH=str(REPOSITORY / "actions" / "lib"))
+    env = dict(os.environ, PYTHONPATH=str(REPOSITORY / "sensors"))
     return Server([sys.executable, "-m", module, *arguments], env)

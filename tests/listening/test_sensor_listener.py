@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import direct, wait_until
 
-from hipchat import receiver
-from hipchat.health import Health
+from listening import receiver
+from listening.health import Health
 from hipchat.settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
 

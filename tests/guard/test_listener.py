@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import EVENTS, free_port, wait_until
-from guard import connect, delivery
+from wire import connect, delivery
 
 MEBIBYTE = 1024 * 1024
 

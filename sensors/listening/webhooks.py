@@ -7,11 +7,11 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 import eventlet
 from eventlet.event import Event as Signal
 
-from hipchat.backoff import Backoff
+from listening.backoff import Backoff
 from hipchat.client import Client
 from hipchat.errors import (
     ApiError, Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited)
-from hipchat.health import Health
+from listening.health import Health
 from hipchat.webhook_url import Address, WebhookUrl
 
 __all__ = ["Webhook", "Webhooks", "list_webhooks"]

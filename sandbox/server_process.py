@@ -11,11 +11,11 @@ START_SECONDS = 15
 STOP_SECONDS = 5
 
 
-class ChildError(Exception):
+class ServerProcessError(Exception):
     """A server did not start, or ended of itself; the text says which."""
 
 
-class Child:
+class ServerProcess:
     """`python -m sandbox COMMAND ...`, which says its URL in the first line that it prints."""
 
     def __init__(self, command: str, *options: str, log: Optional[IO[str]] = None):
@@ -26,17 +26,17 @@ class Child:
             stdout=subprocess.PIPE, stderr=log, universal_newlines=True, start_new_session=True)
 
     def url(self) -> str:
-        """Wait for the URL; raises ChildError."""
+        """Wait for the URL; raises ServerProcessError."""
         ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
         line = self._process.stdout.readline() if ready else ""
         if not line:
-            raise ChildError("`sandbox {}` did not start".format(self.command))
+            raise ServerProcessError("`sandbox {}` did not start".format(self.command))
         return line.split()[-1]
 
     def check(self) -> None:
-        """Raise ChildError if it has ended."""
+        """Raise ServerProcessError if it has ended."""
         if self._process.poll() is not None:
-            raise ChildError("`sandbox {}` ended with status {}".format(
+            raise ServerProcessError("`sandbox {}` ended with status {}".format(
                 self.command, self._process.returncode))
 
     def stop(self) -> None:

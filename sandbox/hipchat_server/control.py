@@ -6,7 +6,7 @@ from typing import Any, Dict
 from flask import Blueprint, jsonify, request
 
 from sandbox.hipchat_server import schemas
-from sandbox.hipchat_server.context import calls, events, faults, group, way
+from sandbox.hipchat_server.context import calls, events, faults, group, trace
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.faults import Fault
 from sandbox.hipchat_server.guard import done
@@ -14,7 +14,7 @@ from sandbox.hipchat_server.models import Message, Room, User
 from sandbox.hipchat_server.shapes import label
 from sandbox.hipchat_server.validation import json_body
 
-blueprint = Blueprint("play", __name__)
+blueprint = Blueprint("control", __name__)
 
 RECENT = 200
 
@@ -33,7 +33,7 @@ def say() -> Any:
         user.is_online = True
         room.participants.setdefault(user.id, user)
         message = events.message(room, user, fields["message"])
-        way.begin("message", room, user, message.text)
+        trace.begin("message", room, user, message.text)
     return jsonify({"id": message.id}), 201
 
 
@@ -48,8 +48,8 @@ def act() -> Any:
     with group.lock:
         user = group.person(fields["user"])
         room = room_for(event, fields["room"], user)
-        events.play(event, room, user, fields)
-        way.begin(event, room, user, fields.get("message") or fields.get("topic") or "")
+        events.happen(event, room, user, fields)
+        trace.begin(event, room, user, fields.get("message") or fields.get("topic") or "")
     return jsonify({"event": "room_" + event}), 201
 
 
@@ -102,13 +102,13 @@ def room_state(room: Room) -> Dict[str, Any]:
 @blueprint.post("/stackstorm")
 def set_stackstorm() -> Any:
     """Take the URL of the sandbox's StackStorm, for the way of events."""
-    way.stackstorm_url = json_body(STACKSTORM)["url"]
+    trace.stackstorm_url = json_body(STACKSTORM)["url"]
     return done()
 
 
-@blueprint.get("/way")
+@blueprint.get("/trace")
 def get_way() -> Any:
-    return jsonify(way.report())
+    return jsonify(trace.report())
 
 
 @blueprint.get("/deliveries")

@@ -14,7 +14,7 @@ from eventlet import tpool
 from eventlet.event import Event as Signal
 
 from hipchat.errors import HipChatError
-from hipchat.spool_file import (
+from listening.spool_file import (
     COLUMNS, SCHEMA, VERSION, connect, copy_readable, is_corrupt, last_number)
 
 __all__ = ["Arrival", "Delivery", "Spool", "SpoolError", "SpoolFull", "usable_directory"]

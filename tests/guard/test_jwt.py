@@ -9,12 +9,12 @@ from urllib.parse import quote
 import jwt
 import pytest
 from conftest import TOKEN, Hipchat, Stackstorm, direct, wait_until
-from guard import delivery
+from wire import delivery
 
 from hipchat.client import Client
 from hipchat.errors import InvalidToken
 from hipchat.settings import ApiSettings
-from hipchat.signed_request import LEEWAY, is_signed
+from listening.signed_request import LEEWAY, is_signed
 
 ID = "6f0c1d7e-our-integration"
 SECRET = 4 * "an-oauth-secret-"

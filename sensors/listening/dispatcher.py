@@ -7,11 +7,11 @@ import eventlet
 from eventlet.queue import Queue
 from eventlet.semaphore import Semaphore
 
-from hipchat.backoff import Backoff
+from listening.backoff import Backoff
 from hipchat.events import HIPCHAT_EVENTS, payload, read_body, rooms_of, text_of
-from hipchat.health import Health
-from hipchat.listeners import Listeners
-from hipchat.spool import Delivery, Spool, SpoolError
+from listening.health import Health
+from listening.listeners import Listeners
+from listening.spool import Delivery, Spool, SpoolError
 from hipchat.webhook_url import Address
 
 __all__ = ["Dispatcher"]

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import eventlet
 from eventlet import wsgi
 
-from hipchat.backoff import Backoff
+from listening.backoff import Backoff
 from hipchat.events import message_id, read_body, rooms_of, webhook_id
-from hipchat.health import Health
+from listening.health import Health
 from hipchat.settings import SensorSettings
-from hipchat.signed_request import is_signed
-from hipchat.spool import Arrival, Spool, SpoolError
-from hipchat.tls import Tls
+from listening.signed_request import is_signed
+from listening.spool import Arrival, Spool, SpoolError
+from listening.tls import Tls
 from hipchat.webhook_url import Address, WebhookUrl
 
 __all__ = ["Receiver"]

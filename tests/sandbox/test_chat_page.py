@@ -5,7 +5,7 @@ import pytest
 from browser import CHROMEDRIVER, Browser
 from conftest import wait_until
 
-from sandbox.pair import ROOM, Pair
+from sandbox.both_servers import ROOM, BothServers
 
 pytestmark = pytest.mark.skipif(not CHROMEDRIVER, reason="chromedriver is not here")
 
@@ -21,7 +21,7 @@ def pair(tmp_path_factory):
     """Both servers of the sandbox, with a rule for messages and none for entering."""
     directory = tmp_path_factory.mktemp("chat-page")
     with (directory / "log").open("w") as log, \
-            Pair(directory, ["hipchat.ping_pong"], [ROOM, "Ops"], log=log) as pair:
+            BothServers(directory, ["hipchat.ping_pong"], [ROOM, "Ops"], log=log) as pair:
         pair.wait_for("webhook", lambda: any(
             hook["event"] == "room_message" for hook in pair.webhooks()), 20)
         yield pair
@@ -55,14 +55,14 @@ class Page:
         return "[...document.querySelectorAll('.what')].find(" \
                "(each) => each.textContent.includes(%r))" % text
 
-    def way(self, words):
+    def trace(self, words):
         """The steps of the way of an event in these words, once all are done.
 
         Of each its kind, its state and its text.
         """
         def steps():
             found = self.browser.run(
-                "return [...document.querySelectorAll('#way li')].map((each) => ["
+                "return [...document.querySelectorAll('#trace li')].map((each) => ["
                 "each.querySelector('strong').textContent, each.className, "
                 "[...each.querySelectorAll('p')].map((p) => p.textContent).join(' ')])")
             return (found and words in found[0][2] and
@@ -141,7 +141,7 @@ class TestWay:
     def test_leads_to_the_action(self, page):
         text = uuid.uuid4().hex
         page.people.say(ROOM, "Ann", "ping " + text)
-        steps = page.way(text)
+        steps = page.trace(text)
         assert [step[:2] for step in steps[:5]] == [
             ["event", "ok"], ["webhook", "ok"], ["trigger", "ok"], ["rule", "ok"],
             ["action", "ok"]]
@@ -152,16 +152,16 @@ class TestWay:
 
     def test_ends_where_the_criteria_do_not_hold(self, page):
         page.people.say(ROOM, "Ann", "I ping you")
-        assert page.way("I ping you")[3][:2] == ["rule", "stopped"]
+        assert page.trace("I ping you")[3][:2] == ["rule", "stopped"]
 
     def test_ends_at_a_filter_that_is_not_found(self, page):
         page.people.say(ROOM, "Ann", "something else")
-        assert page.way("something else")[2][:2] == ["trigger", "stopped"]
+        assert page.trace("something else")[2][:2] == ["trigger", "stopped"]
 
     def test_ends_where_no_webhook_is(self, page):
         page.people.act(ROOM, "Ann", "archived")
         page.people.act(ROOM, "Ann", "unarchived")
-        assert page.way("unarchived")[1][:2] == ["webhook", "stopped"]
+        assert page.trace("unarchived")[1][:2] == ["webhook", "stopped"]
 
     def test_says_how_to_get_a_stackstorm(self, hipchat, browser):
         browser.open(hipchat.url[:-len("v2")])

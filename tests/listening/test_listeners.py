@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from hipchat.errors import ParameterError
-from hipchat.listeners import Listener, Listeners
+from listening.listeners import Listener, Listeners
 from hipchat.webhook_url import Address
 
 

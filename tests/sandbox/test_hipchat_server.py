@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import itertools
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,13 +12,14 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
 
-from sandbox.people import People, SandboxError
+from sandbox.control_client import ControlClient, SandboxError
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+REPOSITORY = str(Path(__file__).resolve().parents[2])
 
 SMALLEST_CARD = {"style": "application", "id": "1", "title": "Build"}
 
@@ -33,7 +33,7 @@ class HipChat:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.first_line = self.process.stdout.readline()
         self.url = self.first_line.rpartition(" ")[-1].strip()
-        self.people = People(self.url)
+        self.people = ControlClient(self.url)
 
     def call(self, method, path, token="TOKEN", **options):
         if token:

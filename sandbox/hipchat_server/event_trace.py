@@ -43,7 +43,7 @@ class Happening:
         return message.get("id") == self.message_id and _time(instance) >= self.when
 
 
-class Way:
+class EventTrace:
     """Follows it from what HipChat knows and what StackStorm's API tells."""
 
     def __init__(self, events: Events) -> None:
@@ -97,7 +97,7 @@ class Way:
         disabled = [rule["ref"] for rule in rules if not rule["enabled"]]
         if disabled:
             yield _step("rule", "stopped", "disabled: " + ", ".join(disabled),
-                        "python -m sandbox up --enable REF enables one")
+                        "python -m sandbox serve --enable REF enables one")
         elif not enabled:
             yield _step("rule", "stopped", "none for hipchat." + happening.event)
 

@@ -17,7 +17,7 @@ from sandbox.stackstorm.errors import Invalid, Refused
 from sandbox.stackstorm.schemas import Schema
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 TOY = {
     "pack.yaml": "{ref: toy, name: toy, version: 0.1.0}",

@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from hipchat import health as module
-from hipchat.health import Health
+from listening import health as module
+from listening.health import Health
 
 
 @pytest.fixture

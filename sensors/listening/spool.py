@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 import uuid
-from typing import Callable, List, NamedTuple, Optional, Set
+from typing import Any, Callable, List, NamedTuple, Optional, Set
 
 import eventlet
 from eventlet import tpool
@@ -86,8 +86,8 @@ class Spool:
         self.waiting = 0
         self.arriving = 0
 
-    def open(self) -> None:
-        """Open or make the file, mend it if it is corrupt, and start the writer.
+    def open(self, spawn: Callable[[Callable[[], None]], Any] = eventlet.spawn) -> None:
+        """Open or make the file, mend it if it is corrupt, and start the writer, by spawn.
 
         SpoolError if another process has it, if it is of another version, or if the directory
         cannot be used.
@@ -95,7 +95,7 @@ class Spool:
         tpool.set_num_threads(1)  # each of the usual twenty would keep memory of its own
         self._connect()
         self._tell_repairs()
-        eventlet.spawn(self._write_forever)
+        spawn(self._write_forever)
 
     def put(self, arrival: Arrival) -> bool:
         """Keep a delivery; return when it is on disk. False for a repetition, which is dropped.

@@ -365,7 +365,7 @@ class TestSpoolInTrouble:
         for number in range(20):
             bench.put(number)
             if number % 5 == 0:
-                bench.spool._corrupt = True
+                bench.spool._store.damaged = True
         eventually(lambda: len(bench.stackstorm.told) == 20)
         assert bench.stackstorm.traces() == [str(number) for number in range(20)]
 

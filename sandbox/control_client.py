@@ -32,6 +32,10 @@ class ControlClient:
         """Let any other of the ten events happen, e.g. topic_change with topic="Lunch"."""
         self._call("POST", "act", {**more, "room": room, "user": user, "event": event})
 
+    def delete(self, message_id: str) -> None:
+        """Delete a message from its room."""
+        self._call("DELETE", "messages/" + message_id)
+
     def transcript(self, room: str) -> List[Dict[str, Any]]:
         """Return what stands in `room`, oldest first: who, what, color, format, when, ..."""
         return self._call("GET", "transcript", room=room)

@@ -9,7 +9,7 @@ import uuid
 from typing import Dict, Iterable, List, Optional
 
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.models import SCOPES, Client, Room, Token, User
+from sandbox.hipchat_server.models import SCOPES, Client, Message, Room, Token, User
 
 OWNER = "Sandbox Owner"
 
@@ -50,12 +50,31 @@ class Group:
         for user in self.users.values():
             if user.name == name:
                 return user
+        return self.add_user(name)
+
+    def add_user(self, name: str) -> User:
+        """Give somebody an account."""
         words = re.findall(r"\w+", name) or ["Somebody"]
         mention_name = self._unused("".join(words), (u.mention_name for u in self.users.values()))
         email = "%s@example.com" % mention_name.lower()
         user = User(next(self._user_ids), name, mention_name, email)
         self.users[user.id] = user
         return user
+
+    def remove_user(self, user: User) -> None:
+        """Take an account away, and the person out of all rooms."""
+        del self.users[user.id]
+        for room in self.rooms.values():
+            room.members.pop(user.id, None)
+            room.participants.pop(user.id, None)
+
+    def message(self, message_id: str) -> Message:
+        """Find a message in whichever room it stands, or raise HipChat's 404."""
+        for room in self.rooms.values():
+            for message in room.history:
+                if message.id == message_id:
+                    return message
+        raise not_found("Message", message_id)
 
     def mentioned(self, text: str, room: Room) -> List[User]:
         """Return the users whose @mention stands in `text`; @all means all in the room."""

@@ -18,12 +18,16 @@ def now() -> datetime.datetime:
 
 @dataclass
 class Client:
-    """An OAuth client: an integration, or what stands behind a personal token."""
+    """An OAuth client: an integration, or what stands behind a personal token.
+
+    `key` is the add-on's own name for itself.
+    """
 
     id: str
     name: str
     secret: str = field(default="", repr=False)
     token_life: Optional[int] = None
+    key: str = ""
 
     @property
     def is_integration(self) -> bool:
@@ -39,6 +43,10 @@ class User:
     mention_name: str
     email: str
     is_online: bool = False
+    title: str = ""
+    timezone: str = "UTC"
+    is_group_admin: bool = False
+    photo_url: Optional[str] = None
     created: datetime.datetime = field(default_factory=now)
     inbox: List["Message"] = field(default_factory=list, repr=False)
 
@@ -68,7 +76,10 @@ class Token:
 
 @dataclass
 class Message:
-    """Something in a room's history; `type` is message, notification or topic."""
+    """Something in a room's history; `type` is message, notification or topic.
+
+    `by` is the integration that posted a notification.
+    """
 
     sender: Union[User, Client, str]
     text: str
@@ -79,6 +90,8 @@ class Message:
     card: Optional[Dict[str, Any]] = None
     file: Optional[Dict[str, Any]] = None
     attach_to: Optional[str] = None
+    by: Optional[Client] = None
+    is_deleted: bool = False
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     date: datetime.datetime = field(default_factory=now)
 

@@ -15,6 +15,7 @@ blueprint = Blueprint("rooms", __name__)
 
 
 @blueprint.get("/room")
+@blueprint.get("/room/")  # nothing was created under it: POST is a 405
 @needs("view_group", "view_room")
 def get_all_rooms() -> Any:
     hidden = set()
@@ -44,6 +45,12 @@ def create_room() -> Any:
 @needs("view_group", "view_room")
 def get_room(id_or_name: str) -> Any:
     return jsonify(shapes.room(group.room(id_or_name)))
+
+
+@blueprint.get("/room/<id_or_name>/statistics")
+@needs("view_group", "view_room")
+def get_room_statistics(id_or_name: str) -> Any:
+    return jsonify(shapes.statistics(group.room(id_or_name)))
 
 
 @blueprint.put("/room/<id_or_name>")

@@ -28,7 +28,7 @@ def body(*required: str, **fields: Dict[str, Any]) -> Dict[str, Any]:
 
 BOOLEAN = {"type": "boolean"}
 ICON = {"anyOf": [text(), body("url", url=text(1))]}
-ABSOLUTE_URL = text(1, pattern=r"^https?://[^\s/]+")
+ABSOLUTE_URL = text(1, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:.")
 
 CARD = body(
     "style", "title", "id",

@@ -108,7 +108,7 @@ def get_state() -> Any:
 def room_state(room: Room) -> Dict[str, Any]:
     """Return a room as the list of rooms shows it."""
     return {"id": room.id, "name": room.name, "topic": room.topic,
-            "is_archived": room.is_archived, "messages": len(room.history),
+            "is_archived": room.is_archived, "messages": len(lines(room.history)),
             "people": [user.name for user in room.participants.values()]}
 
 

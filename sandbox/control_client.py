@@ -60,6 +60,21 @@ class ControlClient:
         """Tell the server where the StackStorm is that acts on its events."""
         self._call("POST", "stackstorm", {"url": url})
 
+    def install(self, url: str, room: Optional[str] = None) -> Dict[str, Any]:
+        """Install or update the add-on whose descriptor is at `url`, in a room or in all.
+
+        Returns what was installed: id, key, name, scopes, events, room, ...
+        """
+        return self._call("POST", "addons", {"url": url, "room": room})
+
+    def uninstall(self, addon_id: str) -> Dict[str, Any]:
+        """Take an add-on away; returns the status that it answered to that, or the error."""
+        return self._call("DELETE", "addons/" + addon_id)
+
+    def addons(self) -> List[Dict[str, Any]]:
+        """Return the add-ons that are installed."""
+        return self._call("GET", "addons")
+
     def requests(self) -> List[Dict[str, Any]]:
         """Return the API calls that were made: method, path, status, when."""
         return self._call("GET", "requests")

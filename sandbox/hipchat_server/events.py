@@ -105,7 +105,7 @@ class Events:
         item["room"] = self._shapes.room_ref(room)
         user_id = who.id if isinstance(who, User) else None
         self.happened += 1
-        for hook in room.webhooks.values():
+        for hook in self._group.webhooks(room):
             if hook.wants(event, text):
                 body = {"event": event, "item": item, "webhook_id": hook.id,
                         "oauth_client_id": hook.token.client.id}

@@ -9,7 +9,8 @@ import uuid
 from typing import Dict, Iterable, List, Optional
 
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.models import SCOPES, Client, Message, Room, Token, User
+from sandbox.hipchat_server.models import (
+    SCOPES, Client, Installation, Message, Room, Token, User, Webhook)
 
 OWNER = "Sandbox Owner"
 
@@ -19,12 +20,14 @@ class Group:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.id = 1
         self.name = "Sandbox"
         self.lock = threading.RLock()
         self.users: Dict[int, User] = {}
         self.rooms: Dict[int, Room] = {}
         self.tokens: Dict[str, Token] = {}
         self.clients: Dict[str, Client] = {}
+        self.installations: Dict[str, Installation] = {}
         # Ids of different kinds never meet, so that a mixed-up id cannot pass for a right one.
         self._room_ids = itertools.count(1001)
         self._user_ids = itertools.count(2001)
@@ -101,6 +104,28 @@ class Group:
         """Let the group's owner use a token that can only notify one room."""
         client = Client(str(uuid.uuid4()), room.name)
         self.tokens[value] = Token(value, ("send_notification",), client, self.owner, room=room)
+
+    def install(self, installation: Installation) -> None:
+        """Let an add-on have tokens, and hear of events."""
+        self.clients[installation.client.id] = installation.client
+        self.installations[installation.client.id] = installation
+
+    def uninstall(self, installation: Installation) -> None:
+        """Take an add-on away with its tokens, and the webhooks that it made."""
+        client = installation.client
+        self.clients.pop(client.id, None)
+        self.installations.pop(client.id, None)
+        self.tokens = {value: token for value, token in self.tokens.items()
+                       if token.client is not client}
+        for room in self.rooms.values():
+            room.webhooks = {number: hook for number, hook in room.webhooks.items()
+                             if hook.token.client is not client}
+
+    def webhooks(self, room: Room) -> List[Webhook]:
+        """Return all that hear of a room's events: its own, and those of add-ons."""
+        declared = [hook for each in self.installations.values() if each.room in (None, room)
+                    for hook in each.webhooks]
+        return [*room.webhooks.values(), *declared]
 
     def add_integration(self, client_id: str, secret: str, life: int) -> None:
         """Install an integration, whose tokens live for `life` seconds."""

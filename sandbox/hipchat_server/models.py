@@ -20,7 +20,8 @@ def now() -> datetime.datetime:
 class Client:
     """An OAuth client: an integration, or what stands behind a personal token.
 
-    `key` is the add-on's own name for itself.
+    `key` is an add-on's own name for itself, `scopes` what it may ask a token for; with a `room`
+    it is installed in that room alone.
     """
 
     id: str
@@ -28,6 +29,8 @@ class Client:
     secret: str = field(default="", repr=False)
     token_life: Optional[int] = None
     key: str = ""
+    scopes: Tuple[str, ...] = SCOPES
+    room: Optional["Room"] = None
 
     @property
     def is_integration(self) -> bool:
@@ -66,6 +69,18 @@ class Token:
     room: Optional["Room"] = None
 
     @property
+    def kind(self) -> str:
+        """Whose it is, in the words in which HipChat told who may make a call."""
+        if self.owner:
+            return "user"
+        return "room client" if self.client.room else "group client"
+
+    @property
+    def only_room(self) -> Optional["Room"]:
+        """The room in which alone it is good for anything, if there is one."""
+        return self.room or self.client.room
+
+    @property
     def actor(self) -> Union[User, Client]:
         return self.owner or self.client
 
@@ -98,7 +113,10 @@ class Message:
 
 @dataclass
 class Webhook:
-    """A URL that hears of one event in one room."""
+    """A URL that hears of one event in one room.
+
+    One that an add-on's descriptor declares hears it in all rooms where the add-on is installed.
+    """
 
     id: int
     url: str
@@ -108,6 +126,7 @@ class Webhook:
     name: str = ""
     key: str = ""
     authentication: str = "none"
+    is_declared: bool = False
     created: datetime.datetime = field(default_factory=now)
 
     def wants(self, event: str, text: Optional[str]) -> bool:
@@ -133,3 +152,18 @@ class Room:
     members: Dict[int, User] = field(default_factory=dict, repr=False)
     participants: Dict[int, User] = field(default_factory=dict, repr=False)
     webhooks: Dict[int, Webhook] = field(default_factory=dict, repr=False)
+
+
+@dataclass
+class Installation:
+    """An add-on that is installed; `url` is its descriptor's."""
+
+    url: str
+    descriptor: Dict[str, Any]
+    client: Client
+    webhooks: List[Webhook]
+
+    @property
+    def room(self) -> Optional[Room]:
+        """The room in which it is installed, None for all."""
+        return self.client.room

@@ -7,7 +7,7 @@ from flask import Blueprint, g, jsonify
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group, shapes
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import done, needs
+from sandbox.hipchat_server.guard import USERS, done, needs
 from sandbox.hipchat_server.models import Message, Room
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
@@ -46,7 +46,7 @@ def get_all_participants(id_or_name: str) -> Any:
 
 
 @blueprint.post("/room/<id_or_name>/invite/<id_or_email>")
-@needs("admin_room")
+@needs("admin_room", by=USERS)
 def invite_user(id_or_name: str, id_or_email: str) -> Any:
     room, user = group.room(id_or_name), group.user(id_or_email)
     reason = json_body(schemas.INVITATION).get("reason", "")

@@ -6,7 +6,7 @@ from flask import Blueprint, g, jsonify
 
 from sandbox.hipchat_server import past, schemas
 from sandbox.hipchat_server.context import group
-from sandbox.hipchat_server.guard import count_message, done, needs
+from sandbox.hipchat_server.guard import USERS, count_message, done, needs
 from sandbox.hipchat_server.models import Message
 from sandbox.hipchat_server.validation import json_body
 
@@ -14,7 +14,7 @@ blueprint = Blueprint("private_messages", __name__)
 
 
 @blueprint.post("/user/<id_or_email>/message")
-@needs("send_message")
+@needs("send_message", by=USERS)
 def private_message_user(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     fields = json_body(schemas.PRIVATE_MESSAGE)
@@ -25,7 +25,7 @@ def private_message_user(id_or_email: str) -> Any:
 
 
 @blueprint.get("/user/<id_or_email>/history/latest")
-@needs("view_messages")
+@needs("view_messages", by=USERS)
 def view_recent_private_history(id_or_email: str) -> Any:
     return jsonify(past.latest(group.user(id_or_email).inbox))
 

@@ -8,7 +8,7 @@ from flask import Blueprint, jsonify
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group, shapes
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import done, needs
+from sandbox.hipchat_server.guard import GROUP_WIDE, done, needs
 from sandbox.hipchat_server.models import User
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.timezones import timezone
@@ -20,13 +20,13 @@ CHANGEABLE = ("name", "mention_name", "email", "title", "timezone", "is_group_ad
 
 
 @blueprint.get("/user")
-@needs("view_group")
+@needs("view_group", by=GROUP_WIDE)
 def get_all_users() -> Any:
     return jsonify(page(list(group.users.values()), shapes.user_ref, shapes.user))
 
 
 @blueprint.post("/user")
-@needs("admin_group")
+@needs("admin_group", by=GROUP_WIDE)
 def create_user() -> Any:
     fields = json_body(schemas.NEW_USER)
     check(fields)
@@ -39,13 +39,13 @@ def create_user() -> Any:
 
 
 @blueprint.get("/user/<id_or_email>")
-@needs("view_group")
+@needs("view_group", by=GROUP_WIDE)
 def view_user(id_or_email: str) -> Any:
     return jsonify(shapes.user(group.user(id_or_email)))
 
 
 @blueprint.put("/user/<id_or_email>")
-@needs("admin_group")
+@needs("admin_group", by=GROUP_WIDE)
 def update_user(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     fields = json_body(schemas.USER)
@@ -55,14 +55,14 @@ def update_user(id_or_email: str) -> Any:
 
 
 @blueprint.delete("/user/<id_or_email>")
-@needs("admin_group")
+@needs("admin_group", by=GROUP_WIDE)
 def delete_user(id_or_email: str) -> Any:
     group.remove_user(group.user(id_or_email))
     return done()
 
 
 @blueprint.put("/user/<id_or_email>/photo")
-@needs("admin_group")
+@needs("admin_group", by=GROUP_WIDE)
 def update_photo(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     json_body(schemas.PHOTO)
@@ -71,14 +71,14 @@ def update_photo(id_or_email: str) -> Any:
 
 
 @blueprint.delete("/user/<id_or_email>/photo")
-@needs("admin_group")
+@needs("admin_group", by=GROUP_WIDE)
 def delete_photo(id_or_email: str) -> Any:
     group.user(id_or_email).photo_url = None
     return done()
 
 
 @blueprint.get("/user/<id_or_email>/preference/auto-join")
-@needs("view_group")
+@needs("view_group", by=GROUP_WIDE)
 def get_auto_join_rooms(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     joined = [room for room in group.rooms.values() if user.id in room.participants]

@@ -1,6 +1,7 @@
 // Gets itself a token with Atlassian's add-on client and makes its calls; prints which failed.
-// Left out are the calls that are not an add-on's (replyToMessage, shareLinkWithRoom,
-// shareLinkWithUser) and those that only HipChat's own clients show (the three glance pushes).
+// Left out are the calls that HipChat keeps for people (replyToMessage, shareLinkWithRoom,
+// shareLinkWithUser, and the two of private chats), and those whose effect only HipChat's own
+// clients show (glancePushUser, glancePushRoom and glancePushGroup).
 const ac = require('ac-node-hipchat');
 
 const {HIPCHAT, ID, SECRET, ROOM} = process.env;
@@ -60,8 +61,6 @@ const calls = async (client) => {
   await call('deleteRoomWebhook', ROOM, hook.id);
 
   await call('deleteRoom', room.id);
-  const talk = await call('getRecentPrivateChatHistory', '@Anna');
-  await call('getPrivateChatMessage', '@Anna', talk.items[0].id);
   await call('deleteUser', person.id);
   return done;
 };

@@ -4,7 +4,7 @@ VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.versio
 RUN := $(VENV)/bin/python
 VERSIONS := 3.8 3.9 3.10 3.11
 
-.PHONY: demo sandbox test test-all lint readme bench bench-stackstorm clean
+.PHONY: demo sandbox test test-all lint reference bench bench-stackstorm clean
 
 demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack makes of it
 	@$(RUN) -m sandbox demo
@@ -30,7 +30,7 @@ lint: $(VENV)/ready  ## the StackStorm Exchange's rules
 	$(RUN) docs/reference.py --check
 	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/*.py sensors/listening
 
-readme: $(VENV)/ready  ## write the README's tables from the pack's metadata
+reference: $(VENV)/ready  ## write the tables of docs/ from the pack's metadata
 	$(RUN) docs/reference.py
 
 bench: $(VENV)/bench-ready  ## the pack beside its peers, without StackStorm

@@ -10,9 +10,11 @@ from st2reactor.sensor.base import Sensor
 
 from listening.backoff import Backoff
 from hipchat.client import Client
+from listening.connections import Server
 from listening.dispatcher import Dispatcher
 from hipchat.events import EVENTS
 from listening.health import Health
+from listening.lanes import Lanes
 from listening.listeners import Listeners
 from hipchat.rate_limit import CallBudget
 from listening.receiver import Receiver
@@ -49,12 +51,12 @@ class WebhookSensor(Sensor):
                                   self._health, self._log)
         self._spool = Spool(usable_directory(settings.spool_directory, self._log),
                             settings.max_deliveries, repaired=self._log.warning)
-        self._dispatcher = Dispatcher(self._spool, self._listeners,
-                                      TriggerPublisher(self._log).publish, self._refresh,
-                                      self._webhooks.unwanted, settings.template_guard,
-                                      self._health, self._log)
-        self._receiver = Receiver(settings, urls, self._spool, self._dispatcher.notify,
-                                  self._health, self._log)
+        dispatcher = Dispatcher(self._listeners, TriggerPublisher(self._log).publish,
+                                self._refresh, self._webhooks.unwanted, settings.template_guard,
+                                self._health, self._log)
+        self._lanes = Lanes(self._spool, dispatcher.deliver, self._health)
+        self._receiver = Receiver(settings, urls, self._spool, self._lanes.notify, self._health)
+        self._server = Server(settings, self._receiver, self._health, self._log)
         self._health.also(waiting=lambda: self._spool.waiting, oldest=self._spool.oldest,
                           webhooks=self._webhooks.count)
 
@@ -69,7 +71,7 @@ class WebhookSensor(Sensor):
         """Run until SIGTERM; returning ends the process, and StackStorm calls cleanup()."""
         gc.collect()
         gc.freeze()  # or else to look through all of StackStorm's modules stops it for 0.1 s
-        eventlet.spawn(self._receiver.serve)
+        eventlet.spawn(self._server.serve)
         eventlet.spawn(self._begin)
         while not self._stopping:
             eventlet.sleep(0.2)
@@ -109,7 +111,7 @@ class WebhookSensor(Sensor):
                 eventlet.sleep(backoff.failed())
         self._health.well("spool")
         self._receiver.accepting = True
-        self._dispatcher.start()
+        self._lanes.start()
         eventlet.spawn(self._refresh_forever)
 
     def _refresh_forever(self) -> None:

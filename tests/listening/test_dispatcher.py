@@ -9,8 +9,9 @@ import eventlet
 import pytest
 from conftest import wait_until
 
-from listening.dispatcher import GROUP, WORKERS, Dispatcher
+from listening.dispatcher import Dispatcher
 from listening.health import Health
+from listening.lanes import GROUP, WORKERS, Lanes
 from listening.listeners import Listeners
 from listening.spool import FILE, Arrival, Spool, SpoolError
 from hipchat.webhook_url import Address
@@ -46,7 +47,7 @@ class Stackstorm:
 
 
 class Bench:
-    """A dispatcher between a real spool and a Stackstorm of the test's."""
+    """Lanes and a dispatcher between a real spool and a Stackstorm of the test's."""
 
     def __init__(self, directory):
         self.stackstorm = Stackstorm()
@@ -56,9 +57,9 @@ class Bench:
         self.listeners = Listeners([], [], LOG, changed=lambda: None)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
-        self.dispatcher = Dispatcher(
-            self.spool, self.listeners, self.stackstorm.dispatch, self._refresh,
-            self.unwanted.append, False, self.health, LOG)
+        dispatcher = Dispatcher(self.listeners, self.stackstorm.dispatch, self._refresh,
+                                self.unwanted.append, False, self.health, LOG)
+        self.lanes = Lanes(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
 
     def _refresh(self):
@@ -75,7 +76,7 @@ class Bench:
             body = json.dumps({"item": {"message": {"message": text}}}).encode()
         self.spool.put(Arrival(event=event, room=room, lane=room, message="", trace=trace,
                                body=body))
-        self.dispatcher.notify(room)
+        self.lanes.notify(room)
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def pauses(monkeypatch):
 class TestOrder:
     def test_within_a_room_is_that_of_arrival(self, bench):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start()
         for number in range(50):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 50)
@@ -112,7 +113,7 @@ class TestOrder:
         bench.listen("trigger")
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: attempts[trace] < 3
-        bench.dispatcher.start()
+        bench.lanes.start()
         for number in range(10):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 10)
@@ -122,7 +123,7 @@ class TestOrder:
         for room in ("Slow", "Fast"):
             bench.listen("trigger of " + room, room)
         bench.stackstorm.fails = lambda trigger, trace: trace == "stuck"
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("stuck", "Slow")
         bench.put("behind it", "Slow")
         for number in range(20):
@@ -135,7 +136,7 @@ class TestOrder:
         for number in range(3 * WORKERS):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.dispatcher.start()
+        bench.lanes.start()
         eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 50
 
@@ -154,28 +155,28 @@ class TestArrivals:
         disk.close()
 
     def test_come_first(self, bench, disk, monkeypatch):
-        monkeypatch.setattr("listening.dispatcher.GIVE_WAY", 5)
+        monkeypatch.setattr("listening.lanes.GIVE_WAY", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
-        bench.dispatcher.start()
-        eventually(lambda: bench.dispatcher._queue.empty())
+        bench.lanes.start()
+        eventually(lambda: bench.lanes._queue.empty())
         disk.commit()
         eventually(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
         assert arriving == [0, 0]
 
     def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
-        bench.dispatcher.start()
+        bench.lanes.start()
         eventually(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
 
     def test_that_do_not_end_let_a_group_go_at_a_time(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatcher.GIVE_WAY", 0.1)
+        monkeypatch.setattr("listening.lanes.GIVE_WAY", 0.1)
         bench.stackstorm.takes = 0.01
         for number in range(3 * GROUP):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
         bench.spool.arriving = 1
-        bench.dispatcher.start()
+        bench.lanes.start()
         eventually(lambda: len(bench.stackstorm.told) == 3 * GROUP)
         assert bench.stackstorm.most_under_way == GROUP == 10
 
@@ -186,7 +187,7 @@ class TestDelivery:
         bench.listen("two", filter="deploy")
         bench.listen("three", filter="never said")
         bench.listen("four", room="Elsewhere")
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
@@ -197,7 +198,7 @@ class TestDelivery:
             bench.listen(ref)
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
@@ -205,7 +206,7 @@ class TestDelivery:
     def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
         bench.listen("trigger")
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("trace")
         eventually(lambda: len(pauses) > 7)
         assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
@@ -217,7 +218,7 @@ class TestDelivery:
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
-        bench.dispatcher.start()
+        bench.lanes.start()
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.told == [("trigger", "trace")]
 
@@ -226,7 +227,7 @@ class TestDelivery:
             raise ConnectionError("no database")
 
         bench.refresh = unknown
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("trace")
         eventually(lambda: bench.refreshes > 3)
         assert bench.spool.waiting == 1
@@ -237,7 +238,7 @@ class TestDelivery:
 class TestDropped:
     @pytest.fixture(autouse=True)
     def start(self, bench):
-        bench.dispatcher.start()
+        bench.lanes.start()
 
     def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
         bench.listen("trigger", room="Elsewhere")
@@ -267,7 +268,7 @@ class TestHealing:
     def test_looks_for_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
             self, bench, pauses):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("one")
         bench.put("two")
         eventually(lambda: bench.spool.waiting == 0)
@@ -283,14 +284,14 @@ class TestHealing:
             bench.put(number, str(number))
         bench.stackstorm.takes = 0.01
         bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
-        bench.dispatcher.start()
+        bench.lanes.start()
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
     def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
         bench.listen("deleted")
         bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.refresh = lambda: bench.refreshes > 1 and bench.listeners.replace([])
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
@@ -301,7 +302,7 @@ class TestHealing:
             bench.listen("trigger of " + room, room)
         failing = {"trigger of One", "trigger of Two"}
         bench.stackstorm.fails = lambda trigger, trace: trigger in failing
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("1", "One")
         bench.put("2", "Two")
         eventually(lambda: len(pauses) > 4)
@@ -313,10 +314,10 @@ class TestHealing:
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatcher.SLOW", 0.01)
+        monkeypatch.setattr("listening.lanes.SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.1
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("trace")
         eventually(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm takes long"])
@@ -324,11 +325,11 @@ class TestHealing:
 
     def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
             self, bench, pauses, monkeypatch, caplog):
-        monkeypatch.setattr("listening.dispatcher.SLOW", 0.005)
+        monkeypatch.setattr("listening.lanes.SLOW", 0.005)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.dispatcher.start()
+        bench.lanes.start()
         bench.put("trace")
         eventually(lambda: len(pauses) > 5)
         warned = [record.getMessage().partition(".")[0] for record in caplog.records]
@@ -339,7 +340,7 @@ class TestHealing:
 class TestSpoolInTrouble:
     def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start()
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.put("trace")
@@ -348,16 +349,16 @@ class TestSpoolInTrouble:
         assert bench.health.report()["status"] == "ok"
 
     def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
-        bench.dispatcher.start()
+        bench.lanes.start()
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
-            bench.dispatcher.notify("Factor")
+            bench.lanes.notify("Factor")
             eventually(lambda: bench.health.report()["status"] == "degraded")
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_that_is_mended_skips_no_delivery(self, bench):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start()
         for number in range(20):
             bench.put(number)
             if number % 5 == 0:

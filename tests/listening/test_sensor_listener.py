@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import direct, wait_until
 
-from listening import receiver
+from listening import connections
 from listening.health import Health
+from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
 
@@ -373,7 +374,7 @@ class TestHealth:
 @pytest.fixture
 def url(monkeypatch):
     """Where a listener in this process takes deliveries; its patience is short."""
-    monkeypatch.setattr(receiver, "REQUEST_TIME", 0.5)
+    monkeypatch.setattr(connections, "REQUEST_TIME", 0.5)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -383,9 +384,11 @@ def url(monkeypatch):
         "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s"}})
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")
-    listener = receiver.Receiver(settings, urls, None, None, Health(log), log)
-    listener.accepting = True
-    threading.Thread(target=listener.serve, daemon=True).start()
+    health = Health(log)
+    receiver = Receiver(settings, urls, None, None, health)
+    receiver.accepting = True
+    server = connections.Server(settings, receiver, health, log)
+    threading.Thread(target=server.serve, daemon=True).start()
     wait_until(lambda: is_listening(base + "/health"))
     return urls.make(Address("room_message", "Factor"))
 
@@ -404,7 +407,7 @@ def test_a_request_leaves_nothing_for_the_garbage_collector(url):
     try:
         for _ in range(5):
             assert send_raw(url, b"GET /health HTTP/1.1\r\n\r\n").status == 200
-        wait_until(lambda: not any(isinstance(each, receiver._Protocol)
+        wait_until(lambda: not any(isinstance(each, connections.Protocol)
                                    for each in gc.get_objects()))
     finally:
         gc.enable()

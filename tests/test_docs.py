@@ -7,6 +7,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
+from benchmarks import report
 from hipchat.settings import SensorSettings
 from sandbox import rule
 
@@ -80,8 +81,8 @@ def test_every_link_leads_somewhere(page):
 
 @each_page
 def test_every_file_that_is_named_is_there(page):
-    named = re.findall(r"`((?:actions|aliases|benchmarks|docs|rules|sandbox|sensors|tests)/[^` ]*)`",
-                       prose(page))
+    folders = "actions|aliases|benchmarks|docs|rules|sandbox|sensors|tests"
+    named = re.findall("`((?:{})/[^` ]*)`".format(folders), prose(page))
     for path in named:
         assert list(REPOSITORY.glob(path.rstrip("/").replace("NAME", "*"))), path
 
@@ -111,3 +112,9 @@ def test_the_readme_is_read_to_its_end_and_shows_the_example_of_the_config():
     assert len(text.splitlines()) <= 220
     assert (REPOSITORY / "hipchat.yaml.example").read_text() in re.sub("^   ", "", text,
                                                                        flags=re.MULTILINE)
+
+
+def test_the_plot_of_the_report_is_that_of_its_figures_and_small():
+    before = {file: (report.HERE / "report" / file).read_text("utf-8")
+              for file in ("report.md", "plot.svg")}
+    assert report.pages() == before and len(before["plot.svg"]) <= 40000

@@ -84,7 +84,7 @@ def test_the_operator_is_warned_once_however_many_deliveries_and_attempts_fail(
     journal.wait_for(load.accepted)
     new = warnings(stackstorm)[before:]
     assert len(new) == 1
-    assert "Check RabbitMQ and MongoDB" in new[0]
+    assert "Check RabbitMQ" in new[0]
 
 
 def test_a_rule_that_was_made_while_nobody_was_told_is_found_when_dispatching_has_failed(

@@ -13,7 +13,9 @@ from listening.dispatcher import Dispatcher
 from listening.health import Health
 from listening.lanes import GROUP, WORKERS, Lanes
 from listening.listeners import Listeners
+
 from listening.spool import FILE, Arrival, Spool, SpoolError
+from listening.supervisor import Supervisor
 from hipchat.webhook_url import Address
 
 LOG = logging.getLogger("test")
@@ -59,6 +61,7 @@ class Bench:
         self.spool.open()
         dispatcher = Dispatcher(self.listeners, self.stackstorm.dispatch, self._refresh,
                                 self.unwanted.append, False, self.health, LOG)
+        self.supervisor = Supervisor(self.health)
         self.lanes = Lanes(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
 
@@ -103,7 +106,7 @@ def pauses(monkeypatch):
 class TestOrder:
     def test_within_a_room_is_that_of_arrival(self, bench):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(50):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 50)
@@ -113,7 +116,7 @@ class TestOrder:
         bench.listen("trigger")
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: attempts[trace] < 3
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(10):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 10)
@@ -123,7 +126,7 @@ class TestOrder:
         for room in ("Slow", "Fast"):
             bench.listen("trigger of " + room, room)
         bench.stackstorm.fails = lambda trigger, trace: trace == "stuck"
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("stuck", "Slow")
         bench.put("behind it", "Slow")
         for number in range(20):
@@ -136,7 +139,7 @@ class TestOrder:
         for number in range(3 * WORKERS):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 50
 
@@ -158,14 +161,14 @@ class TestArrivals:
         monkeypatch.setattr("listening.lanes.GIVE_WAY", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.lanes._queue.empty())
         disk.commit()
         eventually(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
         assert arriving == [0, 0]
 
     def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
 
@@ -176,7 +179,7 @@ class TestArrivals:
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
         bench.spool.arriving = 1
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: len(bench.stackstorm.told) == 3 * GROUP)
         assert bench.stackstorm.most_under_way == GROUP == 10
 
@@ -187,7 +190,7 @@ class TestDelivery:
         bench.listen("two", filter="deploy")
         bench.listen("three", filter="never said")
         bench.listen("four", room="Elsewhere")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
@@ -198,7 +201,7 @@ class TestDelivery:
             bench.listen(ref)
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
@@ -206,7 +209,7 @@ class TestDelivery:
     def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
         bench.listen("trigger")
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: len(pauses) > 7)
         assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
@@ -218,7 +221,7 @@ class TestDelivery:
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.told == [("trigger", "trace")]
 
@@ -227,7 +230,7 @@ class TestDelivery:
             raise ConnectionError("no database")
 
         bench.refresh = unknown
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.refreshes > 3)
         assert bench.spool.waiting == 1
@@ -238,7 +241,7 @@ class TestDelivery:
 class TestDropped:
     @pytest.fixture(autouse=True)
     def start(self, bench):
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
 
     def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
         bench.listen("trigger", room="Elsewhere")
@@ -268,7 +271,7 @@ class TestHealing:
     def test_looks_for_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
             self, bench, pauses):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("one")
         bench.put("two")
         eventually(lambda: bench.spool.waiting == 0)
@@ -284,14 +287,14 @@ class TestHealing:
             bench.put(number, str(number))
         bench.stackstorm.takes = 0.01
         bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
     def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
         bench.listen("deleted")
         bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.refresh = lambda: bench.refreshes > 1 and bench.listeners.replace([])
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
@@ -302,7 +305,7 @@ class TestHealing:
             bench.listen("trigger of " + room, room)
         failing = {"trigger of One", "trigger of Two"}
         bench.stackstorm.fails = lambda trigger, trace: trigger in failing
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("1", "One")
         bench.put("2", "Two")
         eventually(lambda: len(pauses) > 4)
@@ -317,7 +320,7 @@ class TestHealing:
         monkeypatch.setattr("listening.lanes.SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.1
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm takes long"])
@@ -329,7 +332,7 @@ class TestHealing:
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: len(pauses) > 5)
         warned = [record.getMessage().partition(".")[0] for record in caplog.records]
@@ -340,7 +343,7 @@ class TestHealing:
 class TestSpoolInTrouble:
     def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.put("trace")
@@ -349,7 +352,7 @@ class TestSpoolInTrouble:
         assert bench.health.report()["status"] == "ok"
 
     def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.lanes.notify("Factor")
@@ -358,11 +361,11 @@ class TestSpoolInTrouble:
 
     def test_that_is_mended_skips_no_delivery(self, bench):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(20):
             bench.put(number)
             if number % 5 == 0:
-                bench.spool._corrupt = True
+                bench.spool._store.damaged = True
         eventually(lambda: len(bench.stackstorm.told) == 20)
         assert bench.stackstorm.traces() == [str(number) for number in range(20)]
 

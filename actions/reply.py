@@ -13,6 +13,6 @@ class ReplyAction(HipChatAction):
         room = self.room_or_default(room)
         check_length("message_id", message_id, 1, 36)
         check_length("message", message, 1, LONGEST_MESSAGE)
-        self.hipchat.call("POST", "room", room, "reply", json={
+        self.hipchat_as_user.call("POST", "room", room, "reply", json={
             "parentMessageId": message_id, "message": message})
         return {"room": room, "message_id": message_id, "message": message}

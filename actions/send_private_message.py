@@ -12,6 +12,6 @@ class SendPrivateMessageAction(HipChatAction):
         """Say it; returns what was said to whom."""
         check_length("user", user, 1, 100)
         check_length("message", message, 1, LONGEST_MESSAGE)
-        self.hipchat.call("POST", "user", user, "message", json={
+        self.hipchat_as_user.call("POST", "user", user, "message", json={
             "message": message, "message_format": format, "notify": notify})
         return {"user": user, "message": message, "format": format, "notify": notify}

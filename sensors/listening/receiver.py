@@ -2,12 +2,17 @@
 import ipaddress
 import json
 import uuid
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 from urllib.parse import urlsplit
 
 import eventlet
 
-from hipchat.events import message_id, read_body, rooms_of, webhook_id
+from hipchat.events import message_id, read_body, room_id, rooms_of
+from listening.addon.routes import Routes
+from listening.addon.twins import Twins
+from listening.answers import (
+    ACCEPTED, FAILED, NOT_ALLOWED, NOT_SIGNED, TOO_SLOW, UNAVAILABLE, Answer, Refused, body_of,
+    wrong_method, wrong_request)
 from listening.health import Health
 from hipchat.settings import SensorSettings
 from listening.signed_request import is_signed
@@ -16,52 +21,27 @@ from hipchat.webhook_url import Address, WebhookUrl
 
 __all__ = ["Receiver"]
 
-LARGEST_BODY = 1024 * 1024  # bytes
-
-
-class Answer(NamedTuple):
-    """What is sent back: a status line, and a line of text: HipChat would post JSON in the room."""
-
-    status: str
-    text: str = ""
-    content_type: str = "text/plain; charset=utf-8"
-    headers: Tuple[Tuple[str, str], ...] = ()
-
-
-ACCEPTED = Answer("204 No Content")
-NOT_FOUND = Answer("404 Not Found", "There is nothing here.\n")
-NOT_ALLOWED = Answer("403 Forbidden", "This address is not allowed.\n")
-NOT_SIGNED = Answer("401 Unauthorized", "A valid JWT is required.\n",
-                    headers=(("WWW-Authenticate", "JWT"),))
-TOO_LARGE = Answer("413 Payload Too Large", "The body is larger than 1 MiB.\n")
-NO_LENGTH = Answer("411 Length Required", "A Content-Length is required.\n")
-TOO_SLOW = Answer("408 Request Timeout", "The request took too long to arrive.\n")
-FAILED = Answer("500 Internal Server Error", "The request could not be answered.\n")
-INCOMPLETE = Answer("400 Bad Request", "The body did not arrive whole.\n")
-UNAVAILABLE = Answer("503 Service Unavailable", "Deliveries cannot be kept now.\n",
-                     headers=(("Retry-After", "60"),))
-
-
-def _wrong_method(allowed: str) -> Answer:
-    return Answer("405 Method Not Allowed", "Only {} is allowed here.\n".format(allowed),
-                  headers=(("Allow", allowed),))
-
 
 class Receiver:
     """Answers `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
 
     For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted. A
     delivery is answered 204 when the spool has it on disk; then notify is called with its lane.
+    What lies below `{public_url}/addon` are the routes of the add-on, whose events are of the room
+    that their body names. While it hears all rooms, left_over is called with the address of a
+    webhook in a room that delivers all the same.
     """
 
-    def __init__(self, settings: SensorSettings, urls: WebhookUrl, spool: Spool,
+    def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: Routes,
+                 left_over: Callable[[Address], None], spool: Spool,
                  notify: Callable[[str], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
         self._settings = settings
-        self._urls, self._spool, self._notify = urls, spool, notify
-        self._health = health
+        self._urls, self._addon, self._left_over = urls, addon, left_over
+        self._spool, self._notify, self._health = spool, notify, health
+        self._twins = Twins()
         self.accepting = False
         health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
 
@@ -69,6 +49,8 @@ class Receiver:
         """The WSGI application."""
         try:
             answer = self._answer(environ)
+        except Refused as refused:
+            answer = refused.answer
         except eventlet.Timeout:
             answer = TOO_SLOW
         except Exception as error:
@@ -76,11 +58,13 @@ class Receiver:
                                   "of the pack; please report it: {:.300}.".format(repr(error)))
             answer = FAILED
         headers: List[Tuple[str, str]] = list(answer.headers)
-        if answer.text:
+        content = answer.content
+        if content:
             headers.append(("Content-Type", answer.content_type))
         start_response(answer.status, headers)
-        text = "" if environ["REQUEST_METHOD"] == "HEAD" else answer.text
-        return [text.encode("utf-8")]
+        if environ["REQUEST_METHOD"] == "HEAD":
+            content = b""
+        return [content if isinstance(content, bytes) else content.encode("utf-8")]
 
     def _answer(self, environ: Dict[str, Any]) -> Answer:
         if not self._is_allowed(environ["REMOTE_ADDR"]):
@@ -89,18 +73,23 @@ class Receiver:
         method = environ["REQUEST_METHOD"]
         if path == self._health_path:
             return (self._report(environ.get("QUERY_STRING") == "strict")
-                    if method in ("GET", "HEAD") else _wrong_method("GET, HEAD"))
-        address = self._urls.read(self._origin + path)
-        if address is None:
-            return NOT_FOUND
+                    if method in ("GET", "HEAD") else wrong_method("GET, HEAD"))
+        url = self._origin + path
+        event, address = self._addon.event_of(url), self._urls.read(url)
+        if event is None and address is None:
+            return self._addon.answer(url, environ)
         if method != "POST":
-            return _wrong_method("POST")
-        integration = self._settings.api.integration
+            return wrong_method("POST")
+        integration = self._addon.credentials if event else self._settings.api.integration
         if integration and not is_signed(environ, *integration):
             return NOT_SIGNED
         if not self.accepting:
             return UNAVAILABLE
-        return self._receive(address, environ)
+        try:
+            return (self._receive_of_addon(event, environ) if event else
+                    self._receive_of_room(address, environ))
+        except ValueError as error:
+            return wrong_request(error)
 
     def _is_allowed(self, address: str) -> bool:
         networks = self._settings.allow_from
@@ -114,26 +103,35 @@ class Receiver:
         status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
         return Answer(status, json.dumps(self._health.report()) + "\n", "application/json")
 
-    def _receive(self, address: Address, environ: Dict[str, Any]) -> Answer:
-        if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number
-            return NO_LENGTH
-        expected = int(environ.get("CONTENT_LENGTH") or 0)
-        if expected > LARGEST_BODY:
-            return TOO_LARGE
-        try:
-            raw = environ["wsgi.input"].read(LARGEST_BODY + 1)
-        except (OSError, ValueError):
-            return INCOMPLETE
-        if len(raw) > LARGEST_BODY:
-            return TOO_LARGE
-        if len(raw) < expected:
-            return INCOMPLETE
-        environ["hipchat.arrived"]()
-        try:
-            arrival = _arrival(address, raw)
-        except ValueError as error:
-            return Answer("400 Bad Request", "{}.\n".format(error))
-        return self._keep(arrival)
+    def _receive_of_addon(self, event: str, environ: Dict[str, Any]) -> Answer:
+        raw = body_of(environ)
+        body = read_body(raw)
+        room = room_id(body)
+        if room is None:
+            raise ValueError("the body names no room")
+        if body.get("oauth_client_id") not in (None, self._addon.credentials.id):
+            raise ValueError("the body is of another installation")
+        self._addon.heard()
+        return self._keep_one(_arrival(Address(event, str(room)), body, raw), body, by_addon=True)
+
+    def _receive_of_room(self, address: Address, environ: Dict[str, Any]) -> Answer:
+        raw = body_of(environ)
+        body = read_body(raw)
+        if self._addon.hears:
+            self._left_over(address)
+        return self._keep_one(_arrival(address, body, raw), body, by_addon=False)
+
+    def _keep_one(self, arrival: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
+        """Keep one of the two deliveries that come while the add-on and a webhook both deliver."""
+        if arrival.message or not self._addon.credentials:
+            return self._keep(arrival)
+        if self._twins.take(arrival.event, body["item"], by_addon):
+            self._health.dropped["repeated"] += 1
+            return ACCEPTED
+        answer = self._keep(arrival)
+        if answer is ACCEPTED:
+            self._twins.came(arrival.event, body["item"], by_addon)
+        return answer
 
     def _keep(self, arrival: Arrival) -> Answer:
         try:
@@ -158,13 +156,12 @@ def _path(environ: Dict[str, Any]) -> str:
     return target
 
 
-def _arrival(address: Address, raw: bytes) -> Arrival:
-    body = read_body(raw)
+def _arrival(address: Address, body: Dict[str, Any], raw: bytes) -> Arrival:
     message = message_id(body)
     return Arrival(
         event=address.event,
         room=address.room,
         lane=(rooms_of(body) + [address.room])[0],
-        message="{} {}".format(webhook_id(body), message) if message else "",
+        message="{} {} {}".format(address.event, room_id(body), message) if message else "",
         trace=message or uuid.uuid4().hex,
         body=raw)

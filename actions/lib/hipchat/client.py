@@ -8,9 +8,9 @@ from urllib.parse import quote, urljoin, urlsplit
 import requests
 import urllib3
 
-from hipchat.credentials import IntegrationToken, PersonalToken
+from hipchat.credentials import IntegrationToken, NoToken, PersonalToken
 from hipchat.errors import (
-    INTEGRATION_REMEDY, ConfigError, HipChatError, InvalidToken, NoAnswer, NotReached,
+    ADDON_REMEDY, INTEGRATION_REMEDY, ConfigError, HipChatError, InvalidToken, NoAnswer, NotReached,
     ParameterError, RateLimited, api_error)
 from hipchat.masking import SecretFilter, mask
 from hipchat.rate_limit import CallBudget, RateLimit
@@ -34,17 +34,22 @@ class Client:
     """
 
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
-        self._settings, self._budget = settings, budget
+        self._budget = budget
         self._pauses = () if budget else PAUSES
         self._session = requests.Session()
-        self._session.auth = self._token = (
-            IntegrationToken(settings.integration, self._fetch_token) if settings.integration
-            else PersonalToken(settings.api_key))
+        self.use(settings)
         self.secret_filter = SecretFilter(lambda: self._token.secrets)
         for name in URL_LOGGERS:
             logging.getLogger(name).addFilter(self.secret_filter)
         if settings.verify is False:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def use(self, settings: ApiSettings) -> None:
+        """Call with these settings' token from now on."""
+        self._settings = settings
+        self._session.auth = self._token = (
+            IntegrationToken(settings.integration, self.fetch_token) if settings.integration
+            else PersonalToken(settings.api_key) if settings.api_key else NoToken())
 
     def call(self, method: str, *path: Any, json: Optional[Dict[str, Any]] = None,
              params: Optional[Dict[str, Any]] = None, body: Optional[bytes] = None,
@@ -104,7 +109,11 @@ class Client:
             raise NoAnswer("The token's session names no scopes. " + self._not_hipchat())
         return {key: value for key, value in session.items() if key != "access_token"}
 
-    def _fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
+    def fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
+        """Have HipChat make a token for the integration; returns its whole answer.
+
+        POST /v2/oauth/token: access_token, expires_in in seconds, and mostly group_id.
+        """
         answer = self._send("POST", ("oauth", "token"), data=form, auth=self._settings.integration)
         if not (isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and
                 isinstance(answer.get("expires_in"), (int, float))):
@@ -157,8 +166,12 @@ class Client:
                                reset_in=RateLimit.announced_by(response.headers).reset_in)
         return api_error(
             call, response.status_code, words, field,
-            INTEGRATION_REMEDY if self._settings.integration and response.status_code == 401
-            else None)
+            self._integration_remedy() if response.status_code == 401 else None)
+
+    def _integration_remedy(self) -> Optional[str]:
+        if self._settings.integration is None:
+            return None
+        return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
 
     def _masked(self, text: str) -> str:
         return mask(text, self._token.secrets)

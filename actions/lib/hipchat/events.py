@@ -5,7 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.inert import inert
 
-__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "rooms_of", "message_id", "webhook_id",
+__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "rooms_of", "message_id", "webhook_id",
            "text_of", "payload"]
 
 DEEPEST = 50  # levels of JSON: the database behind StackStorm takes 100, of which it needs some
@@ -92,6 +92,15 @@ def rooms_of(body: Dict[str, Any]) -> List[str]:
     if not isinstance(room, dict):
         return []
     return [str(room[key]) for key in ("id", "name") if isinstance(room.get(key), (int, str))]
+
+
+def room_id(body: Dict[str, Any]) -> Optional[int]:
+    """The id of the room as the item states it, None where it states none."""
+    room = body["item"].get("room")
+    stated = room.get("id") if isinstance(room, dict) else None
+    if isinstance(stated, str) and stated.isascii() and stated.isdigit():
+        return int(stated)
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
 
 
 def message_id(body: Dict[str, Any]) -> str:

@@ -3,15 +3,17 @@ import hashlib
 import hmac
 import ipaddress
 import math
+import secrets
 import socket
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
+from hipchat.addon import REFERENCE, Addon
 from hipchat.credentials import Integration
-from hipchat.errors import ConfigError
+from hipchat.errors import ConfigError, NotInstalled, ParameterError
 from hipchat.events import EVENTS
 
-__all__ = ["ApiSettings", "SensorSettings", "room_key"]
+__all__ = ["AddonSettings", "ApiSettings", "SensorSettings", "room_key"]
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -20,13 +22,32 @@ DEFAULT_SPOOL = "/opt/stackstorm/exports/hipchat"
 LONGEST_ROOM = 100  # characters of {room_id_or_name} in HipChat's API v2
 
 
+class AddonSettings(NamedTuple):
+    """The pack as a HipChat add-on.
+
+    enabled: whether it is to be one; kept: what the datastore holds of it, None until the sensor
+    has made it; group: HipChat's id of the only group that may install it, None for any.
+    """
+
+    enabled: bool = False
+    kept: Optional[Addon] = None
+    group: Optional[int] = None
+
+    @property
+    def integration(self) -> Optional[Integration]:
+        """The OAuth client to call HipChat with: that of an installed add-on that is enabled."""
+        return self.kept.integration if self.enabled and self.kept else None
+
+
 class ApiSettings(NamedTuple):
     """How to reach HipChat: all that an action needs.
 
-    Either api_key or integration is set; api_url ends in /v2; verify is what requests takes (True,
-    False or the path of a bundle); timeout and rate_limit_wait are seconds.
+    integration: set by hand, or the installed add-on's; api_key: a personal token, with an add-on
+    for what only users may do, else in place of integration; api_url ends in /v2; verify is what
+    requests takes (True, False or the path of a bundle); timeout and rate_limit_wait are seconds.
     """
 
+    addon: AddonSettings
     api_key: Optional[str]
     integration: Optional[Integration]
     api_url: str
@@ -37,20 +58,45 @@ class ApiSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ApiSettings":
-        """Read the config; ConfigError names every wrong value with its remedy."""
+        """Read the config; ConfigError names every wrong value with its remedy.
+
+        NotInstalled where there is nothing but an add-on that is not installed.
+        """
         reader = _Reader(config)
         settings = cls._read(reader)
         reader.finish()
+        if not (settings.api_key or settings.integration):
+            raise NotInstalled()
         return settings
+
+    def of_user(self) -> "ApiSettings":
+        """For what HipChat lets users do only: as the user of api_key, beside an add-on.
+
+        ParameterError where there is an add-on and no api_key.
+        """
+        if not self.addon.enabled or self.integration is None:
+            return self
+        if self.api_key is None:
+            raise ParameterError(
+                "HipChat lets users do this, and no add-on. Set api_key in the pack's config, "
+                "beside addon, to the personal access token of a user.")
+        return self._replace(integration=None)
+
+    def without_installation(self) -> "ApiSettings":
+        """As the config has it; what is kept of an add-on changes while the sensor runs."""
+        if not self.addon.enabled:
+            return self._replace(addon=self.addon._replace(kept=None))
+        return self._replace(addon=self.addon._replace(kept=None), integration=None)
 
     @classmethod
     def _read(cls, reader: "_Reader") -> "ApiSettings":
         verify_tls = reader.boolean("verify_tls", True)
         ca_bundle = reader.text("ca_bundle")
-        integration = reader.integration("oauth")
+        integration, addon = reader.integration("oauth"), reader.addon("addon")
         return cls(
-            api_key=None if integration else reader.token("api_key"),
-            integration=integration,
+            addon=addon,
+            api_key=None if integration else reader.token("api_key", needed=not addon.enabled),
+            integration=integration or addon.integration,
             api_url=reader.api_url("api_url"),
             default_room=reader.room("default_room"),
             verify=(ca_bundle or True) if verify_tls else False,
@@ -61,6 +107,7 @@ class ApiSettings(NamedTuple):
 class SensorSettings(NamedTuple):
     """All that the sensor needs.
 
+    everywhere: whether listeners without a room hear every room, and not only `rooms`.
     only_rooms: where this node listens at all, everywhere if empty.
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
     secret signs webhook URLs; tls is the paths of certificate and key; allow_from: an address
@@ -69,6 +116,7 @@ class SensorSettings(NamedTuple):
 
     api: ApiSettings
     rooms: List[str]
+    everywhere: bool
     only_rooms: List[str]
     events: List[str]
     template_guard: bool
@@ -86,10 +134,11 @@ class SensorSettings(NamedTuple):
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
         """Read the config; ConfigError names every wrong value with its remedy."""
         reader = _Reader(_of_node(config or {}, socket.gethostname()))
-        api = ApiSettings._read(reader)
+        api = ApiSettings._read(reader).without_installation()
         settings = cls(
             api=api,
-            rooms=reader.rooms("rooms"),
+            rooms=[] if reader.is_all("rooms") else reader.rooms("rooms"),
+            everywhere=reader.is_all("rooms"),
             only_rooms=reader.rooms("only_rooms"),
             events=reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS)),
             template_guard=reader.boolean("template_guard", True),
@@ -139,11 +188,13 @@ def _is_printable(value: str) -> bool:
 def _signing_secret(secret: Optional[str], api: ApiSettings) -> bytes:
     """Made of the configured secret, or else of the token, so that there always is one.
 
+    (Of nothing but chance where an add-on needs no webhooks in rooms.)
     An integration's webhooks are others than a personal token's (their deliveries carry a JWT),
     so that a change from one to the other replaces them.
     """
     kind = b"hipchat webhook URLs of an integration" if api.integration else b"hipchat webhook URLs"
     chosen = secret or (api.integration.secret if api.integration else api.api_key)
+    chosen = chosen or secrets.token_hex()
     return hmac.new(chosen.encode("utf-8"), kind, hashlib.sha256).digest()
 
 
@@ -175,8 +226,10 @@ class _Reader:
             return None
         return value or None
 
-    def token(self, key: str) -> str:
+    def token(self, key: str, needed: bool) -> Optional[str]:
         value = self._get(key)
+        if not value and not needed:
+            return None
         if not isinstance(value, str) or not value:
             self._wrong(key, "set it to a personal access token of HipChat "
                         "(Account settings > API access)")
@@ -198,6 +251,30 @@ class _Reader:
             self._wrong(key, "it has spaces or characters that neither an id nor a secret has; "
                         "copy them again")
         return integration
+
+    def addon(self, key: str) -> AddonSettings:
+        enabled, kept = self.boolean(key + ".enabled", False), self._addon(key + ".credentials")
+        if enabled and "credentials" not in self._get(key):
+            self._wrong(key + ".credentials", "set it to \"{}\", which is where the sensor keeps "
+                        "what HipChat gives an add-on".format(REFERENCE))
+        if enabled and self._get("oauth.id"):
+            self._wrong(key, "set either addon or oauth; an add-on gets its OAuth client by itself")
+        return AddonSettings(enabled, kept, self.group(key + ".group"))
+
+    def _addon(self, key: str) -> Optional[Addon]:
+        kept = self.text(key)
+        try:
+            return Addon.read(kept) if kept else None
+        except ValueError as error:
+            self._wrong(key, "{}; set it to \"{}\"".format(error, REFERENCE))
+            return None
+
+    def group(self, key: str) -> Optional[int]:
+        value = self._get(key)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            self._wrong(key, "it must be HipChat's id of the group, a whole number", value)
+            return None
+        return value
 
     def tls(self, certificate: str, key: str) -> Optional[Tuple[str, str]]:
         files = (self.text(certificate), self.text(key))
@@ -243,6 +320,9 @@ class _Reader:
     def room(self, key: str) -> Optional[str]:
         value = self._get(key)
         return None if value in (None, "") else self._room(key, value)
+
+    def is_all(self, key: str) -> bool:
+        return self._get(key) == "all"
 
     def rooms(self, key: str) -> List[str]:
         rooms = [self._room("{}[{}]".format(key, position), value)

@@ -2,7 +2,7 @@
 import gc
 import signal
 import sys
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 import eventlet
 from st2reactor.sensor.base import Sensor
@@ -12,7 +12,9 @@ from hipchat.client import Client
 from hipchat.events import EVENTS
 from hipchat.rate_limit import CallBudget
 from hipchat.settings import SensorSettings
-from hipchat.webhook_url import WebhookUrl
+from hipchat.webhook_url import Address, WebhookUrl
+from listening.addon.installation import Installation
+from listening.addon.routes import Routes
 from listening.backoff import Backoff
 from listening.config_watch import ConfigWatch
 from listening.connections import Server
@@ -113,13 +115,16 @@ class _Parts:
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor, log: Any):
         self._health, self._supervisor = health, supervisor
         self._managing: Any = None
-        client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
+        self._api = api = settings.api._replace(rate_limit_wait=0)
+        client = self._client = Client(api, CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
         urls = WebhookUrl(settings.public_url, settings.secret)
+        self._installation = Installation(settings, database.kept_addon, database.keep_addon,
+                                          self._credentials_changed, health, log)
         self.listeners = Listeners(settings.rooms, settings.events, log,
                                    changed=lambda: self._webhooks.changed(),
                                    only_rooms=settings.only_rooms)
-        self._webhooks = Webhooks(client, urls, self.listeners.wanted,
+        self._webhooks = Webhooks(client, urls, self._wanted,
                                   "jwt" if settings.api.integration else None, health, log)
         directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
@@ -129,9 +134,10 @@ class _Parts:
                            earlier_directories(settings.spool_directory), supervisor.keep)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(self.listeners, self.publisher.publish, self._refresh,
-                                self._webhooks.unwanted, settings.template_guard, health, log)
+                                self._unwanted, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
-        self.receiver = Receiver(settings, urls, self.spool, self._lanes.notify, health)
+        self.receiver = Receiver(settings, urls, Routes(self._installation),
+                                 self._webhooks.unwanted, self.spool, self._lanes.notify, health)
         self._server = Server(settings, self.receiver, health, log)
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                     webhooks=self._webhooks.count)
@@ -144,6 +150,7 @@ class _Parts:
         """Listen at once; accept and dispatch when the spool is open."""
         self._supervisor.keep("listening", self._server.serve)
         self._supervisor.keep("opening", self._open)
+        self._supervisor.keep("add-on", self._installation.run)
 
     def finish(self) -> None:
         """Take no more; return when what is under way is done, at the latest in STOP_WITHIN."""
@@ -167,6 +174,21 @@ class _Parts:
         self._lanes.start(self._supervisor)
         self._supervisor.keep("publishing", self.publisher.watch)
         self._supervisor.keep("refreshing", self._refresh_forever)
+
+    def _credentials_changed(self) -> None:
+        """The add-on was installed, uninstalled, or heard for the first time."""
+        if self._api.addon.enabled:
+            self._client.use(self._api._replace(integration=self._installation.credentials))
+        self._webhooks.changed()
+
+    def _wanted(self) -> Set[Address]:
+        """No webhooks in rooms while the add-on hears them all."""
+        return set() if self._installation.hears else self.listeners.wanted()
+
+    def _unwanted(self, address: Address) -> None:
+        """The add-on cannot choose what HipChat posts to it."""
+        if not self._installation.hears:
+            self._webhooks.unwanted(address)
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""

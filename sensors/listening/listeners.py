@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
 from hipchat.filters import Filter, FilterSet
-from hipchat.settings import room_key
+from hipchat.settings import EVERYWHERE, room_key
 from hipchat.webhook_url import Address
 
 __all__ = ["Listener", "Listeners"]
@@ -74,15 +74,16 @@ def _wrong(trigger: Dict[str, Any], reason: str) -> ParameterError:
 class Listeners:
     """All listeners, as StackStorm adds, changes and removes triggers.
 
-    rooms, events: where listeners without a room listen (the pack's config). only_rooms: where
-    this node listens at all, everywhere if empty. changed is called after each change; version
-    counts the changes. Adding is idempotent and never raises for a
-    trigger with wrong parameters: that is logged, once, and the trigger hears nothing.
+    rooms, events: where listeners without a room listen (the pack's config), in [EVERYWHERE] as
+    well. only_rooms: where this node listens at all, everywhere if empty. changed is called after each change; version counts the changes. Adding is idempotent and never
+    raises for a trigger with wrong parameters: that is logged, once, and the trigger hears nothing.
     """
 
     def __init__(self, rooms: List[str], events: List[str], log: logging.Logger,
                  changed: Callable[[], None], only_rooms: Sequence[str] = ()):
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
+        if rooms == [EVERYWHERE] and only_rooms:
+            self._rooms = list(only_rooms)
         self._log, self._changed = log, changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._listeners: Dict[str, Listener] = {}
@@ -143,7 +144,7 @@ class Listeners:
         None where nobody hears. Only filters that a first pass over all leaves are run.
         """
         heard, found = False, {}
-        for address in (Address(event, room) for room in rooms):
+        for address in (Address(event, room) for room in [*rooms, EVERYWHERE]):
             listeners = list(self._by_address.get(address, {}).values())
             if not listeners:
                 continue
@@ -159,7 +160,7 @@ class Listeners:
 
     def wanted(self) -> Set[Address]:
         """The events and rooms for which HipChat needs a webhook."""
-        return set(self._by_address)
+        return {address for address in self._by_address if address.room != EVERYWHERE}
 
     def _addresses(self, listener: Listener) -> Set[Address]:
         if listener.room is not None:

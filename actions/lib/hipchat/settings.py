@@ -13,12 +13,13 @@ from hipchat.credentials import Integration
 from hipchat.errors import ConfigError, NotInstalled, ParameterError
 from hipchat.events import EVENTS
 
-__all__ = ["AddonSettings", "ApiSettings", "SensorSettings", "room_key"]
+__all__ = ["EVERYWHERE", "AddonSettings", "ApiSettings", "SensorSettings", "room_key"]
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 DEFAULT_EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 DEFAULT_SPOOL = "/opt/stackstorm/exports/hipchat"
+EVERYWHERE = ""  # in place of a room, for `rooms: all`; no room has this name or id
 LONGEST_ROOM = 100  # characters of {room_id_or_name} in HipChat's API v2
 
 
@@ -107,7 +108,7 @@ class ApiSettings(NamedTuple):
 class SensorSettings(NamedTuple):
     """All that the sensor needs.
 
-    everywhere: whether listeners without a room hear every room, and not only `rooms`.
+    rooms: [EVERYWHERE] where listeners without a room hear every room.
     only_rooms: where this node listens at all, everywhere if empty.
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
     secret signs webhook URLs; tls is the paths of certificate and key; allow_from: an address
@@ -116,7 +117,6 @@ class SensorSettings(NamedTuple):
 
     api: ApiSettings
     rooms: List[str]
-    everywhere: bool
     only_rooms: List[str]
     events: List[str]
     template_guard: bool
@@ -137,10 +137,9 @@ class SensorSettings(NamedTuple):
         api = ApiSettings._read(reader).without_installation()
         settings = cls(
             api=api,
-            rooms=[] if reader.is_all("rooms") else reader.rooms("rooms"),
-            everywhere=reader.is_all("rooms"),
+            rooms=[EVERYWHERE] if reader.is_all("rooms") else reader.rooms("rooms"),
             only_rooms=reader.rooms("only_rooms"),
-            events=reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS)),
+            events=_events(reader, api),
             template_guard=reader.boolean("template_guard", True),
             public_url=reader.public_url("webhook.public_url"),
             host=reader.text("webhook.host") or "0.0.0.0",
@@ -155,6 +154,12 @@ class SensorSettings(NamedTuple):
                                              upto=10 ** 9, whole=True)))
         reader.finish()
         return settings
+
+
+def _events(reader: "_Reader", api: ApiSettings) -> List[str]:
+    """HipChat posts all events to an add-on; others need a webhook for each event and room."""
+    chosen = reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS))
+    return sorted(EVENTS) if api.addon.enabled else chosen
 
 
 def _of_node(config: Dict[str, Any], host: str) -> Dict[str, Any]:

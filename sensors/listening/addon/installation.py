@@ -34,8 +34,8 @@ class Installation:
     A callback is unsigned: it is believed when HipChat's own token endpoint, at the configured
     address and nowhere else, gives a token for what the callback brought. load returns the text
     that save kept last, None if there is none; both raise Outage, and save NotKept. changed is
-    called after the credentials have changed, or hears: whether HipChat is known to deliver all
-    events, so that webhooks in rooms are not needed.
+    called after the credentials have changed, or hears: whether the add-on is wanted and HipChat is
+    known to deliver all events to it, so that webhooks in rooms are not needed.
     """
 
     def __init__(self, settings: SensorSettings, load: Callable[[], Optional[str]],
@@ -72,7 +72,7 @@ class Installation:
 
     def heard(self) -> None:
         """A delivery came that HipChat signed for the add-on."""
-        if not self.hears:
+        if self.enabled and not self.hears:
             self.hears = True
             self._changed()
 
@@ -127,7 +127,7 @@ class Installation:
 
     def _take(self, addon: Addon, hears: bool) -> None:
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)
-        self.hears = hears and addon.integration is not None
+        self.hears = hears and self.enabled and addon.integration is not None
         self._changed()
 
     def _believed(self, claim: Claim) -> Addon:

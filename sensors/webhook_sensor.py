@@ -22,7 +22,7 @@ from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.outage import Outage
 from listening.receiver import Receiver
-from listening.spool import Spool, SpoolError, usable_directory
+from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
 from listening.supervisor import Supervisor
 from listening.webhooks import Webhooks
 from trigger_publisher import TriggerPublisher
@@ -121,9 +121,12 @@ class _Parts:
                                    only_rooms=settings.only_rooms)
         self._webhooks = Webhooks(client, urls, self.listeners.wanted,
                                   "jwt" if settings.api.integration else None, health, log)
-        self.spool = Spool(usable_directory(settings.spool_directory, log),
-                           settings.max_deliveries,
-                           repaired=lambda words: health.happened("spool", "was mended", words))
+        directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
+            "spool", "deliveries are kept in another directory than the config's", words,
+            about="directory"))
+        self.spool = Spool(directory, settings.max_deliveries,
+                           lambda words: health.happened("spool", "was mended or moved", words),
+                           earlier_directories(settings.spool_directory), supervisor.keep)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(self.listeners, self.publisher.publish, self._refresh,
                                 self._webhooks.unwanted, settings.template_guard, health, log)
@@ -154,7 +157,7 @@ class _Parts:
         backoff = Backoff(LONGEST_PAUSE)
         while True:
             try:
-                self.spool.open(lambda writer: self._supervisor.keep("writing", writer))
+                self.spool.open()
                 break
             except SpoolError as error:
                 self._health.trouble("spool", "cannot be opened", str(error))

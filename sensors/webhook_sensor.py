@@ -124,7 +124,10 @@ class _Parts:
         self.listeners = Listeners(settings.rooms, settings.events, log,
                                    changed=lambda: self._webhooks.changed(),
                                    only_rooms=settings.only_rooms)
-        self._webhooks = Webhooks(client, urls, self._wanted,
+        # Webhooks in rooms are made, and deleted, by whom they belong to.
+        owner = Client(api, CallBudget(SHARE_OF_CALLS)) if api.addon.enabled and api.api_key else (
+            client)
+        self._webhooks = Webhooks(owner, urls, self._wanted,
                                   "jwt" if settings.api.integration else None, health, log)
         directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
@@ -182,8 +185,9 @@ class _Parts:
         self._webhooks.changed()
 
     def _wanted(self) -> Set[Address]:
-        """No webhooks in rooms while the add-on hears them all."""
-        return set() if self._installation.hears else self.listeners.wanted()
+        """No webhooks in rooms where the add-on hears them all, or is to hear them alone."""
+        alone = self._api.addon.enabled and not self._api.api_key
+        return set() if alone or self._installation.hears else self.listeners.wanted()
 
     def _unwanted(self, address: Address) -> None:
         """The add-on cannot choose what HipChat posts to it."""

@@ -74,9 +74,10 @@ def _wrong(trigger: Dict[str, Any], reason: str) -> ParameterError:
 class Listeners:
     """All listeners, as StackStorm adds, changes and removes triggers.
 
-    rooms, events: where listeners without a room listen (the pack's config), in [EVERYWHERE] as
-    well. only_rooms: where this node listens at all, everywhere if empty. changed is called after each change; version counts the changes. Adding is idempotent and never
-    raises for a trigger with wrong parameters: that is logged, once, and the trigger hears nothing.
+    rooms, events: where listeners without a room listen (the pack's config), which may be
+    [EVERYWHERE]. only_rooms: where this node listens at all, everywhere if empty. changed is called
+    after each change; version counts the changes. Adding is idempotent and never raises for a
+    trigger with wrong parameters: that is logged, once, and the trigger hears nothing.
     """
 
     def __init__(self, rooms: List[str], events: List[str], log: logging.Logger,

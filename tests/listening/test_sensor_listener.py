@@ -15,6 +15,8 @@ import pytest
 from conftest import direct, wait_until
 
 from listening import connections
+from listening.addon.installation import Installation
+from listening.addon.routes import Routes
 from listening.health import Health
 from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
@@ -416,12 +418,16 @@ def url(monkeypatch):
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")
     health = Health(log)
-    receiver = Receiver(settings, urls, None, None, health)
+    receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None, None, health)
     receiver.accepting = True
     server = connections.Server(settings, receiver, health, log)
     threading.Thread(target=server.serve, daemon=True).start()
     wait_until(lambda: is_listening(base + "/health"))
     return urls.make(Address("room_message", "Factor"))
+
+
+def no_addon(settings, health, log):
+    return Routes(Installation(settings, None, None, lambda: None, health, log))
 
 
 def is_listening(url):

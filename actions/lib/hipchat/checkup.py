@@ -1,12 +1,13 @@
 """What an operator needs to know: what works, and what is to be done where something does not."""
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import requests
 
+from hipchat.addon import SCOPES, AddonUrls
 from hipchat.client import Client
-from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound
+from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound, NotInstalled
 from hipchat.events import EVENTS
-from hipchat.settings import ApiSettings, SensorSettings
+from hipchat.settings import AddonSettings, ApiSettings, SensorSettings
 from hipchat.webhook_url import WebhookUrl
 
 __all__ = ["Finding", "checkup", "token_kind"]
@@ -18,6 +19,7 @@ EXTRA = {"manage_rooms": "create_room and delete_room",
 # For a token whose scopes HipChat does not tell: calls that are only tried (auth_test).
 TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
           ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
+OF_USERS = ("reply", "send_message", "send_private_message", "share_file", "share_link", "invite")
 ENDS_SOON = 14 * 86400  # seconds
 
 
@@ -46,13 +48,35 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
         yield from (Finding(False, "config: " + problem) for problem in error.problems)
     else:
         yield Finding(True, "config: complete")
+        yield from _addon(AddonSettings.from_config(config), sensor)
     try:
         settings = ApiSettings.from_config(config)
     except ConfigError:
         return
-    yield from _hipchat(settings, sensor)
+    except NotInstalled:
+        pass
+    else:
+        yield from _hipchat(settings, sensor)
     if sensor:
         yield from _listener(sensor)
+
+
+def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
+    if not addon.enabled:
+        return
+    if addon.kept is None:
+        yield Finding(False, "add-on: the sensor has not made its URL yet. See that it runs (st2 "
+                      "sensor list), and what it says below.")
+    elif addon.integration is None:
+        yield Finding(False, "add-on: it is not installed. As an admin of the HipChat group, "
+                      "choose to install an add-on from a descriptor URL, paste this one and "
+                      "approve: {}".format(AddonUrls(sensor.public_url, addon.kept.secret).descriptor))
+    else:
+        yield Finding(True, "add-on: it is installed in HipChat's group {}".format(
+            addon.kept.group or "(which HipChat does not tell)"))
+        if not sensor.api.api_key:
+            yield Finding(True, "add-on: what HipChat lets users do only fails, since there is no "
+                          "api_key beside it: " + ", ".join(OF_USERS))
 
 
 def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
@@ -69,7 +93,9 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
     if ROOM_TOKEN in findings:
         return
     for room in rooms:
-        yield _room(client, room, sensor if room in listened else None)
+        # An installed add-on hears all rooms without webhooks in them.
+        has_webhooks = room in listened and not settings.addon.integration
+        yield _room(client, room, sensor if has_webhooks else None)
 
 
 def _tls(settings: ApiSettings) -> str:
@@ -82,19 +108,20 @@ def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     try:
         session = client.session()
     except (Forbidden, NotFound):
-        yield from _trials(client, rooms)
+        yield from _trials(client, settings, rooms)
         return
     kind, ends = token_kind(session), session.get("expires_in")
     if kind == "room notification":
         yield ROOM_TOKEN
         return
-    if settings.api_key and kind == "integration":
+    personal = settings.integration is None
+    if personal and kind == "integration":
         yield Finding(False, "token: it is an integration's, which soon ends. Set oauth.id and "
                       "oauth.secret in place of api_key, and it is renewed.")
-    elif settings.api_key and isinstance(ends, int) and ends < ENDS_SOON:
+    elif personal and isinstance(ends, int) and ends < ENDS_SOON:
         yield Finding(False, "token: it ends in {} days. Make another and set api_key to it."
                       .format(ends // 86400))
-    yield from _scopes(session["scopes"])
+    yield from _scopes(session["scopes"], settings)
 
 
 def token_kind(session: Dict[str, Any]) -> str:
@@ -107,31 +134,40 @@ def token_kind(session: Dict[str, Any]) -> str:
     return "personal" if is_user else "integration"
 
 
-def _scopes(scopes: List[str]) -> Findings:
-    missing = [scope for scope in NEEDED if scope not in scopes]
+def _needed(settings: ApiSettings) -> Tuple[str, ...]:
+    """The scopes that the pack cannot do without; an add-on's token is given no send_message."""
+    return tuple(scope for scope in NEEDED
+                 if scope in SCOPES or not settings.addon.integration)
+
+
+def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
+    needed = _needed(settings)
+    missing = [scope for scope in needed if scope not in scopes]
     without = ["without {} the actions {} fail".format(scope, actions)
                for scope, actions in EXTRA.items() if scope not in scopes]
     if missing:
-        yield Finding(False, "token: it lacks {}. Make a token that has all of these scopes: {}."
-                      .format(" and ".join(missing), ", ".join(NEEDED + tuple(EXTRA))))
+        yield Finding(False, "token: it lacks {}. {}".format(
+            " and ".join(missing), "Update the add-on in HipChat." if settings.addon.integration
+            else "Make a token that has all of these scopes: {}.".format(
+                ", ".join(needed + tuple(EXTRA)))))
     else:
         yield Finding(True, "; ".join(["token: it has the scopes that the pack needs"] + without))
 
 
-def _trials(client: Client, rooms: List[str]) -> Findings:
+def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     if not rooms:
         yield Finding(True, "token: HipChat does not tell its scopes, and no room is configured "
                       "to try them in")
         return
-    lacking = []
-    for scope, method, path in TRIALS:
+    lacking, needed = [], _needed(settings)
+    for scope, method, path in [trial for trial in TRIALS if trial[0] in needed]:
         try:
             client.call(method, "room", rooms[0], *path, params={"auth_test": "true"})
         except Forbidden:
             lacking.append(scope)
         except NotFound:
             pass  # the room is looked at later
-    yield from _scopes([scope for scope in NEEDED + tuple(EXTRA) if scope not in lacking])
+    yield from _scopes([scope for scope in needed + tuple(EXTRA) if scope not in lacking], settings)
 
 
 def _room(client: Client, room: str, sensor: Optional[SensorSettings]) -> Finding:

@@ -5,8 +5,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.inert import inert
 
-__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "rooms_of", "message_id", "webhook_id",
-           "text_of", "payload"]
+__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "rooms_of", "message_id",
+           "webhook_id", "text_of", "payload"]
 
 DEEPEST = 50  # levels of JSON: the database behind StackStorm takes 100, of which it needs some
 MOST_VALUES = 50000  # in one body; to walk through more would hold other deliveries up

@@ -3,7 +3,6 @@ import hashlib
 import hmac
 import ipaddress
 import math
-import secrets
 import socket
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
@@ -33,6 +32,14 @@ class AddonSettings(NamedTuple):
     enabled: bool = False
     kept: Optional[Addon] = None
     group: Optional[int] = None
+
+    @classmethod
+    def from_config(cls, config: Optional[Dict[str, Any]]) -> "AddonSettings":
+        """Read the config; ConfigError names every wrong value with its remedy."""
+        reader = _Reader(config)
+        settings = reader.addon("addon")
+        reader.finish()
+        return settings
 
     @property
     def integration(self) -> Optional[Integration]:
@@ -111,8 +118,9 @@ class SensorSettings(NamedTuple):
     rooms: [EVERYWHERE] where listeners without a room hear every room.
     only_rooms: where this node listens at all, everywhere if empty.
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
-    secret signs webhook URLs; tls is the paths of certificate and key; allow_from: an address
-    that lies in none of these networks is refused, unless there are none.
+    secret signs the URLs of webhooks in rooms, None where an add-on needs none; tls is the paths of
+    certificate and key; allow_from: an address that lies in none of these networks is refused,
+    unless there are none.
     """
 
     api: ApiSettings
@@ -123,7 +131,7 @@ class SensorSettings(NamedTuple):
     public_url: str
     host: str
     port: int
-    secret: bytes
+    secret: Optional[bytes]
     tls: Optional[Tuple[str, str]]
     max_connections: int
     allow_from: List[Network]
@@ -190,17 +198,15 @@ def _is_printable(value: str) -> bool:
     return all(33 <= ord(character) < 127 for character in value)
 
 
-def _signing_secret(secret: Optional[str], api: ApiSettings) -> bytes:
-    """Made of the configured secret, or else of the token, so that there always is one.
+def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:
+    """Made of the configured secret, or else of the token; None if there is but an add-on.
 
-    (Of nothing but chance where an add-on needs no webhooks in rooms.)
     An integration's webhooks are others than a personal token's (their deliveries carry a JWT),
     so that a change from one to the other replaces them.
     """
     kind = b"hipchat webhook URLs of an integration" if api.integration else b"hipchat webhook URLs"
     chosen = secret or (api.integration.secret if api.integration else api.api_key)
-    chosen = chosen or secrets.token_hex()
-    return hmac.new(chosen.encode("utf-8"), kind, hashlib.sha256).digest()
+    return hmac.new(chosen.encode("utf-8"), kind, hashlib.sha256).digest() if chosen else None
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import hmac
+import secrets
 from typing import NamedTuple, Optional
 from urllib.parse import quote, unquote
 
@@ -24,9 +25,9 @@ class WebhookUrl:
     state to check, and it is the same after a restart, so webhooks are found again.
     """
 
-    def __init__(self, public_url: str, secret: bytes):
+    def __init__(self, public_url: str, secret: Optional[bytes]):
         self._prefix = public_url + "/"
-        self._secret = secret
+        self._secret = secret or secrets.token_bytes(32)  # without one, none is signed by us
 
     def make(self, address: Address) -> str:
         """The signed URL."""

@@ -32,8 +32,10 @@ class Claim(NamedTuple):
             raise ValueError("the body is no news of an installation")
         if body.get("roomId") is not None:
             raise ValueError("the add-on is for the whole group, and not for one room")
-        secret = body.get("oauthSecret")
-        return cls(_text(body, "oauthId"), None if secret is None else _text(body, "oauthSecret"),
+        secret, number = body.get("oauthSecret"), _text(body, "oauthId")
+        if ":" in number:  # it ends the id where HipChat is asked for a token (RFC 7617)
+            raise ValueError("the body has no oauthId that can be used")
+        return cls(number, None if secret is None else _text(body, "oauthSecret"),
                    _text(body, "capabilitiesUrl"), _group(body.get("groupId")))
 
 

@@ -20,7 +20,8 @@ from listening.outage import Outage
 __all__ = ["Installation", "NotKept"]
 
 LOOK_EVERY = 600.0  # seconds between two looks whether HipChat still knows the add-on
-LOOK_SOON = 5.0  # seconds until the next look where HipChat told that it is gone
+LOOK_SOON = 1.0  # seconds until a look where HipChat told that it is gone, and between two answers
+LOOK_LATER = 60.0  # seconds until one more: HipChat may tell before it deletes
 LONGEST_PAUSE = 60.0  # seconds between two attempts while StackStorm's datastore cannot be used
 
 
@@ -63,12 +64,17 @@ class Installation:
     def run(self) -> None:
         """Take what is kept, and then look now and then whether HipChat still knows it."""
         self._begin()
+        self._look()
+        pause = LOOK_EVERY
         while True:
             self._look_now = Signal()
-            with eventlet.Timeout(LOOK_EVERY, False):
+            with eventlet.Timeout(pause, False):
                 self._look_now.wait()
+            told = self._look_now.ready()
+            if told:
                 eventlet.sleep(LOOK_SOON)
             self._look()
+            pause = LOOK_LATER if told else LOOK_EVERY
 
     def heard(self) -> None:
         """A delivery came that HipChat signed for the add-on."""

@@ -1,10 +1,16 @@
 # Everything a developer runs. `make demo` and `make test` need nothing but Python and the network.
-PYTHON ?= python3
-VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.version_info))')
+VERSIONS := 3.8 3.9 3.10 3.11 3.12 3.13 3.14
+RANGE := $(firstword $(VERSIONS)) to $(lastword $(VERSIONS))
+FITS := -c 'import sys; sys.exit("{}.{}".format(*sys.version_info) not in "$(VERSIONS)".split())'
+HAS_VENV := -c 'import venv, ensurepip'
+
+# Without PYTHON, the first one here that the pack runs on.
+PYTHON := $(or $(PYTHON),$(shell for python in python3 $(VERSIONS:%=python%); do \
+	"$$python" $(FITS) && "$$python" $(HAS_VENV) && echo "$$python" && break; done 2>/dev/null),python3)
+VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.version_info))' 2>/dev/null)
 RUN := $(VENV)/bin/python
 EXCHANGE := .venv/exchange
 LINTED := actions sensors sandbox tests docs benchmarks
-VERSIONS := 3.8 3.9 3.10 3.11
 
 .PHONY: demo sandbox test test-all lint lint-exchange reference bench bench-stackstorm clean
 
@@ -21,7 +27,7 @@ test-all:  ## the tests, on each supported Python that this machine has, pyenv's
 	@export PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); \
 	for version in $(VERSIONS); do \
 		python=$$(pyenv which python$$version 2>/dev/null || command -v python$$version); \
-		if [ -n "$$python" ] && "$$python" -c '' 2>/dev/null; then \
+		if [ -n "$$python" ] && "$$python" $(HAS_VENV) 2>/dev/null; then \
 			echo "== Python $$version"; \
 			$(MAKE) --no-print-directory test PYTHON="$$python" || exit 1; \
 		else echo "== Python $$version is not here: skipped"; fi; \
@@ -37,7 +43,7 @@ lint-exchange:
 	@export PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); \
 	for version in 3.10 3.9 3.8; do \
 		python=$$(pyenv which python$$version 2>/dev/null || command -v python$$version); \
-		[ -n "$$python" ] && "$$python" -c 'import venv, ensurepip' 2>/dev/null && break; python=; \
+		[ -n "$$python" ] && "$$python" $(HAS_VENV) 2>/dev/null && break; python=; \
 	done; \
 	if [ -z "$$python" ]; then \
 		echo "The Exchange's flake8 3.7.7 is skipped: no Python 3.8 to 3.10 is here"; exit; \
@@ -60,11 +66,16 @@ $(VENV)/bench-ready: $(VENV)/ready requirements-bench.txt
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
+# google-re2 is never built: without a C++ toolchain for it that ends in forty lines of errors.
 $(VENV)/ready: requirements.txt requirements-tests.txt
+	@$(PYTHON) $(FITS) 2>/dev/null || { echo "$(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo not here): install" \
+		"Python $(RANGE), or name one that is here: make PYTHON=/path/of/python3" >&2; exit 1; }
+	@$(PYTHON) $(HAS_VENV) 2>/dev/null || { echo "$(PYTHON) cannot make a virtualenv: install its" \
+		"module venv (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "Making the virtualenv $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt \
-		-r requirements-tests.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --only-binary google-re2 \
+		-r requirements.txt -r requirements-tests.txt
 	@touch $@
 
 clean:  ## remove what the above made

@@ -67,10 +67,10 @@ class Hipchat:
         """Call the API v2 as the token's owner; returns the response."""
         return self._session.request(method, self.url + path, timeout=10, **more)
 
-    def make_room(self):
-        """The name of a new room."""
+    def make_room(self, **more):
+        """The name of a new room; more: what else HipChat is told of it, such as its privacy."""
         name = "Room " + uuid.uuid4().hex[:8]
-        assert self.api("POST", "/room", json={"name": name}).status_code == 201
+        assert self.api("POST", "/room", json=dict(more, name=name)).status_code == 201
         return name
 
     def webhooks(self, room):
@@ -238,6 +238,12 @@ def act(hipchat):
 def room(hipchat):
     """The name of a room that only this test uses."""
     return hipchat.make_room()
+
+
+@pytest.fixture
+def private_room(hipchat):
+    """The same, but private."""
+    return hipchat.make_room(privacy="private")
 
 
 @pytest.fixture

@@ -1,5 +1,10 @@
 """The sandbox's process: patched for eventlet before anything else, as StackStorm's are."""
 
+import warnings
+
+# It says of itself that it is deprecated; StackStorm runs on it all the same.
+warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
+
 import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)

@@ -282,11 +282,20 @@ class TestHealing:
         assert bench.refreshes == 2
 
     def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
+        attempts, failed = bench.stackstorm.attempts, []
+
+        def fail_together(trigger, trace):
+            if attempts[trace] > 1:
+                return False
+            eventually(lambda: len(attempts) == 10)
+            failed.append(trace)
+            return True
+
         for number in range(10):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.stackstorm.takes = 0.01
-        bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
+        bench.stackstorm.fails = fail_together
+        bench.refresh = lambda: bench.refreshes == 1 or eventually(lambda: len(failed) == 10)
         bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2

@@ -36,7 +36,8 @@ class Supervisor:
             steady = spawn_after(STEADY, self._health.well, name, "task")
             began = time.monotonic()
             try:
-                return task()
+                task()
+                return self._health.well(name, "task")
             except GreenletExit:
                 raise
             except BaseException as error:  # a time-out that got astray is no Exception

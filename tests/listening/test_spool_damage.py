@@ -100,14 +100,14 @@ class Sample:
 class Damage:
     """One to three damages to the files in a directory; said: what was done."""
 
-    def __init__(self, directory, chance):
+    def __init__(self, directory, chance, names=(FILE, FILE, LOG, LOG, INDEX)):
         self._directory, self._chance = directory, chance
         self.said = []
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
-            names = [name for name in (FILE, FILE, LOG, LOG, INDEX)
-                     if (directory / name).exists() and (directory / name).stat().st_size > 64]
-            if names:
-                name = chance.choice(names)
+            here = [name for name in names
+                    if (directory / name).exists() and (directory / name).stat().st_size > 64]
+            if here:
+                name = chance.choice(here)
                 kind = chance.choice((self.bits, self.bits, self.run, self.page, self.cut,
                                       self.swap, self.schema, self.header, self.gone))
                 self.said.append((kind.__name__, name))
@@ -211,13 +211,7 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         whole = sample.whole(directory)
         store = Store(str(directory), 10 ** 6)
         context = (seed, damage.said)
-        try:
-            store.open()
-        except SpoolError as error:
-            assert "has the format" in str(error), context
-            outcomes["of another format: refused"] += 1
-            set_format(directory / FILE)
-            store.open()
+        outcomes["of another format: refused"] += open_anyhow(store, directory)
         outcomes["mended" if store.notices else "unnoticed"] += 1
         found = found_in(store)
         assert lost(sample, whole, found) == [], (context, store.notices)
@@ -240,7 +234,51 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         shutil.rmtree(str(directory))
 
 
-def set_format(file):
-    with open(str(file), "r+b") as opened:
-        opened.seek(60)
-        opened.write(struct.pack(">I", 1))
+@pytest.mark.parametrize("part", range(10))
+def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
+    for seed in range(part, DAMAGES, 10):
+        chance = random.Random(seed)
+        sample = chance.choice(samples)
+        directory = tmp_path / str(seed)
+        sample.copy(directory)
+        store = Store(str(directory), 10 ** 6)
+        store.open()
+        damage = Damage(directory, chance, names=(FILE, LOG))
+        context = (seed, damage.said)
+        whole = sample.whole(directory)
+        kept = [arrival(1000 + number, 20, lane="new") for number in range(3)]
+        for each in kept:
+            patiently(store, lambda: found_in(store))
+            assert patiently(store, lambda: store.commit([each], set())) == [True], context
+        found = patiently(store, lambda: found_in(store))
+        assert lost(sample, whole, found) == [], (context, store.notices)
+        traces = [each.trace for each in found.values() if each.lane == "new"]
+        assert traces == [each.trace for each in kept], context
+        assert max(found) > sample.given, context
+        assert len(store.notices) <= 1, "the mending is told once"
+        outcomes["mended in use" if store.notices else "not noticed in use"] += 1
+        killed = tmp_path / "{}-killed".format(seed)
+        shutil.copytree(str(directory), str(killed))
+        store.close()
+        again = Store(str(killed), 10 ** 6)
+        open_anyhow(again, killed)
+        found = found_in(again)
+        assert lost(sample, whole, found) == [], (context, again.notices)
+        assert {each.trace for each in kept} <= {each.trace for each in found.values()}, context
+        again.close()
+        shutil.rmtree(str(directory))
+        shutil.rmtree(str(killed))
+
+
+def open_anyhow(store, directory):
+    """Open it, if need be with the number of its format restored; whether that was needed."""
+    try:
+        store.open()
+        return False
+    except SpoolError as error:
+        assert "has the format" in str(error)
+    db = sqlite3.connect(str(directory / FILE))
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+    store.open()
+    return True

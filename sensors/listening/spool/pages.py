@@ -13,7 +13,8 @@ LOG = "-wal"  # after a file's name: the log, with what is not in the file yet
 PAGE = 4096  # bytes; the file is made so
 LOG_HEADER = 32  # bytes
 FRAME_HEADER = 24  # bytes
-BIG_ENDIAN = b"\x37\x7f\x06\x83"  # a log begins so whose checksums go by big-endian words
+MAGIC = b"\x37\x7f\x06"  # a log begins so
+BIG_ENDIAN = 0x83  # the byte behind that, where checksums go by big-endian words
 
 Checksum = Tuple[int, int]
 
@@ -132,9 +133,9 @@ def _frames_in_use(log: BinaryIO) -> List[_Frame]:
 
 def _frames(log: BinaryIO) -> Iterator[_Frame]:
     header = _read(log, 0, LOG_HEADER).ljust(LOG_HEADER, b"\0")
-    order = ">" if header[:4] == BIG_ENDIAN else "<"
+    order = ">" if header[3] == BIG_ENDIAN else "<"
     stored = struct.unpack(">2I", header[24:])
-    chained = holds = _checksum((0, 0), header[:24], order) == stored
+    chained = holds = header[:3] == MAGIC and _checksum((0, 0), header[:24], order) == stored
     mark = header[16:24] if holds else _mark(log)
     before = [stored]  # by what the next checksum can begin
     for offset in _offsets(log):

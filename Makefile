@@ -43,7 +43,7 @@ lint-exchange:
 	@export PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); \
 	for version in 3.10 3.9 3.8; do \
 		python=$$(pyenv which python$$version 2>/dev/null || command -v python$$version); \
-		[ -n "$$python" ] && "$$python" -c 'import venv, ensurepip' 2>/dev/null && break; python=; \
+		[ -n "$$python" ] && "$$python" $(HAS_VENV) 2>/dev/null && break; python=; \
 	done; \
 	if [ -z "$$python" ]; then \
 		echo "The Exchange's flake8 3.7.7 is skipped: no Python 3.8 to 3.10 is here"; exit; \

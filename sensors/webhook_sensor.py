@@ -24,6 +24,7 @@ from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.outage import Outage
 from listening.receiver import Receiver
+from listening.rule_troubles import RuleTroubles
 from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
 from listening.supervisor import Supervisor
 from listening.webhooks import Webhooks
@@ -118,6 +119,7 @@ class _Parts:
         self._api = api = settings.api._replace(rate_limit_wait=0)
         client = self._client = Client(api, CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
+        health.mask = client.secret_filter.mask
         urls = WebhookUrl(settings.public_url, settings.secret)
         self._installation = Installation(settings, database.kept_addon, database.keep_addon,
                                           self._credentials_changed, health, log)
@@ -143,11 +145,11 @@ class _Parts:
                                  self._webhooks.unwanted, self.spool, self._lanes.notify, health)
         self._server = Server(settings, self.receiver, health, log)
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                    webhooks=self._webhooks.count)
+                    webhooks=self._count_webhooks)
         if settings.api.verify is False:
-            health.trouble("HipChat", "its certificate is not checked", "verify_tls is false: "
+            health.trouble("TLS", "HipChat's certificate is not checked", "verify_tls is false: "
                            "whoever stands between here and HipChat can read and use the token. "
-                           "Set ca_bundle instead.", about="TLS")
+                           "Set ca_bundle instead.", about="HipChat")
 
     def start(self) -> None:
         """Listen at once; accept and dispatch when the spool is open."""
@@ -177,6 +179,13 @@ class _Parts:
         self._lanes.start(self._supervisor)
         self._supervisor.keep("publishing", self.publisher.watch)
         self._supervisor.keep("refreshing", self._refresh_forever)
+        self._supervisor.keep("rules", RuleTroubles(
+            self.listeners, self._webhooks, database.enabled_rules, self._health).watch)
+
+    def _count_webhooks(self) -> Dict[str, int]:
+        """What was seen before HipChat was in trouble may be gone."""
+        known = self._webhooks.count()
+        return dict(known, present=0) if self._health.is_troubled("HipChat") else known
 
     def _credentials_changed(self) -> None:
         """The add-on was installed, uninstalled, or heard for the first time."""

@@ -1,4 +1,5 @@
 """The WSGI application: takes what HipChat posts, and answers 204 once it is on disk."""
+import hmac
 import ipaddress
 import json
 import uuid
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import eventlet
 
 from hipchat.events import message_id, read_body, room_id, rooms_of
+from hipchat.health_url import details_url
 from listening.addon.routes import Routes
 from listening.addon.twins import Twins
 from listening.answers import (
@@ -25,8 +27,9 @@ __all__ = ["Receiver"]
 class Receiver:
     """Answers `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
 
-    For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted. A
-    delivery is answered 204 when the spool has it on disk; then notify is called with its lane.
+    For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
+    hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
+    answered 204 when the spool has it on disk; then notify is called with its lane.
     What lies below `{public_url}/addon` are the routes of the add-on, whose events are of the room
     that their body names. While it hears all rooms, left_over is called with the address of a
     webhook in a room that delivers all the same.
@@ -71,8 +74,9 @@ class Receiver:
             return NOT_ALLOWED
         path = _path(environ)
         method = environ["REQUEST_METHOD"]
-        if path == self._health_path:
-            return (self._report(environ.get("QUERY_STRING") == "strict")
+        named = path.startswith(self._health_path + "/") and self._is_details(path)
+        if named or path == self._health_path:
+            return (self._report(named, environ.get("QUERY_STRING") == "strict")
                     if method in ("GET", "HEAD") else wrong_method("GET, HEAD"))
         url = self._origin + path
         event, address = self._addon.event_of(url), self._urls.read(url)
@@ -91,6 +95,11 @@ class Receiver:
         except ValueError as error:
             return wrong_request(error)
 
+    def _is_details(self, path: str) -> bool:
+        secret = self._settings.secret or self._addon.secret
+        return secret is not None and hmac.compare_digest(path.encode(), urlsplit(
+            details_url(self._settings.public_url, secret)).path.encode())
+
     def _is_allowed(self, address: str) -> bool:
         networks = self._settings.allow_from
         if not networks:
@@ -99,9 +108,12 @@ class Receiver:
         client = getattr(client, "ipv4_mapped", None) or client
         return any(client in network for network in networks)
 
-    def _report(self, strict: bool) -> Answer:
+    def _report(self, named: bool, strict: bool) -> Answer:
+        report = self._health.report()
+        if named:
+            report["details"] = self._health.details()
         status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
-        return Answer(status, json.dumps(self._health.report()) + "\n", "application/json")
+        return Answer(status, json.dumps(report) + "\n", "application/json")
 
     def _receive_of_addon(self, event: str, environ: Dict[str, Any]) -> Answer:
         raw = body_of(environ)

@@ -28,7 +28,7 @@ TASKS = [  # the name in /health, where the task is (or its name in the sensor),
     ("starting", ConfigWatch, "change"),
     ("listening", Server, "serve"),
     ("opening", Spool, "open"),
-    ("writing", Spool, "_write_forever"),
+    ("spool", Spool, "_write_forever"),
     ("dispatching", Lanes, "_notify_all"),
     ("dispatching", Lanes, "_work"),
     ("dispatching", Lanes, "_give_way"),
@@ -71,9 +71,8 @@ class Sensor:
 
 @pytest.fixture
 def make(hipchat, room, tmp_path, monkeypatch):
-    """Make the sensor; its tasks begin again soon, and end with the test."""
+    """Make the sensor; its tasks end with the test."""
     monkeypatch.setattr(supervisor, "STEADY", 0.5)
-    monkeypatch.setattr(supervisor, "sleep", lambda seconds: eventlet.sleep(0.05))
     monkeypatch.setattr("listening.lanes.LONGEST_PAUSE", 0.1)
     tasks, sensors = [], []
     spawn = eventlet.spawn
@@ -136,18 +135,21 @@ def test_a_task_that_fails_is_told_of_and_begins_again(
     toy = make()
     owner = type(toy.sensor).run.__globals__[owner] if isinstance(owner, str) else owner
     monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error))
-    toy.run()
     reason = "{}: failed unexpectedly and begins again".format(name)
+    told_of = eventlet.event.Event()
+    monkeypatch.setattr(supervisor, "sleep", lambda seconds: told_of.wait())
     bodies = iter(range(1000))
+    toy.run()
 
     def told():
         eventlet.sleep(0.01)
         urls = [hook["url"] for hook in hipchat.webhooks(room)]
         if urls:  # some tasks do nothing before there is a delivery
-            post(urls[0], delivery("before-{}".format(next(bodies)), room))
+            eventlet.spawn(post, urls[0], delivery("before-{}".format(next(bodies)), room))
         return reason in toy.health()["reasons"]
 
     eventually(told, "the reason in /health")
+    told_of.send()
     eventually(lambda: toy.health()["status"] == "ok", "the end of all trouble")
     url = eventually(lambda: hipchat.webhooks(room), "the webhook")[0]["url"]
     assert post(url, delivery("after", room)) == 204

@@ -3,9 +3,12 @@
 SPOOL_DAMAGES=10000 tries so many of each kind of test, and prints what became of them (with -s).
 """
 import collections
+import functools
+import itertools
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import struct
 
@@ -13,6 +16,7 @@ import pytest
 
 from listening.spool.deliveries import Arrival, SpoolError
 from listening.spool.store import Store
+from listening.spool.takeover import take_over
 
 DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "150"))
 PAGE, FRAME = 4096, 4096 + 24
@@ -268,6 +272,82 @@ def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         again.close()
         shutil.rmtree(str(directory))
         shutil.rmtree(str(killed))
+
+
+class TestKill:
+    """The process is killed before each statement and each change of the disk, one by one."""
+
+    @pytest.mark.parametrize("place", [2, 3])
+    def test_while_it_is_mended_loses_nothing_and_doubles_nothing(self, samples, tmp_path, place):
+        for step in range(1000):
+            directory = tmp_path / str(step)
+            samples[place].copy(directory)
+            with open(str(directory / FILE), "r+b") as file:
+                file.write(bytes(PAGE))
+            whole = samples[place].whole(directory)
+            if not is_killed_at(step, Store(str(directory), 10).open):
+                break
+            store = Store(str(directory), 10 ** 6)
+            store.open()
+            assert_all(store, samples[place], whole)
+        assert step > 20
+
+    def test_while_it_is_taken_over_loses_nothing_and_doubles_nothing(self, samples, tmp_path):
+        for step in range(1000):
+            directory, earlier = (tmp_path / "{}-{}".format(step, name) for name in "ab")
+            samples[3].copy(earlier)
+            if not is_killed_at(step, lambda: open_and_take_over(directory, earlier).close()):
+                break
+            assert_all(open_and_take_over(directory, earlier), samples[3], set(samples[3].rows))
+            assert not earlier.exists()
+        assert step > 20
+
+
+def open_and_take_over(directory, earlier):
+    store = Store(str(directory), 10 ** 6)
+    store.open()
+    take_over(str(earlier), store)
+    return store
+
+
+def assert_all(store, sample, whole):
+    """Nothing that is whole is lost, and nothing is there twice."""
+    found = found_in(store)
+    assert lost(sample, whole, found) == []
+    assert collections.Counter(each.trace for each in found.values()).most_common(1)[0][1] == 1
+    store.close()
+
+
+def is_killed_at(step, action):
+    """Run the action in a process that is killed at its so many-th step; False if it has fewer."""
+    process = os.fork()
+    if process == 0:
+        try:
+            count_down(step)
+            action()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+def count_down(step):
+    steps = itertools.count()
+
+    def counted(function):
+        def counting(*args, **more):
+            if next(steps) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **more)
+        return counting
+
+    class Connection(sqlite3.Connection):
+        execute = counted(sqlite3.Connection.execute)
+        executemany = counted(sqlite3.Connection.executemany)
+        executescript = counted(sqlite3.Connection.executescript)
+
+    for name in ("open", "rename", "remove", "rmdir", "fsync", "chmod", "makedirs"):
+        setattr(os, name, counted(getattr(os, name)))
+    sqlite3.connect = functools.partial(sqlite3.connect, factory=Connection)
 
 
 def open_anyhow(store, directory):

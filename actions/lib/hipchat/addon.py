@@ -63,7 +63,7 @@ class AddonUrls:
     """
 
     def __init__(self, public_url: str, secret: str):
-        self._secret = secret.encode("utf-8")
+        self.secret = secret.encode("utf-8")
         private = "{}/addon/{}/".format(public_url, secret)
         self.descriptor = private + "descriptor"
         self.installed = private + "installed"
@@ -73,5 +73,5 @@ class AddonUrls:
                        for event in HIPCHAT_EVENTS}
 
     def _signature(self, event: str) -> str:
-        digest = hmac.new(self._secret, b"hipchat add-on\n" + event.encode("utf-8"), hashlib.sha256)
+        digest = hmac.new(self.secret, b"hipchat add-on\n" + event.encode("utf-8"), hashlib.sha256)
         return base64.urlsafe_b64encode(digest.digest()).decode("ascii").rstrip("=")

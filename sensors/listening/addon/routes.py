@@ -35,6 +35,11 @@ class Routes:
         return self._installation.credentials
 
     @property
+    def secret(self) -> Optional[bytes]:
+        """What only the add-on and hipchat.check know; None until the datastore could be read."""
+        return self._installation.urls and self._installation.urls.secret
+
+    @property
     def hears(self) -> bool:
         """Whether HipChat is known to deliver all events to it."""
         return self._installation.hears

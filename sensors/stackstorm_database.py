@@ -13,7 +13,7 @@ from st2common.persistence.trigger import Trigger, TriggerInstance
 from st2common.services.config import set_datastore_value_for_config_key
 from st2common.util.config_loader import ContentPackConfigLoader
 
-from hipchat.addon import KEY
+from hipchat.addon import KEY, REFERENCE
 from listening.addon.installation import NotKept
 from listening.outage import Outage
 
@@ -72,17 +72,17 @@ def keep_addon(text: str) -> None:
         try:
             set_datastore_value_for_config_key(PACK, KEY, text, secret=True)
             if kept_addon() != text:
-                raise NotKept("addon.credentials in the pack's config does not refer to {}.".format(
-                    KEY))
+                raise NotKept("addon.credentials in the pack's config does not refer to it",
+                              "Set it to \"{}\".".format(REFERENCE))
         except CryptoKeyNotSetupException:
-            raise NotKept("StackStorm's datastore has no encryption key. Make one with "
+            raise NotKept("StackStorm's datastore has no encryption key", "Make one with "
                           "st2-generate-symmetric-crypto-key, name it in st2.conf as "
                           "encryption_key_path in [keyvalue], and restart StackStorm.") from None
         except RuntimeError as error:  # with RBAC, the system user needs the right to see the key
             KeyValuePair.delete(KeyValuePair.get_by_scope_and_name(SYSTEM, KEY))
-            raise NotKept("The pack's config cannot refer to {}. With RBAC, StackStorm's system "
+            raise NotKept("the pack's config cannot refer to it", "With RBAC, StackStorm's system "
                           "user needs a role with key_value_pair_view on key_value_pair:{}:{}. "
-                          "StackStorm says: {:.300}".format(KEY, SYSTEM, KEY, str(error))) from None
+                          "StackStorm says: {:.500}".format(SYSTEM, KEY, str(error))) from None
 
 
 def check_writable() -> None:

@@ -155,7 +155,8 @@ class TestLifeOfAnAddon:
 
     def test_never_begins_where_the_datastore_takes_no_secrets(self, tmp_path, start_hipchat):
         process = AddonStackstorm(tmp_path, start_hipchat(), options=["--without-encryption-key"])
-        wait_until(lambda: "add-on: it cannot be installed" in process.health().get("reasons", ()))
+        reason = "add-on: it cannot be installed: StackStorm's datastore has no encryption key"
+        wait_until(lambda: reason in process.health().get("reasons", ()))
         assert "st2-generate-symmetric-crypto-key" in process.log()
         succeeded, result = process.run_action("hipchat.check")
         assert not succeeded

@@ -26,7 +26,11 @@ LONGEST_PAUSE = 60.0  # seconds between two attempts while StackStorm's datastor
 
 
 class NotKept(Exception):
-    """The datastore is there and takes no secrets; the text says why and what to do."""
+    """The datastore is there and cannot keep the add-on; reason names nothing, remedy may."""
+
+    def __init__(self, reason: str, remedy: str):
+        self.reason, self.remedy = reason, remedy
+        super().__init__("{}. {}".format(reason, remedy))
 
 
 class Installation:
@@ -91,9 +95,9 @@ class Installation:
                 return
             try:
                 self._save(addon.text())
-            except NotKept as reason:
-                self._health.trouble("add-on", "its credentials cannot be kept", str(reason))
-                raise _refusal("503 Service Unavailable", str(reason)) from None
+            except NotKept as error:
+                self._cannot_be_kept(error)
+                raise _refusal("503 Service Unavailable", error.reason) from None
             except Outage:
                 raise _refusal("503 Service Unavailable", "StackStorm's database does not take "
                                "the credentials just now; try again") from None
@@ -119,8 +123,8 @@ class Installation:
                     self._take(addon, hears=False)
                 else:
                     return
-            except NotKept as reason:
-                self._health.trouble("add-on", "it cannot be installed", str(reason))
+            except NotKept as error:
+                self._cannot_be_kept(error)
             except ValueError as error:
                 self._health.trouble("add-on", "what is kept of it cannot be read", "{}. Delete "
                                      "the key, and install the add-on again.".format(error))
@@ -130,6 +134,9 @@ class Installation:
                 self._health.well("add-on")
                 continue
             eventlet.sleep(backoff.failed())
+
+    def _cannot_be_kept(self, error: NotKept) -> None:
+        self._health.trouble("add-on", "it cannot be installed: " + error.reason, error.remedy)
 
     def _take(self, addon: Addon, hears: bool) -> None:
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)

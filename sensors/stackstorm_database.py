@@ -57,9 +57,9 @@ def resolved_config() -> Dict[str, Any]:
 
 
 def kept_addon() -> Optional[str]:
-    """What is kept of the add-on, as the pack's config refers to it; None if nothing is; Outage."""
+    """What is kept of the add-on, None if nothing is; Outage, and NotKept as in keep_addon()."""
     with _answering():
-        return (resolved_config().get("addon") or {}).get("credentials")
+        return _credentials()
 
 
 def keep_addon(text: str) -> None:
@@ -71,18 +71,27 @@ def keep_addon(text: str) -> None:
     with _answering():
         try:
             set_datastore_value_for_config_key(PACK, KEY, text, secret=True)
-            if kept_addon() != text:
-                raise NotKept("addon.credentials in the pack's config does not refer to it",
-                              "Set it to \"{}\".".format(REFERENCE))
         except CryptoKeyNotSetupException:
             raise NotKept("StackStorm's datastore has no encryption key", "Make one with "
                           "st2-generate-symmetric-crypto-key, name it in st2.conf as "
                           "encryption_key_path in [keyvalue], and restart StackStorm.") from None
-        except RuntimeError as error:  # with RBAC, the system user needs the right to see the key
+        try:
+            if _credentials() != text:
+                raise NotKept("addon.credentials in the pack's config does not refer to it",
+                              "Set it to \"{}\".".format(REFERENCE))
+        except NotKept:
             KeyValuePair.delete(KeyValuePair.get_by_scope_and_name(SYSTEM, KEY))
-            raise NotKept("the pack's config cannot refer to it", "With RBAC, StackStorm's system "
-                          "user needs a role with key_value_pair_view on key_value_pair:{}:{}. "
-                          "StackStorm says: {:.500}".format(SYSTEM, KEY, str(error))) from None
+            raise
+
+
+def _credentials() -> Optional[str]:
+    """What the config's reference to the add-on gives, as it gives it to actions."""
+    try:
+        return (resolved_config().get("addon") or {}).get("credentials")
+    except RuntimeError as error:
+        raise NotKept("the pack's config cannot refer to it", "With RBAC, StackStorm's system user "
+                      "needs a role with key_value_pair_view on key_value_pair:{}:{}. StackStorm "
+                      "says: {:.500}".format(SYSTEM, KEY, str(error))) from None
 
 
 def check_writable() -> None:

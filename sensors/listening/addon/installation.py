@@ -156,7 +156,8 @@ class Installation:
         secret = claim.secret
         if secret is None:
             if known.integration is None or known.integration.id != claim.id:
-                raise _refusal("403 Forbidden", "there is no such installation")
+                raise _refusal("403 Forbidden", "its secret is not known here any more; uninstall "
+                               "the add-on in HipChat, and then install it again")
             secret = known.integration.secret
         integration = Integration(claim.id, secret)
         return known._replace(integration=integration, group=self._group(claim, integration))

@@ -21,7 +21,7 @@ export function begin(tell, refresh) {
   $("new-addon").onsubmit = (event) => {
     event.preventDefault();
     attempt("", async () => offer(await call(
-      "GET", "addons/descriptor?url=" + encodeURIComponent($("addon-url").value.trim()))));
+      "POST", "addons/offer", {url: $("addon-url").value.trim()})));
   };
   $("addon-dialog").onclose = ({target}) => {
     if (target.returnValue === "install") {

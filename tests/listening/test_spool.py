@@ -175,7 +175,8 @@ class TestRepetition:
             monkeypatch.setattr(store_module.time, "time", lambda later=later: now + later)
             spool._store._next_cleaning = 0.0
             spool.put(arrival(str(later)))
-            assert spool._store._file.db.execute("SELECT message FROM seen").fetchall() == [(str(later),)]
+            seen = spool._store._file.db.execute("SELECT message FROM seen").fetchall()
+            assert seen == [(str(later),)]
 
     def test_of_a_message_that_was_refused_is_none(self, spools):
         spool = spools.open(max_deliveries=1)
@@ -405,7 +406,8 @@ class TestCorruptFile:
         assert traces(spools.open())[:30] == [str(number) for number in range(30)]
 
     def test_with_a_damaged_letter_holds_up_no_delivery(self, filled, damage, spools):
-        filled._store._file.db.execute("UPDATE deliveries SET trace = CAST(x'ff' AS TEXT) WHERE trace = '3'")
+        filled._store._file.db.execute(
+            "UPDATE deliveries SET trace = CAST(x'ff' AS TEXT) WHERE trace = '3'")
         spool = spools.open()
         assert traces(spool)[2:5] == ["2", "\ufffd", "4"]
         spool._store.damaged = True

@@ -135,16 +135,16 @@ class TestPut:
         assert traces(spool) == [str(number) for number in range(50)]
 
     def test_does_not_hold_up_other_greenlets(self, spool, monkeypatch):
-        native_sleep = eventlet.patcher.original("time").sleep
+        others_had_their_turns = eventlet.patcher.original("threading").Event()
         commit = spool._store._commit
-        monkeypatch.setattr(spool._store, "_commit",
-                            lambda *args: [native_sleep(0.1), commit(*args)][1])
+        monkeypatch.setattr(spool._store, "_commit", lambda *args: [
+            others_had_their_turns.wait(10), commit(*args)][1])
         put = eventlet.spawn(spool.put, arrival())
-        turns = 0
-        while not put.dead:
+        for _ in range(10):
             eventlet.sleep(0.001)
-            turns += 1
-        assert turns > 10
+        assert not put.dead
+        others_had_their_turns.set()
+        put.wait()
 
 
 class TestRepetition:

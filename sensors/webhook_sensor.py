@@ -17,7 +17,7 @@ from listening.listeners import Listeners
 from hipchat.rate_limit import CallBudget
 from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
-from listening.spool import Spool, SpoolError, usable_directory
+from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
 from hipchat.webhook_url import WebhookUrl
 from listening.webhooks import Webhooks
 from trigger_publisher import TriggerPublisher
@@ -48,7 +48,8 @@ class WebhookSensor(Sensor):
                                   "jwt" if settings.api.integration else None,
                                   self._health, self._log)
         self._spool = Spool(usable_directory(settings.spool_directory, self._log),
-                            settings.max_deliveries, repaired=self._log.warning)
+                            settings.max_deliveries, repaired=self._log.warning,
+                            earlier=earlier_directories(settings.spool_directory))
         self._dispatcher = Dispatcher(self._spool, self._listeners,
                                       TriggerPublisher(self._log).publish, self._refresh,
                                       self._webhooks.unwanted, settings.template_guard,

@@ -609,6 +609,13 @@ class TestPermissions:
         assert spools.directory.stat().st_mode & 0o7777 == 0o1777
         assert "Give the spool a directory of its own" in spools.said[0]
 
+    def test_of_what_a_link_leads_to_are_not_touched(self, spools, tmp_path):
+        (tmp_path / "precious").touch(mode=0o644)
+        spools.directory.mkdir()
+        (spools.directory / "deliveries.sqlite3-link").symlink_to(tmp_path / "precious")
+        spools.open()
+        assert (tmp_path / "precious").stat().st_mode & 0o777 == 0o644
+
     def test_of_a_mended_file_are_the_same(self, spool, spools):
         spool._store.damaged = True
         spool.put(arrival("one"))

@@ -46,10 +46,11 @@ class File:
 
     def close(self) -> None:
         """Let others have it."""
-        for connection in (self.reader, self.db):
-            connection.close()
-        self._close_files()
-        self._lock.close()
+        for each in (self.reader, self.db) + tuple(self._files) + (self._lock,):
+            if each:
+                each.close()
+        self.reader = self.db = self._lock = None
+        self._files, self._inodes = (), []
 
     def is_in_place(self) -> bool:
         """Whether what is open is what the next process would find."""

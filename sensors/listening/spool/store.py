@@ -34,6 +34,7 @@ class Store:
         """Open or make the file; SpoolError if another process has it, if it is of another
         version, or if the directory cannot be used."""
         with self._told():
+            self._file.close()  # where it is opened again, after a take-over that failed
             self._file.take()
             try:
                 self._file.open()

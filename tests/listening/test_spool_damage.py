@@ -24,7 +24,7 @@ from listening.spool.store import Store
 from listening.spool.takeover import take_over
 
 EVERY = 1 if "SPOOL_DAMAGES" in os.environ else 7  # of so many steps, one is tried
-DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "150"))
+DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "100"))
 PAGE, FRAME = 4096, 4096 + 24
 FILE, LOG, INDEX = "deliveries.sqlite3", "deliveries.sqlite3-wal", "deliveries.sqlite3-shm"
 SIZES = (20, 300, 1400, 1400, 3900, 9000, 30000)
@@ -226,6 +226,7 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         found = found_in(store)
         assert lost(sample, whole, found) == [], (context, store.notices)
         assert store.waiting == len(found), context
+        assert store._file.is_in_place(), context
         outcomes["deliveries whole"] += len(whole)
         outcomes["deliveries found"] += len(found)
         outcomes["deliveries back that had left"] += len(
@@ -282,7 +283,7 @@ def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
 
 @hypothesis.given(strategies.binary(max_size=3 * PAGE), strategies.binary(max_size=2 * FRAME),
                   strategies.sampled_from([b"", b"\x0d", b"\x0a", b"\x02"]))
-@hypothesis.settings(deadline=None)
+@hypothesis.settings(deadline=None, max_examples=30)
 def test_that_left_no_file_at_all_raises_nothing(file, log, kind):
     for row, values in records(Pages(io.BytesIO(kind + file), io.BytesIO(log))):
         assert row is None or isinstance(row, int)

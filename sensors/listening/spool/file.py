@@ -80,6 +80,14 @@ class File:
             self._notice("The spool was corrupt and was made again with the {} deliveries that "
                          "could be read; the old file is {}.".format(self.waiting, aside))
 
+    def secure_log(self) -> None:
+        """Open it again if its log is gone: SQLite, when it closes a file that it takes for empty,
+        removes by its name what is the log of the mended file by now."""
+        if not self.is_in_place():
+            self.reader.close()
+            self.db.close()
+            self.open()
+
     def _close_files(self) -> None:
         for file in self._files:
             file.close()

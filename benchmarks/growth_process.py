@@ -15,8 +15,10 @@ from typing import Any, Dict, List
 from benchmarks.load import delivery
 from listening.dispatcher import Dispatcher
 from listening.health import Health
+from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.spool import FILE, Spool
+from listening.supervisor import Supervisor
 
 DELIVERIES = 5000
 
@@ -41,10 +43,10 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
             heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
 
         health = Health(log)
-        dispatcher = Dispatcher(spool, listeners, dispatch, lambda: None,
-                                lambda address: None, True, health, log)
+        dispatcher = Dispatcher(listeners, dispatch, lambda: None, lambda address: None, True,
+                                health, log)
         used = time.process_time()
-        dispatcher.start()
+        Lanes(spool, dispatcher.deliver, health).start(Supervisor(health))
         while health.dispatched < DELIVERIES:
             eventlet.sleep(0.001)
         cost = (time.process_time() - used) / health.dispatched

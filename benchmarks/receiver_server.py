@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List
 from eventlet import wsgi
 
 from benchmarks.settings import config
+from listening.connections import Server
 from listening.health import Health
 from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
@@ -29,10 +30,11 @@ def pack(port: int, directory: str) -> None:
     settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", port, directory))
     spool = Spool(directory, 10 ** 6, repaired=log.warning)
     spool.open()
+    health = Health(log)
     receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), spool,
-                        lambda lane: None, Health(log), log)
+                        lambda lane: None, health)
     receiver.accepting = True
-    receiver.serve()
+    Server(settings, receiver, health, log).serve()
 
 
 def main() -> None:

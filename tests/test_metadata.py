@@ -216,6 +216,27 @@ class TestSensor:
                 schema.clean(broken)
 
 
+class TestDescriptions:
+    """What StackStorm's client shows in a narrow column, or in a line: one short sentence."""
+
+    @staticmethod
+    def check(owner, text):
+        text = text.strip()
+        assert text.endswith(".") and ". " not in text and len(text) <= 100, (owner, text)
+
+    @files("actions/*.yaml", "aliases/*.yaml", "rules/*.yaml", "sensors/*.yaml")
+    def test_are_one_sentence_of_at_most_100_letters(self, file):
+        resource = read(file)
+        self.check(file, resource["description"])
+        for trigger in resource.get("trigger_types", ()):
+            self.check(trigger["name"], trigger["description"])
+
+    def test_are_so_in_the_config_schema(self):
+        for name, key in TestConfig().keys(read("config.schema.yaml")):
+            if not name.startswith("nodes."):
+                self.check(name, key["description"])
+
+
 class TestOthers:
     """rules, aliases and policies"""
 

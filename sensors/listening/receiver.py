@@ -1,33 +1,24 @@
-"""The HTTP listener: takes what HipChat posts, and answers 204 once it is on disk."""
-import functools
+"""The WSGI application: takes what HipChat posts, and answers 204 once it is on disk."""
+import hmac
 import ipaddress
 import json
-import logging
-import socket
-import time
 import uuid
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 from urllib.parse import urlsplit
 
 import eventlet
-from eventlet import wsgi
 
-from listening.backoff import Backoff
 from hipchat.events import message_id, read_body, rooms_of, webhook_id
+from hipchat.health_url import details_url
 from listening.health import Health
 from hipchat.settings import SensorSettings
 from listening.signed_request import is_signed
 from listening.spool import Arrival, Spool, SpoolError
-from listening.tls import Tls
 from hipchat.webhook_url import Address, WebhookUrl
 
 __all__ = ["Receiver"]
 
 LARGEST_BODY = 1024 * 1024  # bytes
-REQUEST_TIME = 15.0  # seconds in which a request must have arrived
-CROWDED_TIME = 1.0  # seconds for the same where all connections are in use
-LINGER_TIME = 1.0  # seconds for what a refused client still sends
-LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
 
 
 class Answer(NamedTuple):
@@ -47,6 +38,7 @@ NOT_SIGNED = Answer("401 Unauthorized", "A valid JWT is required.\n",
 TOO_LARGE = Answer("413 Payload Too Large", "The body is larger than 1 MiB.\n")
 NO_LENGTH = Answer("411 Length Required", "A Content-Length is required.\n")
 TOO_SLOW = Answer("408 Request Timeout", "The request took too long to arrive.\n")
+FAILED = Answer("500 Internal Server Error", "The request could not be answered.\n")
 INCOMPLETE = Answer("400 Bad Request", "The body did not arrive whole.\n")
 UNAVAILABLE = Answer("503 Service Unavailable", "Deliveries cannot be kept now.\n",
                      headers=(("Retry-After", "60"),))
@@ -58,62 +50,24 @@ def _wrong_method(allowed: str) -> Answer:
 
 
 class Receiver:
-    """Serves `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
+    """Answers `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
 
-    A delivery is answered 204 when the spool has it on disk; then notify is called with its lane.
+    For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
+    hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
+    answered 204 when the spool has it on disk; then notify is called with its lane.
     """
 
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, spool: Spool,
-                 notify: Callable[[str], None], health: Health, log: logging.Logger):
+                 notify: Callable[[str], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
+        self._details_path = urlsplit(details_url(settings.public_url, settings.secret)).path
         self._settings = settings
         self._urls, self._spool, self._notify = urls, spool, notify
-        self._health, self._log = health, log
+        self._health = health
         self.accepting = False
-
-    def serve(self) -> None:
-        """Listen, for ever; a port that is in use is tried again until it is free."""
-        backoff = Backoff(LONGEST_PAUSE)
-        while True:
-            try:
-                self._serve_once()
-                backoff.succeeded()
-            except OSError as error:
-                self._health.trouble("listener", "cannot listen", "{} It is tried again until it "
-                                     "works.".format(error))
-                eventlet.sleep(backoff.failed())
-
-    def _serve_once(self) -> None:
-        tls = self._tls()
-        listening = self._listening()
-        self._health.well("listener")
-        self._log.info("Listening on %s:%d%s.", self._settings.host, self._settings.port,
-                       " with TLS" if tls else "")
-        pool = _Connections(self._settings.max_connections)
-        protocol = functools.partial(_Protocol, tls=tls, arriving=pool.arriving)
-        wsgi.server(listening, self, protocol=protocol, custom_pool=pool, keepalive=False,
-                    log_output=False, debug=False, socket_timeout=REQUEST_TIME)
-
-    def _tls(self) -> Optional[Tls]:
-        if self._settings.tls is None:
-            return None
-        try:
-            return Tls(*self._settings.tls, health=self._health)
-        except OSError as error:
-            raise OSError("webhook.tls_certificate and webhook.tls_key cannot be used: {}.".format(
-                error)) from None
-
-    def _listening(self) -> socket.socket:
-        host, port = self._settings.host, self._settings.port
-        try:
-            return eventlet.listen((host, port), backlog=1024, reuse_port=False,
-                                   family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        except OSError as error:
-            raise OSError("{}:{} cannot be listened on: {}. Stop what uses the port, or change "
-                          "webhook.host and webhook.port.".format(
-                              host, port, error.strerror or error)) from None
+        health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         """The WSGI application."""
@@ -121,6 +75,10 @@ class Receiver:
             answer = self._answer(environ)
         except eventlet.Timeout:
             answer = TOO_SLOW
+        except Exception as error:
+            self._health.happened("listener", "a request could not be answered", "This is a defect "
+                                  "of the pack; please report it: {:.300}.".format(repr(error)))
+            answer = FAILED
         headers: List[Tuple[str, str]] = list(answer.headers)
         if answer.text:
             headers.append(("Content-Type", answer.content_type))
@@ -131,10 +89,12 @@ class Receiver:
     def _answer(self, environ: Dict[str, Any]) -> Answer:
         if not self._is_allowed(environ["REMOTE_ADDR"]):
             return NOT_ALLOWED
-        path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        path = _path(environ)
         method = environ["REQUEST_METHOD"]
-        if path == self._health_path:
-            return self._report() if method == "GET" else _wrong_method("GET")
+        named = hmac.compare_digest(path.encode(), self._details_path.encode())
+        if named or path == self._health_path:
+            return (self._report(named, environ.get("QUERY_STRING") == "strict")
+                    if method in ("GET", "HEAD") else _wrong_method("GET, HEAD"))
         address = self._urls.read(self._origin + path)
         if address is None:
             return NOT_FOUND
@@ -155,8 +115,12 @@ class Receiver:
         client = getattr(client, "ipv4_mapped", None) or client
         return any(client in network for network in networks)
 
-    def _report(self) -> Answer:
-        return Answer("200 OK", json.dumps(self._health.report()) + "\n", "application/json")
+    def _report(self, named: bool, strict: bool) -> Answer:
+        report = self._health.report()
+        if named:
+            report["details"] = self._health.details()
+        status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
+        return Answer(status, json.dumps(report) + "\n", "application/json")
 
     def _receive(self, address: Address, environ: Dict[str, Any]) -> Answer:
         if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number
@@ -194,6 +158,14 @@ class Receiver:
         return ACCEPTED
 
 
+def _path(environ: Dict[str, Any]) -> str:
+    """The path as it was sent; a proxy may send the whole URL (RFC 9112, 3.2.2)."""
+    target = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    if target.lower().startswith(("http://", "https://")):
+        return "/" + target.split("://", 1)[1].partition("/")[2]
+    return target
+
+
 def _arrival(address: Address, raw: bytes) -> Arrival:
     body = read_body(raw)
     message = message_id(body)
@@ -204,73 +176,3 @@ def _arrival(address: Address, raw: bytes) -> Arrival:
         message="{} {}".format(webhook_id(body), message) if message else "",
         trace=message or uuid.uuid4().hex,
         body=raw)
-
-
-class _Connections(eventlet.GreenPool):
-    """So many at once; for one more, that goes which has been slowest to send its request.
-
-    arriving has the deadline of each connection whose request has not arrived, the oldest first,
-    with its greenlet and the time of its beginning.
-    """
-
-    def __init__(self, size: int):
-        super().__init__(size)
-        self.arriving: Dict[eventlet.Timeout, Tuple[Any, float]] = {}
-
-    def spawn(self, function: Callable, *args: Any) -> Any:
-        while not self.free():
-            deadline, (greenlet, began) = next(iter(self.arriving.items()), (None, (None, 0.0)))
-            if deadline and time.monotonic() > began + CROWDED_TIME:
-                del self.arriving[deadline]
-                deadline.cancel()
-                eventlet.kill(greenlet, deadline)
-            else:
-                eventlet.sleep(0.01)
-        return super().spawn(function, *args)
-
-
-class _Protocol(wsgi.HttpProtocol):
-    """eventlet's HTTP, with TLS, a deadline for each request, and errors that tell nothing."""
-
-    wbufsize = 1024  # bytes; the answers are short
-
-    def __init__(self, connection: List, server: Any, tls: Optional[Tls],
-                 arriving: Dict[eventlet.Timeout, Tuple[Any, float]]):
-        self._tls, self._arriving = tls, arriving
-        self._deadline = eventlet.Timeout(REQUEST_TIME, False)
-        arriving[self._deadline] = (eventlet.getcurrent(), time.monotonic())
-        try:
-            if tls:
-                connection[1] = tls.wrap(connection[1])
-            super().__init__(connection, server)
-        except (OSError, eventlet.Timeout):  # a client that is slow, gone, or speaks no TLS
-            pass
-        finally:
-            self._arrived()
-
-    def _arrived(self) -> None:
-        self._deadline.cancel()
-        self._arriving.pop(self._deadline, None)
-
-    def get_environ(self) -> Dict[str, Any]:
-        return dict(super().get_environ(), **{"hipchat.arrived": self._arrived})
-
-    def send_error(self, code: int, message: str = "", explain: str = "") -> None:
-        """In place of the standard library's, which repeats the request and names its version."""
-        self.close_connection = True
-        # 505 for an unknown version of HTTP is the client's fault, too.
-        self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
-                         (code if code < 500 else 400))
-        self.wfile.flush()
-
-    def finish(self) -> None:
-        """Read on for a while: a client that is cut off while it sends never sees the answer."""
-        if self._deadline.pending:
-            self.wfile.flush()
-            if not self._tls:
-                self.connection.shutdown(socket.SHUT_WR)
-            with eventlet.Timeout(LINGER_TIME, False):
-                while self.connection.recv(65536):
-                    eventlet.sleep()  # one that sends fast must not keep the others waiting
-        super().finish()
-        self.environ = None  # it refers to this object, which would wait for the garbage collector

@@ -9,10 +9,13 @@ import eventlet
 import pytest
 from conftest import wait_until
 
-from listening.dispatcher import GROUP, WORKERS, Dispatcher
+from listening.dispatcher import Dispatcher
 from listening.health import Health
+from listening.lanes import GROUP, WORKERS, Lanes
 from listening.listeners import Listeners
+from listening.outage import Outage
 from listening.spool import FILE, Arrival, Spool, SpoolError
+from listening.supervisor import Supervisor
 from hipchat.webhook_url import Address
 
 LOG = logging.getLogger("test")
@@ -46,7 +49,7 @@ class Stackstorm:
 
 
 class Bench:
-    """A dispatcher between a real spool and a Stackstorm of the test's."""
+    """Lanes and a dispatcher between a real spool and a Stackstorm of the test's."""
 
     def __init__(self, directory):
         self.stackstorm = Stackstorm()
@@ -56,9 +59,10 @@ class Bench:
         self.listeners = Listeners([], [], LOG, changed=lambda: None)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
-        self.dispatcher = Dispatcher(
-            self.spool, self.listeners, self.stackstorm.dispatch, self._refresh,
-            self.unwanted.append, False, self.health, LOG)
+        dispatcher = Dispatcher(self.listeners, self.stackstorm.dispatch, self._refresh,
+                                self.unwanted.append, False, self.health, LOG)
+        self.supervisor = Supervisor(self.health)
+        self.lanes = Lanes(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
 
     def _refresh(self):
@@ -75,12 +79,15 @@ class Bench:
             body = json.dumps({"item": {"message": {"message": text}}}).encode()
         self.spool.put(Arrival(event=event, room=room, lane=room, message="", trace=trace,
                                body=body))
-        self.dispatcher.notify(room)
+        self.lanes.notify(room)
 
 
 @pytest.fixture
 def bench(tmp_path):
-    return Bench(tmp_path)
+    bench = Bench(tmp_path)
+    yield bench
+    eventlet.spawn(bench.lanes.finish)
+    eventlet.sleep(0)
 
 
 @pytest.fixture
@@ -102,7 +109,7 @@ def pauses(monkeypatch):
 class TestOrder:
     def test_within_a_room_is_that_of_arrival(self, bench):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(50):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 50)
@@ -112,7 +119,7 @@ class TestOrder:
         bench.listen("trigger")
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: attempts[trace] < 3
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(10):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 10)
@@ -122,7 +129,7 @@ class TestOrder:
         for room in ("Slow", "Fast"):
             bench.listen("trigger of " + room, room)
         bench.stackstorm.fails = lambda trigger, trace: trace == "stuck"
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("stuck", "Slow")
         bench.put("behind it", "Slow")
         for number in range(20):
@@ -135,7 +142,7 @@ class TestOrder:
         for number in range(3 * WORKERS):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 50
 
@@ -154,28 +161,28 @@ class TestArrivals:
         disk.close()
 
     def test_come_first(self, bench, disk, monkeypatch):
-        monkeypatch.setattr("listening.dispatcher.GIVE_WAY", 5)
+        monkeypatch.setattr("listening.lanes.GIVE_WAY", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
-        bench.dispatcher.start()
-        eventually(lambda: bench.dispatcher._queue.empty())
+        bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.lanes._queue.empty())
         disk.commit()
         eventually(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
         assert arriving == [0, 0]
 
     def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
 
     def test_that_do_not_end_let_a_group_go_at_a_time(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatcher.GIVE_WAY", 0.1)
+        monkeypatch.setattr("listening.lanes.GIVE_WAY", 0.1)
         bench.stackstorm.takes = 0.01
         for number in range(3 * GROUP):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
         bench.spool.arriving = 1
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: len(bench.stackstorm.told) == 3 * GROUP)
         assert bench.stackstorm.most_under_way == GROUP == 10
 
@@ -186,7 +193,7 @@ class TestDelivery:
         bench.listen("two", filter="deploy")
         bench.listen("three", filter="never said")
         bench.listen("four", room="Elsewhere")
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
@@ -197,7 +204,7 @@ class TestDelivery:
             bench.listen(ref)
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
@@ -205,7 +212,7 @@ class TestDelivery:
     def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
         bench.listen("trigger")
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: len(pauses) > 7)
         assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
@@ -217,7 +224,7 @@ class TestDelivery:
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.told == [("trigger", "trace")]
 
@@ -226,7 +233,7 @@ class TestDelivery:
             raise ConnectionError("no database")
 
         bench.refresh = unknown
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.refreshes > 3)
         assert bench.spool.waiting == 1
@@ -237,7 +244,7 @@ class TestDelivery:
 class TestDropped:
     @pytest.fixture(autouse=True)
     def start(self, bench):
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
 
     def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
         bench.listen("trigger", room="Elsewhere")
@@ -267,7 +274,7 @@ class TestHealing:
     def test_looks_for_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
             self, bench, pauses):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("one")
         bench.put("two")
         eventually(lambda: bench.spool.waiting == 0)
@@ -278,19 +285,28 @@ class TestHealing:
         assert bench.refreshes == 2
 
     def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
+        attempts, failed = bench.stackstorm.attempts, []
+
+        def fail_together(trigger, trace):
+            if attempts[trace] > 1:
+                return False
+            eventually(lambda: len(attempts) == 10)
+            failed.append(trace)
+            return True
+
         for number in range(10):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.stackstorm.takes = 0.01
-        bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
-        bench.dispatcher.start()
+        bench.stackstorm.fails = fail_together
+        bench.refresh = lambda: bench.refreshes == 1 or eventually(lambda: len(failed) == 10)
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
     def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
         bench.listen("deleted")
         bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.refresh = lambda: bench.refreshes > 1 and bench.listeners.replace([])
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
@@ -301,7 +317,7 @@ class TestHealing:
             bench.listen("trigger of " + room, room)
         failing = {"trigger of One", "trigger of Two"}
         bench.stackstorm.fails = lambda trigger, trace: trigger in failing
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("1", "One")
         bench.put("2", "Two")
         eventually(lambda: len(pauses) > 4)
@@ -313,10 +329,10 @@ class TestHealing:
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatcher.SLOW", 0.01)
+        monkeypatch.setattr("listening.lanes.SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.1
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm takes long"])
@@ -324,11 +340,11 @@ class TestHealing:
 
     def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
             self, bench, pauses, monkeypatch, caplog):
-        monkeypatch.setattr("listening.dispatcher.SLOW", 0.005)
+        monkeypatch.setattr("listening.lanes.SLOW", 0.005)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: len(pauses) > 5)
         warned = [record.getMessage().partition(".")[0] for record in caplog.records]
@@ -339,7 +355,7 @@ class TestHealing:
 class TestSpoolInTrouble:
     def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.put("trace")
@@ -348,16 +364,16 @@ class TestSpoolInTrouble:
         assert bench.health.report()["status"] == "ok"
 
     def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
-            bench.dispatcher.notify("Factor")
+            bench.lanes.notify("Factor")
             eventually(lambda: bench.health.report()["status"] == "degraded")
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_that_is_mended_skips_no_delivery(self, bench):
         bench.listen("trigger")
-        bench.dispatcher.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(20):
             bench.put(number)
             if number % 5 == 0:
@@ -368,3 +384,116 @@ class TestSpoolInTrouble:
 
 def _unreadable(lane, after):
     raise SpoolError("The spool cannot be used.")
+
+
+class TestOutage:
+    """StackStorm takes nothing at all."""
+
+    @pytest.fixture
+    def outage(self, bench):
+        """Ten rooms whose deliveries meet an outage; traces of the attempts, in their order."""
+        attempts = []
+
+        def dispatch(trigger, payload, trace):
+            attempts.append(trace)
+            if bench.away:
+                raise Outage(bench.away, "is away", "The error: odd.")
+            bench.stackstorm.told.append((trigger, trace))
+
+        bench.stackstorm.dispatch, bench.away = dispatch, "broker"
+        dispatcher = Dispatcher(bench.listeners, dispatch, bench._refresh, bench.unwanted.append,
+                                False, bench.health, LOG)
+        bench.lanes = Lanes(bench.spool, dispatcher.deliver, bench.health)
+        for number in range(10):
+            bench.listen("trigger {}".format(number), str(number))
+            bench.put(number, str(number))
+        bench.lanes.start(bench.supervisor)
+        return attempts
+
+    def test_is_tried_with_one_delivery_for_all_every_two_seconds_at_most(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 10)
+        assert pauses[:5] == [1, 2, 2, 2, 2]
+        probe = outage[-1]
+        assert set(outage[10:]) == {probe}
+
+    def test_ends_for_all_at_once(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 10)
+        assert len(set(bench.stackstorm.told)) == 10
+        assert bench.health.report()["reasons"] == []
+
+    def test_holds_what_comes_meanwhile_too(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.listen("trigger late", "late")
+        bench.put("late", "late")
+        count = len(pauses)
+        eventually(lambda: len(pauses) > count + 5)
+        assert "late" not in outage
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 11)
+
+    def test_says_what_is_away(self, bench, pauses, outage):
+        eventually(lambda: bench.health.report()["reasons"] == ["broker: is away"])
+        bench.away = "database"
+        eventually(lambda: bench.health.report()["reasons"] == ["database: is away"])
+
+    def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        stuck = outage[-1]
+        told = bench.stackstorm.told
+
+        class Told(list):
+            def append(self, dispatched):
+                if dispatched[1] == stuck:
+                    raise ValueError("odd")
+                told.append(dispatched)
+
+        bench.stackstorm.told, bench.away = Told(), None
+        eventually(lambda: len(told) == 9)
+        assert bench.health.report()["reasons"] == ["broker: dispatching to StackStorm fails"]
+
+
+class TestStop:
+    def test_waits_for_what_is_under_way_and_begins_no_other(self, bench):
+        bench.listen("trigger")
+        bench.stackstorm.takes = 0.1
+        bench.lanes.start(bench.supervisor)
+        for number in range(10):
+            bench.put(number)
+        eventually(lambda: bench.stackstorm.under_way)
+        bench.lanes.finish()
+        bench.spool.settle()
+        done = list(bench.stackstorm.told)
+        assert len(done) + bench.spool.waiting == 10 and bench.spool.waiting > 5
+        eventlet.sleep(0.2)
+        assert bench.stackstorm.told == done
+
+
+class TestUnheard:
+    def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.dispatcher.LOOK_AGAIN_EVERY", 0)
+        bench.lanes.start(bench.supervisor)
+        bench.put("nobody")
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+        bench.refresh = lambda: bench.listen("trigger")
+        bench.put("somebody")
+        eventually(lambda: bench.stackstorm.told == [("trigger", "somebody")])
+
+    def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
+        bench.lanes.start(bench.supervisor)
+        for number in range(50):
+            bench.put(number)
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 50})
+        assert bench.refreshes == 1
+
+
+def test_the_log_joins_a_delivery_to_its_trace(bench, caplog):
+    caplog.set_level(logging.INFO)
+    bench.listen("trigger")
+    bench.lanes.start(bench.supervisor)
+    bench.put("trace-of-it")
+    eventually(lambda: bench.spool.waiting == 0)
+    assert "dispatched to trigger with the trace tag trace-of-it" in caplog.text

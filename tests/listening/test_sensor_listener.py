@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import direct, wait_until
 
-from listening import receiver
+from listening import connections
 from listening.health import Health
+from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
 
@@ -300,7 +301,7 @@ class TestRefused:
     def test_another_method_on_health_is_answered_405_with_allow(self, stackstorm, http, method):
         answer = http.request(method, stackstorm.listener + "/health", timeout=10)
         assert answer.status_code == 405
-        assert answer.headers["Allow"] == "GET"
+        assert answer.headers["Allow"] == "GET, HEAD"
 
     def test_a_head_has_no_body(self, webhook):
         answer = post_raw(webhook, [], method="HEAD")
@@ -347,6 +348,37 @@ class TestHealth:
         assert isinstance(report["reasons"], list)
         assert len(answer.content) < 1000
 
+    def test_answers_a_head_without_a_body(self, stackstorm):
+        answer = post_raw(stackstorm.listener + "/health", [], method="HEAD")
+        assert (answer.status, answer.body) == (200, b"")
+        assert answer.headers["content-type"] == "application/json"
+
+    def test_is_found_by_a_proxy_that_sends_the_whole_url(self, stackstorm, webhook):
+        body = json.dumps(delivery()).encode()
+        for origin in ("http://st2", "HTTP://127.0.0.1:1", "https://elsewhere.example.com"):
+            path = urlsplit(stackstorm.listener).path + "/health"
+            answer = send_raw(webhook, "GET {}{} HTTP/1.1\r\nHost: st2\r\n\r\n".format(
+                origin, path).encode())
+            assert answer.status == 200 and b"accepted" in answer.body
+            answer = send_raw(webhook, "POST {}{} HTTP/1.1\r\nContent-Length: {}\r\n\r\n".format(
+                origin, urlsplit(webhook).path, len(body)).encode(), body)
+            assert answer.status == 204
+
+    def test_that_is_strict_is_200_while_deliveries_are_accepted(self, stackstorm, http):
+        answer = http.get(stackstorm.listener + "/health?strict", timeout=10)
+        assert answer.status_code == 200 and "status" in answer.json()
+
+    def test_that_is_strict_is_503_while_they_are_not(self, hipchat, start_stackstorm, http):
+        first = start_stackstorm(hipchat)
+        wait_until(first.health)
+        second = start_stackstorm(hipchat, spool=first.config["spool"])  # which is in use
+        wait_until(second.health)
+        assert http.get(second.listener + "/health?strict", timeout=10).status_code == 503
+        assert http.head(second.listener + "/health?strict", timeout=10).status_code == 503
+        answer = http.get(second.listener + "/health", timeout=10)
+        assert answer.status_code == 200 and answer.json()["status"] == "degraded"
+        assert "listener: deliveries are not accepted" in answer.json()["reasons"]
+
     def test_counts_what_is_accepted_and_dispatched(self, stackstorm, webhook, http):
         before = stackstorm.health()
         http.post(webhook, json=delivery(), timeout=10)
@@ -373,7 +405,7 @@ class TestHealth:
 @pytest.fixture
 def url(monkeypatch):
     """Where a listener in this process takes deliveries; its patience is short."""
-    monkeypatch.setattr(receiver, "REQUEST_TIME", 0.5)
+    monkeypatch.setattr(connections, "REQUEST_TIME", 0.5)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -383,9 +415,11 @@ def url(monkeypatch):
         "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s"}})
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")
-    listener = receiver.Receiver(settings, urls, None, None, Health(log), log)
-    listener.accepting = True
-    threading.Thread(target=listener.serve, daemon=True).start()
+    health = Health(log)
+    receiver = Receiver(settings, urls, None, None, health)
+    receiver.accepting = True
+    server = connections.Server(settings, receiver, health, log)
+    threading.Thread(target=server.serve, daemon=True).start()
     wait_until(lambda: is_listening(base + "/health"))
     return urls.make(Address("room_message", "Factor"))
 
@@ -404,7 +438,7 @@ def test_a_request_leaves_nothing_for_the_garbage_collector(url):
     try:
         for _ in range(5):
             assert send_raw(url, b"GET /health HTTP/1.1\r\n\r\n").status == 200
-        wait_until(lambda: not any(isinstance(each, receiver._Protocol)
+        wait_until(lambda: not any(isinstance(each, connections.Protocol)
                                    for each in gc.get_objects()))
     finally:
         gc.enable()
@@ -476,7 +510,7 @@ class TestStartAndStop:
         assert answers[-1].status == 503
         assert {answer.status for answer in answers} <= {204, 503}
         assert answers[-1].headers["retry-after"].isdigit()
-        assert stackstorm.process.wait(5) == 0
+        assert stackstorm.process.wait(5) == 128 + signal.SIGTERM
         assert re.search(r"Stopped; \d+ deliver", stackstorm.log())
 
     def until_nobody_listens(self, url):

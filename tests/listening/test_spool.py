@@ -1,6 +1,5 @@
 """The spool: deliveries on disk, in the order of arrival, until they are removed."""
 import itertools
-import logging
 import os
 import pathlib
 import sqlite3
@@ -136,16 +135,16 @@ class TestPut:
         assert traces(spool) == [str(number) for number in range(50)]
 
     def test_does_not_hold_up_other_greenlets(self, spool, monkeypatch):
-        native_sleep = eventlet.patcher.original("time").sleep
+        others_had_their_turns = eventlet.patcher.original("threading").Event()
         commit = spool._store._commit
-        monkeypatch.setattr(spool._store, "_commit",
-                            lambda *args: [native_sleep(0.1), commit(*args)][1])
+        monkeypatch.setattr(spool._store, "_commit", lambda *args: [
+            others_had_their_turns.wait(10), commit(*args)][1])
         put = eventlet.spawn(spool.put, arrival())
-        turns = 0
-        while not put.dead:
+        for _ in range(10):
             eventlet.sleep(0.001)
-            turns += 1
-        assert turns > 10
+        assert not put.dead
+        others_had_their_turns.set()
+        put.wait()
 
 
 class TestRepetition:
@@ -731,26 +730,25 @@ class TestUsableDirectory:
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         return tmp_path / "home"
 
-    def test_is_the_one_that_is_wished_for(self, tmp_path, home, caplog):
-        wished = str(tmp_path / "spool")
-        assert usable_directory(wished, logging.getLogger()) == wished
-        assert not caplog.records
+    def test_is_the_one_that_is_wished_for(self, tmp_path, home):
+        wished, warnings = str(tmp_path / "spool"), []
+        assert usable_directory(wished, warnings.append) == wished
+        assert not warnings
 
     def test_is_the_users_own_where_that_cannot_be_made_and_says_what_is_at_risk(
-            self, tmp_path, home, caplog):
+            self, tmp_path, home):
         (tmp_path / "file").touch()
-        wished = str(tmp_path / "file" / "spool")
-        used = usable_directory(wished, logging.getLogger())
+        wished, warnings = str(tmp_path / "file" / "spool"), []
+        used = usable_directory(wished, warnings.append)
         assert used.startswith(str(home))
         assert os.path.isdir(used)
-        warning, = caplog.records
-        assert warning.levelname == "WARNING"
+        warning, = warnings
         for words in (wished, used, "may be lost", "Make the directory"):
-            assert words in warning.getMessage()
+            assert words in warning
 
     def test_is_another_for_each_that_is_wished_for(self, tmp_path, home):
         (tmp_path / "file").touch()
-        used = {usable_directory(str(tmp_path / "file" / name), logging.getLogger())
+        used = {usable_directory(str(tmp_path / "file" / name), print)
                 for name in ("one", "two")}
         assert len(used) == 2
 
@@ -761,7 +759,7 @@ class TestUsableDirectory:
         (tmp_path / "elsewhere").mkdir()
         os.makedirs(os.path.dirname(fallback))
         os.symlink(str(tmp_path / "elsewhere"), fallback)
-        assert usable_directory(wished, logging.getLogger()) != fallback
+        assert usable_directory(wished, print) != fallback
 
 
 class TestTakingOver:

@@ -1,7 +1,6 @@
 """The spool's directory: which one, for whom, and on what disk."""
 import fcntl
 import hashlib
-import logging
 import os
 import pwd
 import stat
@@ -19,8 +18,11 @@ NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.ssh
            "lustre", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"}  # file systems, as in /proc/mounts
 
 
-def usable_directory(wished: str, log: logging.Logger) -> str:
-    """The directory that is wished for, or one of the user's own where it cannot be written."""
+def usable_directory(wished: str, warn: Callable[[str], None]) -> str:
+    """The directory that is wished for, or one of the user's own where it cannot be written.
+
+    Then warn is called with words for the operator.
+    """
     for directory in [wished] + _fallbacks(wished):
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -30,9 +32,9 @@ def usable_directory(wished: str, log: logging.Logger) -> str:
         except OSError:
             continue
     if directory != wished:
-        log.warning("spool.directory %s cannot be written. Deliveries are kept in %s, where they "
-                    "may be lost when the machine or the service is started anew. Make the "
-                    "directory, and let StackStorm's user write it.", wished, directory)
+        warn("spool.directory {} cannot be written. Deliveries are kept in {}, where they may be "
+             "lost when the machine or the service is started anew. Make the directory, and let "
+             "StackStorm's user write it.".format(wished, directory))
     return directory
 
 

@@ -86,7 +86,8 @@ def environment(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("hipchat.client.PAUSES", (0.01, 0.01), raising=False)
+    monkeypatch.setattr("hipchat.client.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("hipchat.rate_limit.LEAST_WAIT", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ class TestRefused:
         (401, errors.InvalidToken, ["api_key", "personal access token", "Group API (v1) key"]),
         (403, errors.Forbidden, ["scope", "admin"]),
         (404, errors.NotFound, ["name or id"]),
-        (409, errors.ApiError, ["HipChat"]),
+        (409, errors.Conflict, ["another name", "list_rooms"]),
         (500, errors.ServerTrouble, ["later"]),
         (503, errors.ServerTrouble, ["later"]),
     ])

@@ -19,6 +19,6 @@ class SendCardAction(HipChatAction):
         card.update((key, fields.pop(key, None)) for key in OF_CARD)
         if description_format and card["description"]:
             card["description"] = {"value": card["description"], "format": description_format}
-        card = {key: value for key, value in card.items() if value is not None}
+        card = {key: value for key, value in card.items() if value not in (None, "")}
         sent = notification(message=message or title, card=card, **fields)
         return notify(self.hipchat, self.room_or_default(room), sent, "error")

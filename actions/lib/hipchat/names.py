@@ -12,10 +12,9 @@ def room_key(value: Any) -> str:
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be the name or the id of a room")
-    if value != value.strip():
-        raise ValueError("must have no blank at its ends")
+    value = value.strip()  # no room has a blank at an end of its name
     if len(value) > LONGEST_ROOM:
         raise ValueError("must have at most {} characters".format(LONGEST_ROOM))
-    if any(ord(character) < 32 for character in value):
+    if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in value):
         raise ValueError("must not contain control characters")
     return value

@@ -363,6 +363,35 @@ class TestTls:
         assert "ca_bundle" in str(failure(client_of(secure.url, ca_bundle=bundle),
                                           errors.HipChatError))
 
+    @pytest.mark.parametrize("subject, options, words", [
+        ("/CN=x", ["-addext", "subjectAltName=DNS:other.example.com"],
+         ["is for another name", "subjectAltName", "Set api_url"]),
+        ("/CN=127.0.0.1", [], ["is for another name", "a common name does not count"]),
+        ("/CN=127.0.0.1", ["-addext", "subjectAltName=IP:127.0.0.1", "-days", "0"],
+         ["has ended", "expired", "renewed", "clock"])], ids=["name", "no SAN", "expired"])
+    def test_that_is_wrong_is_told_by_its_reason_even_with_a_bundle(
+            self, tmp_path, subject, options, words):
+        files = self.made(tmp_path, subject, *options)
+        server = Server(files)
+        text = str(failure(client_of(server.url, ca_bundle=files[0]), errors.NoAnswer))
+        server.stop()
+        for each in words:
+            assert each in text
+        assert "Set ca_bundle" not in text and server.requests == []
+
+    def test_by_an_authority_that_is_not_in_the_bundle_names_the_bundle(self, secure, tmp_path):
+        other = self.made(tmp_path, "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")[0]
+        text = str(failure(client_of(secure.url, ca_bundle=other), errors.NoAnswer))
+        assert "not trusted" in text and "self" in text and other in text
+        assert "Set ca_bundle" not in text
+
+    def made(self, directory, subject, *options):
+        files = [str(directory / name) for name in ("certificate.pem", "key.pem")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+                        subject, "-out", files[0], "-keyout", files[1], *options], check=True,
+                       stderr=subprocess.DEVNULL)
+        return files
+
     def test_where_there_is_none_is_said(self, server):
         url = server.url.replace("http:", "https:")
         assert server.address in str(failure(client_of(url), errors.NoAnswer))

@@ -1,8 +1,8 @@
 """Cards, checked by what is known of HipChat's own schema."""
-from math import inf
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from hipchat.errors import ParameterError
+from hipchat.limits import check_length
 
 __all__ = ["check_card"]
 
@@ -27,14 +27,12 @@ def _wrong(place: str, value: Any, remedy: str) -> None:
     raise ParameterError("{} is {!r}; it must be {}.".format(place, value, remedy))
 
 
-def _text(least: int = 1, most: float = inf) -> Check:
+def _text(least: int = 1, most: Optional[int] = None) -> Check:
     def check(place: str, value: Any) -> None:
-        if not isinstance(value, str):
-            _wrong(place, value, "a text")
-        if not least <= len(value) <= most:
-            raise ParameterError("{} has {} characters; HipChat takes {}.".format(
-                place, len(value), "{} or more".format(least) if most == inf else
-                "{} to {}".format(least, most)))
+        if not isinstance(value, str) or (most is None and len(value) < least):
+            _wrong(place, value, "a text that is not empty" if least else "a text")
+        if most is not None:
+            check_length(place, value, least, most)
     return check
 
 

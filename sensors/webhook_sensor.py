@@ -22,6 +22,7 @@ from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.outage import Outage
 from listening.receiver import Receiver
+from listening.rule_troubles import RuleTroubles
 from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
 from listening.supervisor import Supervisor
 from listening.webhooks import Webhooks
@@ -115,6 +116,7 @@ class _Parts:
         self._managing: Any = None
         client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
+        health.mask = client.secret_filter.mask
         urls = WebhookUrl(settings.public_url, settings.secret)
         self.listeners = Listeners(settings.rooms, settings.events, log,
                                    changed=lambda: self._webhooks.changed(),
@@ -134,11 +136,11 @@ class _Parts:
         self.receiver = Receiver(settings, urls, self.spool, self._lanes.notify, health)
         self._server = Server(settings, self.receiver, health, log)
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                    webhooks=self._webhooks.count)
+                    webhooks=self._count_webhooks)
         if settings.api.verify is False:
-            health.trouble("HipChat", "its certificate is not checked", "verify_tls is false: "
+            health.trouble("TLS", "HipChat's certificate is not checked", "verify_tls is false: "
                            "whoever stands between here and HipChat can read and use the token. "
-                           "Set ca_bundle instead.", about="TLS")
+                           "Set ca_bundle instead.", about="HipChat")
 
     def start(self) -> None:
         """Listen at once; accept and dispatch when the spool is open."""
@@ -167,6 +169,13 @@ class _Parts:
         self._lanes.start(self._supervisor)
         self._supervisor.keep("publishing", self.publisher.watch)
         self._supervisor.keep("refreshing", self._refresh_forever)
+        self._supervisor.keep("rules", RuleTroubles(
+            self.listeners, self._webhooks, database.enabled_rules, self._health).watch)
+
+    def _count_webhooks(self) -> Dict[str, int]:
+        """What was seen before HipChat was in trouble may be gone."""
+        known = self._webhooks.count()
+        return dict(known, present=0) if self._health.is_troubled("HipChat") else known
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""

@@ -77,7 +77,7 @@ class Listeners:
     rooms, events: where listeners without a room listen (the pack's config). only_rooms: where
     this node listens at all, everywhere if empty. changed is called after each change; version
     counts the changes. Adding is idempotent and never raises for a
-    trigger with wrong parameters: that is logged, once, and the trigger hears nothing.
+    trigger with wrong parameters, which hears nothing.
     """
 
     def __init__(self, rooms: List[str], events: List[str], log: logging.Logger,
@@ -85,6 +85,7 @@ class Listeners:
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
         self._log, self._changed = log, changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
+        self._wrong: Dict[str, ParameterError] = {}
         self._listeners: Dict[str, Listener] = {}
         self._by_address: Dict[Address, Dict[str, Listener]] = {}
         self._filters: Dict[Address, FilterSet] = {}
@@ -100,7 +101,8 @@ class Listeners:
         try:
             listener = Listener.of_trigger(trigger)
         except ParameterError as error:
-            self._log.error("%s", error)
+            self._log.info("%s", error)
+            self._wrong[trigger["ref"]] = error
             return
         self._listeners[listener.ref] = listener
         for address in self._addresses(listener):
@@ -111,6 +113,7 @@ class Listeners:
     def remove(self, trigger: Dict[str, Any]) -> None:
         """Forget a trigger; an unknown one is no error."""
         self._triggers.pop(trigger["ref"], None)
+        self._wrong.pop(trigger["ref"], None)
         listener = self._listeners.pop(trigger["ref"], None)
         if listener is None:
             return
@@ -156,6 +159,15 @@ class Listeners:
                 if groups is not None:
                     found[listener.ref] = (listener, groups)
         return list(found.values()) if heard else None
+
+    def refs(self, room: str) -> Set[str]:
+        """The triggers that want a room."""
+        return {ref for address, listeners in self._by_address.items() if address.room == room
+                for ref in listeners}
+
+    def wrong(self) -> Dict[str, ParameterError]:
+        """What is wrong with the triggers that hear nothing, by ref."""
+        return dict(self._wrong)
 
     def wanted(self) -> Set[Address]:
         """The events and rooms for which HipChat needs a webhook."""

@@ -90,6 +90,10 @@ class Webhooks:
         return {"wanted": len(self._wanted()),
                 "present": sum(room.present() for room in self._rooms.values())}
 
+    def troubles(self) -> Dict[str, str]:
+        """Why which rooms cannot be listened to."""
+        return {name: room.trouble for name, room in self._rooms.items() if room.trouble}
+
     def run(self) -> None:
         """Keep the webhooks right, for ever, whatever HipChat does."""
         while True:
@@ -211,8 +215,8 @@ class Webhooks:
             return
         if room.trouble != str(error):
             room.trouble = str(error)
-            self._log.warning("Room %s cannot be listened to: %s It is tried again, ever more "
-                              "rarely, until it works or no trigger wants it.", name, error)
+            self._log.info("Room %s cannot be listened to: %s It is tried again, ever more "
+                           "rarely, until it works or no trigger wants it.", name, error)
         room.due = time.monotonic() + room.backoff.failed()
 
     def _hipchat_trouble(self, room: _Room, summary: str, error: Exception,

@@ -363,15 +363,17 @@ class TestTls:
         assert "ca_bundle" in str(failure(client_of(secure.url, ca_bundle=bundle),
                                           errors.HipChatError))
 
-    @pytest.mark.parametrize("subject, options, words", [
-        ("/CN=x", ["-addext", "subjectAltName=DNS:other.example.com"],
+    @pytest.mark.parametrize("subject, options, days, words", [
+        ("/CN=x", ["-addext", "subjectAltName=DNS:other.example.com"], 2,
          ["is for another name", "subjectAltName", "Set api_url"]),
-        ("/CN=127.0.0.1", [], ["is for another name", "a common name does not count"]),
-        ("/CN=127.0.0.1", ["-addext", "subjectAltName=IP:127.0.0.1", "-days", "0"],
+        ("/CN=127.0.0.1", [], 2, ["is for another name", "a common name does not count"]),
+        ("/CN=127.0.0.1", ["-addext", "subjectAltName=IP:127.0.0.1"], -1,
          ["has ended", "expired", "renewed", "clock"])], ids=["name", "no SAN", "expired"])
     def test_that_is_wrong_is_told_by_its_reason_even_with_a_bundle(
-            self, tmp_path, subject, options, words):
+            self, tmp_path, subject, options, days, words):
         files = self.made(tmp_path, subject, *options)
+        subprocess.run(["openssl", "x509", "-in", files[0], "-signkey", files[1], "-days",
+                        str(days), "-out", files[0]], check=True, stderr=subprocess.DEVNULL)
         server = Server(files)
         text = str(failure(client_of(server.url, ca_bundle=files[0]), errors.NoAnswer))
         server.stop()

@@ -122,7 +122,8 @@ def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
     """HipChat's item, whole, with those keys as strings that rules put criteria on.
 
     item.room.name always; item.message.message, item.message.from.name, item.sender.name and
-    item.topic where the event has them. (In StackStorm a criterion on anything but a string makes the rule fail.)
+    item.topic where the event has them. (In StackStorm a criterion on anything but a string makes
+    the rule fail.)
     """
     safe = dict(item, room=_named(item.get("room"), "name"))
     if event.text == "message":

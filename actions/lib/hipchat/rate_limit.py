@@ -15,8 +15,9 @@ class RateLimit(NamedTuple):
     """What one answer announced.
 
     limit, remaining: calls in the window, None where not announced; reset_in: seconds until the
-    window ends, DEFAULT_WAIT where that is not announced, or has passed. Source: X-Ratelimit-* and X-FloodControl-* of HipChat's API v2, whose Reset was
-    seen as an integer, as a float and as seconds from now.
+    window ends, DEFAULT_WAIT where that is not announced, or has passed. Source: X-Ratelimit-* and
+    X-FloodControl-* of HipChat's API v2, whose Reset was seen as an integer, as a float and as
+    seconds from now.
     """
 
     limit: Optional[int]

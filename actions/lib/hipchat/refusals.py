@@ -83,8 +83,8 @@ class Refusals:
 
     def unreadable(self, call: str, what: str) -> NoAnswer:
         """The error for an answer that cannot be HipChat's; what: such as "is no JSON"."""
-        return NoAnswer("HipChat's answer to {} {}. Is api_url ({}) really HipChat's API v2?".format(
-            call, what, self._settings.api_url))
+        return NoAnswer("HipChat's answer to {} {}. Is api_url ({}) really HipChat's API v2?"
+                        .format(call, what, self._settings.api_url))
 
     def _tls(self, root: BaseException) -> str:
         """OpenSSL's reason and its remedy."""

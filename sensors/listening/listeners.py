@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
 from hipchat.filters import Filter, FilterSet
-from hipchat.settings import room_key
+from hipchat.names import room_key
 from hipchat.webhook_url import Address
 
 __all__ = ["Listener", "Listeners"]

@@ -14,6 +14,10 @@ class GetHistoryAction(HipChatAction):
         room = self.room_or_default(room)
         if end_date and not date:
             raise ParameterError("end_date without date has no effect in HipChat. Give both.")
+        if end_date and timezone != "UTC":
+            raise ParameterError(
+                "HipChat refuses timezone together with end_date. Leave timezone out and give "
+                "both dates with an offset, such as 2018-03-01T12:00:00+01:00.")
         if date:
             messages = until(self.hipchat, room, limit, date, end_date, timezone)
         else:

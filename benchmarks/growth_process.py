@@ -18,6 +18,7 @@ from listening.health import Health
 from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.spool import FILE, Spool
+from listening.supervisor import Supervisor
 
 DELIVERIES = 5000
 
@@ -45,7 +46,7 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
         dispatcher = Dispatcher(listeners, dispatch, lambda: None, lambda address: None, True,
                                 health, log)
         used = time.process_time()
-        Lanes(spool, dispatcher.deliver, health).start()
+        Lanes(spool, dispatcher.deliver, health).start(Supervisor(health))
         while health.dispatched < DELIVERIES:
             eventlet.sleep(0.001)
         cost = (time.process_time() - used) / health.dispatched

@@ -32,6 +32,10 @@ class ControlClient:
         """Let any other of the ten events happen, e.g. topic_change with topic="Lunch"."""
         self._call("POST", "act", {**more, "room": room, "user": user, "event": event})
 
+    def delete(self, message_id: str) -> None:
+        """Delete a message from its room."""
+        self._call("DELETE", "messages/" + message_id)
+
     def transcript(self, room: str) -> List[Dict[str, Any]]:
         """Return what stands in `room`, oldest first: who, what, color, format, when, ..."""
         return self._call("GET", "transcript", room=room)
@@ -55,6 +59,21 @@ class ControlClient:
     def use_stackstorm(self, url: str) -> None:
         """Tell the server where the StackStorm is that acts on its events."""
         self._call("POST", "stackstorm", {"url": url})
+
+    def install(self, url: str, room: Optional[str] = None) -> Dict[str, Any]:
+        """Install or update the add-on whose descriptor is at `url`, in a room or in all.
+
+        Returns what was installed: id, key, name, scopes, events, room, ...
+        """
+        return self._call("POST", "addons", {"url": url, "room": room})
+
+    def uninstall(self, addon_id: str) -> Dict[str, Any]:
+        """Take an add-on away; returns the status that it answered to that, or the error."""
+        return self._call("DELETE", "addons/" + addon_id)
+
+    def addons(self) -> List[Dict[str, Any]]:
+        """Return the add-ons that are installed."""
+        return self._call("GET", "addons")
 
     def requests(self) -> List[Dict[str, Any]]:
         """Return the API calls that were made: method, path, status, when."""

@@ -12,6 +12,7 @@ from sandbox.server_process import ServerProcessError
 
 GUIDE = """\
 HipChat     {hipchat}  with the rooms {rooms}
+            token {token}, good for this sandbox alone, for as long as it runs
 StackStorm  {stackstorm}  with this pack; enabled: {rules}
 
 Open {page} and say "ping hello" in {room}. Or without a browser:
@@ -19,6 +20,10 @@ Open {page} and say "ping hello" in {room}. Or without a browser:
   curl -X POST {control}/say -H 'Content-Type: application/json' \\
        -d '{{"room": "{room}", "user": "Ann", "message": "ping hello"}}'
   curl '{control}/transcript?room={room}'
+
+The webhooks that the pack made, and any other call of HipChat's API v2:
+
+  curl '{hipchat}/room/{room}/webhook?auth_token={token}'
 
 What StackStorm made of it:
 
@@ -50,9 +55,9 @@ def main(args: argparse.Namespace) -> int:
             with BothServers(Path(directory), rules, rooms, args.hipchat_port, args.api_port,
                       args.webhook_port) as servers:
                 print(GUIDE.format(
-                    hipchat=servers.hipchat_url, stackstorm=servers.stackstorm_url, room=ROOM,
-                    rooms=", ".join(rooms), rules=", ".join(rules),
-                    page=servers.hipchat_url[:-len("v2")],
+                    hipchat=servers.hipchat_url, token=servers.token, room=ROOM,
+                    stackstorm=servers.stackstorm_url, rooms=", ".join(rooms),
+                    rules=", ".join(rules), page=servers.hipchat_url[:-len("v2")],
                     control=servers.hipchat_url.replace("/v2", "/sandbox")), flush=True)
                 while True:
                     servers.check()

@@ -1,151 +1,153 @@
 """Gives triggers to StackStorm's rules engine, by way of its broker."""
 import time
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 import eventlet
-from amqp.exceptions import MessageNacked
-from eventlet.event import Event
-from eventlet.semaphore import Semaphore
-from kombu import Producer
+from eventlet.corolocal import local
 from kombu.serialization import dumps
 from st2common.models.api.trace import TraceContext
-from st2common.persistence.trigger import Trigger
 from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG, TriggerDispatcher
 from st2common.transport.utils import get_connection
 
+from listening.broker_link import BrokerLink
+from listening.health import Health
+from listening.outage import Outage
+from listening.together import Together
+from stackstorm_database import check_writable
+
 __all__ = ["TriggerPublisher"]
 
-CONFIRM_WITHIN = 60.0  # seconds for the broker to take triggers
-CLOSE_WITHIN = 2.0  # seconds for the end of a connection that failed
+BEAT_EVERY = 1.0  # seconds between two looks at the connection
 FRESH = 0.25  # seconds for which an answer of the database holds
 
 
 class _Message(NamedTuple):
-    """What is to be published; answered is sent when the broker has confirmed or refused it."""
+    """What is to be published."""
 
     body: bytes
     routing_key: str
     properties: Dict[str, str]
-    answered: Event
 
 
 class TriggerPublisher:
     """Publishes the messages of StackStorm's own TriggerDispatcher, in a manner that loses none.
 
     publish() returns when the broker has confirmed a trigger; StackStorm's publisher does not ask
-    it to, and opens and closes a channel for each trigger, where here one stays open. What is
-    published while the broker has still to confirm what was sent before is sent together then. A
-    connection that failed is closed, and the next call makes another.
+    it to, and opens and closes a channel for each trigger, where here one stays open. What was not
+    confirmed is sent again only if its connection is gone: a broker that is slow, or blocked by
+    its memory or disk alarm, has it already and takes it later.
     """
 
-    def __init__(self, logger: Any):
+    def __init__(self, health: Health, logger: Any):
+        self._health = health
         self._dispatcher = TriggerDispatcher(logger)
+        self._replaceable = hasattr(getattr(self._dispatcher, "_publisher", None),
+                                    "publish_trigger")
         self._dispatcher._publisher = self
-        self._waiting: List[_Message] = []
-        self._sending = Semaphore()
-        self._channel: Optional[_Channel] = None
-        self._database_answered = -FRESH
+        self._made = local()  # of each greenlet
+        self._link: Optional[BrokerLink] = None
+        self._open = Together(self._opened)
+        self._check = Together(self._check_database)
+        self._checked = -FRESH
 
     def publish(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
         """Publish to a trigger's ref.
 
-        Raises what kombu and the database's driver raise, also where no queue takes the trigger.
+        Outage while the broker or the database takes nothing, also where no queue takes the
+        trigger; what pickle raises for a payload; NotImplementedError in a StackStorm whose
+        dispatcher publishes in another way.
         """
-        self._dispatcher.dispatch(trigger, payload, TraceContext(trace_tag=trace_tag))
+        message = self._message(trigger, payload, trace_tag)
+        if time.monotonic() - self._checked >= FRESH:
+            self._check()
+        try:
+            self._send(message)
+        except Exception as error:
+            raise Outage(
+                "broker", "dispatching to StackStorm fails",
+                "Deliveries wait in the spool and are tried again until StackStorm takes them. "
+                "Check RabbitMQ. The error: {:.300}".format(repr(error))) from error
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
         """Called by TriggerDispatcher, with its message."""
         content_type, content_encoding, body = dumps(payload, "pickle")
-        message = _Message(body, routing_key, {
-            "content_type": content_type, "content_encoding": content_encoding}, Event())
-        self._waiting.append(message)
-        with self._sending:
-            if not message.answered.ready():  # else another call has sent it with its own
-                self._send_waiting()
-        message.answered.wait()
+        self._made.message = _Message(body, routing_key, {
+            "content_type": content_type, "content_encoding": content_encoding})
 
-    def _send_waiting(self) -> None:
-        messages, self._waiting = self._waiting, []
+    def can_connect(self) -> bool:
+        """Whether the broker is there."""
         try:
-            self._ask_database()
-            self._send(messages)
-        except BaseException as error:
-            for message in messages:
-                if not message.answered.ready():
-                    message.answered.send_exception(error)
-            self._close()
+            self._open()
+        except Exception:
+            return False
+        return True
 
-    def _ask_database(self) -> None:
-        """Raise while the database is away: the rules engine loses what it is given then."""
-        if time.monotonic() - self._database_answered >= FRESH:
-            Trigger.count(type="hipchat.message")
-            self._database_answered = time.monotonic()
+    def watch(self) -> None:
+        """Keep the connection alive, for ever, and replace one that was forgotten on the way."""
+        while True:
+            eventlet.sleep(BEAT_EVERY)
+            link = self._link
+            if link and not link.ended:
+                try:
+                    link.beat()
+                except Exception as error:
+                    link.end(error)
+                else:
+                    if link.is_silent():
+                        self._replace(link)
 
-    def _send(self, messages: List[_Message]) -> None:
-        if self._channel:
+    def _message(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> _Message:
+        self._made.message = None
+        if self._replaceable:
+            self._dispatcher.dispatch(trigger, payload, TraceContext(trace_tag=trace_tag))
+        if self._made.message is None:
+            self._replaceable = False  # it may have published in its own way: once is enough
+            raise NotImplementedError(
+                "this StackStorm's TriggerDispatcher does not publish as that of 3.8 and 3.9 "
+                "does; this version of the pack cannot dispatch with it")
+        return self._made.message
+
+    def _check_database(self) -> None:
+        check_writable()
+        self._checked = time.monotonic()
+
+    def _send(self, message: _Message) -> None:
+        link = self._link
+        if link and not link.ended:
             try:
-                return self._channel.send(messages)
-            except self._channel.broken:  # perhaps long ago, unseen
-                self._close()
-        self._channel = _Channel()
-        self._channel.send([each for each in messages if not each.answered.ready()])
+                return link.publish(*message)
+            except Exception as error:
+                if link.ended is not error or not isinstance(error, link.gone):
+                    raise
+        self._open().publish(*message)
 
-    def _close(self) -> None:
-        """What is still to come on the channel would be taken for answers to the next messages."""
-        channel, self._channel = self._channel, None
-        if channel:
-            with eventlet.Timeout(CLOSE_WITHIN, False):
-                channel.close()
+    def _opened(self) -> BrokerLink:
+        if self._link is None or self._link.ended:
+            self._link = self._connect()
+        return self._link
 
+    def _connect(self) -> BrokerLink:
+        return BrokerLink(
+            lambda options: get_connection(connection_kwargs=dict(
+                options, failover_strategy="round-robin")),
+            TRIGGER_INSTANCE_XCHG, self._blocked)
 
-class _Channel:
-    """A connection to the broker with one channel, on which every message is confirmed."""
+    def _replace(self, silent: BrokerLink) -> None:
+        """End a link only if the broker speaks on another: else it has only stopped for a time."""
+        try:
+            link = self._connect()
+        except Exception:
+            return
+        if silent.is_silent():
+            self._link = link
+            silent.end(ConnectionError("the broker was not heard on the connection any more"))
+        else:
+            link.end(ConnectionError("the connection is not needed"))
 
-    def __init__(self):
-        self._connection = get_connection(connection_kwargs={"failover_strategy": "round-robin"})
-        self.broken = self._connection.recoverable_connection_errors
-        self._producer: Optional[Producer] = None
-        self._number = 0
-        self._unanswered: Dict[int, Event] = {}  # by number, which is the delivery tag
-
-    def send(self, messages: List[_Message]) -> None:
-        """Connect, at first, and return when the broker has answered each."""
-        with eventlet.Timeout(CONFIRM_WITHIN, TimeoutError("the broker does not confirm")):
-            self._producer = self._producer or self._connected()
-            for message in messages:
-                self._number += 1
-                self._unanswered[self._number] = message.answered
-                self._producer.publish(message.body, message.routing_key, mandatory=True,
-                                       correlation_id=str(self._number), **message.properties)
-            while self._unanswered:
-                self._connection.drain_events()
-
-    def _connected(self) -> Producer:
-        self._connection.ensure_connection(max_retries=max(1, len(self._connection.alt)),
-                                           interval_start=0)
-        channel = self._connection.channel()
-        channel.confirm_select()
-        channel.events["basic_ack"].add(self._confirmed)
-        channel.events["basic_nack"].add(self._refused)
-        return Producer(channel, TRIGGER_INSTANCE_XCHG, auto_declare=False,
-                        on_return=self._returned)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _confirmed(self, number: int, multiple: bool) -> None:
-        for answered in self._taken(number, multiple):
-            answered.send()
-
-    def _refused(self, number: int, multiple: bool) -> None:
-        for answered in self._taken(number, multiple):
-            answered.send_exception(MessageNacked("the broker refused the trigger"))
-
-    def _returned(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
-        """No queue takes it. The broker confirms it as well, afterwards."""
-        self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
-
-    def _taken(self, number: int, multiple: bool) -> List[Event]:
-        numbers = [each for each in self._unanswered if
-                   each == number or multiple and each < number]
-        return [self._unanswered.pop(each) for each in numbers]
+    def _blocked(self, blocked: bool) -> None:
+        if blocked:
+            self._health.trouble(
+                "broker", "blocked", "RabbitMQ's memory or disk alarm is on. Deliveries wait until "
+                "it ends; see what `rabbitmqctl status` says of alarms.", about="alarm")
+        else:
+            self._health.well("broker", about="alarm")

@@ -1,33 +1,39 @@
 """The sensor: wires the parts of the hipchat library to StackStorm."""
 import gc
 import signal
-from typing import Any, Dict
+import sys
+from typing import Any, Dict, Optional
 
 import eventlet
-from st2common.models.api.trigger import TriggerAPI
-from st2common.persistence.trigger import Trigger
 from st2reactor.sensor.base import Sensor
 
-from listening.backoff import Backoff
+import stackstorm_database as database
 from hipchat.client import Client
+from hipchat.events import EVENTS
+from hipchat.rate_limit import CallBudget
+from hipchat.settings import SensorSettings
+from hipchat.webhook_url import WebhookUrl
+from listening.backoff import Backoff
+from listening.config_watch import ConfigWatch
 from listening.connections import Server
 from listening.dispatcher import Dispatcher
-from hipchat.events import EVENTS
 from listening.health import Health
 from listening.lanes import Lanes
 from listening.listeners import Listeners
-from hipchat.rate_limit import CallBudget
+from listening.outage import Outage
 from listening.receiver import Receiver
-from hipchat.settings import SensorSettings
-from listening.spool import Spool, SpoolError, usable_directory
-from hipchat.webhook_url import WebhookUrl
+from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
+from listening.supervisor import Supervisor
 from listening.webhooks import Webhooks
 from trigger_publisher import TriggerPublisher
 
 SHARE_OF_CALLS = 5  # the sensor keeps within a fifth of the calls that HipChat allows the token
 REFRESH_EVERY = 30.0  # seconds between two looks at StackStorm's triggers
+REFRESH_SOON = 2.0  # seconds for the same while its database does not answer
 LONGEST_PAUSE = 15.0  # seconds between two attempts to open the spool
-STOP_WITHIN = 2.0  # seconds for what was accepted to reach the disk
+STOP_WITHIN = 3.5  # seconds for what is under way; StackStorm kills a sensor after 5
+STOPPED = 128 + signal.SIGTERM  # the exit status: StackStorm starts only those again that failed
+TRIGGER_TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class WebhookSensor(Sensor):
@@ -36,102 +42,152 @@ class WebhookSensor(Sensor):
     def __init__(self, sensor_service, config=None):
         super().__init__(sensor_service=sensor_service, config=config)
         self._log = sensor_service.get_logger("sensor")
-        self._stopping = False
-        settings = SensorSettings.from_config(config)
-        client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
-        self._log.addFilter(client.secret_filter)
-        urls = WebhookUrl(settings.public_url, settings.secret)
-        self._verify = settings.api.verify
         self._health = Health(self._log)
-        self._listeners = Listeners(settings.rooms, settings.events, self._log,
-                                    changed=lambda: self._webhooks.changed(),
-                                    only_rooms=settings.only_rooms)
-        self._webhooks = Webhooks(client, urls, self._listeners.wanted,
-                                  "jwt" if settings.api.integration else None,
+        self._supervisor = Supervisor(self._health)
+        self._watch = ConfigWatch(database.registered_config, database.resolved_config,
                                   self._health, self._log)
-        self._spool = Spool(usable_directory(settings.spool_directory, self._log),
-                            settings.max_deliveries, repaired=self._log.warning)
-        dispatcher = Dispatcher(self._listeners, TriggerPublisher(self._log).publish,
-                                self._refresh, self._webhooks.unwanted, settings.template_guard,
-                                self._health, self._log)
-        self._lanes = Lanes(self._spool, dispatcher.deliver, self._health)
-        self._receiver = Receiver(settings, urls, self._spool, self._lanes.notify, self._health)
-        self._server = Server(settings, self._receiver, self._health, self._log)
-        self._health.also(waiting=lambda: self._spool.waiting, oldest=self._spool.oldest,
-                          webhooks=self._webhooks.count)
+        self._parts: Optional[_Parts] = None
+        self._stopping = False
 
     def setup(self) -> None:
         """Take over SIGTERM, which would otherwise end the process at once, without cleanup()."""
         signal.signal(signal.SIGTERM, self._stop)
-        if self._verify is False:
-            self._log.warning("verify_tls is false: whoever stands between here and HipChat can "
-                              "read and use the token. Set ca_bundle instead.")
 
     def run(self) -> None:
-        """Run until SIGTERM; returning ends the process, and StackStorm calls cleanup()."""
-        gc.collect()
-        gc.freeze()  # or else to look through all of StackStorm's modules stops it for 0.1 s
-        eventlet.spawn(self._server.serve)
-        eventlet.spawn(self._begin)
+        """Run until SIGTERM; then StackStorm calls cleanup().
+
+        The status is that of a failure, so that StackStorm starts the sensor again if the signal
+        was for this process alone; what it stops itself it does not start again.
+        """
+        self._supervisor.keep("starting", self._begin)
         while not self._stopping:
-            eventlet.sleep(0.2)
+            eventlet.sleep(0.1)
+        if self._parts:
+            self._parts.finish()
+        sys.exit(STOPPED)
 
     def cleanup(self) -> None:
-        """Accept no more and let what was accepted reach the disk. Webhooks stay in HipChat."""
-        self._receiver.accepting = False
-        with eventlet.Timeout(STOP_WITHIN, False):
-            self._spool.settle()
-        self._log.info("Stopped; %d deliveries wait in the spool.", self._spool.waiting)
+        """Accept no more, and let what is under way reach StackStorm; webhooks stay in HipChat."""
+        if self._parts:
+            self._parts.finish()
+            self._log.info("Stopped; %d deliveries wait in the spool.", self._parts.spool.waiting)
 
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """A rule needs this trigger."""
-        self._listeners.add(trigger)
+        """A rule needs this trigger. (One that comes before the config is found by _refresh.)"""
+        if self._parts:
+            self._parts.listeners.add(trigger)
 
     def update_trigger(self, trigger: Dict[str, Any]) -> None:
         """A rule on this trigger was made, changed or deleted, and the trigger is still needed."""
-        self._listeners.add(trigger)
+        self.add_trigger(trigger)
 
     def remove_trigger(self, trigger: Dict[str, Any]) -> None:
         """The last rule on this trigger is gone."""
-        self._listeners.remove(trigger)
+        if self._parts:
+            self._parts.listeners.remove(trigger)
 
     def _stop(self, signum: int, frame: Any) -> None:
-        self._receiver.accepting = False
+        if self._parts:
+            self._parts.receiver.accepting = False
         self._stopping = True
 
     def _begin(self) -> None:
+        """Start with a config that can be used, and end for a start with another."""
+        settings = self._watch.first(self._config)
+        if not self._parts:  # else this has failed further down
+            self._parts = _Parts(settings, self._health, self._supervisor, self._log)
+            gc.collect()
+            gc.freeze()  # or else to look through all of StackStorm's modules stops it for 0.1 s
+            self._parts.start()
+        self._watch.change(settings)
+        # A sensor that ends while the broker is away can take StackStorm's sensor container along.
+        while not self._parts.publisher.can_connect():
+            eventlet.sleep(LONGEST_PAUSE)
+        self._log.info("The config has changed: the sensor ends, to be started with it.")
+        self._stopping = True
+
+
+class _Parts:
+    """What listens, made for the settings of a config."""
+
+    def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor, log: Any):
+        self._health, self._supervisor = health, supervisor
+        self._managing: Any = None
+        client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
+        log.addFilter(client.secret_filter)
+        urls = WebhookUrl(settings.public_url, settings.secret)
+        self.listeners = Listeners(settings.rooms, settings.events, log,
+                                   changed=lambda: self._webhooks.changed(),
+                                   only_rooms=settings.only_rooms)
+        self._webhooks = Webhooks(client, urls, self.listeners.wanted,
+                                  "jwt" if settings.api.integration else None, health, log)
+        directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
+            "spool", "deliveries are kept in another directory than the config's", words,
+            about="directory"))
+        self.spool = Spool(directory, settings.max_deliveries,
+                           lambda words: health.happened("spool", "was mended or moved", words),
+                           earlier_directories(settings.spool_directory), supervisor.keep)
+        self.publisher = TriggerPublisher(health, log)
+        dispatcher = Dispatcher(self.listeners, self.publisher.publish, self._refresh,
+                                self._webhooks.unwanted, settings.template_guard, health, log)
+        self._lanes = Lanes(self.spool, dispatcher.deliver, health)
+        self.receiver = Receiver(settings, urls, self.spool, self._lanes.notify, health)
+        self._server = Server(settings, self.receiver, health, log)
+        health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
+                    webhooks=self._webhooks.count)
+        if settings.api.verify is False:
+            health.trouble("HipChat", "its certificate is not checked", "verify_tls is false: "
+                           "whoever stands between here and HipChat can read and use the token. "
+                           "Set ca_bundle instead.", about="TLS")
+
+    def start(self) -> None:
+        """Listen at once; accept and dispatch when the spool is open."""
+        self._supervisor.keep("listening", self._server.serve)
+        self._supervisor.keep("opening", self._open)
+
+    def finish(self) -> None:
+        """Take no more; return when what is under way is done, at the latest in STOP_WITHIN."""
+        self.receiver.accepting = False
+        with eventlet.Timeout(STOP_WITHIN, False):
+            self._lanes.finish()
+            self.spool.settle()
+
+    def _open(self) -> None:
         """Open the spool, then accept, dispatch and manage webhooks."""
         backoff = Backoff(LONGEST_PAUSE)
         while True:
             try:
-                self._spool.open()
+                self.spool.open()
                 break
             except SpoolError as error:
                 self._health.trouble("spool", "cannot be opened", str(error))
                 eventlet.sleep(backoff.failed())
         self._health.well("spool")
-        self._receiver.accepting = True
-        self._lanes.start()
-        eventlet.spawn(self._refresh_forever)
+        self.receiver.accepting = True
+        self._lanes.start(self._supervisor)
+        self._supervisor.keep("publishing", self.publisher.watch)
+        self._supervisor.keep("refreshing", self._refresh_forever)
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""
-        managing = None
         while True:
             try:
                 self._refresh()
+            except Outage as outage:
+                self._health.trouble(outage.part, outage.summary, outage.detail, about="outage")
+                eventlet.sleep(REFRESH_SOON)
+            else:
+                self._health.well("database", about="outage")
                 # Not before all triggers are known: webhooks that none needs are deleted.
-                managing = managing or eventlet.spawn(self._webhooks.run)
-            except Exception as error:
-                self._log.info("The triggers could not be read: %r.", error)
-            eventlet.sleep(REFRESH_EVERY)
+                self._managing = self._managing or self._supervisor.keep(
+                    "webhooks", self._webhooks.run)
+                eventlet.sleep(REFRESH_EVERY)
 
     def _refresh(self) -> None:
         """Take the triggers as StackStorm's database has them."""
         while True:
-            version = self._listeners.version
-            triggers = [TriggerAPI.from_model(trigger).to_dict() for trigger in
-                        Trigger.query(type__in=["hipchat." + name for name in EVENTS])]
-            if version == self._listeners.version:  # else one was added or removed meanwhile
-                self._listeners.replace(triggers)
+            version = self.listeners.version
+            triggers = database.triggers(TRIGGER_TYPES)
+            if version == self.listeners.version:  # else one was added or removed meanwhile
+                self.listeners.replace(triggers)
                 return

@@ -67,10 +67,10 @@ class Hipchat:
         """Call the API v2 as the token's owner; returns the response."""
         return self._session.request(method, self.url + path, timeout=10, **more)
 
-    def make_room(self):
-        """The name of a new room."""
+    def make_room(self, **more):
+        """The name of a new room; more: what else HipChat is told of it, such as its privacy."""
         name = "Room " + uuid.uuid4().hex[:8]
-        assert self.api("POST", "/room", json={"name": name}).status_code == 201
+        assert self.api("POST", "/room", json=dict(more, name=name)).status_code == 201
         return name
 
     def webhooks(self, room):
@@ -83,10 +83,11 @@ class Hipchat:
 class Stackstorm:
     """The pack in the sandbox's StackStorm, in another process.
 
-    listener is the public_url; config is written as the pack's config file.
+    listener is the public_url; config is written as the pack's config file, and registered unless
+    that is left to the test.
     """
 
-    def __init__(self, directory, hipchat, options=(), **config):
+    def __init__(self, directory, hipchat, options=(), registered=True, **config):
         self.directory = directory
         self._hipchat = hipchat
         port = free_port()
@@ -101,6 +102,7 @@ class Stackstorm:
             self.config[key] = value
         self.listener = self.config["webhook"]["public_url"]
         self._options, self._session = options, direct()
+        self._registered = registered
         self.log_path = directory / "stackstorm.log"
         self.start()
 
@@ -109,8 +111,9 @@ class Stackstorm:
         file = self.directory / "hipchat.yaml"
         file.write_text(json.dumps(self.config))  # JSON is YAML
         with open(str(self.log_path), "a") as log:
-            self._child = ServerProcess("stackstorm", "--config", str(file), "--api-port", "0",
-                                *self._options, log=log)
+            config = ["--config", str(file)] if self._registered else []
+            self._child = ServerProcess("stackstorm", "--api-port", "0", *config, *self._options,
+                                        log=log)
         self._url = self._child.url()
 
     def stop(self):
@@ -238,6 +241,12 @@ def act(hipchat):
 def room(hipchat):
     """The name of a room that only this test uses."""
     return hipchat.make_room()
+
+
+@pytest.fixture
+def private_room(hipchat):
+    """The same, but private."""
+    return hipchat.make_room(privacy="private")
 
 
 @pytest.fixture

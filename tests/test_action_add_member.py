@@ -6,19 +6,25 @@ def members(hipchat, room):
     return [user["name"] for user in items]
 
 
-def test_adds_the_person(act, hipchat, room):
-    hipchat.people.say(room, "Gustav", "Here I am.")
+def test_adds_the_person(act, hipchat, private_room):
+    hipchat.people.say(private_room, "Gustav", "Here I am.")
 
-    assert act("add_member", room=room, user="@Gustav") == (
-        True, {"room": room, "user": "@Gustav"})
-    assert ("Gustav" in members(hipchat, room)) is True
+    assert act("add_member", room=private_room, user="@Gustav") == (
+        True, {"room": private_room, "user": "@Gustav"})
+    assert ("Gustav" in members(hipchat, private_room)) is True
 
 
-def test_a_person_who_does_not_exist_is_told(act, room):
-    succeeded, result = act("add_member", room=room, user="@nobody")
+def test_a_person_who_does_not_exist_is_told(act, private_room):
+    succeeded, result = act("add_member", room=private_room, user="@nobody")
     assert not succeeded and "User '@nobody' not found" in result["error"]
 
 
 def test_a_person_who_cannot_exist_is_refused_here(act, room):
     succeeded, result = act("add_member", room=room, user="")
     assert not succeeded and "user has 0 characters; HipChat takes 1 to 100." in result["error"]
+
+
+def test_a_public_room_has_no_members(act, hipchat, room):
+    hipchat.people.say(room, "Gustav", "Here I am.")
+    succeeded, result = act("add_member", room=room, user="@Gustav")
+    assert not succeeded and "Can only add participants to private rooms" in result["error"]

@@ -68,7 +68,7 @@ class TestThroughStackstorm:
     def test_sends_all_that_it_is_given(self, hipchat, stackstorm, room, definition):
         parameters = {"room": room, "message": "<b>done</b>", "format": "html", "color": "green",
                       "notify": True, "from": "CI", "card": CARD,
-                      "attach_to": "5bd5c6d5-7a2f-4d0c-9c5c-7d3c1b0a9e11"}
+                      "attach_to": hipchat.people.say(room, "Anna", "What did you do?")}
         succeeded, result = stackstorm.run_action("hipchat.send", **parameters)
         assert succeeded and result == parameters
         jsonschema.validate(result, definition["output_schema"])

@@ -3,7 +3,8 @@
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from sandbox.hipchat_server import chat_page, control
+from sandbox.hipchat_server import addons_control, chat_page, control
+from sandbox.hipchat_server.addons import Addons
 from sandbox.hipchat_server.api import BLUEPRINTS
 from sandbox.hipchat_server.calls import Calls
 from sandbox.hipchat_server.errors import ApiError, answer_api_error, answer_http_error
@@ -21,10 +22,11 @@ def create_app(group: Group, limits: Limits) -> Flask:
     shapes = Shapes(group.url)
     faults, calls, events = Faults(), Calls(), Events(group, shapes)
     app.extensions.update(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
-                          events=events, trace=EventTrace(events))
+                          events=events, trace=EventTrace(events), addons=Addons(group))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix="/v2")
     app.register_blueprint(control.blueprint, url_prefix="/sandbox")
+    app.register_blueprint(addons_control.blueprint, url_prefix="/sandbox")
     app.register_blueprint(chat_page.blueprint)
     app.register_error_handler(ApiError, answer_api_error)
     app.register_error_handler(HTTPException, answer_http_error)

@@ -3,6 +3,7 @@
 from flask import current_app
 from werkzeug.local import LocalProxy
 
+from sandbox.hipchat_server.addons import Addons
 from sandbox.hipchat_server.calls import Calls
 from sandbox.hipchat_server.events import Events
 from sandbox.hipchat_server.faults import Faults
@@ -18,6 +19,7 @@ def _extension(name: str) -> LocalProxy:
 
 group: Group = _extension("group")
 shapes: Shapes = _extension("shapes")
+addons: Addons = _extension("addons")
 events: Events = _extension("events")
 limits: Limits = _extension("limits")
 faults: Faults = _extension("faults")

@@ -1,7 +1,7 @@
 """For playing people: say and do things in rooms, and look at what came of it."""
 
 import re
-from typing import Any, Dict
+from typing import Any, Dict, Iterable, List
 
 from flask import Blueprint, jsonify, request
 
@@ -60,6 +60,14 @@ def room_for(event: str, name: str, user: User) -> Room:
     return group.room(name)
 
 
+@blueprint.delete("/messages/<message_id>")
+def delete_message(message_id: str) -> Any:
+    """Delete a message as its author or an administrator does: its record stays in the history."""
+    with group.lock:
+        group.message(message_id).is_deleted = True
+    return done()
+
+
 @blueprint.get("/transcript")
 def get_transcript() -> Any:
     with group.lock:
@@ -67,7 +75,12 @@ def get_transcript() -> Any:
             messages = group.person(request.args["user"]).inbox
         else:
             messages = group.room(request.args.get("room", "")).history
-        return jsonify([line(message) for message in messages])
+        return jsonify(lines(messages))
+
+
+def lines(messages: Iterable[Message]) -> List[Dict[str, Any]]:
+    """Return those messages that people still see."""
+    return [line(message) for message in messages if not message.is_deleted]
 
 
 def line(message: Message) -> Dict[str, Any]:
@@ -88,14 +101,14 @@ def get_state() -> Any:
             "rooms": [room_state(room) for room in rooms],
             "people": [user.name for user in group.users.values() if user is not group.owner],
             "room": wanted[0].id if wanted else None,
-            "messages": [line(message) for room in wanted for message in room.history[-RECENT:]],
+            "messages": lines(message for room in wanted for message in room.history[-RECENT:]),
             "happened": events.happened})
 
 
 def room_state(room: Room) -> Dict[str, Any]:
     """Return a room as the list of rooms shows it."""
     return {"id": room.id, "name": room.name, "topic": room.topic,
-            "is_archived": room.is_archived, "messages": len(room.history),
+            "is_archived": room.is_archived, "messages": len(lines(room.history)),
             "people": [user.name for user in room.participants.values()]}
 
 

@@ -54,10 +54,14 @@ class Events:
     def notification(self, room: Room, who: Union[Actor, str],
                      fields: Dict[str, Any]) -> Message:
         """Something is posted in color; `fields` are those of HipChat's send_notification."""
+        attach_to = fields.get("attach_to")
+        if all(message.id != attach_to for message in room.history):
+            attach_to = None  # it is shown all the same, but by itself
         message = Message(
             fields.get("from") or label(who), fields["message"], type="notification",
             color=fields.get("color", "yellow"), format=fields.get("message_format", "html"),
-            card=fields.get("card"), attach_to=fields.get("attach_to"))
+            card=fields.get("card"), attach_to=attach_to,
+            by=who if isinstance(who, Client) else None)
         room.history.append(message)
         self._tell(room, "room_notification", who, message.text,
                    message=self._shapes.message(message))
@@ -101,7 +105,7 @@ class Events:
         item["room"] = self._shapes.room_ref(room)
         user_id = who.id if isinstance(who, User) else None
         self.happened += 1
-        for hook in room.webhooks.values():
+        for hook in self._group.webhooks(room):
             if hook.wants(event, text):
                 body = {"event": event, "item": item, "webhook_id": hook.id,
                         "oauth_client_id": hook.token.client.id}

@@ -9,7 +9,8 @@ import uuid
 from typing import Dict, Iterable, List, Optional
 
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.models import SCOPES, Client, Room, Token, User
+from sandbox.hipchat_server.models import (
+    SCOPES, Client, Installation, Message, Room, Token, User, Webhook)
 
 OWNER = "Sandbox Owner"
 
@@ -19,12 +20,14 @@ class Group:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.id = 1
         self.name = "Sandbox"
         self.lock = threading.RLock()
         self.users: Dict[int, User] = {}
         self.rooms: Dict[int, Room] = {}
         self.tokens: Dict[str, Token] = {}
         self.clients: Dict[str, Client] = {}
+        self.installations: Dict[str, Installation] = {}
         # Ids of different kinds never meet, so that a mixed-up id cannot pass for a right one.
         self._room_ids = itertools.count(1001)
         self._user_ids = itertools.count(2001)
@@ -50,12 +53,31 @@ class Group:
         for user in self.users.values():
             if user.name == name:
                 return user
+        return self.add_user(name)
+
+    def add_user(self, name: str) -> User:
+        """Give somebody an account."""
         words = re.findall(r"\w+", name) or ["Somebody"]
         mention_name = self._unused("".join(words), (u.mention_name for u in self.users.values()))
         email = "%s@example.com" % mention_name.lower()
         user = User(next(self._user_ids), name, mention_name, email)
         self.users[user.id] = user
         return user
+
+    def remove_user(self, user: User) -> None:
+        """Take an account away, and the person out of all rooms."""
+        del self.users[user.id]
+        for room in self.rooms.values():
+            room.members.pop(user.id, None)
+            room.participants.pop(user.id, None)
+
+    def message(self, message_id: str) -> Message:
+        """Find a message in whichever room it stands, or raise HipChat's 404."""
+        for room in self.rooms.values():
+            for message in room.history:
+                if message.id == message_id:
+                    return message
+        raise not_found("Message", message_id)
 
     def mentioned(self, text: str, room: Room) -> List[User]:
         """Return the users whose @mention stands in `text`; @all means all in the room."""
@@ -82,6 +104,28 @@ class Group:
         """Let the group's owner use a token that can only notify one room."""
         client = Client(str(uuid.uuid4()), room.name)
         self.tokens[value] = Token(value, ("send_notification",), client, self.owner, room=room)
+
+    def install(self, installation: Installation) -> None:
+        """Let an add-on have tokens, and hear of events."""
+        self.clients[installation.client.id] = installation.client
+        self.installations[installation.client.id] = installation
+
+    def uninstall(self, installation: Installation) -> None:
+        """Take an add-on away with its tokens, and the webhooks that it made."""
+        client = installation.client
+        self.clients.pop(client.id, None)
+        self.installations.pop(client.id, None)
+        self.tokens = {value: token for value, token in self.tokens.items()
+                       if token.client is not client}
+        for room in self.rooms.values():
+            room.webhooks = {number: hook for number, hook in room.webhooks.items()
+                             if hook.token.client is not client}
+
+    def webhooks(self, room: Room) -> List[Webhook]:
+        """Return all that hear of a room's events: its own, and those of add-ons."""
+        declared = [hook for each in self.installations.values() if each.room in (None, room)
+                    for hook in each.webhooks]
+        return [*room.webhooks.values(), *declared]
 
     def add_integration(self, client_id: str, secret: str, life: int) -> None:
         """Install an integration, whose tokens live for `life` seconds."""

@@ -1,7 +1,7 @@
 """Who may call what: tokens, scopes and the rate limit."""
 
 import functools
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from flask import Response, g, jsonify, request
 
@@ -18,8 +18,17 @@ AUTH_TEST = {"success": {"code": 202, "type": "Accepted",
                          "message": "This auth_token has access to use this method."}}
 
 
-def needs(*scopes: str) -> Callable[[View], View]:
-    """Open a view to tokens that have one of `scopes`; without any, to every token."""
+# Who may make a call.
+USERS = ("user",)
+CLIENTS = ("group client", "room client")
+GROUP_WIDE = ("group client", "user")
+
+
+def needs(*scopes: str, by: Sequence[str] = USERS + CLIENTS) -> Callable[[View], View]:
+    """Open a view to tokens that have one of `scopes`; without any, to every token.
+
+    `by` are the kinds of tokens that it is open to.
+    """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
@@ -29,6 +38,9 @@ def needs(*scopes: str) -> Callable[[View], View]:
             if scopes and not set(scopes) & set(g.token.scopes):
                 raise ApiError(403, "This action requires one of the following scopes: %s" %
                                python2_list(scopes))
+            check_kind(g.token, by)
+            if "id_or_name" in path:
+                check_room(g.token, path["id_or_name"])
             if request.args.get("auth_test") == "true":
                 return jsonify(AUTH_TEST), 202
             return view(**path)
@@ -47,6 +59,19 @@ def needs_no_token(view: View) -> View:
         return view(**path)
 
     return _one_at_a_time(guarded)
+
+
+def check_kind(token: Token, kinds: Sequence[str]) -> None:
+    """Refuse a token of another kind, with 403."""
+    if token.kind not in kinds:
+        raise ApiError(403, "This action can only be called by: %s. This token is a %s's." % (
+            ", ".join(kinds), token.kind))
+
+
+def check_room(token: Token, id_or_name: str) -> None:
+    """Refuse a token that is for another room, with 403."""
+    if token.only_room and token.only_room is not group.room(id_or_name):
+        raise ApiError(403, "This token is for the room %s only" % token.only_room.name)
 
 
 def count_message(to: int) -> None:

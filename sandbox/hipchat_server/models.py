@@ -18,12 +18,19 @@ def now() -> datetime.datetime:
 
 @dataclass
 class Client:
-    """An OAuth client: an integration, or what stands behind a personal token."""
+    """An OAuth client: an integration, or what stands behind a personal token.
+
+    `key` is an add-on's own name for itself, `scopes` what it may ask a token for; with a `room`
+    it is installed in that room alone.
+    """
 
     id: str
     name: str
     secret: str = field(default="", repr=False)
     token_life: Optional[int] = None
+    key: str = ""
+    scopes: Tuple[str, ...] = SCOPES
+    room: Optional["Room"] = None
 
     @property
     def is_integration(self) -> bool:
@@ -39,6 +46,10 @@ class User:
     mention_name: str
     email: str
     is_online: bool = False
+    title: str = ""
+    timezone: str = "UTC"
+    is_group_admin: bool = False
+    photo_url: Optional[str] = None
     created: datetime.datetime = field(default_factory=now)
     inbox: List["Message"] = field(default_factory=list, repr=False)
 
@@ -58,6 +69,18 @@ class Token:
     room: Optional["Room"] = None
 
     @property
+    def kind(self) -> str:
+        """Whose it is, in the words in which HipChat told who may make a call."""
+        if self.owner:
+            return "user"
+        return "room client" if self.client.room else "group client"
+
+    @property
+    def only_room(self) -> Optional["Room"]:
+        """The room in which alone it is good for anything, if there is one."""
+        return self.room or self.client.room
+
+    @property
     def actor(self) -> Union[User, Client]:
         return self.owner or self.client
 
@@ -68,7 +91,10 @@ class Token:
 
 @dataclass
 class Message:
-    """Something in a room's history; `type` is message, notification or topic."""
+    """Something in a room's history; `type` is message, notification or topic.
+
+    `by` is the integration that posted a notification.
+    """
 
     sender: Union[User, Client, str]
     text: str
@@ -79,13 +105,18 @@ class Message:
     card: Optional[Dict[str, Any]] = None
     file: Optional[Dict[str, Any]] = None
     attach_to: Optional[str] = None
+    by: Optional[Client] = None
+    is_deleted: bool = False
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     date: datetime.datetime = field(default_factory=now)
 
 
 @dataclass
 class Webhook:
-    """A URL that hears of one event in one room."""
+    """A URL that hears of one event in one room.
+
+    One that an add-on's descriptor declares hears it in all rooms where the add-on is installed.
+    """
 
     id: int
     url: str
@@ -95,6 +126,7 @@ class Webhook:
     name: str = ""
     key: str = ""
     authentication: str = "none"
+    is_declared: bool = False
     created: datetime.datetime = field(default_factory=now)
 
     def wants(self, event: str, text: Optional[str]) -> bool:
@@ -120,3 +152,18 @@ class Room:
     members: Dict[int, User] = field(default_factory=dict, repr=False)
     participants: Dict[int, User] = field(default_factory=dict, repr=False)
     webhooks: Dict[int, Webhook] = field(default_factory=dict, repr=False)
+
+
+@dataclass
+class Installation:
+    """An add-on that is installed; `url` is its descriptor's."""
+
+    url: str
+    descriptor: Dict[str, Any]
+    client: Client
+    webhooks: List[Webhook]
+
+    @property
+    def room(self) -> Optional[Room]:
+        """The room in which it is installed, None for all."""
+        return self.client.room

@@ -27,18 +27,21 @@ def body(*required: str, **fields: Dict[str, Any]) -> Dict[str, Any]:
 
 
 BOOLEAN = {"type": "boolean"}
-ICON = {"anyOf": [text(1), body("url", url=text(1))]}
+ICON = {"anyOf": [text(), body("url", url=text(1))]}
+ABSOLUTE_URL = text(1, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:.")
 
 CARD = body(
     "style", "title", "id",
     style=choice("file", "image", "application", "link", "media"),
-    id=text(1), title=text(1), url=text(1), format=choice("compact", "medium"),
-    description={"anyOf": [text(), body("value", value=text(), format=choice("html", "text"))]},
-    thumbnail=body("url", url=text(1), width={"type": "number"}, height={"type": "number"}),
+    id=text(1), title=text(1, 500), url=ABSOLUTE_URL, format=choice("compact", "medium"),
+    description={"anyOf": [text(), body(
+        "value", "format", value=text(1, 1000), format=choice("html", "text"))]},
+    thumbnail=body("url", url=text(1, 250), width={"type": "number"}, height={"type": "number"},
+                   **{"url@2x": text(1, 250)}),
     icon=ICON,
     activity={**body("html", html=text(1), icon=ICON), "additionalProperties": False},
     attributes={"type": "array", "items": body(
-        "value", label=text(), value=body(
+        "value", label=text(1, 50), value=body(
             "label", label=text(), url=text(), icon=ICON,
             style=choice("lozenge", "lozenge-success", "lozenge-error", "lozenge-current",
                          "lozenge-complete", "lozenge-moved")))})
@@ -65,6 +68,13 @@ ROOM = body(
     name=text(1, 50), topic=text(0, 250), privacy=PRIVACY, is_archived=BOOLEAN,
     is_guest_accessible=BOOLEAN, owner=body("id", id={"type": ["string", "integer"]}))
 INVITATION = body(reason=text(0, 250))
+
+NAMES = dict(name=text(1, 50), mention_name=text(1, 50), email=text(1), title=text(0, 50),
+             password=text(), timezone=text(), is_group_admin=BOOLEAN,
+             roles={"type": "array", "items": text(1)})
+NEW_USER = body("name", "email", **NAMES)
+USER = body("name", "email", "mention_name", presence={"type": ["object", "null"]}, **NAMES)
+PHOTO = body("photo", photo=text(1))
 
 TOKEN_REQUEST = body("grant_type", grant_type=choice("client_credentials"), scope=text())
 

@@ -1,5 +1,7 @@
 """How things look in HipChat's JSON: short references, and whole objects."""
 
+import datetime
+import json
 from typing import Any, Dict, List, Optional, Union
 from urllib.parse import quote
 
@@ -21,9 +23,10 @@ class Shapes:
     def user(self, user: User) -> Json:
         presence = {"is_online": True, "show": "chat", "status": ""} if user.is_online else None
         return {**self.user_ref(user), "email": user.email, "presence": presence,
-                "created": user.created.isoformat(), "title": "", "timezone": "UTC",
-                "roles": ["user"], "is_deleted": False, "is_group_admin": False,
-                "is_guest": False, "photo_url": None, "last_active": None,
+                "created": user.created.isoformat(), "title": user.title,
+                "timezone": user.timezone, "roles": ["user"], "is_deleted": False,
+                "is_group_admin": user.is_group_admin, "is_guest": False,
+                "photo_url": user.photo_url, "last_active": None,
                 "xmpp_jid": "1_%d@chat.example.com" % user.id}
 
     def client(self, client: Client, scopes: Optional[List[str]] = None) -> Json:
@@ -61,7 +64,11 @@ class Shapes:
                 "is_guest_accessible": room.is_guest_accessible, "guest_access_url": None,
                 "participants": [self.user_ref(user) for user in room.participants.values()],
                 "xmpp_jid": "1_%d@conf.example.com" % room.id, "avatar_url": None,
-                "last_active": room.history[-1].date.isoformat() if room.history else None}
+                "last_active": last_active(room)}
+
+    def statistics(self, room: Room) -> Json:
+        return {"links": {"self": "%s/room/%d/statistics" % (self.url, room.id)},
+                "messages_sent": len(room.history), "last_active": last_active(room)}
 
     def message(self, message: Message) -> Json:
         sender = message.sender
@@ -74,6 +81,21 @@ class Shapes:
         for optional in ("card", "file", "attach_to"):
             if getattr(message, optional) is not None:
                 shape[optional] = getattr(message, optional)
+        return shape
+
+    def past_message(self, message: Message, zone: datetime.tzinfo) -> Json:
+        """A message as the history has it, which is not quite what a webhook is told."""
+        shape = self.message(message)
+        shape["date"] = message.date.astimezone(zone).isoformat(timespec="microseconds")
+        if message.is_deleted:
+            shape["message"] = None
+            return {name: shape[name] for name in
+                    ("id", "date", "from", "mentions", "message", "type")}
+        if message.card is not None:
+            shape["card"] = json.dumps(message.card)
+        if message.by:
+            shape["notification_sender"] = {
+                "type": "addon", "id": message.by.key, "client_id": message.by.id}
         return shape
 
     def webhook_ref(self, room: Room, hook: Webhook) -> Json:
@@ -90,6 +112,10 @@ class Shapes:
 def label(sender: Union[User, Client, str]) -> str:
     """The one string that a notification's `from` is."""
     return sender if isinstance(sender, str) else sender.name
+
+
+def last_active(room: Room) -> Optional[str]:
+    return room.history[-1].date.isoformat() if room.history else None
 
 
 def version(thing: Union[User, Room]) -> str:

@@ -1,6 +1,5 @@
 """Checks what clients send, strictly typed, and refuses it in HipChat's words."""
 
-import json
 from typing import Any, Dict
 
 from flask import request
@@ -9,6 +8,7 @@ from jsonschema import Draft4Validator, ValidationError
 from sandbox.hipchat_server.errors import ApiError
 
 WHOLE_BODY = "<obj>"
+BOOLEANS = {"true": True, "false": False}
 
 WORDS = {
     "type": "Value %(value)s for field '%(field)s' is not of type '%(limit)s'",
@@ -30,26 +30,28 @@ def json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
     """Return the request's JSON object if it is as `schema` says."""
     if not request.content_length and "required" not in schema:
         return {}
-    # A body of another content type counts as none, which is not an object.
-    return validate(request.get_json() if request.is_json else None, schema)
+    if not request.is_json:
+        raise ApiError(400, "Invalid content type: %s" % (request.mimetype or None))
+    return validate(_booleans(request.get_json(), schema), schema)
 
 
 def form_or_json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the request's fields, which may come as a form too."""
+    """Return the request's fields, which may come as a form too.
+
+    A form has only strings, so that a boolean in it was always refused.
+    """
     if request.mimetype != "application/x-www-form-urlencoded":
         return json_body(schema)
-    strings = dict(request.form)
-    # A form has only strings; fields of other types are what they spell.
-    spelt = {name: _spelt(value) for name, value in strings.items()
-             if schema["properties"].get(name, {}).get("type") != "string"}
-    return validate({**strings, **spelt}, schema)
+    return validate(dict(request.form), schema)
 
 
-def _spelt(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
+def _booleans(value: Any, schema: Dict[str, Any]) -> Any:
+    """Take "true" for true, as servers of 2017 did, and those of 2015 did not."""
+    if not isinstance(value, dict):
         return value
+    return {name: BOOLEANS.get(field, field) if isinstance(field, str) and
+            schema["properties"].get(name, {}).get("type") == "boolean" else field
+            for name, field in value.items()}
 
 
 def validate(value: Any, schema: Dict[str, Any]) -> Any:

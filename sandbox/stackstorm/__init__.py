@@ -9,7 +9,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `python -m sandbox stackstorm`."""
     add = parser.add_argument
-    add("--config", type=Path, required=True, help="the pack's config file (YAML)")
+    add("--config", type=Path, help="the pack's config file (YAML); without it, none is "
+        "registered until PUT /v1/configs/PACK")
     add("--pack", type=Path, default=REPOSITORY, help="the pack's directory (this one)")
     add("--rule", type=Path, action="append", default=[], metavar="FILE",
         help="one more rule file; may be repeated")

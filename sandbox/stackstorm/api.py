@@ -10,6 +10,7 @@ from werkzeug.wrappers import Request, Response
 from sandbox.stackstorm.actions import Actions
 from sandbox.stackstorm.broker import Broker, TriggerInstance
 from sandbox.stackstorm.errors import Invalid
+from sandbox.stackstorm.pack import Pack
 from sandbox.stackstorm.rules import Rule, Rules
 from sandbox.stackstorm.triggers import Triggers
 
@@ -21,8 +22,9 @@ Answer = Tuple[int, Any]
 class Api:
     """The API as a WSGI application; errors answer {"faultstring": text}."""
 
-    def __init__(self, triggers: Triggers, rules: Rules, actions: Actions, broker: Broker):
-        self._triggers, self._rules = triggers, rules
+    def __init__(self, pack: Pack, triggers: Triggers, rules: Rules, actions: Actions,
+                 broker: Broker):
+        self._pack, self._triggers, self._rules = pack, triggers, rules
         self._actions, self._broker = actions, broker
         self._routes = Map([
             Route(path, methods=[method], endpoint=endpoint) for method, path, endpoint in (
@@ -31,6 +33,7 @@ class Api:
                 ("GET", "/v1/rules/<ref>", self._get_rule),
                 ("PUT", "/v1/rules/<ref>", self._replace_rule),
                 ("DELETE", "/v1/rules/<ref>", self._delete_rule),
+                ("PUT", "/v1/configs/<ref>", self._put_config),
                 ("GET", "/v1/triggers", self._list_triggers),
                 ("GET", "/v1/triggerinstances", self._list_instances),
                 ("GET", "/v1/ruleenforcements", self._list_enforcements),
@@ -71,6 +74,12 @@ class Api:
     def _delete_rule(self, request: Request, ref: str) -> Answer:
         self._rules.delete(self._rule(ref).ref)
         return 204, None
+
+    def _put_config(self, request: Request, ref: str) -> Answer:
+        if ref != self._pack.ref:
+            raise NotFound("There is no pack {!r}.".format(ref))
+        self._pack.register(_body(request))
+        return 200, {"pack": ref, "values": self._pack.registered}
 
     def _rule(self, ref: str) -> Rule:
         return _first((each for each in self._rules if ref in (each.ref, each.id)), "rule", ref)

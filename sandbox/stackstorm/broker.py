@@ -12,7 +12,8 @@ from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.ids import new_id, now
 from sandbox.stackstorm.triggers import Trigger
 
-FAULTS = ("none", "fail", "restart", "no_queue", "no_database", "drop_trigger_events")
+FAULTS = ("none", "fail", "restart", "blocked", "forget", "no_queue", "no_database",
+          "read_only_database", "drop_trigger_events")
 HISTORY = 1000
 
 
@@ -41,19 +42,31 @@ class Broker:
         self._subscribers: List[eventlet.Queue] = []
         self._journal = journal and journal.open("a", encoding="utf-8")
         self.fault = "none"
-        self._restarts = 0
+        self._connections = self._ended = self._forgotten = 0  # by number
 
     def set_fault(self, mode: str) -> None:
-        """Fail from now on in one of FAULTS; "restart" ends the connections there are."""
+        """Fail from now on in one of FAULTS.
+
+        "restart" ends the connections there are; "forget" lets nothing through them any more, as a
+        firewall does that has forgotten them; "blocked" is RabbitMQ's memory or disk alarm.
+        """
         if mode not in FAULTS:
             raise Invalid("mode is {!r}, expected one of {}".format(mode, ", ".join(FAULTS)))
         self.fault = mode
-        self._restarts += mode == "restart"
+        if mode == "restart":
+            self._ended = self._connections
+        elif mode == "forget":
+            self._forgotten = self._connections
 
     def connect(self) -> int:
         """A new connection, to be named in `send`; ConnectionError while the broker is away."""
         self._check()
-        return self._restarts
+        self._connections += 1
+        return self._connections
+
+    def reaches(self, connection: int) -> bool:
+        """Whether anything gets through a connection."""
+        return connection > self._forgotten
 
     def send(self, connection: int, trigger: str, payload: Any, trace_tag: Optional[str]) -> bool:
         """Take a trigger instance; False where no queue does.
@@ -63,7 +76,7 @@ class Broker:
         # As the platform waits for its broker here, other greenlets run.
         eventlet.sleep(0)
         self._check()
-        if connection < self._restarts:
+        if connection <= self._ended:
             raise ConnectionResetError("[Errno 104] the sandbox's broker was started anew")
         if self.fault == "no_queue":
             return False

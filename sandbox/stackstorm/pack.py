@@ -1,8 +1,9 @@
 """A pack as it lies on disk: its YAML files, read and checked."""
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import yaml
 
@@ -15,27 +16,41 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass
 class Pack:
-    """What the YAML files of a pack say."""
+    """What the YAML files of a pack say, and its config.
+
+    registered: the config as it was registered, None if it was not yet; config: as sensor and
+    actions get it.
+    """
 
     ref: str
     path: Path
+    registered: Optional[Dict[str, Any]]
     config: Dict[str, Any]
     sensors: List[Dict[str, Any]]
     actions: List[Dict[str, Any]]
     rules: List[Dict[str, Any]]
 
+    def register(self, values: Dict[str, Any]) -> None:
+        """Take a config; raises Invalid if the pack's schema forbids it."""
+        schema = read(self.path / "config.schema.yaml", missing={})
+        self.config = config.complete(copy.deepcopy(values), schema)
+        self.registered = values
 
-def load(path: Path, config_file: Path) -> Pack:
-    """Read the pack in this directory; raises Invalid, naming the file."""
+
+def load(path: Path, config_file: Optional[Path]) -> Pack:
+    """Read the pack in this directory; raises Invalid, naming the file.
+
+    Without a config it is as one that StackStorm has not registered yet.
+    """
     about = read(path / "pack.yaml")
     ref = about.get("ref") or about["name"]
-    values, schema = read(config_file), read(path / "config.schema.yaml", missing={})
-    try:
-        values = config.complete(values, schema)
-    except Invalid as error:
-        raise type(error)("{}: {}".format(config_file, error))
-    pack = Pack(ref, path, values, *(_resources(path / kind, ref)
-                                     for kind in ("sensors", "actions", "rules")))
+    pack = Pack(ref, path, None, {}, *(_resources(path / kind, ref)
+                                       for kind in ("sensors", "actions", "rules")))
+    if config_file:
+        try:
+            pack.register(read(config_file))
+        except Invalid as error:
+            raise type(error)("{}: {}".format(config_file, error))
     if len(pack.sensors) > 1:
         raise Refused("the sandbox runs one sensor, the pack has {}".format(len(pack.sensors)))
     return pack

@@ -4,12 +4,14 @@ import importlib
 import sys
 import types
 from functools import partial
-from typing import Any, List
+from types import SimpleNamespace
+from typing import Any
 
 from sandbox.stackstorm import base_classes, transport
 from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.database import Database, NotFound
 from sandbox.stackstorm.dispatcher import TraceContext
-from sandbox.stackstorm.triggers import Trigger, Triggers
+from sandbox.stackstorm.triggers import Triggers
 
 
 def install_base_classes() -> None:
@@ -23,29 +25,23 @@ def install_base_classes() -> None:
         _provide("st2common.runners.base_action", Action=base_classes.Action)
 
 
-def install_services(triggers: Triggers, broker: Broker) -> None:
+def install_services(triggers: Triggers, broker: Broker, database: Database) -> None:
     """Supply the services a sensor can import; StackStorm's own need its broker and database."""
     _provide("st2common.models.api.trace", TraceContext=TraceContext)
     _provide("st2common.transport.reactor", TriggerDispatcher=transport.TriggerDispatcher,
              TRIGGER_INSTANCE_XCHG=transport.TRIGGER_INSTANCE_XCHG)
     _provide("st2common.transport.utils",
              get_connection=partial(transport.connect, triggers, broker))
-    _provide("st2common.persistence.trigger", Trigger=_TriggersInDatabase(triggers, broker))
+    _provide("st2common.exceptions.db", StackStormDBObjectNotFoundError=NotFound)
+    _provide("st2common.persistence.trigger",
+             Trigger=SimpleNamespace(query=database.triggers),
+             TriggerInstance=SimpleNamespace(query=database.instances))
+    _provide("st2common.persistence.rule", Rule=SimpleNamespace(query=database.rules))
+    _provide("st2common.persistence.pack", Config=SimpleNamespace(get_by_pack=database.config))
     _provide("st2common.models.api.trigger",
-             TriggerAPI=types.SimpleNamespace(from_model=lambda trigger: trigger))
-
-
-class _TriggersInDatabase:
-    def __init__(self, triggers: Triggers, broker: Broker):
-        self._triggers, self._broker = triggers, broker
-
-    def query(self, **wanted: Any) -> List[Trigger]:
-        if self._broker.fault == "no_database":
-            raise ConnectionError("the sandbox's database is away")
-        return self._triggers.query(**wanted)
-
-    def count(self, **wanted: Any) -> int:
-        return len(self.query(**wanted))
+             TriggerAPI=SimpleNamespace(from_model=lambda trigger: trigger))
+    _provide("st2common.util.config_loader", ContentPackConfigLoader=lambda pack: SimpleNamespace(
+        get_config=database.resolved_config))
 
 
 def _provide(name: str, **content: Any) -> None:

@@ -1,5 +1,10 @@
 """The sandbox's process: patched for eventlet before anything else, as StackStorm's are."""
 
+import warnings
+
+# It says of itself that it is deprecated; StackStorm runs on it all the same.
+warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
+
 import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
@@ -18,6 +23,7 @@ from sandbox.stackstorm import pack, platform_modules
 from sandbox.stackstorm.actions import Actions
 from sandbox.stackstorm.api import Api
 from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.rules import Rules
 from sandbox.stackstorm.sensor_host import SensorHost
@@ -44,14 +50,15 @@ class Platform:
     def serve_api(self, port: int) -> int:
         """Serve the API from now on; returns the port."""
         listener = eventlet.listen(("127.0.0.1", port))
-        app = Api(self.triggers, self.rules, self.actions, self.broker)
+        app = Api(self._pack, self.triggers, self.rules, self.actions, self.broker)
         eventlet.spawn_n(eventlet.wsgi.server, listener, app, log_output=False)
         return listener.getsockname()[1]
 
     def run(self) -> None:
         """Run the rules and the sensor, until the sensor ends."""
         platform_modules.install_base_classes()
-        platform_modules.install_services(self.triggers, self.broker)
+        platform_modules.install_services(self.triggers, self.broker, Database(
+            self.triggers, self.broker, self.rules, self._pack))
         rules = eventlet.spawn(self._run_rules)
         if self._pack.sensors:
             SensorHost(self._pack, self._pack.sensors[0], self.triggers, self.broker).run()

@@ -1,10 +1,13 @@
 """The platform's transport, as far as a sensor publishes by it: kombu, to the sandbox's broker."""
 
 import logging
-from collections import defaultdict, deque
+import time
+from collections import defaultdict
+from functools import partial
 from types import SimpleNamespace
-from typing import Any, Callable, Deque, Dict, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Optional, Set
 
+import eventlet
 import kombu
 from amqp.exceptions import ChannelError
 from kombu.serialization import loads
@@ -12,10 +15,19 @@ from kombu.transport import virtual
 
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.dispatcher import TraceContext
+from sandbox.stackstorm.errors import Refused
 from sandbox.stackstorm.triggers import Triggers
 
 TRIGGER_INSTANCE_XCHG = kombu.Exchange("st2.trigger_instances_dispatch", type="topic")
 PICKLE = "application/x-python-serialize"
+
+
+class TriggerInstancePublisher:
+    """The platform's own, which asks for no confirmation: the sandbox has none of it."""
+
+    def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
+        """Refused."""
+        raise Refused("the sandbox publishes by a sensor's own publisher only")
 
 
 class TriggerDispatcher:
@@ -23,7 +35,7 @@ class TriggerDispatcher:
 
     def __init__(self, logger: logging.Logger):
         self._logger = logger
-        self._publisher: Any = None
+        self._publisher: Any = TriggerInstancePublisher()
 
     def dispatch(self, trigger: str, payload: Optional[Dict[str, Any]] = None,
                  trace_context: Optional[TraceContext] = None) -> None:
@@ -34,7 +46,11 @@ class TriggerDispatcher:
 
 
 class Transport(virtual.Transport):
-    """What kombu.Connection speaks through; `triggers` and `broker` come from a subclass."""
+    """What kombu.Connection speaks through; `triggers` and `broker` come from a subclass.
+
+    Messages go to a greenlet that stands for the broker, and what it says comes back by
+    drain_events, as with RabbitMQ.
+    """
 
     triggers: Triggers
     broker: Broker
@@ -42,23 +58,54 @@ class Transport(virtual.Transport):
 
     def __init__(self, client: kombu.Connection, **options: Any):
         super().__init__(client, **options)
-        self._sent: Deque[Tuple["Transport.Channel", int, Dict[str, Any]]] = deque()
+        self._sent, self._said = eventlet.Queue(), eventlet.Queue()
+        self._heard = 0
+        eventlet.spawn_n(self._serve)
+
+    @property
+    def bytes_recv(self) -> int:
+        """As of a connection on which heartbeats come."""
+        if all(self.broker.reaches(channel.number) for channel in self.channels):
+            self._heard = time.monotonic_ns()
+        return self._heard
+
+    def send_heartbeat(self) -> None:
+        """The broker does not look for it."""
 
     def drain_events(self, connection: Any, timeout: Optional[float] = None, **_: Any) -> None:
-        """Give the broker the next of the messages that were sent, and confirm it."""
-        channel, number, message = self._sent.popleft()
+        """Wait for what the broker says, and pass it on."""
+        self._said.get()()
+
+    def _serve(self) -> None:
+        while True:
+            channel, number, message = self._sent.get()
+            try:
+                if not self.broker.reaches(channel.number):
+                    continue
+                self._hold_while_blocked()
+                taken = self._take(channel, message)
+            except Exception as error:
+                self._said.put(_raiser(error))
+                return  # the connection has ended
+            else:
+                self._said.put(partial(channel.answer, number, message, taken))
+
+    def _hold_while_blocked(self) -> None:
+        if self.broker.fault == "blocked":
+            told = self.client.transport_options
+            self._said.put(lambda: told["on_blocked"]("low on memory"))
+            while self.broker.fault == "blocked":
+                eventlet.sleep(0.01)
+            self._said.put(told["on_unblocked"])
+
+    def _take(self, channel: "Transport.Channel", message: Dict[str, Any]) -> bool:
+        """Whether a queue takes the message."""
         found = loads(message["body"], message["content-type"], message["content-encoding"],
                       accept={PICKLE})
         # The platform would not look, which would hide a defect of the pack.
         self.triggers.type_of(found["trigger"]).check_payload(found["payload"])
-        taken = self.broker.send(channel.number, found["trigger"], found["payload"],
-                                 found["trace_context"].trace_tag)
-        if not taken:
-            for returned in channel.events["basic_return"]:
-                returned(ChannelError("NO_ROUTE"), "", "",
-                         SimpleNamespace(properties=message["properties"]))
-        for confirmed in channel.events["basic_ack"]:
-            confirmed(number, False)
+        return self.broker.send(channel.number, found["trigger"], found["payload"],
+                                found["trace_context"].trace_tag)
 
     class Channel(virtual.Channel):
         """A channel that confirms, good for as long as the broker is not started anew."""
@@ -76,7 +123,22 @@ class Transport(virtual.Transport):
                           **_: Any) -> None:
             """Send a message."""
             self._published += 1
-            self.connection._sent.append((self, self._published, message))
+            self.connection._sent.put((self, self._published, message))
+
+        def answer(self, number: int, message: Dict[str, Any], taken: bool) -> None:
+            """Confirm a message, and return it first if no queue takes it."""
+            if not taken:
+                for returned in self.events["basic_return"]:
+                    returned(ChannelError("NO_ROUTE"), "", "",
+                             SimpleNamespace(properties=message["properties"]))
+            for confirmed in self.events["basic_ack"]:
+                confirmed(number, False)
+
+
+def _raiser(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+    return fail
 
 
 def connect(triggers: Triggers, broker: Broker, urls: Any = None,

@@ -5,13 +5,15 @@ from typing import Any, Callable, Dict, Set
 
 from eventlet.semaphore import Semaphore
 
-from hipchat.events import HIPCHAT_EVENTS, payload, read_body, rooms_of, text_of
+from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, rooms_of, text_of
 from listening.health import Health
 from listening.listeners import Listeners
 from listening.spool import Delivery
 from hipchat.webhook_url import Address
 
 __all__ = ["Dispatcher"]
+
+LOOK_AGAIN_EVERY = 5.0  # seconds between two looks at the triggers for deliveries nobody hears
 
 DROPPED = {
     "filtered": "no trigger's filter is found in its text",
@@ -26,8 +28,9 @@ class Dispatcher:
     """Matches deliveries with listeners and dispatches each once per matching trigger.
 
     dispatch (trigger ref, payload, trace tag) raises when it fails. refresh is called before the
-    first delivery and after a failure, to learn of triggers that changed unheard; it may raise.
-    unwanted is called with the address of a delivery that no listener hears.
+    first delivery, after a failure, and for a delivery that no listener hears, to learn of triggers
+    that changed unheard; it may raise. unwanted is called with the address of a delivery that no
+    listener hears.
     """
 
     def __init__(self, listeners: Listeners, dispatch: Dispatch, refresh: Callable[[], None],
@@ -36,7 +39,7 @@ class Dispatcher:
         self._listeners, self._template_guard = listeners, template_guard
         self._dispatch, self._refresh, self._unwanted = dispatch, refresh, unwanted
         self._health, self._log = health, log
-        self._stale = True
+        self._stale, self._refreshed = True, 0.0
         self._refreshing = Semaphore()
 
     def deliver(self, delivery: Delivery, told: Set[str]) -> None:
@@ -50,8 +53,9 @@ class Dispatcher:
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return
-        heard = self._listeners.matching(delivery.event, [delivery.room] + rooms_of(body),
-                                         text_of(event, body["item"]))
+        heard = self._matching(delivery, event, body)
+        if heard is None and self._look_again():
+            heard = self._matching(delivery, event, body)
         for listener, groups in heard or []:
             if listener.ref in told:
                 continue
@@ -64,8 +68,9 @@ class Dispatcher:
             told.add(listener.ref)
         if told:
             self._health.dispatched += 1
-            self._log.info("Delivery %d, %s in room %s: dispatched to %s, %.0f ms after it came.",
-                           delivery.id, delivery.event, delivery.room, ", ".join(sorted(told)),
+            self._log.info("Delivery %d, %s in room %s: dispatched to %s with the trace tag %s, "
+                           "%.0f ms after it came.", delivery.id, delivery.event, delivery.room,
+                           ", ".join(sorted(told)), delivery.trace,
                            1000 * (time.time() - delivery.received))
         elif heard is not None:
             self._drop(delivery, "filtered")
@@ -73,11 +78,23 @@ class Dispatcher:
             self._drop(delivery, "unwanted")
             self._unwanted(Address(delivery.event, delivery.room))
 
+    def _matching(self, delivery: Delivery, event: Event, body: Dict[str, Any]) -> Any:
+        return self._listeners.matching(delivery.event, [delivery.room] + rooms_of(body),
+                                        text_of(event, body["item"]))
+
     def _refresh_if_stale(self) -> None:
         with self._refreshing:
             if self._stale:
                 self._refresh()
-                self._stale = False
+                self._stale, self._refreshed = False, time.monotonic()
+
+    def _look_again(self) -> bool:
+        """Whether the triggers were read anew: that of a new rule may have come unheard."""
+        if time.monotonic() - self._refreshed < LOOK_AGAIN_EVERY:
+            return False
+        self._stale = True
+        self._refresh_if_stale()
+        return True
 
     def _drop(self, delivery: Delivery, reason: str) -> None:
         self._health.dropped[reason] += 1

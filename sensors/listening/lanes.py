@@ -1,6 +1,6 @@
 """From the spool to the dispatcher: in order within a room, in parallel across rooms."""
 import time
-from typing import Callable, Dict, Set
+from typing import Callable, Dict, List, Optional, Set
 
 import eventlet
 from eventlet.queue import Queue
@@ -8,7 +8,9 @@ from eventlet.semaphore import Semaphore
 
 from listening.backoff import Backoff
 from listening.health import Health
+from listening.outage import Outage
 from listening.spool import Delivery, Spool, SpoolError
+from listening.supervisor import Supervisor
 
 __all__ = ["Lanes"]
 
@@ -16,7 +18,9 @@ WORKERS = 50  # dispatches at the same time
 GROUP = 10  # dispatches that go together while deliveries arrive
 GIVE_WAY = 0.02  # seconds for which a group waits, at most, for deliveries that arrive
 SLOW = 5.0  # seconds after which a dispatch counts as trouble, though it has not failed yet
-LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery
+LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery that alone fails
+LONGEST_OUTAGE_PAUSE = 2.0  # seconds between two attempts while StackStorm takes nothing
+OUTAGES = ("broker", "database")  # what an outage can be of
 
 
 class _Lane:
@@ -32,7 +36,8 @@ class Lanes:
     """Takes the deliveries of each lane out of the spool, one after the other.
 
     deliver (delivery, the refs of triggers that have it) raises when it fails, and is called again
-    until it does not; until then the delivery stays in the spool.
+    until it does not; until then the delivery stays in the spool. While it raises Outage, one lane
+    is tried for all of them.
     """
 
     def __init__(self, spool: Spool, deliver: Callable[[Delivery, Set[str]], None],
@@ -45,14 +50,17 @@ class Lanes:
         self._queue: Queue = Queue()
         self._gate = Semaphore()
         self._gone = 0
+        self._probe: Optional[str] = None  # the lane that is tried during an outage
+        self._held: List[str] = []  # those that wait for its end
+        self._outage_backoff = Backoff(LONGEST_OUTAGE_PAUSE)
+        self._finishing = False
 
-    def start(self) -> None:
+    def start(self, supervisor: Supervisor) -> None:
         """Begin, with what waits in the spool."""
-        for lane in self._spool.lanes():
-            self.notify(lane)
+        supervisor.keep("dispatching", self._notify_all)
         for _ in range(WORKERS):
-            eventlet.spawn(self._work)
-        eventlet.spawn(self._watch)
+            supervisor.keep("dispatching", self._work)
+        supervisor.keep("watching", self._watch)
 
     def notify(self, lane: str) -> None:
         """There is a new delivery in this lane."""
@@ -60,31 +68,65 @@ class Lanes:
             self._busy.add(lane)
             self._queue.put(lane)
 
+    def _notify_all(self) -> None:
+        for lane in self._spool.lanes():
+            self.notify(lane)
+
+    def finish(self) -> None:
+        """Begin no delivery any more, and return when none is under way."""
+        self._finishing = True
+        while self._under_way:
+            eventlet.sleep(0.01)
+
     def _work(self) -> None:
         while True:
             name = self._queue.get()
-            self._give_way()
-            lane = self._lanes.setdefault(name, _Lane())
             try:
-                delivery = self._spool.next(name, lane.done)
-                if delivery is None:
-                    self._succeeded(name)
-                    self._busy.discard(name)
-                    continue
-                self._under_way[name] = time.monotonic()
-                try:
-                    self._deliver(delivery, lane.told)
-                finally:
-                    del self._under_way[name]
-            except Exception as error:
-                self._failed(name, error)
-                eventlet.spawn_after(lane.backoff.failed(), self._queue.put, name)
+                self._attend(name)
+            except BaseException:
+                self._queue_after(LONGEST_PAUSE, name)  # or else nobody looked at it any more
+                raise
+
+    def _attend(self, name: str) -> None:
+        """One delivery of a lane."""
+        self._give_way()
+        if self._finishing:
+            return
+        if self._probe not in (None, name):
+            self._held.append(name)
+            return
+        lane = self._lanes.setdefault(name, _Lane())
+        try:
+            idle = not self._next_done(name, lane)
+        except Outage as outage:
+            self._hold(name, outage)
+        except Exception as error:
+            self._failed(name, error)
+            self._queue_after(lane.backoff.failed(), name)
+        else:
+            if idle:  # first of all: whoever notifies while this greenlet waits must be heard
+                self._busy.discard(name)
             else:
-                lane.done, lane.told = delivery.id, set()
-                lane.backoff.succeeded()
-                self._succeeded(name)
-                self._spool.remove(delivery)
                 self._queue.put(name)
+            self._succeeded(name)
+
+    def _next_done(self, name: str, lane: _Lane) -> bool:
+        """Deliver a lane's next delivery and remove it; False if there is none."""
+        delivery = self._spool.next(name, lane.done)
+        if delivery is None:
+            return False
+        self._under_way[name] = time.monotonic()
+        try:
+            self._deliver(delivery, lane.told)
+            lane.done, lane.told = delivery.id, set()
+            lane.backoff.succeeded()
+            self._spool.remove(delivery)
+        finally:
+            del self._under_way[name]
+        return True
+
+    def _queue_after(self, pause: float, name: str) -> None:
+        eventlet.spawn_after(pause, self._queue.put, name)
 
     def _give_way(self) -> None:
         """HipChat waits for its 204, and nobody for a dispatch."""
@@ -95,7 +137,19 @@ class Lanes:
                     eventlet.sleep(GIVE_WAY / 10)
             self._gone += 1
 
+    def _hold(self, name: str, outage: Outage) -> None:
+        self._health.trouble(outage.part, outage.summary, outage.detail, about="outage")
+        for part in OUTAGES:
+            if part != outage.part:
+                self._health.well(part, about="outage")
+        if self._probe in (None, name):
+            self._probe = name
+            self._queue_after(self._outage_backoff.failed(), name)
+        else:
+            self._held.append(name)
+
     def _failed(self, lane: str, error: Exception) -> None:
+        self._end_outage(lane)
         self._failing.add(lane)
         if isinstance(error, SpoolError):
             self._health.trouble("spool", "cannot be read", str(error))
@@ -103,7 +157,7 @@ class Lanes:
             self._health.trouble(
                 "broker", "dispatching to StackStorm fails",
                 "Deliveries wait in the spool and are tried again until StackStorm takes them. "
-                "Check RabbitMQ and MongoDB. The error: {:.300}".format(repr(error)))
+                "The error: {:.300}".format(repr(error)))
 
     def _watch(self) -> None:
         """The publisher waits long for a broker or a database before it gives up."""
@@ -111,14 +165,28 @@ class Lanes:
             eventlet.sleep(SLOW / 5)
             slow = {lane for lane, since in self._under_way.items()
                     if time.monotonic() - since > SLOW}
-            if slow and not self._failing:  # else what is told already says more
+            # Else what is told already says more.
+            if slow and not any(map(self._health.is_troubled, OUTAGES)):
                 self._health.trouble("broker", "dispatching to StackStorm takes long",
                                      "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
             self._failing |= slow
 
     def _succeeded(self, lane: str) -> None:
+        self._end_outage(lane)
         if lane in self._failing:
             self._failing.discard(lane)
             if not self._failing:
                 self._health.well("broker")
                 self._health.well("spool")
+
+    def _end_outage(self, lane: str) -> None:
+        """The lane that was tried for all was not refused: the others can go."""
+        if self._probe != lane:
+            return
+        self._probe = None
+        self._outage_backoff.succeeded()
+        for part in OUTAGES:
+            self._health.well(part, about="outage")
+        held, self._held = self._held, []
+        for name in held:
+            self._queue.put(name)

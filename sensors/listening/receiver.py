@@ -36,6 +36,7 @@ NOT_SIGNED = Answer("401 Unauthorized", "A valid JWT is required.\n",
 TOO_LARGE = Answer("413 Payload Too Large", "The body is larger than 1 MiB.\n")
 NO_LENGTH = Answer("411 Length Required", "A Content-Length is required.\n")
 TOO_SLOW = Answer("408 Request Timeout", "The request took too long to arrive.\n")
+FAILED = Answer("500 Internal Server Error", "The request could not be answered.\n")
 INCOMPLETE = Answer("400 Bad Request", "The body did not arrive whole.\n")
 UNAVAILABLE = Answer("503 Service Unavailable", "Deliveries cannot be kept now.\n",
                      headers=(("Retry-After", "60"),))
@@ -49,7 +50,8 @@ def _wrong_method(allowed: str) -> Answer:
 class Receiver:
     """Answers `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
 
-    A delivery is answered 204 when the spool has it on disk; then notify is called with its lane.
+    For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted. A
+    delivery is answered 204 when the spool has it on disk; then notify is called with its lane.
     """
 
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, spool: Spool,
@@ -61,6 +63,7 @@ class Receiver:
         self._urls, self._spool, self._notify = urls, spool, notify
         self._health = health
         self.accepting = False
+        health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         """The WSGI application."""
@@ -68,6 +71,10 @@ class Receiver:
             answer = self._answer(environ)
         except eventlet.Timeout:
             answer = TOO_SLOW
+        except Exception as error:
+            self._health.happened("listener", "a request could not be answered", "This is a defect "
+                                  "of the pack; please report it: {:.300}.".format(repr(error)))
+            answer = FAILED
         headers: List[Tuple[str, str]] = list(answer.headers)
         if answer.text:
             headers.append(("Content-Type", answer.content_type))
@@ -78,10 +85,11 @@ class Receiver:
     def _answer(self, environ: Dict[str, Any]) -> Answer:
         if not self._is_allowed(environ["REMOTE_ADDR"]):
             return NOT_ALLOWED
-        path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        path = _path(environ)
         method = environ["REQUEST_METHOD"]
         if path == self._health_path:
-            return self._report() if method == "GET" else _wrong_method("GET")
+            return (self._report(environ.get("QUERY_STRING") == "strict")
+                    if method in ("GET", "HEAD") else _wrong_method("GET, HEAD"))
         address = self._urls.read(self._origin + path)
         if address is None:
             return NOT_FOUND
@@ -102,8 +110,9 @@ class Receiver:
         client = getattr(client, "ipv4_mapped", None) or client
         return any(client in network for network in networks)
 
-    def _report(self) -> Answer:
-        return Answer("200 OK", json.dumps(self._health.report()) + "\n", "application/json")
+    def _report(self, strict: bool) -> Answer:
+        status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
+        return Answer(status, json.dumps(self._health.report()) + "\n", "application/json")
 
     def _receive(self, address: Address, environ: Dict[str, Any]) -> Answer:
         if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number
@@ -139,6 +148,14 @@ class Receiver:
         else:
             self._health.dropped["repeated"] += 1
         return ACCEPTED
+
+
+def _path(environ: Dict[str, Any]) -> str:
+    """The path as it was sent; a proxy may send the whole URL (RFC 9112, 3.2.2)."""
+    target = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    if target.lower().startswith(("http://", "https://")):
+        return "/" + target.split("://", 1)[1].partition("/")[2]
+    return target
 
 
 def _arrival(address: Address, raw: bytes) -> Arrival:

@@ -151,7 +151,7 @@ class TestDirectory:
         assert sender.post() == 204
         heal(stackstorm)
         journal.wait_for([sender.accepted])
-        assert spool_troubles(stackstorm) == []
+        assert spool_troubles(stackstorm) == ["spool: was mended"]
 
 
 class TestFile:
@@ -186,7 +186,7 @@ class TestFile:
         journal.wait_for([sender.accepted])
         assert sender.post() == 204
         journal.wait_for([sender.accepted])
-        wait_until(lambda: stackstorm.health()["status"] == "ok")
+        wait_until(lambda: stackstorm.health()["reasons"] == ["spool: was mended"])
 
     def test_that_is_no_database_is_put_aside(self, filled, room, journal):
         stackstorm, _ = filled

@@ -13,7 +13,9 @@ from listening.dispatcher import Dispatcher
 from listening.health import Health
 from listening.lanes import GROUP, WORKERS, Lanes
 from listening.listeners import Listeners
+from listening.outage import Outage
 from listening.spool import FILE, Arrival, Spool, SpoolError
+from listening.supervisor import Supervisor
 from hipchat.webhook_url import Address
 
 LOG = logging.getLogger("test")
@@ -59,6 +61,7 @@ class Bench:
         self.spool.open()
         dispatcher = Dispatcher(self.listeners, self.stackstorm.dispatch, self._refresh,
                                 self.unwanted.append, False, self.health, LOG)
+        self.supervisor = Supervisor(self.health)
         self.lanes = Lanes(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
 
@@ -81,7 +84,10 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path):
-    return Bench(tmp_path)
+    bench = Bench(tmp_path)
+    yield bench
+    eventlet.spawn(bench.lanes.finish)
+    eventlet.sleep(0)
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ def pauses(monkeypatch):
 class TestOrder:
     def test_within_a_room_is_that_of_arrival(self, bench):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(50):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 50)
@@ -113,7 +119,7 @@ class TestOrder:
         bench.listen("trigger")
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: attempts[trace] < 3
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(10):
             bench.put(number)
         eventually(lambda: len(bench.stackstorm.told) == 10)
@@ -123,7 +129,7 @@ class TestOrder:
         for room in ("Slow", "Fast"):
             bench.listen("trigger of " + room, room)
         bench.stackstorm.fails = lambda trigger, trace: trace == "stuck"
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("stuck", "Slow")
         bench.put("behind it", "Slow")
         for number in range(20):
@@ -136,7 +142,7 @@ class TestOrder:
         for number in range(3 * WORKERS):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 50
 
@@ -158,14 +164,14 @@ class TestArrivals:
         monkeypatch.setattr("listening.lanes.GIVE_WAY", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.lanes._queue.empty())
         disk.commit()
         eventually(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
         assert arriving == [0, 0]
 
     def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
 
@@ -176,7 +182,7 @@ class TestArrivals:
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
         bench.spool.arriving = 1
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: len(bench.stackstorm.told) == 3 * GROUP)
         assert bench.stackstorm.most_under_way == GROUP == 10
 
@@ -187,7 +193,7 @@ class TestDelivery:
         bench.listen("two", filter="deploy")
         bench.listen("three", filter="never said")
         bench.listen("four", room="Elsewhere")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
@@ -198,7 +204,7 @@ class TestDelivery:
             bench.listen(ref)
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
@@ -206,7 +212,7 @@ class TestDelivery:
     def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
         bench.listen("trigger")
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: len(pauses) > 7)
         assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
@@ -218,7 +224,7 @@ class TestDelivery:
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.told == [("trigger", "trace")]
 
@@ -227,7 +233,7 @@ class TestDelivery:
             raise ConnectionError("no database")
 
         bench.refresh = unknown
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.refreshes > 3)
         assert bench.spool.waiting == 1
@@ -238,7 +244,7 @@ class TestDelivery:
 class TestDropped:
     @pytest.fixture(autouse=True)
     def start(self, bench):
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
 
     def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
         bench.listen("trigger", room="Elsewhere")
@@ -268,7 +274,7 @@ class TestHealing:
     def test_looks_for_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
             self, bench, pauses):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("one")
         bench.put("two")
         eventually(lambda: bench.spool.waiting == 0)
@@ -279,19 +285,28 @@ class TestHealing:
         assert bench.refreshes == 2
 
     def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
+        attempts, failed = bench.stackstorm.attempts, []
+
+        def fail_together(trigger, trace):
+            if attempts[trace] > 1:
+                return False
+            eventually(lambda: len(attempts) == 10)
+            failed.append(trace)
+            return True
+
         for number in range(10):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.stackstorm.takes = 0.01
-        bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
-        bench.lanes.start()
+        bench.stackstorm.fails = fail_together
+        bench.refresh = lambda: bench.refreshes == 1 or eventually(lambda: len(failed) == 10)
+        bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
     def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
         bench.listen("deleted")
         bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.refresh = lambda: bench.refreshes > 1 and bench.listeners.replace([])
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
@@ -302,7 +317,7 @@ class TestHealing:
             bench.listen("trigger of " + room, room)
         failing = {"trigger of One", "trigger of Two"}
         bench.stackstorm.fails = lambda trigger, trace: trigger in failing
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("1", "One")
         bench.put("2", "Two")
         eventually(lambda: len(pauses) > 4)
@@ -317,7 +332,7 @@ class TestHealing:
         monkeypatch.setattr("listening.lanes.SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.1
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm takes long"])
@@ -329,7 +344,7 @@ class TestHealing:
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: len(pauses) > 5)
         warned = [record.getMessage().partition(".")[0] for record in caplog.records]
@@ -340,7 +355,7 @@ class TestHealing:
 class TestSpoolInTrouble:
     def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.put("trace")
@@ -349,7 +364,7 @@ class TestSpoolInTrouble:
         assert bench.health.report()["status"] == "ok"
 
     def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.lanes.notify("Factor")
@@ -358,14 +373,127 @@ class TestSpoolInTrouble:
 
     def test_that_is_mended_skips_no_delivery(self, bench):
         bench.listen("trigger")
-        bench.lanes.start()
+        bench.lanes.start(bench.supervisor)
         for number in range(20):
             bench.put(number)
             if number % 5 == 0:
-                bench.spool._corrupt = True
+                bench.spool._store.damaged = True
         eventually(lambda: len(bench.stackstorm.told) == 20)
         assert bench.stackstorm.traces() == [str(number) for number in range(20)]
 
 
 def _unreadable(lane, after):
     raise SpoolError("The spool cannot be used.")
+
+
+class TestOutage:
+    """StackStorm takes nothing at all."""
+
+    @pytest.fixture
+    def outage(self, bench):
+        """Ten rooms whose deliveries meet an outage; traces of the attempts, in their order."""
+        attempts = []
+
+        def dispatch(trigger, payload, trace):
+            attempts.append(trace)
+            if bench.away:
+                raise Outage(bench.away, "is away", "The error: odd.")
+            bench.stackstorm.told.append((trigger, trace))
+
+        bench.stackstorm.dispatch, bench.away = dispatch, "broker"
+        dispatcher = Dispatcher(bench.listeners, dispatch, bench._refresh, bench.unwanted.append,
+                                False, bench.health, LOG)
+        bench.lanes = Lanes(bench.spool, dispatcher.deliver, bench.health)
+        for number in range(10):
+            bench.listen("trigger {}".format(number), str(number))
+            bench.put(number, str(number))
+        bench.lanes.start(bench.supervisor)
+        return attempts
+
+    def test_is_tried_with_one_delivery_for_all_every_two_seconds_at_most(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 10)
+        assert pauses[:5] == [1, 2, 2, 2, 2]
+        probe = outage[-1]
+        assert set(outage[10:]) == {probe}
+
+    def test_ends_for_all_at_once(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 10)
+        assert len(set(bench.stackstorm.told)) == 10
+        assert bench.health.report()["reasons"] == []
+
+    def test_holds_what_comes_meanwhile_too(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.listen("trigger late", "late")
+        bench.put("late", "late")
+        count = len(pauses)
+        eventually(lambda: len(pauses) > count + 5)
+        assert "late" not in outage
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 11)
+
+    def test_says_what_is_away(self, bench, pauses, outage):
+        eventually(lambda: bench.health.report()["reasons"] == ["broker: is away"])
+        bench.away = "database"
+        eventually(lambda: bench.health.report()["reasons"] == ["database: is away"])
+
+    def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        stuck = outage[-1]
+        told = bench.stackstorm.told
+
+        class Told(list):
+            def append(self, dispatched):
+                if dispatched[1] == stuck:
+                    raise ValueError("odd")
+                told.append(dispatched)
+
+        bench.stackstorm.told, bench.away = Told(), None
+        eventually(lambda: len(told) == 9)
+        assert bench.health.report()["reasons"] == ["broker: dispatching to StackStorm fails"]
+
+
+class TestStop:
+    def test_waits_for_what_is_under_way_and_begins_no_other(self, bench):
+        bench.listen("trigger")
+        bench.stackstorm.takes = 0.1
+        bench.lanes.start(bench.supervisor)
+        for number in range(10):
+            bench.put(number)
+        eventually(lambda: bench.stackstorm.under_way)
+        bench.lanes.finish()
+        bench.spool.settle()
+        done = list(bench.stackstorm.told)
+        assert len(done) + bench.spool.waiting == 10 and bench.spool.waiting > 5
+        eventlet.sleep(0.2)
+        assert bench.stackstorm.told == done
+
+
+class TestUnheard:
+    def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.dispatcher.LOOK_AGAIN_EVERY", 0)
+        bench.lanes.start(bench.supervisor)
+        bench.put("nobody")
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+        bench.refresh = lambda: bench.listen("trigger")
+        bench.put("somebody")
+        eventually(lambda: bench.stackstorm.told == [("trigger", "somebody")])
+
+    def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
+        bench.lanes.start(bench.supervisor)
+        for number in range(50):
+            bench.put(number)
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 50})
+        assert bench.refreshes == 1
+
+
+def test_the_log_joins_a_delivery_to_its_trace(bench, caplog):
+    caplog.set_level(logging.INFO)
+    bench.listen("trigger")
+    bench.lanes.start(bench.supervisor)
+    bench.put("trace-of-it")
+    eventually(lambda: bench.spool.waiting == 0)
+    assert "dispatched to trigger with the trace tag trace-of-it" in caplog.text

@@ -6,10 +6,15 @@ from unittest import mock
 
 import eventlet
 import pytest
-from conftest import REPOSITORY
+from amqp.exceptions import MessageNacked
+from conftest import REPOSITORY, wait_until
 
+from listening import broker_link
+from listening.health import Health
+from listening.outage import Outage
 from sandbox.stackstorm import platform_modules
 from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.transport import Transport
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
@@ -32,10 +37,14 @@ class Platform:
         return [instance.payload for instance in self.broker.history]
 
 
+def eventually(condition):
+    return wait_until(condition, 5, sleep=eventlet.sleep)
+
+
 @pytest.fixture
 def platform(monkeypatch):
     platform = Platform()
-    connect, send, query = platform.broker.connect, platform.broker.send, platform.triggers.query
+    connect, send, write = platform.broker.connect, platform.broker.send, Database._write
 
     def connecting():
         platform.connections += 1
@@ -45,14 +54,14 @@ def platform(monkeypatch):
         platform.confirming()
         return send(*message)
 
-    def querying(**wanted):
+    def writing(database, **changes):
         platform.asked += 1
         eventlet.sleep(0.01)
-        return query(**wanted)
+        return write(database, **changes)
 
     monkeypatch.setattr(platform.broker, "connect", connecting)
     monkeypatch.setattr(platform.broker, "send", sending)
-    monkeypatch.setattr(platform.triggers, "query", querying)
+    monkeypatch.setattr(Database, "_write", writing)
     return platform
 
 
@@ -60,15 +69,35 @@ def platform(monkeypatch):
 def module(platform, monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
     with mock.patch.dict(sys.modules):
-        sys.modules.pop("trigger_publisher", None)
-        platform_modules.install_services(platform.triggers, platform.broker)
+        for name in ("trigger_publisher", "stackstorm_database"):
+            sys.modules.pop(name, None)
+        platform_modules.install_services(platform.triggers, platform.broker, Database(
+            platform.triggers, platform.broker))
         yield importlib.import_module("trigger_publisher")
 
 
 @pytest.fixture
-def publish(module):
-    publisher = module.TriggerPublisher(logging.getLogger("test"))
-    return lambda text: publisher.publish(TRIGGER, {"text": text}, "trace of " + text)
+def health():
+    return Health(logging.getLogger("test"))
+
+
+@pytest.fixture
+def publisher(module, health):
+    publisher = module.TriggerPublisher(health, logging.getLogger("test"))
+    watching = eventlet.spawn(publisher.watch)
+    yield publisher
+    watching.kill()
+
+
+@pytest.fixture
+def publish(publisher):
+    """Publish a text; raises the cause of an outage."""
+    def publish(text):
+        try:
+            publisher.publish(TRIGGER, {"text": text}, "trace of " + text)
+        except Outage as outage:
+            raise outage.__cause__
+    return publish
 
 
 @pytest.fixture
@@ -151,14 +180,13 @@ def test_what_was_confirmed_before_the_connection_broke_is_not_sent_again(
 
 
 def test_a_trigger_that_the_broker_refuses_is_an_error(publish, platform, together, module):
-    def refuse(transport, connection, **_):
-        channel, number, _ = transport._sent.popleft()
+    def refuse(channel, number, message, taken):
         for refused in channel.events["basic_nack"]:
             refused(number + 4, True)
 
-    with mock.patch.object(Transport, "drain_events", refuse):
+    with mock.patch.object(Transport.Channel, "answer", refuse):
         errors = together(publish, range(5))
-    assert all(isinstance(error, module.MessageNacked) for error in errors), errors
+    assert all(isinstance(error, MessageNacked) for error in errors), errors
 
 
 def test_raises_while_the_broker_is_away_and_works_when_it_is_back(publish, platform):
@@ -191,20 +219,123 @@ def test_a_connection_is_not_used_again_after_an_error(publish, platform, error)
     assert platform.texts() == ['{"text": "two"}']
 
 
-def test_raises_where_the_broker_does_not_confirm(publish, platform, module, monkeypatch):
+def test_waits_as_long_as_the_broker_takes_and_sends_nothing_twice(
+        publish, platform, monkeypatch):
+    monkeypatch.setattr(broker_link, "HEARTBEAT", 0.05)
     publish("before")
-    monkeypatch.setattr(module, "CONFIRM_WITHIN", 0.05)
-    platform.confirming = lambda: eventlet.sleep(60)
-    with eventlet.Timeout(5), pytest.raises(TimeoutError, match="does not confirm"):
-        publish("one")
-    assert platform.connections == 2, "the first may have broken unseen"
-    platform.confirming = lambda: None
-    publish("two")
-    assert platform.connections == 3
+    slowly = eventlet.Event()
+    platform.confirming = slowly.wait
+    waiting = eventlet.spawn(publish, "one")
+    eventlet.sleep(0.5)
+    assert not waiting.dead
+    slowly.send()
+    waiting.wait()
+    assert platform.texts() == ['{"text": "before"}', '{"text": "one"}']
+    assert platform.connections == 1
+
+
+class TestAlarm:
+    """RabbitMQ's memory or disk alarm."""
+
+    def test_is_waited_for_on_the_same_connection_and_each_is_sent_once(
+            self, publish, platform, together, health):
+        publish("before")
+        platform.broker.set_fault("blocked")
+        waiting = eventlet.spawn(together, publish, range(20))
+        eventually(lambda: health.report()["reasons"] == ["broker: blocked"])
+        eventlet.sleep(0.3)
+        assert len(platform.texts()) == 1
+        platform.broker.set_fault("none")
+        assert waiting.wait() == [None] * 20
+        assert platform.texts()[1:] == ['{{"text": "{}"}}'.format(each) for each in range(20)]
+        assert platform.connections == 1
+        assert health.report()["reasons"] == []
+
+    def test_lets_nothing_be_written_that_a_lost_connection_would_have_sent_twice(
+            self, publish, platform, together):
+        publish("before")
+        platform.broker.set_fault("blocked")
+        first = eventlet.spawn(publish, "first")
+        channel = Transport.Channel
+        eventlet.sleep(0.1)
+        with mock.patch.object(channel, "basic_publish", autospec=True,
+                               side_effect=channel.basic_publish) as basic_publish:
+            rest = eventlet.spawn(together, publish, range(5))
+            eventlet.sleep(0.1)
+            assert not basic_publish.called
+            platform.broker.set_fault("none")
+            first.wait()
+            rest.wait()
+        assert len(platform.texts()) == 7
+
+
+class TestForgottenConnection:
+    """Established for the sensor, and unknown to a firewall on the way."""
+
+    @pytest.fixture(autouse=True)
+    def quickly(self, module, monkeypatch):
+        monkeypatch.setattr(broker_link, "HEARTBEAT", 0.1)
+        monkeypatch.setattr(module, "BEAT_EVERY", 0.02)
+
+    def test_is_replaced_while_nothing_is_published(self, publish, platform):
+        publish("before")
+        platform.broker.set_fault("forget")
+        eventually(lambda: platform.connections == 2)
+        publish("after")
+        assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+
+    def test_holds_what_is_published_up_for_two_heartbeats_only(self, publish, platform):
+        publish("before")
+        platform.broker.set_fault("forget")
+        with eventlet.Timeout(2):
+            publish("after")
+        assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+
+    def test_is_kept_while_the_broker_does_not_answer_on_another(
+            self, publish, platform, monkeypatch):
+        publish("before")
+        connect = platform.broker.connect
+        monkeypatch.setattr(platform.broker, "connect", mock.Mock(
+            side_effect=ConnectionRefusedError("stopped for a time")))
+        monkeypatch.setattr(platform.broker, "reaches", lambda connection: False)
+        eventually(lambda: platform.broker.connect.called)
+        monkeypatch.setattr(platform.broker, "reaches", lambda connection: True)
+        monkeypatch.setattr(platform.broker, "connect", connect)
+        publish("after")
+        assert platform.connections == 1
+
+    def test_that_is_still_there_hears_from_the_sensor(self, publish):
+        with mock.patch.object(Transport, "send_heartbeat") as beat:
+            publish("before")
+            eventually(lambda: beat.call_count > 2)
+
+
+def test_a_platform_that_dispatches_in_another_way_is_an_error_and_nothing_is_sent_twice(
+        publisher, platform):
+    sent = []
+
+    class Another:
+        def dispatch(self, trigger, payload, trace_context):
+            sent.append(trigger)
+
+    publisher._dispatcher = Another()
+    for _ in range(3):
+        with pytest.raises(NotImplementedError, match="does not publish"):
+            publisher.publish(TRIGGER, {"text": "hello"}, "trace")
+    assert len(sent) == 1
+
+
+def test_a_dispatcher_whose_publisher_cannot_be_replaced_is_not_even_asked(module, health):
+    with mock.patch.object(module.TriggerDispatcher, "__init__", lambda self, logger: None), \
+            mock.patch.object(module.TriggerDispatcher, "dispatch") as dispatch:
+        publisher = module.TriggerPublisher(health, logging.getLogger("test"))
+        with pytest.raises(NotImplementedError, match="does not publish"):
+            publisher.publish(TRIGGER, {"text": "hello"}, "trace")
+    assert not dispatch.called
 
 
 def test_a_connection_that_does_not_end_holds_nobody_up(publish, platform, module, monkeypatch):
-    monkeypatch.setattr(module, "CLOSE_WITHIN", 0.05)
+    monkeypatch.setattr(broker_link, "CLOSE_WITHIN", 0.05)
     monkeypatch.setattr(Transport, "close_connection", lambda *_: eventlet.sleep(60))
     platform.confirming = mock.Mock(side_effect=RuntimeError("odd"))
     with eventlet.Timeout(5), pytest.raises(RuntimeError):
@@ -236,3 +367,37 @@ def test_asks_the_database_again_when_its_answer_is_old(publish, platform, modul
     publish("one")
     publish("two")
     assert platform.asked == 2
+
+
+@pytest.mark.parametrize("fault, part", [
+    ("fail", "broker"), ("no_queue", "broker"), ("no_database", "database"),
+    ("read_only_database", "database")])
+def test_says_which_of_the_two_takes_nothing(publisher, platform, fault, part):
+    platform.broker.set_fault(fault)
+    with pytest.raises(Outage) as raised:
+        publisher.publish(TRIGGER, {"text": "during"}, "trace")
+    assert raised.value.part == part
+    assert platform.texts() == []
+
+
+def test_raises_where_the_database_does_not_answer(publish, platform, module, monkeypatch):
+    monkeypatch.setattr(sys.modules["stackstorm_database"], "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(Database, "_write", lambda *_, **__: eventlet.sleep(60))
+    with eventlet.Timeout(5), pytest.raises(TimeoutError, match="no answer"):
+        publish("one")
+
+
+def test_asks_the_database_and_connects_once_for_all_that_wait(
+        publish, platform, together, monkeypatch):
+    connect = platform.broker.connect
+
+    def slowly():
+        eventlet.sleep(0.1)
+        return connect()
+
+    monkeypatch.setattr(platform.broker, "connect", slowly)
+    platform.broker.set_fault("fail")
+    errors = together(publish, range(20))
+    assert all(errors)
+    assert platform.asked == 1
+    assert platform.connections <= 2, "kombu tries once more"

@@ -1,6 +1,5 @@
 """The spool: deliveries on disk, in the order of arrival, until they are removed."""
 import itertools
-import logging
 import os
 import sqlite3
 import time
@@ -9,9 +8,10 @@ import eventlet
 import pytest
 from conftest import wait_until
 
-from listening import spool as module
-from listening import spool_file
 from listening.spool import Arrival, Spool, SpoolError, SpoolFull, usable_directory
+from listening.spool import format as spool_format
+from listening.spool import file as spool_file
+from listening.spool import mending, spool as spool_module, store as store_module
 
 PAGE = 4096
 LANE = "17"
@@ -58,7 +58,7 @@ class Spools:
         """Open it as the next process would; the one before was killed."""
         self.kill()
         self._spool = spool = Spool(str(self.directory), max_deliveries, self.said.append)
-        commit = spool._commit
+        commit = spool._store.commit
 
         def commit_unless_killed(*args):
             with self._writing:
@@ -66,7 +66,7 @@ class Spools:
                     raise SpoolError("killed")
                 return commit(*args)
 
-        spool._commit = commit_unless_killed
+        spool._store.commit = commit_unless_killed
         spool.open()
         return spool
 
@@ -74,7 +74,7 @@ class Spools:
         """Leave all as it would be after a SIGKILL: the lock alone goes with the process."""
         with self._writing:
             if self._spool:
-                self._spool._lock.close()
+                self._spool._store._file._lock.close()
             self._spool = None
 
     def corrupt_files(self):
@@ -110,28 +110,28 @@ class TestPut:
 
     def test_at_the_same_time_shares_commits(self, spool):
         statements = []
-        spool._db.set_trace_callback(statements.append)
+        spool._store._file.db.set_trace_callback(statements.append)
         assert put_many(spool, 200) == 200 * [True]
         assert statements.count("COMMIT") <= 3
 
     def test_is_always_written_by_the_same_thread(self, spool, monkeypatch):
-        threads, commit = set(), spool._transaction
+        threads, commit = set(), spool._store._commit
         identity = eventlet.patcher.original("threading").get_ident
-        monkeypatch.setattr(spool, "_transaction",
+        monkeypatch.setattr(spool._store, "_commit",
                             lambda *args: [threads.add(identity()), commit(*args)][1])
         for number in range(30):
             spool.put(arrival(str(number)))
         assert len(threads) == 1
 
     def test_in_one_go_with_more_than_a_batch_takes_several_commits(self, spool, monkeypatch):
-        monkeypatch.setattr(module, "LARGEST_BATCH", 7)
+        monkeypatch.setattr(spool_module, "LARGEST_BATCH", 7)
         assert put_many(spool, 50) == 50 * [True]
         assert traces(spool) == [str(number) for number in range(50)]
 
     def test_does_not_hold_up_other_greenlets(self, spool, monkeypatch):
         native_sleep = eventlet.patcher.original("time").sleep
-        commit = spool._transaction
-        monkeypatch.setattr(spool, "_transaction",
+        commit = spool._store._commit
+        monkeypatch.setattr(spool._store, "_commit",
                             lambda *args: [native_sleep(0.1), commit(*args)][1])
         put = eventlet.spawn(spool.put, arrival())
         turns = 0
@@ -165,17 +165,17 @@ class TestRepetition:
     def test_is_known_for_an_hour(self, spool, monkeypatch, later, kept):
         spool.put(arrival("one"))
         now = time.time()
-        monkeypatch.setattr(module.time, "time", lambda: now + later)
+        monkeypatch.setattr(store_module.time, "time", lambda: now + later)
         assert spool.put(arrival("one")) is kept
 
     def test_is_forgotten_in_the_end_so_that_the_file_does_not_grow(self, spool, monkeypatch):
         spool.put(arrival("one"))
         now = time.time()
         for later in (2 * DAY, -2 * DAY):
-            monkeypatch.setattr(module.time, "time", lambda later=later: now + later)
-            spool._next_cleaning = 0.0
+            monkeypatch.setattr(store_module.time, "time", lambda later=later: now + later)
+            spool._store._next_cleaning = 0.0
             spool.put(arrival(str(later)))
-            assert spool._db.execute("SELECT message FROM seen").fetchall() == [(str(later),)]
+            assert spool._store._file.db.execute("SELECT message FROM seen").fetchall() == [(str(later),)]
 
     def test_of_a_message_that_was_refused_is_none(self, spools):
         spool = spools.open(max_deliveries=1)
@@ -239,21 +239,21 @@ class TestFull:
 
     def test_disk_refuses_all_that_came_together_and_is_fine_when_there_is_room(self, spool):
         spool.put(arrival("before"))
-        pages, = spool._db.execute("PRAGMA page_count").fetchone()
-        spool._db.execute("PRAGMA max_page_count = {}".format(pages))
+        pages, = spool._store._file.db.execute("PRAGMA page_count").fetchone()
+        spool._store._file.db.execute("PRAGMA max_page_count = {}".format(pages))
         threads = [eventlet.spawn(spool.put, arrival(body=50000 * b"x")) for _ in range(3)]
         for thread in threads:
             with pytest.raises(SpoolError, match="full.*Check its disk"):
                 thread.wait()
         assert (spool.waiting, traces(spool)) == (1, ["before"])
-        spool._db.execute("PRAGMA max_page_count = 100000")
+        spool._store._file.db.execute("PRAGMA max_page_count = 100000")
         assert spool.put(arrival("after")) is True
         assert traces(spool) == ["before", "after"]
 
     def test_disk_does_not_keep_deliveries_from_leaving(self, spool):
         put_many(spool, 3)
-        pages, = spool._db.execute("PRAGMA page_count").fetchone()
-        spool._db.execute("PRAGMA max_page_count = {}".format(pages))
+        pages, = spool._store._file.db.execute("PRAGMA page_count").fetchone()
+        spool._store._file.db.execute("PRAGMA max_page_count = {}".format(pages))
         large = eventlet.spawn(spool.put, arrival(body=50000 * b"x"))
         spool.remove(waiting(spool)[0])
         with pytest.raises(SpoolError):
@@ -263,7 +263,7 @@ class TestFull:
     def test_memory_or_anything_else_that_is_not_foreseen_leaves_the_writer_alive(
             self, spool, monkeypatch):
         with monkeypatch.context() as context:
-            context.setattr(spool, "_transaction", lambda *args: 1 / 0)
+            context.setattr(spool._store, "_commit", lambda *args: 1 / 0)
             with pytest.raises(SpoolError):
                 spool.put(arrival())
         assert spool.put(arrival()) is True
@@ -273,7 +273,7 @@ class TestClockSetBack:
     def test_changes_no_order_and_loses_nothing(self, spool, monkeypatch):
         put_many(spool, 3)
         now = time.time()
-        monkeypatch.setattr(module.time, "time", lambda: now - DAY)
+        monkeypatch.setattr(store_module.time, "time", lambda: now - DAY)
         assert spool.put(arrival("later")) is True
         assert traces(spool) == ["0", "1", "2", "later"]
 
@@ -281,9 +281,9 @@ class TestClockSetBack:
         assert spool.oldest() == 0
         spool.put(arrival())
         now = time.time()
-        monkeypatch.setattr(module.time, "time", lambda: now + 60)
+        monkeypatch.setattr(store_module.time, "time", lambda: now + 60)
         assert spool.oldest() == pytest.approx(60, abs=5)
-        monkeypatch.setattr(module.time, "time", lambda: now - DAY)
+        monkeypatch.setattr(store_module.time, "time", lambda: now - DAY)
         assert spool.oldest() == 0
 
 
@@ -300,11 +300,11 @@ class TestFormat:
     @pytest.mark.parametrize("version", [0, 2])
     def test_that_is_another_is_said_and_nothing_is_touched(self, spool, spools, version):
         spool.put(arrival("one"))
-        spool._db.execute("PRAGMA user_version = {}".format(version))
+        spool._store._file.db.execute("PRAGMA user_version = {}".format(version))
         with pytest.raises(SpoolError, match="has the format {}, but .* reads format 1".format(
                 version)):
             spools.open()
-        spool._db.execute("PRAGMA user_version = 1")
+        spool._store._file.db.execute("PRAGMA user_version = 1")
         assert traces(spools.open()) == ["one"]
 
 
@@ -392,8 +392,8 @@ class TestCorruptFile:
 
     @needs_dbstat
     def test_loses_only_that_after_many_numbers_too(self, spool, spools):
-        spool._db.execute("UPDATE sqlite_sequence SET seq = 5000000")
-        spool._db.execute("INSERT INTO sqlite_sequence SELECT 'deliveries', 5000000 "
+        spool._store._file.db.execute("UPDATE sqlite_sequence SET seq = 5000000")
+        spool._store._file.db.execute("INSERT INTO sqlite_sequence SELECT 'deliveries', 5000000 "
                           "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence)")
         put_many(spool, 40, body=1500 * b"x")
         Damage(spools.file).leaves(0, 9, -1)
@@ -405,10 +405,10 @@ class TestCorruptFile:
         assert traces(spools.open())[:30] == [str(number) for number in range(30)]
 
     def test_with_a_damaged_letter_holds_up_no_delivery(self, filled, damage, spools):
-        filled._db.execute("UPDATE deliveries SET trace = CAST(x'ff' AS TEXT) WHERE trace = '3'")
+        filled._store._file.db.execute("UPDATE deliveries SET trace = CAST(x'ff' AS TEXT) WHERE trace = '3'")
         spool = spools.open()
         assert traces(spool)[2:5] == ["2", "\ufffd", "4"]
-        spool._corrupt = True
+        spool._store.damaged = True
         spool.put(arrival("after"))
         assert traces(spool)[2:5] == ["2", "\ufffd", "4"]
 
@@ -433,7 +433,7 @@ class TestCorruptFile:
         spool = spools.open()
         Damage(spools.file).root("lanes")
         Damage(spools.file).root("sqlite_sequence")
-        spool._corrupt = True
+        spool._store.damaged = True
         spool.put(arrival("new"))
         assert waiting(spool)[-1].id > done[-1].id
 
@@ -441,13 +441,13 @@ class TestCorruptFile:
         Damage(spools.file).root("lanes")
         with pytest.raises(SpoolError):
             for _ in range(2):  # what SQLite still has in its cache, it need not read
-                filled._reader = spool_file.connect(spools.file)
+                filled._store._file.reader = spool_format.connect(spools.file)
                 filled.next(LANE, 0)
         wait_until(lambda: spools.said, sleep=eventlet.sleep)
         assert traces(filled) == [str(number) for number in range(40)]
 
     def test_loses_no_delivery_that_comes_while_it_is_mended(self, filled, spools):
-        filled._corrupt = True
+        filled._store.damaged = True
         assert put_many(filled, 50, lane="new") == 40 * [False] + 10 * [True]
         assert len(waiting(filled)) == 40
         assert traces(filled, "new") == [str(number) for number in range(40, 50)]
@@ -455,25 +455,25 @@ class TestCorruptFile:
     def test_is_never_seen_half_mended(self, filled, monkeypatch):
         seen = []
         native_sleep = eventlet.patcher.original("time").sleep
-        readable = spool_file.readable_deliveries
+        readable = mending._readable_deliveries
 
         def slowly(db):
             for row in readable(db):
                 native_sleep(0.001)
                 yield row
 
-        monkeypatch.setattr(spool_file, "readable_deliveries", slowly)
-        filled._corrupt = True
+        monkeypatch.setattr(mending, "_readable_deliveries", slowly)
+        filled._store.damaged = True
         put = eventlet.spawn(filled.put, arrival())
         while not put.dead:
             seen.append(filled.next(LANE, 0).trace)
             eventlet.sleep(0)
         assert set(seen) == {"0"}
 
-    @pytest.mark.parametrize("step", ["copy_readable", "_put_in_place", "_open_file"])
+    @pytest.mark.parametrize("step", ["_make", "_put_in_place", "open"])
     def test_that_cannot_be_mended_yet_is_mended_later_without_a_loss(
             self, filled, spools, monkeypatch, step):
-        filled._corrupt = True
+        filled._store.damaged = True
         with monkeypatch.context() as context:
             run_out_of_space(context, filled, step)
             with pytest.raises(SpoolError, match="No space left"):
@@ -481,10 +481,10 @@ class TestCorruptFile:
         assert filled.put(arrival("kept")) is True
         assert traces(filled) == [str(number) for number in range(40)] + ["kept"]
 
-    @pytest.mark.parametrize("step", ["copy_readable", "_put_in_place", "_open_file"])
+    @pytest.mark.parametrize("step", ["_make", "_put_in_place", "open"])
     def test_loses_nothing_if_the_sensor_is_killed_while_it_is_mended(
             self, filled, spools, monkeypatch, step):
-        filled._corrupt = True
+        filled._store.damaged = True
         with monkeypatch.context() as context:
             run_out_of_space(context, filled, step)
             with pytest.raises(SpoolError):
@@ -493,7 +493,7 @@ class TestCorruptFile:
 
     def test_loses_nothing_if_the_sensor_is_killed_between_two_renames(
             self, filled, spools, monkeypatch):
-        filled._corrupt = True
+        filled._store.damaged = True
         rename = os.rename
 
         def rename_once(*names):
@@ -502,23 +502,24 @@ class TestCorruptFile:
             rename(*names)
 
         with monkeypatch.context() as context:
-            context.setattr(module.os, "rename", rename_once)
+            context.setattr(mending.os, "rename", rename_once)
             with pytest.raises(SpoolError):
                 filled.put(arrival("refused"))
         assert traces(spools.open()) == [str(number) for number in range(40)]
 
     def test_is_on_disk_again_when_it_is_mended(self, filled, spools):
-        filled._corrupt = True
+        filled._store.damaged = True
         filled.put(arrival("after"))
         assert traces(spools.open())[-1] == "after"
 
 
 def run_out_of_space(context, spool, step):
-    """Let a step of the repair fail: a method, or the function that copies."""
+    """Let a step of the repair fail: a function of one of these modules, or the file's opening."""
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    context.setattr(module if step == "copy_readable" else spool, step, no_space)
+    places = {"lock_directory": spool_file, "open": spool._store._file}
+    context.setattr(places.get(step, mending), step, no_space)
 
 
 class TestDirectoryGone:
@@ -533,7 +534,7 @@ class TestDirectoryGone:
     def test_and_a_full_disk_lose_nothing(self, spool, spools, monkeypatch):
         put_many(spool, 5)
         remove_tree(spools.directory)
-        for step in ("_locked", "copy_readable", "_put_in_place", "_open_file"):
+        for step in ("lock_directory", "_make", "_put_in_place", "open"):
             with monkeypatch.context() as context:
                 run_out_of_space(context, spool, step)
                 with pytest.raises(SpoolError):
@@ -564,19 +565,18 @@ class TestUsableDirectory:
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         return tmp_path / "home"
 
-    def test_is_the_one_that_is_wished_for(self, tmp_path, home, caplog):
-        wished = str(tmp_path / "spool")
-        assert usable_directory(wished, logging.getLogger()) == wished
-        assert not caplog.records
+    def test_is_the_one_that_is_wished_for(self, tmp_path, home):
+        wished, warnings = str(tmp_path / "spool"), []
+        assert usable_directory(wished, warnings.append) == wished
+        assert not warnings
 
     def test_is_the_users_own_where_that_cannot_be_made_and_says_what_is_at_risk(
-            self, tmp_path, home, caplog):
+            self, tmp_path, home):
         (tmp_path / "file").touch()
-        wished = str(tmp_path / "file" / "spool")
-        used = usable_directory(wished, logging.getLogger())
+        wished, warnings = str(tmp_path / "file" / "spool"), []
+        used = usable_directory(wished, warnings.append)
         assert used.startswith(str(home))
         assert os.path.isdir(used)
-        warning, = caplog.records
-        assert warning.levelname == "WARNING"
+        warning, = warnings
         for words in (wished, used, "may be lost", "Make the directory"):
-            assert words in warning.getMessage()
+            assert words in warning

@@ -6,100 +6,15 @@ import hmac
 import itertools
 import json
 import re
-import signal
-import subprocess
-import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import requests
+from api_client import HipChat, Receiver, error, wait_for
 
-from sandbox.control_client import ControlClient, SandboxError
-
-REPOSITORY = str(Path(__file__).resolve().parents[2])
+from sandbox.control_client import SandboxError
 
 SMALLEST_CARD = {"style": "application", "id": "1", "title": "Build"}
-
-
-class HipChat:
-    """A server in a process of its own, and a client for it."""
-
-    def __init__(self, *arguments):
-        command = [sys.executable, "-m", "sandbox", "hipchat", "--port", "0", *arguments]
-        self.process = subprocess.Popen(command, cwd=REPOSITORY, universal_newlines=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.first_line = self.process.stdout.readline()
-        self.url = self.first_line.rpartition(" ")[-1].strip()
-        self.people = ControlClient(self.url)
-
-    def call(self, method, path, token="TOKEN", **options):
-        if token:
-            options.setdefault("headers", {})["Authorization"] = "Bearer " + token
-        return requests.request(method, self.url + path, timeout=10, **options)
-
-    def get(self, path, **options):
-        return self.call("GET", path, **options)
-
-    def post(self, path, body=None, **options):
-        return self.call("POST", path, json=body, **options)
-
-    def put(self, path, body=None, **options):
-        return self.call("PUT", path, json=body, **options)
-
-    def delete(self, path, **options):
-        return self.call("DELETE", path, **options)
-
-    def stop(self):
-        """Ask the server to end; returns its exit status and all that it wrote."""
-        self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=5)
-        return self.process.returncode, out + err
-
-
-class Receiver:
-    """Where webhooks are delivered to; keeps what came, and answers what it is told to."""
-
-    def __init__(self):
-        receiver, self.received = self, []
-        self.status, self.answer, self.may_answer = 204, b"", threading.Event()
-        self.may_answer.set()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.may_answer.wait(10)
-                receiver.received.append((self.path, dict(self.headers), body))
-                self.send_response(receiver.status)
-                self.end_headers()
-                self.wfile.write(receiver.answer)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
-
-    def bodies(self, count):
-        """Wait for `count` deliveries, and return the body of each."""
-        wait_for(lambda: len(self.received) >= count)
-        return [json.loads(body) for _, _, body in self.received]
-
-
-def wait_for(condition, seconds=5):
-    """Wait until `condition` holds, and return what it returned."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in %s s" % seconds
-        time.sleep(0.005)
-    return condition()
-
-
-def error(response):
-    return response.json()["error"]
 
 
 @pytest.fixture(scope="module")
@@ -215,8 +130,15 @@ class TestTokens:
         assert session["owner"]["name"] == "Sandbox Owner"
 
     def test_capabilities_need_none(self, hipchat):
-        capabilities = hipchat.get("/capabilities", token=None).json()["capabilities"]
-        assert capabilities["oauth2Provider"]["tokenUrl"] == hipchat.url + "/oauth/token"
+        whole = hipchat.get("/capabilities", token=None).json()
+        home = hipchat.url[:-len("/v2")]
+        assert whole["links"] == {"self": hipchat.url + "/capabilities", "api": hipchat.url,
+                                  "homepage": home, "subdomain": home}
+        assert sorted(whole["vendor"]) == ["name", "url"]
+        assert whole["connect_server_api_version"] == 1
+        assert whole["capabilities"]["oauth2Provider"] == {
+            "tokenUrl": hipchat.url + "/oauth/token",
+            "authorizationUrl": home + "/users/authorize"}
 
 
 class TestIntegrations:
@@ -330,10 +252,46 @@ class TestRooms:
         assert hipchat.get("/room/" + room).json()["topic"] == "Lunch"
         assert hipchat.put("/room/%s/topic" % room, {"topic": "x" * 251}).status_code == 400
 
-    def test_have_members_and_participants(self, hipchat, room):
+    def test_have_statistics(self, hipchat, room):
+        link = hipchat.get("/room/" + room).json()["statistics"]["links"]["self"]
+        path = link[len(hipchat.url):]
+        assert hipchat.get(path).json() == {
+            "messages_sent": 0, "last_active": None, "links": {"self": link}}
+        hipchat.people.say(room, "Robin Reed", "hi")
+        statistics = hipchat.get(path).json()
+        assert (statistics["messages_sent"], statistics["last_active"][:2]) == (1, "20")
+
+    def test_are_not_created_under_a_slash(self, hipchat):
+        answer = hipchat.post("/room/", {"name": "Slash"})
+        assert (answer.status_code, error(answer)["type"]) == (405, "Method Not Allowed")
+
+    def test_that_are_private_can_be_left_out_of_the_list(self, hipchat):
+        name = next(names)
+        hipchat.post("/room", {"name": name, "privacy": "private"})
+        assert name in self.listed(hipchat, "include-private=true")
+        assert name not in self.listed(hipchat, "include-private=false")
+
+    def test_are_listed_a_thousand_a_page_at_most(self, hipchat):
+        assert hipchat.get("/room?max-results=1000").json()["maxResults"] == 1000
+        assert hipchat.get("/room?max-results=1001").status_code == 400
+
+    def test_have_participants(self, hipchat, room):
         hipchat.people.act(room, "Robin Reed", "enter")
         participants = hipchat.get("/room/%s/participant" % room).json()["items"]
         assert [user["mention_name"] for user in participants] == ["RobinReed"]
+
+    def test_that_are_public_have_no_members(self, hipchat, room):
+        hipchat.people.act(room, "Robin Reed", "enter")
+        member = "/room/%s/member/@RobinReed" % room
+        for call, what in ((hipchat.put, "add"), (hipchat.delete, "remove")):
+            answer = call(member)
+            assert (answer.status_code, error(answer)["message"]) == (
+                400, "Can only %s participants to private rooms" % what)
+
+    def test_that_are_private_have_members(self, hipchat):
+        room = next(names)
+        hipchat.post("/room", {"name": room, "privacy": "private"})
+        hipchat.people.act(room, "Robin Reed", "enter")
         member = "/room/%s/member/@RobinReed" % room
         assert hipchat.put(member).status_code == 204
         assert "Robin Reed" in self.members(hipchat, room)
@@ -369,7 +327,7 @@ class TestNotifications:
 
     @pytest.mark.parametrize("mime_type, body, expected", [
         ("application/json", '{"message": "hi"}', ("hi", "html", "yellow")),
-        ("application/x-www-form-urlencoded", "message=hi&notify=true&color=red",
+        ("application/x-www-form-urlencoded", "message=hi&color=red",
          ("hi", "html", "red")),
         ("text/plain", "hi", ("hi", "text", "yellow")),
         ("text/html; charset=utf-8", "<b>é</b>".encode("utf-8"), ("<b>é</b>", "html", "yellow")),
@@ -401,11 +359,55 @@ class TestNotifications:
         assert hipchat.people.transcript(room) == []
 
     def test_are_refused_in_the_words_of_hipchat(self, hipchat):
-        answer = hipchat.post("/room/Factor/notification", {"message": "x", "notify": "true"})
+        answer = hipchat.call("POST", "/room/Factor/notification",
+                              data={"message": "x", "notify": "true"})
         assert error(answer) == {
             "code": 400, "expected_type": "boolean", "field": "notify", "type": "Bad Request",
             "message": "Value u'true' for field 'notify' is not of type 'boolean'",
             "validation": "type", "value": "true"}
+
+    def test_may_say_true_in_a_text_as_servers_of_2017_took_it(self, hipchat, room):
+        path = "/room/%s/notification" % room
+        for notify, status in (("true", 204), ("false", 204), ("yes", 400), (1, 400)):
+            answer = hipchat.post(path, {"message": "x", "notify": notify})
+            assert answer.status_code == status
+
+    def test_stand_alone_where_what_they_are_attached_to_is_not_there(self, hipchat, room):
+        path = "/room/%s/notification" % room
+        parent = hipchat.people.say(room, "Robin Reed", "who?")
+        for attach_to in (parent, "no-such-message"):
+            assert hipchat.post(path, {"message": "me", "attach_to": attach_to}).ok
+        lines = hipchat.people.transcript(room)
+        assert [line["attach_to"] for line in lines] == [None, parent, None]
+
+    @pytest.mark.parametrize("mime_type, named", [(None, "None"), ("text/csv", "text/csv")])
+    def test_of_no_known_content_type_are_refused(self, hipchat, mime_type, named):
+        answer = hipchat.call("POST", "/room/Factor/notification", data=b"{}",
+                              headers={"Content-Type": mime_type} if mime_type else {})
+        assert (answer.status_code, error(answer)["message"]) == (
+            400, "Invalid content type: " + named)
+
+    @pytest.mark.parametrize("part", [
+        {"icon": ""}, {"url": "https://example.com/1"}, {"title": "x" * 500},
+        {"description": {"value": "x" * 1000, "format": "html"}},
+        {"thumbnail": {"url": "x" * 250, "url@2x": "x" * 250}},
+        {"attributes": [{"label": "x" * 50, "value": {"label": "y"}}]}])
+    def test_may_have_cards_up_to_their_limits(self, hipchat, room, part):
+        answer = hipchat.post("/room/%s/notification" % room,
+                              {"message": "x", "card": {**SMALLEST_CARD, **part}})
+        assert answer.status_code == 204, answer.text
+
+    @pytest.mark.parametrize("part", [
+        {"url": "build/1"}, {"title": "x" * 501}, {"description": {"value": "x"}},
+        {"description": {"value": "x" * 1001, "format": "html"}},
+        {"thumbnail": {"url": "x" * 251}}, {"thumbnail": {"url": "x", "url@2x": "x" * 251}},
+        {"attributes": [{"label": "x" * 51, "value": {"label": "y"}}]},
+        {"attributes": [{"label": "", "value": {"label": "y"}}]}])
+    def test_cannot_have_cards_beyond_their_limits(self, hipchat, room, part):
+        answer = hipchat.post("/room/%s/notification" % room,
+                              {"message": "x", "card": {**SMALLEST_CARD, **part}})
+        assert (answer.status_code, error(answer)["field"].split(".")[:2]) == (
+            400, ["card", list(part)[0]])
 
     def test_that_are_no_json_are_refused(self, hipchat):
         answer = hipchat.call("POST", "/room/Factor/notification", data="{",
@@ -491,6 +493,60 @@ class TestPeople:
         answer = hipchat.get("/user/@Nobody")
         assert (answer.status_code, error(answer)["message"]) == (404, "User '@Nobody' not found")
 
+    ACCOUNT = {"name": "Lou Marsh", "mention_name": "lou", "email": "lou@example.com",
+               "title": "Cook", "timezone": "Europe/Berlin"}
+
+    @pytest.fixture
+    def lou(self, hipchat):
+        """The path of somebody whom a client made."""
+        answer = hipchat.post("/user", self.ACCOUNT)
+        assert answer.status_code == 201 and answer.json()["password"]
+        path = answer.json()["links"]["self"][len(hipchat.url):]
+        yield path
+        hipchat.delete(path)
+
+    def test_are_made_changed_and_deleted_by_administrators(self, hipchat, lou, room):
+        whole = hipchat.get(lou).json()
+        assert {name: whole[name] for name in self.ACCOUNT} == self.ACCOUNT
+        assert hipchat.put(lou, {**self.ACCOUNT, "title": "Chef"}).status_code == 204
+        assert hipchat.get("/user/@lou").json()["title"] == "Chef"
+        hipchat.people.say(room, "Lou Marsh", "Dinner!")
+        assert hipchat.delete("/user/lou@example.com").status_code == 204
+        assert hipchat.get(lou).status_code == 404
+        assert hipchat.get("/room/%s/participant" % room).json()["items"] == []
+
+    def test_are_not_made_by_others(self, hipchat):
+        assert hipchat.post("/user", self.ACCOUNT, token="READER").status_code == 403
+
+    @pytest.mark.parametrize("wrong, field", [
+        ({"timezone": "Europe/Nowhere"}, "timezone"), ({"timezone": "../../etc"}, "timezone"),
+        ({"name": ""}, "name"), ({"is_group_admin": 1}, "is_group_admin")])
+    def test_that_cannot_be_are_refused(self, hipchat, wrong, field):
+        answer = hipchat.post("/user", {**self.ACCOUNT, **wrong})
+        assert (answer.status_code, error(answer)["field"]) == (400, field)
+
+    def test_have_an_email_of_their_own(self, hipchat, lou):
+        answer = hipchat.post("/user", {**self.ACCOUNT, "mention_name": "other"})
+        assert answer.status_code == 409
+        assert hipchat.put(lou, self.ACCOUNT).status_code == 204
+
+    def test_have_a_photo(self, hipchat, lou):
+        assert hipchat.put(lou + "/photo", {"photo": "aGk="}).status_code == 204
+        assert hipchat.get(lou).json()["photo_url"]
+        assert hipchat.delete(lou + "/photo").status_code == 204
+        assert hipchat.get(lou).json()["photo_url"] is None
+
+    def test_join_rooms(self, hipchat, lou, room):
+        hipchat.people.act(room, "Lou Marsh", "enter")
+        joined = hipchat.get(lou + "/preference/auto-join").json()["items"]
+        assert [each["name"] for each in joined] == [room]
+
+    def test_have_a_history_of_private_messages(self, hipchat, lou):
+        hipchat.post(lou + "/message", {"message": "psst"})
+        item = hipchat.get(lou + "/history/latest").json()["items"][0]
+        assert hipchat.get("%s/history/%s" % (lou, item["id"])).json()["message"] == item
+        assert hipchat.get(lou + "/history/none").status_code == 404
+
     def test_cannot_speak_in_a_room_that_does_not_exist(self, hipchat):
         with pytest.raises(SandboxError, match="Room 'Nowhere' not found"):
             hipchat.people.say("Nowhere", "Robin Reed", "hi")
@@ -498,6 +554,23 @@ class TestPeople:
     def test_cannot_do_what_is_no_event(self, hipchat):
         with pytest.raises(SandboxError, match="No such event: dance"):
             hipchat.people.act("Factor", "Robin Reed", "dance")
+
+
+class TestEmoticons:
+    def test_are_listed_and_found_by_id_and_shortcut(self, hipchat):
+        page = hipchat.get("/emoticon?max-results=15").json()
+        assert len(page["items"]) == 15 and page["links"]["next"]
+        first = page["items"][0]
+        whole = hipchat.get("/emoticon/%d" % first["id"]).json()
+        assert {name: whole[name] for name in first} == first and whole["width"]
+        assert hipchat.get("/emoticon/" + first["shortcut"]).json() == whole
+
+    def test_are_of_a_type(self, hipchat):
+        assert hipchat.get("/emoticon?type=group").json()["items"] == []
+        assert hipchat.get("/emoticon?type=odd").status_code == 400
+
+    def test_others_are_not_found(self, hipchat):
+        assert hipchat.get("/emoticon/nosuch").status_code == 404
 
 
 class TestHistory:
@@ -530,9 +603,108 @@ class TestHistory:
         assert message["message"] == "line 1"
         assert hipchat.get("/room/%s/history/none" % room).status_code == 404
 
+    def test_latest_leaves_not_before_out_if_more_came_since(self, hipchat, room, said):
+        query = {"not-before": said[1], "max-results": 3}
+        assert self.latest(hipchat, room, query) == said[2:]
+        assert self.latest(hipchat, room, {**query, "max-results": 4}) == said[1:]
+
+    @pytest.mark.parametrize("size, count", [(None, 75), (0, 0), (1000, 80)])
+    def test_latest_is_75_if_nothing_is_asked_for(self, hipchat, room, size, count):
+        for number in range(80):
+            hipchat.people.say(room, "Robin Reed", str(number))
+        query = {} if size is None else {"max-results": size}
+        assert len(self.latest(hipchat, room, query)) == count
+
+    def test_is_not_more_than_a_thousand(self, hipchat, room):
+        assert hipchat.get("/room/%s/history/latest?max-results=1001" % room).status_code == 400
+
+    def test_ends_at_end_date(self, hipchat, room, said):
+        dates = [item["date"] for item in hipchat.get("/room/%s/history" % room).json()["items"]]
+        query = {"date": dates[3], "end-date": dates[1]}
+        assert self.found(hipchat, room, query) == said[1:4]
+        assert self.found(hipchat, room, {**query, "reverse": "false"}) == said[3:0:-1]
+
+    def test_of_a_unix_time_has_no_end_date(self, hipchat, room, said):
+        query = {"date": str(time.time() + 60), "end-date": "2999-01-01"}
+        assert self.found(hipchat, room, query) == said
+
+    def test_takes_either_timezone_or_end_date(self, hipchat, room):
+        query = {"date": "2999-01-01", "end-date": "2018-01-01", "timezone": "UTC"}
+        assert hipchat.get("/room/%s/history" % room, params=query).status_code == 401
+
+    def test_tells_dates_in_the_timezone_asked_for(self, hipchat, room, said):
+        items = hipchat.get("/room/%s/history?timezone=Asia/Tokyo" % room).json()["items"]
+        assert items[0]["date"].endswith("+09:00")
+
+    @pytest.mark.parametrize("query", ["date=yesterday", "timezone=Europe/Nowhere",
+                                       "date=2018-01-01T00:00:00+00:00"])
+    def test_of_no_date_or_timezone_is_refused(self, hipchat, room, said, query):
+        assert hipchat.get("/room/%s/history?%s" % (room, query)).status_code == 400
+
+    @pytest.mark.parametrize("path", ["", "/latest"])
+    def test_has_the_record_of_a_deleted_message(self, hipchat, room, said, path):
+        hipchat.people.delete(said[1])
+        path = "/room/%s/history%s" % (room, path)
+        items = hipchat.get(path).json()["items"]
+        assert [item["message"] for item in items[:3]] == ["line 0", None, "line 2"]
+        assert items[1]["id"] == said[1]
+        items = hipchat.get(path + "?include_deleted=false").json()["items"]
+        assert [item["id"] for item in items] == said[:1] + said[2:]
+        assert said[1] not in [line["id"] for line in hipchat.people.transcript(room)]
+        # A client that deleted what it had last still learns what came since.
+        assert self.latest(hipchat, room, {"not-before": said[1]}) == said[1:]
+
+    def test_has_a_deleted_message_as_long_as_it_is_not_left_out(self, hipchat, room, said):
+        hipchat.people.delete(said[1])
+        path = "/room/%s/history/%s" % (room, said[1])
+        assert hipchat.get(path).json()["message"]["message"] is None
+        assert hipchat.get(path + "?include_deleted=false").status_code == 404
+        with pytest.raises(SandboxError, match="Message 'none' not found"):
+            hipchat.people.delete("none")
+
+    def test_has_the_ids_that_webhooks_were_told(self, hipchat, room, receiver, hook):
+        hook("room_message")
+        hook("room_notification")
+        hipchat.people.say(room, "Robin Reed", "hi")
+        hipchat.post("/room/%s/notification" % room, {"message": "built"})
+        told = [body["item"]["message"]["id"] for body in receiver.bodies(2)]
+        assert self.latest(hipchat, room, {}) == told
+
     def test_a_notification_is_from_a_string(self, hipchat, room):
         hipchat.post("/room/%s/notification" % room, {"message": "hi", "from": "Build"})
-        assert hipchat.get("/room/%s/history" % room).json()["items"][0]["from"] == "Build"
+        item = hipchat.get("/room/%s/history" % room).json()["items"][0]
+        assert (item["from"], item["type"], item["color"]) == ("Build", "notification", "yellow")
+        assert "notification_sender" not in item
+
+    def test_a_card_is_a_text(self, hipchat, room):
+        parent = hipchat.people.say(room, "Robin Reed", "who?")
+        hipchat.post("/room/%s/notification" % room, {
+            "message": "hi", "card": SMALLEST_CARD, "attach_to": parent})
+        item = hipchat.get("/room/%s/history" % room).json()["items"][1]
+        assert json.loads(item["card"]) == SMALLEST_CARD and item["attach_to"] == parent
+
+    def test_an_integration_is_named_as_sender(self, hipchat, room):
+        token = TestIntegrations.token(hipchat)
+        hipchat.post("/room/%s/notification" % room, {"message": "hi"}, token=token)
+        item = hipchat.get("/room/%s/history" % room).json()["items"][0]
+        assert item["notification_sender"]["type"] == "addon"
+        assert item["notification_sender"]["client_id"] == "an-addon"
+
+    def test_a_topic_is_told_too(self, hipchat, room):
+        hipchat.people.act(room, "Robin Reed", "topic_change", topic="Lunch")
+        item = hipchat.get("/room/%s/history" % room).json()["items"][0]
+        assert (item["type"], item["message"], item["from"]["name"]) == (
+            "topic", "Lunch", "Robin Reed")
+
+    @staticmethod
+    def latest(hipchat, room, query):
+        answer = hipchat.get("/room/%s/history/latest" % room, params=query)
+        return [item["id"] for item in answer.json()["items"]]
+
+    @staticmethod
+    def found(hipchat, room, query):
+        answer = hipchat.get("/room/%s/history" % room, params=query)
+        return [item["id"] for item in answer.json()["items"]]
 
 
 class TestWebhooks:

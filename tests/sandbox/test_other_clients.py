@@ -1,8 +1,10 @@
 """The sandbox's HipChat is like the real one: clients that others wrote for that work with it."""
+import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import TOKEN, Hipchat
@@ -11,19 +13,7 @@ from sandbox.control_client import ControlClient
 
 ROOM = "War Room"
 
-NOTIFY = """
-const notifier = require('hipchat-notifier').make(process.env.ROOM, process.env.TOKEN, 'npm',
-                                                  process.env.HOST);
-const kinds = ['notice', 'info', 'success', 'warning', 'failure'];
-const next = () => {
-  const kind = kinds.shift();
-  if (kind) notifier[kind](kind === 'failure' ? '<b>failure</b>' : kind, (error, response) => {
-    if (error || response.statusCode !== 204) throw new Error(error || response.statusCode);
-    next();
-  });
-};
-next();
-"""
+CLIENTS = Path(__file__).parent / "clients"
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +45,43 @@ def lines(server):
     return server.people.transcript(ROOM)
 
 
-def installed(command, directory):
-    """Install a client into a directory, or skip the test where its registry is out of reach."""
-    done = subprocess.run(command, cwd=str(directory), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True)
-    if done.returncode:
-        pytest.skip("{} failed: {}".format(" ".join(command[:4]), done.stdout.strip()[-200:]))
-    return directory
+@pytest.fixture
+def installed(request):
+    """Install packages once, in pytest's cache: installed([command, ...], [package, ...]) -> path.
+
+    The test is skipped where their registry is out of reach.
+    """
+    def install(command, packages):
+        directory = Path(str(request.config.cache.mkdir("clients"))) / packages[0]
+        mark = directory / "installed"
+        if not mark.exists():
+            directory.mkdir(exist_ok=True)
+            done = subprocess.run(command + packages, cwd=str(directory), stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, universal_newlines=True)
+            if done.returncode:
+                pytest.skip("{} failed: {}".format(" ".join(packages), done.stdout[-200:].strip()))
+            mark.touch()
+        return directory
+
+    return install
+
+
+@pytest.fixture
+def npm(installed):
+    """Install npm's packages: npm(package, ...) -> the path of the directory of all of them."""
+    if not shutil.which("npm"):
+        pytest.skip("npm is not here")
+    return lambda *packages: installed(
+        ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"],
+        list(packages)) / "node_modules"
+
+
+def node(modules, *arguments, cwd=CLIENTS, **environment):
+    """Run JavaScript that uses these modules; returns what it has to say."""
+    return subprocess.run(
+        ["node", *arguments], cwd=str(cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        universal_newlines=True, timeout=60,
+        env=dict(os.environ, NODE_PATH=str(modules), **environment))
 
 
 @pytest.fixture
@@ -142,31 +162,65 @@ class TestHypchat:
             hypchat.get_room("Nowhere")
 
 
-def test_hipnotify(hipchat, room, tmp_path, monkeypatch):
+def test_hipnotify(hipchat, room, installed, monkeypatch):
     """hipnotify, by Akira Chiku: Python. (Its pin of requests keeps it out of our own.)"""
     monkeypatch.syspath_prepend(str(installed(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", ".",
-         "hipnotify==1.0.8"], tmp_path)))
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", "."],
+        ["hipnotify==1.0.8"])))
     import hipnotify
     sender = hipnotify.Room(hipchat.token, room, endpoint_url=hipchat.url[:-len("/v2")])
-    answer = sender.notify("hello", color="purple", notify=True)
-    line = hipchat.people.transcript(room)[-1]
-    assert (answer.status_code, line["what"], line["color"]) == (204, "hello", "purple")
-    # What it sends by default is a text where HipChat wants a boolean, which HipChat refused too.
-    answer = sender.notify("hello")
-    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "notify")
+    sender.notify("hello", color="purple", notify=True)
+    # What it sends by default is a text where HipChat wants a boolean; HipChat of 2017 took it.
+    answer = sender.notify("hello again")
+    assert answer.status_code == 204
+    assert [(line["what"], line["color"]) for line in hipchat.people.transcript(room)] == [
+        ("hello", "purple"), ("hello again", "green")]
 
 
-@pytest.mark.skipif(not shutil.which("npm"), reason="npm is not here")
-def test_hipchat_notifier(secure, certificate, tmp_path):
+def test_hipchat_notifier(secure, certificate, npm):
     """hipchat-notifier, by Brice Burgess: JavaScript."""
-    installed(["npm", "install", "--no-audit", "--no-fund", "--prefer-offline",
-               "hipchat-notifier@1.1.0"], tmp_path)
     before = len(lines(secure))
-    subprocess.run(["node", "-e", NOTIFY], cwd=str(tmp_path), check=True, timeout=30, env=dict(
-        os.environ, ROOM=ROOM.replace(" ", "%20"), TOKEN=TOKEN,
-        HOST=secure.url[len("https://"):-len("/v2")],
-        NODE_EXTRA_CA_CERTS=str(certificate / "certificate.pem")))
+    done = node(npm("hipchat-notifier@1.1.0"), "hipchat_notifier.js",
+                ROOM=ROOM.replace(" ", "%20"), TOKEN=TOKEN,
+                HOST=secure.url[len("https://"):-len("/v2")],
+                NODE_EXTRA_CA_CERTS=str(certificate / "certificate.pem"))
+    assert done.returncode == 0, done.stderr
     assert [(line["what"], line["color"], line["format"]) for line in lines(secure)[before:]] == [
         ("notice", "gray", "text"), ("info", "yellow", "text"), ("success", "green", "text"),
         ("warning", "purple", "text"), ("<b>failure</b>", "red", "html")]
+
+
+def test_hipchatter(start_hipchat, npm, tmp_path):
+    """hipchatter, by Charlton Roberts: JavaScript. Its own suite, with nothing left out."""
+    modules = npm("hipchatter@1.0.0", "mocha@1.14.0", "chai@1.8.1", "colors@0.6.2")
+    user = {"name": "Test User", "mention_name": "test", "email": "test@example.com",
+            "title": "Tester", "timezone": "UTC", "is_group_admin": False, "password": ""}
+    hipchat = start_hipchat("--room", "Lobby", "--room-token", "room-token:Lobby")
+    # What its README wants to be there; that its room is private, it only says in a comment.
+    hipchat.api("POST", "/user", json=user)
+    hipchat.api("POST", "/room", json={"name": "Hipchatter", "privacy": "private"})
+    hipchat.people.say("Hipchatter", "Anna", "hello")
+    settings = {
+        "endpoint": hipchat.url.replace("127.0.0.1", "hipchat.example.com") + "/",
+        "apikey": TOKEN, "room_token": TOKEN, "webhook_url": "https://example.com/hook",
+        "test_room": "Hipchatter", "test_user": user, "disposable_room": "Disposable Room",
+        "disposable_user": dict(user, mention_name="other", email="other@example.com")}
+    shutil.copytree(str(modules / "hipchatter"), str(tmp_path / "hipchatter"))
+    (tmp_path / "hipchatter" / "test" / "settings.json").write_text(json.dumps(settings))
+    done = node(modules, "--require", str(CLIENTS / "hosts.js"),
+                str(modules / "mocha" / "bin" / "_mocha"), "--reporter", "json",
+                "--timeout", "30000", cwd=tmp_path / "hipchatter")
+    report = json.loads(done.stdout)
+    assert [test["fullTitle"] for test in report["failures"]] == []
+    assert report["stats"]["passes"] == report["stats"]["tests"] == 77
+
+
+def test_ac_node_hipchat(start_hipchat, npm):
+    """ac-node-hipchat, by Atlassian: what add-ons in JavaScript were built on."""
+    hipchat = start_hipchat("--room", ROOM, "--oauth", "an-addon:its-secret")
+    done = node(npm("ac-node-hipchat@0.2.14"), "ac_node_hipchat.js", HIPCHAT=hipchat.url,
+                ROOM=ROOM, ID="an-addon", SECRET="its-secret")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["failed"] == {} and len(report["passed"]) == 30
+    assert [line["what"] for line in lines(hipchat)] == ["hello"]

@@ -52,9 +52,10 @@ def latest(client: Client, room: str, limit: int, **params: Any) -> List[Message
 def until(client: Client, room: str, limit: int, date: str, end_date: Optional[str],
           timezone: str) -> List[Message]:
     """The newest messages up to a date, oldest first: up to `limit`, none before end_date."""
+    # HipChat answers 401 to both.
+    either = {"end-date": end_date} if end_date else {"timezone": timezone}
     found = client.items(
-        "room", room, "history", limit=limit, date=date, timezone=timezone, reverse="false",
-        **({"end-date": end_date} if end_date else {}))
+        "room", room, "history", limit=limit, date=date, reverse="false", **either)
     return list(found)[::-1]
 
 

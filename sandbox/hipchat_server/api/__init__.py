@@ -1,7 +1,9 @@
 """The calls of HipChat's API v2, one module for each kind of thing."""
 
 from sandbox.hipchat_server.api import (
-    capabilities, history, members, messages, oauth, rooms, shares, users, webhooks)
+    capabilities, emoticons, extension_webhooks, history, members, messages, oauth,
+    private_messages, rooms, shares, users, webhooks)
 
 BLUEPRINTS = [module.blueprint for module in (
-    capabilities, history, members, messages, oauth, rooms, shares, users, webhooks)]
+    capabilities, emoticons, extension_webhooks, history, members, messages, oauth,
+    private_messages, rooms, shares, users, webhooks)]

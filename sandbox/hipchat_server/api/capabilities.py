@@ -14,10 +14,14 @@ blueprint = Blueprint("capabilities", __name__)
 @blueprint.get("/capabilities")
 @needs_no_token
 def get_capabilities() -> Any:
+    home = group.url[:-len("/v2")]
     scopes = {scope: {"id": scope, "name": scope} for scope in SCOPES}
     return jsonify({
         "key": "hipchat", "name": "HipChat", "description": "HipChat sandbox",
-        "links": {"self": group.url + "/capabilities", "api": group.url},
+        "vendor": {"name": "HipChat sandbox", "url": home}, "connect_server_api_version": 1,
+        "links": {"self": group.url + "/capabilities", "api": group.url, "homepage": home,
+                  "subdomain": home},
         "capabilities": {
             "hipchatApiProvider": {"url": group.url + "/", "availableScopes": scopes},
-            "oauth2Provider": {"tokenUrl": group.url + "/oauth/token"}}})
+            "oauth2Provider": {"tokenUrl": group.url + "/oauth/token",
+                               "authorizationUrl": home + "/users/authorize"}}})

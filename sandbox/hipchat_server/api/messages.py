@@ -6,8 +6,8 @@ from flask import Blueprint, g, jsonify, request
 
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group
-from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.guard import count_message, done, needs
+from sandbox.hipchat_server.errors import not_found
+from sandbox.hipchat_server.guard import USERS, count_message, done, needs
 from sandbox.hipchat_server.validation import form_or_json_body, json_body, validate
 
 blueprint = Blueprint("messages", __name__)
@@ -19,8 +19,6 @@ PLAIN_BODIES = {"text/plain": "text", "text/html": "html"}
 @needs("send_notification")
 def send_notification(id_or_name: str) -> Any:
     room = group.room(id_or_name)
-    if g.token.room not in (None, room):
-        raise ApiError(403, "This token is for the room %s only" % g.token.room.name)
     fields = notification_fields()
     count_message(room.id)
     events.notification(room, g.token.actor, fields)
@@ -28,7 +26,7 @@ def send_notification(id_or_name: str) -> Any:
 
 
 @blueprint.post("/room/<id_or_name>/message")
-@needs("send_message")
+@needs("send_message", by=USERS)
 def send_message(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     text = json_body(schemas.MESSAGE)["message"]
@@ -38,7 +36,7 @@ def send_message(id_or_name: str) -> Any:
 
 
 @blueprint.post("/room/<id_or_name>/reply")
-@needs("send_message")
+@needs("send_message", by=USERS)
 def reply_to_message(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     fields = json_body(schemas.REPLY)

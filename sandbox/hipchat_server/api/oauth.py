@@ -9,7 +9,7 @@ from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group, shapes
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.guard import done, needs, needs_no_token
-from sandbox.hipchat_server.models import SCOPES, Client
+from sandbox.hipchat_server.models import Client
 from sandbox.hipchat_server.validation import form_or_json_body
 
 blueprint = Blueprint("oauth", __name__)
@@ -20,14 +20,14 @@ blueprint = Blueprint("oauth", __name__)
 def generate_token() -> Any:
     client = authenticated_client()
     fields = form_or_json_body(schemas.TOKEN_REQUEST)
-    scopes = fields.get("scope", " ".join(SCOPES)).split()
-    unknown = set(scopes) - set(SCOPES)
-    if unknown:
-        raise ApiError(400, "Invalid scopes: %s" % " ".join(sorted(unknown)))
+    scopes = fields.get("scope", " ".join(client.scopes)).split()
+    refused = set(scopes) - set(client.scopes)
+    if refused:
+        raise ApiError(400, "Invalid scopes: %s" % " ".join(sorted(refused)))
     token = group.issue_token(client, scopes)
     return jsonify({"access_token": token.value, "token_type": "bearer",
                     "scope": " ".join(scopes), "expires_in": client.token_life,
-                    "group_id": 1, "group_name": group.name})
+                    "group_id": group.id, "group_name": group.name})
 
 
 @blueprint.get("/oauth/token/<value>")

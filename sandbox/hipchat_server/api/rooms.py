@@ -7,7 +7,7 @@ from flask import Blueprint, g, jsonify, request
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group, shapes
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import done, needs
+from sandbox.hipchat_server.guard import GROUP_WIDE, done, needs
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
 
@@ -15,7 +15,8 @@ blueprint = Blueprint("rooms", __name__)
 
 
 @blueprint.get("/room")
-@needs("view_group", "view_room")
+@blueprint.get("/room/")  # nothing was created under it: POST is a 405
+@needs("view_group", "view_room", by=GROUP_WIDE)
 def get_all_rooms() -> Any:
     hidden = set()
     if request.args.get("include-archived") != "true":
@@ -27,7 +28,7 @@ def get_all_rooms() -> Any:
 
 
 @blueprint.post("/room")
-@needs("manage_rooms")
+@needs("manage_rooms", by=GROUP_WIDE)
 def create_room() -> Any:
     fields = json_body(schemas.NEW_ROOM)
     owner = fields.get("owner_user_id")
@@ -46,8 +47,14 @@ def get_room(id_or_name: str) -> Any:
     return jsonify(shapes.room(group.room(id_or_name)))
 
 
+@blueprint.get("/room/<id_or_name>/statistics")
+@needs("view_group", "view_room")
+def get_room_statistics(id_or_name: str) -> Any:
+    return jsonify(shapes.statistics(group.room(id_or_name)))
+
+
 @blueprint.put("/room/<id_or_name>")
-@needs("admin_room")
+@needs("admin_room", by=GROUP_WIDE)
 def update_room(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     fields = json_body(schemas.ROOM)
@@ -65,7 +72,7 @@ def update_room(id_or_name: str) -> Any:
 
 
 @blueprint.delete("/room/<id_or_name>")
-@needs("manage_rooms")
+@needs("manage_rooms", by=GROUP_WIDE)
 def delete_room(id_or_name: str) -> Any:
     events.deleted(group.room(id_or_name), g.token.actor)
     return done()

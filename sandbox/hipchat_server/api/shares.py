@@ -11,7 +11,7 @@ from flask import Blueprint, g, request
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import count_message, done, needs
+from sandbox.hipchat_server.guard import USERS, count_message, done, needs
 from sandbox.hipchat_server.models import Message
 from sandbox.hipchat_server.validation import json_body, validate
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("shares", __name__)
 
 
 @blueprint.post("/room/<id_or_name>/share/link")
-@needs("send_message")
+@needs("send_message", by=USERS)
 def share_link_with_room(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     text = shared_link()
@@ -29,7 +29,7 @@ def share_link_with_room(id_or_name: str) -> Any:
 
 
 @blueprint.post("/user/<id_or_email>/share/link")
-@needs("send_message")
+@needs("send_message", by=USERS)
 def share_link_with_user(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     text = shared_link()
@@ -39,7 +39,7 @@ def share_link_with_user(id_or_email: str) -> Any:
 
 
 @blueprint.post("/room/<id_or_name>/share/file")
-@needs("send_message")
+@needs("send_message", by=USERS)
 def share_file_with_room(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     file, text = shared_file()
@@ -49,7 +49,7 @@ def share_file_with_room(id_or_name: str) -> Any:
 
 
 @blueprint.post("/user/<id_or_email>/share/file")
-@needs("send_message")
+@needs("send_message", by=USERS)
 def share_file_with_user(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     file, text = shared_file()

@@ -1,37 +1,100 @@
-"""People: list, get, and private messages to them."""
+"""People: list, create, get, update and delete them, their photos and the rooms they join."""
 
-from typing import Any
+import secrets
+from typing import Any, Dict, Optional
 
-from flask import Blueprint, g, jsonify
+from flask import Blueprint, jsonify
 
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group, shapes
-from sandbox.hipchat_server.guard import count_message, done, needs
-from sandbox.hipchat_server.models import Message
+from sandbox.hipchat_server.errors import ApiError
+from sandbox.hipchat_server.guard import GROUP_WIDE, done, needs
+from sandbox.hipchat_server.models import User
 from sandbox.hipchat_server.paging import page
+from sandbox.hipchat_server.timezones import timezone
 from sandbox.hipchat_server.validation import json_body
 
 blueprint = Blueprint("users", __name__)
 
+CHANGEABLE = ("name", "mention_name", "email", "title", "timezone", "is_group_admin")
+
 
 @blueprint.get("/user")
-@needs("view_group")
+@needs("view_group", by=GROUP_WIDE)
 def get_all_users() -> Any:
     return jsonify(page(list(group.users.values()), shapes.user_ref, shapes.user))
 
 
+@blueprint.post("/user")
+@needs("admin_group", by=GROUP_WIDE)
+def create_user() -> Any:
+    fields = json_body(schemas.NEW_USER)
+    check(fields)
+    user = group.add_user(fields["name"])
+    change(user, fields)
+    links = shapes.user_ref(user)["links"]
+    return jsonify({"id": user.id, "links": links, "entity": shapes.user_ref(user),
+                    "password": fields.get("password") or secrets.token_hex(8)}), 201, {
+                        "Location": links["self"]}
+
+
 @blueprint.get("/user/<id_or_email>")
-@needs("view_group")
+@needs("view_group", by=GROUP_WIDE)
 def view_user(id_or_email: str) -> Any:
     return jsonify(shapes.user(group.user(id_or_email)))
 
 
-@blueprint.post("/user/<id_or_email>/message")
-@needs("send_message")
-def private_message_user(id_or_email: str) -> Any:
+@blueprint.put("/user/<id_or_email>")
+@needs("admin_group", by=GROUP_WIDE)
+def update_user(id_or_email: str) -> Any:
     user = group.user(id_or_email)
-    fields = json_body(schemas.PRIVATE_MESSAGE)
-    count_message(user.id)
-    user.inbox.append(Message(g.token.actor, fields["message"],
-                              format=fields.get("message_format", "text")))
+    fields = json_body(schemas.USER)
+    check(fields, user)
+    change(user, fields)
     return done()
+
+
+@blueprint.delete("/user/<id_or_email>")
+@needs("admin_group", by=GROUP_WIDE)
+def delete_user(id_or_email: str) -> Any:
+    group.remove_user(group.user(id_or_email))
+    return done()
+
+
+@blueprint.put("/user/<id_or_email>/photo")
+@needs("admin_group", by=GROUP_WIDE)
+def update_photo(id_or_email: str) -> Any:
+    user = group.user(id_or_email)
+    json_body(schemas.PHOTO)
+    user.photo_url = "https://files.example.com/photos/%d.png" % user.id
+    return done()
+
+
+@blueprint.delete("/user/<id_or_email>/photo")
+@needs("admin_group", by=GROUP_WIDE)
+def delete_photo(id_or_email: str) -> Any:
+    group.user(id_or_email).photo_url = None
+    return done()
+
+
+@blueprint.get("/user/<id_or_email>/preference/auto-join")
+@needs("view_group", by=GROUP_WIDE)
+def get_auto_join_rooms(id_or_email: str) -> Any:
+    user = group.user(id_or_email)
+    joined = [room for room in group.rooms.values() if user.id in room.participants]
+    return jsonify(page(joined, shapes.room_ref, shapes.room))
+
+
+def check(fields: Dict[str, Any], user: Optional[User] = None) -> None:
+    """Refuse what the schema cannot: a timezone that is none, and what another user has."""
+    timezone(fields.get("timezone") or "UTC")
+    for other in group.users.values():
+        for name in ("email", "mention_name"):
+            if other is not user and getattr(other, name) == fields.get(name):
+                raise ApiError(409, "Another user exists with that %s." % name.replace("_", " "))
+
+
+def change(user: User, fields: Dict[str, Any]) -> None:
+    for name in CHANGEABLE:
+        if fields.get(name) is not None:
+            setattr(user, name, fields[name])

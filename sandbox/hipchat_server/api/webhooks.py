@@ -23,10 +23,7 @@ def create_webhook(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     fields = json_body(schemas.WEBHOOK)
     check(fields)
-    given = {name: value for name, value in fields.items()
-             if name in schemas.WEBHOOK["properties"] and value is not None}
-    hook = Webhook(next(group.webhook_ids), token=g.token, **given)
-    room.webhooks[hook.id] = hook
+    hook = make(room, fields)
     links = shapes.webhook_ref(room, hook)["links"]
     return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
 
@@ -53,6 +50,15 @@ def delete_webhook(id_or_name: str, webhook_id: int) -> Any:
     room = group.room(id_or_name)
     del room.webhooks[find(room, webhook_id).id]
     return done()
+
+
+def make(room: Room, fields: Dict[str, Any]) -> Webhook:
+    """Add a webhook to `room`, the present token's."""
+    given = {name: value for name, value in fields.items()
+             if name in schemas.WEBHOOK["properties"] and value is not None}
+    hook = Webhook(next(group.webhook_ids), token=g.token, **given)
+    room.webhooks[hook.id] = hook
+    return hook
 
 
 def find(room: Room, webhook_id: int) -> Webhook:

@@ -1,0 +1,54 @@
+"""For playing an administrator: install add-ons from their descriptors, and uninstall them."""
+
+from typing import Any, Dict
+
+from flask import Blueprint, jsonify, request
+
+from sandbox.hipchat_server import descriptor as descriptors
+from sandbox.hipchat_server import schemas
+from sandbox.hipchat_server.context import addons, group
+from sandbox.hipchat_server.models import Installation
+from sandbox.hipchat_server.validation import json_body
+
+blueprint = Blueprint("addons", __name__)
+
+INSTALL = schemas.body("url", url=schemas.text(1), room={"type": ["string", "null"]})
+
+
+@blueprint.get("/addons")
+def get_addons() -> Any:
+    with group.lock:
+        return jsonify([shape(each) for each in group.installations.values()])
+
+
+@blueprint.get("/addons/descriptor")
+def look_at_descriptor() -> Any:
+    """Return what an administrator approves: who wants which scopes."""
+    return jsonify(offer(descriptors.fetch(request.args.get("url", ""))))
+
+
+@blueprint.post("/addons")
+def install() -> Any:
+    fields = json_body(INSTALL)
+    with group.lock:
+        room = group.room(fields["room"]) if fields.get("room") else None
+    return jsonify(shape(addons.install(fields["url"], room))), 201
+
+
+@blueprint.delete("/addons/<client_id>")
+def uninstall(client_id: str) -> Any:
+    return jsonify(addons.uninstall(client_id))
+
+
+def offer(descriptor: Dict[str, Any]) -> Dict[str, Any]:
+    """Return an add-on as an administrator sees it before it is installed."""
+    return {"key": descriptor["key"], "name": descriptor["name"],
+            "description": descriptor["description"],
+            "scopes": list(descriptors.scopes(descriptor)),
+            "events": [hook["event"] for hook in descriptors.hooks(descriptor)]}
+
+
+def shape(installation: Installation) -> Dict[str, Any]:
+    """Return an installed add-on, without its secret."""
+    return {**offer(installation.descriptor), "id": installation.client.id,
+            "url": installation.url, "room": installation.room and installation.room.name}

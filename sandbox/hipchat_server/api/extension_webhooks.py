@@ -1,0 +1,62 @@
+"""Webhooks of a room that an add-on makes under a key of its own."""
+
+from typing import Any, Dict, Optional
+
+from flask import Blueprint, g, jsonify
+
+from sandbox.hipchat_server import schemas
+from sandbox.hipchat_server.api.webhooks import check, make
+from sandbox.hipchat_server.context import group, shapes
+from sandbox.hipchat_server.errors import ApiError, not_found
+from sandbox.hipchat_server.guard import CLIENTS, done, needs
+from sandbox.hipchat_server.models import Room, Webhook
+from sandbox.hipchat_server.validation import json_body
+
+blueprint = Blueprint("extension_webhooks", __name__)
+
+MOST = 10  # of all add-ons in a room
+
+
+@blueprint.put("/room/<id_or_name>/extension/webhook/<key>")
+@needs("admin_room", by=CLIENTS)
+def put_webhook(id_or_name: str, key: str) -> Any:
+    room = group.room(id_or_name)
+    fields: Dict[str, Any] = {**json_body(schemas.WEBHOOK), "key": key}
+    check(fields)
+    old = own(room, key)
+    if old:
+        del room.webhooks[old.id]
+    elif sum(not hook.token.owner for hook in room.webhooks.values()) >= MOST:
+        raise ApiError(400, "You can only create %d webhooks in a room" % MOST)
+    hook = make(room, fields)
+    links = shapes.webhook_ref(room, hook)["links"]
+    return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
+
+
+@blueprint.get("/room/<id_or_name>/extension/webhook/<key>")
+@needs("admin_room", by=CLIENTS)
+def get_webhook(id_or_name: str, key: str) -> Any:
+    room = group.room(id_or_name)
+    return jsonify(shapes.webhook(room, found(room, key)))
+
+
+@blueprint.delete("/room/<id_or_name>/extension/webhook/<key>")
+@needs("admin_room", by=CLIENTS)
+def delete_webhook(id_or_name: str, key: str) -> Any:
+    room = group.room(id_or_name)
+    del room.webhooks[found(room, key).id]
+    return done()
+
+
+def own(room: Room, key: str) -> Optional[Webhook]:
+    """Return the add-on's webhook of that key, if it has one in the room."""
+    return next((hook for hook in room.webhooks.values()
+                 if hook.key == key and hook.token.client is g.token.client), None)
+
+
+def found(room: Room, key: str) -> Webhook:
+    """Find it, or raise HipChat's 404."""
+    hook = own(room, key)
+    if hook is None:
+        raise not_found("Webhook", key)
+    return hook

@@ -1,0 +1,100 @@
+"""The part of a history that a query asks for, in a room or of private messages."""
+
+import datetime
+from typing import Any, Dict, List
+
+from flask import request
+
+from sandbox.hipchat_server.context import shapes
+from sandbox.hipchat_server.errors import ApiError, not_found
+from sandbox.hipchat_server.models import Message
+from sandbox.hipchat_server.paging import number, own_url, page
+from sandbox.hipchat_server.timezones import timezone
+
+RECENT = 75
+
+Json = Dict[str, Any]
+
+
+def latest(messages: List[Message]) -> Json:
+    """Return the newest messages, oldest first, none of them older than `not-before`.
+
+    The message that `not-before` names is missing if more than `max-results` came since.
+    """
+    oldest, size = request.args.get("not-before"), number("max-results", RECENT, 1000)
+    if oldest:
+        messages = messages[position(messages, oldest):]
+    return newest(_shown(messages), size)
+
+
+def up_to_a_date(messages: List[Message]) -> Json:
+    """Return the messages up to `date`, page by page from the newest, or the recent ones."""
+    date = request.args.get("date", "recent")
+    if "timezone" in request.args and "end-date" in request.args:
+        raise ApiError(401, "This call takes either timezone or end-date")
+    messages = _shown(messages)
+    if date == "recent":  # HipChat did not page these
+        return newest(messages, RECENT)
+    last = moment("date", date)
+    # It works with an ISO date only.
+    if "end-date" in request.args and not _is_number(date):
+        first = moment("end-date", request.args["end-date"])
+        messages = [message for message in messages if message.date >= first]
+    answer = page([message for message in reversed(messages) if message.date <= last],
+                  _shape, _shape)
+    if request.args.get("reverse") != "false":
+        answer["items"].reverse()
+    return answer
+
+
+def one(messages: List[Message], message_id: str) -> Json:
+    """Return the message of that id."""
+    message = messages[position(messages, message_id)]
+    if message not in _shown([message]):
+        raise not_found("Message", message_id)
+    return {"message": _shape(message)}
+
+
+def newest(messages: List[Message], size: int) -> Json:
+    """Return the newest messages as a list without further pages."""
+    # With a size of 0, -0 would mean all of them.
+    items = [_shape(message) for message in messages[max(0, len(messages) - size):]]
+    return {"items": items, "startIndex": 0, "maxResults": size, "links": {"self": own_url()}}
+
+
+def position(messages: List[Message], message_id: str) -> int:
+    """Find a message by its id, or raise HipChat's 404."""
+    for index, message in enumerate(messages):
+        if message.id == message_id:
+            return index
+    raise not_found("Message", message_id)
+
+
+def moment(field: str, text: str) -> datetime.datetime:
+    """Read a date of ISO 8601, in the query's zone where it names none, or a Unix time."""
+    try:
+        if _is_number(text):
+            return datetime.datetime.fromtimestamp(float(text), datetime.timezone.utc)
+        date = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except (ValueError, OverflowError, OSError) as error:
+        raise ApiError(400, "Value u'%s' for field '%s' is not a date" % (text, field),
+                       field=field, value=text) from error
+    return date if date.tzinfo else date.replace(tzinfo=_zone())
+
+
+def _shown(messages: List[Message]) -> List[Message]:
+    if request.args.get("include_deleted", "true") != "false":
+        return messages
+    return [message for message in messages if not message.is_deleted]
+
+
+def _shape(message: Message) -> Json:
+    return shapes.past_message(message, _zone())
+
+
+def _zone() -> datetime.tzinfo:
+    return timezone(request.args.get("timezone", "UTC"))
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()

@@ -1,0 +1,19 @@
+"""Time zones by their names, e.g. Europe/Berlin."""
+
+import datetime
+
+try:
+    from zoneinfo import ZoneInfo
+except ImportError:  # Python 3.8
+    from backports.zoneinfo import ZoneInfo
+
+from sandbox.hipchat_server.errors import ApiError
+
+
+def timezone(name: str) -> datetime.tzinfo:
+    """Find a time zone, or raise HipChat's 400."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ApiError(400, "Value u'%s' for field 'timezone' is not a timezone" % name,
+                       field="timezone", value=name) from error

@@ -1,0 +1,42 @@
+"""What the spool keeps, and why it may refuse to."""
+from typing import NamedTuple
+
+from hipchat.errors import HipChatError
+
+__all__ = ["Arrival", "Delivery", "SpoolError", "SpoolFull"]
+
+
+class SpoolError(HipChatError):
+    """The spool cannot be written or read now."""
+
+
+class SpoolFull(SpoolError):
+    """The spool holds as many deliveries as it may."""
+
+
+class Arrival(NamedTuple):
+    """A delivery to be kept.
+
+    event, room: of the webhook URL; lane: what order is kept in, the room's id where known;
+    message: what a repetition is known by, "" where it has no message id; trace: the message id
+    or an id made for it.
+    """
+
+    event: str
+    room: str
+    lane: str
+    message: str
+    trace: str
+    body: bytes
+
+
+class Delivery(NamedTuple):
+    """A delivery that waits; received is in seconds since 1970."""
+
+    id: int
+    lane: str
+    event: str
+    room: str
+    trace: str
+    received: float
+    body: bytes

@@ -1,0 +1,99 @@
+"""The spool's file, open for this process alone, and mended where it is damaged or removed."""
+import os
+import time
+from typing import Any, Callable, List, Optional
+
+from listening.spool.directory import lock_directory
+from listening.spool.format import FILE, connect, count, open_sound
+from listening.spool.mending import finish, mend
+from listening.spool.pages import LOG, open_files
+
+__all__ = ["File"]
+
+
+class File:
+    """db: the connection to write by; reader: another to read by; waiting, last: how many
+    deliveries were there when it was opened, and the highest number that was ever given to one.
+
+    notice is called with words for the operator. Errors are SQLite's, the system's or SpoolError.
+    """
+
+    def __init__(self, directory: str, notice: Callable[[str], None]):
+        self.db: Any = None
+        self.reader: Any = None
+        self.waiting, self.last = 0, 0
+        self._directory, self._notice = directory, notice
+        self._path = os.path.join(directory, FILE)
+        self._lock: Any = None
+        self._files: Any = ()  # kept open, as what is removed could not be opened any more
+        self._inodes: List[Optional[int]] = []
+
+    def take(self) -> None:
+        """Make the directory, if need be, and keep other processes out until this one ends."""
+        if self._lock:
+            self._lock.close()
+        self._lock = lock_directory(self._directory, self._notice)
+        finish(self._path)
+
+    def open(self) -> None:
+        """Open what is there, or make it new; what was open serves on until that has worked."""
+        db = open_sound(self._path)
+        waiting, last = count(db)
+        reader, files = connect(self._path), open_files(self._path)
+        self._close_files()
+        self._files, self._inodes = files, self._inodes_now()
+        self.waiting, self.last, self.db, self.reader = waiting, last, db, reader
+
+    def close(self) -> None:
+        """Let others have it."""
+        for connection in (self.reader, self.db):
+            connection.close()
+        self._close_files()
+        self._lock.close()
+
+    def is_in_place(self) -> bool:
+        """Whether what is open is what the next process would find."""
+        return self._inodes == self._inodes_now()
+
+    def is_readable(self) -> bool:
+        """Whether all of it can be read, however long that takes."""
+        try:
+            return self.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        except Exception:
+            return False
+
+    def mend(self, last: int) -> None:
+        """Make it anew with all that can be read; numbers go on above all that were given.
+
+        last: the highest of them, 0 if that is not known.
+        """
+        removed = bool(self._inodes) and not self.is_in_place()
+        if removed:
+            self.take()
+        aside = mend(self._path, self._files or open_files(self._path), last or _above_all())
+        self.open()
+        if removed:
+            self._notice("The spool directory {} was removed while in use; it was made again with "
+                         "all deliveries that waited.".format(self._directory))
+        else:
+            self._notice("The spool was corrupt and was made again with the {} deliveries that "
+                         "could be read; the old file is {}.".format(self.waiting, aside))
+
+    def _close_files(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def _inodes_now(self) -> List[Optional[int]]:
+        return [_inode(self._path), _inode(self._path + LOG)]
+
+
+def _inode(path: str) -> Optional[int]:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
+
+
+def _above_all() -> int:
+    """Where the file does not tell: nobody gave a thousand numbers a second since 1970."""
+    return int(1000 * time.time())

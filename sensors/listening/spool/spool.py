@@ -1,0 +1,149 @@
+"""The spool as the sensor's greenlets see it: deliveries that arrive together are committed
+together, from a thread of its own."""
+from typing import Any, Callable, List, Optional, Sequence, Set
+
+import eventlet
+from eventlet import tpool
+from eventlet.event import Event as Signal
+
+from listening.spool.deliveries import Arrival, Delivery, SpoolError
+from listening.spool.store import Store
+from listening.spool.takeover import take_over
+
+__all__ = ["Spool"]
+
+LARGEST_BATCH = 500  # deliveries in one commit
+PAUSE = 1.0  # seconds after which what nobody waits for is tried again
+
+
+def _spawn(name: str, task: Callable[[], None]) -> Any:
+    return eventlet.spawn(task)
+
+
+class Spool:
+    """The deliveries that wait, each on disk, in order of arrival within a lane.
+
+    put() returns when a delivery is on disk. All writing is done by one greenlet in a thread of
+    its own, so that waiting for the disk holds nobody up; what arrives meanwhile shares the next
+    commit. arriving: how many deliveries are on their way to the disk. repaired is called with
+    words for the operator whenever a file had to be given up, and what else was changed on disk.
+    earlier: directories whose deliveries are taken over. keep(name, task) runs the writer.
+    """
+
+    def __init__(self, directory: str, max_deliveries: int, repaired: Callable[[str], None],
+                 earlier: Sequence[str] = (), keep: Callable[[str, Callable], Any] = _spawn):
+        self.directory = directory
+        self.arriving = 0
+        self._repaired, self._earlier, self._keep = repaired, earlier, keep
+        self._store = Store(directory, max_deliveries)
+        self._puts: List = []
+        self._removals: Set[int] = set()
+        self._wake = Signal()
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait."""
+        return self._store.waiting
+
+    def open(self) -> None:
+        """Open or make the file, mend it if it is damaged, and start the writer.
+
+        SpoolError if another process has it, if it is of another version, or if the directory
+        cannot be used.
+        """
+        tpool.set_num_threads(1)  # each of the usual twenty would keep memory of its own
+        try:
+            tpool.execute(self._open)
+        finally:
+            self._tell_repairs()
+        self._keep("spool", self._write_forever)
+
+    def put(self, arrival: Arrival) -> bool:
+        """Keep a delivery; return when it is on disk. False for a repetition, which is dropped.
+
+        SpoolFull or SpoolError if it was not kept.
+        """
+        done = Signal()
+        self._puts.append((arrival, done))
+        self.arriving += 1
+        try:
+            self._nudge()
+            return done.wait()
+        finally:
+            self.arriving -= 1
+
+    def remove(self, delivery: Delivery) -> None:
+        """Forget a delivery that StackStorm has. Returns before that is on disk."""
+        self._removals.add(delivery.id)
+        self._nudge()
+
+    def next(self, lane: str, after: int) -> Optional[Delivery]:
+        """The first delivery of a lane with an id above `after`; SpoolError if unreadable.
+
+        Never yields to another greenlet.
+        """
+        try:
+            return self._store.next(lane, after)
+        except SpoolError:
+            self._nudge()
+            raise
+
+    def lanes(self) -> List[str]:
+        """The lanes in which deliveries wait; SpoolError if unreadable."""
+        return self._store.lanes()
+
+    def oldest(self) -> float:
+        """For how many seconds the oldest delivery has waited, 0 if none can be read."""
+        return self._store.oldest()
+
+    def settle(self) -> None:
+        """Return when all that came is on disk, and all that was removed is gone from there."""
+        while self.arriving or self._removals:
+            self._nudge()
+            eventlet.sleep(0.01)
+
+    def _open(self) -> None:
+        self._store.open()
+        for directory in self._earlier:
+            if directory != self.directory:
+                take_over(directory, self._store)
+
+    def _nudge(self) -> None:
+        if not self._wake.ready():
+            self._wake.send()
+
+    def _write_forever(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake = Signal()
+            while self._puts or self._removals or self._store.damaged:
+                if not self._write_batch():
+                    eventlet.spawn_after(PAUSE, self._nudge)
+                    break
+
+    def _write_batch(self) -> bool:
+        """Commit what has gathered; False if nobody waited for it and it cannot be written."""
+        batch, self._puts = self._puts[:LARGEST_BATCH], self._puts[LARGEST_BATCH:]
+        removals = set(self._removals)
+        try:
+            results = tpool.execute(self._store.commit, [arrival for arrival, _ in batch], removals)
+        except BaseException as error:  # the writer may be begun again, but those here wait
+            for _, done in batch:
+                done.send_exception(error)
+            if isinstance(error, SpoolError):
+                return bool(batch)
+            raise
+        finally:
+            self._tell_repairs()
+        self._removals -= removals
+        for (_, done), result in zip(batch, results):
+            if isinstance(result, SpoolError):
+                done.send_exception(result)
+            else:
+                done.send(result)
+        return True
+
+    def _tell_repairs(self) -> None:
+        notices = self._store.notices
+        while notices:
+            self._repaired(notices.pop(0))

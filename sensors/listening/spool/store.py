@@ -1,0 +1,195 @@
+"""The deliveries that wait and the messages that were seen, in the spool's file."""
+import contextlib
+import time
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set
+
+from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
+from listening.spool.file import File
+from listening.spool.format import COLUMNS, is_damage, is_io_error, is_sound, storable
+
+__all__ = ["Store"]
+
+REPEAT_WINDOW = 3600.0  # seconds in which a message that comes again is known
+INSERT = "INSERT INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(COLUMNS)
+
+
+class Store:
+    """What the spool has on disk.
+
+    All but next(), lanes() and oldest() is called from one thread at a time; those from any.
+    waiting: how many deliveries wait; damaged: the file is to be mended, by commit(); notices:
+    words for the operator, taken out by who tells them.
+    """
+
+    def __init__(self, directory: str, max_deliveries: int):
+        self.waiting = 0
+        self.damaged = False
+        self.notices: List[str] = []
+        self._directory, self._max = directory, max_deliveries
+        self._file = File(directory, self.notices.append)
+        self._next_cleaning = 0.0
+        self._last = 0
+
+    def open(self) -> None:
+        """Open or make the file; SpoolError if another process has it, if it is of another
+        version, or if the directory cannot be used."""
+        with self._told():
+            self._file.take()
+            try:
+                self._file.open()
+            except Exception as error:
+                if not is_damage(error):
+                    raise
+                self._file.mend(self._last)
+            self._count()
+
+    def close(self) -> None:
+        """Let go of the file and its directory."""
+        self._file.close()
+
+    def commit(self, arrivals: List[Arrival], removals: Set[int]) -> List:
+        """Keep and forget; for each arrival True, False for a repetition, or SpoolFull.
+
+        SpoolError if nothing of that is on disk.
+        """
+        with self._told():
+            if self.damaged or not self._file.is_in_place():
+                self._mend()
+            try:
+                return self._commit(arrivals, removals)
+            except Exception as error:
+                if not (is_damage(error) or is_io_error(error) and not self._file.is_readable()):
+                    raise
+                self.damaged = True
+                self._mend()
+                return self._commit(arrivals, removals)
+
+    def adopt(self, rows: Iterable[Sequence], seen: Iterable[Sequence]) -> int:
+        """Keep what another store had, behind all that is here; how many deliveries that were.
+
+        All or, on SpoolError, nothing; and nothing if it was adopted already.
+        """
+        adopted = 0
+        with self._told(), self._transaction():
+            for row in rows:
+                if not adopted and self._has(row):
+                    break
+                self._keep(row[1:])
+                adopted += 1
+            self._file.db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", seen)
+        self.waiting += adopted
+        return adopted
+
+    def rows(self) -> Iterator[Sequence]:
+        """All deliveries, in order; to be adopted."""
+        return self._file.db.execute("SELECT {} FROM deliveries ORDER BY id".format(COLUMNS))
+
+    def seen(self) -> Iterator[Sequence]:
+        """The messages seen, and when; to be adopted."""
+        return self._file.db.execute("SELECT message, received FROM seen")
+
+    def next(self, lane: str, after: int) -> Optional[Delivery]:
+        """The first delivery of a lane with an id above `after`; SpoolError if unreadable."""
+        rows = self._read("SELECT {} FROM deliveries WHERE lane = ? AND id > ? ORDER BY id LIMIT 1"
+                          .format(COLUMNS), storable(lane), after)
+        if rows and not is_sound(rows[0]):
+            self.damaged = True
+            raise self._error("a delivery is malformed")
+        return Delivery(*rows[0]) if rows else None
+
+    def lanes(self) -> List[str]:
+        """The lanes in which deliveries wait; SpoolError if unreadable."""
+        return [lane for lane, in self._read("SELECT DISTINCT lane FROM deliveries")]
+
+    def oldest(self) -> float:
+        """For how many seconds the oldest delivery has waited, 0 if none can be read."""
+        try:
+            rows = self._read("SELECT received FROM deliveries ORDER BY id LIMIT 1")
+        except SpoolError:
+            return 0.0
+        return max(0.0, time.time() - rows[0][0]) if rows and type(rows[0][0]) is float else 0.0
+
+    def _read(self, query: str, *parameters: Any) -> List[Sequence]:
+        try:
+            return self._file.reader.execute(query, parameters).fetchall()
+        except Exception as error:
+            self.damaged = self.damaged or is_damage(error) or is_io_error(error)
+            raise self._error(error) from None
+
+    def _commit(self, arrivals: List[Arrival], removals: Set[int]) -> List:
+        now = time.time()
+        results: List = []
+        with self._transaction():
+            gone = sum(self._file.db.execute("DELETE FROM deliveries WHERE id = ?", (number,))
+                       .rowcount for number in removals)
+            room = self._max - self.waiting + gone
+            for arrival in arrivals:
+                results.append(self._insert(arrival, now, room - results.count(True)))
+            self._forget_seen(now)
+        self.waiting += results.count(True) - gone
+        return results
+
+    def _insert(self, arrival: Arrival, now: float, room: int):
+        """True if kept, False for a repetition, SpoolFull if there is no room."""
+        message = storable(arrival.message)
+        if message and self._file.db.execute(
+                "SELECT 1 FROM seen WHERE message = ? AND received > ?",
+                (message, now - REPEAT_WINDOW)).fetchone():
+            return False
+        if room <= 0:
+            return SpoolFull("The spool is full: {} deliveries wait.".format(self._max))
+        self._keep([storable(arrival.lane), storable(arrival.event), storable(arrival.room),
+                    storable(arrival.trace), now, arrival.body])
+        if message:
+            self._file.db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (message, now))
+        return True
+
+    def _keep(self, values: Sequence) -> None:
+        self._last += 1  # SQLite would go by what stands in the file, which may get damaged
+        self._file.db.execute(INSERT, [self._last] + list(values))
+
+    def _has(self, row: Sequence) -> bool:
+        return self._file.db.execute(
+            "SELECT 1 FROM deliveries WHERE lane = ? AND trace = ? AND received = ? AND body = ?",
+            (row[1], row[4], row[5], row[6])).fetchone() is not None
+
+    def _forget_seen(self, now: float) -> None:
+        if time.monotonic() >= self._next_cleaning:
+            self._next_cleaning = time.monotonic() + 60
+            self._file.db.execute("DELETE FROM seen WHERE abs(received - ?) > ?",
+                                  (now, REPEAT_WINDOW))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        db = self._file.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _mend(self) -> None:
+        self._file.mend(self._last)
+        self._count()
+        self.damaged = False
+
+    def _count(self) -> None:
+        self.waiting = self._file.waiting
+        self._last = max(self._last, self._file.last)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever goes wrong is a SpoolError: who writes must live, and the senders be told."""
+        try:
+            yield
+        except SpoolError:
+            raise
+        except Exception as error:
+            raise self._error(error) from None
+
+    def _error(self, error: object) -> SpoolError:
+        return SpoolError("The spool in {} cannot be used: {}. Check its disk and its permissions."
+                          .format(self._directory, error))

@@ -1,0 +1,94 @@
+"""A HipChat server in a process of its own with a client for it, and where it delivers to."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import requests
+
+from sandbox.control_client import ControlClient
+
+REPOSITORY = str(Path(__file__).resolve().parents[2])
+
+
+class HipChat:
+    """A server in a process of its own, and a client for it."""
+
+    def __init__(self, *arguments):
+        command = [sys.executable, "-m", "sandbox", "hipchat", "--port", "0", *arguments]
+        self.process = subprocess.Popen(command, cwd=REPOSITORY, universal_newlines=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.first_line = self.process.stdout.readline()
+        self.url = self.first_line.rpartition(" ")[-1].strip()
+        self.people = ControlClient(self.url)
+
+    def call(self, method, path, token="TOKEN", **options):
+        if token:
+            options.setdefault("headers", {})["Authorization"] = "Bearer " + token
+        return requests.request(method, self.url + path, timeout=10, **options)
+
+    def get(self, path, **options):
+        return self.call("GET", path, **options)
+
+    def post(self, path, body=None, **options):
+        return self.call("POST", path, json=body, **options)
+
+    def put(self, path, body=None, **options):
+        return self.call("PUT", path, json=body, **options)
+
+    def delete(self, path, **options):
+        return self.call("DELETE", path, **options)
+
+    def stop(self):
+        """Ask the server to end; returns its exit status and all that it wrote."""
+        self.process.send_signal(signal.SIGTERM)
+        out, err = self.process.communicate(timeout=5)
+        return self.process.returncode, out + err
+
+
+class Receiver:
+    """Where webhooks are delivered to; keeps what came, and answers what it is told to."""
+
+    def __init__(self):
+        receiver, self.received = self, []
+        self.status, self.answer, self.may_answer = 204, b"", threading.Event()
+        self.may_answer.set()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.may_answer.wait(10)
+                receiver.received.append((self.path, dict(self.headers), body))
+                self.send_response(receiver.status)
+                self.end_headers()
+                self.wfile.write(receiver.answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
+
+    def bodies(self, count):
+        """Wait for `count` deliveries, and return the body of each."""
+        wait_for(lambda: len(self.received) >= count)
+        return [json.loads(body) for _, _, body in self.received]
+
+
+def wait_for(condition, seconds=5):
+    """Wait until `condition` holds, and return what it returned."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in %s s" % seconds
+        time.sleep(0.005)
+    return condition()
+
+
+def error(response):
+    return response.json()["error"]

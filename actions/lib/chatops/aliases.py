@@ -7,7 +7,7 @@ import re2
 
 from chatops.errors import Ignored, Refused, StackStormError
 from chatops.help import nearest
-from chatops.matching import Fit, Format, formats_of, pairs_at_end
+from chatops.matching import Fit, Format, formats_of, pairs_at_end, pairs_in
 from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
 from hipchat.inert import BREAK
@@ -66,7 +66,7 @@ class Aliases:
             if error.status == 400:
                 return []
             raise
-        return [Fit(format, command, True, pairs_at_end(command)[1]) for format in strange
+        return [Fit(format, command, True, pairs_in(pairs_at_end(command)[1])) for format in strange
                 if format.alias["ref"] == found["actionalias"]["ref"] and
                 format.representation == found["representation"]]
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import re2
 
-__all__ = ["Fit", "Format", "formats_of", "pairs_at_end"]
+__all__ = ["Fit", "Format", "formats_of", "pairs_at_end", "pairs_in"]
 
 _VALUE = r"\"\"|''|\".+?\"|'.+?'|\{.+?\}|"
 _PLACE = re.compile(r"(\s*)\{\{\s*(\S+?)\s*(?:=\s*(" + _VALUE + r".+?)\s*)?\}\}", re.DOTALL)
@@ -44,7 +44,7 @@ class Format:
 
     def fit(self, command: str) -> Optional[Fit]:
         """How the command fits, ignoring case; None where it does not."""
-        text, pairs = pairs_at_end(command)
+        text, ending = pairs_at_end(command)
         if not self._possible(text):
             return None
         found = self._pattern(False).search(" {} ".format(text))
@@ -53,8 +53,8 @@ class Format:
         values = {name: _unquoted(found.group(place + 1))
                   for place, name in enumerate(self.names) if found.group(place + 1) is not None}
         exact = self._pattern(True).search(" {} ".format(text)) is not None
-        recased = command if exact else self._recased(found) + command[len(text):]
-        return Fit(self, recased, exact, dict(values, **pairs))
+        recased = command if exact else self._recased(found) + ending
+        return Fit(self, recased, exact, dict(values, **pairs_in(ending)))
 
     def is_regular(self) -> bool:
         """Whether RE2 knows all that the representation has."""
@@ -111,11 +111,15 @@ class Format:
         return text.strip()
 
 
-def pairs_at_end(command: str) -> Tuple[str, Dict[str, str]]:
-    """The command without the key=value pairs that end it, which StackStorm cuts off, and those."""
+def pairs_at_end(command: str) -> Tuple[str, str]:
+    """A command without the key=value pairs that end it, and these; StackStorm cuts them off."""
     ending = _PAIRS_AT_END.match(command).group(1)
-    pairs = re.findall(_PAIR, ending, re.DOTALL)
-    return command.replace(ending, "") if ending else command, dict(pairs)
+    return command.replace(ending, "") if ending else command, ending
+
+
+def pairs_in(ending: str) -> Dict[str, str]:
+    """Keys and values, these as they were written."""
+    return dict(re.findall(_PAIR, ending, re.DOTALL))
 
 
 def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:

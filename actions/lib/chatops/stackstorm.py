@@ -12,7 +12,7 @@ __all__ = ["ROUTE", "StackStorm"]
 ROUTE = "hipchat"  # of the notifications that come back to this pack
 PAGE = 100  # the most that everybody may ask for
 TIMEOUT = 30  # seconds
-PAUSES = (0.5, 1.5)  # seconds before a call that has not reached StackStorm is made again
+PAUSES = (0.5, 1.5)  # seconds before a call that can do no harm is made again
 OF_ALIASES = "name,ref,pack,description,enabled,action_ref,formats,ack,result"
 
 
@@ -25,7 +25,8 @@ class StackStorm:
         self._session = requests.Session()
         # It is near: no proxy of the environment stands between, nor ~/.netrc.
         self._session.trust_env = False
-        self._session.headers.update(headers)
+        # A connection that lay idle may be closed under the next call, which then may have run.
+        self._session.headers.update(headers, Connection="close")
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
         """All enabled aliases."""
@@ -79,8 +80,8 @@ class StackStorm:
         return self._call("GET", "rules", ref)
 
     def change_rule(self, rule: Dict[str, Any]) -> None:
-        """Replace a rule by another of the same ref."""
-        self._call("PUT", "rules", rule["ref"], json=rule)
+        """Replace a rule by another of the same id."""
+        self._call("PUT", "rules", rule["id"], json=rule)
 
     def user(self) -> Dict[str, Any]:
         """Whose account it is: username, and rbac: enabled, is_admin, roles."""
@@ -107,7 +108,7 @@ class StackStorm:
                 problem: Exception = error
             except requests.ConnectionError as error:
                 problem = error
-                if not _was_refused(error):
+                if method != "GET" and not _was_refused(error):
                     pause = None
             except requests.RequestException as error:
                 problem, pause = error, None

@@ -10,12 +10,21 @@ from chatops.help import nearest
 from chatops.matching import Fit, Format, formats_of, pairs_at_end, pairs_in
 from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
+from hipchat.errors import HipChatError
 from hipchat.inert import BREAK
 
-__all__ = ["Aliases", "check_values", "name_of"]
+__all__ = ["Aliases", "Forbidden", "check_values", "find", "name_of"]
 
 # JSON and Python hide a brace behind these, from the guard too.
 _ESCAPES = re.compile(r"\\[uUxN0-7]")
+
+
+class Forbidden(Refused):
+    """The person may not run the command; people are those who may, None for everybody."""
+
+    def __init__(self, command: str, people: Optional[List[int]]):
+        self.people = people or []
+        super().__init__("You may not run {} here.".format(command))
 
 
 def name_of(alias: Dict[str, Any]) -> str:
@@ -37,23 +46,14 @@ class Aliases:
 
     def find(self, command: str) -> Fit:
         """The one format that a command fits; Refused or Ignored, if there is not just one."""
-        fits = self._fits(command) or self._by_stackstorm(command)
+        fits = _fits_of(command, self._formats) or self._by_stackstorm(command)
         if not fits:
-            raise self._unknown(command)
+            raise _unknown(command, self._formats, self.allowed())
         allowed = [fit for fit in fits if self._may(fit.format)]
         if not allowed:
-            raise self._forbidden(fits[0].format)
-        fit = _only(allowed)
-        if fit is None:
-            raise Refused("More than one command fits: {}. Say more, or ask who made them.".format(
-                "; ".join(sorted("{} ({})".format(each.format.display, name_of(each.format.alias))
-                                 for each in allowed))))
-        return fit
-
-    def _fits(self, command: str) -> List[Fit]:
-        """How the command fits; a format with match_multiple counts where no other fits."""
-        fits = [fit for fit in (_fit(format, command) for format in self._formats) if fit]
-        return [fit for fit in fits if not fit.format.multiple] or fits
+            name = name_of(fits[0].format.alias)
+            raise Forbidden(name, self._permissions.who(name, self._room))
+        return _only(allowed)
 
     def _by_stackstorm(self, command: str) -> List[Fit]:
         """By StackStorm's own matching, where formats have what RE2 has not, such as (?!...)."""
@@ -73,27 +73,20 @@ class Aliases:
     def _may(self, format: Format) -> bool:
         return self._permissions.may(name_of(format.alias), self._person, self._room)
 
-    def _unknown(self, command: str) -> Exception:
-        if not command[0].isalnum():
-            return Ignored("It is no command: {!r}.".format(command))
-        if pairs_at_end(command)[1] and any(_fit(format, command + " .") for format in self._formats):
-            return Refused("StackStorm takes a last word with = in it for a parameter, and not for "
-                           "text. Let another word follow it.")
-        like = nearest(command, self.allowed())
-        return Refused("There is no such command. {}".format(
-            "Did you mean: {}?".format("; ".join(like)) if like else "You may run none here."))
 
-    def _forbidden(self, format: Format) -> Refused:
-        return Forbidden(name_of(format.alias),
-                         self._permissions.who(name_of(format.alias), self._room))
+def find(command: str, formats: List[Format]) -> Fit:
+    """The one of these formats that a command fits; Refused or Ignored, if there is not just one.
+    """
+    fits = _fits_of(command, formats)
+    if not fits:
+        raise _unknown(command, formats, formats)
+    return _only(fits)
 
 
-class Forbidden(Refused):
-    """The person may not run the command; people are those who may, None for everybody."""
-
-    def __init__(self, command: str, people: Optional[List[int]]):
-        self.people = people or []
-        super().__init__("You may not run {} here.".format(command))
+def _fits_of(command: str, formats: List[Format]) -> List[Fit]:
+    """How the command fits; a format with match_multiple counts where no other fits."""
+    fits = [fit for fit in (_fit(format, command) for format in formats) if fit]
+    return [fit for fit in fits if not fit.format.multiple] or fits
 
 
 def _fit(format: Format, command: str) -> Optional[Fit]:
@@ -103,11 +96,27 @@ def _fit(format: Format, command: str) -> Optional[Fit]:
         return None
 
 
-def _only(fits: List[Fit]) -> Optional[Fit]:
-    """The fit, if there is one: those in the very case go first, and one that means the same."""
+def _only(fits: List[Fit]) -> Fit:
+    """The fit, if there is one: those in the very case go first, and those that mean the same."""
     fits = [fit for fit in fits if fit.exact] or fits
     same = {(name_of(fit.format.alias), json.dumps(fit.values, sort_keys=True)) for fit in fits}
-    return fits[0] if len(same) == 1 else None
+    if len(same) > 1:
+        raise Refused("More than one command fits: {}. Say more, or ask who made them.".format(
+            "; ".join(sorted("{} ({})".format(fit.format.display, name_of(fit.format.alias))
+                             for fit in fits))))
+    return fits[0]
+
+
+def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> HipChatError:
+    """Why nothing fits: Ignored where it may be no command at all."""
+    if not command[0].isalnum():
+        return Ignored("It is no command: {!r}.".format(command))
+    if pairs_at_end(command)[1] and any(_fit(format, command + " .") for format in formats):
+        return Refused("StackStorm takes a last word with = in it for a parameter, and not for "
+                       "text. Let another word follow it.")
+    like = nearest(command, allowed)
+    return Refused("There is no such command. {}".format(
+        "Did you mean: {}?".format("; ".join(like)) if like else "You may run none here."))
 
 
 def check_values(fit: Fit, extra_parameters: bool) -> None:

@@ -58,11 +58,12 @@ def ack_of(started: Dict[str, Any]) -> Optional[Answer]:
     if ack.get("enabled") is False:
         return None
     execution = started["execution"]
-    text = started.get("message") or "Running {}.".format(execution["action"]["ref"])
     url = execution.get("web_url") or ""
+    text, code = _parts(started.get("message") or
+                        "Running {}.".format(execution["action"]["ref"]))
     if ack.get("append_url") is not False and url:
         text += " (details available at {})".format(url)
-    return styled(Answer(*_parts(text), color="gray", web_url=url), started.get("extra"))
+    return styled(Answer(text, code, color="gray", web_url=url), started.get("extra"))
 
 
 def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Answer:
@@ -99,7 +100,8 @@ def _rendered(template: str, context: Dict[str, Any]) -> str:
 def _parts(message: str) -> Any:
     """Text and code; all is text unless the alias parts them."""
     text, mark, code = message.partition(MARK)
-    return (text.strip(), code.strip("\n")) if mark else (message.strip(), "")
+    return (text.strip(), re.sub(r"\A(?: *\n| )", "", code).rstrip()) if mark else (
+        message.strip(), "")
 
 
 def begun_by(execution: Dict[str, Any], stackstorm: StackStorm) -> Dict[str, Any]:

@@ -1,7 +1,7 @@
 """hipchat.tell_result: tell a room what became of a command."""
 from base import HipChatAction
 from chatops.accounts import Accounts
-from chatops.errors import Ignored
+from chatops.errors import Ignored, StackStormError
 from chatops.result import origin_of, result_of
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
@@ -29,7 +29,10 @@ class TellResultAction(HipChatAction):
         return {"said": [voice.tell(answer)]}
 
     def _mention(self, origin, stackstorm):
-        if not origin.heard_by:
-            return People(self.hipchat).mention(origin.person)
-        heard = stackstorm.execution(origin.heard_by)
-        return mention_name((heard.get("parameters") or {}).get("mention"))
+        """How the person is mentioned: StackStorm heard it, which costs HipChat no call."""
+        try:
+            heard = stackstorm.execution(origin.heard_by) if origin.heard_by else {}
+        except StackStormError:
+            heard = {}
+        return mention_name((heard.get("parameters") or {}).get("mention")) or (
+            People(self.hipchat).mention(origin.person))

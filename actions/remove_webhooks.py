@@ -1,5 +1,6 @@
 """hipchat.remove_webhooks: delete the sensor's webhooks, those of others stay."""
 from base import HipChatAction
+from hipchat.answers import part
 from hipchat.errors import HipChatError, Incomplete
 from hipchat.webhook_list import urls_of, webhooks_in
 
@@ -12,7 +13,8 @@ class RemoveWebhooksAction(HipChatAction):
     def do(self, rooms=None):
         """{"removed": how many, "rooms": [{"room", "removed"}]}; an error where a room failed."""
         urls = urls_of(self.config)
-        keys = {room: room for room in rooms} if rooms else self._all_rooms()
+        rooms = [self.room_of(room) for room in rooms or []]
+        keys = dict(zip(rooms, rooms)) if rooms else self._all_rooms()
         results = [self._remove(urls, key, room) for key, room in keys.items()]
         found = {"removed": sum(result["removed"] for result in results), "rooms": results}
         failed = [result["room"] for result in results if "error" in result]
@@ -23,14 +25,15 @@ class RemoveWebhooksAction(HipChatAction):
 
     def _all_rooms(self):
         rooms = self.hipchat.items("room", **{"include-archived": "true"})
-        return {room["id"]: room["name"] for room in rooms}
+        return {part(room, "id", "A room in HipChat's list"): room.get("name") for room in rooms}
 
     def _remove(self, urls, key, room):
         result = {"room": room, "removed": 0}
         try:
             for webhook in list(webhooks_in(self.hipchat, urls, key)):
                 if webhook["ours"]:
-                    self.hipchat.call("DELETE", "room", key, "webhook", webhook["id"])
+                    self.hipchat.call("DELETE", "room", key, "webhook",
+                                      part(webhook, "id", "A webhook in HipChat's list"))
                     result["removed"] += 1
         except HipChatError as error:
             result.update(error.as_result())

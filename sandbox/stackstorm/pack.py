@@ -31,6 +31,7 @@ class Pack:
     sensors: List[Dict[str, Any]]
     actions: List[Dict[str, Any]]
     rules: List[Dict[str, Any]]
+    aliases: List[Dict[str, Any]]
 
     def register(self, values: Dict[str, Any]) -> None:
         """Take a config; raises Invalid if the pack's schema forbids it."""
@@ -55,8 +56,8 @@ def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore]
     """
     about = read(path / "pack.yaml")
     ref = about.get("ref") or about["name"]
-    pack = Pack(ref, path, datastore or Datastore(), None, {}, *(_resources(path / kind, ref)
-                                       for kind in ("sensors", "actions", "rules")))
+    pack = Pack(ref, path, datastore or Datastore(), None, {}, *(
+        _resources(path / kind, ref) for kind in ("sensors", "actions", "rules", "aliases")))
     if config_file:
         try:
             pack.register(read(config_file))

@@ -5,7 +5,8 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
 from hipchat.filters import Filter, FilterSet
-from hipchat.settings import EVERYWHERE, room_key
+from hipchat.names import room_key
+from hipchat.settings import EVERYWHERE
 from hipchat.webhook_url import Address
 
 __all__ = ["Listener", "Listeners"]

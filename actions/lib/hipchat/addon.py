@@ -1,4 +1,4 @@
-"""The pack as a HipChat add-on: what is kept of its installation, and its URLs."""
+"""The pack as a HipChat add-on: what is kept of its installation, its settings, and its URLs."""
 import base64
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 from hipchat.credentials import Integration
 from hipchat.events import HIPCHAT_EVENTS
 
-__all__ = ["KEY", "REFERENCE", "SCOPES", "Addon", "AddonUrls"]
+__all__ = ["KEY", "REFERENCE", "SCOPES", "Addon", "AddonSettings", "AddonUrls"]
 
 KEY = "hipchat_addon"  # of StackStorm's datastore
 REFERENCE = "{{ st2kv.system." + KEY + " }}"  # what the pack's config says to be given it
@@ -53,6 +53,23 @@ class Addon(NamedTuple):
     def text(self) -> str:
         """As it is kept."""
         return json.dumps(self._asdict())
+
+
+class AddonSettings(NamedTuple):
+    """What the pack's config says of the add-on.
+
+    enabled: whether the pack is to be one; kept: what the datastore holds of it, None until the
+    sensor has made it; group: HipChat's id of the only group that may install it, None for any.
+    """
+
+    enabled: bool = False
+    kept: Optional[Addon] = None
+    group: Optional[int] = None
+
+    @property
+    def integration(self) -> Optional[Integration]:
+        """The OAuth client to call HipChat with: that of an installed add-on that is enabled."""
+        return self.kept.integration if self.enabled and self.kept else None
 
 
 class AddonUrls:

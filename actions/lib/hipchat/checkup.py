@@ -3,12 +3,12 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import requests
 
-from hipchat.addon import SCOPES, AddonUrls
+from hipchat.addon import SCOPES, AddonSettings, AddonUrls
 from hipchat.client import Client
 from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound, NotInstalled
 from hipchat.events import EVENTS
 from hipchat.health_url import details_url
-from hipchat.settings import AddonSettings, ApiSettings, SensorSettings
+from hipchat.settings import ApiSettings, SensorSettings, addon_settings
 from hipchat.webhook_url import WebhookUrl
 
 __all__ = ["Finding", "checkup", "token_kind"]
@@ -49,7 +49,7 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
         yield from (Finding(False, "config: " + problem) for problem in error.problems)
     else:
         yield Finding(True, "config: complete")
-        addon = AddonSettings.from_config(config)
+        addon = addon_settings(config)
         yield from _addon(addon, sensor)
         if not sensor.secret and addon.kept:  # then the sensor and we share that of the add-on
             sensor = sensor._replace(secret=addon.kept.secret.encode("utf-8"))
@@ -133,7 +133,8 @@ def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
 
 def token_kind(session: Dict[str, Any]) -> str:
     """The kind of token that a session is of: personal, integration or room notification."""
-    if (session.get("client") or {}).get("room"):
+    client = session.get("client")
+    if isinstance(client, dict) and client.get("room"):
         return "room notification"
     owner = session.get("owner")
     is_user = session.get("owner_type") == "user" or (

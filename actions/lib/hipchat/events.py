@@ -130,12 +130,15 @@ def text_of(event: Event, item: Dict[str, Any]) -> str:
 def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
     """HipChat's item, whole, with those keys as strings that rules put criteria on.
 
-    item.room.name always; item.message.message, item.sender.name and item.topic where the event
-    has them. (In StackStorm a criterion on anything but a string makes the rule fail.)
+    item.room.name always; item.message.message, item.message.from.name, item.sender.name and
+    item.topic where the event has them. (In StackStorm a criterion on anything but a string makes
+    the rule fail.)
     """
     safe = dict(item, room=_named(item.get("room"), "name"))
     if event.text == "message":
-        safe["message"] = _named(item.get("message"), "message")
+        message = _named(item.get("message"), "message")
+        # HipChat sends the label of a notification, and the name of a guest, as a string.
+        safe["message"] = dict(message, **{"from": _named(message.get("from"), "name")})
     if event.name in _WITH_SENDER or "sender" in item:
         safe["sender"] = _named(item.get("sender"), "name")
     if event.text == "topic":

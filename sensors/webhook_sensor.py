@@ -2,6 +2,7 @@
 import gc
 import signal
 import sys
+import uuid
 from typing import Any, Dict, Optional
 
 import eventlet
@@ -10,9 +11,10 @@ from st2reactor.sensor.base import Sensor
 import stackstorm_database as database
 from hipchat.client import Client
 from hipchat.events import EVENTS
+from hipchat.ownership import Ownership
 from hipchat.rate_limit import CallBudget
+from hipchat.room_directory import RoomDirectory
 from hipchat.settings import SensorSettings
-from hipchat.webhook_url import WebhookUrl
 from listening.backoff import Backoff
 from listening.config_watch import ConfigWatch
 from listening.connections import Server
@@ -115,26 +117,31 @@ class _Parts:
         self._managing: Any = None
         client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
-        urls = WebhookUrl(settings.public_url, settings.secret)
-        self.listeners = Listeners(settings.rooms, settings.events, log,
+        mark, directory = uuid.uuid4().hex, RoomDirectory()
+        ownership = Ownership(settings, lambda: mark)
+        self.listeners = Listeners(settings.rooms, settings.events, directory, log,
                                    changed=lambda: self._webhooks.changed(),
                                    only_rooms=settings.only_rooms)
-        self._webhooks = Webhooks(client, urls, self.listeners.wanted,
-                                  "jwt" if settings.api.integration else None, health, log)
-        directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
+        self._webhooks = Webhooks(
+            client, ownership, "jwt" if settings.api.integration else None, self.listeners,
+            directory, database.enabled_rules, health, log)
+        place = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
-        self.spool = Spool(directory, settings.max_deliveries,
+        self.spool = Spool(place, settings.max_deliveries,
                            lambda words: health.happened("spool", "was mended or moved", words),
                            earlier_directories(settings.spool_directory), supervisor.keep)
         self.publisher = TriggerPublisher(health, log)
-        dispatcher = Dispatcher(self.listeners, self.publisher.publish, self._refresh,
-                                self._webhooks.unwanted, settings.template_guard, health, log)
+        dispatcher = Dispatcher(
+            self.listeners, directory, self.publisher.publish, self._refresh,
+            self._webhooks.unwanted, self._webhooks.heard, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
-        self.receiver = Receiver(settings, urls, self.spool, self._lanes.notify, health)
+        self.receiver = Receiver(settings, ownership.urls, self._webhooks.room_of, self.spool,
+                                 self._lanes.notify, health)
         self._server = Server(settings, self.receiver, health, log)
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                    webhooks=self._webhooks.count)
+                    webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
+                    sensor=lambda: mark)
         if settings.api.verify is False:
             health.trouble("HipChat", "its certificate is not checked", "verify_tls is false: "
                            "whoever stands between here and HipChat can read and use the token. "

@@ -16,6 +16,7 @@ from listening.listeners import Listeners
 
 from listening.spool import FILE, Arrival, Spool, SpoolError
 from listening.supervisor import Supervisor
+from hipchat.room_directory import RoomDirectory
 from hipchat.webhook_url import Address
 
 LOG = logging.getLogger("test")
@@ -56,11 +57,14 @@ class Bench:
         self.refreshes = 0
         self.unwanted = []
         self.health = Health(LOG)
-        self.listeners = Listeners([], [], LOG, changed=lambda: None)
+        directory = RoomDirectory()
+        directory.take([{"id": 1001, "name": "Factor"}, {"id": 1002, "name": "Ops"}])
+        self.listeners = Listeners([], [], directory, LOG, changed=lambda: None)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
-        dispatcher = Dispatcher(self.listeners, self.stackstorm.dispatch, self._refresh,
-                                self.unwanted.append, False, self.health, LOG)
+        dispatcher = Dispatcher(
+            self.listeners, directory, self.stackstorm.dispatch, self._refresh,
+            self.unwanted.append, lambda address, name: None, False, self.health, LOG)
         self.supervisor = Supervisor(self.health)
         self.lanes = Lanes(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
@@ -248,7 +252,7 @@ class TestDropped:
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"unwanted": 1}
-        assert bench.unwanted == [Address("room_message", "Factor")]
+        assert bench.unwanted == [Address("room_message", 1001)]
 
     def test_is_what_no_filter_finds(self, bench):
         bench.listen("trigger", filter="never said")

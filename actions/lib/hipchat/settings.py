@@ -63,7 +63,8 @@ class SensorSettings(NamedTuple):
 
     only_rooms: where this node listens at all, everywhere if empty.
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
-    secret signs webhook URLs; tls is the paths of certificate and key; allow_from: an address
+    secret signs webhook URLs; node_urls are the public_urls of all nodes, if there
+    are several; tls is the paths of certificate and key; allow_from: an address
     that lies in none of these networks is refused, unless there are none.
     """
 
@@ -76,6 +77,7 @@ class SensorSettings(NamedTuple):
     host: str
     port: int
     secret: bytes
+    node_urls: List[str]
     tls: Optional[Tuple[str, str]]
     max_connections: int
     allow_from: List[Network]
@@ -97,6 +99,7 @@ class SensorSettings(NamedTuple):
             host=reader.text("webhook.host") or "0.0.0.0",
             port=int(reader.number("webhook.port", 8088, above=0, upto=65535, whole=True)),
             secret=_signing_secret(reader.text("webhook.secret"), api),
+            node_urls=_urls_of_nodes(config or {}),
             tls=reader.tls("webhook.tls_certificate", "webhook.tls_key"),
             max_connections=int(reader.number("webhook.max_connections", 512, above=0,
                                               upto=10000, whole=True)),
@@ -117,6 +120,15 @@ def _of_node(config: Dict[str, Any], host: str) -> Dict[str, Any]:
         both = isinstance(value, dict) and isinstance(config.get(key), dict)
         merged[key] = dict(config[key], **value) if both else value
     return merged
+
+
+def _urls_of_nodes(config: Dict[str, Any]) -> List[str]:
+    """The public_urls of all nodes, this one's among them."""
+    nodes = config.get("nodes")
+    each = list(nodes.values()) if isinstance(nodes, dict) else []
+    webhooks = [node.get("webhook") for node in [config] + each if isinstance(node, dict)]
+    urls = [webhook.get("public_url") for webhook in webhooks if isinstance(webhook, dict)]
+    return [url for url in urls if isinstance(url, str)] if each else []
 
 
 def room_key(value: Any) -> str:

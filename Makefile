@@ -9,8 +9,10 @@ PYTHON := $(or $(PYTHON),$(shell for python in python3 $(VERSIONS:%=python%); do
 	"$$python" $(FITS) && "$$python" $(HAS_VENV) && echo "$$python" && break; done 2>/dev/null),python3)
 VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.version_info))' 2>/dev/null)
 RUN := $(VENV)/bin/python
+EXCHANGE := .venv/exchange
+LINTED := actions sensors sandbox tests docs benchmarks
 
-.PHONY: demo sandbox test test-all lint readme bench bench-stackstorm clean
+.PHONY: demo sandbox test test-all lint lint-exchange reference bench bench-stackstorm clean
 
 demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack makes of it
 	@$(RUN) -m sandbox demo
@@ -31,12 +33,26 @@ test-all:  ## the tests, on each supported Python that this machine has, pyenv's
 		else echo "== Python $$version is not here: skipped"; fi; \
 	done
 
-lint: $(VENV)/ready  ## the StackStorm Exchange's rules
-	$(RUN) -m flake8 actions sensors sandbox tests docs benchmarks
+lint: $(VENV)/ready lint-exchange  ## the StackStorm Exchange's rules
+	$(RUN) -m flake8 $(LINTED)
 	$(RUN) docs/reference.py --check
 	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/*.py sensors/listening
 
-readme: $(VENV)/ready  ## write the README's tables from the pack's metadata
+# The Exchange's flake8 is of 2019, and runs on the first of these Pythons that is here.
+lint-exchange:
+	@export PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); \
+	for version in 3.10 3.9 3.8; do \
+		python=$$(pyenv which python$$version 2>/dev/null || command -v python$$version); \
+		[ -n "$$python" ] && "$$python" $(HAS_VENV) 2>/dev/null && break; python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "The Exchange's flake8 3.7.7 is skipped: no Python 3.8 to 3.10 is here"; exit; \
+	fi; \
+	[ -x $(EXCHANGE)/bin/flake8 ] || { "$$python" -m venv $(EXCHANGE) && \
+		$(EXCHANGE)/bin/python -m pip install --quiet --disable-pip-version-check flake8==3.7.7; } && \
+	echo "$(EXCHANGE)/bin/flake8 $(LINTED)" && $(EXCHANGE)/bin/flake8 $(LINTED)
+
+reference: $(VENV)/ready  ## write the tables of docs/ from the pack's metadata
 	$(RUN) docs/reference.py
 
 bench: $(VENV)/bench-ready  ## the pack beside its peers, without StackStorm

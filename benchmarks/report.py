@@ -2,18 +2,16 @@
 import json
 import os
 import platform
-import statistics
 import subprocess
-import textwrap
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List
 
 from benchmarks.measure import Row
+from benchmarks.plot import drawing
 
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "report" / "figures.json"
-LABEL_WIDTH = 80  # letters in a line of the plot
 TITLES = {"alone": "Without StackStorm (`make bench`)",
           "stackstorm": "On a StackStorm (`make bench-stackstorm`)"}
 
@@ -37,6 +35,12 @@ def keep(kind: str, name: str, rows: List[Row]) -> None:
 
 def write() -> None:
     """Write report.md and plot.svg from the figures there are."""
+    for file, text in pages().items():
+        (HERE / "report" / file).write_text(text, "utf-8")
+
+
+def pages() -> Dict[str, str]:
+    """The text of report.md and of plot.svg."""
     figures = _figures()
     parts = ["# Benchmarks", (HERE / "introduction.md").read_text("utf-8").strip()]
     for kind, title in TITLES.items():
@@ -44,8 +48,9 @@ def write() -> None:
             parts += ["## " + title, _conditions(figures[kind]), _table(_rows(figures[kind]))]
     parts += ["![Ratio to the bound of each aim](plot.svg)",
               (HERE / "findings.md").read_text("utf-8").strip()]
-    (HERE / "report" / "report.md").write_text("\n\n".join(parts) + "\n", "utf-8")
-    _plot([row for kind in TITLES if kind in figures for row in _rows(figures[kind])])
+    return {"report.md": "\n\n".join(parts) + "\n",
+            "plot.svg": drawing([row for kind in TITLES if kind in figures
+                                 for row in _rows(figures[kind])])}
 
 
 def _figures() -> Dict[str, Any]:
@@ -97,35 +102,3 @@ def _versions(kind: str) -> Dict[str, str]:
              "'StackStorm': st2common.__version__, \"StackStorm's Python\": "
              "platform.python_version(), 'eventlet': eventlet.__version__}))"])))
     return versions
-
-
-def _plot(rows: List[Row]) -> None:
-    """One bar a row: how many times better than its bound."""
-    import matplotlib
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
-    from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(11, 0.46 * len(rows) + 1.2))
-    for place, row in enumerate(reversed(rows)):
-        margins = sorted(_margin(row, ratio) for ratio in row.ratios)
-        middle = statistics.median(margins)
-        axes.barh(place, middle - 1, left=1, color="#3a7" if row.reached else "#c54")
-        axes.plot([margins[0], margins[-1]], [place, place], color="#333", linewidth=1)
-    axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels([_label(row) for row in reversed(rows)], fontsize=7)
-    axes.margins(y=0.01)
-    axes.set_xscale("log")
-    axes.axvline(1, color="#333", linewidth=1)
-    axes.set_xlabel("times better than the aim (right of 1: reached; line: all rounds)")
-    figure.tight_layout()
-    figure.savefig(str(HERE / "report" / "plot.svg"), metadata={"Date": None})
-
-
-def _label(row: Row) -> str:
-    label = row.what + (" / " + row.against if row.against else "")
-    return textwrap.fill(label.replace("`", ""), LABEL_WIDTH)
-
-
-def _margin(row: Row, ratio: float) -> float:
-    sign, bound = row.aim
-    return max(ratio, 1e-3) / bound if sign == ">=" else bound / max(ratio, 1e-3)

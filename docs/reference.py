@@ -1,4 +1,5 @@
-"""Writes the parts of README.md that come from the pack itself; --check only compares."""
+"""Writes the parts of docs/ that come from the pack itself; --check only compares."""
+import ast
 import json
 import sys
 from pathlib import Path
@@ -23,13 +24,12 @@ ITEMS = {
     "topic_change": {"sender": ANN, "topic": "Lunch"},
     "file_upload": {"sender": ANN, "file": {"name": "plan.pdf", "size": 48213}},
 }
-README = REPOSITORY / "README.md"
 
 
 def triggers():
     """A line per trigger type."""
     sensor = _load(REPOSITORY / "sensors/webhook_sensor.yaml")
-    rows = [("`hipchat.{name}`".format(**trigger), trigger["description"].split(" Parameters")[0],
+    rows = [("`hipchat.{name}`".format(**trigger), trigger["description"].split(";")[0] + ".",
              "yes" if "`filter`" in trigger["description"] else "")
             for trigger in sensor["trigger_types"]]
     return _table(("trigger", "when", "takes a filter"), rows)
@@ -48,13 +48,35 @@ def payloads():
 
 
 def actions():
-    """A line per action."""
-    rows = [("`hipchat.{name}`".format(**action), action["description"], ", ".join(
-        "**`{}`**".format(name) if parameter.get("required") else "`{}`".format(name)
-        for name, parameter in action.get("parameters", {}).items()
-        if not parameter.get("immutable")))
-        for action in map(_load, sorted((REPOSITORY / "actions").glob("*.yaml")))]
-    return _table(("action", "what it does", "parameters (**required**)"), rows)
+    """A line per action, with a link to its parameters."""
+    return _table(("action", "what it does"), [
+        ("[`hipchat.{name}`](#{name})".format(**action), action["description"])
+        for _, action in _actions()])
+
+
+def parameters():
+    """A section per action: its call and scope, and a line per parameter."""
+    parts = []
+    for file, action in _actions():
+        rows = [("`{}`".format(name), "required" if parameter.get("required") else
+                 _default(parameter), parameter["description"])
+                for name, parameter in action.get("parameters", {}).items()
+                if "description" in parameter]
+        parts += ["### {}".format(action["name"]), _call(file) or "An orquesta workflow."]
+        parts += [_table(("parameter", "default", "meaning"), rows)] if rows else []
+    return "\n\n".join(parts)
+
+
+def _actions():
+    return [(file, _load(file)) for file in sorted((REPOSITORY / "actions").glob("*.yaml"))]
+
+
+def _call(file):
+    """What the docstring of a Python action's class says: the call, and its scope."""
+    source = file.with_suffix(".py")
+    classes = [node for node in ast.parse(source.read_text()).body
+               if isinstance(node, ast.ClassDef)] if source.exists() else []
+    return ast.get_docstring(classes[0]) if classes else None
 
 
 def config():
@@ -68,14 +90,15 @@ def _config_rows(prefix, schema):
         if "properties" in each:
             yield from _config_rows(prefix + name + ".", each["properties"])
         else:
-            default = "`{}`".format(_plain(each["default"])) if "default" in each else ""
-            yield "`{}{}`".format(prefix, name), default, each["description"]
+            yield "`{}{}`".format(prefix, name), _default(each), each["description"]
 
 
-def _plain(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "[{}]".format(", ".join(value)) if isinstance(value, list) else value
+def _default(schema):
+    """A default as one writes it in YAML; empty where there is none."""
+    value = schema.get("default")
+    if value is None:
+        return ""
+    return "`{}`".format(value if isinstance(value, str) else json.dumps(value).replace('"', ""))
 
 
 def _table(heads, rows):
@@ -88,11 +111,14 @@ def _load(path):
     return yaml.safe_load(path.read_text())
 
 
-def updated(text):
-    """The README with its tables made anew."""
-    for name, make in (("triggers", triggers), ("payloads", payloads), ("actions", actions),
-                       ("config", config)):
-        start = "<!-- {} -->\n".format(name)
+PAGES = {"triggers.md": (triggers, payloads), "actions.md": (actions, parameters),
+         "config.md": (config,)}
+
+
+def updated(text, makers):
+    """A page with the parts that these functions make, each between its name and an end."""
+    for make in makers:
+        start = "<!-- {} -->\n".format(make.__name__)
         before, rest = text.split(start)
         text = before + start + make() + "\n<!-- end -->" + rest.split("<!-- end -->", 1)[1]
     return text
@@ -100,10 +126,13 @@ def updated(text):
 
 def main(arguments):
     """Returns the exit status."""
-    text = README.read_text()
-    if "--check" in arguments:
-        return 0 if updated(text) == text else "README.md is not what `make readme` makes of it."
-    README.write_text(updated(text))
+    for name, makers in PAGES.items():
+        page = REPOSITORY / "docs" / name
+        text = page.read_text("utf-8")
+        if "--check" not in arguments:
+            page.write_text(updated(text, makers), "utf-8")
+        elif updated(text, makers) != text:
+            return "docs/{} is not what `make reference` makes of it.".format(name)
     return 0
 
 

@@ -24,6 +24,7 @@ from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.outage import Outage
 from listening.receiver import Receiver
+from listening.rule_troubles import RuleTroubles
 from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
 from listening.supervisor import Supervisor
 from listening.webhooks import Webhooks
@@ -117,24 +118,24 @@ class _Parts:
         self._managing: Any = None
         client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
-        mark, directory = uuid.uuid4().hex, RoomDirectory()
+        health.mask = client.secret_filter.mask
+        mark, rooms = uuid.uuid4().hex, RoomDirectory()
         ownership = Ownership(settings, lambda: mark)
-        self.listeners = Listeners(settings.rooms, settings.events, directory, log,
+        self.listeners = Listeners(settings.rooms, settings.events, rooms, log,
                                    changed=lambda: self._webhooks.changed(),
                                    only_rooms=settings.only_rooms)
-        self._webhooks = Webhooks(
-            client, ownership, "jwt" if settings.api.integration else None, self.listeners,
-            directory, database.enabled_rules, health, log)
-        place = usable_directory(settings.spool_directory, lambda words: health.trouble(
+        self._webhooks = Webhooks(client, ownership, "jwt" if settings.api.integration else None,
+                                  self.listeners, rooms, health, log)
+        directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
-        self.spool = Spool(place, settings.max_deliveries,
+        self.spool = Spool(directory, settings.max_deliveries,
                            lambda words: health.happened("spool", "was mended or moved", words),
                            earlier_directories(settings.spool_directory), supervisor.keep)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(
-            self.listeners, directory, self.publisher.publish, self._refresh,
-            self._webhooks.unwanted, self._webhooks.heard, settings.template_guard, health, log)
+            self.listeners, rooms, self.publisher.publish, self._refresh, self._webhooks.unwanted,
+            self._webhooks.heard, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
         self.receiver = Receiver(settings, ownership.urls, self._webhooks.room_of, self.spool,
                                  self._lanes.notify, health)
@@ -143,9 +144,9 @@ class _Parts:
                     webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
                     sensor=lambda: mark)
         if settings.api.verify is False:
-            health.trouble("HipChat", "its certificate is not checked", "verify_tls is false: "
+            health.trouble("TLS", "HipChat's certificate is not checked", "verify_tls is false: "
                            "whoever stands between here and HipChat can read and use the token. "
-                           "Set ca_bundle instead.", about="TLS")
+                           "Set ca_bundle instead.", about="HipChat")
 
     def start(self) -> None:
         """Listen at once; accept and dispatch when the spool is open."""
@@ -174,6 +175,8 @@ class _Parts:
         self._lanes.start(self._supervisor)
         self._supervisor.keep("publishing", self.publisher.watch)
         self._supervisor.keep("refreshing", self._refresh_forever)
+        self._supervisor.keep("rules", RuleTroubles(
+            self.listeners, self._webhooks, database.enabled_rules, self._health).watch)
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""

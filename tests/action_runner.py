@@ -21,8 +21,8 @@ class ActionRunner:
         """The action's YAML file."""
         return yaml.safe_load((self._directory / (action + ".yaml")).read_text("utf-8"))
 
-    def __call__(self, action, /, config=None, **given):
-        definition = self.definition(action)
+    def __call__(self, *action, config=None, **given):
+        definition = self.definition(*action)  # by its place: a parameter may be called action
         values = parameters.prepare(given, definition.get("parameters") or {}, {})
         values.pop("timeout", None)  # the runner's, not the action's
         config = dict({"api_key": self._hipchat.token, "api_url": self._hipchat.url},

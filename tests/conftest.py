@@ -98,10 +98,11 @@ class Hipchat:
 class Stackstorm:
     """The pack in the sandbox's StackStorm, in another process.
 
-    listener is the public_url; config is written as the pack's config file.
+    listener is the public_url; config is written as the pack's config file, and registered unless
+    that is left to the test.
     """
 
-    def __init__(self, directory, hipchat, options=(), **config):
+    def __init__(self, directory, hipchat, options=(), registered=True, **config):
         self.directory = directory
         self._hipchat = hipchat
         port = free_port()
@@ -116,6 +117,7 @@ class Stackstorm:
             self.config[key] = value
         self.listener = self.config["webhook"]["public_url"]
         self._options, self._session = options, direct()
+        self._registered = registered
         self.log_path = directory / "stackstorm.log"
         self.start()
 
@@ -124,8 +126,9 @@ class Stackstorm:
         file = self.directory / "hipchat.yaml"
         file.write_text(json.dumps(self.config))  # JSON is YAML
         with open(str(self.log_path), "a") as log:
-            self._child = ServerProcess("stackstorm", "--config", str(file), "--api-port", "0",
-                                *self._options, log=log)
+            config = ["--config", str(file)] if self._registered else []
+            self._child = ServerProcess("stackstorm", "--api-port", "0", *config, *self._options,
+                                        log=log)
         self._url = self._child.url()
 
     def stop(self):

@@ -1,4 +1,4 @@
-"""The examples of docs/rules.md do what the page says."""
+"""What the documents say is true: links lead somewhere, examples do what the page says."""
 import argparse
 import re
 import shlex
@@ -7,8 +7,13 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
+from benchmarks import report
+from hipchat.settings import SensorSettings
 from sandbox import rule
 
+PAGES = sorted(page.relative_to(REPOSITORY) for pattern in ("*.md", "docs/*.md", ".github/**/*.md")
+               for page in REPOSITORY.glob(pattern))
+each_page = pytest.mark.parametrize("page", PAGES, ids=str)
 PAGE = (REPOSITORY / "docs/rules.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(yaml|console)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
@@ -50,3 +55,66 @@ def test_every_sample_rule_is_explained():
     for file in (REPOSITORY / "rules").glob("*.yaml"):
         assert "sandbox rule rules/" + file.name in PAGE
         assert "`{}`".format(yaml.safe_load(file.read_text())["name"]) in PAGE
+
+
+def prose(page):
+    """A page without its examples."""
+    return re.sub(r"```.*?```", "", (REPOSITORY / page).read_text("utf-8"), flags=re.DOTALL)
+
+
+def anchors(page):
+    """What a link to a heading of the page says after its #, as GitHub makes it."""
+    for heading in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE):
+        yield re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@each_page
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)]+)\)", prose(page)):
+        if not target.startswith(("http://", "https://")):
+            path, _, anchor = target.partition("#")
+            file = (REPOSITORY / page).parent.joinpath(path).resolve() if path else (
+                REPOSITORY / page)
+            assert file.exists(), target
+            assert not anchor or anchor in anchors(file), target
+
+
+@each_page
+def test_every_file_that_is_named_is_there(page):
+    folders = "actions|aliases|benchmarks|docs|rules|sandbox|sensors|tests"
+    named = re.findall("`((?:{})/[^` ]*)`".format(folders), prose(page))
+    for path in named:
+        assert list(REPOSITORY.glob(path.rstrip("/").replace("NAME", "*"))), path
+
+
+@each_page
+def test_every_example_of_yaml_can_be_read_and_every_config_be_used(page):
+    text = (REPOSITORY / page).read_text("utf-8")
+    for indent, block in re.findall(r"^( *)```yaml\n(.*?)^ *```$", text,
+                                    re.DOTALL | re.MULTILINE):
+        for document in yaml.safe_load_all(re.sub("^" + indent, "", block, flags=re.MULTILINE)):
+            for config in configs(document):
+                assert SensorSettings.from_config(config)
+
+
+def configs(document):
+    """The pack's config, if it is one, or the one that values for Kubernetes hold."""
+    if "api_url" in document:
+        yield document
+    elif "st2" in document:
+        config = document["st2"]["packs"]["configs"]["hipchat.yaml"]
+        # What StackStorm puts in from its datastore.
+        yield yaml.safe_load(re.sub(r"\{\{ st2kv.*? \}\}", "token", config))
+
+
+def test_the_readme_is_read_to_its_end_and_shows_the_example_of_the_config():
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 220
+    assert (REPOSITORY / "hipchat.yaml.example").read_text() in re.sub("^   ", "", text,
+                                                                       flags=re.MULTILINE)
+
+
+def test_the_plot_of_the_report_is_that_of_its_figures_and_small():
+    before = {file: (report.HERE / "report" / file).read_text("utf-8")
+              for file in ("report.md", "plot.svg")}
+    assert report.pages() == before and len(before["plot.svg"]) <= 40000

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 
 from sandbox.hipchat_server import descriptor as descriptors
 from sandbox.hipchat_server import schemas
@@ -12,6 +12,7 @@ from sandbox.hipchat_server.validation import json_body
 
 blueprint = Blueprint("addons", __name__)
 
+OFFER = schemas.body("url", url=schemas.text(1))
 INSTALL = schemas.body("url", url=schemas.text(1), room={"type": ["string", "null"]})
 
 
@@ -21,10 +22,10 @@ def get_addons() -> Any:
         return jsonify([shape(each) for each in group.installations.values()])
 
 
-@blueprint.get("/addons/descriptor")
+@blueprint.post("/addons/offer")
 def look_at_descriptor() -> Any:
     """Return what an administrator approves: who wants which scopes."""
-    return jsonify(offer(descriptors.fetch(request.args.get("url", ""))))
+    return jsonify(offer(descriptors.fetch(json_body(OFFER)["url"])))
 
 
 @blueprint.post("/addons")

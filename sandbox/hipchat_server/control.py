@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, List
 
 from flask import Blueprint, jsonify, request
 
-from sandbox.hipchat_server import schemas
+from sandbox.hipchat_server import addons_control, schemas
 from sandbox.hipchat_server.context import calls, events, faults, group, shapes, trace
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.faults import Fault
@@ -103,6 +103,7 @@ def get_state() -> Any:
             "people": [user.name for user in group.users.values() if user is not group.owner],
             "room": wanted[0].id if wanted else None,
             "messages": lines(message for room in wanted for message in room.history[-RECENT:]),
+            "addons": [addons_control.shape(each) for each in group.installations.values()],
             "happened": events.happened})
 
 

@@ -7,6 +7,7 @@ from typing import Any, Dict
 from urllib.parse import unquote
 
 import requests
+import urllib3
 
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.models import SCOPES
@@ -104,7 +105,7 @@ def _text_of(url: str) -> str:
             session.trust_env = False
             answer = session.get(url, timeout=TIMEOUT_SECONDS, stream=True)
             content = answer.raw.read(LARGEST + 1, decode_content=True)
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise ApiError(400, "The descriptor at %s cannot be fetched: %s" % (
             url, error)) from error
     if answer.status_code != 200 or len(content) > LARGEST:

@@ -70,7 +70,7 @@ ROOM = body(
 INVITATION = body(reason=text(0, 250))
 
 NAMES = dict(name=text(1, 50), mention_name=text(1, 50), email=text(1), title=text(0, 50),
-             password=text(), timezone=text(), is_group_admin=BOOLEAN,
+             password=text(), timezone=text(1), is_group_admin=BOOLEAN,
              roles={"type": "array", "items": text(1)})
 NEW_USER = body("name", "email", **NAMES)
 USER = body("name", "email", "mention_name", presence={"type": ["object", "null"]}, **NAMES)

@@ -8,6 +8,7 @@ __all__ = ["Health"]
 
 WARN_EVERY = 60.0  # seconds between two warnings of a trouble that comes and goes
 REMEMBERED = 3600.0  # seconds for which what has happened, and is over, is told
+CONSEQUENCES = ("rooms", "webhooks")  # parts that are in trouble where HipChat is
 
 
 class _Trouble(NamedTuple):
@@ -30,6 +31,7 @@ class Health:
         self._warned: Dict[Tuple[str, str, str], float] = {}
         self._sources: Dict[str, Callable[[], Any]] = {}
         self._promises: List[Tuple[Callable[[], bool], str]] = []
+        self.mask: Callable[[str], str] = str  # hides secrets in what is told by name
         self.accepted = 0
         self.dispatched = 0
         self.dropped: Counter = Counter()
@@ -83,16 +85,20 @@ class Health:
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
-        """The troubles there are, as the log tells them."""
-        return ["{}: {}. {}".format(part, trouble.summary, trouble.detail)
-                for (part, _), trouble in sorted(self._current().items())]
+        """The troubles there are, causes first, as the log tells them: with names."""
+        return self._broken() + [
+            self.mask("{}: {}. {}".format(part, trouble.summary, trouble.detail))
+            for (part, _), trouble in sorted(self._current().items(), key=_cause_first)]
 
     def _reasons(self) -> List[str]:
         counts = Counter("{}: {}".format(part, trouble.summary)
                          for (part, _), trouble in self._current().items())
-        return [reason for kept, reason in self._promises if not kept()] + [
+        return self._broken() + [
             reason if count == 1 else "{} ({})".format(reason, count)
             for reason, count in sorted(counts.items())]
+
+    def _broken(self) -> List[str]:
+        return [reason for kept, reason in self._promises if not kept()]
 
     def _current(self) -> Dict[Tuple[str, str], _Trouble]:
         now = time.monotonic()
@@ -107,3 +113,8 @@ class Health:
         if now >= self._warned.get(key, now - WARN_EVERY) + WARN_EVERY:
             self._warned[key] = now
             self._log.log(level, "%s: %s. %s", part, trouble.summary, trouble.detail)
+
+
+def _cause_first(item: Tuple[Tuple[str, str], _Trouble]) -> Tuple:
+    key, _ = item
+    return key[0] in CONSEQUENCES, key

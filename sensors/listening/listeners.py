@@ -80,7 +80,7 @@ class Listeners:
     this node listens at all, everywhere if empty. A listener for a name listens in the room that
     bears it in the directory; renew() heeds that this has changed. changed is called after each
     change; version counts the changes. Adding is idempotent and never raises for a trigger with
-    wrong parameters: that is logged, once, and the trigger hears nothing.
+    wrong parameters, which hears nothing.
     """
 
     def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
@@ -89,6 +89,7 @@ class Listeners:
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
         self._directory, self._log, self._changed = directory, log, changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
+        self._wrong: Dict[str, ParameterError] = {}
         self._listeners: Dict[str, Listener] = {}
         self._places: Dict[str, Set[Address]] = {}  # where each listens, by its ref
         self._by_address: Dict[Address, Dict[str, Listener]] = {}
@@ -106,7 +107,8 @@ class Listeners:
         try:
             listener = Listener.of_trigger(trigger)
         except ParameterError as error:
-            self._log.error("%s", error)
+            self._log.info("%s", error)
+            self._wrong[trigger["ref"]] = error
             return
         self._listeners[listener.ref] = listener
         self._listen(listener)
@@ -115,6 +117,7 @@ class Listeners:
     def remove(self, trigger: Dict[str, Any]) -> None:
         """Forget a trigger; an unknown one is no error."""
         self._triggers.pop(trigger["ref"], None)
+        self._wrong.pop(trigger["ref"], None)
         if self._listeners.pop(trigger["ref"], None) is None:
             return
         for address in self._places.pop(trigger["ref"]):
@@ -164,6 +167,10 @@ class Listeners:
             if groups is not None:
                 found.append((listener, groups))
         return found
+
+    def wrong(self) -> Dict[str, ParameterError]:
+        """What is wrong with the triggers that hear nothing, by ref."""
+        return dict(self._wrong)
 
     def wanted(self) -> Set[Address]:
         """The events and rooms for which HipChat needs a webhook."""

@@ -1,4 +1,5 @@
 """The WSGI application: takes what HipChat posts, and answers 204 once it is on disk."""
+import hmac
 import ipaddress
 import json
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 import eventlet
 
 from hipchat.events import read_body, room_id
+from hipchat.health_url import details_url
 from listening.arrivals import WrongRoom, arrival
 from listening.health import Health
 from hipchat.settings import SensorSettings
@@ -50,8 +52,9 @@ def _wrong_method(allowed: str) -> Answer:
 class Receiver:
     """Answers `POST {public_url}/{event}/{room id}/{signature}` and `GET {public_url}/health`.
 
-    For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted. A
-    delivery is answered 204 when the spool has it on disk; then notify is called with its lane.
+    For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
+    hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
+    answered 204 when the spool has it on disk; then notify is called with its lane.
     room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
     which one the body names.
     """
@@ -62,6 +65,7 @@ class Receiver:
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
+        self._details_path = urlsplit(details_url(settings.public_url, settings.secret)).path
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
         self._health = health
@@ -91,8 +95,9 @@ class Receiver:
             return NOT_ALLOWED
         path = _path(environ)
         method = environ["REQUEST_METHOD"]
-        if path == self._health_path:
-            return (self._report(environ.get("QUERY_STRING") == "strict")
+        named = hmac.compare_digest(path.encode(), self._details_path.encode())
+        if named or path == self._health_path:
+            return (self._report(named, environ.get("QUERY_STRING") == "strict")
                     if method in ("GET", "HEAD") else _wrong_method("GET, HEAD"))
         address = self._urls.read(self._origin + path)
         if address is None:
@@ -114,9 +119,12 @@ class Receiver:
         client = getattr(client, "ipv4_mapped", None) or client
         return any(client in network for network in networks)
 
-    def _report(self, strict: bool) -> Answer:
+    def _report(self, named: bool, strict: bool) -> Answer:
+        report = self._health.report()
+        if named:
+            report["details"] = self._health.details()
         status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
-        return Answer(status, json.dumps(self._health.report()) + "\n", "application/json")
+        return Answer(status, json.dumps(report) + "\n", "application/json")
 
     def _receive(self, address: Union[Address, NamedAddress], environ: Dict[str, Any]) -> Answer:
         if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number

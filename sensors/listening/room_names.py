@@ -1,7 +1,7 @@
 """Which room bears which name, looked up in HipChat anew when there is reason to."""
 import logging
 import time
-from typing import Callable, Dict, Set
+from typing import Dict, Set
 
 from hipchat.client import Client
 from hipchat.errors import Forbidden
@@ -20,14 +20,13 @@ OF_ROOMS = ("room_archived", "room_unarchived", "room_deleted")  # events that c
 class RoomNames:
     """Keeps the directory as HipChat's list of rooms is, and the listeners with it.
 
-    due: when (time.monotonic()) look() is to be called next. warn is called with a name that no
-    room bears, and why nobody hears there, once while that is so.
+    due: when (time.monotonic()) look() is to be called next.
     """
 
     def __init__(self, client: Client, directory: RoomDirectory, listeners: Listeners,
-                 warn: Callable[[str, str], None], log: logging.Logger):
+                 log: logging.Logger):
         self._client, self._directory, self._listeners = client, directory, listeners
-        self._warn, self._log = warn, log
+        self._log = log
         self.due = self._looked = 0.0
         self._nameless: Set[str] = set()
         self._failures, self._searches = Backoff(LONGEST_PAUSE), Backoff(LOOK_EVERY)
@@ -80,8 +79,7 @@ class RoomNames:
             if self._directory.id_of(name) is not None:
                 self._log.info("Room %s: can be listened to now.", name)
         for name in sorted(set(nameless) - self._nameless):
-            self._warn(name, "HipChat shows the token's owner no room of that name (404). Correct "
-                       "the name or id, or let the owner see the room.")
+            self._log.info("Room %s cannot be listened to: no room bears that name.", name)
         self._nameless = set(nameless)
         if nameless:
             self.due = self._looked + self._searches.failed()

@@ -2,9 +2,10 @@
 import os
 import time
 import traceback
-from typing import Any, Callable
+from collections import defaultdict
+from typing import Any, Callable, Dict, Set
 
-from eventlet import sleep, spawn, spawn_after
+from eventlet import getcurrent, sleep, spawn, spawn_after
 from greenlet import GreenletExit
 
 from listening.backoff import Backoff
@@ -25,6 +26,7 @@ class Supervisor:
 
     def __init__(self, health: Health):
         self._health = health
+        self._failing: Dict[str, Set[Any]] = defaultdict(set)  # greenlets, by name
 
     def keep(self, name: str, task: Callable[[], None]) -> Any:
         """Run a task until it returns; the greenlet in which it runs. name is shown in /health."""
@@ -33,13 +35,15 @@ class Supervisor:
     def _run(self, name: str, task: Callable[[], None]) -> None:
         backoff = Backoff(LONGEST_PAUSE)
         while True:
-            steady = spawn_after(STEADY, self._health.well, name, "task")
+            steady = spawn_after(STEADY, self._well, name, getcurrent())
             began = time.monotonic()
             try:
-                return task()
+                task()
+                return self._well(name, getcurrent())
             except GreenletExit:
                 raise
             except BaseException as error:  # a time-out that got astray is no Exception
+                self._failing[name].add(getcurrent())
                 self._health.trouble(
                     name, "failed unexpectedly and begins again",
                     "This is a defect of the pack; please report it: {:.300} ({}).".format(
@@ -49,6 +53,11 @@ class Supervisor:
             if time.monotonic() - began > STEADY:
                 backoff.succeeded()
             sleep(backoff.failed())
+
+    def _well(self, name: str, greenlet: Any) -> None:
+        self._failing[name].discard(greenlet)
+        if not self._failing[name]:
+            self._health.well(name, about="task")
 
 
 def _place(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 import logging
 import time
 from collections import defaultdict
-from typing import Callable, Dict, Hashable, List, Optional, Set, Tuple
+from typing import Dict, Hashable, Optional, Set, Tuple, Union
 
 import eventlet
 from eventlet.event import Event as Signal
@@ -16,7 +16,6 @@ from hipchat.webhook_url import Address, NamedAddress
 from listening.backoff import Backoff
 from listening.health import Health
 from listening.listeners import Listeners
-from listening.outage import Outage
 from listening.room_names import RoomNames
 from listening.room_webhooks import RoomWebhooks
 
@@ -27,6 +26,8 @@ SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has
 LONGEST_PAUSE = 60.0  # seconds between two calls while HipChat is in trouble
 LONGEST_ROOM_PAUSE = 900.0  # seconds between two attempts for a room that cannot be had
 NAMES_WITHIN = 5.0  # seconds for which a delivery to a name waits for the names
+UNKNOWN = ("HipChat shows the token's owner no room of that name (404). Correct the name or id, or "
+           "let the owner see the room.")
 ARCHIVED = "It is archived. Run hipchat.unarchive_room, or take it out of the rules."
 
 
@@ -46,16 +47,15 @@ class Webhooks:
 
     run() looks at one room after the other: rooms where something changed first, then those that
     were looked at longest ago; and at HipChat's list of rooms. Each look costs one call, and one
-    more for each change. authentication: "jwt" for an integration's webhooks; rules tells which
-    rules hear by a trigger.
+    more for each change. authentication: "jwt" for an integration's webhooks.
     """
 
     def __init__(self, client: Client, ownership: Ownership, authentication: Optional[str],
-                 listeners: Listeners, directory: RoomDirectory,
-                 rules: Callable[[str], List[str]], health: Health, log: logging.Logger):
+                 listeners: Listeners, directory: RoomDirectory, health: Health,
+                 log: logging.Logger):
         self._webhooks_of = lambda room: RoomWebhooks(room, client, ownership, authentication, log)
-        self._listeners, self._directory, self._rules = listeners, directory, rules
-        self._names = RoomNames(client, directory, listeners, self._warn, log)
+        self._listeners, self._directory = listeners, directory
+        self._names = RoomNames(client, directory, listeners, log)
         self._health, self._log = health, log
         self._rooms: Dict[int, _Room] = {}
         self._failing: Set[Hashable] = set()  # rooms, and the names, that HipChat failed on last
@@ -99,13 +99,27 @@ class Webhooks:
         """How many webhooks are wanted, and how many of these HipChat has."""
         return {"wanted": (len(self._listeners.wanted()) +
                            sum(map(len, self._names.unknown().values()))),
-                "present": sum(room.webhooks.present() for number, room in self._rooms.items()
-                               if not self._is_unheard(number))}
+                "present": 0 if self._is_down() else sum(
+                    room.webhooks.present() for number, room in self._rooms.items()
+                    if number not in self._failing and not self._is_unheard(number))}
 
     def unheard(self) -> int:
         """In how many rooms something is wanted, and nothing can be heard."""
-        unknown = len(self._names.unknown()) if self._directory.loaded else 0
-        return unknown + sum(map(self._is_unheard, self._rooms))
+        return len(self.troubles())
+
+    def troubles(self) -> Dict[Union[int, str], str]:
+        """Why which rooms cannot be listened to: by their ids, or by a name that none bears."""
+        found: Dict[Union[int, str], str] = {
+            number: room.trouble or ARCHIVED for number, room in self._rooms.items()
+            if self._is_unheard(number)}
+        if self._directory.loaded:
+            found.update(dict.fromkeys(self._names.unknown(), UNKNOWN))
+        return found
+
+    def title(self, room: Union[int, str]) -> str:
+        """How people call a room."""
+        name = self._directory.name_of(room) if isinstance(room, int) else None
+        return "{} ({})".format(name, room) if name else str(room)
 
     def run(self) -> None:
         """Keep the webhooks right, for ever, whatever HipChat does."""
@@ -158,6 +172,10 @@ class Webhooks:
         return bool(room.webhooks.wanted) and (
             bool(room.trouble) or self._directory.is_archived(number))
 
+    def _is_down(self) -> bool:
+        """Whether HipChat, rather than a room, is in trouble: nothing that was seen need hold."""
+        return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
+
     def _look_at_names(self) -> float:
         """Look at HipChat's rooms; the seconds to pause before the next call."""
         try:
@@ -193,38 +211,22 @@ class Webhooks:
     def _note_trouble(self, number: int, words: str) -> None:
         """Why a room cannot be listened to: told once, and no other room waits for it."""
         room = self._rooms[number]
-        if words and words != room.trouble and room.webhooks.wanted:
-            self._warn(self._title(number), words, number)
+        if words and words != room.trouble:
+            self._log.info("Room %s cannot be listened to: %s It is tried again, ever more rarely, "
+                           "until it works or no trigger wants it.", self.title(number), words)
         if room.trouble and not words:
-            self._log.info("Room %s: can be listened to now.", self._title(number))
+            self._log.info("Room %s: can be listened to now.", self.title(number))
         room.trouble = words
 
     def _note_unlisted(self, number: int, events: Set[str]) -> None:
         about = "unlisted in {}".format(number)
         if not events:
-            self._health.well("HipChat", about)
+            self._health.well("webhooks", about)
             return
         self._health.trouble(
-            "HipChat", "does not list webhooks that it made", "Room {}: {}. No more are made "
+            "webhooks", "HipChat does not list what it made", "Room {}: {}. No more are made "
             "there, though they may deliver. Look at the room's webhooks with hipchat."
-            "list_webhooks.".format(self._title(number), ", ".join(sorted(events))), about)
-
-    def _warn(self, room: str, words: str, number: Optional[int] = None) -> None:
-        rules = self._rules_for(room if number is None else number)
-        self._log.warning(
-            "Room %s cannot be listened to: %s It is tried again, ever more rarely, until it works "
-            "or no trigger wants it. Enabled rules that hear there: %s.", room, words,
-            ", ".join(rules) or "none")
-
-    def _rules_for(self, room: Hashable) -> List[str]:
-        try:
-            return sorted({rule for ref in self._listeners.refs(room) for rule in self._rules(ref)})
-        except Outage:
-            return ["StackStorm's database does not tell"]
-
-    def _title(self, number: int) -> str:
-        name = self._directory.name_of(number)
-        return "{} ({})".format(name, number) if name else str(number)
+            "list_webhooks.".format(self.title(number), ", ".join(sorted(events))), about)
 
     def _answered(self, what: Hashable) -> None:
         """HipChat has answered. If it had been down, what waited for it is tried now."""

@@ -1,4 +1,6 @@
 """StackStorm's broker goes away: deliveries wait, and reach StackStorm without anyone's help."""
+import time
+
 import pytest
 from conftest import wait_until
 from load import Journal, Load, delivery, post, signed_url
@@ -160,3 +162,60 @@ def test_a_rule_that_was_deleted_while_nobody_was_told_holds_up_no_delivery(
     wait_until(lambda: stackstorm.health()["dropped"].get("unwanted") == 1)
     wait_until(lambda: stackstorm.health()["status"] == "ok")
     assert "unwanted" not in journal.dispatched()
+
+
+def test_the_alarm_of_the_broker_is_waited_for_and_each_is_dispatched_once_and_in_order(
+        stackstorm, rooms, journal):
+    urls = {room: signed_url(stackstorm, room) for room in rooms[:2]}
+    set_fault(stackstorm, "blocked")
+    with Load(urls, deliveries=100) as load:
+        load.wait()
+    assert load.statuses == {204: 200}
+    health = wait_until(lambda: _degraded(stackstorm))
+    assert health["reasons"] == ["broker: blocked"] and health["waiting"] == 200
+    assert journal.dispatched() == []
+    set_fault(stackstorm, "none")
+    journal.wait_for(load.accepted)
+    assert len(journal.dispatched()) == 200, "each was dispatched once"
+    wait_until(lambda: stackstorm.health()["status"] == "ok")
+
+
+@pytest.mark.parametrize("fault", ["no_database", "read_only_database"])
+def test_a_database_in_trouble_is_told_as_such_and_not_as_the_brokers(
+        stackstorm, rooms, journal, fault):
+    set_fault(stackstorm, fault)
+    assert post(signed_url(stackstorm, rooms[0]), delivery("one", rooms[0])) == 204
+    health = wait_until(lambda: _degraded(stackstorm))
+    assert health["reasons"] == [
+        "database: StackStorm's database does not answer or takes no writes"]
+    assert journal.dispatched() == []
+    warning = warnings(stackstorm)[-1]
+    assert "Check MongoDB" in warning and "RabbitMQ" not in warning
+    set_fault(stackstorm, "none")
+    journal.wait_for([["one"]])
+
+
+def test_all_rooms_go_on_within_two_seconds_of_the_end_of_a_long_outage(
+        stackstorm, rooms, journal):
+    set_fault(stackstorm, "fail")
+    with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=2) as load:
+        load.wait()
+    time.sleep(4)  # rooms with pauses of their own would not look before second 7
+    set_fault(stackstorm, "none")
+    journal.wait_for(load.accepted, seconds=2 + 1)  # and one for a busy machine
+
+
+def test_a_rule_whose_change_was_told_to_nobody_hears_the_next_delivery(
+        hipchat, stackstorm, rooms, journal):
+    url = signed_url(stackstorm, rooms[0])
+    assert post(url, delivery("one", rooms[0])) == 204
+    journal.wait_for([["one"]])
+    room = hipchat.make_room()
+    rule = stackstorm.add_rule("message", {"room": room})
+    url = wait_until(lambda: stackstorm.webhooks(room))[0]["url"]
+    stackstorm.remove_rule(rule)
+    time.sleep(5)  # the triggers are read again at most every so often
+    set_fault(stackstorm, "drop_trigger_events")
+    stackstorm.add_rule("message", {"room": room})
+    assert post(url, delivery("unheard", room)) == 204
+    journal.wait_for([["unheard"]], seconds=5)

@@ -7,6 +7,24 @@ from conftest import wait_until
 from load import Journal, Load, delivery, post, signed_url
 
 
+def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_stackstorm, tmp_path):
+    journal = Journal(tmp_path)
+    rooms = [hipchat.make_room() for _ in range(20)]
+    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
+                                  options=journal.options)
+    wait_until(stackstorm.has_its_webhooks)
+    with Load({room: signed_url(stackstorm, room) for room in rooms}, senders=2) as load:
+        for count in (200, 400):
+            wait_until(lambda: load.count() > count)
+            stackstorm.process.terminate()
+            assert stackstorm.process.wait(10) == 128 + signal.SIGTERM
+            stackstorm.start()
+            wait_until(lambda: stackstorm.health().get("status") == "ok")
+    journal.wait_for(load.accepted)
+    dispatched = journal.dispatched()
+    assert len(dispatched) == len(set(dispatched)), "none was dispatched twice"
+
+
 @pytest.mark.parametrize("fault", ["none", "fail"], ids=["as ever", "while the broker is away"])
 def test_sigterm_under_load_ends_it_within_three_seconds_and_loses_nothing(
         hipchat, start_stackstorm, tmp_path, fault):

@@ -13,7 +13,7 @@ from listening.dispatcher import Dispatcher
 from listening.health import Health
 from listening.lanes import GROUP, WORKERS, Lanes
 from listening.listeners import Listeners
-
+from listening.outage import Outage
 from listening.spool import FILE, Arrival, Spool, SpoolError
 from listening.supervisor import Supervisor
 from hipchat.room_directory import RoomDirectory
@@ -96,7 +96,10 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path):
-    return Bench(tmp_path)
+    bench = Bench(tmp_path)
+    yield bench
+    eventlet.spawn(bench.lanes.finish)
+    eventlet.sleep(0)
 
 
 @pytest.fixture
@@ -394,3 +397,116 @@ class TestSpoolInTrouble:
 
 def _unreadable(lane, after):
     raise SpoolError("The spool cannot be used.")
+
+
+class TestOutage:
+    """StackStorm takes nothing at all."""
+
+    @pytest.fixture
+    def outage(self, bench):
+        """Ten rooms whose deliveries meet an outage; traces of the attempts, in their order."""
+        attempts = []
+
+        def dispatch(trigger, payload, trace):
+            attempts.append(trace)
+            if bench.away:
+                raise Outage(bench.away, "is away", "The error: odd.")
+            bench.stackstorm.told.append((trigger, trace))
+
+        bench.stackstorm.dispatch, bench.away = dispatch, "broker"
+        dispatcher = Dispatcher(bench.listeners, dispatch, bench._refresh, bench.unwanted.append,
+                                False, bench.health, LOG)
+        bench.lanes = Lanes(bench.spool, dispatcher.deliver, bench.health)
+        for number in range(10):
+            bench.listen("trigger {}".format(number), str(number))
+            bench.put(number, str(number))
+        bench.lanes.start(bench.supervisor)
+        return attempts
+
+    def test_is_tried_with_one_delivery_for_all_every_two_seconds_at_most(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 10)
+        assert pauses[:5] == [1, 2, 2, 2, 2]
+        probe = outage[-1]
+        assert set(outage[10:]) == {probe}
+
+    def test_ends_for_all_at_once(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 10)
+        assert len(set(bench.stackstorm.told)) == 10
+        assert bench.health.report()["reasons"] == []
+
+    def test_holds_what_comes_meanwhile_too(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.listen("trigger late", "late")
+        bench.put("late", "late")
+        count = len(pauses)
+        eventually(lambda: len(pauses) > count + 5)
+        assert "late" not in outage
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 11)
+
+    def test_says_what_is_away(self, bench, pauses, outage):
+        eventually(lambda: bench.health.report()["reasons"] == ["broker: is away"])
+        bench.away = "database"
+        eventually(lambda: bench.health.report()["reasons"] == ["database: is away"])
+
+    def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        stuck = outage[-1]
+        told = bench.stackstorm.told
+
+        class Told(list):
+            def append(self, dispatched):
+                if dispatched[1] == stuck:
+                    raise ValueError("odd")
+                told.append(dispatched)
+
+        bench.stackstorm.told, bench.away = Told(), None
+        eventually(lambda: len(told) == 9)
+        assert bench.health.report()["reasons"] == ["broker: dispatching to StackStorm fails"]
+
+
+class TestStop:
+    def test_waits_for_what_is_under_way_and_begins_no_other(self, bench):
+        bench.listen("trigger")
+        bench.stackstorm.takes = 0.1
+        bench.lanes.start(bench.supervisor)
+        for number in range(10):
+            bench.put(number)
+        eventually(lambda: bench.stackstorm.under_way)
+        bench.lanes.finish()
+        bench.spool.settle()
+        done = list(bench.stackstorm.told)
+        assert len(done) + bench.spool.waiting == 10 and bench.spool.waiting > 5
+        eventlet.sleep(0.2)
+        assert bench.stackstorm.told == done
+
+
+class TestUnheard:
+    def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.dispatcher.LOOK_AGAIN_EVERY", 0)
+        bench.lanes.start(bench.supervisor)
+        bench.put("nobody")
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+        bench.refresh = lambda: bench.listen("trigger")
+        bench.put("somebody")
+        eventually(lambda: bench.stackstorm.told == [("trigger", "somebody")])
+
+    def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
+        bench.lanes.start(bench.supervisor)
+        for number in range(50):
+            bench.put(number)
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 50})
+        assert bench.refreshes == 1
+
+
+def test_the_log_joins_a_delivery_to_its_trace(bench, caplog):
+    caplog.set_level(logging.INFO)
+    bench.listen("trigger")
+    bench.lanes.start(bench.supervisor)
+    bench.put("trace-of-it")
+    eventually(lambda: bench.spool.waiting == 0)
+    assert "dispatched to trigger with the trace tag trace-of-it" in caplog.text

@@ -348,6 +348,37 @@ class TestHealth:
         assert isinstance(report["reasons"], list)
         assert len(answer.content) < 1000
 
+    def test_answers_a_head_without_a_body(self, stackstorm):
+        answer = post_raw(stackstorm.listener + "/health", [], method="HEAD")
+        assert (answer.status, answer.body) == (200, b"")
+        assert answer.headers["content-type"] == "application/json"
+
+    def test_is_found_by_a_proxy_that_sends_the_whole_url(self, stackstorm, webhook):
+        body = json.dumps(delivery()).encode()
+        for origin in ("http://st2", "HTTP://127.0.0.1:1", "https://elsewhere.example.com"):
+            path = urlsplit(stackstorm.listener).path + "/health"
+            answer = send_raw(webhook, "GET {}{} HTTP/1.1\r\nHost: st2\r\n\r\n".format(
+                origin, path).encode())
+            assert answer.status == 200 and b"accepted" in answer.body
+            answer = send_raw(webhook, "POST {}{} HTTP/1.1\r\nContent-Length: {}\r\n\r\n".format(
+                origin, urlsplit(webhook).path, len(body)).encode(), body)
+            assert answer.status == 204
+
+    def test_that_is_strict_is_200_while_deliveries_are_accepted(self, stackstorm, http):
+        answer = http.get(stackstorm.listener + "/health?strict", timeout=10)
+        assert answer.status_code == 200 and "status" in answer.json()
+
+    def test_that_is_strict_is_503_while_they_are_not(self, hipchat, start_stackstorm, http):
+        first = start_stackstorm(hipchat)
+        wait_until(first.health)
+        second = start_stackstorm(hipchat, spool=first.config["spool"])  # which is in use
+        wait_until(second.health)
+        assert http.get(second.listener + "/health?strict", timeout=10).status_code == 503
+        assert http.head(second.listener + "/health?strict", timeout=10).status_code == 503
+        answer = http.get(second.listener + "/health", timeout=10)
+        assert answer.status_code == 200 and answer.json()["status"] == "degraded"
+        assert "listener: deliveries are not accepted" in answer.json()["reasons"]
+
     def test_counts_what_is_accepted_and_dispatched(self, stackstorm, webhook, http):
         before = stackstorm.health()
         http.post(webhook, json=delivery(), timeout=10)

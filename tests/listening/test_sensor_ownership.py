@@ -91,16 +91,19 @@ class TestListed:
         hipchat.people.faults({"paths": "/room/1002/webhook$", "methods": ["GET"], "body": {
             "items": [], "startIndex": 0, "maxResults": 1000, "links": {}}})
         stackstorm = start_stackstorm(hipchat, rooms=["Ops"], events=["message"])
-        made = lambda: len([call for call in hipchat.people.requests()
-                            if call["method"] == "POST" and "/1002/" in call["path"]])
+
+        def made():
+            return len([call for call in hipchat.people.requests()
+                        if call["method"] == "POST" and "/1002/" in call["path"]])
+
         wait_until(lambda: made() == 1)
         for number, event in enumerate(("enter", "exit"), 2):
             stackstorm.add_rule(event, {"room": "Ops"})
             wait_until(lambda: made() == number)
-        wait_until(lambda: "HipChat: does not list webhooks that it made" in
+        wait_until(lambda: "webhooks: HipChat does not list what it made" in
                    stackstorm.health()["reasons"])
         assert made() == 3
-        assert stackstorm.log().count("does not list webhooks that it made") == 1
+        assert stackstorm.log().count("HipChat does not list what it made") == 1
 
 
 class TestTrouble:

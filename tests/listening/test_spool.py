@@ -1,17 +1,23 @@
 """The spool: deliveries on disk, in the order of arrival, until they are removed."""
 import itertools
 import os
+import pathlib
 import sqlite3
+import tempfile
 import time
 
 import eventlet
 import pytest
 from conftest import wait_until
 
-from listening.spool import Arrival, Spool, SpoolError, SpoolFull, usable_directory
+from listening.spool import (
+    Arrival, Spool, SpoolError, SpoolFull, earlier_directories, usable_directory)
 from listening.spool import format as spool_format
 from listening.spool import file as spool_file
-from listening.spool import mending, spool as spool_module, store as store_module
+from listening.spool import directory as directory_module
+from listening.spool import mending, takeover
+from listening.spool import spool as spool_module
+from listening.spool import store as store_module
 
 PAGE = 4096
 LANE = "17"
@@ -54,10 +60,10 @@ class Spools:
         self._spool = None
         self._writing = eventlet.patcher.original("threading").Lock()
 
-    def open(self, max_deliveries=1000):
+    def open(self, max_deliveries=1000, earlier=()):
         """Open it as the next process would; the one before was killed."""
         self.kill()
-        self._spool = spool = Spool(str(self.directory), max_deliveries, self.said.append)
+        self._spool = spool = Spool(str(self.directory), max_deliveries, self.said.append, earlier)
         commit = spool._store.commit
 
         def commit_unless_killed(*args):
@@ -129,16 +135,16 @@ class TestPut:
         assert traces(spool) == [str(number) for number in range(50)]
 
     def test_does_not_hold_up_other_greenlets(self, spool, monkeypatch):
-        native_sleep = eventlet.patcher.original("time").sleep
+        others_had_their_turns = eventlet.patcher.original("threading").Event()
         commit = spool._store._commit
-        monkeypatch.setattr(spool._store, "_commit",
-                            lambda *args: [native_sleep(0.1), commit(*args)][1])
+        monkeypatch.setattr(spool._store, "_commit", lambda *args: [
+            others_had_their_turns.wait(10), commit(*args)][1])
         put = eventlet.spawn(spool.put, arrival())
-        turns = 0
-        while not put.dead:
+        for _ in range(10):
             eventlet.sleep(0.001)
-            turns += 1
-        assert turns > 10
+        assert not put.dead
+        others_had_their_turns.set()
+        put.wait()
 
 
 class TestRepetition:
@@ -175,7 +181,7 @@ class TestRepetition:
             monkeypatch.setattr(store_module.time, "time", lambda later=later: now + later)
             spool._store._next_cleaning = 0.0
             spool.put(arrival(str(later)))
-            assert spool._store._file.db.execute("SELECT message FROM seen").fetchall() == [(str(later),)]
+            assert [message for message, _ in spool._store.seen()] == [str(later)]
 
     def test_of_a_message_that_was_refused_is_none(self, spools):
         spool = spools.open(max_deliveries=1)
@@ -405,7 +411,8 @@ class TestCorruptFile:
         assert traces(spools.open())[:30] == [str(number) for number in range(30)]
 
     def test_with_a_damaged_letter_holds_up_no_delivery(self, filled, damage, spools):
-        filled._store._file.db.execute("UPDATE deliveries SET trace = CAST(x'ff' AS TEXT) WHERE trace = '3'")
+        filled._store._file.db.execute(
+            "UPDATE deliveries SET trace = CAST(x'ff' AS TEXT) WHERE trace = '3'")
         spool = spools.open()
         assert traces(spool)[2:5] == ["2", "\ufffd", "4"]
         spool._store.damaged = True
@@ -559,6 +566,157 @@ def remove_tree(directory):
     directory.rmdir()
 
 
+class TestPermissions:
+    def test_are_for_the_user_alone_whatever_the_umask(self, spools):
+        umask = os.umask(0)
+        try:
+            spools.open().put(arrival())
+        finally:
+            os.umask(umask)
+        assert modes(spools.directory) == {0o700, 0o600}
+        assert spools.said == []
+
+    def test_are_tightened_where_all_was_there_before_and_that_is_told(self, spool, spools):
+        spool.put(arrival("one"))
+        spools.kill()
+        for path in spools.directory.iterdir():
+            path.chmod(0o644)
+        spools.directory.chmod(0o755)
+        assert traces(spools.open()) == ["one"]
+        assert modes(spools.directory) == {0o700, 0o600}
+        assert "{} was open to others (mode 0755); its mode is 0700 now.".format(
+            spools.directory) in spools.said
+        assert "{} was open to others (mode 0644); its mode is 0600 now.".format(
+            spools.file) in spools.said
+
+    def test_that_cannot_be_changed_are_told_and_whose_they_are(self, spools, monkeypatch):
+        def not_permitted(path, mode):
+            raise PermissionError(1, "Operation not permitted")
+
+        spools.directory.mkdir(mode=0o755)
+        spools.directory.chmod(0o755)
+        monkeypatch.setattr(directory_module.os, "chmod", not_permitted)
+        assert spools.open().put(arrival("one")) is True
+        said, = spools.said
+        assert "cannot be changed: Operation not permitted. It is {}'s".format(
+            spools.directory.owner()) in said
+
+    def test_of_a_directory_that_many_share_are_left_and_told(self, spools):
+        spools.directory.mkdir()
+        spools.directory.chmod(0o1777)
+        spools.open()
+        assert spools.directory.stat().st_mode & 0o7777 == 0o1777
+        assert "Give the spool a directory of its own" in spools.said[0]
+
+    def test_of_a_mended_file_are_the_same(self, spool, spools):
+        spool._store.damaged = True
+        spool.put(arrival("one"))
+        assert modes(spools.directory) == {0o700, 0o600}
+
+
+def modes(directory):
+    return {path.stat().st_mode & 0o777 for path in [directory] + list(directory.iterdir())}
+
+
+class TestNetworkDisk:
+    def test_is_warned_of(self, spools, monkeypatch):
+        monkeypatch.setattr(directory_module, "_file_system", lambda path: "nfs4")
+        spools.open()
+        assert "is on a network file system (nfs4)" in spools.said[0]
+
+    def test_is_told_by_where_it_is_mounted(self, tmp_path):
+        assert directory_module._file_system("/proc/self") == "proc"
+        assert directory_module._file_system(str(tmp_path)) not in ("", "proc")
+
+
+class TestOddFile:
+    @pytest.mark.parametrize("content", [b"", b"x", b"SQLite format 3\0", 9000 * b"x"])
+    def test_in_the_place_of_the_spools_is_made_a_spool(self, spools, content):
+        spools.directory.mkdir()
+        with open(spools.file, "wb") as file:
+            file.write(content)
+        spool = spools.open()
+        assert spool.put(arrival("one")) is True
+        assert traces(spools.open()) == ["one"]
+
+    def test_of_another_program_is_refused_and_left_alone(self, spools):
+        spools.directory.mkdir()
+        db = sqlite3.connect(spools.file)
+        db.execute("CREATE TABLE other (one)")
+        db.close()
+        with pytest.raises(SpoolError, match="has the format 0"):
+            spools.open()
+        assert sqlite3.connect(spools.file).execute("SELECT * FROM other").fetchall() == []
+
+    def test_that_is_a_directory_is_refused(self, spools):
+        (spools.directory / "deliveries.sqlite3").mkdir(parents=True)
+        with pytest.raises(SpoolError, match="cannot be used"):
+            spools.open()
+
+    def test_in_a_directory_behind_a_link_is_used(self, spools, tmp_path):
+        (tmp_path / "elsewhere").mkdir()
+        spools.directory.symlink_to(tmp_path / "elsewhere")
+        spools.open().put(arrival("one"))
+        assert traces(spools.open()) == ["one"]
+        assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o700
+
+    def test_that_was_removed_with_its_log_or_alone_is_made_again(self, spool, spools):
+        spool.put(arrival("one"))
+        os.remove(spools.file + "-wal")
+        assert spool.put(arrival("two")) is True
+        os.remove(spools.file)
+        assert spool.put(arrival("three")) is True
+        assert traces(spools.open()) == ["one", "two", "three"]
+
+
+class TestHostileText:
+    @pytest.mark.parametrize("text", ["\ud800", "a\0b", "\U0001f600", 3000 * "x"])
+    def test_is_kept_and_no_damage(self, spool, spools, text):
+        assert spool.put(arrival(text, lane=text)) is True
+        assert spool.put(arrival(text, lane=text)) is False
+        assert spool.next(text, 0).body == b"{}"
+        assert spools.said == []
+
+
+class TestWriter:
+    def test_is_begun_again_by_who_keeps_it_and_nobody_waits_for_ever(
+            self, tmp_path, monkeypatch):
+        tasks = []
+        spool = Spool(str(tmp_path), 10, repaired=print,
+                      keep=lambda name, task: tasks.append((name, task)))
+        spool.open()
+        (name, task), = tasks
+        with monkeypatch.context() as context:
+            context.setattr(spool_module.tpool, "execute", lambda *args: 1 / 0)
+            writer = eventlet.spawn(task)
+            with pytest.raises(ZeroDivisionError):
+                spool.put(arrival("one"))
+            with pytest.raises(ZeroDivisionError):
+                writer.wait()
+        eventlet.spawn(task)
+        assert spool.put(arrival("one")) is True
+
+    def test_tries_a_removal_again_that_failed(self, spool, monkeypatch):
+        monkeypatch.setattr(spool_module, "PAUSE", 0.01)
+        spool.put(arrival("one"))
+        with monkeypatch.context() as context:
+            failures = []
+            context.setattr(spool._store, "_commit", lambda *args: [failures.append(1), 1 / 0])
+            spool.remove(waiting(spool)[0])
+            wait_until(lambda: len(failures) > 1, sleep=eventlet.sleep)
+        wait_until(lambda: spool.waiting == 0, sleep=eventlet.sleep)
+
+    def test_settles_when_all_is_on_disk(self, spool, spools):
+        puts = [eventlet.spawn(spool.put, arrival(str(number))) for number in range(30)]
+        eventlet.sleep(0)
+        spool.settle()
+        assert all(put.dead for put in puts)
+        for delivery in waiting(spool):
+            spool.remove(delivery)
+        spool.settle()
+        assert spools.open().waiting == 0
+
+
 class TestUsableDirectory:
     @pytest.fixture
     def home(self, tmp_path, monkeypatch):
@@ -580,3 +738,115 @@ class TestUsableDirectory:
         warning, = warnings
         for words in (wished, used, "may be lost", "Make the directory"):
             assert words in warning
+
+    def test_is_another_for_each_that_is_wished_for(self, tmp_path, home):
+        (tmp_path / "file").touch()
+        used = {usable_directory(str(tmp_path / "file" / name), print)
+                for name in ("one", "two")}
+        assert len(used) == 2
+
+    def test_is_no_link_that_somebody_may_have_laid(self, tmp_path, home):
+        (tmp_path / "file").touch()
+        wished = str(tmp_path / "file" / "spool")
+        fallback = earlier_directories(wished)[0]
+        (tmp_path / "elsewhere").mkdir()
+        os.makedirs(os.path.dirname(fallback))
+        os.symlink(str(tmp_path / "elsewhere"), fallback)
+        assert usable_directory(wished, print) != fallback
+
+
+class TestTakingOver:
+    """What was kept in a fallback directory goes to the wished one."""
+
+    @pytest.fixture(autouse=True)
+    def places(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+        self.spools = Spools(tmp_path / "spool")
+        self.earlier = earlier_directories(str(self.spools.directory))
+
+    def leave(self, directory, count, first=0):
+        """Let deliveries wait in a directory whose sensor was killed."""
+        spools = Spools(pathlib.Path(directory))
+        spool = spools.open()
+        for number in range(first, first + count):
+            spool.put(arrival(str(number)))
+        spools.kill()
+
+    def open(self):
+        return self.spools.open(earlier=self.earlier)
+
+    def test_brings_all_in_order_behind_what_waited_and_removes_it_there(self):
+        self.leave(str(self.spools.directory), 2)
+        for place, directory in enumerate(self.earlier):
+            self.leave(directory, 3, first=10 * (1 + place))
+        spool = self.open()
+        assert traces(spool) == ["0", "1", "10", "11", "12", "20", "21", "22", "30", "31", "32",
+                                 "40", "41", "42"]
+        assert spool.waiting == 14
+        assert not any(os.path.exists(directory) for directory in self.earlier)
+        assert len(self.spools.said) == 4
+        assert "The 3 deliveries that waited in {}".format(self.earlier[0]) in self.spools.said[0]
+        assert traces(self.open()) == traces(spool)
+
+    def test_keeps_when_they_came_and_which_messages_were_seen(self):
+        self.leave(self.earlier[0], 1)
+        spool = self.open()
+        assert spool.put(arrival("0")) is False
+        assert waiting(spool)[0].received < time.time()
+
+    def test_goes_beyond_what_the_spool_may_hold(self):
+        self.leave(self.earlier[0], 5)
+        spool = self.spools.open(max_deliveries=2, earlier=self.earlier)
+        assert spool.waiting == 5
+        with pytest.raises(SpoolFull):
+            spool.put(arrival("more"))
+
+    def test_leaves_alone_what_another_sensor_uses(self):
+        other = Spools(pathlib.Path(self.earlier[2]))
+        other.open().put(arrival("one"))
+        assert self.open().waiting == 0
+        assert "is not taken over: The spool in {} is in use".format(
+            self.earlier[2]) in self.spools.said[0]
+        assert traces(other.open()) == ["one"]
+
+    def test_leaves_alone_what_a_link_leads_to(self, tmp_path):
+        self.leave(str(tmp_path / "elsewhere"), 1)
+        os.makedirs(os.path.dirname(self.earlier[0]))
+        os.symlink(str(tmp_path / "elsewhere"), self.earlier[0])
+        assert self.open().waiting == 0
+
+    def test_mends_what_is_damaged(self):
+        self.leave(self.earlier[0], 3)
+        Damage(os.path.join(self.earlier[0], "deliveries.sqlite3")).root("lanes")
+        assert traces(self.open()) == ["0", "1", "2"]
+        assert "was corrupt" in self.spools.said[0]
+
+    def test_leaves_what_is_of_a_newer_format_and_says_so(self):
+        self.leave(self.earlier[0], 1)
+        db = sqlite3.connect(os.path.join(self.earlier[0], "deliveries.sqlite3"))
+        db.execute("PRAGMA user_version = 2")
+        db.close()
+        assert self.open().put(arrival("new")) is True
+        assert "has the format 2" in self.spools.said[0]
+
+    @pytest.mark.parametrize("step, error", [
+        ("rename", OSError), ("remove", SpoolError), ("rmdir", None), ("_has", SpoolError)])
+    def test_neither_loses_nor_doubles_when_it_fails_or_is_killed_in_the_midst(
+            self, monkeypatch, step, error):
+        self.leave(self.earlier[0], 3)
+        with monkeypatch.context() as context:
+            def fail(*args):
+                raise OSError(28, "No space left on device")
+
+            if step == "_has":
+                context.setattr(store_module.Store, step, fail)
+            else:
+                context.setattr(takeover.os, step, fail)
+            if error is SpoolError:
+                with pytest.raises(SpoolError, match="No space left"):
+                    self.open()
+            else:
+                self.open()
+        assert traces(self.open()) == ["0", "1", "2"]
+        assert traces(self.open()) == ["0", "1", "2"]

@@ -3,9 +3,12 @@
 SPOOL_DAMAGES=10000 tries so many of each kind of test, and prints what became of them (with -s).
 """
 import collections
+import functools
+import itertools
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import struct
 
@@ -13,6 +16,7 @@ import pytest
 
 from listening.spool.deliveries import Arrival, SpoolError
 from listening.spool.store import Store
+from listening.spool.takeover import take_over
 
 DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "150"))
 PAGE, FRAME = 4096, 4096 + 24
@@ -100,14 +104,14 @@ class Sample:
 class Damage:
     """One to three damages to the files in a directory; said: what was done."""
 
-    def __init__(self, directory, chance):
+    def __init__(self, directory, chance, names=(FILE, FILE, LOG, LOG, INDEX)):
         self._directory, self._chance = directory, chance
         self.said = []
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
-            names = [name for name in (FILE, FILE, LOG, LOG, INDEX)
-                     if (directory / name).exists() and (directory / name).stat().st_size > 64]
-            if names:
-                name = chance.choice(names)
+            here = [name for name in names
+                    if (directory / name).exists() and (directory / name).stat().st_size > 64]
+            if here:
+                name = chance.choice(here)
                 kind = chance.choice((self.bits, self.bits, self.run, self.page, self.cut,
                                       self.swap, self.schema, self.header, self.gone))
                 self.said.append((kind.__name__, name))
@@ -211,13 +215,7 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         whole = sample.whole(directory)
         store = Store(str(directory), 10 ** 6)
         context = (seed, damage.said)
-        try:
-            store.open()
-        except SpoolError as error:
-            assert "has the format" in str(error), context
-            outcomes["of another format: refused"] += 1
-            set_format(directory / FILE)
-            store.open()
+        outcomes["of another format: refused"] += open_anyhow(store, directory)
         outcomes["mended" if store.notices else "unnoticed"] += 1
         found = found_in(store)
         assert lost(sample, whole, found) == [], (context, store.notices)
@@ -240,7 +238,127 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         shutil.rmtree(str(directory))
 
 
-def set_format(file):
-    with open(str(file), "r+b") as opened:
-        opened.seek(60)
-        opened.write(struct.pack(">I", 1))
+@pytest.mark.parametrize("part", range(10))
+def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
+    for seed in range(part, DAMAGES, 10):
+        chance = random.Random(seed)
+        sample = chance.choice(samples)
+        directory = tmp_path / str(seed)
+        sample.copy(directory)
+        store = Store(str(directory), 10 ** 6)
+        store.open()
+        damage = Damage(directory, chance, names=(FILE, LOG))
+        context = (seed, damage.said)
+        whole = sample.whole(directory)
+        kept = [arrival(1000 + number, 20, lane="new") for number in range(3)]
+        for each in kept:
+            patiently(store, lambda: found_in(store))
+            assert patiently(store, lambda: store.commit([each], set())) == [True], context
+        found = patiently(store, lambda: found_in(store))
+        assert lost(sample, whole, found) == [], (context, store.notices)
+        traces = [each.trace for each in found.values() if each.lane == "new"]
+        assert traces == [each.trace for each in kept], context
+        assert max(found) > sample.given, context
+        assert len(store.notices) <= 1, "the mending is told once"
+        outcomes["mended in use" if store.notices else "not noticed in use"] += 1
+        killed = tmp_path / "{}-killed".format(seed)
+        shutil.copytree(str(directory), str(killed))
+        store.close()
+        again = Store(str(killed), 10 ** 6)
+        open_anyhow(again, killed)
+        found = found_in(again)
+        assert lost(sample, whole, found) == [], (context, again.notices)
+        assert {each.trace for each in kept} <= {each.trace for each in found.values()}, context
+        again.close()
+        shutil.rmtree(str(directory))
+        shutil.rmtree(str(killed))
+
+
+class TestKill:
+    """The process is killed before each statement and each change of the disk, one by one."""
+
+    @pytest.mark.parametrize("place", [2, 3])
+    def test_while_it_is_mended_loses_nothing_and_doubles_nothing(self, samples, tmp_path, place):
+        for step in range(1000):
+            directory = tmp_path / str(step)
+            samples[place].copy(directory)
+            with open(str(directory / FILE), "r+b") as file:
+                file.write(bytes(PAGE))
+            whole = samples[place].whole(directory)
+            if not is_killed_at(step, Store(str(directory), 10).open):
+                break
+            store = Store(str(directory), 10 ** 6)
+            store.open()
+            assert_all(store, samples[place], whole)
+        assert step > 20
+
+    def test_while_it_is_taken_over_loses_nothing_and_doubles_nothing(self, samples, tmp_path):
+        for step in range(1000):
+            directory, earlier = (tmp_path / "{}-{}".format(step, name) for name in "ab")
+            samples[3].copy(earlier)
+            if not is_killed_at(step, lambda: open_and_take_over(directory, earlier).close()):
+                break
+            assert_all(open_and_take_over(directory, earlier), samples[3], set(samples[3].rows))
+            assert not earlier.exists()
+        assert step > 20
+
+
+def open_and_take_over(directory, earlier):
+    store = Store(str(directory), 10 ** 6)
+    store.open()
+    take_over(str(earlier), store)
+    return store
+
+
+def assert_all(store, sample, whole):
+    """Nothing that is whole is lost, and nothing is there twice."""
+    found = found_in(store)
+    assert lost(sample, whole, found) == []
+    assert collections.Counter(each.trace for each in found.values()).most_common(1)[0][1] == 1
+    store.close()
+
+
+def is_killed_at(step, action):
+    """Run the action in a process that is killed at its so many-th step; False if it has fewer."""
+    process = os.fork()
+    if process == 0:
+        try:
+            count_down(step)
+            action()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+def count_down(step):
+    steps = itertools.count()
+
+    def counted(function):
+        def counting(*args, **more):
+            if next(steps) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **more)
+        return counting
+
+    class Connection(sqlite3.Connection):
+        execute = counted(sqlite3.Connection.execute)
+        executemany = counted(sqlite3.Connection.executemany)
+        executescript = counted(sqlite3.Connection.executescript)
+
+    for name in ("open", "rename", "remove", "rmdir", "fsync", "chmod", "makedirs"):
+        setattr(os, name, counted(getattr(os, name)))
+    sqlite3.connect = functools.partial(sqlite3.connect, factory=Connection)
+
+
+def open_anyhow(store, directory):
+    """Open it, if need be with the number of its format restored; whether that was needed."""
+    try:
+        store.open()
+        return False
+    except SpoolError as error:
+        assert "has the format" in str(error)
+    db = sqlite3.connect(str(directory / FILE))
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+    store.open()
+    return True

@@ -199,8 +199,8 @@ class TestDescriptor:
         assert hipchat.people.install(addon.url)
 
     def test_is_shown_before_it_is_approved(self, hipchat, addon):
-        url = hipchat.url.replace("/v2", "/sandbox/addons/descriptor")
-        offer = requests.get(url, params={"url": addon.url}, timeout=10).json()
+        offer = requests.post(hipchat.url.replace("/v2", "/sandbox/addons/offer"),
+                              json={"url": addon.url}, timeout=10).json()
         assert (offer["name"], offer["scopes"]) == ("Tea", ["send_notification", "view_room"])
         assert addon.told == [] and hipchat.people.addons() == []
 

@@ -1,5 +1,9 @@
 """The chat page of the sandbox, in a headless Chromium."""
+import json
+import threading
 import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import quote
 
 import pytest
 from browser import CHROMEDRIVER, Browser
@@ -224,3 +228,63 @@ class TestLook:
         names = page.browser.run(
             "return performance.getEntriesByType('resource').map((each) => each.name)")
         assert names and all(name.startswith(page.url) for name in names)
+
+
+class TestAddons:
+    DESCRIPTOR = {
+        "key": "com.example.tea", "name": "<b>Tea</b>", "description": "Tells when tea is ready.",
+        "links": {"self": "https://example.com/descriptor"},
+        "capabilities": {"hipchatApiConsumer": {"scopes": ["send_notification", "view_room"]},
+                         "installable": {}}}
+
+    def look_at(self, page, descriptor):
+        """Paste the URL of a descriptor, which is its content."""
+        url = "data:," + quote(json.dumps(descriptor))
+        page.browser.run("document.querySelector('#addon-url').value = %s" % json.dumps(url))
+        page.browser.run("document.querySelector('#new-addon').requestSubmit()")
+
+    @pytest.fixture
+    def callback(self, pair):
+        """A URL that answers to an installation as add-ons do."""
+        server = HTTPServer(("127.0.0.1", 0), Taker)
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield "http://127.0.0.1:%d/installed" % server.server_port
+        for each in pair.people.addons():
+            pair.people.uninstall(each["id"])
+        server.shutdown()
+        server.server_close()
+
+    def test_show_their_scopes_before_they_are_installed(self, page, callback):
+        descriptor = json.loads(json.dumps(self.DESCRIPTOR))
+        descriptor["capabilities"]["installable"]["callbackUrl"] = callback
+        self.look_at(page, descriptor)
+        page.browser.wait_for("document.querySelector('#addon-dialog').open")
+        assert page.browser.run("return document.querySelector('#addon-scopes').innerText") == (
+            "send_notification\nview_room")
+        assert page.browser.run("return document.querySelector('#addon-name').innerText") == (
+            "<b>Tea</b>")
+        assert page.people.addons() == []
+        page.browser.run("document.querySelector('#addon-dialog [value=install]').click()")
+        wait_until(page.people.addons)
+        page.browser.wait_for("document.querySelector('#addons button')")
+        page.browser.run("document.querySelector('#addons button').click()")
+        wait_until(lambda: page.people.addons() == [])
+
+    def test_that_are_none_are_told(self, page):
+        self.look_at(page, self.DESCRIPTOR)
+        page.browser.wait_for(
+            "document.querySelector('#notice').textContent.includes('callbackUrl')")
+
+
+class Taker(BaseHTTPRequestHandler):
+    """Answers 204 to everything."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(204)
+        self.end_headers()
+
+    do_DELETE = do_POST
+
+    def log_message(self, *_):
+        pass

@@ -6,6 +6,7 @@ import requests
 from hipchat.client import Client
 from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound
 from hipchat.events import EVENTS
+from hipchat.health_url import details_url
 from hipchat.ownership import Ownership
 from hipchat.room_directory import RoomDirectory, find_rooms
 from hipchat.settings import ApiSettings, SensorSettings
@@ -53,9 +54,10 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
         settings = ApiSettings.from_config(config)
     except ConfigError:
         return
-    yield from _hipchat(config, settings, sensor)
+    hipchat = list(_hipchat(config, settings, sensor))
+    yield from hipchat
     if sensor:
-        yield from _listener(sensor)
+        yield from _listener(sensor, hipchat[0].well and ROOM_TOKEN not in hipchat)
 
 
 def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
@@ -176,8 +178,8 @@ def _left_over(room: str, ownership: Ownership, webhooks: List[Dict[str, Any]]) 
     bases = {ownership.urls.base_of(webhook["url"]) for webhook in webhooks
              if ownership.is_left_over(webhook)}
     if bases:
-        yield Finding(False, "room {}: it has webhooks that the sensor made for another public_url, "
-                      "{}. The sensor removes them while it runs; or run hipchat.remove_webhooks."
+        yield Finding(False, "room {}: it has webhooks that the sensor made for another public_url "
+                      "({}). The sensor removes them while it runs; or run hipchat.remove_webhooks."
                       .format(room, ", ".join(sorted(bases))))
 
 
@@ -188,12 +190,13 @@ def _lacking(room: int, ownership: Optional[Ownership], webhooks: List[Dict[str,
     return [event for event in events if Address(EVENTS[event].hipchat, room) not in present]
 
 
-def _listener(settings: SensorSettings) -> Findings:
+def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
     url = settings.public_url + "/health"
     try:
-        # The token must not travel here, nor what ~/.netrc says.
-        answer = requests.get(url, timeout=settings.api.timeout, verify=settings.api.verify,
-                              allow_redirects=False, auth=lambda request: request)
+        answer = _get(settings, details_url(settings.public_url, settings.secret))
+        stranger = answer.status_code == 404
+        if stranger:
+            answer = _get(settings, url)
         report = answer.json() if answer.status_code == 200 else None
     except requests.exceptions.SSLError:
         yield Finding(False, "listener: the TLS certificate at {} is not trusted here. See that "
@@ -205,19 +208,33 @@ def _listener(settings: SensorSettings) -> Findings:
                       "sensor list; sensorcontainer.log), that webhook.port is open, and that "
                       "webhook.public_url leads there.".format(url, type(error).__name__))
     else:
-        yield from _report(settings, url, answer.status_code, report)
+        if answer.status_code == 403 and settings.allow_from:
+            yield Finding(True, "listener: webhook.allow_from keeps this host from {}".format(url))
+        elif not isinstance(report, dict) or not isinstance(report.get("webhooks"), dict):
+            yield _not_the_sensor(url, "HTTP {}".format(answer.status_code))
+        elif stranger and hipchat_answers:
+            yield Finding(False, "listener: the sensor at {} runs with another token or secret "
+                          "than this config's. Register the config (st2ctl reload "
+                          "--register-configs), and see its log.".format(url))
+        else:
+            yield from _report(url, report, hipchat_answers)
 
 
-def _report(settings: SensorSettings, url: str, status: int, report: Any) -> Findings:
-    if status == 403 and settings.allow_from:
-        yield Finding(True, "listener: webhook.allow_from keeps this host from {}".format(url))
-    elif not isinstance(report, dict) or not isinstance(report.get("webhooks"), dict):
-        yield _not_the_sensor(url, "HTTP {}".format(status))
-    else:
-        reasons = report.get("reasons") or []
-        yield Finding(not reasons, "listener: {}".format(
-            "{}. See the sensor's log (sensorcontainer.log).".format("; ".join(reasons))
-            if reasons else "the sensor answers at {} (as seen from here)".format(url)))
+def _get(settings: SensorSettings, url: str) -> requests.Response:
+    # The token must not travel here, nor what ~/.netrc says.
+    return requests.get(url, timeout=settings.api.timeout, verify=settings.api.verify,
+                        allow_redirects=False, auth=lambda request: request)
+
+
+def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings:
+    """What the sensor tells of itself: its troubles as its log has them, causes first."""
+    troubles = report.get("details") or []
+    for trouble in troubles:
+        yield Finding(False, "listener: {}".format(trouble))
+    if not troubles:
+        yield Finding(True, "listener: the sensor answers at {} (as seen from here)".format(url))
+    # While HipChat does not answer, nothing is known of them.
+    if hipchat_answers and not any(trouble.startswith("HipChat: ") for trouble in troubles):
         wanted, present = (report["webhooks"].get(key) for key in ("wanted", "present"))
         # No fault by itself: a sample rule wants one in its room too, which may not exist.
         yield Finding(True, "webhooks: {} wanted, {} present{}".format(

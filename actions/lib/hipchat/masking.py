@@ -28,5 +28,9 @@ class SecretFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through, masked."""
-        record.msg, record.args = mask(record.getMessage(), self._secrets()), ()
+        record.msg, record.args = self.mask(record.getMessage()), ()
         return True
+
+    def mask(self, text: str) -> str:
+        """The text without the secrets that there are now."""
+        return mask(text, self._secrets())

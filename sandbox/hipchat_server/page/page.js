@@ -1,6 +1,8 @@
 // The chat page: asks the server for news, shows them, and lets people say and do things.
 
+import {begin as beginAddons, showAddons} from "./addons.js";
 import {make, messageElement} from "./message.js";
+import {call} from "./server.js";
 
 const PAUSE = 400; // milliseconds between two looks at the server
 const PEOPLE = ["Ann", "Bob", "Carol"];
@@ -10,16 +12,6 @@ const shown = {room: null, messages: 0, rooms: "", people: "", trace: ""};
 const seen = new Map(); // of each room, how many messages have been read
 let room = null;
 let trace = {happened: null, done: true};
-
-async function call(method, path, body) {
-  const answer = await fetch("sandbox/" + path, {
-    method, headers: {"Content-Type": "application/json"}, body: body && JSON.stringify(body)});
-  const content = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) {
-    throw new Error(content.error.message);
-  }
-  return content;
-}
 
 async function look() {
   const state = await call("GET", "state?room=" + (room ? room.id : ""));
@@ -31,6 +23,7 @@ async function look() {
   showRooms(state.rooms);
   showRoom(state.messages);
   showPeople(state.people);
+  showAddons(state.addons, room);
   if (state.happened !== trace.happened || !trace.done) {
     trace = {...await call("GET", "trace"), happened: state.happened};
     showWay();
@@ -178,6 +171,7 @@ $("new-room").onsubmit = async (event) => {
   await act(" made " + name + ".", "act", {event: "created", room: name});
 };
 
+beginAddons(tell, refresh);
 $("person").value = PEOPLE[0];
 (async function forever() {
   for (;;) {

@@ -55,6 +55,13 @@ class File:
         """Whether what is open is what the next process would find."""
         return self._inodes == self._inodes_now()
 
+    def is_readable(self) -> bool:
+        """Whether all of it can be read, however long that takes."""
+        try:
+            return self.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        except Exception:
+            return False
+
     def mend(self, last: int) -> None:
         """Make it anew with all that can be read; numbers go on above all that were given.
 

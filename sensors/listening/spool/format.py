@@ -7,8 +7,8 @@ from typing import List, Sequence, Tuple
 from listening.spool.deliveries import SpoolError
 from listening.spool.pages import PAGE, sqlite_sees_all
 
-__all__ = ["COLUMNS", "FILE", "SCHEMA", "connect", "count", "is_damage", "is_sound", "open_sound",
-           "storable"]
+__all__ = ["COLUMNS", "FILE", "SCHEMA", "connect", "count", "is_damage", "is_io_error", "is_sound",
+           "open_sound", "storable"]
 
 FILE = "deliveries.sqlite3"
 VERSION = 1
@@ -27,7 +27,8 @@ COMMIT;
 """.format(VERSION)
 COLUMNS = "id, lane, event, room, trace, received, body"
 TYPES = [int, str, str, str, str, float, bytes]
-TROUBLES = ("locked", "full", "disk I/O error", "unable to open", "readonly", "out of memory")
+IO_ERROR = "disk I/O error"
+TROUBLES = (IO_ERROR, "locked", "full", "unable to open", "readonly", "out of memory")
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -76,6 +77,11 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, (sqlite3.DatabaseError, UnicodeError, OverflowError))
 
 
+def is_io_error(error: Exception) -> bool:
+    """Whether the disk did not do as it was told: there was no room, or what is read is gone."""
+    return isinstance(error, sqlite3.OperationalError) and IO_ERROR in str(error)
+
+
 def is_sound(row: Sequence) -> bool:
     """Whether a row of the deliveries can be one that was written."""
     return [type(value) for value in row] == TYPES and 0 < row[0] < HIGHEST and (
@@ -97,7 +103,7 @@ def count(db: sqlite3.Connection) -> Tuple[int, int]:
 
 def storable(text: str) -> str:
     """The text as it is read again: half a surrogate pair, as JSON can hold, is no UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def _schema(db: sqlite3.Connection) -> List:

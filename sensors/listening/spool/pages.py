@@ -13,9 +13,11 @@ LOG = "-wal"  # after a file's name: the log, with what is not in the file yet
 PAGE = 4096  # bytes; the file is made so
 LOG_HEADER = 32  # bytes
 FRAME_HEADER = 24  # bytes
-BIG_ENDIAN = b"\x37\x7f\x06\x83"  # a log begins so whose checksums go by big-endian words
+MAGIC = b"\x37\x7f\x06"  # a log begins so
+BIG_ENDIAN = 0x83  # the byte behind that, where checksums go by big-endian words
 
-Checksum = Tuple[int, int]
+_Checksum = Tuple[int, int]
+_Place = Tuple[int, Optional[int]]  # a page, by its number and where in the log; None: in the file
 
 
 class _Frame(NamedTuple):
@@ -47,18 +49,17 @@ class Pages:
         self._file, self._log = file, log
         self._count = (_size(file) + PAGE - 1) // PAGE
         self._versions: Dict[int, List[Optional[int]]] = {}  # offsets in the log; None: the file
-        self._doubtful: List[Tuple[int, int]] = []  # numbers and offsets
+        self._likely: List[_Place] = []
+        self._rest: List[_Place] = []
         self._newest: Dict[int, int] = {}
         self._read_log()
 
     def __iter__(self) -> Iterator[bytes]:
-        for number in range(1, self._count + 1):
-            if number not in self._versions:
-                yield self._at(number, None)
-        for number, versions in self._versions.items():
-            for offset in reversed(versions):
-                yield self._at(number, offset)
-        for number, offset in self._doubtful:
+        logged = [(number, offset) for number, versions in self._versions.items()
+                  for offset in versions if offset is not None]
+        filed = [(number, None) for number in range(1, self._count + 1)
+                 if None in self._versions.get(number, [None])]
+        for number, offset in sorted(logged, key=_by_offset) + self._likely + filed + self._rest:
             yield self._at(number, offset)
 
     def newest(self, number: int) -> bytes:
@@ -66,7 +67,7 @@ class Pages:
         return self._at(number, self._newest.get(number))
 
     def __len__(self) -> int:
-        return self._count + sum(map(len, self._versions.values())) + len(self._doubtful)
+        return self._count + _size(self._log) // PAGE
 
     def _at(self, number: int, offset: Optional[int]) -> bytes:
         if offset is None:
@@ -90,9 +91,13 @@ class Pages:
                 earlier = [] if whole else self._versions.get(frame.page, [None])
                 self._versions[frame.page] = earlier + [frame.offset]
             else:
-                self._doubtful.append((frame.page, frame.offset))
+                (self._likely if frame.likely else self._rest).append((frame.page, frame.offset))
             if frame.holds or frame.likely:
                 self._newest[frame.page] = frame.offset
+
+
+def _by_offset(place: _Place) -> int:
+    return -(place[1] or 0)
 
 
 def open_files(path: str) -> Tuple[BinaryIO, BinaryIO]:
@@ -132,9 +137,9 @@ def _frames_in_use(log: BinaryIO) -> List[_Frame]:
 
 def _frames(log: BinaryIO) -> Iterator[_Frame]:
     header = _read(log, 0, LOG_HEADER).ljust(LOG_HEADER, b"\0")
-    order = ">" if header[:4] == BIG_ENDIAN else "<"
+    order = ">" if header[3] == BIG_ENDIAN else "<"
     stored = struct.unpack(">2I", header[24:])
-    chained = holds = _checksum((0, 0), header[:24], order) == stored
+    chained = holds = header[:3] == MAGIC and _checksum((0, 0), header[:24], order) == stored
     mark = header[16:24] if holds else _mark(log)
     before = [stored]  # by what the next checksum can begin
     for offset in _offsets(log):
@@ -161,7 +166,7 @@ def _mark(log: BinaryIO) -> bytes:
     return (twice or marks or [b""])[0]
 
 
-def _checksum(before: Checksum, data: bytes, order: str) -> Checksum:
+def _checksum(before: _Checksum, data: bytes, order: str) -> _Checksum:
     first, second = before
     for one, two in struct.iter_unpack(order + "2I", data):
         first = (first + one + second) & 0xffffffff

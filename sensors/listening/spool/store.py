@@ -5,7 +5,7 @@ from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set
 
 from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
 from listening.spool.file import File
-from listening.spool.format import COLUMNS, is_damage, is_sound, storable
+from listening.spool.format import COLUMNS, is_damage, is_io_error, is_sound, storable
 
 __all__ = ["Store"]
 
@@ -58,7 +58,7 @@ class Store:
             try:
                 return self._commit(arrivals, removals)
             except Exception as error:
-                if not is_damage(error):
+                if not (is_damage(error) or is_io_error(error) and not self._file.is_readable()):
                     raise
                 self.damaged = True
                 self._mend()
@@ -113,7 +113,7 @@ class Store:
         try:
             return self._file.reader.execute(query, parameters).fetchall()
         except Exception as error:
-            self.damaged = self.damaged or is_damage(error)
+            self.damaged = self.damaged or is_damage(error) or is_io_error(error)
             raise self._error(error) from None
 
     def _commit(self, arrivals: List[Arrival], removals: Set[int]) -> List:

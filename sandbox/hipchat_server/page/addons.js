@@ -1,0 +1,66 @@
+// Add-ons: what one asks for, where it is to be installed, and which are there.
+
+import {make} from "./message.js";
+import {call} from "./server.js";
+
+const $ = (id) => document.getElementById(id);
+let shown = "";
+let room = null;
+
+// `tell` shows what came of something, `refresh` looks at the server.
+export function begin(tell, refresh) {
+  const attempt = async (words, action) => {
+    try {
+      await action();
+      tell(words);
+    } catch (error) {
+      tell(error.message, true);
+    }
+    await refresh();
+  };
+  $("new-addon").onsubmit = (event) => {
+    event.preventDefault();
+    attempt("", async () => offer(await call(
+      "POST", "addons/offer", {url: $("addon-url").value.trim()})));
+  };
+  $("addon-dialog").onclose = ({target}) => {
+    if (target.returnValue === "install") {
+      attempt($("addon-name").textContent + " is installed.", () => call("POST", "addons", {
+        url: $("addon-url").value.trim(), room: $("addon-room").value || null}));
+    }
+  };
+  $("addons").onclick = ({target}) => {
+    if (target.dataset.addon) {
+      attempt(target.title + " is gone.", () => call("DELETE", "addons/" + target.dataset.addon));
+    }
+  };
+}
+
+export function showAddons(addons, presentRoom) {
+  room = presentRoom;
+  const state = JSON.stringify(addons);
+  if (state === shown) {
+    return;
+  }
+  shown = state;
+  $("addons").replaceChildren(...addons.map((addon) => {
+    const button = make("button", "", `${addon.name} in ${addon.room || "all rooms"} ×`);
+    button.type = "button";
+    button.title = addon.name;
+    button.dataset.addon = addon.id;
+    button.setAttribute("aria-label", `Uninstall ${addon.name} from ${addon.room || "all rooms"}`);
+    return make("li", "", button);
+  }));
+}
+
+function offer(addon) {
+  $("addon-name").textContent = addon.name;
+  $("addon-description").textContent = addon.description;
+  $("addon-scopes").replaceChildren(...addon.scopes.map((scope) => make("li", "", scope)));
+  $("addon-events").textContent = addon.events.length ?
+    "It hears of " + [...new Set(addon.events)].join(", ") + "." : "It hears of nothing.";
+  $("addon-room").replaceChildren(new Option("all rooms", ""),
+    ...(room ? [new Option(room.name, String(room.id))] : []));
+  $("addon-dialog").returnValue = "";
+  $("addon-dialog").showModal();
+}

@@ -1,0 +1,111 @@
+"""What must not end begins again, and whoever looks after the sensor is told."""
+import logging
+
+import eventlet
+import pytest
+from conftest import wait_until
+
+from listening import supervisor as module
+from listening.health import Health
+from listening.supervisor import Supervisor
+
+REASON = "task: failed unexpectedly and begins again"
+
+
+def eventually(condition):
+    return wait_until(condition, 5, sleep=eventlet.sleep)
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses between two beginnings as they would be; they take no time here."""
+    asked = []
+
+    def sleep(seconds):
+        asked.append(seconds)
+        eventlet.sleep(0.001)
+
+    monkeypatch.setattr(module, "sleep", sleep)
+    return asked
+
+
+@pytest.fixture
+def health():
+    return Health(logging.getLogger("sensor"))
+
+
+@pytest.fixture
+def keep(health):
+    tasks = []
+    yield lambda task: tasks.append(Supervisor(health).keep("task", task))
+    for task in tasks:
+        task.kill()
+
+
+def failing(errors):
+    """A task that raises one after the other of these, and then runs."""
+    remaining = iter(errors)
+
+    def task():
+        for error in remaining:
+            raise error
+        eventlet.sleep(60)
+
+    return task
+
+
+@pytest.mark.parametrize("error", [
+    ValueError("odd"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd"), RecursionError("odd"),
+    eventlet.Timeout(None), SystemError("odd"), KeyboardInterrupt()],
+    ids=lambda error: type(error).__name__)
+def test_a_task_begins_again_whatever_it_raises(keep, health, pauses, caplog, monkeypatch, error):
+    monkeypatch.setattr(module, "STEADY", 0.05)
+    keep(failing([error]))
+    eventually(lambda: health.report()["reasons"] == [REASON])
+    assert type(error).__name__ in caplog.records[0].getMessage()
+    assert "test_supervisor.py:" in caplog.records[0].getMessage()
+    eventually(lambda: health.report()["status"] == "ok")
+
+
+def test_a_task_that_fails_again_and_again_is_told_of_once_and_begins_ever_more_rarely(
+        keep, health, pauses, caplog):
+    keep(failing([ValueError("odd")] * 7))
+    eventually(lambda: len(pauses) == 7)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+    assert len(caplog.records) == 1
+    assert "\n" not in caplog.records[0].getMessage()
+
+
+def test_a_task_that_ran_for_a_while_begins_soon_again(keep, pauses, monkeypatch):
+    monkeypatch.setattr(module, "STEADY", 0.01)
+
+    def task():
+        eventlet.sleep(0.05)
+        raise ValueError("odd")
+
+    keep(task)
+    eventually(lambda: len(pauses) == 3)
+    assert pauses == [1, 1, 1]
+
+
+def test_a_task_that_is_done_does_not_begin_again(health, pauses):
+    began = []
+    remaining = [ValueError("odd")]
+
+    def task():
+        began.append(True)
+        if remaining:
+            raise remaining.pop()
+
+    Supervisor(health).keep("task", task).wait()
+    assert began == [True, True] and pauses == [1]
+    assert health.report()["status"] == "ok"
+
+
+def test_a_task_that_is_killed_does_not_begin_again(health, pauses):
+    task = Supervisor(health).keep("task", lambda: eventlet.sleep(60))
+    eventlet.sleep(0)
+    task.kill()
+    eventually(lambda: task.dead)
+    assert pauses == []
+    assert health.report()["status"] == "ok"

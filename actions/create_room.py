@@ -11,7 +11,7 @@ class CreateRoomAction(HipChatAction):
     def do(self, name, topic=None, privacy="public", guest_access=False, owner=None):
         """Make it; returns HipChat's id and links of the room, and its name."""
         check_room(name, topic)
-        made = self.hipchat.call("POST", "room", json={
+        made = self.hipchat.ask("POST", "room", json={
             "name": name, "topic": topic, "privacy": privacy, "guest_access": guest_access,
             "owner_user_id": owner})
         return dict(made, name=name)

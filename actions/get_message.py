@@ -12,4 +12,4 @@ class GetMessageAction(HipChatAction):
         """{"message": HipChat's message}."""
         room = self.room_or_default(room)
         check_length("message_id", message_id, 1, 36)
-        return self.hipchat.call("GET", "room", room, "history", message_id)
+        return self.hipchat.ask("GET", "room", room, "history", message_id)

@@ -9,4 +9,4 @@ class GetRoomAction(HipChatAction):
 
     def do(self, room=None):
         """HipChat's room."""
-        return self.hipchat.call("GET", "room", self.room_or_default(room))
+        return self.hipchat.ask("GET", "room", self.room_or_default(room))

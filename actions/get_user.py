@@ -11,4 +11,4 @@ class GetUserAction(HipChatAction):
     def do(self, user):
         """HipChat's user; presence is null for one who is not online."""
         check_length("user", user, 1, 100)
-        return self.hipchat.call("GET", "user", user)
+        return self.hipchat.ask("GET", "user", user)

@@ -1,5 +1,6 @@
 """hipchat.remove_webhooks: delete the sensor's webhooks, those of others stay."""
 from base import HipChatAction
+from hipchat.answers import part
 from hipchat.errors import HipChatError, Incomplete
 from hipchat.room_directory import RoomDirectory, find_rooms
 from hipchat.webhook_list import ownership_of, webhooks_in
@@ -23,20 +24,20 @@ class RemoveWebhooksAction(HipChatAction):
 
     def _keys(self, references):
         """What HipChat is to find each room by, and how people call it."""
-        references = [str(reference) for reference in references or []]
-        found = find_rooms(self.hipchat, references)
-        if not references:
-            return [(room["id"], room["name"]) for room in found]
-        directory = RoomDirectory()
+        references = [self.room_of(reference) for reference in references or []]
+        found, directory = find_rooms(self.hipchat, references), RoomDirectory()
         directory.take(found)
-        return [(directory.id_of(reference) or reference, reference) for reference in references]
+        return [(directory.id_of(reference) or reference, reference) for reference in references
+                ] or [(part(room, "id", "A room in HipChat's list"), room.get("name"))
+                      for room in found]
 
     def _remove(self, ownership, key, room):
         result = {"room": room, "removed": 0}
         try:
             for webhook in list(webhooks_in(self.hipchat, ownership, key)):
                 if webhook["ours"]:
-                    self.hipchat.call("DELETE", "room", key, "webhook", webhook["id"])
+                    self.hipchat.call("DELETE", "room", key, "webhook",
+                                      part(webhook, "id", "A webhook in HipChat's list"))
                     result["removed"] += 1
         except HipChatError as error:
             result.update(error.as_result())

@@ -1,6 +1,6 @@
 """hipchat.reply: answer a message in a room as the token's user."""
 from base import HipChatAction
-from hipchat.limits import LONGEST_MESSAGE, check_length
+from hipchat.messages import reply
 
 __all__ = ["ReplyAction"]
 
@@ -10,9 +10,4 @@ class ReplyAction(HipChatAction):
 
     def do(self, message_id, message, room=None):
         """Answer it; returns the room, the message's id and the answer."""
-        room = self.room_or_default(room)
-        check_length("message_id", message_id, 1, 36)
-        check_length("message", message, 1, LONGEST_MESSAGE)
-        self.hipchat.call("POST", "room", room, "reply", json={
-            "parentMessageId": message_id, "message": message})
-        return {"room": room, "message_id": message_id, "message": message}
+        return reply(self.hipchat, self.room_or_default(room), message_id, message)

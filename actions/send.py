@@ -13,5 +13,5 @@ class SendAction(HipChatAction):
         sent = notification(**fields)
         if not rooms:
             return notify(self.hipchat, self.room_or_default(room), sent, overflow)
-        rooms = list(dict.fromkeys(([room] if room else []) + rooms))
+        rooms = list(dict.fromkeys(map(self.room_of, ([room] if room else []) + rooms)))
         return notify_all(self.hipchat, rooms, sent, overflow)

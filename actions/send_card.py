@@ -17,6 +17,7 @@ class SendCardAction(HipChatAction):
         """Show it; returns what was sent and where, the card in `card`."""
         card = {"id": id or str(uuid.uuid4()), "title": title, "format": format}
         card.update((key, fields.pop(key, None)) for key in OF_CARD)
+        card["description"] = card["description"] or None  # HipChat takes no empty one
         if description_format and card["description"]:
             card["description"] = {"value": card["description"], "format": description_format}
         card = {key: value for key, value in card.items() if value is not None}

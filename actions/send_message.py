@@ -13,4 +13,4 @@ class SendMessageAction(HipChatAction):
         room = self.room_or_default(room)
         check_length("message", message, 1, LONGEST_MESSAGE)
         said = self.hipchat.call("POST", "room", room, "message", json={"message": message})
-        return dict(said or {}, room=room)
+        return dict(said if isinstance(said, dict) else {}, room=room)

@@ -1,6 +1,6 @@
 """hipchat.send_private_message: say something to one person as the token's user."""
 from base import HipChatAction
-from hipchat.limits import LONGEST_MESSAGE, check_length
+from hipchat.messages import send_private
 
 __all__ = ["SendPrivateMessageAction"]
 
@@ -10,8 +10,4 @@ class SendPrivateMessageAction(HipChatAction):
 
     def do(self, user, message, format="text", notify=False):
         """Say it; returns what was said to whom."""
-        check_length("user", user, 1, 100)
-        check_length("message", message, 1, LONGEST_MESSAGE)
-        self.hipchat.call("POST", "user", user, "message", json={
-            "message": message, "message_format": format, "notify": notify})
-        return {"user": user, "message": message, "format": format, "notify": notify}
+        return send_private(self.hipchat, user, message, format, notify)

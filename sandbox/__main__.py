@@ -9,6 +9,7 @@ COMMANDS = {
     "demo": ("sandbox.demo", "say \"ping hello\", show its way through, and end"),
     "serve": ("sandbox.serve", "start a HipChat and a StackStorm, and stay until Ctrl-C"),
     "rule": ("sandbox.rule", "tell whether a rule would fire, why not, and what it would send"),
+    "alias": ("sandbox.alias", "tell which alias a command is for, and what it would say"),
     "hipchat": ("sandbox.hipchat_server", "a HipChat server alone, for use with a real StackStorm"),
     "stackstorm": ("sandbox.stackstorm", "the pack alone, for use with a real HipChat"),
 }

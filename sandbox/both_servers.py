@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 from typing import IO, Any, Callable, Optional, Sequence
+from urllib.parse import quote
 
 import requests
 
@@ -13,6 +14,7 @@ from sandbox.control_client import ControlClient
 from sandbox.server_process import ServerProcess, ServerProcessError
 
 ROOM = "Factor"
+COMMAND_RULES = ("hipchat.run_command", "hipchat.tell_result")
 
 
 class BothServers:
@@ -64,17 +66,35 @@ class BothServers:
         return child.url()
 
     def _config(self) -> Any:
+        rooms = [self._hipchat_room(room)["id"] for room in self._rooms]
         address = self._webhook_url.split("/")[2]
         host, port = address.split(":")
         return {"api_key": self.token, "api_url": self.hipchat_url, "rooms": list(self._rooms),
+                "chatops": {"rooms": rooms,
+                            "allow": [{"commands": ["hipchat.*"], "people": "*"}]},
                 "default_room": ROOM, "spool": {"directory": str(self._directory / "spool")},
                 "webhook": {"public_url": self._webhook_url, "host": host, "port": int(port)}}
 
     def webhooks(self) -> Any:
         """The webhooks that the pack made in the room, as HipChat lists them."""
-        url = "{}/room/{}/webhook".format(self.hipchat_url, ROOM)
+        return self._hipchat_room(ROOM, "/webhook")["items"]
+
+    def run_action(self, ref: str, **parameters: Any) -> None:
+        """Let StackStorm run an action; ServerProcessError if it refuses."""
+        answer = self._session.post(self.stackstorm_url + "/v1/executions", timeout=5, json={
+            "action": ref, "parameters": parameters})
+        if not answer.ok:
+            raise ServerProcessError("StackStorm did not run {}: {}".format(ref, answer.text))
+
+    def commands_are_heard(self) -> bool:
+        """Whether the rules of ChatOps are enabled."""
+        rules = self._session.get(self.stackstorm_url + "/v1/rules", timeout=5).json()
+        return all(rule["enabled"] for rule in rules if rule["ref"] in COMMAND_RULES)
+
+    def _hipchat_room(self, room: str, more: str = "") -> Any:
+        url = "{}/room/{}{}".format(self.hipchat_url, quote(room, safe=""), more)
         headers = {"Authorization": "Bearer " + self.token}
-        return self._session.get(url, headers=headers, timeout=5).json()["items"]
+        return self._session.get(url, headers=headers, timeout=5).json()
 
     def wait_for(self, what: str, condition: Callable[[], Any], seconds: float) -> Any:
         """The first true value of the condition; ServerProcessError says what is missing."""

@@ -1,4 +1,4 @@
-"""The demo: a person says "ping hello", and its way through everything is shown."""
+"""The demo: what a person says, a message and a command, and its way through everything."""
 
 import argparse
 import os
@@ -8,13 +8,14 @@ import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 from sandbox.both_servers import ROOM, BothServers
 from sandbox.server_process import ServerProcessError
 
 RULE, PERSON = "hipchat.ping_pong", "Ann"
 PING, PONG, COLOR = "ping hello", "pong hello", "green"
+COMMAND, ANSWER = "!hipchat rooms", "@Ann 1 rooms:"
 SECONDS = 20
 
 BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
@@ -46,32 +47,38 @@ def main(args: argparse.Namespace) -> int:
 def _play(servers: BothServers) -> None:
     _row("HipChat", "a sandbox with the room {}, {}".format(ROOM, servers.hipchat_url))
     _row("StackStorm", "a sandbox with this pack, {}".format(servers.stackstorm_url))
-    print()
     servers.wait_for("webhook for messages in " + ROOM, lambda: any(
         hook["event"] == "room_message" for hook in servers.webhooks()), SECONDS)
-    servers.people.say(ROOM, PERSON, PING)
-    pong = servers.wait_for("{!r} in {} in {}".format(PONG, ROOM, COLOR), lambda: _pong(servers),
-                            SECONDS)
-    # The pong can be there before those who passed it on have written that down.
+    _act(servers, PING, lambda what: what == PONG)
+    servers.run_action("hipchat.enable_chatops")
+    servers.wait_for("rule for commands", servers.commands_are_heard, SECONDS)
+    _act(servers, COMMAND, lambda what: what.startswith(ANSWER))
+
+
+def _act(servers: BothServers, said: str, is_answer: Callable[[str], bool]) -> None:
+    """Say something, and show its way to the answer that is waited for."""
+    print()
+    servers.people.say(ROOM, PERSON, said)
+    answer = servers.wait_for("answer in {} to {!r}".format(COLOR, said), lambda: next(
+        (line for line in servers.people.transcript(ROOM)
+         if is_answer(line["what"]) and line["color"] == COLOR), None), SECONDS)
+    # The answer can be there before those who passed it on have written that down.
     for step in servers.wait_for("end of its way", lambda: _trace(servers), SECONDS):
         _row(step["kind"], step["title"])
         if step["detail"]:
             _row("", step["detail"])
     _row("said", "{who} in {room}: {text} ({color})".format(
-        who=pong["who"], room=ROOM, text=_paint(GREEN, pong["what"]), color=pong["color"]))
-    ping = next(line for line in servers.people.transcript(ROOM) if line["what"] == PING)
+        who=answer["who"], room=ROOM, color=answer["color"],
+        text=_paint(GREEN, answer["what"].replace("\n", "\n" + " " * 14))))
+    begin = next(line for line in servers.people.transcript(ROOM) if line["what"] == said)
     print()
     print(_paint(BOLD, "{!r} stood in {} in {} {:.0f} ms after {!r} was said.".format(
-        PONG, ROOM, COLOR, 1000 * (_time(pong) - _time(ping)).total_seconds(), PING)))
-
-
-def _pong(servers: BothServers) -> Any:
-    return next((line for line in servers.people.transcript(ROOM)
-                 if line["what"] == PONG and line["color"] == COLOR), None)
+        answer["what"].partition("\n")[0], ROOM, COLOR,
+        1000 * (_time(answer) - _time(begin)).total_seconds(), said)))
 
 
 def _trace(servers: BothServers) -> List[Dict[str, str]]:
-    """The steps from the ping to the pong, once all are done."""
+    """The steps from what was said to its answer, once all are done."""
     trace = servers.people.trace()
     return [step for step in trace["steps"] if step["state"] == "ok"] if trace["done"] else []
 

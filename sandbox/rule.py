@@ -13,6 +13,7 @@ from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.models import Webhook
 from sandbox.hipchat_server.shapes import Shapes
 from sandbox.hipchat_server.event_trace import in_words, listed
+from sandbox.removed_characters import removers_in
 from sandbox.stackstorm import REPOSITORY, criteria, pack, parameters, plugins
 from sandbox.stackstorm.actions import Actions
 from sandbox.stackstorm.errors import Invalid
@@ -157,6 +158,12 @@ class Trial:
         _row("action", ref + note)
         for name in given:
             _row("", "{}: {}".format(name, _json(values[name])))
+        for name in given:
+            removers = removers_in(given[name])
+            if removers:
+                _row("warning", "{} in {}: what takes characters out of chat text can make a "
+                     "template of it; see docs/rules.md, Chat text in workflows".format(
+                         ", ".join(removers), name))
 
 
 def delivery(event: str, room_name: str, user_name: str, user_id: Optional[int],

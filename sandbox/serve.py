@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sandbox.both_servers import ROOM, BothServers
+from sandbox.both_servers import COMMAND_RULES, ROOM, BothServers
 from sandbox.server_process import ServerProcessError
 
 GUIDE = """\
@@ -15,7 +15,7 @@ HipChat     {hipchat}  with the rooms {rooms}
             token {token}, good for this sandbox alone, for as long as it runs
 StackStorm  {stackstorm}  with this pack; enabled: {rules}
 
-Open {page} and say "ping hello" in {room}. Or without a browser:
+Open {page} and say "ping hello" or "!hipchat rooms" in {room}. Or without a browser:
 
   curl -X POST {control}/say -H 'Content-Type: application/json' \\
        -d '{{"room": "{room}", "user": "Ann", "message": "ping hello"}}'
@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--room", action="append", metavar="NAME",
         help="one more room than {}; may be repeated".format(ROOM))
     add("--enable", action="append", metavar="REF",
-        help="a rule to enable instead of hipchat.ping_pong; may be repeated")
+        help="a rule to enable instead of hipchat.ping_pong and of those for commands; may be "
+        "repeated")
     for name, port in (("hipchat", 8090), ("api", 9101), ("webhook", 8088)):
         add("--{}-port".format(name), type=int, default=port, metavar="PORT",
             help="0 picks a free one (default: %(default)s)")
@@ -49,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Stay until Ctrl-C; returns the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rooms, rules = [ROOM, *(args.room or [])], args.enable or ["hipchat.ping_pong"]
+    rooms, rules = [ROOM, *(args.room or [])], args.enable or [
+        "hipchat.ping_pong", *COMMAND_RULES]
     with tempfile.TemporaryDirectory(prefix="hipchat-sandbox-") as directory:
         try:
             with BothServers(Path(directory), rules, rooms, args.hipchat_port, args.api_port,

@@ -143,6 +143,8 @@ class _Parts:
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                     webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
                     sensor=lambda: mark)
+        for warning in settings.warnings:
+            health.trouble("settings", "something in the config is hardly meant", warning)
         if settings.api.verify is False:
             health.trouble("TLS", "HipChat's certificate is not checked", "verify_tls is false: "
                            "whoever stands between here and HipChat can read and use the token. "

@@ -43,6 +43,17 @@ def test_of_a_split_text_only_the_first_part_has_the_card(act, hipchat, room):
     assert [line["card"] for line in hipchat.people.transcript(room)] == [card, None]
 
 
+def test_a_split_that_fails_midway_tells_what_was_sent(act, start_hipchat):
+    hipchat, message = start_hipchat("--room", "Factor"), "\n".join(LINES)
+    hipchat.people.faults({"status": 500, "every": 2})
+    succeeded, result = act("send", config={"api_url": hipchat.url}, room="Factor",
+                            message=message, overflow="split")
+    assert not succeeded and "only 1 of 3 parts were sent" in result["error"]
+    assert (result["parts"], result["sent_parts"], result["status"]) == (3, 1, 500)
+    first, = texts(hipchat, "Factor")
+    assert first + "\n" + result["rest"] == message
+
+
 @pytest.mark.parametrize("overflow", ["error", "truncate", "split"])
 def test_html_is_never_cut(act, hipchat, room, overflow):
     succeeded, result = act("send", room=room, message="<b>" + "x" * 10000 + "</b>", format="html",
@@ -71,4 +82,11 @@ def test_a_room_that_fails_is_named_and_the_others_get_it(act, hipchat, room):
     assert not succeeded and "1 of 2 rooms did not get it: Nowhere." in result["error"]
     failed, sent = result["rooms"]
     assert (failed["room"], failed["status"], sent["room"]) == ("Nowhere", 404, room)
+    assert texts(hipchat, room) == ["all"]
+
+
+def test_rooms_may_be_ids_as_numbers(act, hipchat, room):
+    found = hipchat.api("GET", "/room/" + room).json()["id"]
+    succeeded, result = act("send", rooms=[found, str(found)], message="all")
+    assert succeeded and [each["room"] for each in result["rooms"]] == [str(found)]
     assert texts(hipchat, room) == ["all"]

@@ -101,6 +101,14 @@ def test_says_who_somebody_is(act):
         "Sandbox Owner (@SandboxOwner, sandboxowner@example.com, id 2001) is offline.")
 
 
+@pytest.mark.parametrize("presence, word", [
+    ({"is_online": True, "show": "chat"}, "online"), ({"is_online": False}, "offline"),
+    ({"show": "xa"}, "offline"), (None, "offline")])
+def test_says_whether_somebody_is_there(presence, word):
+    ann = {"id": 1, "name": "Ann", "mention_name": "Ann", "email": None, "presence": presence}
+    assert said("who_is", True, {"result": ann}).endswith(" is {}.".format(word))
+
+
 def test_gives_the_lines_of_a_check(act):
     lines = answer("check", *act("check")).splitlines()
     assert lines[0].startswith("TO DO: config: webhook.public_url") and lines[1].startswith("ok: ")

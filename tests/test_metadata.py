@@ -208,7 +208,8 @@ class TestSensor:
         schema = Schema(self.sensor["trigger_types"][0]["payload_schema"])
         payload = {"event": "", "oauth_client_id": "", "webhook_id": 1, "hook_id": 1,
                    "service_id": "", "listener_id": "", "instance_id": "", "message": "",
-                   "matches": [], "item": {"room": {"name": ""}, "message": {"message": ""}}}
+                   "matches": [], "item": {
+                       "room": {"name": ""}, "message": {"message": "", "from": {"name": ""}}}}
         assert schema.clean(payload)
         for broken in ({name: payload[name] for name in payload if name != key},
                        dict(payload, **{key: None})):

@@ -8,7 +8,8 @@ from hipchat.client import Client
 from hipchat.errors import HipChatError, ParameterError
 from hipchat.inert import inert
 from hipchat.limits import check_length
-from hipchat.settings import ApiSettings, room_key
+from hipchat.names import room_key
+from hipchat.settings import ApiSettings
 
 __all__ = ["HipChatAction"]
 
@@ -37,16 +38,20 @@ class HipChatAction(Action):
         """The client of the HipChat that the config names."""
         return Client(self.settings)
 
-    def room_or_default(self, room: Optional[str]) -> str:
+    def room_or_default(self, room: Any) -> str:
         """The room of a parameter, or else the config's default_room."""
         chosen = room or self.settings.default_room
         if not chosen:
             raise ParameterError("No room is given. Give the action a room, or set default_room in "
                                  "the pack's config.")
+        return self.room_of(chosen)
+
+    def room_of(self, room: Any) -> str:
+        """A room's name or id, as text; ParameterError if it is none."""
         try:
-            return room_key(chosen)
+            return room_key(room)
         except ValueError as error:
-            raise ParameterError("The room {!r} {}.".format(chosen, error)) from None
+            raise ParameterError("The room {!r} {}.".format(room, error)) from None
 
     def room_or_user(self, room: Optional[str], user: Optional[str]) -> Tuple[str, str]:
         """("user", user) if one is given, else ("room", the room or the default_room)."""

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import requests
 
+from sandbox.hipchat_server.command_trace import command_steps
 from sandbox.hipchat_server.events import Events
 from sandbox.hipchat_server.models import Room, User, now
 
@@ -84,7 +85,7 @@ class EventTrace:
             rules = [rule for rule in self._get("rules")
                      if rule["trigger"]["type"] == "hipchat." + happening.event]
             instances = {each["trigger"]: each for each in self._get("triggerinstances")
-                         if each["payload"]["webhook_id"] in hooks and happening.is_of(each)}
+                         if each["payload"].get("webhook_id") in hooks and happening.is_of(each)}
             # Those that heard it come first.
             enabled = sorted((rule for rule in rules if rule["enabled"]),
                              key=lambda rule: rule["trigger"]["ref"] not in instances)
@@ -113,6 +114,7 @@ class EventTrace:
             else:
                 yield _step("rule", "ok", rule["ref"] + " matched")
                 yield self._action(enforcement["execution_id"])
+                yield from command_steps(enforcement["execution_id"], self._get, self._action)
             return
         if instance["status"] == "processed":
             yield _step("rule", "stopped", rule["ref"] + " did not match",

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import os
 import traceback
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Tuple
+from datetime import datetime
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 import eventlet
 
@@ -16,6 +18,7 @@ from sandbox.stackstorm.pack import Pack
 LOG = logging.getLogger("sandbox.actions")
 HISTORY = 1000
 POOL_SIZE = 60
+WEB_URL = "https://localhost/#/history/{}/general"
 
 RUNNER_PARAMETERS = {"timeout": {"type": "integer", "default": 600}}
 REFUSED_PARAMETERS = {"content_version", "debug", "env", "log_level"}
@@ -24,10 +27,14 @@ Execution = Dict[str, Any]
 
 
 class Actions:
-    """The actions of a pack; each execution runs in a greenlet of this process."""
+    """The actions of a pack; each execution runs in a greenlet of this process.
 
-    def __init__(self, pack: Pack):
-        self._pack = pack
+    api_url is where the API will be; ended is called with each execution that has.
+    """
+
+    def __init__(self, pack: Pack, ended: Callable[[Execution], None] = lambda execution: None):
+        self._pack, self._ended = pack, ended
+        self.api_url = ""
         self._actions = {"{}.{}".format(pack.ref, action["name"]): action
                          for action in pack.actions}
         self._executions: Deque[Execution] = deque(maxlen=HISTORY)
@@ -48,10 +55,12 @@ class Actions:
         if action["runner_type"] != "python-script":
             raise Refused("the sandbox runs python-script actions only, {!r} is {!r}".format(
                 ref, action["runner_type"]))
-        execution = {"id": new_id(), "status": "requested", "action": {"ref": ref},
+        id = new_id()
+        execution = {"id": id, "status": "requested", "action": {"ref": ref},
+                     "runner": {"name": action["runner_type"]},
                      "parameters": {name: value for name, value in values.items()
                                     if name in given},
-                     "start_timestamp": now(), **(origin or {})}
+                     "start_timestamp": now(), "web_url": WEB_URL.format(id), **(origin or {})}
         self._executions.append(execution)
         self._pool.spawn_n(self._run, action, execution, values)
         return execution
@@ -59,12 +68,13 @@ class Actions:
     def prepare(self, ref: str, given: Dict[str, Any],
                 **context: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
         """The action, and the value of each of its parameters; raises Invalid."""
-        action = self._find(ref)
+        action = self.definition(ref)
         context["config_context"] = self._pack.config
         context["action_context"] = {"pack": self._pack.ref}
         return action, parameters.prepare(given, _schemas(action, given), context)
 
-    def _find(self, ref: str) -> Dict[str, Any]:
+    def definition(self, ref: str) -> Dict[str, Any]:
+        """What the pack says of an action; raises Invalid."""
         action = self._actions.get(ref)
         if action is None:
             raise Invalid("there is no action {!r}".format(ref))
@@ -76,18 +86,25 @@ class Actions:
         execution["status"] = "running"
         timeout = values.pop("timeout")
         with eventlet.Timeout(timeout, False):
-            execution.update(self._outcome(action, values))
+            execution.update(self._outcome(action, execution, values))
         if execution["status"] == "running":
             execution.update(status="timeout", result={
                 "error": "Action failed to complete in {} seconds".format(timeout)})
         execution["end_timestamp"] = now()
+        execution["elapsed_seconds"] = _seconds(execution)
+        self._ended(execution)
         succeeded = execution["status"] == "succeeded"
         LOG.log(logging.INFO if succeeded else logging.ERROR, "%s %s %s: %s", execution["id"],
                 execution["action"]["ref"], execution["status"], execution["result"])
 
-    def _outcome(self, action: Dict[str, Any], values: Dict[str, Any]) -> Dict[str, Any]:
+    def _outcome(self, action: Dict[str, Any], execution: Execution,
+                 values: Dict[str, Any]) -> Dict[str, Any]:
         try:
-            output = self._instance(action).run(**values)
+            instance = self._instance(action)
+            # One process for all: an action must read it before it waits for anything.
+            os.environ.update(ST2_ACTION_API_URL=self.api_url,
+                              ST2_ACTION_EXECUTION_ID=execution["id"])
+            output = instance.run(**values)
             succeeded, result = output if _is_pair(output) else (True, output)
             result = json.loads(json.dumps(result, default=str))
         except (Exception, SystemExit):
@@ -112,6 +129,12 @@ def _schemas(action: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Dict[st
     # An action may change a runner's parameter in part, e.g. its default alone.
     changed = {name: {**schema, **own.get(name, {})} for name, schema in RUNNER_PARAMETERS.items()}
     return {**own, **changed}
+
+
+def _seconds(execution: Execution) -> float:
+    start, end = (datetime.strptime(execution[key], "%Y-%m-%dT%H:%M:%S.%fZ")
+                  for key in ("start_timestamp", "end_timestamp"))
+    return (end - start).total_seconds()
 
 
 def _is_pair(output: Any) -> bool:

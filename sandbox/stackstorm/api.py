@@ -8,6 +8,8 @@ from werkzeug.routing import Map, Rule as Route
 from werkzeug.wrappers import Request, Response
 
 from sandbox.stackstorm.actions import Actions
+from sandbox.stackstorm.alias_api import AliasApi
+from sandbox.stackstorm.aliases import Aliases
 from sandbox.stackstorm.broker import Broker, TriggerInstance
 from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.pack import Pack
@@ -23,7 +25,7 @@ class Api:
     """The API as a WSGI application; errors answer {"faultstring": text}."""
 
     def __init__(self, pack: Pack, triggers: Triggers, rules: Rules, actions: Actions,
-                 broker: Broker):
+                 broker: Broker, aliases: Aliases):
         self._pack, self._triggers, self._rules = pack, triggers, rules
         self._actions, self._broker = actions, broker
         self._routes = Map([
@@ -40,7 +42,8 @@ class Api:
                 ("GET", "/v1/executions", self._list_executions),
                 ("POST", "/v1/executions", self._run_action),
                 ("GET", "/v1/executions/<ref>", self._get_execution),
-                ("POST", "/sandbox/dispatch_faults", self._set_fault))])
+                ("POST", "/sandbox/dispatch_faults", self._set_fault),
+                *AliasApi(aliases, _page).routes)])
 
     def __call__(self, environ: Dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
@@ -97,8 +100,9 @@ class Api:
                           trigger_instance="trigger_instance_id")
 
     def _list_executions(self, request: Request) -> Answer:
-        return 200, _page(request, self._actions.executions(), action="action.ref",
-                          status="status")
+        since = request.args.get("timestamp_gt", "")
+        found = (each for each in self._actions.executions() if each["start_timestamp"] > since)
+        return 200, _page(request, found, action="action.ref", status="status")
 
     def _run_action(self, request: Request) -> Answer:
         body = _body(request)
@@ -135,8 +139,9 @@ def _page(request: Request, items: Iterable[Dict[str, Any]], **filters: str) -> 
     wanted = {key: request.args[name] for name, key in filters.items() if name in request.args}
     found = [item for item in items
              if all(_value(item, key) == value for key, value in wanted.items())]
-    limit = request.args.get("limit", DEFAULT_LIMIT, int)
-    return found if limit == -1 else found[:limit]
+    limit, offset = (request.args.get(name, default, int)
+                     for name, default in (("limit", DEFAULT_LIMIT), ("offset", 0)))
+    return found[offset:] if limit == -1 else found[offset:offset + limit]
 
 
 def _value(item: Dict[str, Any], key: str) -> Any:

@@ -29,6 +29,7 @@ class Pack:
     sensors: List[Dict[str, Any]]
     actions: List[Dict[str, Any]]
     rules: List[Dict[str, Any]]
+    aliases: List[Dict[str, Any]]
 
     def register(self, values: Dict[str, Any]) -> None:
         """Take a config; raises Invalid if the pack's schema forbids it."""
@@ -45,7 +46,7 @@ def load(path: Path, config_file: Optional[Path]) -> Pack:
     about = read(path / "pack.yaml")
     ref = about.get("ref") or about["name"]
     pack = Pack(ref, path, None, {}, *(_resources(path / kind, ref)
-                                       for kind in ("sensors", "actions", "rules")))
+                                       for kind in ("sensors", "actions", "rules", "aliases")))
     if config_file:
         try:
             pack.register(read(config_file))

@@ -7,7 +7,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from sandbox.stackstorm import base_classes, transport
+from sandbox.stackstorm import base_classes, templates, transport
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database, NotFound
 from sandbox.stackstorm.dispatcher import TraceContext
@@ -15,7 +15,7 @@ from sandbox.stackstorm.triggers import Triggers
 
 
 def install_base_classes() -> None:
-    """Supply the base classes of sensors and actions, unless StackStorm is installed."""
+    """Supply what sensors and actions are made of, unless StackStorm is installed."""
     try:
         importlib.import_module("st2reactor.sensor.base")
         importlib.import_module("st2common.runners.base_action")
@@ -23,6 +23,7 @@ def install_base_classes() -> None:
         _provide("st2reactor.sensor.base",
                  Sensor=base_classes.Sensor, PollingSensor=base_classes.PollingSensor)
         _provide("st2common.runners.base_action", Action=base_classes.Action)
+        _provide("st2common.util.jinja", get_filters=lambda: templates.FILTERS)
 
 
 def install_services(triggers: Triggers, broker: Broker, database: Database) -> None:

@@ -21,10 +21,12 @@ import eventlet.wsgi
 
 from sandbox.stackstorm import pack, platform_modules
 from sandbox.stackstorm.actions import Actions
+from sandbox.stackstorm.aliases import Aliases
 from sandbox.stackstorm.api import Api
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.errors import Invalid
+from sandbox.stackstorm.notifier import Notifier
 from sandbox.stackstorm.rules import Rules
 from sandbox.stackstorm.sensor_host import SensorHost
 from sandbox.stackstorm.triggers import Triggers, TriggerType
@@ -39,20 +41,25 @@ class Platform:
         self._pack = content
         self.broker = Broker(journal)
         self.triggers = Triggers(self.broker.publish)
-        self.actions = Actions(content)
+        self.actions = Actions(content, ended=Notifier(self.triggers, self.broker).notify)
+        self.aliases = Aliases(self.actions)
         self.rules = Rules(self.triggers, self.actions)
         for sensor in content.sensors:
             for definition in sensor["trigger_types"]:
                 self.triggers.add_type(TriggerType(content.ref, definition))
         for definition in content.rules:
             self.rules.put(definition)
+        for definition in content.aliases:
+            self.aliases.put(definition)
 
     def serve_api(self, port: int) -> int:
         """Serve the API from now on; returns the port."""
         listener = eventlet.listen(("127.0.0.1", port))
-        app = Api(self._pack, self.triggers, self.rules, self.actions, self.broker)
+        app = Api(self._pack, self.triggers, self.rules, self.actions, self.broker, self.aliases)
         eventlet.spawn_n(eventlet.wsgi.server, listener, app, log_output=False)
-        return listener.getsockname()[1]
+        port = listener.getsockname()[1]
+        self.actions.api_url = "http://127.0.0.1:{}/v1".format(port)
+        return port
 
     def run(self) -> None:
         """Run the rules and the sensor, until the sensor ends."""

@@ -7,7 +7,7 @@ from eventlet.semaphore import Semaphore
 
 from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of
 from hipchat.room_directory import RoomDirectory
-from hipchat.room_reference import is_room_id
+from hipchat.names import is_room_id
 from listening.health import Health
 from listening.listeners import Listener, Listeners
 from listening.outage import Outage

@@ -5,9 +5,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Se
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
 from hipchat.filters import Filter, FilterSet
+from hipchat.names import is_room_id, room_key
 from hipchat.room_directory import RoomDirectory
-from hipchat.room_reference import is_room_id
-from hipchat.settings import room_key
 from hipchat.webhook_url import Address
 
 __all__ = ["Listener", "Listeners"]

@@ -188,14 +188,52 @@ class TestFile:
         journal.wait_for([sender.accepted])
         wait_until(lambda: stackstorm.health()["reasons"] == ["spool: was mended"])
 
-    def test_that_is_no_database_is_put_aside(self, filled, room, journal):
-        stackstorm, _ = filled
+    @pytest.mark.parametrize("damaged", [1, 110, 4000])
+    def test_with_a_damaged_byte_in_its_first_page_is_made_again_without_a_loss(
+            self, filled, journal, damaged):
+        stackstorm, sender = filled
+        checkpoint(stackstorm.file)
+        overwrite(stackstorm.file, damaged, b"\xff")
+        stackstorm.start()
+        journal.wait_for([sender.accepted])
+        assert sender.post() == 204
+        journal.wait_for([sender.accepted])
+        wait_until(lambda: stackstorm.health()["status"] == "ok")
+
+    def test_with_a_damaged_log_is_made_again_without_a_loss(self, filled, journal):
+        stackstorm, sender = filled
+        log = stackstorm.file.parent / "deliveries.sqlite3-wal"
+        overwrite(log, 40, b"\xff")  # in the header of its first page; all else is whole
+        stackstorm.start()
+        journal.wait_for([sender.accepted])
+        assert stackstorm.log().count("The spool was corrupt") == 1
+
+    def test_whose_first_page_is_damaged_in_use_holds_up_no_room(self, start, room, journal):
+        stackstorm = start()
+        sender = Sender(stackstorm, room)
+        fail_dispatches(stackstorm)
+        assert [sender.post() for _ in range(30)] == 30 * [204]
+        file = stackstorm.directory / "spool" / "deliveries.sqlite3"
+        checkpoint(file)
+        overwrite(file, 0, PAGE * b"\xff")
+        overwrite(file.parent / "deliveries.sqlite3-wal", 0, 40000 * b"\xff")
+        assert sender.post() == 204
+        heal(stackstorm)
+        journal.wait_for([sender.accepted])
+        assert sender.post() == 204
+        kill(stackstorm)
+        stackstorm.start()
+        journal.wait_for([sender.accepted])
+        assert stackstorm.log().count("The spool was corrupt") <= 1
+
+    def test_that_is_no_database_is_put_aside(self, filled, journal):
+        stackstorm, sender = filled
         stackstorm.file.write_bytes(b"garbage" * 1000)
         stackstorm.start()
+        journal.wait_for([sender.accepted])  # from the log, which is whole
         wait_until(lambda: stackstorm.health().get("status") == "ok")
-        after = Sender(stackstorm, room)
-        assert after.post() == 204
-        journal.wait_for([after.accepted])
+        assert sender.post() == 204
+        journal.wait_for([sender.accepted])
 
     def test_of_a_newer_format_is_left_alone_and_said_clearly(self, filled, room, journal):
         stackstorm, sender = filled
@@ -207,6 +245,26 @@ class TestFile:
         set_format(stackstorm.file, 1)
         journal.wait_for([sender.accepted])
         wait_until(lambda: spool_troubles(stackstorm) == [])
+
+
+class TestFallback:
+    def test_directorys_deliveries_are_taken_over_once_the_wished_one_can_be_written(
+            self, hipchat, room, journal, start_stackstorm, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        (tmp_path / "occupied").touch()
+        stackstorm = start_stackstorm(hipchat, rooms=[room], options=journal.options,
+                                      spool={"directory": str(tmp_path / "occupied" / "spool")})
+        wait_until(stackstorm.has_its_webhooks)
+        sender = Sender(stackstorm, room)
+        fail_dispatches(stackstorm)
+        assert [sender.post() for _ in range(5)] == 5 * [204]
+        kill(stackstorm)
+        (tmp_path / "occupied").unlink()
+        stackstorm.start()
+        journal.wait_for([sender.accepted])
+        assert journal.dispatched() == sender.accepted
+        assert "The 5 deliveries that waited in {}".format(tmp_path / "home") in stackstorm.log()
+        assert list((tmp_path / "home").glob(".local/state/*")) == []
 
 
 class TestTwoSensors:
@@ -228,13 +286,24 @@ class TestTwoSensors:
 
 def damage(file, table):
     """Overwrite the page at which a table or an index begins."""
+    checkpoint(file)
     with sqlite3.connect(str(file)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         page, = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
     db.close()
+    overwrite(file, (page - 1) * PAGE, b"\xff" * PAGE)
+
+
+def checkpoint(file):
+    """Bring all from the write-ahead log into the file."""
+    db = sqlite3.connect(str(file))
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+
+
+def overwrite(file, place, content):
     with open(str(file), "r+b") as opened:
-        opened.seek((page - 1) * PAGE)
-        opened.write(b"\xff" * PAGE)
+        opened.seek(place)
+        opened.write(content)
 
 
 def set_format(file, version):

@@ -86,7 +86,8 @@ def environment(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("hipchat.client.PAUSES", (0.01, 0.01), raising=False)
+    monkeypatch.setattr("hipchat.client.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("hipchat.rate_limit.LEAST_WAIT", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ class TestRefused:
         (401, errors.InvalidToken, ["api_key", "personal access token", "Group API (v1) key"]),
         (403, errors.Forbidden, ["scope", "admin"]),
         (404, errors.NotFound, ["name or id"]),
-        (409, errors.ApiError, ["HipChat"]),
+        (409, errors.Conflict, ["another name", "list_rooms"]),
         (500, errors.ServerTrouble, ["later"]),
         (503, errors.ServerTrouble, ["later"]),
     ])
@@ -361,6 +362,37 @@ class TestTls:
     def test_with_a_ca_bundle_that_is_none_says_so(self, secure, bundle):
         assert "ca_bundle" in str(failure(client_of(secure.url, ca_bundle=bundle),
                                           errors.HipChatError))
+
+    @pytest.mark.parametrize("subject, options, days, words", [
+        ("/CN=x", ["-addext", "subjectAltName=DNS:other.example.com"], 2,
+         ["is for another name", "subjectAltName", "Set api_url"]),
+        ("/CN=127.0.0.1", [], 2, ["is for another name", "a common name does not count"]),
+        ("/CN=127.0.0.1", ["-addext", "subjectAltName=IP:127.0.0.1"], -1,
+         ["has ended", "expired", "renewed", "clock"])], ids=["name", "no SAN", "expired"])
+    def test_that_is_wrong_is_told_by_its_reason_even_with_a_bundle(
+            self, tmp_path, subject, options, days, words):
+        files = self.made(tmp_path, subject, *options)
+        subprocess.run(["openssl", "x509", "-in", files[0], "-signkey", files[1], "-days",
+                        str(days), "-out", files[0]], check=True, stderr=subprocess.DEVNULL)
+        server = Server(files)
+        text = str(failure(client_of(server.url, ca_bundle=files[0]), errors.NoAnswer))
+        server.stop()
+        for each in words:
+            assert each in text
+        assert "Set ca_bundle" not in text and server.requests == []
+
+    def test_by_an_authority_that_is_not_in_the_bundle_names_the_bundle(self, secure, tmp_path):
+        other = self.made(tmp_path, "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")[0]
+        text = str(failure(client_of(secure.url, ca_bundle=other), errors.NoAnswer))
+        assert "not trusted" in text and "self" in text and other in text
+        assert "Set ca_bundle" not in text
+
+    def made(self, directory, subject, *options):
+        files = [str(directory / name) for name in ("certificate.pem", "key.pem")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+                        subject, "-out", files[0], "-keyout", files[1], *options], check=True,
+                       stderr=subprocess.DEVNULL)
+        return files
 
     def test_where_there_is_none_is_said(self, server):
         url = server.url.replace("http:", "https:")

@@ -34,6 +34,14 @@ def read(item, **envelope):
     return read_body(json.dumps(dict(envelope, item=item)).encode())
 
 
+def with_a_name(item):
+    """The item whose message, if any, is from an object."""
+    sender = item.get("message", {}).get("from")
+    if not isinstance(sender, str):
+        return item
+    return dict(item, message=dict(item["message"], **{"from": {"name": sender}}))
+
+
 def made(name, item, matches=(), **envelope):
     """The payload for an item, which the schema of the sensor's YAML accepts."""
     found = payload(EVENTS[name], read(item, **envelope), "trigger-id", list(matches))
@@ -84,12 +92,25 @@ class TestPayload:
         assert found == {
             "event": "room_" + name, "oauth_client_id": "abc", "webhook_id": 578829,
             "hook_id": 578829, "service_id": "hipchat", "listener_id": "room_" + name,
-            "instance_id": "trigger-id", "matches": [], "item": item,
+            "instance_id": "trigger-id", "matches": [], "item": with_a_name(item),
             "message": item["message"]["message"] if "message" in item else ""}
 
     @pytest.mark.parametrize("name, item, path, value", [
         ("message", {"message": dict(MESSAGE, **{"from": "Ann"}), "room": ROOM},
-         "message from", "Ann"),
+         "message from name", "Ann"),
+        ("message", {"message": dict(MESSAGE, **{"from": None}), "room": ROOM},
+         "message from name", ""),
+        ("message", {"message": dict(MESSAGE, **{"from": {"id": 5}}), "room": ROOM},
+         "message from name", ""),
+        ("message", {"message": dict(MESSAGE, **{"from": ANN}), "room": ROOM},
+         "message from id", ANN["id"]),
+        ("message", {"message": "hello", "room": ROOM}, "message from name", ""),
+        ("message", {"room": ROOM}, "message from name", ""),
+        ("notification", {"message": NOTIFICATION, "room": ROOM}, "message from", {"name": "CI"}),
+        ("notification", {"message": dict(NOTIFICATION, **{"from": CLIENT}), "room": ROOM},
+         "message from", CLIENT),
+        ("enter", {"sender": CLIENT, "room": ROOM}, "sender", CLIENT),
+        ("archived", {"sender": dict(CLIENT, name=None), "room": ROOM}, "sender name", ""),
         ("message", {"message": "hello", "room": ROOM}, "message message", "hello"),
         ("message", {"message": dict(MESSAGE, message=None), "room": ROOM}, "message message", ""),
         ("message", {"message": {}, "room": ROOM}, "message message", ""),

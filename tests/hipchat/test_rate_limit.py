@@ -49,10 +49,18 @@ class TestAnnounced:
         assert announced() == RateLimit(None, None, DEFAULT_WAIT)
 
     @pytest.mark.parametrize("reset, seconds", [
-        ("-5", 0), ("0", 0), ("inf", LONGEST_WAIT), ("-inf", 0), ("9999999999999", LONGEST_WAIT),
-        ("1412564640.0", 0)])
+        ("0", 0), ("60", 60), ("inf", LONGEST_WAIT), ("9999999999999", LONGEST_WAIT)])
     def test_are_kept_within_bounds(self, reset, seconds):
         assert announced(X_Ratelimit_Reset=reset).reset_in == seconds
+
+    @pytest.mark.parametrize("reset", ["-5", "-inf", "1412564640.0"])
+    def test_that_have_passed_count_as_hipchats_window(self, reset):
+        assert announced(X_Ratelimit_Reset=reset).reset_in == DEFAULT_WAIT
+        assert announced(X_Ratelimit_Reset=reset, X_FloodControl_Reset="5").reset_in == 5
+
+    def test_may_have_been_rounded_down_to_a_second_that_is_now(self):
+        now = time.time()
+        assert announced(X_Ratelimit_Reset=str(int(now)), Date=formatdate(now)).reset_in == 0
 
     @given(st.dictionaries(st.sampled_from([
         "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-FloodControl-Reset",
@@ -112,6 +120,22 @@ class TestCallBudget:
         clock.now = 900
         spend(budget, clock, 1, remaining=0)
         assert spend(budget, clock, 1) == 300
+
+    @pytest.mark.parametrize("reset_in", [0, 0.001])
+    def test_takes_no_window_for_shorter_than_a_second(self, clock, reset_in):
+        budget = CallBudget(5)
+        for _ in range(61):
+            budget.spend()
+            budget.learn(RateLimit(100, 50, reset_in))
+        assert clock.now - 1000 >= 3
+
+    def test_takes_the_end_of_a_window_that_has_passed_for_unknown(self, clock):
+        budget, clock.now = CallBudget(5), 1.6e9
+        for _ in range(21):
+            budget.spend()
+            budget.learn(announced(X_Ratelimit_Limit="100", X_Ratelimit_Reset=str(clock.now - 9),
+                                   Date=formatdate(clock.now)))
+        assert clock.now - 1.6e9 == DEFAULT_WAIT
 
     def test_holds_nothing_back_where_no_limit_is_announced(self, clock):
         assert spend(CallBudget(5), clock, 1000, limit=None, remaining=None) == 0

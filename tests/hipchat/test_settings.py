@@ -1,4 +1,6 @@
 """The pack's config: its defaults, and how wrong values are named."""
+import socket
+
 import pytest
 import yaml
 from conftest import EVENTS, REPOSITORY
@@ -6,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hipchat.errors import ConfigError
-from hipchat.settings import ApiSettings, SensorSettings, room_key
+from hipchat.names import room_key
+from hipchat.settings import ApiSettings, SensorSettings
 
 LEAST = {"api_key": "token", "api_url": "https://hipchat.example.com/v2",
          "webhook": {"public_url": "https://st2.example.com:8088/hipchat"}}
@@ -111,14 +114,41 @@ class TestValues:
     def test_secret_which_is_derived_from_the_token_if_absent(self):
         first, again, other = settings(), settings(), settings(api_key="another")
         assert first.secret == again.secret != other.secret
-        assert webhook(secret="own").secret == SensorSettings.from_config(dict(
-            LEAST, api_key="another", webhook=dict(LEAST["webhook"], secret="own"))).secret
+        assert webhook(secret="own " * 4).secret == SensorSettings.from_config(dict(
+            LEAST, api_key="another", webhook=dict(LEAST["webhook"], secret="own " * 4))).secret
         assert len(first.secret) >= 32
         assert b"token" not in first.secret
 
     @pytest.mark.parametrize("timeout", [0.5, 1, 600])
     def test_timeout(self, timeout):
         assert settings(timeout=timeout).api.timeout == timeout
+
+
+def changed_in(config, key, value):
+    """The config with one dotted key changed, if there can be one in its section."""
+    section, _, name = key.rpartition(".")
+    if not section:
+        return dict(config, **{name: value})
+    old = config.get(section, {})
+    if not isinstance(old, dict):
+        return config
+    return dict(config, **{section: {**old, name: value}})
+
+
+KEYS = """api_key oauth oauth.id oauth.secret api_url rooms only_rooms nodes nodes.{host} events
+    default_room template_guard verify_tls ca_bundle timeout rate_limit_wait webhook
+    webhook.public_url webhook.host webhook.port webhook.secret webhook.tls_certificate
+    webhook.tls_key webhook.max_connections webhook.allow_from spool spool.directory
+    spool.max_deliveries""".format(host=socket.gethostname()).split()
+NAMES = ["public_url", "host", "port", "secret", "directory", "id", "webhook", "rooms", "nodes"]
+ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=20)  # halves of characters too
+HUGE = st.none().map(lambda _: 10 ** 5000)  # hypothesis itself cannot write it
+SCALARS = (st.none() | st.booleans() | st.integers() | HUGE | st.floats() | st.dates() |
+           st.binary(max_size=5) | ANY_TEXT |
+           st.sampled_from(["http://[", "https://a:b", "http://h/\ud800", "10.0.0.1/8", "::/0"]))
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(NAMES) | st.integers() | st.none(), inner, max_size=3), max_leaves=6)
 
 
 class TestWrongValues:
@@ -147,20 +177,40 @@ class TestWrongValues:
         ("rooms", ["Factor", None], ["rooms[1]"]),
         ("rooms", ["x" * 101], ["rooms[0]", "100"]),
         ("rooms", ["a\nb"], ["rooms[0]", "control"]),
+        ("rooms", [10 ** 5000], ["rooms[0]"]),
         ("events", "message", ["'message'", "list"]),
         ("events", ["message", "party"], ["'party'", "topic_change"]),
         ("events", ["room_message"], ["'room_message'"]),
         ("default_room", ["Factor"], ["['Factor']"]),
         ("verify_tls", "false", ["'false'", "true or false"]),
         ("ca_bundle", True, ["string"]),
-        ("timeout", 0, ["0", "number"]),
+        ("timeout", 0, ["is 0:", "above 0, at most 600"]),
         ("timeout", -1, ["-1"]),
         ("timeout", 601, ["601", "600"]),
         ("timeout", "10", ["'10'", "number"]),
         ("timeout", True, ["True", "number"]),
         ("timeout", float("nan"), ["nan"]),
         ("timeout", float("inf"), ["inf"]),
-        ("rate_limit_wait", -1, ["-1"]),
+        ("timeout", 10 ** 400, ["number"]),
+        ("rate_limit_wait", -1, ["-1", "from 0 to 3600"]),
+        ("rate_limit_wait", -0.5, ["-0.5"]),
+        ("webhook.public_url", "https://st2.example.com/hip chat", ["'https://st2", "blanks"]),
+        ("webhook.public_url", "https://st2.example.com/hipch\u00e4t", ["ASCII"]),
+        ("webhook.public_url", "https://st2.example.com/a/../b", [".."]),
+        ("webhook.public_url", "https://st2.example.com//b", ["empty part"]),
+        ("webhook.allow_from", [10], ["10 is no network", "10.1.0.0/16"]),
+        ("webhook.allow_from", [True], ["True is no network"]),
+        ("webhook.secret", "s", ["at least 16 characters"]),
+        ("webhook.tls_certificate", "cert.pem", ["absolute"]),
+        ("spool.directory", "spool", ["'spool'", "absolute"]),
+        ("spool.directory", "~/spool", ["'~/spool'", "absolute"]),
+        ("spool.directory", "/a\0b", ["control"]),
+        ("ca_bundle", "ca.pem", ["absolute"]),
+        ("oauth", "x", ["must be an object"]),
+        ("spool", [], ["must be an object"]),
+        ("nodes", ["st2-a"], ["must be an object"]),
+        ("nodes", {17: {}}, ["its key 17 must be a string", "quotes"]),
+        ("nodes.st2-a", "x", ["must be an object"]),
         ("webhook.public_url", None, ["https://st2.example.com:8088/hipchat"]),
         ("webhook.public_url", "st2:8088", ["'st2:8088'", "absolute"]),
         ("webhook.public_url", "https://st2.example.com/?a=b", ["query"]),
@@ -199,29 +249,34 @@ class TestWrongValues:
         assert "'secret" not in refusal(dict(LEAST, **config))
         assert ":secret@" not in refusal(dict(LEAST, **config))
 
-    @given(st.dictionaries(
-        st.sampled_from(["api_key", "api_url", "rooms", "events", "default_room", "verify_tls",
-                         "ca_bundle", "timeout", "rate_limit_wait", "webhook", "spool"]),
-        st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-                         st.sampled_from(["public_url", "host", "port", "secret", "directory",
-                                          "max_deliveries"]), inner, max_size=3), max_leaves=6)))
-    def test_whatever_they_are_raise_nothing_but_config_errors(self, config):
-        for config in (config, dict(LEAST, **config)):
+    @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=4), st.data())
+    def test_whatever_they_are_raise_nothing_but_config_errors_that_name_them(self, changes, data):
+        config = LEAST
+        for key, value in changes.items():
+            config = changed_in(config, key, value)
+        for kind in (SensorSettings, ApiSettings):
             try:
-                SensorSettings.from_config(config)
-            except ConfigError:
-                pass
+                kind.from_config(config)
+            except ConfigError as error:
+                sections = {key.partition(".")[0] for key in changes}
+                assert "nodes" in sections or all(
+                    problem.startswith(tuple(sections)) for problem in error.problems)
+
+    @given(ANYTHING)
+    def test_may_stand_in_place_of_the_config(self, config):
+        if not isinstance(config, dict):
+            assert "api_key" in refusal(config)
 
 
 @pytest.mark.parametrize("given, key", [
-    ("Factor", "Factor"), (1001, "1001"), ("1001", "1001"), (" Factor ", " Factor "),
+    ("Factor", "Factor"), (1001, "1001"), ("1001", "1001"), (" Factor ", "Factor"),
     ("ä" * 100, "ä" * 100)])
 def test_a_room_key_is_a_name_or_an_id_as_text(given, key):
     assert room_key(given) == key
 
 
-@pytest.mark.parametrize("given", ["", " ", None, True, 1.5, [], {}, "x" * 101, "a\tb", "a\0"])
+@pytest.mark.parametrize("given", ["", " ", None, True, 1.5, [], {}, "x" * 101, "a\tb", "a\0b",
+                                   "\ud800"])
 def test_anything_else_is_no_room_key(given):
     with pytest.raises(ValueError):
         room_key(given)
@@ -237,3 +292,22 @@ def test_a_node_has_what_the_config_has_for_its_host(monkeypatch):
     settings = SensorSettings.from_config(shared)
     assert (settings.only_rooms, settings.public_url, settings.port) == (
         ["B"], "https://st2.example.com/hipchat-b", 8099)
+
+
+def test_a_node_that_is_not_named_is_warned_and_has_the_rest(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "st2-c")
+    found = settings(nodes={"st2-a": {"rooms": ["A"]}, "st2-b": None})
+    warning, = found.warnings
+    assert "st2-a, st2-b" in warning and "st2-c" in warning
+    assert found == settings()._replace(warnings=found.warnings)
+
+
+@pytest.mark.parametrize("nodes", [None, {}, {"st2-c": {}}, {"st2-c": None}])
+def test_a_node_that_is_named_or_where_none_is_has_no_warning(monkeypatch, nodes):
+    monkeypatch.setattr("socket.gethostname", lambda: "st2-c")
+    assert settings(nodes=nodes).warnings == ()
+
+
+def test_wrong_values_of_a_node_are_named():
+    own = {socket.gethostname(): {"webhook": {"port": "x", 5: 6}, 7: 8}}
+    assert "webhook.port is 'x'" in refusal(dict(LEAST, nodes=own))

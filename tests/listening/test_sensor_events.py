@@ -156,7 +156,8 @@ class TestWhatHipchatSentOverTheYears:
         ("message", "trigger.item.message.message", "hi", of_message()),
         ("message", "trigger.item.message.from.name", "Ann", of_message(
             **{"from": {"id": "661743", "name": "Ann", "mention_name": "ann"}})),
-        ("message", "trigger.item.message.from", "Ann", of_message(**{"from": "Ann"})),
+        ("message", "trigger.item.message.from.name", "Ann", of_message(**{"from": "Ann"})),
+        ("message", "trigger.item.message.from.name", "", of_message(**{"from": None})),
         ("message", "trigger.oauth_client_id", "", of_message()),
         ("message", "trigger.oauth_client_id", "", dict(of_message(), oauth_client_id=None)),
         ("message", "trigger.oauth_client_id", "abc", dict(of_message(), oauth_client_id="abc")),

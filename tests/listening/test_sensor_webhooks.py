@@ -243,7 +243,7 @@ class TestFoundAgain:
         wait_until(stackstorm.has_its_webhooks)
         old = {hook["id"] for hook in stackstorm.webhooks(room)}
         stackstorm.stop()
-        stackstorm.config["webhook"]["secret"] = "a new secret"
+        stackstorm.config["webhook"]["secret"] = "another secret than before"
         stackstorm.start()
         wait_until(lambda: not old & {hook["id"] for hook in stackstorm.webhooks(room)})
         assert events(stackstorm.webhooks(room)) == ["room_enter", "room_message"]

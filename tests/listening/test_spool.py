@@ -1,4 +1,5 @@
 """The spool: deliveries on disk, in the order of arrival, until they are removed."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -58,12 +59,14 @@ class Spools:
         self.file = str(directory / "deliveries.sqlite3")
         self.said = []
         self._spool = None
+        self._opened = []
         self._writing = eventlet.patcher.original("threading").Lock()
 
     def open(self, max_deliveries=1000, earlier=()):
         """Open it as the next process would; the one before was killed."""
         self.kill()
         self._spool = spool = Spool(str(self.directory), max_deliveries, self.said.append, earlier)
+        self._opened.append(spool)
         commit = spool._store.commit
 
         def commit_unless_killed(*args):
@@ -83,13 +86,20 @@ class Spools:
                 self._spool._store._file._lock.close()
             self._spool = None
 
+    def close(self):
+        """Close the files of all that were killed, too."""
+        self.kill()
+        for spool in self._opened:
+            spool._store.close()
+
     def corrupt_files(self):
         return [path for path in self.directory.iterdir() if ".corrupt-" in path.name]
 
 
 @pytest.fixture
 def spools(tmp_path):
-    return Spools(tmp_path / "spool")
+    with contextlib.closing(Spools(tmp_path / "spool")) as spools:
+        yield spools
 
 
 @pytest.fixture
@@ -608,6 +618,13 @@ class TestPermissions:
         assert spools.directory.stat().st_mode & 0o7777 == 0o1777
         assert "Give the spool a directory of its own" in spools.said[0]
 
+    def test_of_what_a_link_leads_to_are_not_touched(self, spools, tmp_path):
+        (tmp_path / "precious").touch(mode=0o644)
+        spools.directory.mkdir()
+        (spools.directory / "deliveries.sqlite3-link").symlink_to(tmp_path / "precious")
+        spools.open()
+        assert (tmp_path / "precious").stat().st_mode & 0o777 == 0o644
+
     def test_of_a_mended_file_are_the_same(self, spool, spools):
         spool._store.damaged = True
         spool.put(arrival("one"))
@@ -759,11 +776,14 @@ class TestTakingOver:
     """What was kept in a fallback directory goes to the wished one."""
 
     @pytest.fixture(autouse=True)
-    def places(self, tmp_path, monkeypatch):
+    def places(self, spools, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-        self.spools = Spools(tmp_path / "spool")
+        self.spools, self.left = spools, []
         self.earlier = earlier_directories(str(self.spools.directory))
+        yield
+        for left in self.left:
+            left.close()
 
     def leave(self, directory, count, first=0):
         """Let deliveries wait in a directory whose sensor was killed."""
@@ -772,6 +792,7 @@ class TestTakingOver:
         for number in range(first, first + count):
             spool.put(arrival(str(number)))
         spools.kill()
+        self.left.append(spools)
 
     def open(self):
         return self.spools.open(earlier=self.earlier)

@@ -4,6 +4,7 @@ SPOOL_DAMAGES=10000 tries so many of each kind of test, and prints what became o
 """
 import collections
 import functools
+import io
 import itertools
 import os
 import random
@@ -12,13 +13,18 @@ import signal
 import sqlite3
 import struct
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from listening.spool.deliveries import Arrival, SpoolError
+from listening.spool.pages import Pages
+from listening.spool.records import records
 from listening.spool.store import Store
 from listening.spool.takeover import take_over
 
-DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "150"))
+EVERY = 1 if "SPOOL_DAMAGES" in os.environ else 7  # of so many steps, one is tried
+DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "100"))
 PAGE, FRAME = 4096, 4096 + 24
 FILE, LOG, INDEX = "deliveries.sqlite3", "deliveries.sqlite3-wal", "deliveries.sqlite3-shm"
 SIZES = (20, 300, 1400, 1400, 3900, 9000, 30000)
@@ -220,6 +226,7 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         found = found_in(store)
         assert lost(sample, whole, found) == [], (context, store.notices)
         assert store.waiting == len(found), context
+        assert store._file.is_in_place(), context
         outcomes["deliveries whole"] += len(whole)
         outcomes["deliveries found"] += len(found)
         outcomes["deliveries back that had left"] += len(
@@ -274,12 +281,21 @@ def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         shutil.rmtree(str(killed))
 
 
+@hypothesis.given(strategies.binary(max_size=3 * PAGE), strategies.binary(max_size=2 * FRAME),
+                  strategies.sampled_from([b"", b"\x0d", b"\x0a", b"\x02"]))
+@hypothesis.settings(deadline=None, max_examples=30)
+def test_that_left_no_file_at_all_raises_nothing(file, log, kind):
+    for row, values in records(Pages(io.BytesIO(kind + file), io.BytesIO(log))):
+        assert row is None or isinstance(row, int)
+        assert isinstance(values, list)
+
+
 class TestKill:
     """The process is killed before each statement and each change of the disk, one by one."""
 
     @pytest.mark.parametrize("place", [2, 3])
     def test_while_it_is_mended_loses_nothing_and_doubles_nothing(self, samples, tmp_path, place):
-        for step in range(1000):
+        for step in range(0, 1000, EVERY):
             directory = tmp_path / str(step)
             samples[place].copy(directory)
             with open(str(directory / FILE), "r+b") as file:
@@ -293,7 +309,7 @@ class TestKill:
         assert step > 20
 
     def test_while_it_is_taken_over_loses_nothing_and_doubles_nothing(self, samples, tmp_path):
-        for step in range(1000):
+        for step in range(0, 1000, EVERY):
             directory, earlier = (tmp_path / "{}-{}".format(step, name) for name in "ab")
             samples[3].copy(earlier)
             if not is_killed_at(step, lambda: open_and_take_over(directory, earlier).close()):

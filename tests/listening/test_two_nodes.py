@@ -63,3 +63,9 @@ class TestTwoNodes:
         nodes[0].restart()
         wait_until(lambda: nodes[0].health().get("status") == "ok")
         assert [nodes[1].webhooks(room) for room in rooms[1]] == before
+
+
+def test_a_node_that_the_config_does_not_name_says_so(hipchat, start_stackstorm):
+    node = start_stackstorm(hipchat, nodes={"st2-elsewhere": {"only_rooms": ["Factor"]}})
+    wait_until(lambda: "something in the config is hardly meant" in str(node.health()))
+    assert "names st2-elsewhere, and not this host" in node.log()

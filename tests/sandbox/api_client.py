@@ -1,5 +1,6 @@
 """A HipChat server in a process of its own with a client for it, and where it delivers to."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from sandbox.control_client import ControlClient
 
 REPOSITORY = str(Path(__file__).resolve().parents[2])
 
+names = ("Room-%d" % number for number in itertools.count(1))
+
 
 class HipChat:
     """A server in a process of its own, and a client for it."""
@@ -26,6 +29,26 @@ class HipChat:
         self.first_line = self.process.stdout.readline()
         self.url = self.first_line.rpartition(" ")[-1].strip()
         self.people = ControlClient(self.url)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def make_room(self):
+        """The name of a room that no other test uses."""
+        name = next(names)
+        assert self.post("/room", {"name": name}).status_code == 201
+        return name
+
+    def hook(self, room, receiver, event, token="TOKEN", **more):
+        """Make a webhook of the room that delivers to the receiver; returns its id."""
+        body = {"url": receiver.url + "/hook", "event": event, **more}
+        answer = self.post("/room/%s/webhook" % room, body, token=token)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
 
     def call(self, method, path, token="TOKEN", **options):
         if token:
@@ -74,6 +97,14 @@ class Receiver:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d" % self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.may_answer.set()
+        self.server.shutdown()
+        self.server.server_close()
 
     def bodies(self, count):
         """Wait for `count` deliveries, and return the body of each."""

@@ -1,7 +1,6 @@
 """Add-ons in the sandbox's HipChat: installed from a descriptor, heard and heard of, taken away."""
 
 import base64
-import itertools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 import pytest
 import requests
-from api_client import HipChat, error, wait_for
+from api_client import HipChat, error, names, wait_for
 
 from sandbox.control_client import SandboxError
 
@@ -78,10 +77,8 @@ def token_of(news, **more):
 
 @pytest.fixture(scope="module")
 def hipchat():
-    hipchat = HipChat("--token", "TOKEN", "--room", "Factor", "--room", "Ops")
-    yield hipchat
-    hipchat.process.kill()
-    hipchat.process.communicate()
+    with HipChat("--token", "TOKEN", "--room", "Factor", "--room", "Ops") as hipchat:
+        yield hipchat
 
 
 @pytest.fixture
@@ -223,8 +220,7 @@ class TestTokens:
         assert token_of(addon.installation(), scope="admin_group").status_code == 400
 
     def test_notify_in_the_addons_name(self, hipchat, client):
-        room = next(names)
-        hipchat.post("/room", {"name": room})
+        room = hipchat.make_room()
         assert client()("POST", "/room/%s/notification" % room, json={"message": "Tea!"}).ok
         assert hipchat.people.transcript(room)[0]["who"] == "Tea Bot"
         item = hipchat.get("/room/%s/history" % room).json()["items"][0]
@@ -358,6 +354,3 @@ class TestUninstalling:
     def test_of_one_that_is_not_installed_is_an_error(self, hipchat):
         with pytest.raises(SandboxError, match="Add-on 'none' not found"):
             hipchat.people.uninstall("none")
-
-
-names = ("Room-%d" % number for number in itertools.count(1))

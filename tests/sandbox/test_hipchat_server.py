@@ -3,14 +3,14 @@
 import base64
 import hashlib
 import hmac
-import itertools
+import functools
 import json
 import re
 import time
 
 import pytest
 import requests
-from api_client import HipChat, Receiver, error, wait_for
+from api_client import HipChat, Receiver, error, names, wait_for
 
 from sandbox.control_client import SandboxError
 
@@ -43,37 +43,21 @@ def healed(hipchat):
     hipchat.people.heal()
 
 
-names = ("Room-%d" % number for number in itertools.count(1))
-
-
 @pytest.fixture
 def room(hipchat):
-    """The name of a room that no other test uses."""
-    name = next(names)
-    assert hipchat.post("/room", {"name": name}).status_code == 201
-    return name
+    return hipchat.make_room()
 
 
 @pytest.fixture
 def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.may_answer.set()
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
 def hook(hipchat, room, receiver):
     """Makes webhooks of the room that deliver to the receiver; returns their ids."""
-
-    def create(event, token="TOKEN", **more):
-        body = {"url": receiver.url + "/hook", "event": event, **more}
-        answer = hipchat.post("/room/%s/webhook" % room, body, token=token)
-        assert answer.status_code == 201, answer.text
-        return answer.json()["id"]
-
-    return create
+    return functools.partial(hipchat.hook, room, receiver)
 
 
 class TestProcess:
@@ -477,234 +461,6 @@ Content-Disposition: attachment; name="file"; filename="a.txt"\r
 aGVsbG8=\r
 --sep--\r
 """
-
-
-class TestPeople:
-    def test_get_an_account_when_they_first_speak(self, hipchat, room):
-        hipchat.people.say(room, "Ada Brook", "hi")
-        user = hipchat.get("/user/@AdaBrook").json()
-        assert (user["name"], user["email"]) == ("Ada Brook", "adabrook@example.com")
-        assert user["presence"]["is_online"]
-        assert hipchat.get("/user/adabrook@example.com").json() == user
-        assert hipchat.get("/user/%d" % user["id"]).json() == user
-        assert user["name"] in [u["name"] for u in hipchat.get("/user").json()["items"]]
-
-    def test_others_are_not_found(self, hipchat):
-        answer = hipchat.get("/user/@Nobody")
-        assert (answer.status_code, error(answer)["message"]) == (404, "User '@Nobody' not found")
-
-    ACCOUNT = {"name": "Lou Marsh", "mention_name": "lou", "email": "lou@example.com",
-               "title": "Cook", "timezone": "Europe/Berlin"}
-
-    @pytest.fixture
-    def lou(self, hipchat):
-        """The path of somebody whom a client made."""
-        answer = hipchat.post("/user", self.ACCOUNT)
-        assert answer.status_code == 201 and answer.json()["password"]
-        path = answer.json()["links"]["self"][len(hipchat.url):]
-        yield path
-        hipchat.delete(path)
-
-    def test_are_made_changed_and_deleted_by_administrators(self, hipchat, lou, room):
-        whole = hipchat.get(lou).json()
-        assert {name: whole[name] for name in self.ACCOUNT} == self.ACCOUNT
-        assert hipchat.put(lou, {**self.ACCOUNT, "title": "Chef"}).status_code == 204
-        assert hipchat.get("/user/@lou").json()["title"] == "Chef"
-        hipchat.people.say(room, "Lou Marsh", "Dinner!")
-        assert hipchat.delete("/user/lou@example.com").status_code == 204
-        assert hipchat.get(lou).status_code == 404
-        assert hipchat.get("/room/%s/participant" % room).json()["items"] == []
-
-    def test_are_not_made_by_others(self, hipchat):
-        assert hipchat.post("/user", self.ACCOUNT, token="READER").status_code == 403
-
-    @pytest.mark.parametrize("wrong, field", [
-        ({"timezone": "Europe/Nowhere"}, "timezone"), ({"timezone": "../../etc"}, "timezone"),
-        ({"name": ""}, "name"), ({"is_group_admin": 1}, "is_group_admin")])
-    def test_that_cannot_be_are_refused(self, hipchat, wrong, field):
-        answer = hipchat.post("/user", {**self.ACCOUNT, **wrong})
-        assert (answer.status_code, error(answer)["field"]) == (400, field)
-
-    def test_have_an_email_of_their_own(self, hipchat, lou):
-        answer = hipchat.post("/user", {**self.ACCOUNT, "mention_name": "other"})
-        assert answer.status_code == 409
-        assert hipchat.put(lou, self.ACCOUNT).status_code == 204
-
-    def test_have_a_photo(self, hipchat, lou):
-        assert hipchat.put(lou + "/photo", {"photo": "aGk="}).status_code == 204
-        assert hipchat.get(lou).json()["photo_url"]
-        assert hipchat.delete(lou + "/photo").status_code == 204
-        assert hipchat.get(lou).json()["photo_url"] is None
-
-    def test_join_rooms(self, hipchat, lou, room):
-        hipchat.people.act(room, "Lou Marsh", "enter")
-        joined = hipchat.get(lou + "/preference/auto-join").json()["items"]
-        assert [each["name"] for each in joined] == [room]
-
-    def test_have_a_history_of_private_messages(self, hipchat, lou):
-        hipchat.post(lou + "/message", {"message": "psst"})
-        item = hipchat.get(lou + "/history/latest").json()["items"][0]
-        assert hipchat.get("%s/history/%s" % (lou, item["id"])).json()["message"] == item
-        assert hipchat.get(lou + "/history/none").status_code == 404
-
-    def test_cannot_speak_in_a_room_that_does_not_exist(self, hipchat):
-        with pytest.raises(SandboxError, match="Room 'Nowhere' not found"):
-            hipchat.people.say("Nowhere", "Robin Reed", "hi")
-
-    def test_cannot_do_what_is_no_event(self, hipchat):
-        with pytest.raises(SandboxError, match="No such event: dance"):
-            hipchat.people.act("Factor", "Robin Reed", "dance")
-
-
-class TestEmoticons:
-    def test_are_listed_and_found_by_id_and_shortcut(self, hipchat):
-        page = hipchat.get("/emoticon?max-results=15").json()
-        assert len(page["items"]) == 15 and page["links"]["next"]
-        first = page["items"][0]
-        whole = hipchat.get("/emoticon/%d" % first["id"]).json()
-        assert {name: whole[name] for name in first} == first and whole["width"]
-        assert hipchat.get("/emoticon/" + first["shortcut"]).json() == whole
-
-    def test_are_of_a_type(self, hipchat):
-        assert hipchat.get("/emoticon?type=group").json()["items"] == []
-        assert hipchat.get("/emoticon?type=odd").status_code == 400
-
-    def test_others_are_not_found(self, hipchat):
-        assert hipchat.get("/emoticon/nosuch").status_code == 404
-
-
-class TestHistory:
-    @pytest.fixture
-    def said(self, hipchat, room):
-        return [hipchat.people.say(room, "Robin Reed", "line %d" % n) for n in range(5)]
-
-    def test_recent_is_oldest_first(self, hipchat, room, said):
-        items = hipchat.get("/room/%s/history" % room).json()["items"]
-        assert [item["id"] for item in items] == said
-        assert items[0]["from"]["name"] == "Robin Reed"
-
-    def test_up_to_a_date_is_paged_from_the_newest(self, hipchat, room, said):
-        query = {"date": "2999-01-01T00:00:00Z", "max-results": 2, "reverse": "false"}
-        page = hipchat.get("/room/%s/history" % room, params=query).json()
-        assert [item["id"] for item in page["items"]] == [said[4], said[3]]
-        page = requests.get(page["links"]["next"] + "&auth_token=TOKEN").json()
-        assert [item["id"] for item in page["items"]] == [said[2], said[1]]
-
-    def test_latest_begins_with_not_before(self, hipchat, room, said):
-        items = hipchat.get("/room/%s/history/latest?not-before=%s" % (room, said[3])).json()
-        assert [item["id"] for item in items["items"]] == said[3:]
-
-    def test_latest_is_at_most_max_results(self, hipchat, room, said):
-        items = hipchat.get("/room/%s/history/latest?max-results=2" % room).json()
-        assert [item["id"] for item in items["items"]] == said[3:]
-
-    def test_one_message_is_found_by_its_id(self, hipchat, room, said):
-        message = hipchat.get("/room/%s/history/%s" % (room, said[1])).json()["message"]
-        assert message["message"] == "line 1"
-        assert hipchat.get("/room/%s/history/none" % room).status_code == 404
-
-    def test_latest_leaves_not_before_out_if_more_came_since(self, hipchat, room, said):
-        query = {"not-before": said[1], "max-results": 3}
-        assert self.latest(hipchat, room, query) == said[2:]
-        assert self.latest(hipchat, room, {**query, "max-results": 4}) == said[1:]
-
-    @pytest.mark.parametrize("size, count", [(None, 75), (0, 0), (1000, 80)])
-    def test_latest_is_75_if_nothing_is_asked_for(self, hipchat, room, size, count):
-        for number in range(80):
-            hipchat.people.say(room, "Robin Reed", str(number))
-        query = {} if size is None else {"max-results": size}
-        assert len(self.latest(hipchat, room, query)) == count
-
-    def test_is_not_more_than_a_thousand(self, hipchat, room):
-        assert hipchat.get("/room/%s/history/latest?max-results=1001" % room).status_code == 400
-
-    def test_ends_at_end_date(self, hipchat, room, said):
-        dates = [item["date"] for item in hipchat.get("/room/%s/history" % room).json()["items"]]
-        query = {"date": dates[3], "end-date": dates[1]}
-        assert self.found(hipchat, room, query) == said[1:4]
-        assert self.found(hipchat, room, {**query, "reverse": "false"}) == said[3:0:-1]
-
-    def test_of_a_unix_time_has_no_end_date(self, hipchat, room, said):
-        query = {"date": str(time.time() + 60), "end-date": "2999-01-01"}
-        assert self.found(hipchat, room, query) == said
-
-    def test_takes_either_timezone_or_end_date(self, hipchat, room):
-        query = {"date": "2999-01-01", "end-date": "2018-01-01", "timezone": "UTC"}
-        assert hipchat.get("/room/%s/history" % room, params=query).status_code == 401
-
-    def test_tells_dates_in_the_timezone_asked_for(self, hipchat, room, said):
-        items = hipchat.get("/room/%s/history?timezone=Asia/Tokyo" % room).json()["items"]
-        assert items[0]["date"].endswith("+09:00")
-
-    @pytest.mark.parametrize("query", ["date=yesterday", "timezone=Europe/Nowhere",
-                                       "date=2018-01-01T00:00:00+00:00"])
-    def test_of_no_date_or_timezone_is_refused(self, hipchat, room, said, query):
-        assert hipchat.get("/room/%s/history?%s" % (room, query)).status_code == 400
-
-    @pytest.mark.parametrize("path", ["", "/latest"])
-    def test_has_the_record_of_a_deleted_message(self, hipchat, room, said, path):
-        hipchat.people.delete(said[1])
-        path = "/room/%s/history%s" % (room, path)
-        items = hipchat.get(path).json()["items"]
-        assert [item["message"] for item in items[:3]] == ["line 0", None, "line 2"]
-        assert items[1]["id"] == said[1]
-        items = hipchat.get(path + "?include_deleted=false").json()["items"]
-        assert [item["id"] for item in items] == said[:1] + said[2:]
-        assert said[1] not in [line["id"] for line in hipchat.people.transcript(room)]
-        # A client that deleted what it had last still learns what came since.
-        assert self.latest(hipchat, room, {"not-before": said[1]}) == said[1:]
-
-    def test_has_a_deleted_message_as_long_as_it_is_not_left_out(self, hipchat, room, said):
-        hipchat.people.delete(said[1])
-        path = "/room/%s/history/%s" % (room, said[1])
-        assert hipchat.get(path).json()["message"]["message"] is None
-        assert hipchat.get(path + "?include_deleted=false").status_code == 404
-        with pytest.raises(SandboxError, match="Message 'none' not found"):
-            hipchat.people.delete("none")
-
-    def test_has_the_ids_that_webhooks_were_told(self, hipchat, room, receiver, hook):
-        hook("room_message")
-        hook("room_notification")
-        hipchat.people.say(room, "Robin Reed", "hi")
-        hipchat.post("/room/%s/notification" % room, {"message": "built"})
-        told = [body["item"]["message"]["id"] for body in receiver.bodies(2)]
-        assert self.latest(hipchat, room, {}) == told
-
-    def test_a_notification_is_from_a_string(self, hipchat, room):
-        hipchat.post("/room/%s/notification" % room, {"message": "hi", "from": "Build"})
-        item = hipchat.get("/room/%s/history" % room).json()["items"][0]
-        assert (item["from"], item["type"], item["color"]) == ("Build", "notification", "yellow")
-        assert "notification_sender" not in item
-
-    def test_a_card_is_a_text(self, hipchat, room):
-        parent = hipchat.people.say(room, "Robin Reed", "who?")
-        hipchat.post("/room/%s/notification" % room, {
-            "message": "hi", "card": SMALLEST_CARD, "attach_to": parent})
-        item = hipchat.get("/room/%s/history" % room).json()["items"][1]
-        assert json.loads(item["card"]) == SMALLEST_CARD and item["attach_to"] == parent
-
-    def test_an_integration_is_named_as_sender(self, hipchat, room):
-        token = TestIntegrations.token(hipchat)
-        hipchat.post("/room/%s/notification" % room, {"message": "hi"}, token=token)
-        item = hipchat.get("/room/%s/history" % room).json()["items"][0]
-        assert item["notification_sender"]["type"] == "addon"
-        assert item["notification_sender"]["client_id"] == "an-addon"
-
-    def test_a_topic_is_told_too(self, hipchat, room):
-        hipchat.people.act(room, "Robin Reed", "topic_change", topic="Lunch")
-        item = hipchat.get("/room/%s/history" % room).json()["items"][0]
-        assert (item["type"], item["message"], item["from"]["name"]) == (
-            "topic", "Lunch", "Robin Reed")
-
-    @staticmethod
-    def latest(hipchat, room, query):
-        answer = hipchat.get("/room/%s/history/latest" % room, params=query)
-        return [item["id"] for item in answer.json()["items"]]
-
-    @staticmethod
-    def found(hipchat, room, query):
-        answer = hipchat.get("/room/%s/history" % room, params=query)
-        return [item["id"] for item in answer.json()["items"]]
 
 
 class TestWebhooks:

@@ -89,6 +89,31 @@ It fires.
         assert (status, r'message: "pong \u200b{\u200b{ st2kv }\u200b}"' in output) == (0, True)
 
 
+class TestRuleThatTakesCharactersOut:
+    """It fires, with a warning."""
+
+    @pytest.mark.parametrize("template, named", [
+        ("{{ trigger.message | replace('\\n', '') }}", "replace"),
+        ("{{ trigger.message | regex_replace('x', '') }}", "regex_replace"),
+        ("<b>{{ trigger.message | striptags | upper }}</b>", "striptags"),
+        ("{{ trigger.matches | join('') | trim }}", "join, trim"),
+        ("{{ trigger.message.replace('x', '') }}", "replace()"),
+        ("{{ trigger.message[1:] }}", "a slice"),
+        ("{% if trigger.message | trim %}x{% endif %}", "trim")])
+    def test_is_warned_of(self, attempt, template, named):
+        action = {"ref": "core.echo", "parameters": {"deep": {"list": [template]}, "x": "y"}}
+        status, output = attempt(on(action=action), "--say", "hi")
+        warning, = [line for line in output.splitlines() if line.startswith("warning")]
+        assert status == 0 and "{} in deep: ".format(named) in warning
+
+    @pytest.mark.parametrize("template", [
+        "{{ trigger.message }}", "{{ trigger.matches[0] }}", "{{ trigger.message | upper }}",
+        "{{ 'a b' | replace('a', 'b') }}", "replace this", "{% raw %}x"])
+    def test_which_takes_none_is_not(self, attempt, template):
+        action = {"ref": "core.echo", "parameters": {"text": template}}
+        assert "warning" not in attempt(on(action=action, filter="(.*)"), "--say", "hi")[1]
+
+
 class TestRuleThatDoesNotFire:
     """Exit status 1, and the reason with the value that was seen."""
 

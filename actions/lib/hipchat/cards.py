@@ -1,7 +1,8 @@
 """Cards, checked by what is known of HipChat's own schema."""
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from hipchat.errors import ParameterError
+from hipchat.limits import check_length
 
 __all__ = ["check_card"]
 
@@ -16,7 +17,8 @@ Check = Callable[[str, Any], None]  # takes the place in the card, and the value
 def check_card(card: Any) -> None:
     """Raise ParameterError, naming the place, unless HipChat takes the card.
 
-    Source: the schema that HipChat's own errors echo, and the types of its clients.
+    Source: the schema that HipChat's own errors echo, the types of its clients, and a schema that
+    another client copied from its documentation.
     """
     _CARD("card", card)
 
@@ -25,10 +27,12 @@ def _wrong(place: str, value: Any, remedy: str) -> None:
     raise ParameterError("{} is {!r}; it must be {}.".format(place, value, remedy))
 
 
-def _text(least: int = 1) -> Check:
+def _text(least: int = 1, most: Optional[int] = None) -> Check:
     def check(place: str, value: Any) -> None:
-        if not isinstance(value, str) or len(value) < least:
-            _wrong(place, value, "a text" if least == 0 else "a text that is not empty")
+        if not isinstance(value, str) or (most is None and len(value) < least):
+            _wrong(place, value, "a text that is not empty" if least else "a text")
+        if most is not None:
+            check_length(place, value, least, most)
     return check
 
 
@@ -44,9 +48,9 @@ def _number(place: str, value: Any) -> None:
         _wrong(place, value, "a number")
 
 
-def _text_or(check_object: Check, least: int = 1) -> Check:
+def _text_or(check_object: Check, check_text: Check) -> Check:
     def check(place: str, value: Any) -> None:
-        (check_object if isinstance(value, dict) else _text(least))(place, value)
+        (check_object if isinstance(value, dict) else check_text)(place, value)
     return check
 
 
@@ -74,20 +78,22 @@ def _object(required: Tuple[str, ...], keys: Dict[str, Check], closed: bool = Fa
     return check
 
 
-_ICON = _text_or(_object(("url",), {"url": _text(), "url@2x": _text()}))
+_ICON = _text_or(_object(("url",), {"url": _text(), "url@2x": _text()}), _text(0))
+_DESCRIPTION = _text(1, 1000)
+_PICTURE = _text(1, 250)
 _VALUE = _object(("label",), {"label": _text(0), "url": _text(), "icon": _ICON,
                               "style": _one_of(*LOZENGES)})
 _CARD = _object(("style", "id", "title"), {
     "style": _one_of(*STYLES),
     "id": _text(),
-    "title": _text(),
+    "title": _text(1, 500),
     "url": _text(),
     "format": _one_of(*FORMATS),
-    "description": _text_or(_object(("value",), {
-        "value": _text(0), "format": _one_of("html", "text")}), least=0),
+    "description": _text_or(_object(("value", "format"), {
+        "value": _DESCRIPTION, "format": _one_of("html", "text")}), _DESCRIPTION),
     "thumbnail": _object(("url",), {
-        "url": _text(), "url@2x": _text(), "width": _number, "height": _number}),
+        "url": _PICTURE, "url@2x": _PICTURE, "width": _number, "height": _number}),
     "icon": _ICON,
     "activity": _object(("html",), {"html": _text(), "icon": _ICON}, closed=True),
-    "attributes": _list_of(_object(("value",), {"label": _text(0), "value": _VALUE})),
+    "attributes": _list_of(_object(("value",), {"label": _text(1, 50), "value": _VALUE})),
 })

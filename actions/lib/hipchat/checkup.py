@@ -108,7 +108,8 @@ def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
 
 def token_kind(session: Dict[str, Any]) -> str:
     """The kind of token that a session is of: personal, integration or room notification."""
-    if (session.get("client") or {}).get("room"):
+    client = session.get("client")
+    if isinstance(client, dict) and client.get("room"):
         return "room notification"
     owner = session.get("owner")
     is_user = session.get("owner_type") == "user" or (

@@ -1,28 +1,32 @@
-"""HTTP calls to HipChat's API v2, with its errors as exceptions."""
+"""HTTP calls to HipChat's API v2: their retries, their pages, and the token's session."""
 import logging
-import socket
 import time
+from json import dumps
 from typing import Any, Dict, Iterator, Optional
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 import requests
 import urllib3
 
+from hipchat import rate_limit
+from hipchat.answers import items_of, object_of
 from hipchat.credentials import IntegrationToken, PersonalToken
 from hipchat.errors import (
-    INTEGRATION_REMEDY, ConfigError, HipChatError, InvalidToken, NoAnswer, NotReached,
-    ParameterError, RateLimited, api_error)
+    ConfigError, CutOff, HipChatError, InvalidToken, NoAnswer, NotReached, ParameterError,
+    RateLimited)
 from hipchat.masking import SecretFilter, mask
 from hipchat.rate_limit import CallBudget, RateLimit
+from hipchat.refusals import Answer, Refusals
 from hipchat.settings import ApiSettings
+from hipchat.transport import LARGEST_ANSWER, TooLarge, content_of, session
 
-__all__ = ["Client"]
+__all__ = ["PAGE", "Client"]
 
 PAGE = 1000  # the most that HipChat returns at once
+MOST_PAGES = 1000  # of one collection; more come only from a server that makes them up
 URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")  # at DEBUG they write paths
 PAUSES = (0.5, 1.5)  # seconds before a call that can do no harm is made again
 GATEWAY_TROUBLE = (502, 503, 504)
-LONGEST_WORDS = 500  # characters of HipChat's message that are passed on; some fill pages
 
 
 class Client:
@@ -36,10 +40,11 @@ class Client:
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
         self._settings, self._budget = settings, budget
         self._pauses = () if budget else PAUSES
-        self._session = requests.Session()
+        self._session = session()
         self._session.auth = self._token = (
             IntegrationToken(settings.integration, self._fetch_token) if settings.integration
             else PersonalToken(settings.api_key))
+        self._refusals = Refusals(settings, self._masked)
         self.secret_filter = SecretFilter(lambda: self._token.secrets)
         for name in URL_LOGGERS:
             logging.getLogger(name).addFilter(self.secret_filter)
@@ -52,12 +57,13 @@ class Client:
         """Make a call and return the JSON of its answer, None where HipChat answers 204.
 
         path: the segments after /v2, percent-encoded here; json: the body, whose None values are
-        left out; body, content_type: one of another type. A 429 is waited out if it ends within
-        the setting rate_limit_wait. What cannot have done anything is tried again: a call whose
-        connection was refused, and a GET that a gateway answered with 502 to 504.
+        left out; body, content_type: one of another type. A rate limit is waited out if it ends
+        within the setting rate_limit_wait, each time a second or more, and longer. What cannot
+        have done anything is tried again: a call whose connection was refused, and a GET whose
+        connection was cut or that a gateway answered with 502 to 504.
         """
         deadline = time.monotonic() + self._settings.rate_limit_wait
-        renewed, pauses = False, iter(self._pauses)
+        renewed, pauses, wait = False, iter(self._pauses), rate_limit.LEAST_WAIT
         while True:
             try:
                 return self._send(
@@ -68,120 +74,105 @@ class Client:
                     raise
                 renewed = True
             except RateLimited as error:
-                if time.monotonic() + error.reset_in > deadline:
+                pause, wait = max(error.reset_in, wait), 2 * wait
+                if time.monotonic() + pause > deadline:
                     raise
-                time.sleep(error.reset_in)
+                time.sleep(pause)
             except HipChatError as error:
                 pause = next(pauses, None) if _harmless(method, error) else None
                 if pause is None:
                     raise
                 time.sleep(pause)
 
+    def ask(self, method: str, *path: Any, **options: Any) -> Dict[str, Any]:
+        """As call, where the answer must be an object."""
+        return object_of(self.call(method, *path, **options), self._answer_to(method, path))
+
+    def page(self, *path: Any, **params: Any) -> Dict[str, Any]:
+        """One page of a collection: an object whose `items` are objects."""
+        page = self.call("GET", *path, params=params)
+        items_of(page, self._answer_to("GET", path))
+        return page
+
     def items(self, *path: Any, limit: Optional[int] = None,
               **params: Any) -> Iterator[Dict[str, Any]]:
-        """The items of a collection, page after page: all, or the first `limit`."""
-        start = 0
-        while limit is None or start < limit:
+        """The items of a collection, page after page: all, or the first `limit`.
+
+        NoAnswer where a page holds nothing that was not on one before, or pages have no end.
+        """
+        start, seen = 0, set()
+        for _ in range(MOST_PAGES):
             size = PAGE if limit is None else min(PAGE, limit - start)
-            page = self.call("GET", *path, params=dict(
-                params, **{"start-index": start, "max-results": size}))
-            items = page.get("items") if isinstance(page, dict) else None
-            if not isinstance(items, list):
-                raise NoAnswer("{} holds no list of items. {}".format(
-                    _name("GET", path), self._not_hipchat()))
-            yield from items[:size]
-            start += len(items)
-            if not items or not page.get("links", {}).get("next"):
+            page = self.page(*path, **dict(params, **{"start-index": start, "max-results": size}))
+            new = {dumps(item.get("id", item), sort_keys=True) for item in page["items"]}
+            if new and new <= seen:
+                break
+            seen |= new
+            yield from page["items"][:size]
+            start += len(page["items"])
+            links = page.get("links")
+            if (not new or not (isinstance(links, dict) and links.get("next")) or
+                    limit is not None and start >= limit):
                 return
+        raise NoAnswer("{} has pages without end: after {} items the same come again. What answers "
+                       "at api_url ignores start-index.".format(
+                           self._answer_to("GET", path), start))
 
     def session(self) -> Dict[str, Any]:
         """What HipChat knows of the token: scopes, owner, client, expires_in in seconds.
 
         GET /v2/oauth/token/{token}, open to every token. The token itself is left out.
         """
-        session = self.call("GET", "oauth", "token", self._token.value)
-        if not isinstance(session, dict) or not isinstance(session.get("scopes"), list):
-            raise NoAnswer("The token's session names no scopes. " + self._not_hipchat())
-        return {key: value for key, value in session.items() if key != "access_token"}
+        found = self.ask("GET", "oauth", "token", self._token.value)
+        if not isinstance(found.get("scopes"), list):
+            raise self._refusals.unreadable("GET /v2/oauth/token", "names no scopes")
+        return {key: value for key, value in found.items() if key != "access_token"}
 
     def _fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
         answer = self._send("POST", ("oauth", "token"), data=form, auth=self._settings.integration)
         if not (isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and
                 isinstance(answer.get("expires_in"), (int, float))):
-            raise NoAnswer("HipChat's answer to POST /v2/oauth/token holds no token. " +
-                           self._not_hipchat())
+            raise self._refusals.unreadable("POST /v2/oauth/token", "holds no token")
         return answer
 
     def _send(self, method: str, path: Any, **options: Any) -> Any:
         call = self._masked(_name(method, path))
         if self._budget:
             self._budget.spend()
+        answer = self._answer(call, method, path, options)
+        if self._budget:
+            self._budget.learn(RateLimit.announced_by(answer.headers))
+        if answer.status >= 300:
+            raise self._refusals.refused(call, answer)
         try:
-            response = self._session.request(
-                method, "/".join([self._settings.api_url] + [_quoted(part) for part in path]),
-                timeout=self._settings.timeout, verify=self._settings.verify,
-                allow_redirects=False, **options)
-        except requests.RequestException as error:
-            raise self._no_answer(call, error) from None
+            return answer.json()
+        except ValueError:
+            raise self._refusals.unreadable(call, "is no JSON") from None
+
+    def _answer(self, call: str, method: str, path: Any, options: Dict[str, Any]) -> Answer:
+        url = "/".join([self._settings.api_url] + [_quoted(segment) for segment in path])
+        try:
+            with self._session.request(
+                    method, url, timeout=self._settings.timeout, verify=self._settings.verify,
+                    allow_redirects=False, stream=True, **options) as response:
+                return Answer(response.status_code, response.reason, response.headers,
+                              content_of(response), response.url)
+        except TooLarge:
+            raise self._refusals.unreadable(
+                call, "has more than {} MiB".format(LARGEST_ANSWER // 1024 ** 2)) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise self._refusals.no_answer(call, error) from None
         except OSError as error:  # what requests raises before it calls
             raise ConfigError(["ca_bundle: {}".format(error)]) from None
         except ValueError as error:  # requests reads a redirection's target, followed or not
-            raise NoAnswer("HipChat's answer to {} cannot be read ({}). {}".format(
-                call, type(error).__name__, self._not_hipchat())) from None
-        if self._budget:
-            self._budget.learn(RateLimit.announced_by(response.headers))
-        if response.status_code < 300:
-            return self._content(call, response)
-        raise self._refusal(call, response)
+            raise self._refusals.unreadable(
+                call, "cannot be read ({})".format(type(error).__name__)) from None
 
-    def _content(self, call: str, response: requests.Response) -> Any:
-        if not response.content:
-            return None
-        try:
-            return response.json()
-        except ValueError:
-            raise NoAnswer("HipChat's answer to {} is no JSON. {}".format(
-                call, self._not_hipchat())) from None
-
-    def _refusal(self, call: str, response: requests.Response) -> HipChatError:
-        if response.status_code < 400:
-            return NoAnswer("{} is redirected to {}, which is not followed, to keep the token "
-                            "safe. Set api_url to the address where HipChat answers.".format(
-                                call, self._masked(_target(response))))
-        words, field = _words(response)
-        words, field = self._masked(words), field and self._masked(str(field))
-        if len(words) > LONGEST_WORDS:
-            words = words[:LONGEST_WORDS] + " [...]"
-        if response.status_code == 429:
-            return RateLimited(call, 429, words,
-                               reset_in=RateLimit.announced_by(response.headers).reset_in)
-        return api_error(
-            call, response.status_code, words, field,
-            INTEGRATION_REMEDY if self._settings.integration and response.status_code == 401
-            else None)
+    def _answer_to(self, method: str, path: Any) -> str:
+        return "HipChat's answer to " + self._masked(_name(method, path))
 
     def _masked(self, text: str) -> str:
         return mask(text, self._token.secrets)
-
-    def _no_answer(self, call: str, error: requests.RequestException) -> NoAnswer:
-        kind, root = NoAnswer, _innermost(error)
-        if isinstance(error, requests.exceptions.SSLError):
-            reason = ("its TLS certificate is not trusted. Set ca_bundle to the file of your "
-                      "certificate authority")
-        elif isinstance(error, requests.Timeout) or isinstance(root, socket.timeout):
-            reason = "no answer within {:g} s. Raise timeout if HipChat is that slow".format(
-                self._settings.timeout)
-        elif isinstance(error, requests.exceptions.ProxyError):
-            reason = "the proxy does not let us through. Check HTTPS_PROXY and NO_PROXY"
-        else:
-            kind = NotReached if isinstance(root, ConnectionRefusedError) else NoAnswer
-            reason = "no connection ({}). Check api_url, the network, and that HipChat runs".format(
-                getattr(root, "strerror", None) or type(root).__name__)
-        return kind("HipChat at {}, {}: {}.".format(
-            urlsplit(self._settings.api_url).netloc, call, reason))
-
-    def _not_hipchat(self) -> str:
-        return "Is api_url ({}) really HipChat's API v2?".format(self._settings.api_url)
 
 
 def _quoted(part: Any) -> str:
@@ -196,37 +187,11 @@ def _name(method: str, path: Any) -> str:
 
 def _harmless(method: str, error: HipChatError) -> bool:
     """Whether the call can be made again: HipChat has not seen it, or it changes nothing."""
-    return isinstance(error, NotReached) or (
-        method == "GET" and getattr(error, "status", None) in GATEWAY_TROUBLE)
+    return isinstance(error, NotReached) or method == "GET" and (
+        isinstance(error, CutOff) or getattr(error, "status", None) in GATEWAY_TROUBLE)
 
 
 def _without_none(body: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
     if body is None:
         return None
     return {key: value for key, value in body.items() if value is not None}
-
-
-def _words(response: requests.Response) -> Any:
-    """HipChat's own message and the field it names; a proxy's page counts by its reason."""
-    try:
-        error = response.json()["error"]
-        words, field = str(error["message"]), error.get("field")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        words, field = response.reason or "no reason given", None
-    return words, field
-
-
-def _target(response: requests.Response) -> str:
-    """Where a redirection leads, without what may be secret in it."""
-    try:
-        target = urlsplit(urljoin(response.url, response.headers.get("Location", "")))
-        return "{}://{}{}".format(target.scheme, target.hostname, target.path)
-    except ValueError:
-        return "no address that can be read"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The root cause: what requests and urllib3 wrap around it names the whole URL."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
-    return error

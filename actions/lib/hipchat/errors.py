@@ -3,8 +3,8 @@ from typing import Any, Dict, List, Optional
 
 __all__ = [
     "HipChatError", "ConfigError", "ParameterError", "Incomplete", "NoAnswer", "NotReached",
-    "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound", "RateLimited",
-    "ServerTrouble", "api_error",
+    "CutOff", "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound", "Conflict",
+    "RateLimited", "ServerTrouble", "api_error",
 ]
 
 TOKEN_REMEDY = (
@@ -57,6 +57,10 @@ class NotReached(NoAnswer):
     """The connection was refused, so that HipChat has not seen the call."""
 
 
+class CutOff(NoAnswer):
+    """The connection was cut before the answer was there; HipChat may have seen the call."""
+
+
 class ApiError(HipChatError):
     """HipChat refused a call.
 
@@ -107,8 +111,20 @@ class NotFound(ApiError):
     remedy = "Check the name or id, and that the token's owner can see it."
 
 
+class Conflict(ApiError):
+    """409: what was to be made is there already, or what was to be changed has changed."""
+
+    remedy = (
+        "HipChat has it already, or somebody changed it meanwhile. Choose another name (an "
+        "archived room keeps its own: see hipchat.list_rooms with include_archived), or look at "
+        "what is there and try again.")
+
+
 class RateLimited(ApiError):
-    """429: too many calls; reset_in is the number of seconds until HipChat allows more."""
+    """429 (or 403, by its words): too many calls.
+
+    reset_in is the number of seconds until HipChat allows more.
+    """
 
     def __init__(self, *args: Any, reset_in: float, **kwargs: Any):
         self.reset_in = reset_in
@@ -122,7 +138,8 @@ class ServerTrouble(ApiError):
     remedy = "Try again later; if it goes on, look at the HipChat server's own log."
 
 
-_BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFound}
+_BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFound,
+              409: Conflict}
 
 
 def api_error(call: str, status: int, words: str, field: Optional[str] = None,

@@ -4,7 +4,7 @@ import math
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.inert import inert
-from hipchat.room_reference import is_room_id
+from hipchat.names import is_room_id
 
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "room_name", "message_id",
            "webhook_id", "text_of", "payload"]
@@ -128,12 +128,15 @@ def text_of(event: Event, item: Dict[str, Any]) -> str:
 def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
     """HipChat's item, whole, with those keys as strings that rules put criteria on.
 
-    item.room.name always; item.message.message, item.sender.name and item.topic where the event
-    has them. (In StackStorm a criterion on anything but a string makes the rule fail.)
+    item.room.name always; item.message.message, item.message.from.name, item.sender.name and
+    item.topic where the event has them. (In StackStorm a criterion on anything but a string makes
+    the rule fail.)
     """
     safe = dict(item, room=_named(item.get("room"), "name"))
     if event.text == "message":
-        safe["message"] = _named(item.get("message"), "message")
+        message = _named(item.get("message"), "message")
+        # HipChat sends the label of a notification, and the name of a guest, as a string.
+        safe["message"] = dict(message, **{"from": _named(message.get("from"), "name")})
     if event.name in _WITH_SENDER or "sender" in item:
         safe["sender"] = _named(item.get("sender"), "name")
     if event.text == "topic":

@@ -18,7 +18,7 @@ class Wanted(NamedTuple):
     """
 
     pattern: str
-    people: List[str]
+    people: List[Any]
     notifications: bool
 
     def compiled(self) -> Any:
@@ -36,7 +36,7 @@ class Wanted(NamedTuple):
         if not isinstance(sender, dict):
             return self.notifications and not self.people
         names = {str(sender.get("id")), "@{}".format(sender.get("mention_name"))}
-        return not self.people or not names.isdisjoint(self.people)
+        return not self.people or not names.isdisjoint(map(str, self.people))
 
 
 def latest(client: Client, room: str, limit: int, **params: Any) -> List[Message]:
@@ -44,9 +44,8 @@ def latest(client: Client, room: str, limit: int, **params: Any) -> List[Message
     if limit > PAGE:
         raise ParameterError("HipChat gives the latest {} messages only, not {}. For more, give "
                              "the date up to which you want them.".format(PAGE, limit))
-    answer = client.call("GET", "room", room, "history", "latest",
-                         params=dict(params, **{"max-results": limit}))
-    return answer["items"]
+    return client.page("room", room, "history", "latest",
+                       **dict(params, **{"max-results": limit}))["items"]
 
 
 def until(client: Client, room: str, limit: int, date: str, end_date: Optional[str],
@@ -77,7 +76,7 @@ def wait_for(client: Client, room: str, wanted: Wanted, after: Optional[str], se
                 matches = pattern.groups(text) if wanted.has(message) else None
                 if matches is not None:
                     return {"message": message, "matches": matches}
-                after = message["id"]
+                after = message.get("id") or after
         except (NoAnswer, RateLimited, ServerTrouble) as error:
             trouble = error
         if now >= deadline:
@@ -87,7 +86,7 @@ def wait_for(client: Client, room: str, wanted: Wanted, after: Optional[str], se
 
 
 def _newest(messages: List[Message]) -> Optional[str]:
-    return messages[-1]["id"] if messages else None
+    return messages[-1].get("id") if messages else None
 
 
 def _later(client: Client, room: str, after: Optional[str]) -> List[Message]:
@@ -95,5 +94,5 @@ def _later(client: Client, room: str, after: Optional[str]) -> List[Message]:
         return latest(client, room, PAGE)
     found = latest(client, room, PAGE, **{"not-before": after})
     position = next((position for position, message in enumerate(found)
-                     if message["id"] == after), -1)
+                     if message.get("id") == after), -1)
     return found[position + 1:]

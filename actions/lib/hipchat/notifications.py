@@ -24,15 +24,30 @@ def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Di
     """POST /v2/room/{id_or_name}/notification, with the scope send_notification.
 
     Returns the notification as it was sent, and its room. Of a text that is split, only the first
-    part has the card and notifies people.
+    part has the card and notifies people; Incomplete, with `parts`, `sent_parts` and the `rest` of
+    the text, where not all parts could be sent.
     """
     body = {"message_format": sent["format"],
             **{key: sent[key] for key in ("color", "notify", "from", "card", "attach_to")}}
     parts = fitted(sent["message"], sent["format"], overflow)
-    for part in parts:
-        client.call("POST", "room", room, "notification", json=dict(body, message=part))
+    for number, part in enumerate(parts):
+        try:
+            client.call("POST", "room", room, "notification", json=dict(body, message=part))
+        except HipChatError as error:
+            raise (_midway(error, sent["message"], parts, number) if number else error) from None
         body.update(notify=False, card=None)
     return dict(sent, room=room, message=parts[0] if overflow == "truncate" else sent["message"])
+
+
+def _midway(error: HipChatError, message: str, parts: List[str], sent: int) -> Incomplete:
+    rest = message
+    for part in parts[:sent]:
+        rest = rest[len(part):]
+        rest = rest[1:] if rest.startswith("\n") else rest
+    more = dict(error.as_result(), parts=len(parts), sent_parts=sent, rest=rest)
+    more.pop("error")
+    return Incomplete("The text was split, and only {} of {} parts were sent; send the rest alone. "
+                      "What went wrong: {}".format(sent, len(parts), error), **more)
 
 
 def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],

@@ -6,6 +6,7 @@ from typing import Mapping, NamedTuple, Optional
 __all__ = ["CallBudget", "RateLimit"]
 
 DEFAULT_WAIT = 300.0  # HipChat's window; what is waited where it announces no time
+LEAST_WAIT = 1.0  # seconds; ends of windows are rounded to them, and clocks differ by some
 LONGEST_WAIT = 3600.0
 _RELATIVE_BELOW = 1e6  # a smaller number is no date of HipChat's time but seconds from now
 
@@ -14,8 +15,9 @@ class RateLimit(NamedTuple):
     """What one answer announced.
 
     limit, remaining: calls in the window, None where not announced; reset_in: seconds until the
-    window ends. Source: X-Ratelimit-* and X-FloodControl-* of HipChat's API v2, whose Reset was
-    seen as an integer, as a float and as seconds from now.
+    window ends, DEFAULT_WAIT where that is not announced, or has passed. Source: X-Ratelimit-* and
+    X-FloodControl-* of HipChat's API v2, whose Reset was seen as an integer, as a float and as
+    seconds from now.
     """
 
     limit: Optional[int]
@@ -56,7 +58,8 @@ class CallBudget:
     def learn(self, announced: RateLimit) -> None:
         """Take what an answer announced."""
         self._announced = announced
-        self._window_ends = min(self._window_ends, time.monotonic() + announced.reset_in)
+        self._window_ends = min(self._window_ends,
+                                time.monotonic() + max(announced.reset_in, LEAST_WAIT))
 
     def _pause(self) -> float:
         if self._announced is None or self._announced.limit is None:
@@ -83,7 +86,8 @@ def _seconds_until(reset: Optional[str], now: float) -> Optional[float]:
     if value != value:
         return None
     seconds = value if value < _RELATIVE_BELOW else value - now
-    return min(max(seconds, 0.0), LONGEST_WAIT)
+    # Of a time that has just passed, whole seconds may hide that it is now.
+    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds > -LEAST_WAIT else None
 
 
 def _integer(text: Optional[str]) -> Optional[int]:

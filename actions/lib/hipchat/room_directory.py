@@ -3,7 +3,7 @@ from typing import Any, Dict, Iterable, List, Optional
 
 from hipchat.client import Client
 from hipchat.errors import Forbidden, NotFound
-from hipchat.room_reference import is_room_id
+from hipchat.names import is_room_id
 
 __all__ = ["RoomDirectory", "find_rooms"]
 

@@ -1,6 +1,7 @@
 """Changes to rooms: HipChat takes only whole rooms."""
 from typing import Any, Dict
 
+from hipchat.answers import part
 from hipchat.client import Client
 from hipchat.errors import ParameterError
 from hipchat.limits import check_length
@@ -23,11 +24,14 @@ def change_room(client: Client, room: str, **changes: Any) -> Dict[str, Any]:
     changes = {field: value for field, value in changes.items() if value is not None}
     if not changes:
         raise ParameterError("Nothing is to be changed. Give at least one of the room's fields.")
-    found = client.call("GET", "room", room)
-    body = {"name": found["name"], "topic": found.get("topic") or "",
-            "privacy": found["privacy"], "is_archived": found["is_archived"],
-            "is_guest_accessible": found["is_guest_accessible"],
-            "owner": {"id": found["owner"]["id"]}}
-    body.update(changes)
-    client.call("PUT", "room", found["id"], json=body)
-    return dict(body, id=found["id"])
+    found = client.ask("GET", "room", room)
+    where = "HipChat's answer to GET /v2/room/{}".format(room)
+    body = dict({"topic": found.get("topic") or ""}, **changes)
+    for field in ("name", "privacy", "is_archived", "is_guest_accessible"):
+        if field not in body:
+            body[field] = part(found, field, where)
+    if "owner" not in body:
+        body["owner"] = {"id": part(found, "owner.id", where)}
+    room_id = part(found, "id", where)
+    client.call("PUT", "room", room_id, json=body)
+    return dict(body, id=room_id)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from hipchat.events import HIPCHAT_EVENTS
-from hipchat.room_reference import is_room_id
+from hipchat.names import is_room_id
 
 __all__ = ["Address", "NamedAddress", "WebhookUrl", "normalised"]
 

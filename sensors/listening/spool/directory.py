@@ -91,8 +91,8 @@ def _tighten(directory: str, notice: Callable[[str], None]) -> None:
     """Chats are nobody else's to read."""
     names = [name for name in os.listdir(directory) if name == LOCK or name.startswith(FILE)]
     for path in [directory] + [os.path.join(directory, name) for name in sorted(names)]:
-        found = os.stat(path)
-        if found.st_mode & 0o077:
+        found = os.stat(path) if path == directory else os.lstat(path)
+        if found.st_mode & 0o077 and not stat.S_ISLNK(found.st_mode):
             notice(_tightened(path, found))
 
 

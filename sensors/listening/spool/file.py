@@ -46,10 +46,11 @@ class File:
 
     def close(self) -> None:
         """Let others have it."""
-        for connection in (self.reader, self.db):
-            connection.close()
-        self._close_files()
-        self._lock.close()
+        for each in (self.reader, self.db) + tuple(self._files) + (self._lock,):
+            if each:
+                each.close()
+        self.reader = self.db = self._lock = None
+        self._files, self._inodes = (), []
 
     def is_in_place(self) -> bool:
         """Whether what is open is what the next process would find."""
@@ -78,6 +79,14 @@ class File:
         else:
             self._notice("The spool was corrupt and was made again with the {} deliveries that "
                          "could be read; the old file is {}.".format(self.waiting, aside))
+
+    def secure_log(self) -> None:
+        """Open it again if its log is gone: SQLite, when it closes a file that it takes for empty,
+        removes by its name what is the log of the mended file by now."""
+        if not self.is_in_place():
+            self.reader.close()
+            self.db.close()
+            self.open()
 
     def _close_files(self) -> None:
         for file in self._files:

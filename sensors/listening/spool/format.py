@@ -28,12 +28,14 @@ COMMIT;
 COLUMNS = "id, lane, event, room, trace, received, body"
 TYPES = [int, str, str, str, str, float, bytes]
 IO_ERROR = "disk I/O error"
-TROUBLES = (IO_ERROR, "locked", "full", "unable to open", "readonly", "out of memory")
+TROUBLES = (IO_ERROR, "database is locked", "database table is locked", "database or disk is full",
+            "unable to open database file", "attempt to write a readonly", "out of memory")
 
 
 def connect(path: str) -> sqlite3.Connection:
     """A connection whose commits are on disk when they return; the file is made if need be."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if not os.path.exists(path):  # else closing it would drop the locks of other connections
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     connection.text_factory = _text
     connection.execute("PRAGMA page_size = {}".format(PAGE))
@@ -73,13 +75,14 @@ def is_damage(error: Exception) -> bool:
     """Whether an error over the file is about what stands in it, and not about its disk's room,
     its lock or its permissions."""
     if isinstance(error, sqlite3.OperationalError):
-        return not any(words in str(error) for words in TROUBLES)
-    return isinstance(error, (sqlite3.DatabaseError, UnicodeError, OverflowError))
+        return not str(error).startswith(TROUBLES)
+    return (isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError, OverflowError)) and
+            not isinstance(error, sqlite3.ProgrammingError))
 
 
 def is_io_error(error: Exception) -> bool:
     """Whether the disk did not do as it was told: there was no room, or what is read is gone."""
-    return isinstance(error, sqlite3.OperationalError) and IO_ERROR in str(error)
+    return isinstance(error, sqlite3.OperationalError) and str(error).startswith(IO_ERROR)
 
 
 def is_sound(row: Sequence) -> bool:

@@ -123,7 +123,7 @@ def sqlite_sees_all(path: str) -> bool:
 
 def _open(path: str) -> BinaryIO:
     try:
-        return open(path, "rb")
+        return open(path, "rb", buffering=0)
     except FileNotFoundError:
         return io.BytesIO()
 

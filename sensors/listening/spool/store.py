@@ -34,13 +34,15 @@ class Store:
         """Open or make the file; SpoolError if another process has it, if it is of another
         version, or if the directory cannot be used."""
         with self._told():
+            self._file.close()  # where it is opened again, after a take-over that failed
             self._file.take()
             try:
                 self._file.open()
             except Exception as error:
                 if not is_damage(error):
                     raise
-                self._file.mend(self._last)
+                self._file.mend(self._last)  # what was opened must stay open up to here
+            self._file.secure_log()
             self._count()
 
     def close(self) -> None:
@@ -61,8 +63,8 @@ class Store:
                 if not (is_damage(error) or is_io_error(error) and not self._file.is_readable()):
                     raise
                 self.damaged = True
-                self._mend()
-                return self._commit(arrivals, removals)
+            self._mend()
+            return self._commit(arrivals, removals)
 
     def adopt(self, rows: Iterable[Sequence], seen: Iterable[Sequence]) -> int:
         """Keep what another store had, behind all that is here; how many deliveries that were.
@@ -173,6 +175,7 @@ class Store:
 
     def _mend(self) -> None:
         self._file.mend(self._last)
+        self._file.secure_log()
         self._count()
         self.damaged = False
 

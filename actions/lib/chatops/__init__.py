@@ -1,0 +1,1 @@
+"""ChatOps: lines of chat that run StackStorm's aliases, and what comes of them."""

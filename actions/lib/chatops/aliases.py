@@ -1,0 +1,142 @@
+"""The one alias that a command is for."""
+import json
+import re
+from typing import Any, Dict, List, Optional
+
+import re2
+
+from chatops.errors import Ignored, Refused, StackStormError
+from chatops.help import nearest
+from chatops.matching import Fit, Format, formats_of, pairs_at_end, pairs_in
+from chatops.permissions import Permissions
+from chatops.stackstorm import StackStorm
+from hipchat.errors import HipChatError
+from hipchat.inert import BREAK
+
+__all__ = ["Aliases", "Forbidden", "check_values", "find", "name_of"]
+
+# JSON and Python hide a brace behind these, from the guard too.
+_ESCAPES = re.compile(r"\\[uUxN0-7]")
+
+
+class Forbidden(Refused):
+    """The person may not run the command; people are those who may, None for everybody."""
+
+    def __init__(self, command: str, people: Optional[List[int]]):
+        self.people = people or []
+        super().__init__("You may not run {} here.".format(command))
+
+
+def name_of(alias: Dict[str, Any]) -> str:
+    """How permissions name an alias."""
+    return "{pack}.{name}".format_map(alias)
+
+
+class Aliases:
+    """All aliases of a StackStorm, as one person in one room may run them."""
+
+    def __init__(self, stackstorm: StackStorm, permissions: Permissions, person: int, room: int):
+        self._stackstorm, self._permissions = stackstorm, permissions
+        self._person, self._room = person, room
+        self._formats = [format for alias in stackstorm.aliases() for format in formats_of(alias)]
+
+    def allowed(self) -> List[Format]:
+        """The formats of the aliases that the person may run."""
+        return [format for format in self._formats if self._may(format)]
+
+    def find(self, command: str) -> Fit:
+        """The one format that a command fits; Refused or Ignored, if there is not just one."""
+        fits = _fits_of(command, self._formats) or self._by_stackstorm(command)
+        if not fits:
+            raise _unknown(command, self._formats, self.allowed())
+        allowed = [fit for fit in fits if self._may(fit.format)]
+        if not allowed:
+            name = name_of(fits[0].format.alias)
+            raise Forbidden(name, self._permissions.who(name, self._room))
+        return _only(allowed)
+
+    def _by_stackstorm(self, command: str) -> List[Fit]:
+        """By StackStorm's own matching, where formats have what RE2 has not, such as (?!...)."""
+        strange = [format for format in self._formats if not format.is_regular()]
+        if not strange:
+            return []
+        try:
+            found = self._stackstorm.match(command)
+        except StackStormError as error:
+            if error.status == 400:
+                return []
+            raise
+        return [Fit(format, command, True, pairs_in(pairs_at_end(command)[1])) for format in strange
+                if format.alias["ref"] == found["actionalias"]["ref"] and
+                format.representation == found["representation"]]
+
+    def _may(self, format: Format) -> bool:
+        return self._permissions.may(name_of(format.alias), self._person, self._room)
+
+
+def find(command: str, formats: List[Format]) -> Fit:
+    """The one of these formats that a command fits; Refused or Ignored, if there is not just one.
+    """
+    fits = _fits_of(command, formats)
+    if not fits:
+        raise _unknown(command, formats, formats)
+    return _only(fits)
+
+
+def _fits_of(command: str, formats: List[Format]) -> List[Fit]:
+    """How the command fits; a format with match_multiple counts where no other fits."""
+    fits = [fit for fit in (_fit(format, command) for format in formats) if fit]
+    return [fit for fit in fits if not fit.format.multiple] or fits
+
+
+def _fit(format: Format, command: str) -> Optional[Fit]:
+    try:
+        return format.fit(command)
+    except re2.error:
+        return None
+
+
+def _only(fits: List[Fit]) -> Fit:
+    """The fit, if there is one: those in the very case go first, and those that mean the same."""
+    fits = [fit for fit in fits if fit.exact] or fits
+    same = {(name_of(fit.format.alias), json.dumps(fit.values, sort_keys=True)) for fit in fits}
+    if len(same) > 1:
+        raise Refused("More than one command fits: {}. Say more, or ask who made them.".format(
+            "; ".join(sorted("{} ({})".format(fit.format.display, name_of(fit.format.alias))
+                             for fit in fits))))
+    return fits[0]
+
+
+def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> HipChatError:
+    """Why nothing fits: Ignored where it may be no command at all."""
+    if not command[0].isalnum():
+        return Ignored("It is no command: {!r}.".format(command))
+    if pairs_at_end(command)[1] and any(_fit(format, command + " .") for format in formats):
+        return Refused("StackStorm takes a last word with = in it for a parameter, and not for "
+                       "text. Let another word follow it.")
+    like = nearest(command, allowed)
+    return Refused("There is no such command. {}".format(
+        "Did you mean: {}?".format("; ".join(like)) if like else "You may run none here."))
+
+
+def check_values(fit: Fit, extra_parameters: bool) -> None:
+    """Refused for parameters that the format does not name, and for what JSON cannot carry."""
+    extra = sorted(set(fit.values) - set(fit.format.names))
+    if extra and not extra_parameters:
+        raise Refused("That command has no parameter {}. (StackStorm takes a last word with = in it "
+                      "for one.)".format(", ".join(map(repr, extra))))
+    if "{" in fit.command and _ESCAPES.search(fit.command):
+        raise Refused("Write the characters themselves: a command takes no escapes such as \\u007b "
+                      "beside braces.")
+    for value in fit.values.values():
+        if BREAK in value and value.lstrip("\"' [").startswith("{") and (
+                _is_json(value.replace(BREAK, ""))):
+            raise Refused("Where two braces meet, write a blank between them: } }.")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

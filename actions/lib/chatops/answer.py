@@ -1,0 +1,39 @@
+"""What is said to a person in a room."""
+from typing import Any, Dict, NamedTuple, Optional
+
+__all__ = ["Answer", "styled"]
+
+COLORS = ("yellow", "green", "red", "purple", "gray", "random")
+
+
+class Answer(NamedTuple):
+    """A text, with code after it, and how it is shown.
+
+    format is text or html; color is that of a notification; private: to the person alone, with a
+    word to the room; reply: under the command; web_url: where the rest stands of what is too long.
+    """
+
+    text: str
+    code: str = ""
+    color: str = "gray"
+    format: str = "text"
+    notify: bool = False
+    card: Optional[Dict[str, Any]] = None
+    private: bool = False
+    reply: bool = False
+    web_url: str = ""
+
+
+def styled(answer: Answer, extra: Any) -> Answer:
+    """The answer as an alias's `extra` wants it: its `hipchat`, those of its keys that are well."""
+    wanted = extra.get("hipchat") if isinstance(extra, dict) else None
+    wanted = wanted if isinstance(wanted, dict) else {}
+    style = {key: wanted[key] for key in ("notify", "private", "reply")
+             if isinstance(wanted.get(key), bool)}
+    if wanted.get("color") in COLORS + ("grey",):
+        style["color"] = wanted["color"].replace("grey", "gray")
+    if wanted.get("format") in ("text", "html"):
+        style["format"] = wanted["format"]
+    if isinstance(wanted.get("card"), dict):
+        style["card"] = wanted["card"]
+    return answer._replace(**style)

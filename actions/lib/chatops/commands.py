@@ -1,0 +1,147 @@
+"""What becomes of a message that may be a command."""
+from datetime import datetime
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+from chatops.accounts import Accounts
+from chatops.aliases import Aliases, Forbidden, check_values, name_of
+from chatops.answer import Answer
+from chatops.command import Heard, check_age, check_harmless, command_in
+from chatops.errors import Ignored, Refused, StackStormError
+from chatops.help import help_on
+from chatops.inquiry import check_may_answer, response_of
+from chatops.matching import Fit
+from chatops.once import REPEATED, is_repeated
+from chatops.permissions import Permissions
+from chatops.result import ack_of, begun_by, origin_of
+from chatops.settings import ChatOpsSettings
+from chatops.stackstorm import StackStorm
+from hipchat.people import People
+
+__all__ = ["Commands", "Outcome"]
+
+UNKNOWN_END = ("StackStorm did not answer in time. The command may run all the same: look into its "
+               "history before you say it again.")
+TROUBLE = "{}. (hipchat.check may tell what is to be done.)"
+
+
+class Outcome(NamedTuple):
+    """What was done: outcome is ran, answered, refused, ignored, repeated or failed.
+
+    answers: what the room is told; result: what else the action's result has.
+    """
+
+    outcome: str
+    answers: List[Answer]
+    result: Dict[str, Any]
+
+
+class Commands:
+    """Runs what people say."""
+
+    def __init__(self, settings: ChatOpsSettings, accounts: Accounts, people: People):
+        self._settings, self._accounts, self._people = settings, accounts, people
+        self._permissions = Permissions(settings)
+
+    def handle(self, heard: Heard, now: datetime) -> Outcome:
+        """Run it, or say why not; raises what HipChat's API raises."""
+        try:
+            return self._handled(heard, now)
+        except Ignored as reason:
+            return Outcome("ignored", [], {"reason": str(reason)})
+        except Refused as reason:
+            words = str(reason)
+            if isinstance(reason, Forbidden) and reason.people:
+                words += " Those who may: {}.".format(self._people.names(reason.people))
+            return Outcome("refused", [Answer(words, color="red")], {"reason": words})
+        except StackStormError as error:
+            return Outcome("failed", [Answer(TROUBLE.format(error), color="red")],
+                           {"error": str(error)})
+
+    def _handled(self, heard: Heard, now: datetime) -> Outcome:
+        command = self._checked(heard, now)
+        if is_repeated(heard, self._accounts.execution_id, now, self._accounts.pack()):
+            return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
+        if self._people.is_own(heard.person):
+            raise Ignored("The pack itself said it.")
+        word, _, rest = command.partition(" ")
+        if word.lower() == "help":
+            return Outcome("answered", [self._help(heard, rest)], {})
+        if word.lower() == "answer":
+            return self._answer(heard, rest)
+        return self._run(heard, command)
+
+    def _checked(self, heard: Heard, now: datetime) -> str:
+        """The command, if it may be one; no call has been made until then."""
+        if heard.room not in self._settings.rooms:
+            raise Ignored("The room {} is not among chatops.rooms.".format(heard.room))
+        command = command_in(heard.text, self._settings.prefix)
+        check_age(heard.date, now)
+        if not self._permissions.any(heard.person, heard.room):
+            raise Refused("You may not run commands here. (Your id is {}; chatops.allow in the "
+                          "pack's config says who may.)".format(heard.person))
+        check_harmless(command)
+        return command
+
+    def _aliases(self, heard: Heard) -> Aliases:
+        return Aliases(self._accounts.of(heard.person), self._permissions, heard.person, heard.room)
+
+    def _help(self, heard: Heard, word: str) -> Answer:
+        return help_on(word, self._aliases(heard).allowed(), self._settings.prefix)
+
+    def _run(self, heard: Heard, command: str) -> Outcome:
+        stackstorm = self._accounts.of(heard.person)
+        fit = self._aliases(heard).find(command)
+        check_values(fit, self._settings.extra_parameters)
+        started = self._start(stackstorm, heard, fit)
+        acks = [ack for ack in map(ack_of, started) if ack]
+        return Outcome("ran", acks, {
+            "alias": name_of(fit.format.alias),
+            "executions": [each["execution"]["id"] for each in started]})
+
+    def _start(self, stackstorm: StackStorm, heard: Heard, fit: Fit) -> List[Dict[str, Any]]:
+        # StackStorm's notifier evaluates these: they are ids, and nothing that somebody wrote.
+        what = {"command": fit.command, "user": str(heard.person), "source_channel": str(heard.room)}
+        if fit.format.multiple:
+            return _refusing(lambda: stackstorm.run_each_match(**what))
+        ids = {"message_id": heard.message_id, "heard_by": self._accounts.execution_id}
+        return [_refusing(lambda: stackstorm.run_alias(
+            name=fit.format.alias["name"], format=fit.format.representation, source_context=ids,
+            **what))]
+
+    def _answer(self, heard: Heard, rest: str) -> Outcome:
+        id, _, words = rest.partition(" ")
+        if not words.strip() or not id.isalnum():
+            raise Refused("Write {}answer, the question's id, and your answer."
+                          .format(self._settings.prefix))
+        stackstorm = self._accounts.of(heard.person)
+        inquiry, alias = self._asked(heard, id)
+        check_may_answer(inquiry, alias, heard.person, heard.room, self._settings)
+        _refusing(lambda: stackstorm.respond(id, response_of(words, inquiry)))
+        return Outcome("answered", [Answer("Thank you, it goes on.", color="green")],
+                       {"inquiry": id})
+
+    def _asked(self, heard: Heard, id: str) -> Tuple[Dict[str, Any], str]:
+        """The inquiry, and the alias that led to it; Refused if it was not asked in this room."""
+        stackstorm = self._accounts.pack()
+        inquiry = _refusing(lambda: stackstorm.inquiry(id))
+        begun = begun_by(stackstorm.execution(id), stackstorm)
+        try:
+            asked = origin_of(begun, self._settings).room == heard.room
+        except Ignored:
+            asked = False
+        if not asked:
+            raise Refused("That was not asked in this room.")
+        alias = stackstorm.alias(begun["context"]["action_alias_ref"]["id"])
+        return inquiry, name_of(alias) if alias else ""
+
+
+def _refusing(call: Callable[[], Any]) -> Any:
+    """What the call returns; Refused, in StackStorm's words, where it is the person's matter."""
+    try:
+        return call()
+    except StackStormError as error:
+        if error.status is None:
+            raise Refused(UNKNOWN_END) from None
+        if error.status < 500 and error.status != 401:
+            raise Refused(error.words) from None
+        raise

@@ -1,0 +1,66 @@
+"""What is said of a command whose alias has no words for its result, as StackStorm says it."""
+from typing import Any, Dict, Iterable, List, Tuple
+
+__all__ = ["default_text"]
+
+# Of what a runner returns, what is worth saying; all of it where the runner is not named here.
+SHELL = ("stdout", "stderr", "return_code", "error")
+PYTHON = ("result", "stdout", "stderr", "exit_code")
+OF_RUNNERS = {"local-shell-cmd": SHELL, "local-shell-script": SHELL, "python-script": PYTHON,
+              "windows-cmd": PYTHON, "windows-script": PYTHON}
+ON_EACH_HOST = ("remote-shell-cmd", "remote-shell-script")
+UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+
+
+def default_text(execution: Dict[str, Any]) -> str:
+    """Status, id, URL, time taken, and the result by its runner's kind."""
+    lines = ["Action {} completed.".format(execution["action"]["ref"]),
+             "status : {}".format(execution["status"]), "execution: {}".format(execution["id"])]
+    if execution.get("web_url"):
+        lines.append("web_url: " + execution["web_url"])
+    if execution.get("elapsed_seconds"):
+        lines.append("Took {} to complete.".format(_duration(execution["elapsed_seconds"])))
+    if execution.get("result"):
+        lines += ["result :", "--------", *_result(execution)]
+    return "\n".join(lines)
+
+
+def _result(execution: Dict[str, Any]) -> List[str]:
+    result, runner = execution["result"], execution["runner"]["name"]
+    if not isinstance(result, dict):
+        return [str(result)]
+    if runner in ON_EACH_HOST:
+        return [line for host, value in result.items() for line in (
+            "{} :".format(host), *_lines(_chosen(value, SHELL), "  "))]
+    keys = OF_RUNNERS.get(runner)
+    return list(_lines(_chosen(result, keys) if keys else result.items(), ""))
+
+
+def _chosen(result: Any, keys: Iterable[str]) -> List[Tuple[str, Any]]:
+    items = result.items() if isinstance(result, dict) else ()
+    return [(key, value) for key, value in items if key in keys and value]
+
+
+def _lines(items: Iterable[Tuple[str, Any]], indent: str) -> Iterable[str]:
+    for key, value in items:
+        text = str(value).strip()
+        if isinstance(value, dict):
+            yield "{}{} :".format(indent, key)
+            yield from _lines(value.items(), indent + "  ")
+        elif isinstance(value, str) and "\n" in text:
+            yield "{}{} :".format(indent, key)
+            yield indent + "  " + text
+        else:
+            yield "{}{} : {}".format(indent, key, text)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in words: 0.28s, 42s, 3m5s, 1d2h."""
+    if seconds < 10:
+        return "{:.2g}s".format(seconds)
+    seconds, words = int(seconds), ""
+    for size, unit in UNITS:
+        if seconds >= size:
+            words += "{}{}".format(seconds // size, unit)
+            seconds %= size
+    return words + ("{}s".format(seconds) if seconds or not words else "")

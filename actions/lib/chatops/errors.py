@@ -1,0 +1,26 @@
+"""Why a command is not run, and what goes wrong between the pack and StackStorm."""
+from typing import Optional
+
+from hipchat.errors import HipChatError
+
+__all__ = ["Ignored", "Refused", "StackStormError"]
+
+
+class Ignored(HipChatError):
+    """Nothing is said of it in the room; the text is for the execution's result."""
+
+
+class Refused(HipChatError):
+    """The person is told in the room, with this text, what was wrong and what to do."""
+
+
+class StackStormError(HipChatError):
+    """StackStorm's API refused a call, or did not answer.
+
+    status: its HTTP status, None without an answer; words: the first line of its own message.
+    """
+
+    def __init__(self, call: str, status: Optional[int] = None, words: str = ""):
+        self.status, self.words = status, words
+        super().__init__("StackStorm answered {} to {}: {}".format(status, call, words) if status
+                         else "StackStorm did not answer {}: {}".format(call, words))

@@ -1,0 +1,90 @@
+"""What a workflow asks, and what a person answers it."""
+import json
+from typing import Any, Dict, Optional
+
+from chatops.errors import Refused
+from chatops.permissions import Permissions
+from chatops.settings import ChatOpsSettings
+from hipchat.inert import inert
+
+__all__ = ["check_may_answer", "question", "response_of"]
+
+WORDS = {"boolean": {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}}
+NUMBERS = {"integer": int, "number": float}
+
+
+def question(inquiry: Dict[str, Any], asking: str, prefix: str) -> str:
+    """The question in words: who asks, what for, and how it is answered."""
+    fields = _fields(inquiry)
+    lines = ["{} asks, for at most {} minutes:".format(asking, inquiry.get("ttl"))]
+    lines += ["{}{}".format(name, ": " + field["description"] if field.get("description") else "")
+              for name, field in fields.items()]
+    only = _only(fields)
+    kind = only and fields[only].get("type")
+    example = "yes" if kind == "boolean" else "<{}>".format(kind or "text") if only else (
+        json.dumps({name: field.get("type", "string") for name, field in fields.items()}))
+    lines.append("Answer with: {}answer {} {}{}".format(
+        prefix, inquiry["id"], example, " (or no)" if kind == "boolean" else ""))
+    return "\n".join(lines)
+
+
+def _fields(inquiry: Dict[str, Any]) -> Dict[str, Any]:
+    fields = (inquiry.get("schema") or {}).get("properties") or {}
+    return {name: field if isinstance(field, dict) else {} for name, field in fields.items()}
+
+
+def _only(fields: Dict[str, Any]) -> Optional[str]:
+    """The field that a plain word is for: the only one, or the only one that is required."""
+    required = [name for name, field in fields.items() if field.get("required") is True]
+    names = required if len(required) == 1 else list(fields)
+    return names[0] if len(names) == 1 else None
+
+
+def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
+    """The response that a person's words are; Refused where they cannot be one.
+
+    It is inert, whatever JSON's escapes have hidden: the workflow evaluates what it is given.
+    """
+    if words.lstrip().startswith("{"):
+        return inert(_object(words))
+    fields = _fields(inquiry)
+    only = _only(fields)
+    if only is None:
+        raise Refused("That question takes several answers: write them as {{\"{}\": ...}}.".format(
+            "\": ..., \"".join(fields)))
+    kind = fields[only].get("type")
+    try:
+        value = (WORDS[kind][words.lower()] if kind in WORDS else
+                 NUMBERS[kind](words) if kind in NUMBERS else words)
+    except (KeyError, ValueError):
+        raise Refused("{!r} is no answer to that: it takes {}.".format(
+            words, "yes or no" if kind == "boolean" else "a number")) from None
+    return {only: value}
+
+
+def _object(words: str) -> Dict[str, Any]:
+    try:
+        return json.loads(words)
+    except ValueError:
+        raise Refused("That answer is no JSON object. Where two braces meet, write a blank between "
+                      "them: } }.") from None
+
+
+def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int,
+                     settings: ChatOpsSettings) -> None:
+    """Refused unless the person may answer; StackStorm itself looks at the account alone.
+
+    With a key for each person, StackStorm's look is at the person. Without, users must name them
+    by their HipChat id. Where nobody is named, those may answer who may run the command that asks.
+    """
+    if inquiry.get("users") or inquiry.get("roles"):
+        if settings.api_keys:
+            return
+        if inquiry.get("roles"):
+            raise Refused("That question is for people with a role in StackStorm. Answer it there, "
+                          "or see chatops.api_keys in the pack's config.")
+        if str(person) not in map(str, inquiry["users"]):
+            raise Refused("That question is not for you to answer.")
+    elif not Permissions(settings).may(alias, person, room):
+        raise Refused("That question is not for you to answer: it is for those who may run {}."
+                      .format(alias))

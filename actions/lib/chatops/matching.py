@@ -1,0 +1,153 @@
+"""Finds the alias and the format that a command fits, in time linear in the command's length.
+
+StackStorm's own matching is exponential, and heeds case. What is found here is given to it with the
+format's name, in the format's own case, so that it has that one format to match.
+"""
+import re
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+import re2
+
+__all__ = ["Fit", "Format", "formats_of", "pairs_at_end", "pairs_in"]
+
+_VALUE = r"\"\"|''|\".+?\"|'.+?'|\{.+?\}|"
+_PLACE = re.compile(r"(\s*)\{\{\s*(\S+?)\s*(?:=\s*(" + _VALUE + r".+?)\s*)?\}\}", re.DOTALL)
+_PAIR = r"(?:^|\s+)(\S+?)\s*=(" + _VALUE + r"\S+)"
+_PAIRS_AT_END = re.compile(".*?((?:" + re.sub(r"\((?!\?)", "(?:", _PAIR) + r"\s*)*)\Z", re.DOTALL)
+# What the case of letters does not touch, and what a format may say of where it begins and ends.
+_NOT_ANCHORS = re.compile(r"\\[^AZz]|\[\^?\]?[^\]]*\]")
+
+
+class Fit(NamedTuple):
+    """A format and a command that fits it.
+
+    command: as StackStorm is to get it; exact: whether it was typed in the format's case; values:
+    by the format's names, those that were given.
+    """
+
+    format: "Format"
+    command: str
+    exact: bool
+    values: Dict[str, str]
+
+
+class Format:
+    """One representation of an alias, a regular expression with {{ places }} for parameters."""
+
+    def __init__(self, alias: Dict[str, Any], display: str, representation: str,
+                 multiple: bool = False):
+        self.alias, self.display, self.multiple = alias, display, multiple
+        self.representation = representation
+        self._places = list(_PLACE.finditer(representation))
+        self.names = [place.group(2) for place in self._places]
+        self._patterns: Dict[bool, Any] = {}
+
+    def fit(self, command: str) -> Optional[Fit]:
+        """How the command fits, ignoring case; None where it does not."""
+        text, ending = pairs_at_end(command)
+        if not self._possible(text):
+            return None
+        found = self._pattern(False).search(" {} ".format(text))
+        if not found:
+            return None
+        values = {name: _unquoted(found.group(place + 1))
+                  for place, name in enumerate(self.names) if found.group(place + 1) is not None}
+        exact = self._pattern(True).search(" {} ".format(text)) is not None
+        recased = command if exact else self._recased(found) + ending
+        return Fit(self, recased, exact, dict(values, **pairs_in(ending)))
+
+    def is_regular(self) -> bool:
+        """Whether RE2 knows all that the representation has."""
+        try:
+            self._pattern(True)
+        except re2.error:
+            return False
+        return True
+
+    def _possible(self, text: str) -> bool:
+        """Whether the text begins as the format does, as far as the format begins with letters."""
+        start, after = re.match(r"(\w*)(.?)", self.representation, re.DOTALL).groups()
+        start = start[:-1] if after in "?*+{" else start
+        return "|" in self.representation or text.lstrip().lower().startswith(start.lower())
+
+    def _pattern(self, heeding_case: bool) -> Any:
+        if heeding_case not in self._patterns:
+            options = re2.Options()
+            options.log_errors, options.case_sensitive = False, heeding_case
+            options.dot_nl = True
+            self._patterns[heeding_case] = re2.compile(self._expression(), options)
+        return self._patterns[heeding_case]
+
+    def _expression(self) -> str:
+        """The representation as StackStorm reads it, but that quotes count to the values."""
+        parts, end = [], 0
+        for place in self._places:
+            value = place.group(1) + "(.+?)"
+            parts += [_without_groups(self.representation[end:place.start()]),
+                      "(?:{})?".format(value) if place.group(3) is not None else value]
+            end = place.end()
+        parts.append(_without_groups(self.representation[end:]))
+        expression = "".join(parts)
+        anchors = _NOT_ANCHORS.sub("", self.representation)
+        return "{}{}{}".format("" if re.search(r"\^|\\A", anchors) else r"^\s*", expression,
+                               "" if re.search(r"\$|\\[Zz]", anchors) else r"\s*$")
+
+    def _recased(self, found: Any) -> str:
+        """The text that was found, its words in the format's case; values stay as typed."""
+        text, parts, end, literal, start = found.string, [], 0, "", 0
+        for number, place in enumerate(self._places, 1):
+            literal += self.representation[start:place.start()]
+            start = place.end()
+            begin, finish = found.span(number)
+            if begin < 0:
+                continue
+            parts += [_in_case_of(literal, text[end:begin]), text[begin:finish]]
+            literal, end = "", finish
+        parts.append(_in_case_of(literal + self.representation[start:], text[end:]))
+        recased = "".join(parts)
+        for tried in (recased, text):
+            if self._pattern(True).search(tried):
+                return tried.strip()
+        return text.strip()
+
+
+def pairs_at_end(command: str) -> Tuple[str, str]:
+    """A command without the key=value pairs that end it, and these; StackStorm cuts them off."""
+    ending = _PAIRS_AT_END.match(command).group(1)
+    return command.replace(ending, "") if ending else command, ending
+
+
+def pairs_in(ending: str) -> Dict[str, str]:
+    """Keys and values, these as they were written."""
+    return dict(re.findall(_PAIR, ending, re.DOTALL))
+
+
+def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:
+    """An alias's formats; one that is no regular expression fits nothing and is left out."""
+    for each in alias.get("formats") or []:
+        if isinstance(each, str):
+            each = {"display": each, "representation": [each]}
+        representations: List[str] = each.get("representation") or []
+        if isinstance(representations, str):
+            representations = [representations]
+        for representation in representations:
+            yield Format(alias, each.get("display") or representation, representation,
+                         bool(each.get("match_multiple")))
+
+
+def _without_groups(expression: str) -> str:
+    """The expression with groups that capture nothing, so that places are counted alone."""
+    return re.sub(r"(\\.|\[\^?\]?[^\]]*\])|\((?!\?)|\(\?P<\w+>",
+                  lambda found: found.group(1) or "(?:", expression)
+
+
+def _in_case_of(literal: str, text: str) -> str:
+    """The text in the case of the literal, if that is what it says; else in small letters."""
+    words = text.strip()
+    written = literal.strip()
+    return text.replace(words, written if words.lower() == written.lower() else words.lower())
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] in "\"'" else value

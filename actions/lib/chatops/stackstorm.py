@@ -1,0 +1,136 @@
+"""HTTP calls to StackStorm's API."""
+import time
+from typing import Any, Dict, Iterator, List, Optional
+from urllib.parse import quote
+
+import requests
+
+from chatops.errors import StackStormError
+
+__all__ = ["ROUTE", "StackStorm"]
+
+ROUTE = "hipchat"  # of the notifications that come back to this pack
+PAGE = 100  # the most that everybody may ask for
+TIMEOUT = 30  # seconds
+PAUSES = (0.5, 1.5)  # seconds before a call that can do no harm is made again
+OF_ALIASES = "name,ref,pack,description,enabled,action_ref,formats,ack,result"
+
+
+class StackStorm:
+    """StackStorm's API for one account; every call raises StackStormError."""
+
+    def __init__(self, url: str, headers: Dict[str, str]):
+        """url ends in /v1; headers say whose account it is."""
+        self._url = url.rstrip("/")
+        self._session = requests.Session()
+        # It is near: no proxy of the environment stands between, nor ~/.netrc.
+        self._session.trust_env = False
+        # A connection that lay idle may be closed under the next call, which then may have run.
+        self._session.headers.update(headers, Connection="close")
+
+    def aliases(self) -> Iterator[Dict[str, Any]]:
+        """All enabled aliases."""
+        found = self._pages("actionalias", include_attributes=OF_ALIASES)
+        return (alias for alias in found if alias.get("enabled", True))
+
+    def alias(self, ref_or_id: str) -> Optional[Dict[str, Any]]:
+        """An alias; None where it is gone."""
+        try:
+            return self._call("GET", "actionalias", ref_or_id)
+        except StackStormError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def match(self, command: str) -> Dict[str, Any]:
+        """The one alias that fits, by StackStorm's own matching: actionalias, representation."""
+        return self._call("POST", "actionalias", "match", json={"command": command})
+
+    def run_alias(self, **what: Any) -> Dict[str, Any]:
+        """Start an alias's action: execution, actionalias, and message and extra by its ack.
+
+        what: name, format, command, user, source_channel, source_context.
+        """
+        return self._call("POST", "aliasexecution", json=dict(what, notification_route=ROUTE))
+
+    def run_each_match(self, **what: str) -> List[Dict[str, Any]]:
+        """Start as many as the command names, with an alias that has match_multiple."""
+        return self._call("POST", "aliasexecution", "match_and_execute",
+                          json=dict(what, notification_route=ROUTE))["results"]
+
+    def execution(self, id: str) -> Dict[str, Any]:
+        """An execution, whole."""
+        return self._call("GET", "executions", id)
+
+    def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
+        """An action's executions, newest first: id, status, parameters, result."""
+        return self._pages("executions", action=action, timestamp_gt=since,
+                           include_attributes="id,status,parameters,result")
+
+    def inquiry(self, id: str) -> Dict[str, Any]:
+        """An inquiry: id, route, ttl in minutes, users, roles, schema."""
+        return self._call("GET", "inquiries", id)
+
+    def respond(self, id: str, response: Dict[str, Any]) -> None:
+        """Answer an inquiry."""
+        self._call("PUT", "inquiries", id, json={"id": id, "response": response})
+
+    def rule(self, ref: str) -> Dict[str, Any]:
+        """A rule."""
+        return self._call("GET", "rules", ref)
+
+    def change_rule(self, rule: Dict[str, Any]) -> None:
+        """Replace a rule by another of the same id."""
+        self._call("PUT", "rules", rule["id"], json=rule)
+
+    def user(self) -> Dict[str, Any]:
+        """Whose account it is: username, and rbac: enabled, is_admin, roles."""
+        return self._call("GET", "user")
+
+    def _pages(self, *path: str, **params: Any) -> Iterator[Dict[str, Any]]:
+        offset = 0
+        while True:
+            page = self._call("GET", *path, params=dict(params, limit=PAGE, offset=offset))
+            yield from page
+            offset += PAGE
+            if len(page) < PAGE:
+                return
+
+    def _call(self, method: str, *path: str, **options: Any) -> Any:
+        call = "{} /v1/{}".format(method, "/".join(path))
+        url = "/".join([self._url, *(quote(part, safe="") for part in path)])
+        for pause in PAUSES + (None,):
+            try:
+                answer = self._session.request(method, url, timeout=TIMEOUT,
+                                               allow_redirects=False, **options)
+                break
+            except requests.ConnectTimeout as error:
+                problem: Exception = error
+            except requests.ConnectionError as error:
+                problem = error
+                if method != "GET" and not _was_refused(error):
+                    pause = None
+            except requests.RequestException as error:
+                problem, pause = error, None
+            if pause is None:
+                raise StackStormError(call, words=type(problem).__name__) from None
+            time.sleep(pause)
+        if answer.status_code >= 300:
+            raise StackStormError(call, answer.status_code, _words(answer))
+        return answer.json() if answer.content else None
+
+
+def _was_refused(error: BaseException) -> bool:
+    """Whether nobody listened, so that StackStorm has not seen the call."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return isinstance(error, ConnectionRefusedError)
+
+
+def _words(answer: requests.Response) -> str:
+    """The first line of StackStorm's own words: a schema may follow."""
+    try:
+        words = str(answer.json()["faultstring"])
+    except (ValueError, KeyError, TypeError):
+        words = answer.reason or "no reason given"
+    return words.strip().partition("\n")[0]

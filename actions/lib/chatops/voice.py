@@ -1,0 +1,90 @@
+"""Says an answer to a person, in a room or in private."""
+from html import escape
+from typing import Any, Callable, Iterator, List
+
+from chatops.answer import Answer
+from hipchat.client import Client
+from hipchat.limits import LONGEST_MESSAGE, fitted
+from hipchat.messages import reply, send_private
+from hipchat.notifications import notification, notify
+
+__all__ = ["Voice"]
+
+MOST_PARTS = 3  # messages of one answer: HipChat takes 30 a minute in a room
+LONGEST_CODE = 9000  # characters, escaped; the rest is for what stands around it
+EMPTY = "It has nothing to tell."
+IN_PRIVATE = "I answered you in private."
+
+
+class Voice:
+    """Speaks to one person: room and person are ids.
+
+    mention is the person's mention name without "@", message_id that of what is answered; both may
+    be "".
+    """
+
+    def __init__(self, client: Client, room: int, person: int, mention: str = "",
+                 message_id: str = ""):
+        self._client, self._room, self._person = client, room, person
+        self._mention = "@{} ".format(mention) if mention else ""
+        self._message_id = message_id
+
+    def tell(self, answer: Answer) -> str:
+        """Say it; returns its text as it was said."""
+        text = answer.text or ("" if answer.code else EMPTY)
+        if answer.private:
+            for part in _parts(text, answer.web_url):
+                send_private(self._client, self._person, part, answer.format, answer.notify)
+            for code in _code(answer):
+                send_private(self._client, self._person, code, "html")
+            self._notify(answer._replace(card=None, format="text"), self._mention + IN_PRIVATE)
+        elif answer.reply and self._message_id:
+            whole = self._mention + "\n".join(filter(None, (text, answer.code)))
+            for part in _parts(whole, answer.web_url):
+                reply(self._client, self._room, self._message_id, part)
+        else:
+            self._to_room(answer, self._mention + text)
+        return text
+
+    def _to_room(self, answer: Answer, text: str) -> None:
+        if answer.format == "html" and len(text) > LONGEST_MESSAGE:
+            answer, text = answer._replace(format="text"), "{}The answer is too long: {}".format(
+                self._mention, answer.web_url)
+        for part in _parts(text, answer.web_url):
+            self._notify(answer, part)
+            answer = answer._replace(card=None, notify=False)
+        for code in _code(answer):
+            self._notify(answer._replace(format="html", card=None, notify=False), code)
+
+    def _notify(self, answer: Answer, text: str) -> None:
+        sent = notification(text, answer.format, answer.color, answer.notify, answer.card)
+        notify(self._client, str(self._room), sent, "error")
+
+
+def _parts(text: str, url: str) -> List[str]:
+    """The messages of a text; what is too long for three of them is cut, and tells where it is."""
+    return _cut(fitted(text, "text", "split"), url, lambda part, rest: (
+        part[:LONGEST_MESSAGE - len(rest)] + rest)) if text.strip() else []
+
+
+def _code(answer: Answer) -> Iterator[str]:
+    """The code as HTML, a message for each 9,000 characters of it."""
+    parts, size = [[]], 0
+    for line in answer.code.splitlines():
+        for start in range(0, max(len(line), 1), LONGEST_CODE // 6):
+            piece = escape(line[start:start + LONGEST_CODE // 6])
+            size += len(piece) + 1
+            if size > LONGEST_CODE:
+                parts.append([])
+                size = len(piece) + 1
+            parts[-1].append(piece)
+    texts = ["\n".join(lines) for lines in parts if lines]
+    for text in _cut(texts, answer.web_url, lambda part, rest: part + escape(rest)):
+        yield "<pre>{}</pre>".format(text)
+
+
+def _cut(parts: List[str], url: str, ended: Callable[[str, str], Any]) -> List[str]:
+    if len(parts) <= MOST_PARTS:
+        return parts
+    rest = "\n[...] The rest is at {}".format(url) if url else "\n[...]"
+    return parts[:MOST_PARTS - 1] + [ended(parts[MOST_PARTS - 1], rest)]

@@ -1,0 +1,36 @@
+"""What HipChat answered, taken apart: what is not there is an error that names it."""
+from typing import Any, Dict, List
+
+from hipchat.errors import NoAnswer
+
+__all__ = ["items_of", "object_of", "part"]
+
+
+def object_of(found: Any, where: str) -> Dict[str, Any]:
+    """The answer, which must be an object; where: what it is, for the error (NoAnswer)."""
+    if not isinstance(found, dict):
+        raise NoAnswer("{} is no object. {}".format(where, _REMEDY))
+    return found
+
+
+def items_of(page: Any, where: str) -> List[Dict[str, Any]]:
+    """The objects in `items` of an answer; NoAnswer where there are none."""
+    items = page.get("items") if isinstance(page, dict) else None
+    if not isinstance(items, list):
+        raise NoAnswer("{} holds no list of items. {}".format(where, _REMEDY))
+    for position, item in enumerate(items):
+        object_of(item, "items[{}] of {}".format(position, where))
+    return items
+
+
+def part(found: Any, name: str, where: str) -> Any:
+    """What an answer holds under a dotted name; NoAnswer, naming it, where it is not there."""
+    value = found
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+        if value is None:
+            raise NoAnswer("{} has no {}. {}".format(where, name, _REMEDY))
+    return value
+
+
+_REMEDY = "Is api_url really HipChat's API v2?"

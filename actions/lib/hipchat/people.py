@@ -1,0 +1,45 @@
+"""People, by their ids: who they are, how they are mentioned, and which one is the pack itself."""
+import re
+from typing import Any, Dict, Iterable
+
+from hipchat.client import Client
+from hipchat.errors import HipChatError
+
+__all__ = ["People", "mention_name"]
+
+MOST_NAMES = 3  # each is a call
+_MENTION = re.compile(r"[\w.-]{1,50}")
+
+
+class People:
+    """The people of a HipChat."""
+
+    def __init__(self, client: Client):
+        self._client = client
+
+    def is_own(self, person: int) -> bool:
+        """Whether the pack speaks as this person: its token's owner, if that is a person."""
+        owner = self._client.session().get("owner")
+        return isinstance(owner, dict) and owner.get("id") == person
+
+    def mention(self, person: int) -> str:
+        """The mention name without "@"; "" where HipChat does not tell it."""
+        return mention_name(self._user(person).get("mention_name"))
+
+    def names(self, people: Iterable[int]) -> str:
+        """The names of the first three, by ids where HipChat does not tell them."""
+        people = list(people)
+        names = [str(self._user(person).get("name") or person) for person in people[:MOST_NAMES]]
+        more = len(people) - len(names)
+        return ", ".join(names) + (" and {} more".format(more) if more > 0 else "")
+
+    def _user(self, person: int) -> Dict[str, Any]:
+        try:
+            return self._client.call("GET", "user", person) or {}
+        except HipChatError:
+            return {}
+
+
+def mention_name(value: object) -> str:
+    """What may follow "@": the value if it is a mention name, else ""."""
+    return value if isinstance(value, str) and _MENTION.fullmatch(value) else ""

@@ -1,0 +1,30 @@
+"""hipchat.run_command: run what somebody said in a room, and say so."""
+from datetime import datetime, timezone
+
+from base import HipChatAction
+from chatops.accounts import Accounts
+from chatops.command import Heard
+from chatops.commands import Commands
+from chatops.settings import ChatOpsSettings
+from chatops.voice import Voice
+from hipchat.errors import Incomplete
+from hipchat.people import People, mention_name
+
+__all__ = ["RunCommandAction"]
+
+
+class RunCommandAction(HipChatAction):
+    """Runs StackStorm's alias for a command, if the person may; tells the room."""
+
+    def do(self, message, message_id, room, person, date, mention=""):
+        """{"outcome": what was done, "said": the texts that the room got, ...}."""
+        settings = ChatOpsSettings.from_config(self.config)
+        heard = Heard(room, person, mention_name(mention), message_id, date, message)
+        commands = Commands(settings, Accounts(settings), People(self.hipchat))
+        outcome = commands.handle(heard, datetime.now(timezone.utc))
+        voice = Voice(self.hipchat, room, person, heard.mention, message_id)
+        said = [voice.tell(answer) for answer in outcome.answers]
+        result = dict(outcome.result, outcome=outcome.outcome, said=said)
+        if outcome.outcome == "failed":
+            raise Incomplete(result.pop("error"), **result)
+        return result

@@ -1,0 +1,30 @@
+"""hipchat.tell_inquiry: tell a room what a workflow asks."""
+from base import HipChatAction
+from chatops.accounts import Accounts
+from chatops.answer import Answer
+from chatops.errors import Ignored
+from chatops.inquiry import question
+from chatops.result import begun_by, origin_of
+from chatops.settings import ChatOpsSettings
+from chatops.voice import Voice
+from hipchat.people import People
+
+__all__ = ["TellInquiryAction"]
+
+
+class TellInquiryAction(HipChatAction):
+    """Asks in the room of the command that started the workflow, and whoever gave it."""
+
+    def do(self, inquiry_id):
+        """{"said": [the question]}, or {"said": [], "reason": why it was not asked}."""
+        settings = ChatOpsSettings.from_config(self.config)
+        stackstorm = Accounts(settings).pack()
+        begun = begun_by(stackstorm.execution(inquiry_id), stackstorm)
+        try:
+            origin = origin_of(begun, settings)
+        except Ignored as reason:
+            return {"said": [], "reason": str(reason)}
+        asked = question(stackstorm.inquiry(inquiry_id), begun["action"]["ref"], settings.prefix)
+        mention = People(self.hipchat).mention(origin.person)
+        voice = Voice(self.hipchat, origin.room, origin.person, mention, origin.message_id)
+        return {"said": [voice.tell(Answer(asked, color="yellow", notify=True))]}

@@ -1,0 +1,38 @@
+"""hipchat.tell_result: tell a room what became of a command."""
+from base import HipChatAction
+from chatops.accounts import Accounts
+from chatops.errors import Ignored, StackStormError
+from chatops.result import origin_of, result_of
+from chatops.settings import ChatOpsSettings
+from chatops.voice import Voice
+from hipchat.people import People, mention_name
+
+__all__ = ["TellResultAction"]
+
+
+class TellResultAction(HipChatAction):
+    """Answers in the room of the command that started an execution, as its alias says."""
+
+    def do(self, execution_id):
+        """{"said": [the text]}, or {"said": [], "reason": why nothing was said}."""
+        settings = ChatOpsSettings.from_config(self.config)
+        stackstorm = Accounts(settings).pack()
+        execution = stackstorm.execution(execution_id)
+        try:
+            origin = origin_of(execution, settings)
+            alias = stackstorm.alias(execution["context"]["action_alias_ref"]["id"])
+            answer = result_of(execution, alias)
+        except Ignored as reason:
+            return {"said": [], "reason": str(reason)}
+        voice = Voice(self.hipchat, origin.room, origin.person, self._mention(origin, stackstorm),
+                      origin.message_id)
+        return {"said": [voice.tell(answer)]}
+
+    def _mention(self, origin, stackstorm):
+        """How the person is mentioned: StackStorm heard it, which costs HipChat no call."""
+        try:
+            heard = stackstorm.execution(origin.heard_by) if origin.heard_by else {}
+        except StackStormError:
+            heard = {}
+        return mention_name((heard.get("parameters") or {}).get("mention")) or (
+            People(self.hipchat).mention(origin.person))

@@ -1,0 +1,38 @@
+"""Finds what in a template takes characters out of chat text, and so may make it live again."""
+
+from typing import Any, Iterator, List
+
+import jinja2
+from jinja2 import nodes
+
+__all__ = ["removers_in"]
+
+FILTERS = ("regex_replace", "regex_substring", "replace", "striptags", "trim", "truncate", "join",
+           "reverse", "from_json_string", "from_yaml_string", "urlize")
+METHODS = ("replace", "strip", "lstrip", "rstrip", "split", "splitlines", "partition",
+           "rpartition", "removeprefix", "removesuffix", "translate", "join", "encode")
+ENVIRONMENT = jinja2.Environment()
+
+
+def removers_in(value: Any) -> List[str]:
+    """The names of filters and methods in a value's templates that change text of the trigger."""
+    if isinstance(value, str):
+        return sorted(set(_removers(value)))
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sorted({name for each in inside for name in removers_in(each)})
+
+
+def _removers(template: str) -> Iterator[str]:
+    try:
+        tree = ENVIRONMENT.parse(template)
+    except jinja2.TemplateSyntaxError:
+        return
+    for node in tree.find_all((nodes.Filter, nodes.Getattr, nodes.Slice)):
+        if isinstance(node, nodes.Slice):
+            yield "a slice"  # whose text is beside it
+        elif not any(name.name == "trigger" for name in node.find_all(nodes.Name)):
+            continue
+        elif isinstance(node, nodes.Filter) and node.name in FILTERS:
+            yield node.name
+        elif isinstance(node, nodes.Getattr) and node.attr in METHODS:
+            yield node.attr + "()"

@@ -1,0 +1,52 @@
+"""The calls of StackStorm's API that are about aliases, and those that the sandbox refuses."""
+
+from typing import Any, Callable, List, Tuple
+
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Request
+
+from sandbox.stackstorm.aliases import Aliases
+from sandbox.stackstorm.errors import Invalid, Refused
+
+Answer = Tuple[int, Any]
+
+REQUIRED = {"name", "format", "command", "user", "source_channel"}
+OPTIONAL = {"notification_route", "source_context"}
+
+
+class AliasApi:
+    """Endpoints; page is how the API shows a list."""
+
+    def __init__(self, aliases: Aliases, page: Callable[..., List[Any]]):
+        self._aliases, self._page = aliases, page
+        self.routes = (
+            ("GET", "/v1/actionalias", self._list),
+            ("POST", "/v1/actionalias/match", self._match),
+            ("GET", "/v1/actionalias/<ref>", self._get),
+            ("POST", "/v1/aliasexecution", self._run),
+            ("POST", "/v1/aliasexecution/match_and_execute", self._refuse),
+            ("GET", "/v1/inquiries/<ref>", self._refuse),
+            ("PUT", "/v1/inquiries/<ref>", self._refuse))
+
+    def _list(self, request: Request) -> Answer:
+        return 200, self._page(request, self._aliases, pack="pack", name="name")
+
+    def _get(self, request: Request, ref: str) -> Answer:
+        for alias in self._aliases:
+            if ref in (alias["ref"], alias["id"]):
+                return 200, alias
+        raise NotFound("There is no action alias {!r}.".format(ref))
+
+    def _match(self, request: Request) -> Answer:
+        return 200, self._aliases.match(str(request.get_json(force=True).get("command")))
+
+    def _run(self, request: Request) -> Answer:
+        body = request.get_json(force=True)
+        missing, strange = REQUIRED.difference(body), set(body) - REQUIRED - OPTIONAL
+        if missing or strange:
+            raise Invalid("an alias execution needs {}; it cannot have {}".format(
+                ", ".join(sorted(REQUIRED)), ", ".join(sorted(strange)) or "less"))
+        return 201, self._aliases.execute(**body)
+
+    def _refuse(self, request: Request, ref: str = "") -> Answer:
+        raise Refused("the sandbox does not do {} {}".format(request.method, request.path))

@@ -1,0 +1,68 @@
+"""What is a command, and what is refused before anybody is asked."""
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatops.command import check_age, check_harmless, command_in, prefix_filter
+from chatops.errors import Ignored, Refused
+from hipchat.filters import Filter
+
+NOW = datetime(2026, 5, 4, 9, 30, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("text, command", [
+    ("!deploy web", "deploy web"), ("! deploy   web ", "deploy web"),
+    ("!say a\n\n  b\u00a0\u2003c", "say a\nb c"),
+    ("!say \u201ca b\u201d \u2018c\u2019", "say \"a b\" 'c'"), ("!!", "!")])
+def test_command_has_single_blanks_and_straight_quotes(text, command):
+    assert command_in(text, "!") == command
+
+
+@pytest.mark.parametrize("text", ["deploy", "", "!", "!  ", " !deploy", "hi !deploy"])
+def test_other_text_is_none(text):
+    with pytest.raises(Ignored):
+        command_in(text, "!")
+
+
+def test_a_prefix_of_letters_is_a_word():
+    assert command_in("st2 deploy", "st2") == "deploy"
+    with pytest.raises(Ignored):
+        command_in("st2deploy", "st2")
+
+
+@given(st.text(st.characters(blacklist_characters="{}<>%# \n"), min_size=1, max_size=5).filter(
+    lambda text: text.isprintable()), st.text())
+def test_the_rules_filter_hears_what_is_a_command(prefix, text):
+    assert Filter(prefix_filter(prefix)).groups(prefix + " " + text) is not None
+
+
+@pytest.mark.parametrize("minutes", [0, 4.9, -4.9])
+def test_a_recent_message_is_run(minutes):
+    check_age((NOW - timedelta(minutes=minutes)).isoformat(), NOW)
+
+
+def test_an_old_message_is_to_be_said_again():
+    with pytest.raises(Refused, match="That was said 12 minutes ago.* Say it again"):
+        check_age((NOW - timedelta(minutes=12.5)).isoformat().replace("+00:00", "Z"), NOW)
+
+
+def test_a_message_from_the_future_tells_of_the_clocks():
+    with pytest.raises(Refused, match="HipChat's clock is 7 minutes ahead"):
+        check_age((NOW + timedelta(minutes=7)).isoformat(), NOW)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "2026-05-04T09:30:00"])
+def test_a_message_without_a_date_is_not_run(date):
+    with pytest.raises(Ignored, match="no date that can be read"):
+        check_age(date, NOW)
+
+
+@pytest.mark.parametrize("command, words", [
+    ("x" * 1001, "at most 1000 characters; this has 1001"),
+    ("x " + "a=b " * 6, "at most 5 equals signs; this has 6")])
+def test_what_would_hang_stackstorm_is_refused(command, words):
+    with pytest.raises(Refused, match=words):
+        check_harmless(command)
+    check_harmless("x" * 990 + "=====")

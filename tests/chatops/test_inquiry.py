@@ -1,0 +1,78 @@
+"""What a workflow asks in a room, and who may answer it with what words."""
+import pytest
+
+from chatops.errors import Refused
+from chatops.inquiry import check_may_answer, question, response_of
+from chatops.settings import ChatOpsSettings
+
+YES_NO = {"type": "object", "properties": {
+    "continue": {"type": "boolean", "description": "Go on?", "required": True}}}
+TWO = {"type": "object", "properties": {"host": {"type": "string"}, "count": {"type": "integer"}}}
+ANN, BOB, ROOM = 2002, 2003, 1001
+
+
+def inquiry(schema=YES_NO, users=(), roles=()):
+    return {"id": "5f", "route": "", "ttl": 60, "users": list(users), "roles": list(roles),
+            "schema": schema}
+
+
+def settings(**more):
+    return ChatOpsSettings.from_config({"chatops": dict({"rooms": [ROOM], "allow": [
+        {"commands": ["ops.deploy"], "people": [ANN]}]}, **more)})
+
+
+def test_the_question_says_who_asks_and_how_to_answer():
+    assert question(inquiry(), "ops.deploy", "!").splitlines() == [
+        "ops.deploy asks, for at most 60 minutes:", "continue: Go on?",
+        "Answer with: !answer 5f yes (or no)"]
+    assert question(inquiry(TWO), "ops.deploy", "!").splitlines()[-1] == (
+        'Answer with: !answer 5f {"host": "string", "count": "integer"}')
+
+
+@pytest.mark.parametrize("schema, words, response", [
+    (YES_NO, "yes", {"continue": True}), (YES_NO, "No", {"continue": False}),
+    ({"properties": {"n": {"type": "integer"}}}, "12", {"n": 12}),
+    ({"properties": {"n": {"type": "number"}}}, "1.5", {"n": 1.5}),
+    ({"properties": {"text": {"type": "string"}}}, "as you like", {"text": "as you like"}),
+    ({"properties": dict(TWO["properties"], why={"type": "string", "required": True})}, "so",
+     {"why": "so"}),
+    (TWO, '{"host": "h1", "count": 2}', {"host": "h1", "count": 2})])
+def test_words_are_a_response(schema, words, response):
+    assert response_of(words, inquiry(schema)) == response
+
+
+@pytest.mark.parametrize("schema, words, said", [
+    (YES_NO, "perhaps", "it takes yes or no"), (TWO, "h1", "takes several answers"),
+    ({"properties": {"n": {"type": "integer"}}}, "many", "it takes a number"),
+    (TWO, '{"host": "h1"', "is no JSON object"), ({}, "yes", "takes several answers")])
+def test_words_that_are_none_are_refused(schema, words, said):
+    with pytest.raises(Refused, match=said):
+        response_of(words, inquiry(schema))
+
+
+def test_what_json_hides_is_made_inert():
+    hidden = r'{"host": "\u007b\u007b st2kv.system.secret \u007d\u007d"}'
+    assert "{{" not in response_of(hidden, inquiry(TWO))["host"]
+
+
+class TestWhoMayAnswer:
+    def may(self, person, of=None, alias="ops.deploy", **more):
+        try:
+            check_may_answer(of or inquiry(), alias, person, ROOM, settings(**more))
+        except Refused:
+            return False
+        return True
+
+    def test_where_nobody_is_named_those_who_may_run_the_command(self):
+        assert self.may(ANN) and not self.may(BOB) and not self.may(ANN, alias="ops.other")
+
+    def test_where_people_are_named_by_their_ids_those(self):
+        named = inquiry(users=["st2admin", str(BOB)])
+        assert self.may(BOB, named) and not self.may(ANN, named)
+
+    def test_a_role_is_a_matter_of_stackstorms_own(self):
+        assert not self.may(ANN, inquiry(roles=["admin"]))
+        assert self.may(ANN, inquiry(roles=["admin"]), api_keys={str(ANN): "key"})
+
+    def test_with_a_key_for_each_stackstorm_looks_at_the_person(self):
+        assert self.may(BOB, inquiry(users=["bob"]), api_keys={str(BOB): "key"})

@@ -1,0 +1,140 @@
+"""What is told of a command that began, and of one that ended."""
+import pytest
+
+from chatops.answer import Answer
+from chatops.errors import Ignored
+from chatops.result import ack_of, origin_of, result_of
+from chatops.settings import ChatOpsSettings
+from sandbox.stackstorm import platform_modules
+
+SETTINGS = ChatOpsSettings.from_config({"chatops": {"rooms": [1001]}})
+URL = "https://st2/#/history/5f"
+CONTEXT = {"action_alias_ref": {"id": "a1", "name": "x"}, "source_channel": "1001",
+           "api_user": "2002"}
+
+
+@pytest.fixture(autouse=True)
+def filters():
+    platform_modules.install_base_classes()
+
+
+def execution(status="succeeded", result=None, runner="python-script", **more):
+    return dict({"id": "5f", "status": status, "action": {"ref": "ops.deploy"}, "web_url": URL,
+                 "runner": {"name": runner}, "parameters": {}, "context": CONTEXT,
+                 "result": result or {}}, **more)
+
+
+def told(format=None, extra=None, **more):
+    wanted = {key: value for key, value in (("format", format), ("extra", extra)) if value}
+    return result_of(execution(**more), {"name": "deploy", "result": wanted})
+
+
+@pytest.mark.parametrize("status, color", [
+    ("succeeded", "green"), ("failed", "red"), ("timeout", "red"), ("abandoned", "red"),
+    ("canceled", "gray")])
+def test_color_tells_how_it_ended(status, color):
+    assert told("{{ execution.status }}!", status=status) == Answer(
+        status + "!", color=color, web_url=URL)
+
+
+def test_text_and_code_are_parted():
+    assert told("Done: {~}\n  a\n  b\n")[:2] == ("Done:", "  a\n  b")
+
+
+def test_output_is_rendered_once():
+    hostile = "{{ execution.id }} {% raw %} <% 7*7 %> {{ nosuch.x }}"
+    assert told("It says {{ execution.result.stdout }}",
+                result={"stdout": hostile}).text == "It says " + hostile
+
+
+def test_undefined_names_are_empty_as_in_stackstorms_own_chatops():
+    assert told("[{{ nosuch }}]").text == "[]"
+
+
+def test_stackstorms_filters_are_there():
+    assert told("{{ execution.result | to_json_string }}", result={"a": 1}).text == '{"a": 1}'
+
+
+@pytest.mark.parametrize("format", ["{{ nosuch.x.y }}", "{{", "{{ 1 / 0 }}", "{{ x | nofilter }}"])
+def test_a_result_that_cannot_be_rendered_still_tells_how_it_ended(format):
+    assert told(format, status="failed").text.startswith("ops.deploy: failed.")
+
+
+def test_extra_says_how_it_is_shown():
+    answer = told("x", {"hipchat": {
+        "color": "{{ 'purple' if execution.status == 'succeeded' else 'red' }}", "notify": True,
+        "private": True, "reply": "yes", "format": "html", "card": {"title": "{{ execution.id }}"}}})
+    assert answer == Answer("x", color="purple", format="html", notify=True, private=True,
+                            card={"title": "5f"}, web_url=URL)
+
+
+def test_extra_cannot_be_changed_by_output():
+    answer = told("x", {"hipchat": {"color": "{{ execution.result.stdout }}"}},
+                  result={"stdout": '", "private": true, "x": "'})
+    assert not answer.private and answer.color == "green"
+
+
+def test_a_result_that_is_not_wanted_is_not_told():
+    with pytest.raises(Ignored):
+        result_of(execution(), {"name": "x", "result": {"enabled": False}})
+
+
+def test_without_an_alias_all_that_is_known_is_told():
+    answer = result_of(execution(runner="local-shell-cmd", elapsed_seconds=65.2, result={
+        "stdout": "a\nb\n", "stderr": "", "return_code": 0, "succeeded": True}), None)
+    assert answer.text.splitlines() == [
+        "Action ops.deploy completed.", "status : succeeded", "execution: 5f", "web_url: " + URL,
+        "Took 1m5s to complete.", "result :", "--------", "stdout :", "  a", "b"]
+
+
+@pytest.mark.parametrize("runner, result, lines", [
+    ("python-script", {"result": {"a": {"b": [1]}}, "stdout": "", "exit_code": 0},
+     ["result :", "  a :", "    b : [1]"]),
+    ("remote-shell-cmd", {"h1": {"stdout": "x", "return_code": 0, "cwd": "/"}},
+     ["h1 :", "  stdout : x"]),
+    ("orquesta", {"output": None}, ["output : None"]),
+    ("inquirer", "text", ["text"])])
+def test_of_a_result_is_told_what_its_runner_has_to_say(runner, result, lines):
+    text = result_of(execution(runner=runner, result=result), {}).text
+    assert text.splitlines()[-len(lines):] == lines
+
+
+class TestAck:
+    def of(self, ack=None, **more):
+        started = {"execution": execution(), "actionalias": {"ack": ack}, **more}
+        return ack_of(started)
+
+    def test_is_plain_where_the_alias_says_nothing(self):
+        assert self.of().text == "Running ops.deploy. (details available at {})".format(URL)
+
+    def test_is_what_the_alias_says(self):
+        answer = self.of({"append_url": False}, message="On it {~} ls",
+                         extra={"hipchat": {"color": "yellow"}})
+        assert answer == Answer("On it", "ls", color="yellow", web_url=URL)
+
+    def test_is_nothing_where_the_alias_wants_none(self):
+        assert self.of({"enabled": False}, message="On it") is None
+
+
+class TestOrigin:
+    def test_is_in_the_context_and_in_what_notifies(self):
+        notify = {"on-complete": {"data": {"source_context": {
+            "message_id": "6f1c2a9e-3b58-4d07-9c41-0a7be2d9f310", "heard_by": "5e"}}}}
+        assert origin_of(execution(liveaction={"notify": notify}), SETTINGS) == (
+            1001, 2002, "6f1c2a9e-3b58-4d07-9c41-0a7be2d9f310", "5e")
+
+    def test_is_found_where_an_action_notifies_by_itself(self):
+        assert origin_of(execution(liveaction={"notify": {}}), SETTINGS) == (1001, 2002, "", "")
+
+    def test_takes_no_ids_that_are_none(self):
+        notify = {"on-complete": {"data": {"source_context": {"message_id": "{{ x }}",
+                                                              "heard_by": 7}}}}
+        assert origin_of(execution(liveaction={"notify": notify}), SETTINGS)[2:] == ("", "")
+
+    @pytest.mark.parametrize("change", [
+        {"parent": "5d"}, {"context": {}}, {"context": dict(CONTEXT, source_channel="general")},
+        {"context": dict(CONTEXT, api_user="ann")}, {"context": dict(CONTEXT, action_alias_ref={})},
+        {"context": dict(CONTEXT, source_channel="1002")}])
+    def test_of_other_executions_is_nowhere(self, change):
+        with pytest.raises(Ignored):
+            origin_of(execution(**change), SETTINGS)

@@ -1,0 +1,84 @@
+"""How an answer stands in a room: as text, as code, in private, as a reply, and cut where long."""
+import uuid
+
+import pytest
+
+from chatops.answer import Answer
+from chatops.voice import Voice
+from hipchat.client import Client
+from hipchat.settings import ApiSettings
+
+
+@pytest.fixture
+def tell(hipchat, room):
+    """Tell Ann something in the room: tell(answer, message_id) -> the lines that are new there."""
+    settings = ApiSettings.from_config({"api_key": hipchat.token, "api_url": hipchat.url})
+    client, people = Client(settings), hipchat.people
+    asked = people.say(room, "Ann", "!x")
+    ann = next(user["id"] for user in client.items("user") if user["name"] == "Ann")
+    room_id = client.call("GET", "room", room)["id"]
+
+    def tell(answer, message_id=asked):
+        before = len(people.transcript(room))
+        Voice(client, room_id, ann, "Ann", message_id).tell(answer)
+        return people.transcript(room)[before:]
+
+    tell.asked = asked
+    return tell
+
+
+def texts(lines):
+    return [line["what"] for line in lines]
+
+
+def test_text_mentions_the_person(tell):
+    line, = tell(Answer("Done (ok)", color="green"))
+    assert (line["what"], line["color"], line["format"]) == ("@Ann Done (ok)", "green", "text")
+
+
+def test_code_comes_after_the_text_as_code(tell):
+    text, code = tell(Answer("It says:", "<b> & 'x'\n  y"))
+    assert text["what"] == "@Ann It says:"
+    assert code["what"] == "<pre>&lt;b&gt; &amp; &#x27;x&#x27;\n  y</pre>"
+    assert code["format"] == "html"
+
+
+def test_nothing_is_told_as_such(tell):
+    assert texts(tell(Answer(""))) == ["@Ann It has nothing to tell."]
+
+
+def test_a_long_text_is_split_and_a_very_long_one_cut_with_its_url(tell):
+    assert [len(text) for text in texts(tell(Answer("x" * 15000)))] == [10000, 5005]
+    parts = texts(tell(Answer("x\n" * 30000, web_url="https://st2/5f")))
+    assert len(parts) == 3 and all(len(part) <= 10000 for part in parts)
+    assert parts[-1].endswith("\n[...] The rest is at https://st2/5f")
+
+
+def test_long_code_is_split_too(tell):
+    lines = tell(Answer("", "<" * 100000, web_url="https://st2/5f"))
+    codes = [line["what"] for line in lines if line["format"] == "html"]
+    assert len(codes) == 3 and all(len(code) <= 10000 for code in codes)
+    assert codes[-1].endswith("The rest is at https://st2/5f</pre>")
+
+
+def test_html_that_is_too_long_is_not_cut(tell):
+    line, = tell(Answer("<b>" + "x" * 10000 + "</b>", format="html", web_url="https://st2/5f"))
+    assert line["what"] == "@Ann The answer is too long: https://st2/5f"
+
+
+def test_in_private_the_room_learns_no_more_than_that(tell, hipchat):
+    secret = uuid.uuid4().hex
+    assert texts(tell(Answer(secret, "code " + secret, private=True))) == [
+        "@Ann I answered you in private."]
+    assert [line["what"] for line in hipchat.people.inbox("Ann")[-2:]] == [
+        secret, "<pre>code {}</pre>".format(secret)]
+
+
+def test_a_reply_stands_under_the_command(tell):
+    line, = tell(Answer("Done", "code", reply=True))
+    assert (line["what"], line["attach_to"]) == ("@Ann Done\ncode", tell.asked)
+
+
+def test_a_reply_to_what_is_not_known_is_a_notification(tell):
+    line, = tell(Answer("Done", reply=True), message_id="")
+    assert line["type"] == "notification"

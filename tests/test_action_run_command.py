@@ -1,0 +1,188 @@
+"""hipchat.run_command and hipchat.tell_result: a line of chat, to an alias's execution, and back."""
+import uuid
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from conftest import wait_until
+
+
+class Commands:
+    """A room in which people give commands, and what stands in it since."""
+
+    def __init__(self, act, hipchat, stackstorm, room):
+        self._act, self._people, self._stackstorm, self._room = (
+            act, hipchat.people, stackstorm, room)
+        self.room_id = hipchat.api("GET", "/room/" + room).json()["id"]
+        self.ids = {name: self._id(hipchat, name) for name in ("Ann", "Bob")}
+        self.allow = [{"commands": ["hipchat.*"], "people": [self.ids["Ann"]]}]
+
+    def _id(self, hipchat, name):
+        self._people.say(self._room, name, "hello")
+        return hipchat.api("GET", "/user/@" + name).json()["id"]
+
+    def config(self, **chatops):
+        return {"chatops": dict({"rooms": [self.room_id], "allow": self.allow}, **chatops)}
+
+    def say(self, text, person="Ann", seconds_ago=0, config=None, **more):
+        """Run the action for a message; returns its result."""
+        date = datetime.now(timezone.utc) - timedelta(seconds=seconds_ago)
+        given = dict({"message": text, "message_id": str(uuid.uuid4()), "room": self.room_id,
+                      "person": self.ids.get(person, person), "date": date.isoformat(),
+                      "mention": person if isinstance(person, str) else ""}, **more)
+        self._before = len(self._people.transcript(self._room))
+        self.succeeded, result = self._act("run_command", config=config or self.config(), **given)
+        return result
+
+    def told(self):
+        """What the room was told of the last command."""
+        return [line["what"] for line in self._people.transcript(self._room)[self._before:]]
+
+    def end(self, execution_id):
+        """An execution that has ended."""
+        return wait_until(lambda: self._ended(execution_id), what="the execution's end")
+
+    def _ended(self, execution_id):
+        found = self._stackstorm.api("GET", "/v1/executions/" + execution_id)
+        return found if "end_timestamp" in found else None
+
+    def tell(self, execution_id):
+        """Run hipchat.tell_result; returns its result."""
+        self._before = len(self._people.transcript(self._room))
+        return self._act("tell_result", config=self.config(), execution_id=execution_id)[1]
+
+
+@pytest.fixture
+def commands(act, hipchat, stackstorm, room, monkeypatch):
+    monkeypatch.setenv("ST2_ACTION_API_URL", stackstorm._url + "/v1")
+    monkeypatch.setenv("ST2_ACTION_EXECUTION_ID", uuid.uuid4().hex[:24])
+    return Commands(act, hipchat, stackstorm, room)
+
+
+def test_a_command_runs_its_alias_and_is_answered(commands):
+    result = commands.say("!HipChat Who Is @Ann")
+    assert (result["outcome"], result["alias"]) == ("ran", "hipchat.who_is")
+    assert commands.told() == ["@Ann Looking for them."]
+    execution = commands.end(result["executions"][0])
+    assert execution["parameters"] == {"user": "@Ann"}
+    assert execution["context"]["source_channel"] == str(commands.room_id)
+    assert execution["context"]["api_user"] == str(commands.ids["Ann"])
+    said = commands.tell(execution["id"])["said"]
+    assert said[0].startswith("Ann (@Ann, ann@example.com, id ")
+
+
+def test_a_command_that_fails_is_answered_in_red(commands, hipchat):
+    result = commands.say("!hipchat topic Nowhere Lunch")
+    commands.tell(commands.end(result["executions"][0])["id"])
+    line = hipchat.people.transcript(commands._room)[-1]
+    assert line["color"] == "red" and "HipChat answered 404" in line["what"]
+
+
+def test_what_stackstorm_evaluates_on_the_way_are_ids_alone(commands):
+    message_id = str(uuid.uuid4())
+    result = commands.say("!hipchat rooms", message_id=message_id)
+    notify = commands.end(result["executions"][0])["liveaction"]["notify"]["on-complete"]
+    source = notify["data"].pop("source_context")
+    assert notify == {"routes": ["hipchat"], "data": {
+        "user": str(commands.ids["Ann"]), "source_channel": str(commands.room_id)}}
+    assert source["message_id"] == message_id and set(source) == {"message_id", "heard_by"}
+
+
+@pytest.mark.parametrize("text", ["hello", "!", "!!!", "!?", "hi !hipchat rooms"])
+def test_what_is_no_command_gets_silence(commands, text):
+    assert commands.say(text)["outcome"] == "ignored"
+    assert commands.told() == []
+
+
+def test_another_room_gets_silence(commands):
+    assert commands.say("!hipchat rooms", config=commands.config(rooms=[1]))["reason"] == (
+        "The room {} is not among chatops.rooms.".format(commands.room_id))
+    assert commands.told() == []
+
+
+def test_the_packs_own_words_are_no_command(commands, hipchat):
+    owner = hipchat.api("GET", "/user/@SandboxOwner").json()["id"]
+    config = commands.config(allow=[{"commands": ["*"], "people": "*"}])
+    assert commands.say("!hipchat rooms", owner, config=config)["reason"] == "The pack itself said it."
+    assert commands.told() == []
+
+
+@pytest.mark.parametrize("text, words", [
+    ("!hipchat romos", "There is no such command. Did you mean: hipchat rooms"),
+    ("!hipchat rooms " + "x" * 1000, "at most 1000 characters"),
+    ("!hipchat rooms" + " a=b" * 6, "at most 5 equals signs"),
+    ("!hipchat rooms timeout=1", "no parameter 'timeout'"),
+    ("!answer 5f", "Write !answer, the question's id, and your answer."),
+])
+def test_what_is_wrong_is_told_in_a_sentence(commands, text, words):
+    assert commands.say(text)["outcome"] == "refused"
+    told, = commands.told()
+    assert told.startswith("@Ann ") and words in told and "\n" not in told
+
+
+def test_an_unknown_person_may_run_nothing(commands):
+    commands.say("!hipchat rooms", "Bob")
+    assert "You may not run commands here." in commands.told()[0]
+
+
+def test_who_may_run_it_is_told_to_whom_may_not(commands):
+    config = commands.config(allow=commands.allow + [
+        {"commands": ["other.*"], "people": [commands.ids["Bob"]]}])
+    commands.say("!hipchat rooms", "Bob", config=config)
+    assert commands.told() == [
+        "@Bob You may not run hipchat.rooms here. Those who may: Ann."]
+
+
+def test_a_person_known_by_a_mention_name_alone_is_not_known(commands):
+    config = commands.config(allow=[{"commands": ["*"], "people": ["@Ann"]}])
+    assert "'@Ann' is no id of a person" in commands.say("!hipchat rooms", config=config)["error"]
+
+
+def test_who_has_no_key_is_refused_where_there_are_keys(commands):
+    commands.say("!hipchat rooms", config=commands.config(api_keys={"7": "key"}))
+    assert "You have no account of StackStorm's here." in commands.told()[0]
+
+
+def test_an_old_message_is_to_be_said_again(commands):
+    commands.say("!hipchat rooms", seconds_ago=400)
+    assert "Say it again if you still want it." in commands.told()[0]
+
+
+def test_a_message_that_comes_twice_runs_once(commands, stackstorm):
+    """Through StackStorm's own executions, which tell the two apart."""
+    given = {"message": "!hipchat rooms", "message_id": str(uuid.uuid4()), "mention": "Ann",
+             "room": commands.room_id, "person": commands.ids["Ann"],
+             "date": datetime.now(timezone.utc).isoformat()}
+    first = stackstorm.api("POST", "/v1/executions", json={
+        "action": "hipchat.run_command", "parameters": given})["id"]
+    commands.end(first)
+    again = commands.say(given["message"], message_id=given["message_id"])
+    assert (again["outcome"], commands.told()) == ("repeated", [])
+
+
+def test_help_names_what_the_person_may_run(commands):
+    commands.say("!help topic")
+    mention, code = commands.told()
+    assert mention == "@Ann You may run here:"
+    assert code.startswith("<pre>!hipchat topic &lt;room&gt; &lt;topic&gt; - Set the topic")
+    commands.say("!help", config=commands.config(allow=[
+        {"commands": ["hipchat.rooms"], "people": "*"}]))
+    assert "hipchat rooms" in commands.told()[1] and "topic" not in commands.told()[1]
+
+
+def test_stackstorm_that_does_not_answer_is_told(commands, monkeypatch):
+    monkeypatch.setenv("ST2_ACTION_API_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setattr("chatops.stackstorm.PAUSES", ())
+    result = commands.say("!hipchat rooms")
+    assert not commands.succeeded and result["error"].startswith("StackStorm did not answer GET")
+    assert "StackStorm did not answer" in commands.told()[0]
+
+
+def test_an_execution_that_no_command_started_is_not_told(commands, stackstorm):
+    execution = stackstorm.api("POST", "/v1/executions", json={"action": "hipchat.list_rooms"})
+    commands.end(execution["id"])
+    assert commands.tell(execution["id"])["said"] == [] and commands.told() == []
+
+
+def test_the_template_guard_is_needed(commands):
+    config = dict(commands.config(), template_guard=False)
+    assert "template_guard: commands need it" in commands.say("!x", config=config)["error"]

@@ -64,5 +64,5 @@ class RuleTroubles:
                        logging.ERROR)
                 for trigger, error in self._listeners.wrong().items()] + [
             _Wrong("rooms", str(room), self._listeners.refs(room), "a room cannot be listened to",
-                   "the room {}: {}".format(room, error), logging.WARNING)
+                   "the room {}: {}".format(self._webhooks.title(room), error), logging.WARNING)
             for room, error in self._webhooks.troubles().items()]

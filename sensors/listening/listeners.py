@@ -106,7 +106,7 @@ class Listeners:
         try:
             listener = Listener.of_trigger(trigger)
         except ParameterError as error:
-            self._log.info("%s", error)
+            self._log.debug("%s", error)
             self._wrong[trigger["ref"]] = error
             return
         self._listeners[listener.ref] = listener

@@ -277,7 +277,8 @@ class TestWrongParameters:
         good = stackstorm.listen("message", room)
         hipchat.people.say(room, "Ann", "still here?")
         assert stackstorm.heard(good)
-        lines = [line for line in stackstorm.log().splitlines() if wrong in line]
+        lines = wait_until(lambda: [line for line in stackstorm.log().splitlines()
+                                    if wrong in line])
         assert len(lines) == 1, lines
         assert " ERROR " in lines[0]
         for words in named + ["hipchat." + event, "rule"]:

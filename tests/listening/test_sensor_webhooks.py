@@ -312,8 +312,9 @@ class TestRoomsInTrouble:
     def test_of_the_sample_rules_disturbs_nobody(self, start_hipchat, start_stackstorm):
         stackstorm = start_stackstorm(start_hipchat("--room", "Ops"), rooms=["Ops"])
         wait_until(lambda: len(stackstorm.webhooks("Ops")) == 5)
-        wait_until(lambda: self.warnings(stackstorm, "Factor"))
+        wait_until(lambda: "Room Factor cannot be listened to" in stackstorm.log())
         assert stackstorm.process.poll() is None
+        assert stackstorm.health()["status"] == "ok", "they are disabled"
 
     def test_that_is_created_later_is_picked_up(self, hipchat, start_stackstorm):
         room = "Soon " + uuid.uuid4().hex[:8]

@@ -466,7 +466,8 @@ class TestOutage:
 
         bench.stackstorm.told, bench.away = Told(), None
         eventually(lambda: len(told) == 9)
-        assert bench.health.report()["reasons"] == ["broker: dispatching to StackStorm fails"]
+        eventually(lambda: bench.health.report()["reasons"] == [
+            "broker: dispatching to StackStorm fails"])
 
 
 class TestStop:

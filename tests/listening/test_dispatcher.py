@@ -414,8 +414,9 @@ class TestOutage:
             bench.stackstorm.told.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
-        dispatcher = Dispatcher(bench.listeners, dispatch, bench._refresh, bench.unwanted.append,
-                                False, bench.health, LOG)
+        dispatcher = Dispatcher(
+            bench.listeners, bench.rooms, dispatch, bench._refresh, bench.unwanted.append,
+            lambda address, name: None, False, bench.health, LOG)
         bench.lanes = Lanes(bench.spool, dispatcher.deliver, bench.health)
         for number in range(10):
             bench.listen("trigger {}".format(number), str(number))
@@ -489,6 +490,7 @@ class TestStop:
 class TestUnheard:
     def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
         monkeypatch.setattr("listening.dispatcher.LOOK_AGAIN_EVERY", 0)
+        bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         bench.put("nobody")
         eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
@@ -497,6 +499,7 @@ class TestUnheard:
         eventually(lambda: bench.stackstorm.told == [("trigger", "somebody")])
 
     def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
+        bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         for number in range(50):
             bench.put(number)

@@ -127,8 +127,9 @@ class _Parts:
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
         self.spool = Spool(directory, settings.max_deliveries,
-                           lambda words: health.happened("spool", "was mended or moved", words),
-                           earlier_directories(settings.spool_directory), supervisor.keep)
+                           lambda words: health.happened("spool", "was mended", words),
+                           earlier_directories(settings.spool_directory), supervisor.keep,
+                           notice=log.warning)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(self.listeners, self.publisher.publish, self._refresh,
                                 self._webhooks.unwanted, settings.template_guard, health, log)

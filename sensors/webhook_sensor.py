@@ -130,8 +130,9 @@ class _Parts:
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
         self.spool = Spool(directory, settings.max_deliveries,
-                           lambda words: health.happened("spool", "was mended or moved", words),
-                           earlier_directories(settings.spool_directory), supervisor.keep)
+                           lambda words: health.happened("spool", "was mended", words),
+                           earlier_directories(settings.spool_directory), supervisor.keep,
+                           notice=log.warning)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(
             self.listeners, rooms, self.publisher.publish, self._refresh, self._webhooks.unwanted,

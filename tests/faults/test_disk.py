@@ -198,7 +198,7 @@ class TestFile:
         journal.wait_for([sender.accepted])
         assert sender.post() == 204
         journal.wait_for([sender.accepted])
-        wait_until(lambda: stackstorm.health()["status"] == "ok")
+        wait_until(lambda: stackstorm.health()["reasons"] == ["spool: was mended"])
 
     def test_with_a_damaged_log_is_made_again_without_a_loss(self, filled, journal):
         stackstorm, sender = filled
@@ -226,14 +226,22 @@ class TestFile:
         journal.wait_for([sender.accepted])
         assert stackstorm.log().count("The spool was corrupt") <= 1
 
-    def test_that_is_no_database_is_put_aside(self, filled, journal):
+    def test_that_is_no_database_is_read_from_its_log(self, filled, journal):
         stackstorm, sender = filled
         stackstorm.file.write_bytes(b"garbage" * 1000)
         stackstorm.start()
-        journal.wait_for([sender.accepted])  # from the log, which is whole
-        wait_until(lambda: stackstorm.health().get("status") == "ok")
-        assert sender.post() == 204
         journal.wait_for([sender.accepted])
+        wait_until(lambda: stackstorm.health().get("status") == "ok")
+
+    def test_that_is_no_database_and_has_no_log_is_put_aside(self, filled, room, journal):
+        stackstorm, _ = filled
+        stackstorm.file.write_bytes(b"garbage" * 1000)
+        (stackstorm.file.parent / "deliveries.sqlite3-wal").unlink()
+        stackstorm.start()
+        wait_until(lambda: stackstorm.health().get("reasons") == ["spool: was mended"])
+        after = Sender(stackstorm, room)
+        assert after.post() == 204
+        journal.wait_for([after.accepted])
 
     def test_of_a_newer_format_is_left_alone_and_said_clearly(self, filled, room, journal):
         stackstorm, sender = filled

@@ -57,8 +57,8 @@ def check_age(date: str, now: datetime) -> None:
         raise Refused("That was said {} minutes ago, and is too old to be run now. Say it again if "
                       "you still want it.".format(int(age.total_seconds() // 60)))
     if -age > LONGEST_AGE:
-        raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can tell "
-                      "how old this is. The clocks must be set right first.".format(
+        raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can "
+                      "tell how old this is. The clocks must be set right first.".format(
                           int(-age.total_seconds() // 60)))
 
 

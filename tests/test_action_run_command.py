@@ -88,7 +88,7 @@ def test_what_stackstorm_evaluates_on_the_way_are_ids_alone(commands):
 
 
 def test_a_message_id_that_is_none_is_not_passed_on(commands):
-    result = commands.say("!hipchat rooms", message_id="{{ st2kv.system.secret }}")
+    result = commands.say("!hipchat rooms", message_id="<% st2kv('secret') %>")
     notify = commands.end(result["executions"][0])["liveaction"]["notify"]["on-complete"]
     assert notify["data"]["source_context"]["message_id"] == ""
 

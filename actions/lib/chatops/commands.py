@@ -60,7 +60,7 @@ class Commands:
 
     def _handled(self, heard: Heard, now: datetime) -> Outcome:
         command = self._checked(heard, now)
-        if is_repeated(heard, self._accounts.execution_id, now, self._accounts.pack()):
+        if is_repeated(heard, self._accounts.execution_id, self._accounts.pack()):
             return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
         if self._people.is_own(heard.person):
             raise Ignored("The pack itself said it.")

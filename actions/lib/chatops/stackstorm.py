@@ -13,7 +13,7 @@ ROUTE = "hipchat"  # of the notifications that come back to this pack
 PAGE = 100  # the most that everybody may ask for
 TIMEOUT = 30  # seconds
 PAUSES = (0.5, 1.5)  # seconds before a call that can do no harm is made again
-OF_ALIASES = "name,ref,pack,description,enabled,action_ref,formats,ack,result"
+OF_ALIASES = "name,ref,pack,description,enabled,formats"
 
 
 class StackStorm:
@@ -29,7 +29,7 @@ class StackStorm:
         self._session.headers.update(headers, Connection="close")
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
-        """All enabled aliases."""
+        """All enabled aliases, without what they say of acknowledgement and result."""
         found = self._pages("actionalias", include_attributes=OF_ALIASES)
         return (alias for alias in found if alias.get("enabled", True))
 

@@ -80,11 +80,12 @@ class Commands:
         if not self._permissions.any(heard.person, heard.room):
             raise Refused("You may not run commands here. (Your id is {}; chatops.allow in the "
                           "pack's config says who may.)".format(heard.person))
+        self._accounts.of(heard.person)  # refuses those who have none
         check_harmless(command)
         return command
 
     def _aliases(self, heard: Heard) -> Aliases:
-        return Aliases(self._accounts.of(heard.person), self._permissions, heard.person, heard.room)
+        return Aliases(self._accounts.pack(), self._permissions, heard.person, heard.room)
 
     def _help(self, heard: Heard, word: str) -> Answer:
         return help_on(word, self._aliases(heard).allowed(), self._settings.prefix)

@@ -31,8 +31,8 @@ def pack(port: int, directory: str) -> None:
     spool = Spool(directory, 10 ** 6, repaired=log.warning)
     spool.open()
     health = Health(log)
-    receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), spool,
-                        lambda lane: None, health)
+    receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret),
+                        lambda address, room: None, spool, lambda lane: None, health)
     receiver.accepting = True
     Server(settings, receiver, health, log).serve()
 

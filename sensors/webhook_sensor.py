@@ -2,6 +2,7 @@
 import gc
 import signal
 import sys
+import uuid
 from typing import Any, Dict, Optional
 
 import eventlet
@@ -10,9 +11,10 @@ from st2reactor.sensor.base import Sensor
 import stackstorm_database as database
 from hipchat.client import Client
 from hipchat.events import EVENTS
+from hipchat.ownership import Ownership
 from hipchat.rate_limit import CallBudget
+from hipchat.room_directory import RoomDirectory
 from hipchat.settings import SensorSettings
-from hipchat.webhook_url import WebhookUrl
 from listening.backoff import Backoff
 from listening.config_watch import ConfigWatch
 from listening.connections import Server
@@ -117,12 +119,13 @@ class _Parts:
         client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
         health.mask = client.secret_filter.mask
-        urls = WebhookUrl(settings.public_url, settings.secret)
-        self.listeners = Listeners(settings.rooms, settings.events, log,
+        mark, rooms = uuid.uuid4().hex, RoomDirectory()
+        ownership = Ownership(settings, lambda: mark)
+        self.listeners = Listeners(settings.rooms, settings.events, rooms, log,
                                    changed=lambda: self._webhooks.changed(),
                                    only_rooms=settings.only_rooms)
-        self._webhooks = Webhooks(client, urls, self.listeners.wanted,
-                                  "jwt" if settings.api.integration else None, health, log)
+        self._webhooks = Webhooks(client, ownership, "jwt" if settings.api.integration else None,
+                                  self.listeners, rooms, health, log)
         directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
@@ -130,13 +133,16 @@ class _Parts:
                            lambda words: health.happened("spool", "was mended or moved", words),
                            earlier_directories(settings.spool_directory), supervisor.keep)
         self.publisher = TriggerPublisher(health, log)
-        dispatcher = Dispatcher(self.listeners, self.publisher.publish, self._refresh,
-                                self._webhooks.unwanted, settings.template_guard, health, log)
+        dispatcher = Dispatcher(
+            self.listeners, rooms, self.publisher.publish, self._refresh, self._webhooks.unwanted,
+            self._webhooks.heard, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
-        self.receiver = Receiver(settings, urls, self.spool, self._lanes.notify, health)
+        self.receiver = Receiver(settings, ownership.urls, self._webhooks.room_of, self.spool,
+                                 self._lanes.notify, health)
         self._server = Server(settings, self.receiver, health, log)
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                    webhooks=self._count_webhooks)
+                    webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
+                    sensor=lambda: mark)
         for warning in settings.warnings:
             health.trouble("settings", "something in the config is hardly meant", warning)
         if settings.api.verify is False:
@@ -173,11 +179,6 @@ class _Parts:
         self._supervisor.keep("refreshing", self._refresh_forever)
         self._supervisor.keep("rules", RuleTroubles(
             self.listeners, self._webhooks, database.enabled_rules, self._health).watch)
-
-    def _count_webhooks(self) -> Dict[str, int]:
-        """What was seen before HipChat was in trouble may be gone."""
-        known = self._webhooks.count()
-        return dict(known, present=0) if self._health.is_troubled("HipChat") else known
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""

@@ -2,19 +2,19 @@
 import hmac
 import ipaddress
 import json
-import uuid
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
 from urllib.parse import urlsplit
 
 import eventlet
 
-from hipchat.events import message_id, read_body, rooms_of, webhook_id
+from hipchat.events import read_body, room_id
 from hipchat.health_url import details_url
+from listening.arrivals import WrongRoom, arrival
 from listening.health import Health
 from hipchat.settings import SensorSettings
 from listening.signed_request import is_signed
 from listening.spool import Arrival, Spool, SpoolError
-from hipchat.webhook_url import Address, WebhookUrl
+from hipchat.webhook_url import Address, NamedAddress, WebhookUrl
 
 __all__ = ["Receiver"]
 
@@ -50,22 +50,26 @@ def _wrong_method(allowed: str) -> Answer:
 
 
 class Receiver:
-    """Answers `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
+    """Answers `POST {public_url}/{event}/{room id}/{signature}` and `GET {public_url}/health`.
 
     For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
     hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
     answered 204 when the spool has it on disk; then notify is called with its lane.
+    room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
+    which one the body names.
     """
 
-    def __init__(self, settings: SensorSettings, urls: WebhookUrl, spool: Spool,
+    def __init__(self, settings: SensorSettings, urls: WebhookUrl,
+                 room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
                  notify: Callable[[str], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
         self._details_path = urlsplit(details_url(settings.public_url, settings.secret)).path
         self._settings = settings
-        self._urls, self._spool, self._notify = urls, spool, notify
+        self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
         self._health = health
+        self._misused: Set[Address] = set()
         self.accepting = False
         health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
 
@@ -122,7 +126,7 @@ class Receiver:
         status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
         return Answer(status, json.dumps(report) + "\n", "application/json")
 
-    def _receive(self, address: Address, environ: Dict[str, Any]) -> Answer:
+    def _receive(self, address: Union[Address, NamedAddress], environ: Dict[str, Any]) -> Answer:
         if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number
             return NO_LENGTH
         expected = int(environ.get("CONTENT_LENGTH") or 0)
@@ -138,21 +142,37 @@ class Receiver:
             return INCOMPLETE
         environ["hipchat.arrived"]()
         try:
-            arrival = _arrival(address, raw)
+            return self._keep(self._arrival(address, raw))
         except ValueError as error:
             return Answer("400 Bad Request", "{}.\n".format(error))
-        return self._keep(arrival)
 
-    def _keep(self, arrival: Arrival) -> Answer:
+    def _arrival(self, address: Union[Address, NamedAddress], raw: bytes) -> Arrival:
+        body, (event, room) = read_body(raw), address
+        if isinstance(address, NamedAddress):
+            room = self._room_of(address, room_id(body)) or room
         try:
-            kept = self._spool.put(arrival)
+            return arrival(event, room, raw, body)
+        except WrongRoom:
+            self._health.dropped["misplaced"] += 1
+            if isinstance(address, Address) and address not in self._misused:
+                self._misused.add(address)
+                self._health.happened(
+                    "listener", "what was posted for one room tells of another, and was refused",
+                    "The address was that for {} in room {}. Somebody else knows it: HipChat shows "
+                    "it to the room's admins. It is told once for each address.".format(*address),
+                    about=repr(address))
+            raise
+
+    def _keep(self, arrived: Arrival) -> Answer:
+        try:
+            kept = self._spool.put(arrived)
         except SpoolError as error:
             self._health.trouble("spool", "deliveries are refused", str(error))
             return UNAVAILABLE
         self._health.well("spool")
         if kept:
             self._health.accepted += 1
-            self._notify(arrival.lane)
+            self._notify(arrived.lane)
         else:
             self._health.dropped["repeated"] += 1
         return ACCEPTED
@@ -164,15 +184,3 @@ def _path(environ: Dict[str, Any]) -> str:
     if target.lower().startswith(("http://", "https://")):
         return "/" + target.split("://", 1)[1].partition("/")[2]
     return target
-
-
-def _arrival(address: Address, raw: bytes) -> Arrival:
-    body = read_body(raw)
-    message = message_id(body)
-    return Arrival(
-        event=address.event,
-        room=address.room,
-        lane=(rooms_of(body) + [address.room])[0],
-        message="{} {}".format(webhook_id(body), message) if message else "",
-        trace=message or uuid.uuid4().hex,
-        body=raw)

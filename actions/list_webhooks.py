@@ -1,6 +1,6 @@
 """hipchat.list_webhooks: list the webhooks in a room, the sensor's own marked."""
 from base import HipChatAction
-from hipchat.webhook_list import urls_of, webhooks_in
+from hipchat.webhook_list import ownership_of, webhooks_in
 
 __all__ = ["ListWebhooksAction"]
 
@@ -11,5 +11,5 @@ class ListWebhooksAction(HipChatAction):
     def do(self, room=None):
         """{"room", "webhooks": HipChat's webhooks, each with `ours`; no signature is shown}."""
         room = self.room_or_default(room)
-        urls = urls_of(self.config) if self.config.get("webhook") else None
-        return {"room": room, "webhooks": list(webhooks_in(self.hipchat, urls, room))}
+        ownership = ownership_of(self.config) if self.config.get("webhook") else None
+        return {"room": room, "webhooks": list(webhooks_in(self.hipchat, ownership, room))}

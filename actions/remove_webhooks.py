@@ -2,20 +2,19 @@
 from base import HipChatAction
 from hipchat.answers import part
 from hipchat.errors import HipChatError, Incomplete
-from hipchat.webhook_list import urls_of, webhooks_in
+from hipchat.room_directory import RoomDirectory, find_rooms
+from hipchat.webhook_list import ownership_of, webhooks_in
 
 __all__ = ["RemoveWebhooksAction"]
 
 
 class RemoveWebhooksAction(HipChatAction):
-    """DELETE /v2/room/{id_or_name}/webhook/{id}, which needs the scope admin_room."""
+    """DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room."""
 
     def do(self, rooms=None):
         """{"removed": how many, "rooms": [{"room", "removed"}]}; an error where a room failed."""
-        urls = urls_of(self.config)
-        rooms = [self.room_of(room) for room in rooms or []]
-        keys = dict(zip(rooms, rooms)) if rooms else self._all_rooms()
-        results = [self._remove(urls, key, room) for key, room in keys.items()]
+        ownership = ownership_of(self.config)
+        results = [self._remove(ownership, key, room) for key, room in self._keys(rooms)]
         found = {"removed": sum(result["removed"] for result in results), "rooms": results}
         failed = [result["room"] for result in results if "error" in result]
         if failed:
@@ -23,14 +22,19 @@ class RemoveWebhooksAction(HipChatAction):
                              .format(len(failed), len(results), ", ".join(failed)), **found)
         return found
 
-    def _all_rooms(self):
-        rooms = self.hipchat.items("room", **{"include-archived": "true"})
-        return {part(room, "id", "A room in HipChat's list"): room.get("name") for room in rooms}
+    def _keys(self, references):
+        """What HipChat is to find each room by, and how people call it."""
+        references = [self.room_of(reference) for reference in references or []]
+        found, directory = find_rooms(self.hipchat, references), RoomDirectory()
+        directory.take(found)
+        return [(directory.id_of(reference) or reference, reference) for reference in references
+                ] or [(part(room, "id", "A room in HipChat's list"), room.get("name"))
+                      for room in found]
 
-    def _remove(self, urls, key, room):
+    def _remove(self, ownership, key, room):
         result = {"room": room, "removed": 0}
         try:
-            for webhook in list(webhooks_in(self.hipchat, urls, key)):
+            for webhook in list(webhooks_in(self.hipchat, ownership, key)):
                 if webhook["ours"]:
                     self.hipchat.call("DELETE", "room", key, "webhook",
                                       part(webhook, "id", "A webhook in HipChat's list"))

@@ -4,7 +4,7 @@ from chatops.accounts import Accounts
 from chatops.answer import Answer
 from chatops.errors import Ignored
 from chatops.inquiry import question
-from chatops.result import begun_by, origin_of
+from chatops.origin import begun_by, origin_of
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
 from hipchat.people import People

@@ -2,7 +2,8 @@
 from base import HipChatAction
 from chatops.accounts import Accounts
 from chatops.errors import Ignored, StackStormError
-from chatops.result import origin_of, result_of
+from chatops.origin import origin_of
+from chatops.result import result_of
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
 from hipchat.people import People, mention_name

@@ -5,8 +5,11 @@ import time
 from typing import Callable, List
 
 from benchmarks.measure import Row, alternate, compared, plain
+from hipchat.room_directory import RoomDirectory
+from hipchat.webhook_url import Address
 from listening.listeners import Listeners
 
+ADDRESS = Address("room_message", 1001)
 FILTERS = 1000
 ROUNDS = 15
 TEXT = "Please deploy service-400 42 when the tests are green, thanks everybody"
@@ -25,7 +28,7 @@ def rows() -> List[Row]:
     pack, besieged = _listeners(friendly), _listeners(hostile)
 
     def ours() -> List[List[str]]:
-        return [groups for _, groups in pack.matching("room_message", ["Factor"], TEXT)]
+        return [groups for _, groups in pack.matching(ADDRESS, TEXT)]
 
     def theirs() -> List[List[str]]:
         return [list(match.groups("")) for match in (each.search(TEXT) for each in compiled)
@@ -34,7 +37,7 @@ def rows() -> List[Row]:
     assert ours() == theirs() == [["42"]]
     measured = alternate(ROUNDS, lambda: _each(ours), lambda: _each(theirs))
     cold = [1000 * _once(_listeners(hostile)) for _ in range(5)]
-    warm = [1000 * _each(lambda: besieged.matching("room_message", ["Factor"], HOSTILE_TEXT))
+    warm = [1000 * _each(lambda: besieged.matching(ADDRESS, HOSTILE_TEXT))
             for _ in range(ROUNDS)]
     built = [1000 * _once(_listeners(friendly)) for _ in range(5)]
     return [
@@ -48,17 +51,17 @@ def rows() -> List[Row]:
 
 
 def _listeners(patterns: List[str]) -> Listeners:
-    listeners = Listeners([], [], logging.getLogger("benchmarks"), lambda: None)
+    listeners = Listeners([], [], RoomDirectory(), logging.getLogger("benchmarks"), lambda: None)
     for number, pattern in enumerate(patterns):
         ref = "hipchat.{}".format(number)
         listeners.add({"ref": ref, "id": ref, "type": "hipchat.message",
-                       "parameters": {"room": "Factor", "filter": pattern}})
+                       "parameters": {"room": ADDRESS.room, "filter": pattern}})
     return listeners
 
 
 def _once(listeners: Listeners) -> float:
     started = time.perf_counter()
-    listeners.matching("room_message", ["Factor"], HOSTILE_TEXT)
+    listeners.matching(ADDRESS, HOSTILE_TEXT)
     return time.perf_counter() - started
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from benchmarks.load import delivery
+from benchmarks.settings import FIRST_ROOM
+from hipchat.room_directory import RoomDirectory
 from listening.dispatcher import Dispatcher
 from listening.health import Health
 from listening.lanes import Lanes
@@ -26,16 +28,17 @@ DELIVERIES = 5000
 def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     log = logging.getLogger("benchmarks")
     log.setLevel(logging.CRITICAL)  # the spool's directory goes at the end
-    listeners = Listeners([], [], log, lambda: None)
+    directory = RoomDirectory()
+    listeners = Listeners([], [], directory, log, lambda: None)
     for room in range(rooms):
         for number in range(rules):
-            _add(listeners, "Room {}".format(room), number)
+            _add(listeners, FIRST_ROOM + room, number)
     for number in range(elsewhere):
-        _add(listeners, "Elsewhere {}".format(number), number)
-    with tempfile.TemporaryDirectory() as directory:
-        spool = Spool(directory, 10 ** 6, repaired=log.warning)
+        _add(listeners, FIRST_ROOM + rooms + number, number)
+    with tempfile.TemporaryDirectory() as place:
+        spool = Spool(place, 10 ** 6, repaired=log.warning)
         spool.open()
-        _fill(directory, "Room {}", rooms, backlog + DELIVERIES)
+        _fill(place, rooms, backlog + DELIVERIES)
         heard: Dict[str, List[str]] = defaultdict(list)
 
         def dispatch(trigger: str, payload: Dict[str, Any], trace: str) -> None:
@@ -43,8 +46,8 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
             heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
 
         health = Health(log)
-        dispatcher = Dispatcher(listeners, dispatch, lambda: None, lambda address: None, True,
-                                health, log)
+        dispatcher = Dispatcher(listeners, directory, dispatch, lambda: None, lambda address: None,
+                                lambda address, name: None, True, health, log)
         used = time.process_time()
         Lanes(spool, dispatcher.deliver, health).start(Supervisor(health))
         while health.dispatched < DELIVERIES:
@@ -57,14 +60,14 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     return 1e6 * cost
 
 
-def _add(listeners: Listeners, room: str, number: int) -> None:
+def _add(listeners: Listeners, room: int, number: int) -> None:
     ref = "hipchat.{}.{}".format(room, number)
     pattern = "deploy (\\w+)" if number == 0 else "deploy service-{} (\\d+)".format(number)
     listeners.add({"ref": ref, "id": ref, "type": "hipchat.message",
                    "parameters": {"room": room, "filter": pattern}})
 
 
-def _fill(directory: str, name: str, rooms: int, count: int) -> None:
+def _fill(directory: str, rooms: int, count: int) -> None:
     """What the receiver would have put into the spool, in one transaction."""
     db = sqlite3.connect(str(Path(directory) / FILE))
     with db:
@@ -72,7 +75,7 @@ def _fill(directory: str, name: str, rooms: int, count: int) -> None:
             "INSERT INTO deliveries (lane, event, room, trace, received, body) VALUES "
             "(?, 'room_message', ?, ?, ?, ?)",
             ((room, room, str(number), time.time(), delivery("m/{}".format(number), room))
-             for number in range(count) for room in [name.format(number % rooms)]))
+             for number in range(count) for room in [str(FIRST_ROOM + number % rooms)]))
     db.close()
 
 

@@ -61,9 +61,10 @@ def _growth(process: Server, port: int) -> float:
         if sent == WARM:
             _wait(lambda: _health(url)["waiting"] == 0)
             warm = process.memory()
-        result = burst([[request(signed_url(url, room),
+        result = burst([[request(signed_url(url, place),
                                  delivery("{}/{}/{}".format(room, sent, each), room))
-                         for each in range(STEP // len(ROOMS))] for room in ROOMS])
+                         for each in range(STEP // len(ROOMS))]
+                        for place, room in enumerate(ROOMS)])
         assert result.statuses == {204: STEP}, result.statuses
     _wait(lambda: _health(url)["waiting"] == 0)
     assert _health(url)["dispatched"] == ALL, _health(url)

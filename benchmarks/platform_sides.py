@@ -70,7 +70,7 @@ class Pack:
         return self._checked(count, lambda: steady(posts, rate * len(posts) / count))
 
     def _posts(self, count: int, room: str) -> List[Post]:
-        url = signed_url(self.url, room)
+        url = signed_url(self.url, ROOMS.index(room))
         return [request(url, delivery("{}/{}".format(room, next(_numbers)), room))
                 for _ in range(count)]
 

@@ -36,7 +36,8 @@ def pack(port: int, directory: str) -> None:
     addon = Routes(Installation(settings, lambda: None, lambda text: None, lambda: None, health,
                                 log))
     receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), addon,
-                        lambda address: None, spool, lambda lane: None, health)
+                        lambda address, room: None, lambda address: None, spool,
+                        lambda lane: None, health)
     receiver.accepting = True
     Server(settings, receiver, health, log).serve()
 

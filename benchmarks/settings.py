@@ -4,9 +4,10 @@ from typing import Any, Dict, Sequence
 from hipchat.settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
 
-__all__ = ["TOKEN", "config", "signed_url"]
+__all__ = ["FIRST_ROOM", "TOKEN", "config", "signed_url"]
 
 TOKEN = "a-token-of-the-benchmarks-forty-letters-"
+FIRST_ROOM = 1001  # the id that the sandbox's HipChat gives first
 SECRET = "signs-the-urls-of-the-benchmarks"
 
 
@@ -18,8 +19,10 @@ def config(hipchat: str, port: int, directory: str, rooms: Sequence[str] = ()) -
                         "host": "127.0.0.1", "port": port, "secret": SECRET}}
 
 
-def signed_url(public_url: str, room: str) -> str:
-    """The URL to which HipChat posts the messages of a room."""
+def signed_url(public_url: str, number: int) -> str:
+    """The URL to which the sandbox's HipChat posts the messages of its first room (0), its
+    second (1), ..."""
     whole = config("http://127.0.0.1:1/v2", 1, "")
     secret = SensorSettings.from_config(whole).secret
-    return WebhookUrl(public_url, secret).make(Address("room_message", room))
+    return WebhookUrl(public_url, secret).make(
+        Address("room_message", FIRST_ROOM + number))

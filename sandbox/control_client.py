@@ -88,6 +88,10 @@ class ControlClient:
         """Let API calls go wrong, e.g. {"paths": "/webhook$", "status": 500, "times": 2}."""
         self._call("POST", "faults", list(faults))
 
+    def spell(self, spelling: str) -> None:
+        """Let webhooks be listed with URLs "respelled", with "none", or "as made"."""
+        self._call("POST", "spelling", {"spelling": spelling})
+
     def heal(self) -> None:
         """End all faults."""
         self._call("DELETE", "faults")

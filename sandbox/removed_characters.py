@@ -7,10 +7,9 @@ from jinja2 import nodes
 
 __all__ = ["removers_in"]
 
-FILTERS = ("regex_replace", "regex_substring", "replace", "striptags", "trim", "truncate", "join",
-           "reverse", "from_json_string", "from_yaml_string", "urlize")
-METHODS = ("replace", "strip", "lstrip", "rstrip", "split", "splitlines", "partition",
-           "rpartition", "removeprefix", "removesuffix", "translate", "join", "encode")
+# A part that is cut out in one piece (truncate, regex_substring) joins nothing inside it.
+FILTERS = ("regex_replace", "replace", "striptags", "from_json_string", "from_yaml_string")
+METHODS = ("replace", "translate")
 ENVIRONMENT = jinja2.Environment()
 
 
@@ -29,7 +28,8 @@ def _removers(template: str) -> Iterator[str]:
         return
     for node in tree.find_all((nodes.Filter, nodes.Getattr, nodes.Slice)):
         if isinstance(node, nodes.Slice):
-            yield "a slice"  # whose text is beside it
+            if node.step is not None:
+                yield "a slice with a step"  # its text stands beside it in the tree
         elif not any(name.name == "trigger" for name in node.find_all(nodes.Name)):
             continue
         elif isinstance(node, nodes.Filter) and node.name in FILTERS:

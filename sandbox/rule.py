@@ -22,8 +22,10 @@ from sandbox.stackstorm.triggers import Triggers, TriggerType
 
 plugins.add_to_path(REPOSITORY / "sensors")
 from hipchat.errors import HipChatError  # noqa: E402
-from hipchat.events import EVENTS, payload, read_body, rooms_of, text_of  # noqa: E402
+from hipchat.events import EVENTS, payload, read_body, room_id, room_name, text_of  # noqa: E402
 from hipchat.inert import BREAK  # noqa: E402
+from hipchat.room_directory import RoomDirectory  # noqa: E402
+from hipchat.webhook_url import Address  # noqa: E402
 from listening.listeners import Listener, Listeners  # noqa: E402
 from hipchat.settings import SensorSettings  # noqa: E402
 
@@ -102,10 +104,12 @@ class Trial:
         if listener.event != event:
             raise Unmoved("the event is {}, and the rule is for {}; see --event".format(
                 event.name, listener.event.name))
-        listeners = Listeners(self._settings.rooms, self._settings.events,
+        directory = RoomDirectory()
+        directory.take([body["item"]["room"]])
+        listeners = Listeners(self._settings.rooms, self._settings.events, directory,
                               logging.getLogger("sandbox.rule"), changed=lambda: None)
         listeners.add(trigger)
-        if not listeners.hearing(event.hipchat, rooms_of(body)):
+        if not listeners.hearing(Address(event.hipchat, room_id(body))):
             raise Unmoved(self._deaf(listener, body))
         text = text_of(event, body["item"])
         matches = listener.filter.groups(text) if listener.filter else []
@@ -117,7 +121,7 @@ class Trial:
         return heard
 
     def _deaf(self, listener: Listener, body: Dict[str, Any]) -> str:
-        room = _json(rooms_of(body)[-1])
+        room = _json(room_name(body))
         if listener.room is not None:
             return "the room is {}, and the rule hears {}".format(room, _json(listener.room))
         if listener.event.name not in self._settings.events:

@@ -2,7 +2,8 @@
 import gc
 import signal
 import sys
-from typing import Any, Dict, Optional, Set
+import uuid
+from typing import Any, Dict, Optional
 
 import eventlet
 from st2reactor.sensor.base import Sensor
@@ -10,9 +11,11 @@ from st2reactor.sensor.base import Sensor
 import stackstorm_database as database
 from hipchat.client import Client
 from hipchat.events import EVENTS
+from hipchat.ownership import Ownership
 from hipchat.rate_limit import CallBudget
+from hipchat.room_directory import RoomDirectory
 from hipchat.settings import SensorSettings
-from hipchat.webhook_url import Address, WebhookUrl
+from hipchat.webhook_url import Address
 from listening.addon.installation import Installation
 from listening.addon.routes import Routes
 from listening.backoff import Backoff
@@ -116,36 +119,42 @@ class _Parts:
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor, log: Any):
         self._health, self._supervisor = health, supervisor
         self._managing: Any = None
-        self._api = api = settings.api._replace(rate_limit_wait=0)
-        client = self._client = Client(api, CallBudget(SHARE_OF_CALLS))
+        self._api = settings.api._replace(rate_limit_wait=0)
+        self._client = client = Client(self._api, CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
         health.mask = client.secret_filter.mask
-        urls = WebhookUrl(settings.public_url, settings.secret)
-        self._installation = Installation(settings, database.kept_addon, database.keep_addon,
-                                          self._credentials_changed, health, log)
-        self.listeners = Listeners(settings.rooms, settings.events, log,
+        mark, rooms = uuid.uuid4().hex, RoomDirectory()
+        ownership = Ownership(settings, lambda: mark)
+        self.listeners = Listeners(settings.rooms, settings.events, rooms, log,
                                    changed=lambda: self._webhooks.changed(),
                                    only_rooms=settings.only_rooms)
+        self._addon = Installation(settings, database.kept_addon, database.keep_addon,
+                                   self._credentials_changed, health, log)
         # Webhooks in rooms are made, and deleted, by whom they belong to.
-        owner = Client(api, CallBudget(SHARE_OF_CALLS)) if api.addon.enabled and api.api_key else (
-            client)
-        self._webhooks = Webhooks(owner, urls, self._wanted,
-                                  "jwt" if settings.api.integration else None, health, log)
+        owner = client if self._addon.hears_alone or not self._addon.enabled else (
+            Client(self._api, CallBudget(SHARE_OF_CALLS)))
+        self._webhooks = Webhooks(
+            client, owner, self._addon, ownership, "jwt" if settings.api.integration else None,
+            self.listeners, rooms, health, log)
         directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
         self.spool = Spool(directory, settings.max_deliveries,
-                           lambda words: health.happened("spool", "was mended or moved", words),
-                           earlier_directories(settings.spool_directory), supervisor.keep)
+                           lambda words: health.happened("spool", "was mended", words),
+                           earlier_directories(settings.spool_directory), supervisor.keep,
+                           notice=log.warning)
         self.publisher = TriggerPublisher(health, log)
-        dispatcher = Dispatcher(self.listeners, self.publisher.publish, self._refresh,
-                                self._unwanted, settings.template_guard, health, log)
+        dispatcher = Dispatcher(
+            self.listeners, rooms, self.publisher.publish, self._refresh, self._unwanted,
+            self._webhooks.heard, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
-        self.receiver = Receiver(settings, urls, Routes(self._installation),
-                                 self._webhooks.unwanted, self.spool, self._lanes.notify, health)
+        self.receiver = Receiver(
+            settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
+            self._webhooks.room_of, self.spool, self._lanes.notify, health)
         self._server = Server(settings, self.receiver, health, log)
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                    webhooks=self._count_webhooks)
+                    webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
+                    sensor=lambda: mark)
         for warning in settings.warnings:
             health.trouble("settings", "something in the config is hardly meant", warning)
         if settings.api.verify is False:
@@ -157,7 +166,7 @@ class _Parts:
         """Listen at once; accept and dispatch when the spool is open."""
         self._supervisor.keep("listening", self._server.serve)
         self._supervisor.keep("opening", self._open)
-        self._supervisor.keep("add-on", self._installation.run)
+        self._supervisor.keep("add-on", self._addon.run)
 
     def finish(self) -> None:
         """Take no more; return when what is under way is done, at the latest in STOP_WITHIN."""
@@ -184,25 +193,15 @@ class _Parts:
         self._supervisor.keep("rules", RuleTroubles(
             self.listeners, self._webhooks, database.enabled_rules, self._health).watch)
 
-    def _count_webhooks(self) -> Dict[str, int]:
-        """What was seen before HipChat was in trouble may be gone."""
-        known = self._webhooks.count()
-        return dict(known, present=0) if self._health.is_troubled("HipChat") else known
-
     def _credentials_changed(self) -> None:
         """The add-on was installed, uninstalled, or heard for the first time."""
-        if self._api.addon.enabled:
-            self._client.use(self._api._replace(integration=self._installation.credentials))
+        if self._addon.enabled:
+            self._client.use(self._api._replace(integration=self._addon.credentials))
         self._webhooks.changed()
 
-    def _wanted(self) -> Set[Address]:
-        """No webhooks in rooms where the add-on hears them all, or is to hear them alone."""
-        alone = self._api.addon.enabled and not self._api.api_key
-        return set() if alone or self._installation.hears else self.listeners.wanted()
-
     def _unwanted(self, address: Address) -> None:
-        """The add-on cannot choose what HipChat posts to it."""
-        if not self._installation.hears:
+        """Nobody hears a delivery. (An add-on cannot choose what HipChat posts to it.)"""
+        if not self._addon.hears_alone:
             self._webhooks.unwanted(address)
 
     def _refresh_forever(self) -> None:

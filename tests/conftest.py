@@ -74,9 +74,24 @@ class Hipchat:
         assert self.api("POST", "/room", json=dict(more, name=name)).status_code == 201
         return name
 
+    def room_id(self, name):
+        """The id of a room."""
+        rooms = self.api("GET", "/room", params={
+            "max-results": 1000, "include-archived": "true"}).json()["items"]
+        return next(room["id"] for room in rooms if room["name"] == name)
+
+    def rename(self, room, name, **more):
+        """Rename a room, given by its name or id, or change something else of it."""
+        path = "/room/{}".format(quote(str(room), safe=""))
+        whole = self.api("GET", path).json()
+        body = {key: whole[key] for key in ("privacy", "is_archived", "is_guest_accessible",
+                                            "topic")}
+        body.update(more, name=name, owner={"id": whole["owner"]["id"]})
+        assert self.api("PUT", path, json=body).status_code == 204
+
     def webhooks(self, room):
         """The webhooks of a room, whole."""
-        answer = self.api("GET", "/room/{}/webhook".format(quote(room, safe="")),
+        answer = self.api("GET", "/room/{}/webhook".format(quote(str(room), safe="")),
                           params={"expand": "items", "max-results": 1000})
         return answer.json()["items"]
 

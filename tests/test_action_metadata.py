@@ -24,7 +24,8 @@ def test_every_action_of_the_pack_is_there():
         list_rooms get_room create_room update_room delete_room archive_room unarchive_room
         set_topic list_participants list_members add_member remove_member invite
         list_users get_user whoami get_history get_message wait_for_message
-        list_webhooks remove_webhooks check announce ask""".split())
+        list_webhooks remove_webhooks check announce ask
+        run_command tell_result tell_inquiry enable_chatops""".split())
     assert sorted(file.stem for file in (REPOSITORY / "actions").glob("*.py")) == [
         file.stem for file in FILES if read(file)["runner_type"] == "python-script"]
 
@@ -64,6 +65,19 @@ class TestFile:
                 assert (parameter.get("default") or None) == (each.default or None), each.name
             elif each.name != "self" and each.kind is not each.VAR_KEYWORD:
                 assert parameter["required"] is True, each.name
+
+
+def test_an_acknowledgement_waits_for_no_import_that_it_does_not_need():
+    code = """import sys
+before = set(sys.modules)
+sys.path.insert(0, "actions/lib")
+import chatops.accounts, chatops.commands, chatops.settings, chatops.voice
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(sorted(new.intersection(["st2client", "st2common", "jinja2", "yaml", "eventlet", "jwt",
+                               "sqlite3", "difflib", "flask", "kombu"])))"""
+    found = subprocess.run([sys.executable, "-c", code], cwd=str(REPOSITORY),
+                           stdout=subprocess.PIPE, check=True)
+    assert found.stdout == b"[]\n"
 
 
 def test_what_actions_use_of_the_library_is_light():

@@ -1,4 +1,4 @@
-"""hipchat.run_command and hipchat.tell_result: a line of chat, to an alias's execution, and back."""
+"""hipchat.run_command and hipchat.tell_result: from a line of chat to an execution, and back."""
 import uuid
 from datetime import datetime, timedelta, timezone
 
@@ -87,6 +87,12 @@ def test_what_stackstorm_evaluates_on_the_way_are_ids_alone(commands):
     assert source["message_id"] == message_id and set(source) == {"message_id", "heard_by"}
 
 
+def test_a_message_id_that_is_none_is_not_passed_on(commands):
+    result = commands.say("!hipchat rooms", message_id="<% st2kv('secret') %>")
+    notify = commands.end(result["executions"][0])["liveaction"]["notify"]["on-complete"]
+    assert notify["data"]["source_context"]["message_id"] == ""
+
+
 @pytest.mark.parametrize("text", ["hello", "!", "!!!", "!?", "hi !hipchat rooms"])
 def test_what_is_no_command_gets_silence(commands, text):
     assert commands.say(text)["outcome"] == "ignored"
@@ -102,7 +108,8 @@ def test_another_room_gets_silence(commands):
 def test_the_packs_own_words_are_no_command(commands, hipchat):
     owner = hipchat.api("GET", "/user/@SandboxOwner").json()["id"]
     config = commands.config(allow=[{"commands": ["*"], "people": "*"}])
-    assert commands.say("!hipchat rooms", owner, config=config)["reason"] == "The pack itself said it."
+    result = commands.say("!hipchat rooms", owner, config=config)
+    assert result["reason"] == "The pack itself said it."
     assert commands.told() == []
 
 

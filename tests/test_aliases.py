@@ -1,10 +1,11 @@
 """The ChatOps commands: each finds its one alias, and answers in words."""
 import re
 
-import jinja2
 import pytest
 import yaml
 from conftest import REPOSITORY
+
+from chatops.templates import render
 
 ALIASES = [yaml.safe_load(file.read_text("utf-8"))
            for file in sorted((REPOSITORY / "aliases").glob("*.yaml"))]
@@ -53,7 +54,7 @@ def answer(name, succeeded, result):
 def said(name, succeeded, result):
     template = next(alias for alias in ALIASES if alias["name"] == name)["result"]["format"]
     execution = {"status": "succeeded" if succeeded else "failed", "result": result}
-    return jinja2.Template(template).render(execution=execution).strip()
+    return render(template, {"execution": execution}).strip()
 
 
 @pytest.mark.parametrize("command, name, found", COMMANDS)

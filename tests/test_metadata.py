@@ -114,7 +114,7 @@ class TestConfig:
         for name, key in self.keys(read("config.schema.yaml")):
             assert key.get("description"), name
             if re.search("api_key|secret", name):
-                assert key.get("secret") is True, name
+                assert key.get("additionalProperties", key).get("secret") is True, name
 
     def keys(self, properties, above=""):
         for name, key in properties.items():

@@ -1,6 +1,10 @@
 """What is met on the wire: certificates, plain connections, and the body of a delivery."""
+import base64
+import hashlib
+import hmac
 import socket
 import subprocess
+from urllib.parse import quote
 
 
 def make_certificate(directory, name="127.0.0.1", prefix="", hosts="IP:127.0.0.1,DNS:localhost"):
@@ -24,4 +28,11 @@ def delivery(text="hi", number=0, room="Factor"):
     """The body of a delivery by HipChat; `number` tells it from others."""
     return {"event": "room_message", "webhook_id": 7, "item": {
         "message": {"id": "message-{}".format(number), "message": text, "from": {"name": "Ann"}},
-        "room": {"id": 1, "name": room}}}
+        "room": {"name": room}}}
+
+
+def named_url(public_url, secret, event, room):
+    """The URL of a webhook as version 0.1.0 made it, signed over what a rule calls the room."""
+    digest = hmac.new(secret, "{}\n{}".format(event, room).encode(), hashlib.sha256).digest()
+    return "{}/{}/{}/{}".format(public_url, event, quote(room, safe=""),
+                                base64.urlsafe_b64encode(digest).decode().rstrip("="))

@@ -6,12 +6,12 @@ from typing import Any, Dict, Iterable, List
 from flask import Blueprint, jsonify, request
 
 from sandbox.hipchat_server import addons_control, schemas
-from sandbox.hipchat_server.context import calls, events, faults, group, trace
+from sandbox.hipchat_server.context import calls, events, faults, group, shapes, trace
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.faults import Fault
 from sandbox.hipchat_server.guard import done
 from sandbox.hipchat_server.models import Message, Room, User
-from sandbox.hipchat_server.shapes import label
+from sandbox.hipchat_server.shapes import SPELLINGS, label
 from sandbox.hipchat_server.validation import json_body
 
 blueprint = Blueprint("control", __name__)
@@ -21,6 +21,7 @@ RECENT = 200
 SAY = schemas.body("room", "user", "message", room=schemas.text(1), user=schemas.text(1),
                    message=schemas.text(1))
 STACKSTORM = schemas.body("url", url=schemas.text(1))
+SPELLING = schemas.body("spelling", spelling={"enum": list(SPELLINGS)})
 ACT = schemas.body("room", "user", "event", room=schemas.text(1), user=schemas.text(1),
                    event=schemas.text(1))
 
@@ -154,6 +155,13 @@ def add_faults() -> Any:
         faults.add(*(Fault(**fault) for fault in (asked if isinstance(asked, list) else [asked])))
     except (TypeError, ValueError, re.error) as error:
         raise ApiError(400, str(error)) from error
+    return done()
+
+
+@blueprint.post("/spelling")
+def spell() -> Any:
+    """Choose how the URLs of webhooks are listed."""
+    shapes.spelling = json_body(SPELLING)["spelling"]
     return done()
 
 

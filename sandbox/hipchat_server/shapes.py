@@ -3,18 +3,33 @@
 import datetime
 import json
 from typing import Any, Dict, List, Optional, Union
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sandbox.hipchat_server.models import Client, Message, Room, Token, User, Webhook
 
 Json = Dict[str, Any]
 
 
+def respelled(url: str) -> str:
+    """Spell a URL otherwise: capitals in the host, and a slash at its end."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return "%s://%s/%s/" % (scheme, host.upper(), unquote(path))
+
+
+# How HipChat may list the URLs of webhooks.
+SPELLINGS = {"as made": lambda url: url, "respelled": respelled, "none": lambda url: None}
+
+
 class Shapes:
-    """Shapes the things of one server; its `url` stands in every link."""
+    """Shapes the things of one server; its `url` stands in every link.
+
+    `spelling` is one of SPELLINGS.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.spelling = "as made"
 
     def user_ref(self, user: User) -> Json:
         return {"id": user.id, "name": user.name, "mention_name": user.mention_name,
@@ -101,7 +116,8 @@ class Shapes:
     def webhook_ref(self, room: Room, hook: Webhook) -> Json:
         own = "%s/room/%d/webhook/%d" % (self.url, room.id, hook.id)
         return {"id": hook.id, "links": {"self": own}, "key": hook.key, "name": hook.name,
-                "event": hook.event, "pattern": hook.pattern, "url": hook.url,
+                "event": hook.event, "pattern": hook.pattern,
+                "url": SPELLINGS[self.spelling](hook.url),
                 "authentication": hook.authentication}
 
     def webhook(self, room: Room, hook: Webhook) -> Json:

@@ -1,4 +1,4 @@
-"""The calls of StackStorm's API that are about aliases, and those that the sandbox refuses."""
+"""The calls of StackStorm's API that commands need, and those that the sandbox refuses."""
 
 from typing import Any, Callable, List, Tuple
 
@@ -25,6 +25,7 @@ class AliasApi:
             ("GET", "/v1/actionalias/<ref>", self._get),
             ("POST", "/v1/aliasexecution", self._run),
             ("POST", "/v1/aliasexecution/match_and_execute", self._refuse),
+            ("GET", "/v1/user", self._user),
             ("GET", "/v1/inquiries/<ref>", self._refuse),
             ("PUT", "/v1/inquiries/<ref>", self._refuse))
 
@@ -47,6 +48,10 @@ class AliasApi:
             raise Invalid("an alias execution needs {}; it cannot have {}".format(
                 ", ".join(sorted(REQUIRED)), ", ".join(sorted(strange)) or "less"))
         return 201, self._aliases.execute(**body)
+
+    def _user(self, request: Request) -> Answer:
+        return 200, {"username": "sandbox", "rbac": {"enabled": False, "is_admin": True,
+                                                     "roles": []}}
 
     def _refuse(self, request: Request, ref: str = "") -> Answer:
         raise Refused("the sandbox does not do {} {}".format(request.method, request.path))

@@ -1,13 +1,16 @@
 """A delivery to StackStorm: once to each trigger that hears it."""
 import logging
 import time
-from typing import Any, Callable, Dict, Set
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from eventlet.semaphore import Semaphore
 
-from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, rooms_of, text_of
+from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of
+from hipchat.room_directory import RoomDirectory
+from hipchat.names import is_room_id
 from listening.health import Health
-from listening.listeners import Listeners
+from listening.listeners import Listener, Listeners
+from listening.outage import Outage
 from listening.spool import Delivery
 from hipchat.webhook_url import Address
 
@@ -30,13 +33,15 @@ class Dispatcher:
     dispatch (trigger ref, payload, trace tag) raises when it fails. refresh is called before the
     first delivery, after a failure, and for a delivery that no listener hears, to learn of triggers
     that changed unheard; it may raise. unwanted is called with the address of a delivery that no
-    listener hears.
+    listener hears, and noticed with that of each delivery, and what it calls its room.
     """
 
-    def __init__(self, listeners: Listeners, dispatch: Dispatch, refresh: Callable[[], None],
-                 unwanted: Callable[[Address], None], template_guard: bool, health: Health,
+    def __init__(self, listeners: Listeners, directory: RoomDirectory, dispatch: Dispatch,
+                 refresh: Callable[[], None], unwanted: Callable[[Address], None],
+                 noticed: Callable[[Address, str], None], template_guard: bool, health: Health,
                  log: logging.Logger):
-        self._listeners, self._template_guard = listeners, template_guard
+        self._listeners, self._directory = listeners, directory
+        self._noticed, self._template_guard = noticed, template_guard
         self._dispatch, self._refresh, self._unwanted = dispatch, refresh, unwanted
         self._health, self._log = health, log
         self._stale, self._refreshed = True, 0.0
@@ -53,9 +58,10 @@ class Dispatcher:
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return
-        heard = self._matching(delivery, event, body)
+        address = self._address(delivery)
+        heard = self._matching(address, event, body)
         if heard is None and self._look_again():
-            heard = self._matching(delivery, event, body)
+            heard = self._matching(address, event, body)
         for listener, groups in heard or []:
             if listener.ref in told:
                 continue
@@ -66,6 +72,8 @@ class Dispatcher:
                 self._stale = True
                 raise
             told.add(listener.ref)
+        if address:
+            self._noticed(address, room_name(body))
         if told:
             self._health.dispatched += 1
             self._log.info("Delivery %d, %s in room %s: dispatched to %s with the trace tag %s, "
@@ -76,11 +84,24 @@ class Dispatcher:
             self._drop(delivery, "filtered")
         else:
             self._drop(delivery, "unwanted")
-            self._unwanted(Address(delivery.event, delivery.room))
+            if address:
+                self._unwanted(address)
 
-    def _matching(self, delivery: Delivery, event: Event, body: Dict[str, Any]) -> Any:
-        return self._listeners.matching(delivery.event, [delivery.room] + rooms_of(body),
-                                        text_of(event, body["item"]))
+    def _address(self, delivery: Delivery) -> Optional[Address]:
+        """Which event in which room it is; None if no room bears the name by which it was kept.
+
+        Version 0.1.0 kept names. Outage while it is not known which room bears which name.
+        """
+        if not self._directory.loaded and (
+                self._listeners.names() or not is_room_id(delivery.room)):
+            raise Outage("HipChat", "has not told yet which room bears which name",
+                         "Deliveries wait in the spool until it does.")
+        room = self._directory.id_of(delivery.room)
+        return None if room is None else Address(delivery.event, room)
+
+    def _matching(self, address: Optional[Address], event: Event,
+                  body: Dict[str, Any]) -> Optional[List[Tuple[Listener, List[str]]]]:
+        return self._listeners.matching(address, text_of(event, body["item"])) if address else None
 
     def _refresh_if_stale(self) -> None:
         with self._refreshing:

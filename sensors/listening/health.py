@@ -45,9 +45,9 @@ class Health:
         """
         self._note(part, about, _Trouble(summary, detail, float("inf")), level)
 
-    def happened(self, part: str, summary: str, detail: str) -> None:
+    def happened(self, part: str, summary: str, detail: str, about: str = "") -> None:
         """Something went wrong and is over; it is told for an hour."""
-        self._note(part, summary, _Trouble(summary, detail, time.monotonic() + REMEMBERED),
+        self._note(part, about or summary, _Trouble(summary, detail, time.monotonic() + REMEMBERED),
                    logging.WARNING)
 
     def well(self, part: str, about: str = "") -> None:

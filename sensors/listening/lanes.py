@@ -20,7 +20,8 @@ GIVE_WAY = 0.02  # seconds for which a group waits, at most, for deliveries that
 SLOW = 5.0  # seconds after which a dispatch counts as trouble, though it has not failed yet
 LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery that alone fails
 LONGEST_OUTAGE_PAUSE = 2.0  # seconds between two attempts while StackStorm takes nothing
-OUTAGES = ("broker", "database")  # what an outage can be of
+STACKSTORM = ("broker", "database")
+OUTAGES = STACKSTORM + ("HipChat",)  # what an outage can be of
 
 
 class _Lane:
@@ -166,7 +167,7 @@ class Lanes:
             slow = {lane for lane, since in self._under_way.items()
                     if time.monotonic() - since > SLOW}
             # Else what is told already says more.
-            if slow and not any(map(self._health.is_troubled, OUTAGES)):
+            if slow and not any(map(self._health.is_troubled, STACKSTORM)):
                 self._health.trouble("broker", "dispatching to StackStorm takes long",
                                      "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
             self._failing |= slow

@@ -1,21 +1,23 @@
 """Who listens to what: one listener for each StackStorm trigger."""
 import logging
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
 from hipchat.filters import Filter, FilterSet
-from hipchat.names import room_key
+from hipchat.names import is_room_id, room_key
+from hipchat.room_directory import RoomDirectory
 from hipchat.settings import EVERYWHERE
 from hipchat.webhook_url import Address
 
 __all__ = ["Listener", "Listeners"]
 
 PARAMETERS = ("room", "filter")
+ANY_ROOM = 0  # stands for each room there is in addresses where one listens; no room's id
 
 
 class Listener(NamedTuple):
-    """A trigger as its parameters state it; room None means every room of the config."""
+    """A trigger as its parameters state it; room: a name or an id, None for the config's rooms."""
 
     ref: str
     trigger_id: str
@@ -76,22 +78,26 @@ class Listeners:
     """All listeners, as StackStorm adds, changes and removes triggers.
 
     rooms, events: where listeners without a room listen (the pack's config), which may be
-    [EVERYWHERE]. only_rooms: where this node listens at all, everywhere if empty. changed is called
-    after each change; version counts the changes. Adding is idempotent and never raises for a
-    trigger with wrong parameters, which hears nothing.
+    [EVERYWHERE]. only_rooms: where this node listens at all, everywhere if empty. A listener for a
+    name listens in the room that bears it in the directory; renew() heeds that this has changed.
+    changed is called after each change; version counts the changes. Adding is idempotent and never
+    raises for a trigger with wrong parameters, which hears nothing.
     """
 
-    def __init__(self, rooms: List[str], events: List[str], log: logging.Logger,
-                 changed: Callable[[], None], only_rooms: Sequence[str] = ()):
+    def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
+                 log: logging.Logger, changed: Callable[[], None],
+                 only_rooms: Sequence[str] = ()):
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
         if rooms == [EVERYWHERE] and only_rooms:
             self._rooms = list(only_rooms)
-        self._log, self._changed = log, changed
+        self._directory, self._log, self._changed = directory, log, changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._wrong: Dict[str, ParameterError] = {}
         self._listeners: Dict[str, Listener] = {}
+        self._places: Dict[str, Set[Address]] = {}  # where each listens, by its ref
         self._by_address: Dict[Address, Dict[str, Listener]] = {}
         self._filters: Dict[Address, FilterSet] = {}
+        self._directory_version = directory.version
         self.version = 0
 
     def add(self, trigger: Dict[str, Any]) -> None:
@@ -104,24 +110,21 @@ class Listeners:
         try:
             listener = Listener.of_trigger(trigger)
         except ParameterError as error:
-            self._log.info("%s", error)
+            self._log.debug("%s", error)
             self._wrong[trigger["ref"]] = error
             return
         self._listeners[listener.ref] = listener
-        for address in self._addresses(listener):
-            self._by_address.setdefault(address, {})[listener.ref] = listener
-            self._filters.pop(address, None)
+        self._listen(listener)
         self._note_change()
 
     def remove(self, trigger: Dict[str, Any]) -> None:
         """Forget a trigger; an unknown one is no error."""
         self._triggers.pop(trigger["ref"], None)
         self._wrong.pop(trigger["ref"], None)
-        listener = self._listeners.pop(trigger["ref"], None)
-        if listener is None:
+        if self._listeners.pop(trigger["ref"], None) is None:
             return
-        for address in self._addresses(listener):
-            del self._by_address[address][listener.ref]
+        for address in self._places.pop(trigger["ref"]):
+            del self._by_address[address][trigger["ref"]]
             self._filters.pop(address, None)
             if not self._by_address[address]:
                 del self._by_address[address]
@@ -135,54 +138,92 @@ class Listeners:
         for trigger in triggers:
             self.add(trigger)
 
-    def hearing(self, event: str, rooms: Iterable[str]) -> List[Listener]:
-        """Those that hear an event (HipChat's name) in a room that goes by these names."""
-        found: Dict[str, Listener] = {}
-        for room in rooms:
-            found.update(self._by_address.get(Address(event, room), {}))
-        return list(found.values())
+    def renew(self) -> None:
+        """Listen where the rooms are that bear the names now."""
+        if self._directory_version == self._directory.version:
+            return
+        self._directory_version = self._directory.version
+        self._by_address, self._filters = {}, {}
+        for listener in self._listeners.values():
+            self._listen(listener)
+        self._note_change()
 
-    def matching(self, event: str, rooms: Iterable[str],
+    def hearing(self, address: Address) -> List[Listener]:
+        """Those that hear an event (HipChat's name) in a room."""
+        return [listener for place in (address, Address(address.event, ANY_ROOM))
+                for listener in self._by_address.get(place, {}).values()]
+
+    def matching(self, address: Address,
                  text: str) -> Optional[List[Tuple[Listener, List[str]]]]:
         """Those of hearing() whose filter is found in the text, with its groups.
 
         None where nobody hears. Only filters that a first pass over all leaves are run.
         """
-        heard, found = False, {}
-        for address in (Address(event, room) for room in [*rooms, EVERYWHERE]):
-            listeners = list(self._by_address.get(address, {}).values())
-            if not listeners:
-                continue
-            heard = True
-            if address not in self._filters:
-                self._filters[address] = FilterSet([each.filter for each in listeners])
-            for place in self._filters[address].candidates(text):
-                listener = listeners[place]
-                groups = listener.filter.groups(text) if listener.filter else []
-                if groups is not None:
-                    found[listener.ref] = (listener, groups)
-        return list(found.values()) if heard else None
+        places = [place for place in (address, Address(address.event, ANY_ROOM))
+                  if place in self._by_address]
+        return [each for place in places for each in self._found(place, text)] if places else None
 
-    def refs(self, room: str) -> Set[str]:
-        """The triggers that want a room."""
-        return {ref for address, listeners in self._by_address.items() if address.room == room
-                for ref in listeners}
+    def _found(self, address: Address, text: str) -> Iterator[Tuple[Listener, List[str]]]:
+        listeners = list(self._by_address[address].values())
+        if address not in self._filters:
+            self._filters[address] = FilterSet([each.filter for each in listeners])
+        for place in self._filters[address].candidates(text):
+            listener = listeners[place]
+            groups = listener.filter.groups(text) if listener.filter else []
+            if groups is not None:
+                yield listener, groups
 
     def wrong(self) -> Dict[str, ParameterError]:
         """What is wrong with the triggers that hear nothing, by ref."""
         return dict(self._wrong)
 
     def wanted(self) -> Set[Address]:
-        """The events and rooms for which HipChat needs a webhook."""
-        return {address for address in self._by_address if address.room != EVERYWHERE}
+        """The events and rooms for which HipChat needs a webhook, if no add-on hears them."""
+        everywhere = {address.event for address in self._by_address if address.room == ANY_ROOM}
+        return {address for address in self._by_address if address.room != ANY_ROOM}.union(
+            Address(event, room) for event in everywhere for room in self._directory.open_rooms())
+
+    def names(self) -> Set[str]:
+        """The names by which rooms are called, in rules and in the config."""
+        called = set(self._only_rooms).union(*map(self._references, self._listeners.values()))
+        return {reference for reference in called
+                if reference != EVERYWHERE and not is_room_id(reference)}
+
+    def nameless(self) -> Dict[str, Set[str]]:
+        """The names that no room bears, each with HipChat's events that are wanted there."""
+        missing: Dict[str, Set[str]] = {}
+        for listener in self._listeners.values():
+            for reference in self._references(listener):
+                if reference != EVERYWHERE and self._directory.id_of(reference) is None and (
+                        not self._only_rooms or reference in self._only_rooms):
+                    missing.setdefault(reference, set()).add(listener.event.hipchat)
+        return missing
+
+    def refs(self, room: Union[int, str]) -> Set[str]:
+        """The triggers that want a room, which is given by its id, or by a name that none bears."""
+        return {ref for ref, listener in self._listeners.items()
+                if any(room in (reference, self._directory.id_of(reference))
+                       for reference in self._references(listener))}
+
+    def _listen(self, listener: Listener) -> None:
+        self._places[listener.ref] = self._addresses(listener)
+        for address in self._places[listener.ref]:
+            self._by_address.setdefault(address, {})[listener.ref] = listener
+            self._filters.pop(address, None)
+
+    def _references(self, listener: Listener) -> List[str]:
+        if listener.room is not None:
+            return [listener.room]
+        return self._rooms if listener.event.name in self._events else []
 
     def _addresses(self, listener: Listener) -> Set[Address]:
-        if listener.room is not None:
-            rooms = [listener.room]
-        else:
-            rooms = self._rooms if listener.event.name in self._events else []
-        return {Address(listener.event.hipchat, room) for room in rooms
-                if not self._only_rooms or room in self._only_rooms}
+        references = self._references(listener)
+        if references == [EVERYWHERE]:
+            return {Address(listener.event.hipchat, ANY_ROOM)}
+        rooms = set(map(self._directory.id_of, references)) - {None}
+        if self._only_rooms:
+            rooms &= set(map(self._directory.id_of, self._only_rooms))
+        return {Address(listener.event.hipchat, room) for room in rooms}
 
     def _note_change(self) -> None:
         self.version += 1

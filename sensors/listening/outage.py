@@ -1,10 +1,10 @@
-"""What is raised while StackStorm takes nothing."""
+"""What is raised while nothing can be dispatched."""
 
 __all__ = ["Outage"]
 
 
 class Outage(Exception):
-    """StackStorm takes no trigger at all just now; part ("broker", "database") is what is away.
+    """Nothing at all can be dispatched now; part ("broker", "database", "HipChat") is what is away.
 
     summary is for /health, detail for the operator's log.
     """

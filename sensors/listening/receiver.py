@@ -2,49 +2,54 @@
 import hmac
 import ipaddress
 import json
-import uuid
-from typing import Any, Callable, Dict, Iterable, List, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
 from urllib.parse import urlsplit
 
 import eventlet
 
-from hipchat.events import message_id, read_body, room_id, rooms_of
+from hipchat.events import read_body, room_id
 from hipchat.health_url import details_url
 from listening.addon.routes import Routes
 from listening.addon.twins import Twins
 from listening.answers import (
     ACCEPTED, FAILED, NOT_ALLOWED, NOT_SIGNED, TOO_SLOW, UNAVAILABLE, Answer, Refused, body_of,
     wrong_method, wrong_request)
+from listening.arrivals import WrongRoom, arrival
 from listening.health import Health
 from hipchat.settings import SensorSettings
 from listening.signed_request import is_signed
 from listening.spool import Arrival, Spool, SpoolError
-from hipchat.webhook_url import Address, WebhookUrl
+from hipchat.webhook_url import Address, NamedAddress, WebhookUrl
 
 __all__ = ["Receiver"]
 
 
 class Receiver:
-    """Answers `POST {public_url}/{event}/{room}/{signature}` and `GET {public_url}/health`.
+    """Answers `POST {public_url}/{event}/{room id}/{signature}` and `GET {public_url}/health`.
 
     For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
     hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
     answered 204 when the spool has it on disk; then notify is called with its lane.
+    room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
+    which one the body names.
+
     What lies below `{public_url}/addon` are the routes of the add-on, whose events are of the room
     that their body names. While it hears all rooms, left_over is called with the address of a
     webhook in a room that delivers all the same.
     """
 
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: Routes,
-                 left_over: Callable[[Address], None], spool: Spool,
+                 left_over: Callable[[Address], None],
+                 room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
                  notify: Callable[[str], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
         self._settings = settings
-        self._urls, self._addon, self._left_over = urls, addon, left_over
-        self._spool, self._notify, self._health = spool, notify, health
-        self._twins = Twins()
+        self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
+        self._health = health
+        self._addon, self._left_over, self._twins = addon, left_over, Twins()
+        self._misused: Set[Address] = set()
         self.accepting = False
         health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
 
@@ -118,43 +123,63 @@ class Receiver:
     def _receive_of_addon(self, event: str, environ: Dict[str, Any]) -> Answer:
         raw = body_of(environ)
         body = read_body(raw)
-        room = room_id(body)
+        room, credentials = room_id(body), self._addon.credentials
         if room is None:
             raise ValueError("the body names no room")
-        if body.get("oauth_client_id") not in (None, self._addon.credentials.id):
+        if credentials and body.get("oauth_client_id") not in (None, credentials.id):
             raise ValueError("the body is of another installation")
         self._addon.heard()
-        return self._keep_one(_arrival(Address(event, str(room)), body, raw), body, by_addon=True)
+        return self._keep_one(arrival(event, room, raw, body), body, by_addon=True)
 
-    def _receive_of_room(self, address: Address, environ: Dict[str, Any]) -> Answer:
+    def _receive_of_room(self, address: Union[Address, NamedAddress],
+                         environ: Dict[str, Any]) -> Answer:
         raw = body_of(environ)
         body = read_body(raw)
-        if self._addon.hears:
+        arrived = self._arrival(address, raw, body)
+        if self._addon.hears and isinstance(address, Address):
             self._left_over(address)
-        return self._keep_one(_arrival(address, body, raw), body, by_addon=False)
+        return self._keep_one(arrived, body, by_addon=False)
 
-    def _keep_one(self, arrival: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
+    def _keep_one(self, arrived: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
         """Keep one of the two deliveries that come while the add-on and a webhook both deliver."""
-        if arrival.message or not self._addon.credentials:
-            return self._keep(arrival)
-        if self._twins.take(arrival.event, body["item"], by_addon):
+        if arrived.message or not self._addon.credentials:
+            return self._keep(arrived)
+        if self._twins.take(arrived.event, body["item"], by_addon):
             self._health.dropped["repeated"] += 1
             return ACCEPTED
-        answer = self._keep(arrival)
+        answer = self._keep(arrived)
         if answer is ACCEPTED:
-            self._twins.came(arrival.event, body["item"], by_addon)
+            self._twins.came(arrived.event, body["item"], by_addon)
         return answer
 
-    def _keep(self, arrival: Arrival) -> Answer:
+    def _arrival(self, address: Union[Address, NamedAddress], raw: bytes,
+                 body: Dict[str, Any]) -> Arrival:
+        event, room = address
+        if isinstance(address, NamedAddress):
+            room = self._room_of(address, room_id(body)) or room
         try:
-            kept = self._spool.put(arrival)
+            return arrival(event, room, raw, body)
+        except WrongRoom:
+            self._health.dropped["misplaced"] += 1
+            if isinstance(address, Address) and address not in self._misused:
+                self._misused.add(address)
+                self._health.happened(
+                    "listener", "what was posted for one room tells of another, and was refused",
+                    "The address was that for {} in room {}. Somebody else knows it: HipChat shows "
+                    "it to the room's admins. It is told once for each address.".format(*address),
+                    about=repr(address))
+            raise
+
+    def _keep(self, arrived: Arrival) -> Answer:
+        try:
+            kept = self._spool.put(arrived)
         except SpoolError as error:
             self._health.trouble("spool", "deliveries are refused", str(error))
             return UNAVAILABLE
         self._health.well("spool")
         if kept:
             self._health.accepted += 1
-            self._notify(arrival.lane)
+            self._notify(arrived.lane)
         else:
             self._health.dropped["repeated"] += 1
         return ACCEPTED
@@ -166,14 +191,3 @@ def _path(environ: Dict[str, Any]) -> str:
     if target.lower().startswith(("http://", "https://")):
         return "/" + target.split("://", 1)[1].partition("/")[2]
     return target
-
-
-def _arrival(address: Address, body: Dict[str, Any], raw: bytes) -> Arrival:
-    message = message_id(body)
-    return Arrival(
-        event=address.event,
-        room=address.room,
-        lane=(rooms_of(body) + [address.room])[0],
-        message="{} {} {}".format(address.event, room_id(body), message) if message else "",
-        trace=message or uuid.uuid4().hex,
-        body=raw)

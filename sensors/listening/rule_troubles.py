@@ -4,6 +4,7 @@ from typing import Callable, Dict, List, NamedTuple, Set, Tuple
 
 import eventlet
 
+from hipchat.events import EVENTS
 from listening.health import Health
 from listening.listeners import Listeners
 from listening.outage import Outage
@@ -11,6 +12,7 @@ from listening.webhooks import Webhooks
 
 __all__ = ["RuleTroubles"]
 
+WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are their types
 LOOK_EVERY = 3.0  # seconds; StackStorm stores a rule after it has told of its trigger
 
 
@@ -28,8 +30,9 @@ class _Wrong(NamedTuple):
 class RuleTroubles:
     """Names the enabled rules whose trigger parameters are wrong or whose room cannot be had.
 
-    rules returns the refs of the enabled rules on a trigger, or raises Outage. What no enabled rule
-    wants is no trouble: StackStorm has triggers for disabled rules, too.
+    rules returns the refs of the enabled rules on a trigger, or raises Outage. What neither an
+    enabled rule nor the config wants is no trouble: StackStorm has triggers for disabled rules,
+    too.
     """
 
     def __init__(self, listeners: Listeners, webhooks: Webhooks,
@@ -50,19 +53,27 @@ class RuleTroubles:
     def _look(self) -> None:
         rules: Dict[Tuple[str, str], List[str]] = {}
         for wrong in self._wrong():
-            found = sorted({rule for trigger in wrong.triggers for rule in self._rules(trigger)})
+            found = self._names(wrong.triggers)
             if found:
                 rules[wrong.part, wrong.about] = found
-                self._health.trouble(wrong.part, wrong.summary, "{}: {}".format(
-                    " and ".join(found), wrong.detail), about=wrong.about, level=wrong.level)
+                self._health.trouble(
+                    wrong.part, wrong.summary, "{} This is what {} says.".format(
+                        wrong.detail, " and ".join(found)), about=wrong.about, level=wrong.level)
         for part, about in self._told - set(rules):
             self._health.well(part, about=about)
         self._told = set(rules)
+
+    def _names(self, triggers: Set[str]) -> List[str]:
+        """Who wants these triggers; those without parameters are for the rooms of the config."""
+        names = {"the rule " + rule for trigger in triggers for rule in self._rules(trigger)}
+        config = ["rooms in the pack's config"] if triggers & WITHOUT_PARAMETERS else []
+        return config + sorted(names)
 
     def _wrong(self) -> List[_Wrong]:
         return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
                        logging.ERROR)
                 for trigger, error in self._listeners.wrong().items()] + [
             _Wrong("rooms", str(room), self._listeners.refs(room), "a room cannot be listened to",
-                   "the room {}: {}".format(room, error), logging.WARNING)
+                   "Room {} cannot be listened to: {}".format(self._webhooks.title(room), error),
+                   logging.WARNING)
             for room, error in self._webhooks.troubles().items()]

@@ -2,113 +2,162 @@
 import logging
 import time
 from collections import defaultdict
-from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Hashable, Optional, Set, Tuple, Union
 
 import eventlet
 from eventlet.event import Event as Signal
 
-from listening.backoff import Backoff
 from hipchat.client import Client
 from hipchat.errors import (
     ApiError, Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited)
+from hipchat.ownership import Ownership
+from hipchat.room_directory import RoomDirectory
+from hipchat.webhook_url import Address, NamedAddress
+from listening.addon.installation import Installation
+from listening.backoff import Backoff
 from listening.health import Health
-from hipchat.webhook_url import Address, WebhookUrl
+from listening.listeners import Listeners
+from listening.room_names import RoomNames
+from listening.room_webhooks import RoomWebhooks
 
-__all__ = ["Webhook", "Webhooks", "list_webhooks"]
+__all__ = ["Webhooks"]
 
 CHECK_EVERY = 300.0  # seconds between two looks at a room in which nothing changed
 SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
-LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
+LONGEST_PAUSE = 60.0  # seconds between two calls while HipChat is in trouble
 LONGEST_ROOM_PAUSE = 900.0  # seconds between two attempts for a room that cannot be had
-NAME = "StackStorm"  # what HipChat shows its users as the webhook's label
-
-
-class Webhook(NamedTuple):
-    """A webhook of ours in HipChat; address is None if its URL is not signed with our secret."""
-
-    id: str
-    address: Optional[Address]
-
-
-def list_webhooks(client: Client, urls: WebhookUrl, room: str) -> List[Webhook]:
-    """The webhooks in a room that post below our public_url; those of others are left out."""
-    return [Webhook(str(item["id"]), urls.read(item["url"]))
-            for item in client.items("room", room, "webhook")
-            if isinstance(item.get("url"), str) and urls.is_ours(item["url"])]
+NAMES_WITHIN = 5.0  # seconds for which a delivery to a name waits for the names
+UNKNOWN = ("HipChat shows the token's owner no room of that name (404). Correct the name or id, or "
+           "let the owner see the room.")
+ARCHIVED = "It is archived. Run hipchat.unarchive_room, or take it out of the rules."
 
 
 class _Room:
-    """What is known of a room: who wants what of it, its webhooks, and when to look again.
+    """When a room is looked at next; why it cannot be listened to, "" if it can."""
 
-    halfway: HipChat refused a call before all was set right; what was listed still holds.
-    """
-
-    def __init__(self):
-        self.wanted: Set[str] = set()
-        self.webhooks: List[Webhook] = []
-        self.changed = True
-        self.halfway = False
+    def __init__(self, webhooks: RoomWebhooks):
+        self.webhooks = webhooks
+        self.changed = False
         self.due = 0.0
         self.backoff = Backoff(LONGEST_ROOM_PAUSE)
         self.trouble = ""
-
-    def present(self) -> int:
-        """How many of the wanted events have their webhook."""
-        return len(self.wanted & {hook.address.event for hook in self.webhooks if hook.address})
 
 
 class Webhooks:
     """One webhook for each event and room that the listeners want, in HipChat as it really is.
 
     run() looks at one room after the other: rooms where something changed first, then those that
-    were looked at longest ago. Each look costs one call, and one more for each change. What lies
-    below our public_url is ours; nothing else is ever touched.
+    were looked at longest ago; and at HipChat's list of rooms. Each look costs one call, and one
+    more for each change. authentication: "jwt" for an integration's webhooks. owner is the client
+    to whom the webhooks belong. None is wanted while the add-on hears all rooms, and nothing is
+    done while there is nothing but an add-on that is not installed.
     """
 
-    def __init__(self, client: Client, urls: WebhookUrl, wanted: Callable[[], Set[Address]],
-                 authentication: Optional[str], health: Health, log: logging.Logger):
-        self._authentication = authentication
-        self._client, self._urls, self._wanted = client, urls, wanted
+    def __init__(self, client: Client, owner: Client, addon: Installation, ownership: Ownership,
+                 authentication: Optional[str], listeners: Listeners, directory: RoomDirectory,
+                 health: Health, log: logging.Logger):
+        self._webhooks_of = lambda room: RoomWebhooks(room, owner, ownership, authentication, log)
+        self._addon = addon
+        self._listeners, self._directory = listeners, directory
+        self._names = RoomNames(client, directory, listeners, log)
         self._health, self._log = health, log
-        self._rooms: Dict[str, _Room] = {}
+        self._rooms: Dict[int, _Room] = {}
+        self._failing: Set[Hashable] = set()  # rooms, and the names, that HipChat failed on last
+        self._failures = 0  # in a row
         self._backoff = Backoff(LONGEST_PAUSE)
         self._changed = Signal()
 
     def changed(self) -> None:
         """What is wanted has changed."""
-        if not self._changed.ready():
-            self._changed.send()
+        self._names.changed()
+        self._wake()
 
     def unwanted(self, address: Address) -> None:
         """HipChat posted what nobody wants: a webhook is left over in a room we know nothing of."""
         if address.room not in self._rooms:
-            self._rooms[address.room] = _Room()
-            self.changed()
+            self._room(address.room)
+            self._wake()
+
+    def heard(self, address: Address, name: str) -> None:
+        """A delivery calls its room so: it may have another name than it had."""
+        if self._names.heard(address, name):
+            if address.room in self._rooms:
+                self._rooms[address.room].due = 0.0
+            self._wake()
+
+    def room_of(self, address: NamedAddress, stated: Optional[int]) -> Optional[int]:
+        """The room of a webhook of version 0.1.0: where it was found, or else which bears the name.
+
+        stated: which one a delivery tells of; if it is another, there may be a left-over in that.
+        """
+        with eventlet.Timeout(NAMES_WITHIN, False):
+            while not self._directory.loaded:
+                eventlet.sleep(0.05)
+        found = [number for number, room in self._rooms.items() if address in room.webhooks.named]
+        room = found[0] if len(found) == 1 else self._directory.id_of(address.name)
+        if stated not in (None, room) and self._directory.name_of(stated):
+            self.unwanted(Address(address.event, stated))
+        return room
 
     def count(self) -> Dict[str, int]:
         """How many webhooks are wanted, and how many of these HipChat has."""
-        return {"wanted": len(self._wanted()),
-                "present": sum(room.present() for room in self._rooms.values())}
+        unknown = {} if self._addon.hears_alone else self._names.unknown()
+        return {"wanted": len(self._wanted()) + sum(map(len, unknown.values())),
+                "present": 0 if self._is_down() else sum(
+                    room.webhooks.present() for number, room in self._rooms.items()
+                    if number not in self._failing and not self._is_unheard(number))}
 
-    def troubles(self) -> Dict[str, str]:
-        """Why which rooms cannot be listened to."""
-        return {name: room.trouble for name, room in self._rooms.items() if room.trouble}
+    def unheard(self) -> int:
+        """In how many rooms something is wanted, and nothing can be heard."""
+        return len(self.troubles())
+
+    def troubles(self) -> Dict[Union[int, str], str]:
+        """Why which rooms cannot be listened to: by their ids, or by a name that none bears."""
+        found: Dict[Union[int, str], str] = {
+            number: room.trouble or ARCHIVED for number, room in self._rooms.items()
+            if self._is_unheard(number)}
+        if self._directory.loaded:
+            found.update(dict.fromkeys(self._names.unknown(), UNKNOWN))
+        return found
+
+    def title(self, room: Union[int, str]) -> str:
+        """How people call a room."""
+        name = self._directory.name_of(room) if isinstance(room, int) else None
+        return "{} ({})".format(name, room) if name else str(room)
 
     def run(self) -> None:
         """Keep the webhooks right, for ever, whatever HipChat does."""
         while True:
             self._changed = Signal()
+            if self._addon.is_missing:
+                self._changed.wait()
+                continue
             self._note_wanted()
-            name = min(self._rooms, key=self._urgency, default=None)
-            pause = self._rooms[name].due - time.monotonic() if name else CHECK_EVERY
-            if pause > 0:
-                with eventlet.Timeout(pause, False):
-                    self._changed.wait()
+            number = min(self._rooms, key=self._urgency, default=None)
+            now = time.monotonic()
+            due = now + CHECK_EVERY if number is None else self._rooms[number].due
+            if self._names.due <= now:
+                eventlet.sleep(self._look_at_names())
+            elif due <= now:
+                eventlet.sleep(self._attend(number))
             else:
-                eventlet.sleep(self._attend(name))
+                with eventlet.Timeout(min(due, self._names.due) - now, False):
+                    self._changed.wait()
 
-    def _urgency(self, name: str) -> Tuple[bool, bool, float]:
-        room = self._rooms[name]
+    def _wanted(self) -> Set[Address]:
+        return set() if self._addon.hears_alone else self._listeners.wanted()
+
+    def _wake(self) -> None:
+        if not self._changed.ready():
+            self._changed.send()
+
+    def _room(self, number: int) -> _Room:
+        if number not in self._rooms:
+            self._rooms[number] = _Room(self._webhooks_of(number))
+        return self._rooms[number]
+
+    def _urgency(self, number: int) -> Tuple[bool, bool, float]:
+        room = self._rooms[number]
         waits = room.due > time.monotonic()
         return waits, not room.changed and not waits, room.due
 
@@ -116,113 +165,98 @@ class Webhooks:
         wanted = defaultdict(set)
         for address in self._wanted():
             wanted[address.room].add(address.event)
-        for name in set(wanted) | set(self._rooms):
-            room = self._rooms.setdefault(name, _Room())
-            if room.wanted != wanted[name]:
-                room.wanted, room.changed, room.due = wanted[name], True, 0.0
+        for number in set(wanted) | set(self._rooms):
+            room = self._room(number)
+            if room.webhooks.wanted != wanted[number]:
+                room.webhooks.wanted, room.changed, room.due = wanted[number], True, 0.0
+            elif not wanted[number] and 0 < room.due <= time.monotonic() and (
+                    room.webhooks.is_empty() or room.trouble):
+                self._forget(number)
 
-    def _attend(self, name: str) -> float:
-        """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
-        room = self._rooms[name]
-        room.changed = False
+    def _forget(self, number: int) -> None:
+        del self._rooms[number]
+        self._failing.discard(number)
+
+    def _is_unheard(self, number: int) -> bool:
+        room = self._rooms[number]
+        return bool(room.webhooks.wanted) and (
+            bool(room.trouble) or self._directory.is_archived(number))
+
+    def _is_down(self) -> bool:
+        """Whether HipChat, rather than a room, is in trouble: nothing that was seen need hold."""
+        return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
+
+    def _look_at_names(self) -> float:
+        """Look at HipChat's rooms; the seconds to pause before the next call."""
         try:
-            self._set_right(name, room)
-        except (NotFound, Forbidden, InvalidRequest) as error:
-            self._room_trouble(name, room, error)
-        except RateLimited as error:
-            return self._hipchat_trouble(room, "its rate limit is reached", error,
-                                         max(error.reset_in, SHORTEST_PAUSE))
+            self._names.look()
         except Exception as error:
-            room.halfway = room.halfway and isinstance(error, ApiError)
-            return self._hipchat_trouble(room, "webhooks cannot be managed", error,
-                                         self._backoff.failed())
-        else:
-            self._all_well(name, room)
+            return self._hipchat_trouble("names", error)
+        self._answered("names")
         return 0.0
 
-    def _set_right(self, name: str, room: _Room) -> None:
-        resumed = room.halfway
-        if not resumed:  # else every second call going wrong would mean to list for ever
-            room.webhooks = list_webhooks(self._client, self._urls, name)
-            room.halfway = True
-        needed = self._needed(name, room)
-        kept: Dict[str, Webhook] = {}
-        for webhook in sorted(room.webhooks, key=lambda hook: (len(hook.id), hook.id)):
-            if webhook.address and webhook.address.event in needed:
-                kept.setdefault(webhook.address.event, webhook)
-        # First make, then delete: an event may come twice for a moment, but none is missed.
-        refused: Optional[InvalidRequest] = None
-        for event in sorted(room.wanted - set(kept)):
-            try:
-                kept[event] = self._make(Address(event, name))
-                room.webhooks.append(kept[event])
-            except InvalidRequest as error:  # an old HipChat Server does not know every event
-                refused = error
-        for webhook in [hook for hook in room.webhooks if hook not in kept.values()]:
-            self._delete(name, webhook)
-            room.webhooks.remove(webhook)
-        room.halfway = False
-        if resumed:  # a call that went wrong may have been done nevertheless
-            self._set_right(name, room)
-        elif refused:
-            raise refused
-
-    def _needed(self, name: str, room: _Room) -> Set[str]:
-        """The events that are wanted in this room by any of its names.
-
-        A room goes by its id and its name. Two names are of one room if the same webhooks are
-        found under both, or if one is in the URL of a webhook found under the other.
-        """
-        ids = {webhook.id for webhook in room.webhooks}
-        names = {webhook.address.room for webhook in room.webhooks if webhook.address}
-        return room.wanted.union(*(
-            other.wanted for key, other in self._rooms.items()
-            if key in names or any(webhook.id in ids for webhook in other.webhooks)))
-
-    def _make(self, address: Address) -> Webhook:
-        made = self._client.call("POST", "room", address.room, "webhook", json={
-            "url": self._urls.make(address), "event": address.event, "name": NAME,
-            "authentication": self._authentication})
-        self._log.info("Webhook made: %s in room %s.", *address)
-        return Webhook(str(made["id"]), address)
-
-    def _delete(self, name: str, webhook: Webhook) -> None:
-        try:
-            self._client.call("DELETE", "room", name, "webhook", webhook.id)
-        except NotFound:
-            pass
-        self._log.info("Webhook deleted, since no trigger needs it: %s in room %s.",
-                       webhook.address.event if webhook.address else webhook.id, name)
-
-    def _all_well(self, name: str, room: _Room) -> None:
-        self._backoff.succeeded()
-        self._health.well("HipChat")
-        if room.trouble:
-            self._log.info("Room %s: can be listened to now.", name)
-        room.trouble = ""
-        room.backoff.succeeded()
+    def _attend(self, number: int) -> float:
+        """Look at a room; the seconds to pause before the next call, 0 unless HipChat fails."""
+        room = self._rooms[number]
+        room.changed = False
         room.due = time.monotonic() + CHECK_EVERY
-        if not room.wanted and not room.webhooks:
-            del self._rooms[name]
+        try:
+            room.webhooks.set_right()
+        except (NotFound, Forbidden, InvalidRequest) as error:
+            room.webhooks.begin_anew()
+            room.due = time.monotonic() + room.backoff.failed()
+            self._note_trouble(number, str(error))
+        except Exception as error:
+            if not isinstance(error, ApiError):
+                room.webhooks.begin_anew()
+            room.due = time.monotonic() + room.backoff.failed()  # behind all others that wait
+            return self._hipchat_trouble(number, error)
+        else:
+            room.backoff.succeeded()
+            self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
+            self._note_unlisted(number, room.webhooks.unlisted)
+        self._answered(number)
+        return 0.0
 
-    def _room_trouble(self, name: str, room: _Room, error: ApiError) -> None:
-        """Trouble with one room: told once, and no other room waits for it."""
-        self._health.well("HipChat")
-        self._backoff.succeeded()
-        room.halfway = False
-        if not room.wanted:
-            del self._rooms[name]
+    def _note_trouble(self, number: int, words: str) -> None:
+        """Why a room cannot be listened to: told once, and no other room waits for it."""
+        room = self._rooms[number]
+        if words and words != room.trouble:
+            self._log.info("Room %s cannot be listened to: %s It is tried again, ever more rarely, "
+                           "until it works or no trigger wants it.", self.title(number), words)
+        if room.trouble and not words:
+            self._log.info("Room %s: can be listened to now.", self.title(number))
+        room.trouble = words
+
+    def _note_unlisted(self, number: int, events: Set[str]) -> None:
+        about = "unlisted in {}".format(number)
+        if not events:
+            self._health.well("webhooks", about)
             return
-        if room.trouble != str(error):
-            room.trouble = str(error)
-            self._log.info("Room %s cannot be listened to: %s It is tried again, ever more "
-                           "rarely, until it works or no trigger wants it.", name, error)
-        room.due = time.monotonic() + room.backoff.failed()
+        self._health.trouble(
+            "webhooks", "HipChat does not list what it made", "Room {}: {}. No more are made "
+            "there, though they may deliver. Look at the room's webhooks with hipchat."
+            "list_webhooks.".format(self.title(number), ", ".join(sorted(events))), about)
 
-    def _hipchat_trouble(self, room: _Room, summary: str, error: Exception,
-                         pause: float) -> float:
-        """Trouble with HipChat as a whole: pause, and then let another room have its turn."""
+    def _answered(self, what: Hashable) -> None:
+        """HipChat has answered. If it had been down, what waited for it is tried now."""
+        self._backoff.succeeded()
+        self._failing.discard(what)
+        if not self._failing:
+            self._health.well("HipChat")
+        elif self._failures > len(self._rooms) // 2:
+            for room in self._failing & set(self._rooms):
+                self._rooms[room].due = 0.0
+        self._failures = 0
+
+    def _hipchat_trouble(self, what: Hashable, error: Exception) -> float:
+        """HipChat failed: the seconds to pause before the next call. Others go before it, then."""
+        if isinstance(error, RateLimited):
+            summary, pause = "its rate limit is reached", max(error.reset_in, SHORTEST_PAUSE)
+        else:
+            summary, pause = "webhooks cannot be managed", self._backoff.failed()
+        self._failing.add(what)
+        self._failures += 1
         self._health.trouble("HipChat", summary, "{} It is tried again until it works.".format(
             error if isinstance(error, HipChatError) else repr(error)))
-        room.changed, room.due = True, time.monotonic() + pause
         return pause

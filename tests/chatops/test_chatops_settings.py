@@ -20,14 +20,13 @@ def permissions(*allow, **more):
 @pytest.mark.parametrize("key, value, words", [
     ("rooms", ["Factor"], "chatops.rooms: 'Factor' is no id of a room"),
     ("rooms", [], "chatops.rooms: name the ids"),
-    ("rooms", 1001, "chatops.rooms is 1001: it must be a list of ids"),
+    ("rooms", 1001, "chatops.rooms is 1001: it must be a list"),
     ("rooms", [True], "True is no id of a room"),
     ("prefix", "{!", "chatops.prefix is '{!'"),
     ("prefix", "", "chatops.prefix is ''"),
     ("prefix", "st2 ", "chatops.prefix is 'st2 '"),
-    ("allow", {}, ""),
     ("allow", "all", "chatops.allow is 'all': it must be a list"),
-    ("allow", [{"commands": ["*"]}], "chatops.allow[0].people: name their ids, or \"*\" for all"),
+    ("allow", [{"commands": ["*"]}], "chatops.allow[0].people: it must be a list of ids, or \"*\""),
     ("allow", [{"commands": ["*"], "people": ["@Ann"]}], "'@Ann' is no id of a person"),
     ("allow", [{"commands": "*", "people": "*"}], "chatops.allow[0].commands is '*'"),
     ("allow", [{"command": ["*"], "people": "*"}], "it must be an object with commands, people"),
@@ -36,9 +35,6 @@ def permissions(*allow, **more):
     ("people", [2002], "chatops.people: there is no such key"),
 ])
 def test_a_wrong_value_is_named_with_its_remedy(key, value, words):
-    if not words:
-        assert settings(**{key: value})
-        return
     with pytest.raises(ConfigError) as error:
         settings(**{key: value})
     assert words in str(error.value)

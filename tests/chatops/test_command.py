@@ -38,7 +38,7 @@ def test_the_rules_filter_hears_what_is_a_command(prefix, text):
     assert Filter(prefix_filter(prefix)).groups(prefix + " " + text) is not None
 
 
-@pytest.mark.parametrize("minutes", [0, 4.9, -4.9])
+@pytest.mark.parametrize("minutes", [0, 4.9, -0.9])
 def test_a_recent_message_is_run(minutes):
     check_age((NOW - timedelta(minutes=minutes)).isoformat(), NOW)
 

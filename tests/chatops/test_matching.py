@@ -98,7 +98,8 @@ def test_values_that_can_be_carried_are_not():
     check_values(find("say hi env=x", FORMATS), extra_parameters=True)
 
 
-WORDS = ["deploy", "restart", "web", "to", "h1", "v2", "list", "all", "ls", "-l", "please", "say", "a=b",
+WORDS = ["deploy", "restart", "web", "to", "h1", "v2", "list", "all", "ls", "-l", "please", "say",
+         "a=b",
          "k='v w'", '"q q"', '{"a": 1}', "Probe", "the", "NOW", "http://h/?q=1", "{{", "\u00e9"]
 
 

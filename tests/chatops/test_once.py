@@ -1,14 +1,11 @@
 """A message is run by one execution, however many hear it and in whatever order."""
 import threading
-from datetime import datetime, timezone
-
 import pytest
 
 from chatops.command import Heard
 from chatops.once import REPEATED, is_repeated
 
 HEARD = Heard(1001, 2002, "Ann", "m1", "2026-05-04T09:30:00+00:00", "!x")
-NOW = datetime(2026, 5, 4, 9, 30, tzinfo=timezone.utc)
 
 
 class Executions:
@@ -23,7 +20,7 @@ class Executions:
                              "parameters": {"message_id": message_id, "room": room}}
 
     def executions_since(self, action, since):
-        assert action == "hipchat.run_command" and since == "2026-05-04T09:19:00.000000Z"
+        assert action == "hipchat.run_command" and since == "2026-05-04T09:28:00.000000Z"
         with self._lock:
             return [dict(each) for each in self._all.values()]
 
@@ -33,7 +30,7 @@ class Executions:
 
     def run(self, id):
         """What an execution does; returns whether it has run the command."""
-        repeated = is_repeated(HEARD, id, NOW, self)
+        repeated = is_repeated(HEARD, id, self)
         self.store(id, "succeeded", outcome=REPEATED if repeated else "ran")
         return not repeated
 

@@ -1,9 +1,11 @@
 """What is told of a command that began, and of one that ended."""
 import pytest
 
+from chatops.ack import ack_of
 from chatops.answer import Answer
 from chatops.errors import Ignored
-from chatops.result import ack_of, origin_of, result_of
+from chatops.origin import origin_of
+from chatops.result import result_of
 from chatops.settings import ChatOpsSettings
 from sandbox.stackstorm import platform_modules
 
@@ -57,13 +59,15 @@ def test_stackstorms_filters_are_there():
 
 @pytest.mark.parametrize("format", ["{{ nosuch.x.y }}", "{{", "{{ 1 / 0 }}", "{{ x | nofilter }}"])
 def test_a_result_that_cannot_be_rendered_still_tells_how_it_ended(format):
-    assert told(format, status="failed").text.startswith("ops.deploy: failed.")
+    text = told(format, status="failed", result={"stderr": "no such host"}).text
+    assert "status : failed" in text and "stderr : no such host" in text
 
 
 def test_extra_says_how_it_is_shown():
     answer = told("x", {"hipchat": {
         "color": "{{ 'purple' if execution.status == 'succeeded' else 'red' }}", "notify": True,
-        "private": True, "reply": "yes", "format": "html", "card": {"title": "{{ execution.id }}"}}})
+        "private": True, "reply": "yes", "format": "html",
+        "card": {"title": "{{ execution.id }}"}}})
     assert answer == Answer("x", color="purple", format="html", notify=True, private=True,
                             card={"title": "5f"}, web_url=URL)
 

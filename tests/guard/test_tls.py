@@ -11,10 +11,9 @@ from urllib.parse import quote
 import pytest
 import requests
 from conftest import Stackstorm, direct, free_port, wait_until
-from wire import connect, delivery, make_certificate
+from wire import connect, delivery, make_certificate, named_url
 
 from hipchat.settings import SensorSettings
-from hipchat.webhook_url import Address, WebhookUrl
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docs" / "nginx.conf"
 
@@ -269,7 +268,7 @@ class TestReverseProxy:
                                       "a+b;c=d?e#f"])
     def test_leaves_the_encoded_names_of_rooms_as_they_are(self, proxied, room):
         settings = SensorSettings.from_config(proxied.config)
-        url = WebhookUrl(settings.public_url, settings.secret).make(Address("room_message", room))
+        url = named_url(settings.public_url, settings.secret, "room_message", room)
         assert quote(room, safe="") in url
         assert session(proxied.files[0]).post(
             url, json=delivery(number="name " + room), timeout=10).status_code == 204

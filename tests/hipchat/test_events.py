@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hipchat.events import (
-    EVENTS, HIPCHAT_EVENTS, message_id, payload, read_body, rooms_of, text_of, webhook_id)
+    EVENTS, HIPCHAT_EVENTS, message_id, payload, read_body, room_id, room_name, text_of, webhook_id)
 from sandbox.stackstorm.schemas import Schema
 
 SENSOR = yaml.safe_load((REPOSITORY / "sensors" / "webhook_sensor.yaml").read_text())
@@ -178,11 +178,14 @@ class TestText:
 class TestIds:
     """What is known of a delivery."""
 
-    @pytest.mark.parametrize("room, rooms", [
-        (ROOM, ["147", "The Room"]), ({"id": "147"}, ["147"]), ({"name": "The Room"}, ["The Room"]),
-        ({}, []), (None, []), ("The Room", []), ({"id": None, "name": ["x"]}, [])])
-    def test_the_room_goes_by_its_id_and_its_name(self, room, rooms):
-        assert rooms_of({"item": {"room": room}}) == rooms
+    @pytest.mark.parametrize("room, number, name", [
+        (ROOM, 147, "The Room"), ({"id": "147"}, 147, ""), ({"name": "147"}, None, "147"),
+        ({}, None, ""), (None, None, ""), ("The Room", None, "The Room"),
+        ({"id": "The Room", "name": "x"}, None, "x"), ({"id": True}, None, ""),
+        ({"id": "9" * 5000}, None, ""), ({"id": None, "name": ["x"]}, None, '["x"]')])
+    def test_the_room_has_an_id_and_a_name_which_is_none(self, room, number, name):
+        body = {"item": {"room": room}}
+        assert (room_id(body), room_name(body)) == (number, name)
 
     @pytest.mark.parametrize("message, expected", [
         (MESSAGE, MESSAGE["id"]), ({"id": 5}, "5"), ({"id": None}, ""), ({}, ""), ("hi", ""),
@@ -274,5 +277,5 @@ class TestAnything:
         assert SCHEMAS[event.name].clean(found) == found
         assert storable(found)
         assert json.loads(json.dumps(found)) == found
-        assert all(isinstance(room, str) for room in rooms_of(body))
+        assert isinstance(room_id(body), (int, type(None))) and isinstance(room_name(body), str)
         assert isinstance(message_id(body), str)

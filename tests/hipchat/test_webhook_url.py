@@ -4,12 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hipchat.events import HIPCHAT_EVENTS
-from hipchat.webhook_url import Address, WebhookUrl
+from hipchat.webhook_url import Address, NamedAddress, WebhookUrl, normalised
+from wire import named_url
 
 PUBLIC = "https://st2.example.com:8088/hipchat"
-ADDRESS = Address("room_message", "Factor")
+ADDRESS = Address("room_message", 1001)
 URLS = WebhookUrl(PUBLIC, b"secret")
-ROOMS = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs"]), min_size=1)
+ROOMS = st.integers(0, 2 ** 63 - 1)
+NAMES = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs"]), min_size=1)
+
+
+def named(room, event="room_message"):
+    """A URL of version 0.1.0."""
+    return named_url(PUBLIC, b"secret", event, room)
 
 
 @pytest.fixture
@@ -18,7 +25,7 @@ def url():
 
 
 def test_stands_for_its_event_and_room(url):
-    assert url.startswith(PUBLIC + "/room_message/Factor/")
+    assert url.startswith(PUBLIC + "/room_message/1001/")
     assert URLS.read(url) == ADDRESS
 
 
@@ -39,12 +46,45 @@ def test_can_be_read_for_any_event_and_room(event, room):
     assert url.count("/") == PUBLIC.count("/") + 3
 
 
+@given(st.sampled_from(sorted(HIPCHAT_EVENTS)), NAMES)
+def test_of_version_0_1_0_is_read_by_what_it_calls_the_room(event, room):
+    assert URLS.read(named(room, event)) == NamedAddress(event, room)
+
+
 @pytest.mark.parametrize("room", ["Ops/Dev", "a//b", "/", "../x", "50%", "%2F", "a?b#c", "ä ☃"])
-def test_is_read_where_a_proxy_has_decoded_the_slashes_of_the_room(room):
-    url = URLS.make(Address("room_message", room))
-    assert URLS.read(url) == Address("room_message", room)
+def test_of_version_0_1_0_is_read_where_a_proxy_has_decoded_the_slashes_of_the_room(room):
+    assert URLS.read(named(room)) == NamedAddress("room_message", room)
     if "%" not in room:
-        assert URLS.read(url.replace("%2F", "/")) == Address("room_message", room)
+        assert URLS.read(named(room).replace("%2F", "/")) == NamedAddress("room_message", room)
+
+
+@pytest.mark.parametrize("room", ["1001", "room id", "room id\nroom_message\n1001"])
+def test_of_version_0_1_0_is_none_of_a_room_that_is_called_as_anothers_id(url, room):
+    assert URLS.read(named(room)) != ADDRESS and named(room) != url
+
+
+@pytest.mark.parametrize("spelling", [
+    lambda url: url.replace("st2.example", "ST2.Example"),
+    lambda url: url.replace("https", "HTTPS"),
+    lambda url: url.replace("room_message", "room%5Fmessage"),
+    lambda url: url + "/"])
+def test_is_the_same_in_another_spelling(url, spelling):
+    assert URLS.read(spelling(url)) == ADDRESS and URLS.is_ours(spelling(url))
+
+
+@pytest.mark.parametrize("one, other", [
+    ("https://a:443/x", "https://A/x/"), ("http://a:80/x%20y", "http://a/x y"),
+    ("https://[2001:DB8::1]:443/x", "https://[2001:db8::1]/x")])
+def test_are_compared_in_one_spelling(one, other):
+    assert normalised(one) == normalised(other)
+
+
+@pytest.mark.parametrize("one, other", [
+    ("https://a:80/x", "https://a/x"), ("http://a/x", "https://a/x"), ("http://a/x", "http://a/X"),
+    ("http://a/x", "http://a/x?y"), ("http://a/x", "http://b@a/x"), ("http://a/", "http://a:x/"),
+    ("http://a/x", "http://a/\nx"), ("http://a", "http://[a"), ("", "http://a")])
+def test_are_different_where_they_lead_elsewhere(one, other):
+    assert normalised(one) != normalised(other)
 
 
 @given(st.integers(0, 42), st.sampled_from("ABCXYZabcxyz019-_"))
@@ -59,15 +99,16 @@ def test_is_nobodys_with_one_letter_of_the_signature_changed(position, letter):
 @pytest.mark.parametrize("change", [
     lambda url: url.replace("room_message", "room_enter"),
     lambda url: url.replace("room_message", "room_party"),
-    lambda url: url.replace("Factor", "Factory"),
-    lambda url: url.replace("Factor", "factor"),
-    lambda url: url.replace("/Factor", ""),
+    lambda url: url.replace("1001", "1002"),
+    lambda url: url.replace("1001", "Factor"),
+    lambda url: url.replace("1001", "1" * 5000),
+    lambda url: url.replace("/1001", ""),
     lambda url: url.replace("/hipchat/", "/other/"),
     lambda url: url.replace("https:", "http:"),
     lambda url: url.replace("st2.", "st3."),
     lambda url: url[:-1],
     lambda url: url + "A",
-    lambda url: url + "/",
+    lambda url: url + "/x",
     lambda url: url + "?a=b",
     lambda url: url.rpartition("/")[0] + "/" + "ä" * 43,
     lambda url: url.rpartition("/")[0] + "/",
@@ -84,10 +125,27 @@ def test_of_another_secret_is_not_read(url):
     assert WebhookUrl(PUBLIC, b"another").read(url) is None
 
 
-def test_is_ours_by_its_beginning_whatever_its_signature(url):
-    assert URLS.is_ours(url) and URLS.is_ours(PUBLIC + "/anything")
-    for other in (PUBLIC, PUBLIC + "-two/x", "https://example.com/?" + url, PUBLIC.upper() + "/"):
-        assert not URLS.is_ours(other)
+def test_is_ours_by_its_shape_whatever_its_signature(url):
+    assert URLS.is_ours(url) and URLS.is_ours(url[:-43] + "x" * 43)
+    assert URLS.is_ours(PUBLIC + "/room_enter/Old name/" + "x" * 43)
+
+
+@pytest.mark.parametrize("other", [
+    PUBLIC, PUBLIC + "-two/room_message/1001/" + "x" * 43, PUBLIC + "/anything",
+    PUBLIC + "/room_message/1001/" + "x" * 42, PUBLIC + "/room_party/1001/" + "x" * 43,
+    PUBLIC + "/api/v1/webhooks/ci", PUBLIC + "/room_message/" + "x" * 43,
+    PUBLIC + "/a/room_message/1001/" + "x" * 43, "https://example.com/?" + PUBLIC])
+def test_of_another_shape_or_elsewhere_are_not_ours(other):
+    assert not URLS.is_ours(other) and URLS.read(other) is None
+
+
+@pytest.mark.parametrize("base", [
+    "https://old.example.com", "https://old.example.com:8088/hipchat", "http://10.0.0.1:8088/a/b"])
+def test_of_an_earlier_public_url_are_known_by_their_signature(base):
+    for url in (WebhookUrl(base, b"secret").make(ADDRESS),
+                named_url(base, b"secret", "room_enter", "A B/C")):
+        assert URLS.base_of(url) == base and not URLS.is_ours(url)
+        assert WebhookUrl(PUBLIC, b"another").base_of(url) is None
 
 
 @given(ROOMS, ROOMS)

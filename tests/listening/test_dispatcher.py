@@ -16,6 +16,7 @@ from listening.listeners import Listeners
 from listening.outage import Outage
 from listening.spool import FILE, Arrival, Spool, SpoolError
 from listening.supervisor import Supervisor
+from hipchat.room_directory import RoomDirectory
 from hipchat.webhook_url import Address
 
 LOG = logging.getLogger("test")
@@ -56,11 +57,14 @@ class Bench:
         self.refreshes = 0
         self.unwanted = []
         self.health = Health(LOG)
-        self.listeners = Listeners([], [], LOG, changed=lambda: None)
+        self.rooms = RoomDirectory()
+        self._names = []
+        self.listeners = Listeners([], [], self.rooms, LOG, changed=lambda: None)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
-        dispatcher = Dispatcher(self.listeners, self.stackstorm.dispatch, self._refresh,
-                                self.unwanted.append, False, self.health, LOG)
+        dispatcher = Dispatcher(
+            self.listeners, self.rooms, self.stackstorm.dispatch, self._refresh,
+            self.unwanted.append, lambda address, name: None, False, self.health, LOG)
         self.supervisor = Supervisor(self.health)
         self.lanes = Lanes(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
@@ -69,7 +73,15 @@ class Bench:
         self.refreshes += 1
         self.refresh()
 
+    def know(self, room):
+        """Let HipChat have a room of that name; 1001 is the first one's id."""
+        self._names.append(room)
+        self.rooms.take([{"id": 1001 + number, "name": name}
+                         for number, name in enumerate(dict.fromkeys(self._names))])
+        self.listeners.renew()
+
     def listen(self, ref, room="Factor", event="message", **parameters):
+        self.know(room)
         self.listeners.add({"ref": ref, "id": "id of " + ref, "type": "hipchat." + event,
                             "parameters": dict(parameters, room=room)})
 
@@ -77,7 +89,7 @@ class Bench:
         """What the receiver does with a delivery."""
         if body is None:
             body = json.dumps({"item": {"message": {"message": text}}}).encode()
-        self.spool.put(Arrival(event=event, room=room, lane=room, message="", trace=trace,
+        self.spool.put(Arrival(event=event, room=room, lane=room, message="", trace=str(trace),
                                body=body))
         self.lanes.notify(room)
 
@@ -247,11 +259,12 @@ class TestDropped:
         bench.lanes.start(bench.supervisor)
 
     def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
+        bench.know("Factor")
         bench.listen("trigger", room="Elsewhere")
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"unwanted": 1}
-        assert bench.unwanted == [Address("room_message", "Factor")]
+        assert bench.unwanted == [Address("room_message", 1001)]
 
     def test_is_what_no_filter_finds(self, bench):
         bench.listen("trigger", filter="never said")
@@ -401,8 +414,9 @@ class TestOutage:
             bench.stackstorm.told.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
-        dispatcher = Dispatcher(bench.listeners, dispatch, bench._refresh, bench.unwanted.append,
-                                False, bench.health, LOG)
+        dispatcher = Dispatcher(
+            bench.listeners, bench.rooms, dispatch, bench._refresh, bench.unwanted.append,
+            lambda address, name: None, False, bench.health, LOG)
         bench.lanes = Lanes(bench.spool, dispatcher.deliver, bench.health)
         for number in range(10):
             bench.listen("trigger {}".format(number), str(number))
@@ -453,7 +467,8 @@ class TestOutage:
 
         bench.stackstorm.told, bench.away = Told(), None
         eventually(lambda: len(told) == 9)
-        assert bench.health.report()["reasons"] == ["broker: dispatching to StackStorm fails"]
+        eventually(lambda: bench.health.report()["reasons"] == [
+            "broker: dispatching to StackStorm fails"])
 
 
 class TestStop:
@@ -475,6 +490,7 @@ class TestStop:
 class TestUnheard:
     def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
         monkeypatch.setattr("listening.dispatcher.LOOK_AGAIN_EVERY", 0)
+        bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         bench.put("nobody")
         eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
@@ -483,6 +499,7 @@ class TestUnheard:
         eventually(lambda: bench.stackstorm.told == [("trigger", "somebody")])
 
     def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
+        bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         for number in range(50):
             bench.put(number)

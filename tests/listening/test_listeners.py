@@ -4,6 +4,7 @@ import logging
 import pytest
 
 from hipchat.errors import ParameterError
+from hipchat.room_directory import RoomDirectory
 from listening.listeners import Listener, Listeners
 from hipchat.webhook_url import Address
 
@@ -20,10 +21,24 @@ def changes():
     return []
 
 
+FACTOR, OPS, SALES = 1001, 1002, 1003
+
+
 @pytest.fixture
-def listeners(changes):
-    return Listeners(["Factor", "1001"], ["message", "enter"], logging.getLogger("listeners"),
-                     lambda: changes.append(None))
+def directory():
+    directory = RoomDirectory()
+    directory.take([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}])
+    return directory
+
+
+@pytest.fixture
+def listeners(changes, directory):
+    return Listeners(["Factor", str(SALES)], ["message", "enter"], directory,
+                     logging.getLogger("listeners"), lambda: changes.append(None))
+
+
+def hearing(listeners, room, event="room_message"):
+    return refs(listeners.hearing(Address(event, room)))
 
 
 def refs(found):
@@ -35,11 +50,11 @@ class TestAdded:
 
     def test_without_a_room_hears_the_rooms_of_the_config(self, listeners):
         listeners.add(trigger("message"))
-        assert listeners.wanted() == {Address("room_message", "Factor"),
-                                      Address("room_message", "1001")}
-        assert refs(listeners.hearing("room_message", ["Factor"])) == ["hipchat.message"]
-        assert listeners.hearing("room_message", ["Ops"]) == []
-        assert listeners.hearing("room_enter", ["Factor"]) == []
+        assert listeners.wanted() == {Address("room_message", FACTOR),
+                                      Address("room_message", SALES)}
+        assert hearing(listeners, FACTOR) == ["hipchat.message"]
+        assert hearing(listeners, OPS) == []
+        assert hearing(listeners, FACTOR, "room_enter") == []
 
     def test_without_a_room_hears_only_the_events_of_the_config(self, listeners):
         listeners.add(trigger("exit", "exit"))
@@ -47,39 +62,39 @@ class TestAdded:
 
     def test_with_a_room_hears_any_event_in_that_room(self, listeners):
         listeners.add(trigger("a", "exit", room="Ops"))
-        assert listeners.wanted() == {Address("room_exit", "Ops")}
+        assert listeners.wanted() == {Address("room_exit", OPS)}
 
     def test_with_a_rooms_id_as_an_integer_hears_it(self, listeners):
         listeners.add(trigger("a", room=42))
-        assert refs(listeners.hearing("room_message", ["Ops", "42"])) == ["hipchat.a"]
+        assert hearing(listeners, 42) == ["hipchat.a"]
 
     def test_is_found_once_by_several_names_of_a_room(self, listeners):
         listeners.add(trigger("message"))
         listeners.add(trigger("a", room="Factor"))
-        found = listeners.hearing("room_message", ["Factor", "1001", "Factor"])
-        assert refs(found) == ["hipchat.a", "hipchat.message"]
+        listeners.add(trigger("b", room=FACTOR))
+        assert hearing(listeners, FACTOR) == ["hipchat.a", "hipchat.b", "hipchat.message"]
 
     def test_twice_is_the_same_as_once(self, listeners, changes):
         for _ in range(3):
             listeners.add(trigger("a", room="Factor"))
-        assert len(listeners.hearing("room_message", ["Factor"])) == 1
+        assert len(hearing(listeners, FACTOR)) == 1
         assert (len(changes), listeners.version) == (1, 1)
 
     def test_with_other_parameters_hears_by_these(self, listeners):
         listeners.add(trigger("a", room="Factor"))
         listeners.add(trigger("a", room="Ops", filter="x"))
-        assert listeners.wanted() == {Address("room_message", "Ops")}
-        assert listeners.hearing("room_message", ["Factor"]) == []
+        assert listeners.wanted() == {Address("room_message", OPS)}
+        assert hearing(listeners, FACTOR) == []
 
     def test_carries_its_id_and_its_filter(self, listeners):
         listeners.add(trigger("a", room="Factor", filter="ping (.*)"))
-        listener, = listeners.hearing("room_message", ["Factor"])
+        listener, = listeners.hearing(Address("room_message", FACTOR))
         assert listener.trigger_id == "id of a"
         assert listener.filter.groups("ping x") == ["x"]
 
     def test_without_parameters_at_all_is_as_with_none(self, listeners):
         listeners.add(dict(trigger("message"), parameters=None))
-        assert refs(listeners.hearing("room_message", ["1001"])) == ["hipchat.message"]
+        assert hearing(listeners, SALES) == ["hipchat.message"]
 
 
 class TestRemoved:
@@ -89,7 +104,7 @@ class TestRemoved:
         listeners.add(trigger("a", room="Factor"))
         listeners.add(trigger("b", room="Factor"))
         listeners.remove(trigger("a", room="Factor"))
-        assert refs(listeners.hearing("room_message", ["Factor"])) == ["hipchat.b"]
+        assert hearing(listeners, FACTOR) == ["hipchat.b"]
         listeners.remove(trigger("b", room="Factor"))
         assert listeners.wanted() == set()
 
@@ -102,19 +117,17 @@ class TestRemoved:
             listeners.add(trigger("a", room="Factor"))
             listeners.remove(trigger("a", room="Factor"))
         listeners.add(trigger("a", room="Factor"))
-        assert len(listeners.hearing("room_message", ["Factor"])) == 1
+        assert len(hearing(listeners, FACTOR)) == 1
 
 
 class TestReplaced:
     """The triggers as StackStorm's database has them."""
 
     def test_are_all_there_are(self, listeners):
-        for ref in "abc":
-            listeners.add(trigger(ref, room=ref))
-        listeners.replace([trigger("b", room="b"), trigger("c", room="other"),
-                           trigger("d", room="d")])
-        assert listeners.wanted() == {Address("room_message", room)
-                                      for room in ("b", "other", "d")}
+        for number, ref in enumerate("abc"):
+            listeners.add(trigger(ref, room=number))
+        listeners.replace([trigger("b", room=1), trigger("c", room=5), trigger("d", room=3)])
+        assert listeners.wanted() == {Address("room_message", room) for room in (1, 5, 3)}
 
     def test_by_the_same_are_no_change(self, listeners, changes, caplog):
         triggers = [trigger("a", room="a"), trigger("message"), trigger("wrong", filter="(")]
@@ -143,21 +156,67 @@ class TestWrong:
         assert "\n" not in text
 
     @pytest.mark.parametrize("event, parameters", WRONG)
-    def test_are_logged_once_raise_nothing_and_disturb_nobody(
-            self, listeners, caplog, event, parameters):
-        caplog.set_level(logging.INFO)
+    def test_are_remembered_raise_nothing_and_disturb_nobody(
+            self, listeners, event, parameters):
         listeners.add(trigger("good", room="Factor"))
         for _ in range(3):
             listeners.add(trigger("a", event, **parameters))
-        assert caplog.text.count("hears nothing") == 1
         assert list(listeners.wrong()) == ["hipchat.a"]
-        assert refs(listeners.hearing("room_" + event, ["Factor"])) in ([], ["hipchat.good"])
-        assert listeners.wanted() == {Address("room_message", "Factor")}
+        assert hearing(listeners, FACTOR, "room_" + event) in ([], ["hipchat.good"])
+        assert listeners.wanted() == {Address("room_message", FACTOR)}
         listeners.remove(trigger("a", event, **parameters))
+        assert listeners.wanted() == {Address("room_message", FACTOR)}
         assert listeners.wrong() == {}
-        assert listeners.wanted() == {Address("room_message", "Factor")}
 
     def test_of_a_trigger_that_was_right_end_its_listening(self, listeners):
         listeners.add(trigger("a", room="Factor"))
         listeners.add(trigger("a", room=""))
         assert listeners.wanted() == set()
+
+
+class TestRenamed:
+    """Names that rooms get and lose."""
+
+    def test_a_rule_for_a_name_hears_the_room_that_bears_it_now(
+            self, listeners, directory, changes):
+        listeners.add(trigger("a", room="Factor"))
+        directory.take([{"id": FACTOR, "name": "Factor-old"}, {"id": SALES, "name": "Factor"}])
+        listeners.renew()
+        assert listeners.wanted() == {Address("room_message", SALES)}
+        assert hearing(listeners, FACTOR) == [] and hearing(listeners, SALES) == ["hipchat.a"]
+        assert len(changes) == 2
+
+    def test_a_rule_for_a_name_that_no_room_bears_waits_for_one(self, listeners, directory):
+        listeners.add(trigger("a", room="Soon"))
+        assert listeners.wanted() == set()
+        assert listeners.nameless() == {"Soon": {"room_message"}}
+        directory.take([{"id": 7, "name": "Soon"}])
+        listeners.renew()
+        assert listeners.wanted() == {Address("room_message", 7)} and not listeners.nameless()
+        listeners.remove(trigger("a", room="Soon"))
+        assert listeners.wanted() == set()
+
+    def test_a_name_that_looks_like_an_id_is_none(self, listeners, directory):
+        listeners.add(trigger("a", room=str(OPS)))
+        directory.take([{"id": FACTOR, "name": str(OPS)}, {"id": OPS, "name": "Ops"}])
+        listeners.renew()
+        assert hearing(listeners, FACTOR) == [] and hearing(listeners, OPS) == ["hipchat.a"]
+
+    def test_the_share_of_a_node_follows_a_name_too(self, directory):
+        listeners = Listeners(["Factor", "Ops"], ["message"], directory,
+                              logging.getLogger("listeners"), lambda: None,
+                              only_rooms=["Factor", str(SALES)])
+        listeners.add(trigger("message"))
+        listeners.add(trigger("a", room=FACTOR))
+        listeners.add(trigger("b", room="Sales"))
+        assert listeners.wanted() == {Address("room_message", FACTOR)}
+        directory.take([{"id": OPS, "name": "Factor"}, {"id": SALES, "name": "Sales"}])
+        listeners.renew()
+        assert listeners.wanted() == {Address("room_message", OPS),
+                                      Address("room_message", SALES)}
+
+    def test_nothing_changes_while_no_name_does(self, listeners, directory, changes):
+        listeners.add(trigger("a", room="Factor"))
+        directory.take([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])
+        listeners.renew()
+        assert len(changes) == 1

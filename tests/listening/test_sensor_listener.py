@@ -37,7 +37,7 @@ def delivery(**more):
     """The body of a delivery that nobody has seen yet."""
     return dict({"event": "room_message", "webhook_id": 7, "item": {
         "message": {"id": str(uuid.uuid4()), "message": "hi", "from": {"name": "Ann"}},
-        "room": {"id": 1, "name": "Old"}}}, **more)
+        "room": {"name": "Old"}}}, **more)
 
 
 def body_of(size):
@@ -418,12 +418,13 @@ def url(monkeypatch):
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")
     health = Health(log)
-    receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None, None, health)
+    receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None, None, None,
+                        health)
     receiver.accepting = True
     server = connections.Server(settings, receiver, health, log)
     threading.Thread(target=server.serve, daemon=True).start()
     wait_until(lambda: is_listening(base + "/health"))
-    return urls.make(Address("room_message", "Factor"))
+    return urls.make(Address("room_message", 1001))
 
 
 def no_addon(settings, health, log):

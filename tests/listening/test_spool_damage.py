@@ -222,9 +222,9 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         store = Store(str(directory), 10 ** 6)
         context = (seed, damage.said)
         outcomes["of another format: refused"] += open_anyhow(store, directory)
-        outcomes["mended" if store.notices else "unnoticed"] += 1
+        outcomes["mended" if store.repairs else "unnoticed"] += 1
         found = found_in(store)
-        assert lost(sample, whole, found) == [], (context, store.notices)
+        assert lost(sample, whole, found) == [], (context, store.repairs)
         assert store.waiting == len(found), context
         assert store._file.is_in_place(), context
         outcomes["deliveries whole"] += len(whole)
@@ -239,7 +239,7 @@ def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         store.close()
         again = Store(str(directory), 10 ** 6)
         again.open()
-        assert again.notices == [], context
+        assert again.repairs == [], context
         assert len(found_in(again)) >= len(found) + 1, context
         again.close()
         shutil.rmtree(str(directory))
@@ -262,19 +262,19 @@ def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
             patiently(store, lambda: found_in(store))
             assert patiently(store, lambda: store.commit([each], set())) == [True], context
         found = patiently(store, lambda: found_in(store))
-        assert lost(sample, whole, found) == [], (context, store.notices)
+        assert lost(sample, whole, found) == [], (context, store.repairs)
         traces = [each.trace for each in found.values() if each.lane == "new"]
         assert traces == [each.trace for each in kept], context
         assert max(found) > sample.given, context
-        assert len(store.notices) <= 1, "the mending is told once"
-        outcomes["mended in use" if store.notices else "not noticed in use"] += 1
+        assert len(store.repairs) <= 1, "the mending is told once"
+        outcomes["mended in use" if store.repairs else "not noticed in use"] += 1
         killed = tmp_path / "{}-killed".format(seed)
         shutil.copytree(str(directory), str(killed))
         store.close()
         again = Store(str(killed), 10 ** 6)
         open_anyhow(again, killed)
         found = found_in(again)
-        assert lost(sample, whole, found) == [], (context, again.notices)
+        assert lost(sample, whole, found) == [], (context, again.repairs)
         assert {each.trace for each in kept} <= {each.trace for each in found.values()}, context
         again.close()
         shutil.rmtree(str(directory))

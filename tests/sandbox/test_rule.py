@@ -96,18 +96,19 @@ class TestRuleThatTakesCharactersOut:
         ("{{ trigger.message | replace('\\n', '') }}", "replace"),
         ("{{ trigger.message | regex_replace('x', '') }}", "regex_replace"),
         ("<b>{{ trigger.message | striptags | upper }}</b>", "striptags"),
-        ("{{ trigger.matches | join('') | trim }}", "join, trim"),
+        ("{{ trigger.matches[0] | from_json_string }}", "from_json_string"),
         ("{{ trigger.message.replace('x', '') }}", "replace()"),
-        ("{{ trigger.message[1:] }}", "a slice"),
-        ("{% if trigger.message | trim %}x{% endif %}", "trim")])
+        ("{{ trigger.message[::2] }}", "a slice with a step"),
+        ("{% if trigger.message | striptags %}x{% endif %}", "striptags")])
     def test_is_warned_of(self, attempt, template, named):
         action = {"ref": "core.echo", "parameters": {"deep": {"list": [template]}, "x": "y"}}
-        status, output = attempt(on(action=action), "--say", "hi")
+        status, output = attempt(on(action=action, filter="(.*)"), "--say", "1")
         warning, = [line for line in output.splitlines() if line.startswith("warning")]
         assert status == 0 and "{} in deep: ".format(named) in warning
 
     @pytest.mark.parametrize("template", [
         "{{ trigger.message }}", "{{ trigger.matches[0] }}", "{{ trigger.message | upper }}",
+        "{{ trigger.message | truncate(9) }}", "{{ trigger.message[1:] }}",
         "{{ 'a b' | replace('a', 'b') }}", "replace this", "{% raw %}x"])
     def test_which_takes_none_is_not(self, attempt, template):
         action = {"ref": "core.echo", "parameters": {"text": template}}

@@ -589,7 +589,7 @@ class TestSensor:
     def test_end(self, tmp_path, signal_, status, cleaned_up):
         toy = Sandbox(tmp_path).start()
         toy.process.send_signal(signal_)
-        assert toy.process.wait(5) == status
+        assert toy.process.wait(30) == status
         assert bool(toy.story("cleanup")) is cleaned_up
         toy.stop()
 
@@ -700,5 +700,6 @@ def test_demo_ends_with_the_pong_in_the_room():
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "Factor: pong hello (green)" in done.stdout
-    # Neither a token nor a signature, both of them long, nor a color where nobody sees it.
-    assert not re.search(r"[\w-]{25,}|\x1b", done.stdout)
+    assert "Factor: @Ann 1 rooms:\n              Factor (1001) (green)" in done.stdout
+    # Neither a token nor a signature, which are longer than ids, nor a color where nobody sees it.
+    assert not re.search(r"[\w-]{37,}|\x1b", done.stdout)

@@ -24,7 +24,7 @@ class Accounts:
         self._token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
         self.execution_id = os.environ.get("ST2_ACTION_EXECUTION_ID", "")
         if not self._url:
-            raise ConfigError(["ST2_ACTION_API_URL is not set: this action runs in StackStorm only"])
+            raise ConfigError(["ST2_ACTION_API_URL is not set: this works in StackStorm only"])
 
     def pack(self) -> StackStorm:
         """The pack's own: api_key's, or else the action's token."""

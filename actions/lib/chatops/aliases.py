@@ -123,8 +123,8 @@ def check_values(fit: Fit, extra_parameters: bool) -> None:
     """Refused for parameters that the format does not name, and for what JSON cannot carry."""
     extra = sorted(set(fit.values) - set(fit.format.names))
     if extra and not extra_parameters:
-        raise Refused("That command has no parameter {}. (StackStorm takes a last word with = in it "
-                      "for one.)".format(", ".join(map(repr, extra))))
+        raise Refused("That command has no parameter {}. (StackStorm takes a last word with = in "
+                      "it for one.)".format(", ".join(map(repr, extra))))
     if "{" in fit.command and _ESCAPES.search(fit.command):
         raise Refused("Write the characters themselves: a command takes no escapes such as \\u007b "
                       "beside braces.")

@@ -1,8 +1,10 @@
 """What is said to a person in a room."""
-from typing import Any, Dict, NamedTuple, Optional
+import re
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-__all__ = ["Answer", "styled"]
+__all__ = ["Answer", "parted", "styled"]
 
+MARK = "{~}"  # parts text from code
 COLORS = ("yellow", "green", "red", "purple", "gray", "random")
 
 
@@ -37,3 +39,10 @@ def styled(answer: Answer, extra: Any) -> Answer:
     if isinstance(wanted.get("card"), dict):
         style["card"] = wanted["card"]
     return answer._replace(**style)
+
+
+def parted(message: str) -> Tuple[str, str]:
+    """Text and code; all is text unless the alias parts them."""
+    text, mark, code = message.partition(MARK)
+    return (text.strip(), re.sub(r"\A(?: *\n| )", "", code).rstrip()) if mark else (
+        message.strip(), "")

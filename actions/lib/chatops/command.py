@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from chatops.errors import Ignored, Refused
 
-__all__ = ["LONGEST_AGE", "Heard", "check_age", "check_harmless", "command_in", "prefix_filter"]
+__all__ = ["LARGEST_LEAD", "Heard", "check_age", "check_harmless", "command_in", "prefix_filter",
+           "said_at"]
 
 LONGEST_AGE = timedelta(minutes=5)
+LARGEST_LEAD = timedelta(minutes=1)  # of HipChat's clock before StackStorm's
 LONGEST_COMMAND = 1000  # characters
 MOST_EQUALS = 5  # StackStorm's time to match grows threefold with each: 4 ms at 5, 838 at 10
 STRAIGHT = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'",
@@ -44,21 +46,26 @@ def _blank(run: "re.Match") -> str:
     return "\n" if "\n" in run.group() else " "
 
 
-def check_age(date: str, now: datetime) -> None:
-    """Refused for a message that is older than five minutes, or as far ahead of our clock."""
+def said_at(date: str) -> datetime:
+    """When a message was said; Ignored for a date that cannot be read."""
     try:
         said = datetime.fromisoformat(date.replace("Z", "+00:00"))
     except ValueError:
         said = None
     if said is None or said.tzinfo is None:
         raise Ignored("The message has no date that can be read: {!r}.".format(date))
-    age = now - said.astimezone(timezone.utc)
+    return said.astimezone(timezone.utc)
+
+
+def check_age(date: str, now: datetime) -> None:
+    """Refused for a message older than five minutes, or more than one ahead of our clock."""
+    age = now - said_at(date)
     if age > LONGEST_AGE:
         raise Refused("That was said {} minutes ago, and is too old to be run now. Say it again if "
                       "you still want it.".format(int(age.total_seconds() // 60)))
-    if -age > LONGEST_AGE:
-        raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can tell "
-                      "how old this is. The clocks must be set right first.".format(
+    if -age > LARGEST_LEAD:
+        raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can "
+                      "tell how old this is. The clocks must be set right first.".format(
                           int(-age.total_seconds() // 60)))
 
 

@@ -3,6 +3,7 @@ from datetime import datetime
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from chatops.accounts import Accounts
+from chatops.ack import ack_of
 from chatops.aliases import Aliases, Forbidden, check_values, name_of
 from chatops.answer import Answer
 from chatops.command import Heard, check_age, check_harmless, command_in
@@ -11,8 +12,8 @@ from chatops.help import help_on
 from chatops.inquiry import check_may_answer, response_of
 from chatops.matching import Fit
 from chatops.once import REPEATED, is_repeated
+from chatops.origin import begun_by, identifier, origin_of
 from chatops.permissions import Permissions
-from chatops.result import ack_of, begun_by, origin_of
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from hipchat.people import People
@@ -59,7 +60,7 @@ class Commands:
 
     def _handled(self, heard: Heard, now: datetime) -> Outcome:
         command = self._checked(heard, now)
-        if is_repeated(heard, self._accounts.execution_id, now, self._accounts.pack()):
+        if is_repeated(heard, self._accounts.execution_id, self._accounts.pack()):
             return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
         if self._people.is_own(heard.person):
             raise Ignored("The pack itself said it.")
@@ -79,11 +80,12 @@ class Commands:
         if not self._permissions.any(heard.person, heard.room):
             raise Refused("You may not run commands here. (Your id is {}; chatops.allow in the "
                           "pack's config says who may.)".format(heard.person))
+        self._accounts.of(heard.person)  # refuses those who have none
         check_harmless(command)
         return command
 
     def _aliases(self, heard: Heard) -> Aliases:
-        return Aliases(self._accounts.of(heard.person), self._permissions, heard.person, heard.room)
+        return Aliases(self._accounts.pack(), self._permissions, heard.person, heard.room)
 
     def _help(self, heard: Heard, word: str) -> Answer:
         return help_on(word, self._aliases(heard).allowed(), self._settings.prefix)
@@ -100,10 +102,12 @@ class Commands:
 
     def _start(self, stackstorm: StackStorm, heard: Heard, fit: Fit) -> List[Dict[str, Any]]:
         # StackStorm's notifier evaluates these: they are ids, and nothing that somebody wrote.
-        what = {"command": fit.command, "user": str(heard.person), "source_channel": str(heard.room)}
+        what = {"command": fit.command, "user": str(heard.person),
+                "source_channel": str(heard.room)}
         if fit.format.multiple:
             return _refusing(lambda: stackstorm.run_each_match(**what))
-        ids = {"message_id": heard.message_id, "heard_by": self._accounts.execution_id}
+        ids = {"message_id": identifier(heard.message_id),
+               "heard_by": self._accounts.execution_id}
         return [_refusing(lambda: stackstorm.run_alias(
             name=fit.format.alias["name"], format=fit.format.representation, source_context=ids,
             **what))]

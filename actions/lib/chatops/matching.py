@@ -4,6 +4,7 @@ StackStorm's own matching is exponential, and heeds case. What is found here is 
 format's name, in the format's own case, so that it has that one format to match.
 """
 import re
+from functools import cached_property
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import re2
@@ -38,9 +39,16 @@ class Format:
                  multiple: bool = False):
         self.alias, self.display, self.multiple = alias, display, multiple
         self.representation = representation
-        self._places = list(_PLACE.finditer(representation))
-        self.names = [place.group(2) for place in self._places]
         self._patterns: Dict[bool, Any] = {}
+
+    @cached_property
+    def _places(self) -> List["re.Match"]:
+        return list(_PLACE.finditer(self.representation))
+
+    @property
+    def names(self) -> List[str]:
+        """What its places are called."""
+        return [place.group(2) for place in self._places]
 
     def fit(self, command: str) -> Optional[Fit]:
         """How the command fits, ignoring case; None where it does not."""

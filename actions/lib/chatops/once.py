@@ -1,9 +1,8 @@
 """Whether a message was heard before: a command runs once, though deliveries may come twice."""
 import time
-from datetime import datetime, timedelta
 from typing import Any, Dict
 
-from chatops.command import LONGEST_AGE, Heard
+from chatops.command import LARGEST_LEAD, Heard, said_at
 from chatops.stackstorm import StackStorm
 
 __all__ = ["REPEATED", "is_repeated"]
@@ -14,14 +13,15 @@ ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PATIENCE, PAUSE = 30.0, 0.2  # seconds
 
 
-def is_repeated(heard: Heard, execution_id: str, now: datetime, stackstorm: StackStorm) -> bool:
+def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm) -> bool:
     """Whether this message is another execution's to run.
 
     StackStorm stores an execution before it starts, so of two that hear a message at least one
     sees the other. The one with the greater id leaves it to the other, and says so in its result;
     the one with the smaller id waits for that: where the other has not seen it, the other has run.
     """
-    since = (now - 2 * LONGEST_AGE - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Nobody hears what is not said yet, but by a clock that is wrong.
+    since = (said_at(heard.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     others = [each for each in stackstorm.executions_since(ACTION, since)
               if _is_of(each, heard) and each["id"] != execution_id]
     if any(other["id"] < execution_id for other in others):
@@ -36,6 +36,7 @@ def _is_of(execution: Dict[str, Any], heard: Heard) -> bool:
 
 def _has_left_it(execution: Dict[str, Any], stackstorm: StackStorm) -> bool:
     deadline = time.monotonic() + PATIENCE
+    execution = stackstorm.execution(execution["id"])
     while execution["status"] not in ENDED and time.monotonic() < deadline:
         time.sleep(PAUSE)
         execution = stackstorm.execution(execution["id"])

@@ -1,7 +1,8 @@
 """The config of ChatOps as a typed object, checked when read."""
+import re
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
 
-from hipchat.errors import ConfigError
+from hipchat.config_reader import ConfigReader
 
 __all__ = ["ALL", "ChatOpsSettings", "Grant"]
 
@@ -9,7 +10,6 @@ ALL = "*"
 LONGEST_PREFIX = 10
 # The template guard breaks these apart, and a blank ends a word.
 NO_PREFIX = frozenset("{}<>%#")
-KEYS = {"prefix", "rooms", "allow", "api_key", "api_keys", "extra_parameters"}
 
 
 class Grant(NamedTuple):
@@ -39,17 +39,15 @@ class ChatOpsSettings(NamedTuple):
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ChatOpsSettings":
         """Read the config; ConfigError names every wrong value with its remedy."""
-        config = config or {}
-        reader = _Reader(config.get("chatops"))
+        reader = _Reader(config)
         settings = cls(
-            prefix=reader.prefix(), rooms=reader.rooms(), allow=reader.allow(),
-            api_key=reader.key("chatops.api_key", reader.found.get("api_key")),
-            api_keys=reader.keys(), extra_parameters=reader.extra_parameters())
-        if config.get("template_guard") is False:
-            reader.wrong("template_guard", "commands need it: with false, whoever writes in a room "
-                         "could read secrets; set it to true, or take out chatops")
-        if reader.problems:
-            raise ConfigError(reader.problems)
+            prefix=reader.prefix("chatops.prefix"), rooms=reader.room_ids("chatops.rooms"),
+            allow=reader.grants("chatops.allow"), api_key=reader.key("chatops.api_key"),
+            api_keys=reader.keys("chatops.api_keys"),
+            extra_parameters=reader.boolean("chatops.extra_parameters", False))
+        reader.refuse_other_keys("chatops")
+        reader.need_the_guard("template_guard")
+        reader.finish()
         return settings
 
     @staticmethod
@@ -60,57 +58,50 @@ class ChatOpsSettings(NamedTuple):
             found.get(key) for key in ("rooms", "allow", "api_key", "api_keys")))
 
 
-class _Reader:
-    """Takes values from `chatops` and remembers what is wrong with them."""
+class _Reader(ConfigReader):
+    """Takes what only `chatops` has."""
 
-    def __init__(self, found: Any):
-        self.problems: List[str] = []
-        self.found: Dict[str, Any] = found if isinstance(found, dict) else {}
-        if found is not None and not isinstance(found, dict):
-            self.wrong("chatops", "it must be an object", found)
-        for key in sorted(set(map(str, self.found)) - KEYS):
-            self.wrong("chatops." + key, "there is no such key; there are " +
-                       ", ".join(sorted(KEYS)))
+    def refuse_other_keys(self, section: str) -> None:
+        for key in sorted(set(map(str, self._section(section))) - set(ChatOpsSettings._fields)):
+            self._wrong("{}.{}".format(section, key), "there is no such key; there are " +
+                        ", ".join(ChatOpsSettings._fields))
 
-    def wrong(self, key: str, remedy: str, value: Any = None) -> None:
-        shown = "" if value is None else " is {!r}".format(value)
-        self.problems.append("{}{}: {}.".format(key, shown, remedy))
+    def need_the_guard(self, key: str) -> None:
+        if self.boolean(key, True) is False:
+            self._wrong(key, "commands need it: with false, whoever writes in a room could read "
+                        "secrets; set it to true, or take out chatops")
 
-    def prefix(self) -> str:
-        value = self.found.get("prefix")
+    def prefix(self, key: str) -> str:
+        value = self._get(key)
         if value is None:
             return "!"
         if (not isinstance(value, str) or not 1 <= len(value) <= LONGEST_PREFIX or
                 not value.isprintable() or " " in value or NO_PREFIX.intersection(value)):
-            self.wrong("chatops.prefix", "it must be 1 to {} characters without blanks and without "
-                       "any of {}".format(LONGEST_PREFIX, " ".join(sorted(NO_PREFIX))), value)
+            self._wrong(key, "it must be 1 to {} characters without blanks and without any of {}"
+                        .format(LONGEST_PREFIX, " ".join(sorted(NO_PREFIX))), value)
             return "!"
         return value
 
-    def rooms(self) -> FrozenSet[int]:
-        rooms = self._ids("chatops.rooms", self.found.get("rooms"), "room")
+    def room_ids(self, key: str) -> FrozenSet[int]:
+        rooms = self._ids(key, self._list(key, []), "room")
         if not rooms:
-            self.wrong("chatops.rooms", "name the ids of the rooms in which commands are taken "
-                       "(hipchat.list_rooms tells them)")
+            self._wrong(key, "name the ids of the rooms in which commands are taken "
+                        "(hipchat.list_rooms tells them)")
         return rooms
 
-    def allow(self) -> List[Grant]:
-        grants = self.found.get("allow") or []
-        if not isinstance(grants, list):
-            self.wrong("chatops.allow", "it must be a list", grants)
-            return []
-        return [self._grant("chatops.allow[{}]".format(place), grant)
-                for place, grant in enumerate(grants)]
+    def grants(self, key: str) -> List[Grant]:
+        return [self._grant("{}[{}]".format(key, place), grant)
+                for place, grant in enumerate(self._list(key, []))]
 
     def _grant(self, key: str, grant: Any) -> Grant:
-        if not isinstance(grant, dict) or set(grant) - {"commands", "people", "rooms"}:
-            self.wrong(key, "it must be an object with commands, people and rooms", grant)
+        if not isinstance(grant, dict) or set(grant) - set(Grant._fields):
+            self._wrong(key, "it must be an object with commands, people and rooms", grant)
             return Grant([], frozenset(), frozenset())
         commands = grant.get("commands")
         if not isinstance(commands, list) or not commands or not all(
                 isinstance(each, str) and each for each in commands):
-            self.wrong(key + ".commands", "it must be a list of patterns such as hipchat.* or "
-                       "deploy.run, each a pack and an alias", commands)
+            self._wrong(key + ".commands", "it must be a list of patterns such as hipchat.* or "
+                        "deploy.run, each a pack and an alias", commands)
             commands = []
         return Grant(commands, self._ids_or_all(key + ".people", grant.get("people"), "person"),
                      self._ids_or_all(key + ".rooms", grant.get("rooms", ALL), "room"))
@@ -118,46 +109,40 @@ class _Reader:
     def _ids_or_all(self, key: str, values: Any, kind: str) -> Optional[FrozenSet[int]]:
         if values in (ALL, [ALL]):
             return None
-        if not values:
-            self.wrong(key, "name their ids, or \"*\" for all")
+        if not isinstance(values, list) or not values:
+            self._wrong(key, "it must be a list of ids, or \"*\" for all", values)
+            return frozenset()
         return self._ids(key, values, kind)
 
-    def _ids(self, key: str, values: Any, kind: str) -> FrozenSet[int]:
-        if values is not None and not isinstance(values, list):
-            self.wrong(key, "it must be a list of ids", values)
-            return frozenset()
-        return frozenset(self._id(key, value, kind) for value in values or [])
+    def _ids(self, key: str, values: List[Any], kind: str) -> FrozenSet[int]:
+        return frozenset(self._id(key, value, kind) for value in values)
 
     def _id(self, key: str, value: Any, kind: str) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
         if isinstance(value, str) and value.isdecimal() and value.isascii() and int(value):
             return int(value)
-        self.wrong(key, "{!r} is no id of a {}; names can be changed by others, ids cannot ({} "
-                   "tells them)".format(value, kind, "hipchat.get_user" if kind == "person" else
-                                        "hipchat.list_rooms"))
+        self._wrong(key, "{!r} is no id of a {}; names can be changed by others, ids cannot ({} "
+                    "tells them)".format(value, kind, "hipchat.get_user" if kind == "person" else
+                                         "hipchat.list_rooms"))
         return 0
 
-    def keys(self) -> Dict[int, str]:
-        found = self.found.get("api_keys") or {}
+    def keys(self, key: str) -> Dict[int, str]:
+        found = self._get(key) or {}
         if not isinstance(found, dict):
-            self.wrong("chatops.api_keys", "it must be an object of HipChat ids and API keys")
+            self._wrong(key, "it must be an object of HipChat ids and API keys")
             return {}
-        return {self._id("chatops.api_keys", person, "person"):
-                self.key("chatops.api_keys.{}".format(person), value) or ""
+        return {self._id(key, person, "person"):
+                self._checked_key("{}.{}".format(key, person), value)
                 for person, value in found.items()}
 
-    def key(self, key: str, value: Any) -> Optional[str]:
-        if value in (None, ""):
-            return None
-        # Its value is a secret: it is not shown.
-        if not isinstance(value, str) or not all(33 <= ord(each) < 127 for each in value):
-            self.wrong(key, "it is no API key of StackStorm's; make one with `st2 apikey create`")
-            return None
-        return value
+    def key(self, key: str) -> Optional[str]:
+        value = self._get(key)
+        return None if value in (None, "") else self._checked_key(key, value)
 
-    def extra_parameters(self) -> bool:
-        value = self.found.get("extra_parameters", False)
-        if not isinstance(value, bool):
-            self.wrong("chatops.extra_parameters", "it must be true or false", value)
-        return value is True
+    def _checked_key(self, key: str, value: Any) -> str:
+        # Its value is a secret: it is not shown.
+        if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):
+            self._wrong(key, "it is no API key of StackStorm's; make one with `st2 apikey create`")
+            return ""
+        return value

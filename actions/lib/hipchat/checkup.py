@@ -8,8 +8,11 @@ from hipchat.client import Client
 from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound, NotInstalled
 from hipchat.events import EVENTS
 from hipchat.health_url import details_url
+from hipchat.ownership import Ownership
+from hipchat.room_directory import RoomDirectory, find_rooms
 from hipchat.settings import ApiSettings, SensorSettings, addon_settings
-from hipchat.webhook_url import WebhookUrl
+from hipchat.webhook_list import ownership_of
+from hipchat.webhook_url import Address
 
 __all__ = ["Finding", "checkup", "token_kind"]
 
@@ -60,7 +63,7 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
     except NotInstalled:
         hipchat = []
     else:
-        hipchat = list(_hipchat(settings, sensor))
+        hipchat = list(_hipchat(config, settings, sensor))
         yield from hipchat
     if sensor:
         answers = bool(hipchat) and hipchat[0].well and ROOM_TOKEN not in hipchat
@@ -86,7 +89,8 @@ def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
                           "api_key beside it: " + ", ".join(OF_USERS))
 
 
-def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
+def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
+             sensor: Optional[SensorSettings]) -> Findings:
     client = Client(settings)
     listened = sensor.rooms if sensor else []
     rooms = [room for room in dict.fromkeys(listened + [settings.default_room]) if room]
@@ -99,10 +103,13 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
     yield from findings
     if ROOM_TOKEN in findings:
         return
+    directory = _directory(client, rooms)
+    # An installed add-on hears all rooms without webhooks in them.
+    ownership = ownership_of(config) if sensor and not settings.addon.integration else None
     for room in rooms:
-        # An installed add-on hears all rooms without webhooks in them.
-        has_webhooks = room in listened and not settings.addon.integration
-        yield _room(client, room, sensor if has_webhooks else None)
+        key = directory.id_of(room) or room
+        events = sensor.events if ownership and room in listened else []
+        yield from _room(client, key, room, ownership, events)
 
 
 def _tls(settings: ApiSettings) -> str:
@@ -178,29 +185,51 @@ def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings
     yield from _scopes([scope for scope in needed + tuple(EXTRA) if scope not in lacking], settings)
 
 
-def _room(client: Client, room: str, sensor: Optional[SensorSettings]) -> Finding:
+def _directory(client: Client, rooms: List[str]) -> RoomDirectory:
+    directory = RoomDirectory()
     try:
-        found = client.call("GET", "room", room)
-        lacking = _lacking(client, room, sensor) if sensor else []
+        directory.take(find_rooms(client, rooms))
+    except HipChatError:
+        pass  # each room is looked at for itself
+    return directory
+
+
+def _room(client: Client, key: Any, room: str, ownership: Optional[Ownership],
+          events: List[str]) -> Findings:
+    try:
+        found = client.call("GET", "room", key)
+        webhooks = list(client.items("room", found["id"], "webhook")) if ownership else []
     except HipChatError as error:
-        return Finding(False, "room {}: {}".format(room, error))
+        yield Finding(False, "room {}: {}".format(room, error))
+        return
+    if ownership:
+        yield from _left_over(room, ownership, webhooks)
+    lacking = _lacking(found["id"], ownership, webhooks, events)
     if found.get("is_archived"):
-        return Finding(False, "room {}: it is archived. Run hipchat.unarchive_room, or take it out "
-                       "of the config.".format(room))
-    if lacking:
-        return Finding(False, "room {}: it has no webhook of the sensor's for {}. The sensor makes "
-                       "them while it runs, or its log tells why it cannot.".format(
-                           room, ", ".join(lacking)))
-    return Finding(True, "room {}: its id is {}".format(room, found.get("id")))
+        yield Finding(False, "room {}: it is archived. Run hipchat.unarchive_room, or take it out "
+                      "of the config.".format(room))
+    elif lacking:
+        yield Finding(False, "room {}: it has no webhook of the sensor's for {}. The sensor makes "
+                      "them while it runs, or its log tells why it cannot.".format(
+                          room, ", ".join(lacking)))
+    else:
+        yield Finding(True, "room {}: its id is {}".format(room, found["id"]))
 
 
-def _lacking(client: Client, room: str, sensor: SensorSettings) -> List[str]:
+def _left_over(room: str, ownership: Ownership, webhooks: List[Dict[str, Any]]) -> Findings:
+    bases = {ownership.urls.base_of(webhook["url"]) for webhook in webhooks
+             if ownership.is_left_over(webhook)}
+    if bases:
+        yield Finding(False, "room {}: it has webhooks that the sensor made for another public_url "
+                      "({}). The sensor removes them while it runs; or run hipchat.remove_webhooks."
+                      .format(room, ", ".join(sorted(bases))))
+
+
+def _lacking(room: int, ownership: Optional[Ownership], webhooks: List[Dict[str, Any]],
+             events: List[str]) -> List[str]:
     """The events of the config whose webhook is not in the room."""
-    urls = WebhookUrl(sensor.public_url, sensor.secret)
-    addresses = [urls.read(str(webhook.get("url")))
-                 for webhook in client.items("room", room, "webhook")]
-    present = {address.event for address in addresses if address}
-    return [event for event in sensor.events if EVENTS[event].hipchat not in present]
+    present = [ownership.urls.read(str(webhook.get("url"))) for webhook in webhooks]
+    return [event for event in events if Address(EVENTS[event].hipchat, room) not in present]
 
 
 def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:

@@ -4,8 +4,9 @@ import math
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.inert import inert
+from hipchat.names import is_room_id
 
-__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "rooms_of", "message_id",
+__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "room_name", "message_id",
            "webhook_id", "text_of", "payload"]
 
 DEEPEST = 50  # levels of JSON: the database behind StackStorm takes 100, of which it needs some
@@ -86,21 +87,18 @@ def _storable(value: Any, levels: int) -> Any:
     return value
 
 
-def rooms_of(body: Dict[str, Any]) -> List[str]:
-    """The room's id and name as the item states them, those that it has."""
-    room = body["item"].get("room")
-    if not isinstance(room, dict):
-        return []
-    return [str(room[key]) for key in ("id", "name") if isinstance(room.get(key), (int, str))]
-
-
 def room_id(body: Dict[str, Any]) -> Optional[int]:
     """The id of the room as the item states it, None where it states none."""
     room = body["item"].get("room")
     stated = room.get("id") if isinstance(room, dict) else None
-    if isinstance(stated, str) and stated.isascii() and stated.isdigit():
+    if isinstance(stated, str) and is_room_id(stated):
         return int(stated)
-    return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
+    return stated if type(stated) is int else None
+
+
+def room_name(body: Dict[str, Any]) -> str:
+    """What the item calls the room, "" where it does not. (It is no identity: names change.)"""
+    return _named(body["item"].get("room"), "name")["name"]
 
 
 def message_id(body: Dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
-"""What rooms are called by: a name or an id, as text or as a number."""
+"""What rooms are called by: a name or an id, as text or as a number, which are never compared."""
 from typing import Any
 
-__all__ = ["room_key"]
+__all__ = ["is_room_id", "room_key"]
 
 LONGEST_ROOM = 100  # characters of {room_id_or_name} in HipChat's API v2
+LONGEST_ID = 19  # digits, of an integer of 64 bits
 
 
 def room_key(value: Any) -> str:
@@ -18,3 +19,11 @@ def room_key(value: Any) -> str:
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in value):
         raise ValueError("must not contain control characters")
     return value
+
+
+def is_room_id(reference: str) -> bool:
+    """Whether a reference to a room is an id, as HipChat reads it: all digits. Else it is a name.
+
+    So a room that somebody calls 1003 is not the room 1003.
+    """
+    return reference.isascii() and reference.isdigit() and len(reference) <= LONGEST_ID

@@ -87,9 +87,9 @@ class SensorSettings(NamedTuple):
     rooms: [EVERYWHERE] where listeners without a room hear every room.
     only_rooms: where this node listens at all, everywhere if empty.
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
-    secret signs the URLs of webhooks in rooms, None where an add-on needs none; tls is the paths of
-    certificate and key; allow_from: an address that lies in none of these networks is refused,
-    unless there are none.
+    secret signs the URLs of webhooks in rooms, None where an add-on needs none; node_urls are the
+    public_urls of all nodes, if there are several; tls is the paths of certificate and key;
+    allow_from: an address that lies in none of these networks is refused, unless there are none.
     warnings: what can be used and is hardly meant, in words for the log.
     """
 
@@ -102,6 +102,7 @@ class SensorSettings(NamedTuple):
     host: str
     port: int
     secret: Optional[bytes]
+    node_urls: List[str]
     tls: Optional[Tuple[str, str]]
     max_connections: int
     allow_from: List[Network]
@@ -124,6 +125,7 @@ class SensorSettings(NamedTuple):
             host=reader.text("webhook.host") or "0.0.0.0",
             port=reader.whole("webhook.port", 8088, upto=65535),
             secret=_signing_secret(reader.secret("webhook.secret"), api),
+            node_urls=_urls_of_nodes(config),
             tls=reader.tls("webhook.tls_certificate", "webhook.tls_key"),
             max_connections=reader.whole("webhook.max_connections", 512, upto=10000),
             allow_from=reader.networks("webhook.allow_from"),
@@ -149,6 +151,15 @@ def _events(reader: ConfigReader, api: ApiSettings) -> List[str]:
     """HipChat posts all events to an add-on; others need a webhook for each event and room."""
     chosen = reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS))
     return sorted(EVENTS) if api.addon.enabled else chosen
+
+
+def _urls_of_nodes(config: Any) -> List[str]:
+    """The public_urls of all nodes, this one's among them; none where there is one node."""
+    nodes = config.get("nodes") if isinstance(config, dict) else None
+    each = list(nodes.values()) if isinstance(nodes, dict) else []
+    webhooks = [node.get("webhook") for node in [config] + each if isinstance(node, dict)]
+    urls = [webhook.get("public_url") for webhook in webhooks if isinstance(webhook, dict)]
+    return [url for url in urls if isinstance(url, str)] if each else []
 
 
 def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:

@@ -3,23 +3,24 @@ from typing import Any, Dict, Iterator, Optional
 
 from hipchat.client import Client
 from hipchat.masking import mask
+from hipchat.ownership import Ownership, sensor_at
 from hipchat.settings import SensorSettings
-from hipchat.webhook_url import WebhookUrl
 
-__all__ = ["urls_of", "webhooks_in"]
+__all__ = ["ownership_of", "webhooks_in"]
 
 
-def urls_of(config: Optional[Dict[str, Any]]) -> WebhookUrl:
+def ownership_of(config: Optional[Dict[str, Any]]) -> Ownership:
     """What tells the sensor's webhooks from others; ConfigError where no public_url is set."""
     settings = SensorSettings.from_config(config)
-    return WebhookUrl(settings.public_url, settings.secret)
+    return Ownership(settings, lambda: sensor_at(settings.public_url, settings))
 
 
-def webhooks_in(client: Client, urls: Optional[WebhookUrl], room: str) -> Iterator[Dict[str, Any]]:
+def webhooks_in(client: Client, ownership: Optional[Ownership],
+                room: Any) -> Iterator[Dict[str, Any]]:
     """The webhooks of a room, each with `ours`, and no URL with its signature.
 
-    GET /v2/room/{id_or_name}/webhook, with the scope admin_room. Without urls none is ours.
+    GET /v2/room/{id_or_name}/webhook, with the scope admin_room. Without ownership none is ours.
     """
     for webhook in client.items("room", room, "webhook"):
-        url = str(webhook.get("url"))
-        yield dict(webhook, url=mask(url, ()), ours=bool(urls and urls.is_ours(url)))
+        yield dict(webhook, url=mask(str(webhook.get("url")), ()),
+                   ours=bool(ownership and ownership.is_ours(webhook)))

@@ -65,6 +65,16 @@ class Installation:
         """The OAuth client that HipChat made for the add-on."""
         return self._addon.integration if self._addon else None
 
+    @property
+    def hears_alone(self) -> bool:
+        """Whether no webhooks in rooms are wanted: HipChat delivers all, or nobody can make any."""
+        return self.hears or (self.enabled and not self._api.api_key)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no token to call HipChat with until the add-on is installed."""
+        return self.enabled and not self._api.api_key and self.credentials is None
+
     def run(self) -> None:
         """Take what is kept, and then look now and then whether HipChat still knows it."""
         self._begin()

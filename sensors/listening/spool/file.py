@@ -15,14 +15,16 @@ class File:
     """db: the connection to write by; reader: another to read by; waiting, last: how many
     deliveries were there when it was opened, and the highest number that was ever given to one.
 
-    notice is called with words for the operator. Errors are SQLite's, the system's or SpoolError.
+    notice is called with words for the operator, repaired with words on what was made again.
+    Errors are SQLite's, the system's or SpoolError.
     """
 
-    def __init__(self, directory: str, notice: Callable[[str], None]):
+    def __init__(self, directory: str, notice: Callable[[str], None],
+                 repaired: Callable[[str], None]):
         self.db: Any = None
         self.reader: Any = None
         self.waiting, self.last = 0, 0
-        self._directory, self._notice = directory, notice
+        self._directory, self._notice, self._repaired = directory, notice, repaired
         self._path = os.path.join(directory, FILE)
         self._lock: Any = None
         self._files: Any = ()  # kept open, as what is removed could not be opened any more
@@ -74,11 +76,11 @@ class File:
         aside = mend(self._path, self._files or open_files(self._path), last or _above_all())
         self.open()
         if removed:
-            self._notice("The spool directory {} was removed while in use; it was made again with "
-                         "all deliveries that waited.".format(self._directory))
+            self._repaired("The spool directory {} was removed while in use; it was made again "
+                           "with all deliveries that waited.".format(self._directory))
         else:
-            self._notice("The spool was corrupt and was made again with the {} deliveries that "
-                         "could be read; the old file is {}.".format(self.waiting, aside))
+            self._repaired("The spool was corrupt and was made again with the {} deliveries that "
+                           "could be read; the old file is {}.".format(self.waiting, aside))
 
     def secure_log(self) -> None:
         """Open it again if its log is gone: SQLite, when it closes a file that it takes for empty,

@@ -26,15 +26,18 @@ class Spool:
     put() returns when a delivery is on disk. All writing is done by one greenlet in a thread of
     its own, so that waiting for the disk holds nobody up; what arrives meanwhile shares the next
     commit. arriving: how many deliveries are on their way to the disk. repaired is called with
-    words for the operator whenever a file had to be given up, and what else was changed on disk.
-    earlier: directories whose deliveries are taken over. keep(name, task) runs the writer.
+    words for the operator whenever a file had to be given up, notice with words on what else was
+    done on disk. earlier: directories whose deliveries are taken over. keep(name, task) runs the
+    writer.
     """
 
     def __init__(self, directory: str, max_deliveries: int, repaired: Callable[[str], None],
-                 earlier: Sequence[str] = (), keep: Callable[[str, Callable], Any] = _spawn):
+                 earlier: Sequence[str] = (), keep: Callable[[str, Callable], Any] = _spawn,
+                 notice: Optional[Callable[[str], None]] = None):
         self.directory = directory
         self.arriving = 0
-        self._repaired, self._earlier, self._keep = repaired, earlier, keep
+        self._repaired, self._notice = repaired, notice or repaired
+        self._earlier, self._keep = earlier, keep
         self._store = Store(directory, max_deliveries)
         self._puts: List = []
         self._removals: Set[int] = set()
@@ -55,7 +58,7 @@ class Spool:
         try:
             tpool.execute(self._open)
         finally:
-            self._tell_repairs()
+            self._tell()
         self._keep("spool", self._write_forever)
 
     def put(self, arrival: Arrival) -> bool:
@@ -134,7 +137,7 @@ class Spool:
                 return bool(batch)
             raise
         finally:
-            self._tell_repairs()
+            self._tell()
         self._removals -= removals
         for (_, done), result in zip(batch, results):
             if isinstance(result, SpoolError):
@@ -143,7 +146,8 @@ class Spool:
                 done.send(result)
         return True
 
-    def _tell_repairs(self) -> None:
-        notices = self._store.notices
-        while notices:
-            self._repaired(notices.pop(0))
+    def _tell(self) -> None:
+        for words, tell in ((self._store.repairs, self._repaired),
+                            (self._store.notices, self._notice)):
+            while words:
+                tell(words.pop(0))

@@ -17,16 +17,18 @@ class Store:
     """What the spool has on disk.
 
     All but next(), lanes() and oldest() is called from one thread at a time; those from any.
-    waiting: how many deliveries wait; damaged: the file is to be mended, by commit(); notices:
-    words for the operator, taken out by who tells them.
+    waiting: how many deliveries wait; damaged: the file is to be mended, by commit();
+    repairs, notices: words for the operator on files made again, and on whatever else was done;
+    taken out by who tells them.
     """
 
     def __init__(self, directory: str, max_deliveries: int):
         self.waiting = 0
         self.damaged = False
         self.notices: List[str] = []
+        self.repairs: List[str] = []
         self._directory, self._max = directory, max_deliveries
-        self._file = File(directory, self.notices.append)
+        self._file = File(directory, self.notices.append, self.repairs.append)
         self._next_cleaning = 0.0
         self._last = 0
 

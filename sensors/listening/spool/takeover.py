@@ -52,6 +52,7 @@ def _empty(retired: str, directory: str, store: Store) -> None:
             return
         finally:
             store.notices += earlier.notices
+            store.repairs += earlier.repairs
         with contextlib.closing(earlier):
             count = store.adopt(earlier.rows(), earlier.seen())
         if count:

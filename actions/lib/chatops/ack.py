@@ -1,0 +1,20 @@
+"""What is told of a command that begins: what its alias wants said."""
+from typing import Any, Dict, Optional
+
+from chatops.answer import Answer, parted, styled
+
+__all__ = ["ack_of"]
+
+
+def ack_of(started: Dict[str, Any]) -> Optional[Answer]:
+    """What is said when a command begins; None where its alias wants nothing said."""
+    ack = started["actionalias"].get("ack") or {}
+    if ack.get("enabled") is False:
+        return None
+    execution = started["execution"]
+    url = execution.get("web_url") or ""
+    text, code = parted(started.get("message") or
+                        "Running {}.".format(execution["action"]["ref"]))
+    if ack.get("append_url") is not False and url:
+        text += " (details available at {})".format(url)
+    return styled(Answer(text, code, color="gray", web_url=url), started.get("extra"))

@@ -1,0 +1,124 @@
+"""What an operator needs to know of ChatOps, and what is to be done where something is not well."""
+from typing import Any, Dict, Iterator, List, Optional
+
+from chatops.accounts import Accounts
+from chatops.errors import StackStormError
+from chatops.rules import HEARING, RULES, hears
+from chatops.settings import ChatOpsSettings
+from chatops.stackstorm import StackStorm
+from hipchat.checkup import Finding, Findings
+from hipchat.client import Client
+from hipchat.errors import ConfigError, HipChatError, NotFound
+
+__all__ = ["chatops_checkup"]
+
+MOST_PEOPLE = 20  # each is a call, of which HipChat allows a token 100 in 5 minutes
+ENABLE = "Run hipchat.enable_chatops"
+
+
+def chatops_checkup(config: Optional[Dict[str, Any]], client: Client) -> Findings:
+    """Look at ChatOps, if the config has it: rules, accounts, rooms and people."""
+    if not ChatOpsSettings.are_in(config):
+        return
+    try:
+        settings = ChatOpsSettings.from_config(config)
+        accounts = Accounts(settings)
+    except ConfigError as error:
+        yield from (Finding(False, "config: " + problem) for problem in error.problems)
+        return
+    yield from _rules(accounts.own(), settings)
+    yield from _accounts(accounts, settings)
+    yield from _rooms(client, settings, (config or {}).get("rooms") or [])
+    yield from _people(client, settings)
+
+
+def _rules(stackstorm: StackStorm, settings: ChatOpsSettings) -> Findings:
+    try:
+        rules = [stackstorm.rule(ref) for ref in RULES]
+    except StackStormError as error:
+        yield Finding(False, "chatops: its rules cannot be seen. {}.".format(error))
+        return
+    disabled = [rule["ref"] for rule in rules if not rule["enabled"]]
+    if disabled:
+        yield Finding(False, "chatops: {} disabled (an update of the pack does that). {}.".format(
+            " and ".join(disabled) + (" is" if len(disabled) == 1 else " are"), ENABLE))
+    elif not all(hears(rule, settings.prefix) for rule in rules if rule["ref"] == HEARING):
+        yield Finding(False, "chatops: {} does not listen to the prefix {}. {}.".format(
+            HEARING, settings.prefix, ENABLE))
+    else:
+        yield Finding(True, "chatops: its rules are enabled, commands begin with " +
+                      settings.prefix)
+
+
+def _accounts(accounts: Accounts, settings: ChatOpsSettings) -> Findings:
+    if settings.api_key:
+        yield from _account("chatops.api_key", accounts.pack())
+    elif not settings.api_keys:
+        yield from _system_user(accounts.own())
+    for person in settings.api_keys:
+        yield from _account("chatops.api_keys.{}".format(person), accounts.of(person), False)
+
+
+def _system_user(stackstorm: StackStorm) -> Findings:
+    try:
+        with_rbac = stackstorm.user()["rbac"]["enabled"]
+    except StackStormError as error:
+        yield Finding(False, "chatops: StackStorm does not tell whether it has RBAC. {}.".format(
+            error))
+        return
+    yield Finding(not with_rbac, "chatops: without chatops.api_key, commands run as StackStorm's "
+                  "system user, " + ("who has no rights unless roles are assigned to it. Set "
+                                     "chatops.api_key." if with_rbac else
+                                     "who may do everything"))
+
+
+def _account(key: str, stackstorm: StackStorm, reads: bool = True) -> Findings:
+    try:
+        user = stackstorm.user()
+        if reads:
+            next(stackstorm.aliases(), None)
+            next(stackstorm.executions_since(HEARING, "2000-01-01T00:00:00.000000Z"), None)
+    except StackStormError as error:
+        yield Finding(False, "{}: {}.{}".format(key, error, {
+            401: " Make a key with `st2 apikey create`.",
+            403: " Its user needs a role with the permissions that docs/chatops.md lists."}.get(
+                error.status, "")))
+    else:
+        yield Finding(True, "{}: commands run as {}".format(key, user["username"]))
+
+
+def _rooms(client: Client, settings: ChatOpsSettings, heard: List[Any]) -> Findings:
+    for id in sorted(settings.rooms):
+        try:
+            name = client.call("GET", "room", id)["name"]
+        except HipChatError as error:
+            yield Finding(False, "chatops.rooms: {}: {}".format(id, error))
+            continue
+        if {str(id), name} & set(map(str, heard)):
+            yield Finding(True, "chatops.rooms: {} is {}".format(id, name))
+        else:
+            yield Finding(False, "chatops.rooms: {} is {}, whose messages are not listened for. "
+                          "Name it in rooms, too.".format(id, name))
+
+
+def _people(client: Client, settings: ChatOpsSettings) -> Findings:
+    people = sorted(set(settings.api_keys).union(
+        *(grant.people or () for grant in settings.allow)))
+    unknown = list(_unknown(client, people[:MOST_PEOPLE]))
+    if not settings.allow:
+        yield Finding(False, "chatops.allow: it allows nothing, so that nobody can run a command")
+    elif unknown:
+        yield Finding(False, "chatops.allow: HipChat knows nobody with the id {}. hipchat.get_user "
+                      "tells ids.".format(" or ".join(map(str, unknown))))
+    else:
+        yield Finding(True, "chatops.allow: HipChat knows all whom it names" + (
+            "" if len(people) <= MOST_PEOPLE else " (of {}, {} were looked up)".format(
+                len(people), MOST_PEOPLE)))
+
+
+def _unknown(client: Client, people: List[int]) -> Iterator[int]:
+    for person in people:
+        try:
+            client.call("GET", "user", person)
+        except NotFound:
+            yield person

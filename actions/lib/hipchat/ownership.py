@@ -1,0 +1,64 @@
+"""Which of HipChat's webhooks are the sensor's own."""
+import time
+from typing import Any, Callable, Dict, Optional, Tuple
+
+import requests
+
+from hipchat.settings import SensorSettings
+from hipchat.webhook_url import WebhookUrl, normalised
+
+__all__ = ["Ownership", "sensor_at"]
+
+ANSWER_WITHIN = 5.0  # seconds
+KNOWN_FOR = 300.0  # seconds for which it is remembered who is at a URL
+
+
+class Ownership:
+    """Ours is what lies below public_url and has our shape, and what is left over elsewhere.
+
+    sensor: the mark by which /health tells this sensor from others, None if none runs.
+    """
+
+    def __init__(self, settings: SensorSettings, sensor: Callable[[], Optional[str]]):
+        self.urls = WebhookUrl(settings.public_url, settings.secret)
+        self._settings, self._sensor = settings, sensor
+        self._others = {normalised(url) for url in settings.node_urls}
+        self._found: Dict[str, Tuple[float, Optional[str]]] = {}
+
+    def is_ours(self, webhook: Dict[str, Any]) -> bool:
+        """Whether a webhook, as HipChat lists it, is ours to keep or to delete."""
+        return self.urls.is_ours(str(webhook.get("url"))) or self.is_left_over(webhook)
+
+    def is_left_over(self, webhook: Dict[str, Any]) -> bool:
+        """Whether a webhook is ours by its signature, made for an earlier public_url.
+
+        Those of other nodes, and of another sensor that answers there, are theirs.
+        """
+        url = str(webhook.get("url"))
+        base = None if self.urls.is_ours(url) else self.urls.base_of(url)
+        return base is not None and base not in self._others and not self._is_others(base)
+
+    def _is_others(self, base: str) -> bool:
+        when, found = self._found.get(base, (0.0, None))
+        if time.monotonic() > when + KNOWN_FOR or not when:
+            found = sensor_at(base, self._settings)
+            self._found[base] = time.monotonic(), found
+        return found is not None and found != self._sensor()
+
+
+def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
+    """The mark of the sensor that answers at a public_url; None where no sensor answers.
+
+    "" for one that has no mark (version 0.1.0), or whose certificate is not trusted here.
+    """
+    try:
+        # The token must not travel there, nor what ~/.netrc says.
+        report = requests.get(public_url + "/health", timeout=ANSWER_WITHIN,
+                              verify=settings.api.verify, allow_redirects=False,
+                              auth=lambda request: request).json()
+    except requests.exceptions.SSLError:
+        return ""
+    except (requests.RequestException, OSError, ValueError):
+        return None
+    is_sensor = isinstance(report, dict) and isinstance(report.get("webhooks"), dict)
+    return str(report.get("sensor", "")) if is_sensor else None

@@ -1,0 +1,297 @@
+"""Rooms that are renamed, replaced and called as others' ids: who hears what, and what is left."""
+import uuid
+
+import pytest
+from conftest import direct, wait_until
+from load import Journal
+from wire import named_url
+
+from hipchat.settings import SensorSettings
+
+EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
+
+
+def message(text="hi", **room):
+    """The body of a delivery that nobody has seen yet."""
+    return {"event": "room_message", "webhook_id": 7, "item": {
+        "message": {"id": str(uuid.uuid4()), "message": text, "from": {"name": "Ann"}},
+        "room": room}}
+
+
+def texts(stackstorm, trigger=None):
+    return [payload["message"] for payload in stackstorm.payloads(trigger)]
+
+
+@pytest.fixture
+def http():
+    with direct() as session:
+        yield session
+
+
+@pytest.fixture
+def names():
+    """Two names that no room bears."""
+    return ["{} {}".format(word, uuid.uuid4().hex[:6]) for word in ("Factor", "Lunch")]
+
+
+def make(hipchat, name):
+    assert hipchat.api("POST", "/room", json={"name": name}).status_code == 201
+    return hipchat.room_id(name)
+
+
+class TestRenamed:
+    def test_a_rule_hears_the_room_that_bears_its_name_now_and_no_webhook_stays_in_the_other(
+            self, hipchat, stackstorm, names):
+        name = names[0]
+        old = make(hipchat, name)
+        rules = [stackstorm.add_rule(event, {"room": name}) for event in EVENTS]
+        wait_until(lambda: len(stackstorm.webhooks(old)) == 5)
+        trigger = stackstorm.trigger_of(rules[0])
+        hipchat.rename(old, name + "-old")
+        new = make(hipchat, name)
+        hipchat.people.say(str(old), "Ann", "a rumour of the name")
+        wait_until(lambda: len(stackstorm.webhooks(new)) == 5)
+        wait_until(lambda: stackstorm.webhooks(old) == [])
+        hipchat.people.say(str(old), "Ann", "not for the rule")
+        hipchat.people.say(str(new), "Ann", "for the rule")
+        wait_until(lambda: "for the rule" in texts(stackstorm, trigger))
+        assert "not for the rule" not in texts(stackstorm, trigger)
+        for rule in rules:
+            stackstorm.remove_rule(rule)
+        wait_until(lambda: stackstorm.webhooks(new) == [])
+
+    def test_a_rule_for_an_id_hears_the_room_on_whatever_it_is_called(
+            self, hipchat, stackstorm, names):
+        number = make(hipchat, names[0])
+        trigger = stackstorm.listen("message", number)
+        hipchat.rename(number, names[1])
+        for text in ("after", "again"):
+            hipchat.people.say(str(number), "Ann", text)
+        assert [each["message"] for each in stackstorm.heard(trigger, 2)] == ["after", "again"]
+
+    def test_and_its_rule_deleted_it_costs_no_call_a_message_and_delays_no_new_rule(
+            self, hipchat, stackstorm, names):
+        number = make(hipchat, names[0])
+        rule = stackstorm.add_rule("message", {"room": names[0]})
+        url = wait_until(lambda: stackstorm.webhooks(number))[0]["url"]
+        hipchat.rename(number, names[1])
+        stackstorm.remove_rule(rule)
+        wait_until(lambda: stackstorm.webhooks(number) == [])
+        hipchat.people.forget()
+        with direct() as http:
+            for _ in range(30):
+                body = message(id=number, name=names[1])
+                assert http.post(url, json=body, timeout=10).status_code == 204
+        stackstorm.listen("message", hipchat.make_room())
+        path = "/v2/room/{}/".format(number)
+        assert len([call for call in hipchat.people.requests()
+                    if call["path"].startswith(path)]) <= 1  # a look at what may be left over
+
+    def test_rumours_that_are_not_true_cost_ever_fewer_calls(self, hipchat, stackstorm, http):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room)
+        url, number = stackstorm.webhooks(room)[0]["url"], hipchat.room_id(room)
+        hipchat.people.forget()
+        for place in range(30):
+            body = message(id=number, name="Lie {}".format(place))
+            assert http.post(url, json=body, timeout=10).status_code == 204
+        stackstorm.heard(trigger, 30)
+        lists = [call for call in hipchat.people.requests() if call["path"] == "/v2/room"]
+        assert len(lists) <= 3
+
+    def test_a_room_with_a_slash_in_its_name_can_be_listened_to(self, hipchat, stackstorm):
+        name = "Ops/Dev " + uuid.uuid4().hex[:6]
+        number = make(hipchat, name)
+        trigger = stackstorm.listen("message", number, name=name)
+        hipchat.people.say(str(number), "Ann", "hello")
+        assert stackstorm.heard(trigger)
+
+
+class TestOfAnotherRoom:
+    """Bodies that tell of another room than the address that they are posted to."""
+
+    @pytest.fixture
+    def ops(self, hipchat, stackstorm):
+        """A room with a rule by its name and one by its id."""
+        room = hipchat.make_room()
+        number = hipchat.room_id(room)
+        triggers = [stackstorm.listen("message", number, name=each) for each in (room, number)]
+        return room, number, triggers
+
+    @pytest.fixture
+    def lunch(self, hipchat, stackstorm):
+        """The id of a room, and the URL that its admins know."""
+        room = hipchat.make_room()
+        stackstorm.listen("message", room)
+        return hipchat.room_id(room), stackstorm.webhooks(room)[0]["url"]
+
+    def test_are_refused_told_once_and_counted(self, stackstorm, http, ops, lunch):
+        before = stackstorm.health()["dropped"].get("misplaced", 0)
+        for number in (ops[1], str(ops[1])):
+            answer = http.post(lunch[1], json=message(id=number, name=ops[0]), timeout=10)
+            assert (answer.status_code, answer.text) == (400, "the body is of another room.\n")
+        assert stackstorm.health()["dropped"]["misplaced"] == before + 2
+        lines = [line for line in stackstorm.log().splitlines()
+                 if " WARN " in line and "room_message in room {}.".format(lunch[0]) in line]
+        assert len(lines) == 1
+
+    def test_count_for_the_room_of_the_address_whatever_name_they_tell(
+            self, stackstorm, http, ops, lunch):
+        for room in ({"name": ops[0]}, {"name": str(ops[1])}, {"id": lunch[0], "name": ops[0]}):
+            body = message("by name", **room)
+            assert http.post(lunch[1], json=body, timeout=10).status_code == 204
+        url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
+        assert http.post(url, json=message("true", id=ops[1]), timeout=10).status_code == 204
+        for trigger in ops[2]:
+            assert [payload["message"] for payload in stackstorm.heard(trigger)] == ["true"]
+
+    def test_are_not_even_made_by_who_calls_a_room_as_anothers_id(
+            self, hipchat, stackstorm, ops, lunch):
+        hipchat.rename(lunch[0], str(ops[1]) + " ")
+        hipchat.rename(lunch[0], str(ops[1]) + "0000")
+        hipchat.people.say(str(lunch[0]), "Ann", "in Lunch")
+        url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
+        with direct() as http:
+            http.post(url, json=message("true", id=ops[1]), timeout=10)
+        for trigger in ops[2]:
+            assert [payload["message"] for payload in stackstorm.heard(trigger)] == ["true"]
+
+
+class TestOnce:
+    """A message is known again by its event, its room and its id."""
+
+    def test_is_a_message_through_two_webhooks(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        trigger = stackstorm.listen("message", room)
+        hook = stackstorm.webhooks(room)[0]
+        hipchat.api("POST", "/room/{}/webhook".format(hipchat.room_id(room)),
+                    json={"url": hook["url"], "event": "room_message"})
+        for text in ("first", "second"):
+            hipchat.people.say(room, "Ann", text)
+        wait_until(lambda: "second" in texts(stackstorm, trigger))
+        wait_until(lambda: hipchat.people.waiting() == 0)
+        assert texts(stackstorm, trigger) == ["first", "second"]
+
+    def test_is_not_a_notification_with_the_id_of_a_message(self, hipchat, stackstorm, http):
+        room = hipchat.make_room()
+        said = stackstorm.listen("message", room)
+        notified = stackstorm.listen("notification", room)
+        urls = {hook["event"]: hook["url"] for hook in stackstorm.webhooks(room)}
+        body = message("the same id", name=room)
+        for event in ("room_message", "room_notification"):
+            assert http.post(urls[event], json=dict(body, event=event),
+                             timeout=10).status_code == 204
+        assert stackstorm.heard(said) and stackstorm.heard(notified)
+
+
+class TestGone:
+    """Rooms that are deleted, archived or hidden are told of."""
+
+    def deaf(self, stackstorm):
+        report = stackstorm.health()
+        return (report["unheard_rooms"], report["webhooks"]["wanted"] -
+                report["webhooks"]["present"])
+
+    @pytest.mark.parametrize("change", ["deleted", "archived"])
+    def test_in_health_and_the_log(self, start_hipchat, start_stackstorm, change):
+        hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
+        stackstorm = start_stackstorm(hipchat, rooms=["Ops"], events=["message", change])
+        rule = stackstorm.add_rule("message", {"room": "Ops"})
+        wait_until(stackstorm.has_its_webhooks)
+        assert self.deaf(stackstorm) == (0, 0)
+        hipchat.people.act("Ops", "Ann", change)
+        wait_until(lambda: self.deaf(stackstorm) == (1, 2))
+        line, = wait_until(lambda: [line for line in stackstorm.log().splitlines()
+                                    if "the room Ops (1002)" in line or "the room Ops:" in line])
+        assert rule in line and ("archived" in line) == (change == "archived")
+
+    def test_while_a_rule_names_it_by_id(self, start_hipchat, start_stackstorm):
+        hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
+        stackstorm = start_stackstorm(hipchat)
+        stackstorm.listen("message", "Ops", name=1002)
+        wait_until(stackstorm.has_its_webhooks)
+        hipchat.people.faults({"paths": "/room/1002", "status": 404})  # hidden from the token
+        stackstorm.add_rule("enter", {"room": 1002})
+        wait_until(lambda: self.deaf(stackstorm) == (1, 2))
+
+
+class TestNamesAreAway:
+    """HipChat does not tell which room bears which name."""
+
+    def test_deliveries_wait_and_none_is_lost(self, start_hipchat, start_stackstorm, tmp_path):
+        journal = Journal(tmp_path)
+        hipchat = start_hipchat("--room", "Factor")
+        stackstorm = start_stackstorm(hipchat, options=journal.options, rooms=["Factor"],
+                                      events=["message"])
+        stackstorm.add_rule("message")
+        wait_until(stackstorm.has_its_webhooks)
+        stackstorm.stop()
+        hipchat.people.faults({"paths": "/v2/room$", "status": 503})
+        stackstorm.start()
+        wait_until(lambda: stackstorm.health().get("reasons"))
+        said = hipchat.people.say("Factor", "Ann", "waits")
+        wait_until(lambda: "HipChat: has not told yet which room bears which name" in
+                   stackstorm.health()["reasons"])
+        assert stackstorm.health()["waiting"] == 1 and journal.dispatched() == []
+        hipchat.people.heal()
+        wait_until(lambda: journal.dispatched() == [said])
+        wait_until(lambda: stackstorm.health()["status"] == "ok")
+
+
+class TestUpgradeFrom010:
+    """Webhooks that version 0.1.0 made, signed over names, and deliveries that it kept."""
+
+    @pytest.fixture
+    def upgrade(self, start_hipchat, start_stackstorm, tmp_path):
+        """A HipChat with a room Factor, its old webhook, and a StackStorm that is not started."""
+        journal = Journal(tmp_path)
+        hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
+        stackstorm = start_stackstorm(hipchat, options=journal.options, rooms=["Factor"],
+                                      events=["message"])
+        stackstorm.journal = journal
+        stackstorm.stop()
+        secret = SensorSettings.from_config(stackstorm.config).secret
+        for hook in hipchat.webhooks("Factor"):
+            hipchat.api("DELETE", "/room/1001/webhook/{}".format(hook["id"]))
+
+        def make_old(room, name):
+            hipchat.api("POST", "/room/{}/webhook".format(room), json={
+                "url": named_url(stackstorm.listener, secret, "room_message", name),
+                "event": "room_message", "name": "StackStorm"})
+
+        stackstorm.make_old = make_old
+        return hipchat, stackstorm
+
+    def rooms_in_urls(self, stackstorm):
+        """What the URLs of the webhooks for messages in Factor call the room."""
+        return [hook["url"].split("/")[-2] for hook in stackstorm.webhooks("Factor")
+                if hook["event"] == "room_message"]
+
+    def test_they_are_replaced_while_each_message_is_heard_once(self, upgrade):
+        hipchat, stackstorm = upgrade
+        stackstorm.make_old("Factor", "Factor")
+        stackstorm.start()
+        stackstorm.add_rule("message")
+        wait_until(lambda: stackstorm.health().get("status") == "ok")
+        said = []
+        while len(said) < 200:
+            said.append(hipchat.people.say("Factor", "Ann", "message {}".format(len(said))))
+        wait_until(lambda: self.rooms_in_urls(stackstorm) == ["1001"])
+        said.append(hipchat.people.say("Factor", "Ann", "the last one"))
+        wait_until(lambda: said[-1] in stackstorm.journal.dispatched(), 30)
+        assert stackstorm.journal.dispatched() == said
+
+    def test_they_are_removed_where_a_room_was_renamed_and_another_bears_its_name(self, upgrade):
+        hipchat, stackstorm = upgrade
+        stackstorm.make_old("Factor", "Factor")
+        hipchat.rename("Factor", "Factor-old")
+        make(hipchat, "Factor")
+        stackstorm.make_old("Factor", "Factor")
+        stackstorm.start()
+        stackstorm.add_rule("message")
+        wait_until(stackstorm.has_its_webhooks)
+        hipchat.people.say("Factor-old", "Ann", "not for the rule")
+        wait_until(lambda: stackstorm.webhooks("Factor-old") == [])
+        said = hipchat.people.say("Factor", "Ann", "for the rule")
+        wait_until(lambda: stackstorm.journal.dispatched() == [said])
+        assert self.rooms_in_urls(stackstorm) == [str(hipchat.room_id("Factor"))]

@@ -1,0 +1,87 @@
+"""The sandbox's aliases: the calls of StackStorm's API, and what the sandbox refuses by name."""
+import pytest
+import requests
+from conftest import wait_until
+
+from sandbox.stackstorm.aliases import parameters_in
+
+try:
+    from st2common.models.utils.action_alias_utils import extract_parameters
+except ImportError:
+    extract_parameters = None
+
+CASES = [
+    ("send {{ room }} {{ text }}", 'send "War Room" hello there',
+     {"room": "War Room", "text": "hello there"}),
+    ("run {{ app }} {{ version=1.0 }}", "run web", {"app": "web", "version": "1.0"}),
+    ("run {{ app }} {{ version=1.0 }}", "run web 2.0", {"app": "web", "version": "2.0"}),
+    ("run {{ app }}", "run web env='a b' x=1", {"app": "web", "env": "a b", "x": "1"}),
+    ("run {{ app }}", "Run web", None),
+    ("(list|show) all", "show all", {}),
+]
+
+
+@pytest.mark.parametrize("format, command, found", CASES)
+def test_takes_parameters_out_of_a_command(format, command, found):
+    assert parameters_in(format, command) == found
+
+
+@pytest.mark.skipif(not extract_parameters, reason="needs StackStorm's own parser")
+@pytest.mark.parametrize("format, command, found", [case for case in CASES if case[2] is not None])
+def test_takes_what_stackstorm_takes(format, command, found):
+    assert extract_parameters(format, command) == found
+
+
+@pytest.fixture
+def call(stackstorm):
+    """Call the API: call(method, path, **body) -> (status, JSON)."""
+
+    def call(method, path, **body):
+        answer = requests.request(method, stackstorm._url + path, json=body or None, timeout=10)
+        return answer.status_code, answer.json()
+
+    return call
+
+
+def test_lists_aliases_by_pages(call):
+    names = [alias["name"] for offset in (0, 2, 4)
+             for alias in call("GET", "/v1/actionalias?limit=2&offset={}".format(offset))[1]]
+    assert names == ["check", "rooms", "send", "topic", "who_is"]
+
+
+def test_matches_one(call):
+    status, found = call("POST", "/v1/actionalias/match", command="hipchat who is @Ann")
+    assert status == 200 and found["actionalias"]["ref"] == "hipchat.who_is"
+    assert call("POST", "/v1/actionalias/match", command="hipchat") == (
+        400, {"faultstring": "Command 'hipchat' matched no patterns"})
+
+
+def test_runs_one_and_notifies(call, stackstorm):
+    status, started = call("POST", "/v1/aliasexecution", name="rooms", format="hipchat rooms",
+                           command="hipchat rooms", user="1", source_channel="2",
+                           notification_route="hipchat")
+    assert status == 201 and started["message"] == "Looking for rooms."
+    heard = wait_until(lambda: [each for each in stackstorm.api(
+        "GET", "/v1/triggerinstances?trigger=core.st2.generic.notifytrigger")
+        if each["payload"]["execution_id"] == started["execution"]["id"]])
+    assert heard[0]["payload"]["data"]["source_channel"] == "2"
+    assert heard[0]["payload"]["route"] == "hipchat"
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"name": "nosuch"}, "unknown"), ({"format": "nosuch"}, "is not available"),
+    ({"command": "hipchat"}, "doesn't match"), ({"user": "{{ x }}"}, "takes no templates"),
+    ({"strange": "x"}, "it cannot have strange")])
+def test_refuses_what_stackstorm_refuses_and_what_it_does_not_do(call, change, words):
+    body = dict({"name": "rooms", "format": "hipchat rooms", "command": "hipchat rooms",
+                 "user": "1", "source_channel": "2"}, **change)
+    status, answer = call("POST", "/v1/aliasexecution", **body)
+    assert status == 400 and words in answer["faultstring"]
+
+
+@pytest.mark.parametrize("method, path", [
+    ("GET", "/v1/inquiries/5f"), ("PUT", "/v1/inquiries/5f"),
+    ("POST", "/v1/aliasexecution/match_and_execute")])
+def test_refuses_by_name_what_it_has_not(call, method, path):
+    assert call(method, path, x=1) == (
+        400, {"faultstring": "the sandbox does not do {} {}".format(method, path)})

@@ -157,8 +157,8 @@ def test_a_sensor_that_is_in_trouble_says_why(act, start_stackstorm, start_hipch
     sensor = start_stackstorm(server, rooms=["Factor"])
     wait_until(sensor.has_its_webhooks)
     server.people.faults({"paths": "/webhook$", "status": 500})
-    sensor.add_rule("enter", {"room": "Ops"})
-    wait_until(lambda: sensor.health()["reasons"])
+    sensor.add_rule("enter", {"room": "Factor"})
+    wait_until(lambda: "HipChat: webhooks cannot be managed" in sensor.health()["reasons"])
     server.people.heal()
     lines = act("check", config=sensor.config)[1]["lines"]
     trouble, = to_do(lines)

@@ -92,6 +92,7 @@ class Listeners:
         self._listeners: Dict[str, Listener] = {}
         self._places: Dict[str, Set[Address]] = {}  # where each listens, by its ref
         self._by_address: Dict[Address, Dict[str, Listener]] = {}
+        self._former: Dict[Address, Dict[str, Listener]] = {}  # in rooms that are gone
         self._filters: Dict[Address, FilterSet] = {}
         self._directory_version = directory.version
         self.version = 0
@@ -119,6 +120,9 @@ class Listeners:
         self._wrong.pop(trigger["ref"], None)
         if self._listeners.pop(trigger["ref"], None) is None:
             return
+        for address, listeners in self._former.items():
+            if listeners.pop(trigger["ref"], None):
+                self._filters.pop(address, None)
         for address in self._places.pop(trigger["ref"]):
             del self._by_address[address][trigger["ref"]]
             self._filters.pop(address, None)
@@ -139,14 +143,19 @@ class Listeners:
         if self._directory_version == self._directory.version:
             return
         self._directory_version = self._directory.version
+        self._former.update((address, listeners) for address, listeners in self._by_address.items()
+                            if self._directory.name_of(address.room) is None)
         self._by_address, self._filters = {}, {}
         for listener in self._listeners.values():
             self._listen(listener)
         self._note_change()
 
     def hearing(self, address: Address) -> List[Listener]:
-        """Those that hear an event (HipChat's name) in a room."""
-        return list(self._by_address.get(address, {}).values())
+        """Those that hear an event (HipChat's name) in a room.
+
+        What was said in a room that is gone by now is heard by those that it was said to.
+        """
+        return list((self._by_address.get(address) or self._former.get(address, {})).values())
 
     def matching(self, address: Address,
                  text: str) -> Optional[List[Tuple[Listener, List[str]]]]:

@@ -1,6 +1,7 @@
 """Who listens to what: one listener for each StackStorm trigger."""
 import logging
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union)
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
@@ -96,6 +97,7 @@ class Listeners:
         self._listeners: Dict[str, Listener] = {}
         self._places: Dict[str, Set[Address]] = {}  # where each listens, by its ref
         self._by_address: Dict[Address, Dict[str, Listener]] = {}
+        self._former: Dict[Address, Dict[str, Listener]] = {}  # in rooms that are gone
         self._filters: Dict[Address, FilterSet] = {}
         self._directory_version = directory.version
         self.version = 0
@@ -123,6 +125,9 @@ class Listeners:
         self._wrong.pop(trigger["ref"], None)
         if self._listeners.pop(trigger["ref"], None) is None:
             return
+        for address, listeners in self._former.items():
+            if listeners.pop(trigger["ref"], None):
+                self._filters.pop(address, None)
         for address in self._places.pop(trigger["ref"]):
             del self._by_address[address][trigger["ref"]]
             self._filters.pop(address, None)
@@ -143,15 +148,19 @@ class Listeners:
         if self._directory_version == self._directory.version:
             return
         self._directory_version = self._directory.version
+        self._former.update((address, listeners) for address, listeners in self._by_address.items()
+                            if self._directory.name_of(address.room) is None)
         self._by_address, self._filters = {}, {}
         for listener in self._listeners.values():
             self._listen(listener)
         self._note_change()
 
     def hearing(self, address: Address) -> List[Listener]:
-        """Those that hear an event (HipChat's name) in a room."""
-        return [listener for place in (address, Address(address.event, ANY_ROOM))
-                for listener in self._by_address.get(place, {}).values()]
+        """Those that hear an event (HipChat's name) in a room.
+
+        What was said in a room that is gone by now is heard by those that it was said to.
+        """
+        return [listener for place in self._places_of(address) for listener in self._at(place)]
 
     def matching(self, address: Address,
                  text: str) -> Optional[List[Tuple[Listener, List[str]]]]:
@@ -159,12 +168,18 @@ class Listeners:
 
         None where nobody hears. Only filters that a first pass over all leaves are run.
         """
-        places = [place for place in (address, Address(address.event, ANY_ROOM))
-                  if place in self._by_address]
+        places = self._places_of(address)
         return [each for place in places for each in self._found(place, text)] if places else None
 
+    def _places_of(self, address: Address) -> List[Address]:
+        """Where somebody hears what is of this address: there, and in any room."""
+        return [place for place in (address, Address(address.event, ANY_ROOM)) if self._at(place)]
+
+    def _at(self, place: Address) -> List[Listener]:
+        return list((self._by_address.get(place) or self._former.get(place, {})).values())
+
     def _found(self, address: Address, text: str) -> Iterator[Tuple[Listener, List[str]]]:
-        listeners = list(self._by_address[address].values())
+        listeners = self._at(address)
         if address not in self._filters:
             self._filters[address] = FilterSet([each.filter for each in listeners])
         for place in self._filters[address].candidates(text):

@@ -50,9 +50,9 @@ def test_hipchat_that_is_down_at_the_start_gets_its_webhooks_when_it_is_up(
     hipchat = start_hipchat("--room", "Factor", "--port", port)
     hipchat.stop()
     stackstorm = start_stackstorm(hipchat, rooms=["Factor"])
-    health = wait_until(lambda: _degraded(stackstorm))
-    assert health["reasons"] == ["HipChat: webhooks cannot be managed"]
-    assert health["webhooks"]["present"] == 0
+    wait_until(lambda: stackstorm.health().get("reasons") in (
+        ["HipChat: webhooks cannot be managed"], ["HipChat: the rooms cannot be listed"]))
+    assert stackstorm.health()["webhooks"]["present"] == 0
     hipchat = start_hipchat("--room", "Factor", "--port", port)
     wait_until(stackstorm.has_its_webhooks)
     assert len(stackstorm.webhooks("Factor")) == 5

@@ -299,7 +299,8 @@ def test_a_node_that_is_not_named_is_warned_and_has_the_rest(monkeypatch):
     found = settings(nodes={"st2-a": {"rooms": ["A"]}, "st2-b": None})
     warning, = found.warnings
     assert "st2-a, st2-b" in warning and "st2-c" in warning
-    assert found == settings()._replace(warnings=found.warnings)
+    assert found == settings()._replace(
+        warnings=found.warnings, node_urls=found.node_urls)
 
 
 @pytest.mark.parametrize("nodes", [None, {}, {"st2-c": {}}, {"st2-c": None}])

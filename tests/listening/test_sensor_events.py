@@ -144,12 +144,12 @@ class TestPayload:
 def of_message(**message):
     return {"event": "room_message", "webhook_id": 7, "item": {
         "message": dict({"id": str(uuid.uuid4()), "message": "hi", "type": "message"}, **message),
-        "room": {"id": 1, "name": "Old", "links": {}}}}
+        "room": {"name": "Old", "links": {}}}}
 
 
 def of_topic(sender):
     return {"event": "room_topic_change", "webhook_id": 7, "item": {
-        "sender": sender, "topic": "Lunch", "room": {"id": 1, "name": "Old"}}}
+        "sender": sender, "topic": "Lunch", "room": {"name": "Old"}}}
 
 
 class TestWhatHipchatSentOverTheYears:

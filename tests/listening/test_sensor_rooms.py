@@ -202,7 +202,7 @@ class TestGone:
         hipchat.people.act("Ops", "Ann", change)
         wait_until(lambda: self.deaf(stackstorm) == (1, 2))
         line, = wait_until(lambda: [line for line in stackstorm.log().splitlines()
-                                    if "the room Ops (1002)" in line or "the room Ops:" in line])
+                                    if " WARN " in line and "Room Ops" in line])
         assert rule in line and ("archived" in line) == (change == "archived")
 
     def test_while_a_rule_names_it_by_id(self, start_hipchat, start_stackstorm):

@@ -14,7 +14,7 @@ from hipchat.webhook_url import Address
 __all__ = ["Listener", "Listeners"]
 
 PARAMETERS = ("room", "filter")
-ANY_ROOM = 0  # stands for each room there is in addresses where one listens; no room's id
+ANY_ROOM = -1  # stands for each room there is where one listens; no reference reads as this id
 
 
 class Listener(NamedTuple):

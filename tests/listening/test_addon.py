@@ -34,7 +34,8 @@ class TestInstalledAddon:
         assert (shown["name"], shown["room"]) == ("StackStorm", None)
 
     def test_is_told_by_health_and_check(self, addon):
-        assert addon.is_installed() and addon.health()["status"] == "ok"
+        assert addon.is_installed()
+        wait_until(lambda: addon.health()["status"] == "ok", what="health: ok")
         succeeded, result = addon.run_action("hipchat.check")
         assert succeeded, result
         assert "ok: add-on: it is installed in HipChat's group 1" in result["lines"]
@@ -122,7 +123,8 @@ class TestLifeOfAnAddon:
         assert life.url_to_paste() == life.url
         assert '"integration": null' in life.kept().replace("\\", "")
         life.hipchat.people.install(life.url)
-        assert life.is_installed() and life.health()["status"] == "ok"
+        assert life.is_installed()
+        wait_until(lambda: life.health()["status"] == "ok", what="health: ok")
         room = life.hipchat.make_room()
         trigger = life.trigger_of(life.add_rule("message", {"filter": "again"}))
         life.hipchat.people.say(room, "Ann", "here again")

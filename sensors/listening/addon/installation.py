@@ -196,7 +196,10 @@ class Installation:
 
     def _token(self, integration: Integration) -> Dict[str, Any]:
         self._client.use(self._api._replace(integration=integration))
-        return self._client.fetch_token({"grant_type": "client_credentials"})
+        try:
+            return self._client.fetch_token({"grant_type": "client_credentials"})
+        finally:
+            self._client.use(self._api)  # what was claimed is masked no longer than it is used
 
     def _look(self) -> None:
         """Forget the installation if HipChat does not know it: 401, twice, is the sure sign."""

@@ -220,3 +220,28 @@ class TestRenamed:
         directory.take([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])
         listeners.renew()
         assert len(changes) == 1
+
+
+class TestGone:
+    """Rooms that were deleted: what had been said there may still wait for its dispatch."""
+
+    @pytest.fixture
+    def gone(self, listeners, directory):
+        """A rule heard the room Factor, which is gone; a new room took its name."""
+        listeners.add(trigger("a", room="Factor", filter="ping"))
+        directory.take([{"id": SALES, "name": "Factor"}])
+        listeners.renew()
+        return listeners
+
+    def test_are_heard_still_by_those_that_heard_them(self, gone):
+        assert gone.wanted() == {Address("room_message", SALES)}
+        assert hearing(gone, FACTOR) == hearing(gone, SALES) == ["hipchat.a"]
+
+    def test_are_heard_no_more_by_a_rule_that_was_removed_since(self, gone):
+        assert gone.matching(Address("room_message", FACTOR), "ping")
+        gone.remove(trigger("a"))
+        assert gone.matching(Address("room_message", FACTOR), "ping") is None
+
+    def test_are_heard_by_nobody_who_came_later(self, gone):
+        gone.add(trigger("b", room="Factor"))
+        assert hearing(gone, FACTOR) == ["hipchat.a"]

@@ -6,7 +6,8 @@ from typing import List
 
 from benchmarks.server_process import Server
 from benchmarks.measure import Row, alternate, plain
-from benchmarks.restart import free_port, hipchat, pack
+from benchmarks.restart import hipchat, pack
+from sandbox.both_servers import free_port
 
 ROOMS = ["Room {}".format(number) for number in range(50)]
 ROUNDS = 3

@@ -14,9 +14,10 @@ from benchmarks.server_process import REPOSITORY, Server
 from benchmarks.load import burst, delivery, request
 from benchmarks.measure import Row, alternate, plain
 from benchmarks.memory import EMPTY, ROOMS
-from benchmarks.restart import free_port, hipchat
+from benchmarks.restart import hipchat
 from benchmarks.settings import config, signed_url
 from benchmarks.stackstorm import host
+from sandbox.both_servers import free_port
 
 REST = 6  # seconds
 WARM, ALL, STEP = 10000, 100000, 2000  # deliveries

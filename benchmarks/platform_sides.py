@@ -11,9 +11,10 @@ from urllib.request import urlopen
 
 from benchmarks.server_process import REPOSITORY, Server
 from benchmarks.load import Post, Result, burst, delivery, request, steady
-from benchmarks.restart import free_port, hipchat
+from benchmarks.restart import hipchat
 from benchmarks.settings import config, signed_url
 from benchmarks.stackstorm import Api, flask_sensor, host
+from sandbox.both_servers import free_port
 
 __all__ = ["Pack", "Peer", "Sides", "sides"]
 

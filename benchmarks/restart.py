@@ -1,7 +1,6 @@
 """A restart with 500 rules in 50 rooms: HipChat calls, and seconds until all is there."""
 import contextlib
 import json
-import socket
 import statistics
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import requests
 from benchmarks.server_process import Server
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.settings import TOKEN, config
+from sandbox.both_servers import free_port
 
 ROOMS = ["Factor"] + ["Room {}".format(number) for number in range(1, 50)]  # samples want Factor
 RULES = 500
@@ -110,9 +110,3 @@ def _wait(port: int) -> float:
             pass
         time.sleep(0.02)
     raise TimeoutError("the webhooks were not there within {} s".format(PATIENCE))
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

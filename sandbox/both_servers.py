@@ -1,6 +1,8 @@
 """A HipChat and a StackStorm that know each other."""
 
+import contextlib
 import json
+import random
 import secrets
 import socket
 import time
@@ -114,7 +116,9 @@ class BothServers:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that nobody listens on, and that no system gives to whoever asks for any."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -151,7 +151,7 @@ class TestDirectory:
         assert sender.post() == 204
         heal(stackstorm)
         journal.wait_for([sender.accepted])
-        assert spool_troubles(stackstorm) == ["spool: was mended or moved"]
+        assert spool_troubles(stackstorm) == ["spool: was mended"]
 
 
 class TestFile:
@@ -186,7 +186,7 @@ class TestFile:
         journal.wait_for([sender.accepted])
         assert sender.post() == 204
         journal.wait_for([sender.accepted])
-        wait_until(lambda: stackstorm.health()["reasons"] == ["spool: was mended or moved"])
+        wait_until(lambda: stackstorm.health()["reasons"] == ["spool: was mended"])
 
     @pytest.mark.parametrize("damaged", [1, 110, 4000])
     def test_with_a_damaged_byte_in_its_first_page_is_made_again_without_a_loss(

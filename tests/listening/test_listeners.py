@@ -238,3 +238,28 @@ def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
     assert listeners.matching(Address("room_enter", FACTOR), "") is None
     assert listeners.names() == {"Factor", "-1"} and set(listeners.nameless()) == {"-1"}
     assert listeners.wanted() == {Address("room_message", FACTOR), Address("room_message", 0)}
+
+
+class TestGone:
+    """Rooms that were deleted: what had been said there may still wait for its dispatch."""
+
+    @pytest.fixture
+    def gone(self, listeners, directory):
+        """A rule heard the room Factor, which is gone; a new room took its name."""
+        listeners.add(trigger("a", room="Factor", filter="ping"))
+        directory.take([{"id": SALES, "name": "Factor"}])
+        listeners.renew()
+        return listeners
+
+    def test_are_heard_still_by_those_that_heard_them(self, gone):
+        assert gone.wanted() == {Address("room_message", SALES)}
+        assert hearing(gone, FACTOR) == hearing(gone, SALES) == ["hipchat.a"]
+
+    def test_are_heard_no_more_by_a_rule_that_was_removed_since(self, gone):
+        assert gone.matching(Address("room_message", FACTOR), "ping")
+        gone.remove(trigger("a"))
+        assert gone.matching(Address("room_message", FACTOR), "ping") is None
+
+    def test_are_heard_by_nobody_who_came_later(self, gone):
+        gone.add(trigger("b", room="Factor"))
+        assert hearing(gone, FACTOR) == ["hipchat.a"]

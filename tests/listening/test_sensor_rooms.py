@@ -160,14 +160,15 @@ class TestOfAnotherRoom:
 class TestOnce:
     """A message is known again by its event, its room and its id."""
 
-    def test_is_a_message_through_two_webhooks(self, hipchat, stackstorm):
-        room = hipchat.make_room()
-        trigger = stackstorm.listen("message", room)
-        hook = stackstorm.webhooks(room)[0]
-        hipchat.api("POST", "/room/{}/webhook".format(hipchat.room_id(room)),
+    def test_is_a_message_through_two_webhooks(self, start_hipchat, start_stackstorm):
+        hipchat = start_hipchat("--room", "Factor")
+        stackstorm = start_stackstorm(hipchat)
+        trigger = stackstorm.listen("message", "Factor")
+        hook = stackstorm.webhooks("Factor")[0]
+        hipchat.api("POST", "/room/{}/webhook".format(hipchat.room_id("Factor")),
                     json={"url": hook["url"], "event": "room_message"})
         for text in ("first", "second"):
-            hipchat.people.say(room, "Ann", text)
+            hipchat.people.say("Factor", "Ann", text)
         wait_until(lambda: "second" in texts(stackstorm, trigger))
         wait_until(lambda: hipchat.people.waiting() == 0)
         assert texts(stackstorm, trigger) == ["first", "second"]

@@ -266,7 +266,7 @@ def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         traces = [each.trace for each in found.values() if each.lane == "new"]
         assert traces == [each.trace for each in kept], context
         assert max(found) > sample.given, context
-        assert len(store.repairs) <= 1, "the mending is told once"
+        assert len(store.repairs) <= 1, (context, store.repairs)
         outcomes["mended in use" if store.repairs else "not noticed in use"] += 1
         killed = tmp_path / "{}-killed".format(seed)
         shutil.copytree(str(directory), str(killed))

@@ -49,11 +49,13 @@ class Commands:
             return self._handled(heard, now)
         except Ignored as reason:
             return Outcome("ignored", [], {"reason": str(reason)})
-        except Refused as reason:
+        except Forbidden as reason:
             words = str(reason)
-            if isinstance(reason, Forbidden) and reason.people:
+            if reason.people:
                 words += " Those who may: {}.".format(self._people.names(reason.people))
-            return Outcome("refused", [Answer(words, color="red")], {"reason": words})
+            return _refusal(words)
+        except Refused as reason:
+            return _refusal(str(reason))
         except StackStormError as error:
             return Outcome("failed", [Answer(TROUBLE.format(error), color="red")],
                            {"error": str(error)})
@@ -137,6 +139,10 @@ class Commands:
             raise Refused("That was not asked in this room.")
         alias = stackstorm.alias(begun["context"]["action_alias_ref"]["id"])
         return inquiry, name_of(alias) if alias else ""
+
+
+def _refusal(words: str) -> Outcome:
+    return Outcome("refused", [Answer(words, color="red")], {"reason": words})
 
 
 def _refusing(call: Callable[[], Any]) -> Any:

@@ -107,24 +107,23 @@ class StackStorm:
                 answer = self._session.request(method, url, timeout=TIMEOUT,
                                                allow_redirects=False, **options)
                 break
-            except requests.ConnectTimeout as error:
-                problem: Exception = error
-            except requests.ConnectionError as error:
-                problem = error
-                if method != "GET" and not _was_refused(error):
-                    pause = None
             except requests.RequestException as error:
-                problem, pause = error, None
-            if pause is None:
-                raise StackStormError(call, words=type(problem).__name__) from None
+                if pause is None or not _may_be_repeated(method, error):
+                    raise StackStormError(call, words=type(error).__name__) from None
             time.sleep(pause)
         if answer.status_code >= 300:
             raise StackStormError(call, answer.status_code, _words(answer))
         return answer.json() if answer.content else None
 
 
+def _may_be_repeated(method: str, error: BaseException) -> bool:
+    """Whether StackStorm has not seen the call, or may see it twice."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    return isinstance(error, requests.ConnectionError) and (method == "GET" or _was_refused(error))
+
+
 def _was_refused(error: BaseException) -> bool:
-    """Whether nobody listened, so that StackStorm has not seen the call."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
     return isinstance(error, ConnectionRefusedError)

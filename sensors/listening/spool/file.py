@@ -43,6 +43,8 @@ class File:
         waiting, last = count(db)
         reader, files = connect(self._path), open_files(self._path)
         self._close_files()
+        if self.db:
+            self.db.close()  # whoever still refers to it must not close it after secure_log()
         self._files, self._inodes = files, self._inodes_now()
         self.waiting, self.last, self.db, self.reader = waiting, last, db, reader
 

@@ -52,7 +52,7 @@ class Addon(NamedTuple):
 
     def text(self) -> str:
         """As it is kept."""
-        return json.dumps(self._asdict())
+        return json.dumps(self._asdict())  # pylint: disable=no-member
 
 
 class AddonSettings(NamedTuple):

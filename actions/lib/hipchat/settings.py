@@ -58,12 +58,13 @@ class ApiSettings(NamedTuple):
             raise ParameterError(
                 "HipChat lets users do this, and no add-on. Set api_key in the pack's config, "
                 "beside addon, to the personal access token of a user.")
-        return self._replace(integration=None)
+        return self._replace(integration=None)  # pylint: disable=no-member
 
     def without_installation(self) -> "ApiSettings":
         """As the config has it; what is kept of an add-on changes while the sensor runs."""
-        return self._replace(addon=self.addon._replace(kept=None),
-                             integration=None if self.addon.enabled else self.integration)
+        integration = None if self.addon.enabled else self.integration
+        return self._replace(  # pylint: disable=no-member
+            addon=self.addon._replace(kept=None), integration=integration)
 
     @classmethod
     def _read(cls, reader: ConfigReader) -> "ApiSettings":

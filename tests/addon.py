@@ -1,4 +1,6 @@
 """The pack as an add-on, in processes of their own."""
+import json
+
 from conftest import Stackstorm, wait_until
 
 REFERENCE = "{{ st2kv.system.hipchat_addon }}"
@@ -26,6 +28,10 @@ class AddonStackstorm(Stackstorm):
     def kept(self):
         """What the datastore keeps, as text."""
         return (self.directory / "datastore.json").read_text()
+
+    def credentials(self):
+        """The id and the secret of the OAuth client that HipChat made."""
+        return json.loads(json.loads(self.kept())["hipchat_addon"])["integration"]
 
     def is_installed(self):
         return self.health().get("addon") == {"installed": True}

@@ -124,8 +124,8 @@ class Receiver:
         raw = body_of(environ)
         body = read_body(raw)
         room, credentials = room_id(body), self._addon.credentials
-        if room is None:
-            raise ValueError("the body names no room")
+        if room is None or room < 1:
+            raise ValueError("the body names no room by its id")
         if credentials and body.get("oauth_client_id") not in (None, credentials.id):
             raise ValueError("the body is of another installation")
         self._addon.heard()

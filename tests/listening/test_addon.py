@@ -1,10 +1,13 @@
 """The pack as a HipChat add-on, from the URL that is pasted to what is heard and said."""
 import base64
 import json
+import threading
 
 import pytest
 from addon import AddonStackstorm
 from conftest import EVENTS, Hipchat, direct, wait_until
+
+from sandbox.hipchat_server.group import OWNER
 
 SCOPES = ["admin_room", "manage_rooms", "send_notification", "view_group", "view_messages",
           "view_room"]
@@ -101,6 +104,84 @@ class TestInstalledAddon:
             payload["message"] for payload in addon.payloads(trigger)])
         calls = [call["path"] for call in addon.hipchat.people.requests()]
         assert not [path for path in calls if "webhook" in path]
+
+
+class TestBesideAToken:
+    """A personal token hears by webhooks in rooms until the add-on is installed."""
+
+    @pytest.fixture
+    def both(self, tmp_path, start_hipchat):
+        hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
+        process = AddonStackstorm(tmp_path, hipchat, api_key=hipchat.token)
+        yield process
+        process.stop()
+
+    def rooms_with_webhooks(self, process):
+        return [room for room in ("Factor", "Ops") if process.hipchat.webhooks(room)]
+
+    def test_each_message_is_heard_once_while_one_way_takes_the_place_of_the_other(self, both):
+        trigger = both.trigger_of(both.add_rule("message"))
+        topics = both.trigger_of(both.add_rule("topic_change"))
+        wait_until(both.has_its_webhooks)
+        said, ended = [], threading.Event()
+
+        def talk():
+            while not ended.is_set() or len(said) % 2:
+                room = ("Factor", "Ops")[len(said) % 2]
+                said.append("message {}".format(len(said)))
+                both.hipchat.people.say(room, "Ann", said[-1])
+                if len(said) % 10 == 0:
+                    both.hipchat.people.act(room, "Ann", "topic_change", topic=said[-1])
+                ended.wait(0.01)
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        try:
+            both.hipchat.people.install(both.url)
+            wait_until(lambda: not self.rooms_with_webhooks(both), 30, "no webhook in any room")
+        finally:
+            ended.set()
+            talking.join()
+        for room in ("Factor", "Ops"):
+            said.append("the last in " + room)
+            both.hipchat.people.say(room, "Ann", said[-1])
+        heard = [each["message"] for each in both.heard(trigger, len(said))]
+        assert sorted(heard) == sorted(said)
+        told = [each["item"]["topic"] for each in both.heard(topics, len(said[9:-2:10]))]
+        assert sorted(told) == sorted(said[9:-2:10])
+
+    def test_hears_by_webhooks_again_when_the_add_on_is_gone(self, both):
+        trigger = both.trigger_of(both.add_rule("message"))
+        addon = both.hipchat.people.install(both.url)["id"]
+        both.hipchat.people.say("Ops", "Ann", "it delivers")
+        wait_until(lambda: not self.rooms_with_webhooks(both))
+        both.hipchat.people.uninstall(addon)
+        wait_until(both.has_its_webhooks)
+        both.hipchat.people.say("Ops", "Ann", "hello")
+        assert [each["message"] for each in both.heard(trigger, 2)] == ["it delivers", "hello"]
+
+    def test_does_with_it_what_hipchat_lets_users_do_only(self, both):
+        both.hipchat.people.install(both.url)
+        succeeded, result = both.run_action("hipchat.send_message", room="Ops", message="hello")
+        assert succeeded, result
+        assert both.run_action("hipchat.send", room="Ops", message="hello, too")[0]
+        assert [each["who"] for each in both.hipchat.people.transcript("Ops")] == [
+            OWNER, "StackStorm"]
+
+
+class TestAllRoomsWithATokenAlone:
+    def test_are_heard_by_a_webhook_in_each_and_new_ones_as_they_are_found(
+            self, start_hipchat, start_stackstorm):
+        hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
+        stackstorm = start_stackstorm(hipchat, rooms="all", events=["message"])
+        trigger = stackstorm.trigger_of(stackstorm.add_rule("message"))
+        wait_until(lambda: stackstorm.webhooks("Factor") and stackstorm.webhooks("Ops"))
+        hipchat.people.say("Ops", "Ann", "in Ops")
+        room = hipchat.make_room()
+        stackstorm.restart()  # as after LOOK_EVERY
+        wait_until(lambda: stackstorm.webhooks(room))
+        hipchat.people.say(room, "Ann", "in a new room")
+        assert [each["message"] for each in stackstorm.heard(trigger, 1)][-1] == "in a new room"
 
 
 class TestLifeOfAnAddon:

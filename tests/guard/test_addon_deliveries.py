@@ -86,8 +86,8 @@ def test_at_an_address_that_is_not_signed_is_refused_though_it_has_the_jwt(addon
 
 
 @pytest.mark.parametrize("room", [
-    None, {}, {"name": "Factor"}, {"id": "Factor"}, {"id": True}, {"id": 0}, {"id": -1}, {"id": 1.5},
-    [1], "Factor"], ids=repr)
+    None, {}, {"name": "Factor"}, {"id": "Factor"}, {"id": True}, {"id": 0}, {"id": -1},
+    {"id": 1.5}, [1], "Factor"], ids=repr)
 def test_that_names_no_room_by_its_id_is_refused(post, sign, room):
     body = delivery("a message")
     body["item"]["room"] = room

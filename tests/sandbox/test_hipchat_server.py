@@ -64,9 +64,11 @@ class TestProcess:
     def test_says_where_it_is_and_ends_quietly_on_sigterm(self, start):
         hipchat = start("--token", "TOKEN", "--room", "Factor")
         found = re.match(r"HipChat sandbox: (http://127.0.0.1:\d+)/v2\n$", hipchat.first_line)
+        assert hipchat.process.stdout.readline() == (
+            "To install an add-on, paste the URL of its descriptor on the chat page, {}/\n".format(
+                found.group(1)))
         hipchat.get("/room")
-        assert hipchat.stop() == (0, "To install an add-on, paste the URL of its descriptor on the "
-                                     "chat page, {}/\n".format(found.group(1)))
+        assert hipchat.stop() == (0, "")
 
     def test_a_port_that_is_taken_is_an_error_with_the_remedy(self, start, hipchat):
         port = hipchat.url.split(":")[-1].split("/")[0]

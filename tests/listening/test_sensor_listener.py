@@ -412,7 +412,7 @@ def url(monkeypatch):
         port = probe.getsockname()[1]
     base = "http://127.0.0.1:{}".format(port)
     settings = SensorSettings.from_config({
-        "api_key": "token", "api_url": "http://127.0.0.1/v2",
+        "api_key": "t" * 40, "api_url": "http://127.0.0.1/v2",
         "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s" * 16}})
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")

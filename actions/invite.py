@@ -13,5 +13,5 @@ class InviteAction(HipChatAction):
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         check_length("reason", reason, 1, 250)
-        self.hipchat.call("POST", "room", room, "invite", user, json={"reason": reason})
+        self.hipchat_as_user.call("POST", "room", room, "invite", user, json={"reason": reason})
         return {"room": room, "user": user, "reason": reason}

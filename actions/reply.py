@@ -10,4 +10,4 @@ class ReplyAction(HipChatAction):
 
     def do(self, message_id, message, room=None):
         """Answer it; returns the room, the message's id and the answer."""
-        return reply(self.hipchat, self.room_or_default(room), message_id, message)
+        return reply(self.hipchat_as_user, self.room_or_default(room), message_id, message)

@@ -12,5 +12,5 @@ class SendMessageAction(HipChatAction):
         """Say it; returns the room, and HipChat's id and timestamp of the message."""
         room = self.room_or_default(room)
         check_length("message", message, 1, LONGEST_MESSAGE)
-        said = self.hipchat.call("POST", "room", room, "message", json={"message": message})
+        said = self.hipchat_as_user.call("POST", "room", room, "message", json={"message": message})
         return dict(said if isinstance(said, dict) else {}, room=room)

@@ -10,4 +10,4 @@ class SendPrivateMessageAction(HipChatAction):
 
     def do(self, user, message, format="text", notify=False):
         """Say it; returns what was said to whom."""
-        return send_private(self.hipchat, user, message, format, notify)
+        return send_private(self.hipchat_as_user, user, message, format, notify)

@@ -13,6 +13,7 @@ class ShareFileAction(HipChatAction):
         target = self.room_or_user(room, user)
         upload = Upload.of(path, content, name)
         body, content_type = upload.body(message)
-        self.hipchat.call("POST", *target, "share", "file", body=body, content_type=content_type)
+        self.hipchat_as_user.call("POST", *target, "share", "file", body=body,
+                                  content_type=content_type)
         return {target[0]: target[1], "name": upload.name, "size": len(upload.content),
                 "message": message}

@@ -13,6 +13,6 @@ class ShareLinkAction(HipChatAction):
         check_length("link", link, 10, 1000)
         check_length("message", message, 0, 1000)
         target = self.room_or_user(room, user)
-        self.hipchat.call("POST", *target, "share", "link", json={
+        self.hipchat_as_user.call("POST", *target, "share", "link", json={
             "link": link, "message": message})
         return {target[0]: target[1], "link": link, "message": message}

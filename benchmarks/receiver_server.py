@@ -12,6 +12,8 @@ from typing import Any, Callable, Dict, List
 from eventlet import wsgi
 
 from benchmarks.settings import config
+from listening.addon.installation import Installation
+from listening.addon.routes import Routes
 from listening.connections import Server
 from listening.health import Health
 from listening.receiver import Receiver
@@ -31,8 +33,11 @@ def pack(port: int, directory: str) -> None:
     spool = Spool(directory, 10 ** 6, repaired=log.warning)
     spool.open()
     health = Health(log)
-    receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret),
-                        lambda address, room: None, spool, lambda lane: None, health)
+    addon = Routes(Installation(settings, lambda: None, lambda text: None, lambda: None, health,
+                                log))
+    receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), addon,
+                        lambda address, room: None, lambda address: None, spool,
+                        lambda lane: None, health)
     receiver.accepting = True
     Server(settings, receiver, health, log).serve()
 

@@ -1,6 +1,6 @@
 """The sandbox's two servers as child processes."""
 
-import select
+import selectors
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +27,9 @@ class ServerProcess:
 
     def url(self) -> str:
         """Wait for the URL; raises ServerProcessError."""
-        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        with selectors.DefaultSelector() as selector:  # select() takes no file above 1,023
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            ready = selector.select(START_SECONDS)
         line = self._process.stdout.readline() if ready else ""
         if not line:
             raise ServerProcessError("`sandbox {}` did not start".format(self.command))

@@ -15,6 +15,9 @@ from hipchat.ownership import Ownership
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from hipchat.settings import SensorSettings
+from hipchat.webhook_url import Address
+from listening.addon.installation import Installation
+from listening.addon.routes import Routes
 from listening.backoff import Backoff
 from listening.config_watch import ConfigWatch
 from listening.connections import Server
@@ -116,7 +119,8 @@ class _Parts:
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor, log: Any):
         self._health, self._supervisor = health, supervisor
         self._managing: Any = None
-        client = Client(settings.api._replace(rate_limit_wait=0), CallBudget(SHARE_OF_CALLS))
+        self._api = settings.api._replace(rate_limit_wait=0)
+        self._client = client = Client(self._api, CallBudget(SHARE_OF_CALLS))
         log.addFilter(client.secret_filter)
         health.mask = client.secret_filter.mask
         mark, rooms = uuid.uuid4().hex, RoomDirectory()
@@ -124,8 +128,14 @@ class _Parts:
         self.listeners = Listeners(settings.rooms, settings.events, rooms, log,
                                    changed=lambda: self._webhooks.changed(),
                                    only_rooms=settings.only_rooms)
-        self._webhooks = Webhooks(client, ownership, "jwt" if settings.api.integration else None,
-                                  self.listeners, rooms, health, log)
+        self._addon = Installation(settings, database.kept_addon, database.keep_addon,
+                                   self._credentials_changed, health, log)
+        # Webhooks in rooms are made, and deleted, by whom they belong to.
+        owner = client if self._addon.hears_alone or not self._addon.enabled else (
+            Client(self._api, CallBudget(SHARE_OF_CALLS)))
+        self._webhooks = Webhooks(
+            client, owner, self._addon, ownership, "jwt" if settings.api.integration else None,
+            self.listeners, rooms, health, log)
         directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
@@ -135,11 +145,12 @@ class _Parts:
                            notice=log.warning)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(
-            self.listeners, rooms, self.publisher.publish, self._refresh, self._webhooks.unwanted,
+            self.listeners, rooms, self.publisher.publish, self._refresh, self._unwanted,
             self._webhooks.heard, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
-        self.receiver = Receiver(settings, ownership.urls, self._webhooks.room_of, self.spool,
-                                 self._lanes.notify, health)
+        self.receiver = Receiver(
+            settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
+            self._webhooks.room_of, self.spool, self._lanes.notify, health)
         self._server = Server(settings, self.receiver, health, log)
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                     webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
@@ -155,6 +166,7 @@ class _Parts:
         """Listen at once; accept and dispatch when the spool is open."""
         self._supervisor.keep("listening", self._server.serve)
         self._supervisor.keep("opening", self._open)
+        self._supervisor.keep("add-on", self._addon.run)
 
     def finish(self) -> None:
         """Take no more; return when what is under way is done, at the latest in STOP_WITHIN."""
@@ -180,6 +192,17 @@ class _Parts:
         self._supervisor.keep("refreshing", self._refresh_forever)
         self._supervisor.keep("rules", RuleTroubles(
             self.listeners, self._webhooks, database.enabled_rules, self._health).watch)
+
+    def _credentials_changed(self) -> None:
+        """The add-on was installed, uninstalled, or heard for the first time."""
+        if self._addon.enabled:
+            self._client.use(self._api._replace(integration=self._addon.credentials))
+        self._webhooks.changed()
+
+    def _unwanted(self, address: Address) -> None:
+        """Nobody hears a delivery. (An add-on cannot choose what HipChat posts to it.)"""
+        if not self._addon.hears_alone:
+            self._webhooks.unwanted(address)
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""

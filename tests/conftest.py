@@ -25,7 +25,8 @@ from sandbox.control_client import ControlClient  # noqa: E402
 EVENTS = ["message", "notification", "enter", "exit", "topic_change",
           "archived", "unarchived", "created", "deleted", "file_upload"]
 TOKEN = "a-personal-access-token-of-forty-letters"
-SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")  # what a webhook's URL ends in
+# What a webhook's URL ends in. (That of an add-on's descriptor is told, to be pasted.)
+SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-]|/descriptor)")
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.")
 
 

@@ -144,10 +144,13 @@ def test_webhooks_that_are_missing_in_a_room_of_the_config(run, room):
 
 
 def test_a_rule_for_a_room_that_does_not_exist_is_mentioned(run, stackstorm):
+    def is_mentioned():
+        succeeded, lines = run()
+        return succeeded and "a rule, even a disabled one, names a room that cannot" in lines[-1]
+
     rule = stackstorm.add_rule("enter", {"room": "Nowhere"})
     try:
-        succeeded, lines = run()
-        assert succeeded and "a rule, even a disabled one, names a room that cannot" in lines[-1]
+        wait_until(is_mentioned)  # once the sensor has asked HipChat for that room
     finally:
         stackstorm.remove_rule(rule)
 

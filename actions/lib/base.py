@@ -38,6 +38,12 @@ class HipChatAction(Action):
         """The client of the HipChat that the config names."""
         return Client(self.settings)
 
+    @cached_property
+    def hipchat_as_user(self) -> Client:
+        """The same as a user, for what HipChat lets no add-on do; ParameterError if it cannot be.
+        """
+        return Client(self.settings.of_user())
+
     def room_or_default(self, room: Any) -> str:
         """The room of a parameter, or else the config's default_room."""
         chosen = room or self.settings.default_room

@@ -76,7 +76,8 @@ def _serve(args: argparse.Namespace, listener: socket.socket) -> None:
         group.add_integration(client_id, secret, args.oauth_life)
     limits = Limits(args.rate_limit, args.rate_window, args.flood_limit)
     server = make_server(listener, create_app(group, limits), args.tls)
-    print("HipChat sandbox: %s" % group.url, flush=True)
+    print("HipChat sandbox: %s\nTo install an add-on, paste the URL of its descriptor on the chat "
+          "page, %s/" % (group.url, group.url.rpartition("/")[0]), flush=True)
     server.serve_forever()
 
 

@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="serve an API shaped like StackStorm's on 127.0.0.1 (0 picks a free port)")
     add("--journal", type=Path, metavar="FILE",
         help="append every dispatched trigger instance to this file, one JSON object a line")
+    add("--datastore", type=Path, metavar="FILE",
+        help="keep the datastore here; without it, it is lost with the process")
+    add("--without-encryption-key", action="store_true",
+        help="be a StackStorm whose datastore takes no secrets")
     add("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
 
 

@@ -3,26 +3,12 @@
 import copy
 from typing import Any, Dict
 
-from sandbox.stackstorm.errors import Refused
 from sandbox.stackstorm.schemas import Schema
 
 
 def complete(values: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
-    """The config as sensor and actions get it; raises Invalid, naming the key."""
-    _refuse_expressions(values, "config")
+    """The config with its defaults, its references unresolved; raises Invalid, naming the key."""
     return _with_defaults(Schema.of_parameters(schema, additional=True).clean(values), schema)
-
-
-def _refuse_expressions(value: Any, path: str) -> None:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _refuse_expressions(item, "{}.{}".format(path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _refuse_expressions(item, "{}[{}]".format(path, index))
-    elif isinstance(value, str) and "{{" in value:
-        raise Refused("{} refers to the datastore, which the sandbox has not: "
-                      "write the value itself".format(path))
 
 
 def _with_defaults(values: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:

@@ -4,6 +4,7 @@ import types
 from typing import Any, Dict, Iterable, List, Optional
 
 from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.datastore import Datastore
 from sandbox.stackstorm.pack import Pack
 from sandbox.stackstorm.rules import Rule
 from sandbox.stackstorm.triggers import Trigger, Triggers
@@ -19,6 +20,7 @@ class Database:
     def __init__(self, triggers: Triggers, broker: Broker, rules: Iterable[Rule] = (),
                  pack: Optional[Pack] = None):
         self._triggers, self._broker, self._rules, self._pack = triggers, broker, rules, pack
+        self.datastore = pack.datastore if pack else Datastore()
 
     def triggers(self, **wanted: Any) -> List[Trigger]:
         """Trigger.query: by type or type__in."""

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional
 import yaml
 
 from sandbox.stackstorm import config
+from sandbox.stackstorm.datastore import Datastore
 from sandbox.stackstorm.errors import Invalid, Refused
 
 # The same loader in C, where PyYAML has it.
@@ -18,14 +19,15 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Pack:
     """What the YAML files of a pack say, and its config.
 
-    registered: the config as it was registered, None if it was not yet; config: as sensor and
-    actions get it.
+    registered: the config as it was registered, None if it was not yet; complete: the same with
+    its defaults.
     """
 
     ref: str
     path: Path
+    datastore: Datastore
     registered: Optional[Dict[str, Any]]
-    config: Dict[str, Any]
+    complete: Dict[str, Any]
     sensors: List[Dict[str, Any]]
     actions: List[Dict[str, Any]]
     rules: List[Dict[str, Any]]
@@ -33,20 +35,29 @@ class Pack:
 
     def register(self, values: Dict[str, Any]) -> None:
         """Take a config; raises Invalid if the pack's schema forbids it."""
-        schema = read(self.path / "config.schema.yaml", missing={})
-        self.config = config.complete(copy.deepcopy(values), schema)
-        self.registered = values
+        schema = self._schema()
+        complete = config.complete(copy.deepcopy(values), schema)
+        self.datastore.resolved(complete, schema)
+        self.complete, self.registered = complete, values
+
+    @property
+    def config(self) -> Dict[str, Any]:
+        """The config as sensor and actions get it, with what the datastore has of it just now."""
+        return self.datastore.resolved(self.complete, self._schema())
+
+    def _schema(self) -> Dict[str, Any]:
+        return read(self.path / "config.schema.yaml", missing={})
 
 
-def load(path: Path, config_file: Optional[Path]) -> Pack:
+def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore] = None) -> Pack:
     """Read the pack in this directory; raises Invalid, naming the file.
 
     Without a config it is as one that StackStorm has not registered yet.
     """
     about = read(path / "pack.yaml")
     ref = about.get("ref") or about["name"]
-    pack = Pack(ref, path, None, {}, *(_resources(path / kind, ref)
-                                       for kind in ("sensors", "actions", "rules", "aliases")))
+    pack = Pack(ref, path, datastore or Datastore(), None, {}, *(
+        _resources(path / kind, ref) for kind in ("sensors", "actions", "rules", "aliases")))
     if config_file:
         try:
             pack.register(read(config_file))

@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.stackstorm import base_classes, templates, transport
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database, NotFound
+from sandbox.stackstorm.datastore import CryptoKeyNotSetupException
 from sandbox.stackstorm.dispatcher import TraceContext
 from sandbox.stackstorm.triggers import Triggers
 
@@ -39,6 +40,11 @@ def install_services(triggers: Triggers, broker: Broker, database: Database) -> 
              TriggerInstance=SimpleNamespace(query=database.instances))
     _provide("st2common.persistence.rule", Rule=SimpleNamespace(query=database.rules))
     _provide("st2common.persistence.pack", Config=SimpleNamespace(get_by_pack=database.config))
+    _provide("st2common.persistence.keyvalue", KeyValuePair=database.datastore)
+    _provide("st2common.exceptions.keyvalue",
+             CryptoKeyNotSetupException=CryptoKeyNotSetupException)
+    _provide("st2common.services.config",
+             set_datastore_value_for_config_key=database.datastore.set_secret)
     _provide("st2common.models.api.trigger",
              TriggerAPI=SimpleNamespace(from_model=lambda trigger: trigger))
     _provide("st2common.util.config_loader", ContentPackConfigLoader=lambda pack: SimpleNamespace(

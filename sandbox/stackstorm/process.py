@@ -25,6 +25,7 @@ from sandbox.stackstorm.aliases import Aliases
 from sandbox.stackstorm.api import Api
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database
+from sandbox.stackstorm.datastore import Datastore
 from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.notifier import Notifier
 from sandbox.stackstorm.rules import Rules
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the pack that the arguments name; returns the exit status."""
     _log_to_stderr(args.log_level)
     try:
-        platform = Platform(pack.load(args.pack.resolve(), args.config), args.journal)
+        datastore = Datastore(args.datastore, not args.without_encryption_key)
+        platform = Platform(pack.load(args.pack.resolve(), args.config, datastore), args.journal)
         for file in args.rule:
             platform.rules.put(pack.read(file))
         for ref in args.enable:

@@ -1,17 +1,20 @@
 """Who listens to what: one listener for each StackStorm trigger."""
 import logging
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union)
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
 from hipchat.filters import Filter, FilterSet
 from hipchat.names import is_room_id, room_key
 from hipchat.room_directory import RoomDirectory
+from hipchat.settings import EVERYWHERE
 from hipchat.webhook_url import Address
 
 __all__ = ["Listener", "Listeners"]
 
 PARAMETERS = ("room", "filter")
+ANY_ROOM = -1  # stands for each room there is where one listens; no reference reads as this id
 
 
 class Listener(NamedTuple):
@@ -75,17 +78,19 @@ def _wrong(trigger: Dict[str, Any], reason: str) -> ParameterError:
 class Listeners:
     """All listeners, as StackStorm adds, changes and removes triggers.
 
-    rooms, events: where listeners without a room listen (the pack's config). only_rooms: where
-    this node listens at all, everywhere if empty. A listener for a name listens in the room that
-    bears it in the directory; renew() heeds that this has changed. changed is called after each
-    change; version counts the changes. Adding is idempotent and never raises for a trigger with
-    wrong parameters, which hears nothing.
+    rooms, events: where listeners without a room listen (the pack's config), which may be
+    [EVERYWHERE]. only_rooms: where this node listens at all, everywhere if empty. A listener for a
+    name listens in the room that bears it in the directory; renew() heeds that this has changed.
+    changed is called after each change; version counts the changes. Adding is idempotent and never
+    raises for a trigger with wrong parameters, which hears nothing.
     """
 
     def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
                  log: logging.Logger, changed: Callable[[], None],
                  only_rooms: Sequence[str] = ()):
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
+        if rooms == [EVERYWHERE] and only_rooms:
+            self._rooms = list(only_rooms)
         self._directory, self._log, self._changed = directory, log, changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._wrong: Dict[str, ParameterError] = {}
@@ -155,7 +160,7 @@ class Listeners:
 
         What was said in a room that is gone by now is heard by those that it was said to.
         """
-        return list((self._by_address.get(address) or self._former.get(address, {})).values())
+        return [listener for place in self._places_of(address) for listener in self._at(place)]
 
     def matching(self, address: Address,
                  text: str) -> Optional[List[Tuple[Listener, List[str]]]]:
@@ -163,38 +168,48 @@ class Listeners:
 
         None where nobody hears. Only filters that a first pass over all leaves are run.
         """
-        listeners = self.hearing(address)
-        if not listeners:
-            return None
+        places = self._places_of(address)
+        return [each for place in places for each in self._found(place, text)] if places else None
+
+    def _places_of(self, address: Address) -> List[Address]:
+        """Where somebody hears what is of this address: there, and in any room."""
+        return [place for place in (address, Address(address.event, ANY_ROOM)) if self._at(place)]
+
+    def _at(self, place: Address) -> List[Listener]:
+        return list((self._by_address.get(place) or self._former.get(place, {})).values())
+
+    def _found(self, address: Address, text: str) -> Iterator[Tuple[Listener, List[str]]]:
+        listeners = self._at(address)
         if address not in self._filters:
             self._filters[address] = FilterSet([each.filter for each in listeners])
-        found = []
         for place in self._filters[address].candidates(text):
             listener = listeners[place]
             groups = listener.filter.groups(text) if listener.filter else []
             if groups is not None:
-                found.append((listener, groups))
-        return found
+                yield listener, groups
 
     def wrong(self) -> Dict[str, ParameterError]:
         """What is wrong with the triggers that hear nothing, by ref."""
         return dict(self._wrong)
 
     def wanted(self) -> Set[Address]:
-        """The events and rooms for which HipChat needs a webhook."""
-        return set(self._by_address)
+        """The events and rooms for which HipChat needs a webhook, if no add-on hears them."""
+        everywhere = {address.event for address in self._by_address if address.room == ANY_ROOM}
+        return {address for address in self._by_address if address.room != ANY_ROOM}.union(
+            Address(event, room) for event in everywhere for room in self._directory.open_rooms())
 
     def names(self) -> Set[str]:
         """The names by which rooms are called, in rules and in the config."""
         called = set(self._only_rooms).union(*map(self._references, self._listeners.values()))
-        return {reference for reference in called if not is_room_id(reference)}
+        return {reference for reference in called
+                if reference != EVERYWHERE and not is_room_id(reference)}
 
     def nameless(self) -> Dict[str, Set[str]]:
         """The names that no room bears, each with HipChat's events that are wanted there."""
         missing: Dict[str, Set[str]] = {}
         for listener in self._listeners.values():
             for reference in self._references(listener):
-                if self._directory.id_of(reference) is None and (
+                if reference != EVERYWHERE and self._directory.id_of(reference) is None and (
                         not self._only_rooms or reference in self._only_rooms):
                     missing.setdefault(reference, set()).add(listener.event.hipchat)
         return missing
@@ -217,7 +232,10 @@ class Listeners:
         return self._rooms if listener.event.name in self._events else []
 
     def _addresses(self, listener: Listener) -> Set[Address]:
-        rooms = set(map(self._directory.id_of, self._references(listener))) - {None}
+        references = self._references(listener)
+        if references == [EVERYWHERE]:
+            return {Address(listener.event.hipchat, ANY_ROOM)}
+        rooms = set(map(self._directory.id_of, references)) - {None}
         if self._only_rooms:
             rooms &= set(map(self._directory.id_of, self._only_rooms))
         return {Address(listener.event.hipchat, room) for room in rooms}

@@ -2,13 +2,18 @@
 import hmac
 import ipaddress
 import json
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
 from urllib.parse import urlsplit
 
 import eventlet
 
 from hipchat.events import read_body, room_id
 from hipchat.health_url import details_url
+from listening.addon.routes import Routes
+from listening.addon.twins import Twins
+from listening.answers import (
+    ACCEPTED, FAILED, NOT_ALLOWED, NOT_SIGNED, TOO_SLOW, UNAVAILABLE, Answer, Refused, body_of,
+    wrong_method, wrong_request)
 from listening.arrivals import WrongRoom, arrival
 from listening.health import Health
 from hipchat.settings import SensorSettings
@@ -17,36 +22,6 @@ from listening.spool import Arrival, Spool, SpoolError
 from hipchat.webhook_url import Address, NamedAddress, WebhookUrl
 
 __all__ = ["Receiver"]
-
-LARGEST_BODY = 1024 * 1024  # bytes
-
-
-class Answer(NamedTuple):
-    """What is sent back: a status line, and a line of text: HipChat would post JSON in the room."""
-
-    status: str
-    text: str = ""
-    content_type: str = "text/plain; charset=utf-8"
-    headers: Tuple[Tuple[str, str], ...] = ()
-
-
-ACCEPTED = Answer("204 No Content")
-NOT_FOUND = Answer("404 Not Found", "There is nothing here.\n")
-NOT_ALLOWED = Answer("403 Forbidden", "This address is not allowed.\n")
-NOT_SIGNED = Answer("401 Unauthorized", "A valid JWT is required.\n",
-                    headers=(("WWW-Authenticate", "JWT"),))
-TOO_LARGE = Answer("413 Payload Too Large", "The body is larger than 1 MiB.\n")
-NO_LENGTH = Answer("411 Length Required", "A Content-Length is required.\n")
-TOO_SLOW = Answer("408 Request Timeout", "The request took too long to arrive.\n")
-FAILED = Answer("500 Internal Server Error", "The request could not be answered.\n")
-INCOMPLETE = Answer("400 Bad Request", "The body did not arrive whole.\n")
-UNAVAILABLE = Answer("503 Service Unavailable", "Deliveries cannot be kept now.\n",
-                     headers=(("Retry-After", "60"),))
-
-
-def _wrong_method(allowed: str) -> Answer:
-    return Answer("405 Method Not Allowed", "Only {} is allowed here.\n".format(allowed),
-                  headers=(("Allow", allowed),))
 
 
 class Receiver:
@@ -57,18 +32,23 @@ class Receiver:
     answered 204 when the spool has it on disk; then notify is called with its lane.
     room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
     which one the body names.
+
+    What lies below `{public_url}/addon` are the routes of the add-on, whose events are of the room
+    that their body names. While it hears all rooms, left_over is called with the address of a
+    webhook in a room that delivers all the same.
     """
 
-    def __init__(self, settings: SensorSettings, urls: WebhookUrl,
+    def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: Routes,
+                 left_over: Callable[[Address], None],
                  room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
                  notify: Callable[[str], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
-        self._details_path = urlsplit(details_url(settings.public_url, settings.secret)).path
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
         self._health = health
+        self._addon, self._left_over, self._twins = addon, left_over, Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
         health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
@@ -77,6 +57,8 @@ class Receiver:
         """The WSGI application."""
         try:
             answer = self._answer(environ)
+        except Refused as refused:
+            answer = refused.answer
         except eventlet.Timeout:
             answer = TOO_SLOW
         except Exception as error:
@@ -84,32 +66,44 @@ class Receiver:
                                   "of the pack; please report it: {:.300}.".format(repr(error)))
             answer = FAILED
         headers: List[Tuple[str, str]] = list(answer.headers)
-        if answer.text:
+        content = answer.content
+        if content:
             headers.append(("Content-Type", answer.content_type))
         start_response(answer.status, headers)
-        text = "" if environ["REQUEST_METHOD"] == "HEAD" else answer.text
-        return [text.encode("utf-8")]
+        if environ["REQUEST_METHOD"] == "HEAD":
+            content = b""
+        return [content if isinstance(content, bytes) else content.encode("utf-8")]
 
     def _answer(self, environ: Dict[str, Any]) -> Answer:
         if not self._is_allowed(environ["REMOTE_ADDR"]):
             return NOT_ALLOWED
         path = _path(environ)
         method = environ["REQUEST_METHOD"]
-        named = hmac.compare_digest(path.encode(), self._details_path.encode())
+        named = path.startswith(self._health_path + "/") and self._is_details(path)
         if named or path == self._health_path:
             return (self._report(named, environ.get("QUERY_STRING") == "strict")
-                    if method in ("GET", "HEAD") else _wrong_method("GET, HEAD"))
-        address = self._urls.read(self._origin + path)
-        if address is None:
-            return NOT_FOUND
+                    if method in ("GET", "HEAD") else wrong_method("GET, HEAD"))
+        url = self._origin + path
+        event, address = self._addon.event_of(url), self._urls.read(url)
+        if event is None and address is None:
+            return self._addon.answer(url, environ)
         if method != "POST":
-            return _wrong_method("POST")
-        integration = self._settings.api.integration
+            return wrong_method("POST")
+        integration = self._addon.credentials if event else self._settings.api.integration
         if integration and not is_signed(environ, *integration):
             return NOT_SIGNED
         if not self.accepting:
             return UNAVAILABLE
-        return self._receive(address, environ)
+        try:
+            return (self._receive_of_addon(event, environ) if event else
+                    self._receive_of_room(address, environ))
+        except ValueError as error:
+            return wrong_request(error)
+
+    def _is_details(self, path: str) -> bool:
+        secret = self._settings.secret or self._addon.secret
+        return secret is not None and hmac.compare_digest(path.encode(), urlsplit(
+            details_url(self._settings.public_url, secret)).path.encode())
 
     def _is_allowed(self, address: str) -> bool:
         networks = self._settings.allow_from
@@ -126,28 +120,41 @@ class Receiver:
         status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
         return Answer(status, json.dumps(report) + "\n", "application/json")
 
-    def _receive(self, address: Union[Address, NamedAddress], environ: Dict[str, Any]) -> Answer:
-        if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number
-            return NO_LENGTH
-        expected = int(environ.get("CONTENT_LENGTH") or 0)
-        if expected > LARGEST_BODY:
-            return TOO_LARGE
-        try:
-            raw = environ["wsgi.input"].read(LARGEST_BODY + 1)
-        except (OSError, ValueError):
-            return INCOMPLETE
-        if len(raw) > LARGEST_BODY:
-            return TOO_LARGE
-        if len(raw) < expected:
-            return INCOMPLETE
-        environ["hipchat.arrived"]()
-        try:
-            return self._keep(self._arrival(address, raw))
-        except ValueError as error:
-            return Answer("400 Bad Request", "{}.\n".format(error))
+    def _receive_of_addon(self, event: str, environ: Dict[str, Any]) -> Answer:
+        raw = body_of(environ)
+        body = read_body(raw)
+        room, credentials = room_id(body), self._addon.credentials
+        if room is None or room < 1:
+            raise ValueError("the body names no room by its id")
+        if credentials and body.get("oauth_client_id") not in (None, credentials.id):
+            raise ValueError("the body is of another installation")
+        self._addon.heard()
+        return self._keep_one(arrival(event, room, raw, body), body, by_addon=True)
 
-    def _arrival(self, address: Union[Address, NamedAddress], raw: bytes) -> Arrival:
-        body, (event, room) = read_body(raw), address
+    def _receive_of_room(self, address: Union[Address, NamedAddress],
+                         environ: Dict[str, Any]) -> Answer:
+        raw = body_of(environ)
+        body = read_body(raw)
+        arrived = self._arrival(address, raw, body)
+        if self._addon.hears and isinstance(address, Address):
+            self._left_over(address)
+        return self._keep_one(arrived, body, by_addon=False)
+
+    def _keep_one(self, arrived: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
+        """Keep one of the two deliveries that come while the add-on and a webhook both deliver."""
+        if arrived.message or not self._addon.credentials:
+            return self._keep(arrived)
+        if self._twins.take(arrived.event, body["item"], by_addon):
+            self._health.dropped["repeated"] += 1
+            return ACCEPTED
+        answer = self._keep(arrived)
+        if answer is ACCEPTED:
+            self._twins.came(arrived.event, body["item"], by_addon)
+        return answer
+
+    def _arrival(self, address: Union[Address, NamedAddress], raw: bytes,
+                 body: Dict[str, Any]) -> Arrival:
+        event, room = address
         if isinstance(address, NamedAddress):
             room = self._room_of(address, room_id(body)) or room
         try:

@@ -14,7 +14,8 @@ __all__ = ["RoomNames"]
 
 LOOK_EVERY = 300.0  # seconds between two looks where there is no reason for one
 LONGEST_PAUSE = 60.0  # seconds between two looks that fail
-OF_ROOMS = ("room_archived", "room_unarchived", "room_deleted")  # events that change the list
+# Events that change the list.
+OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 
 
 class RoomNames:

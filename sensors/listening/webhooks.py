@@ -13,6 +13,7 @@ from hipchat.errors import (
 from hipchat.ownership import Ownership
 from hipchat.room_directory import RoomDirectory
 from hipchat.webhook_url import Address, NamedAddress
+from listening.addon.installation import Installation
 from listening.backoff import Backoff
 from listening.health import Health
 from listening.listeners import Listeners
@@ -47,13 +48,16 @@ class Webhooks:
 
     run() looks at one room after the other: rooms where something changed first, then those that
     were looked at longest ago; and at HipChat's list of rooms. Each look costs one call, and one
-    more for each change. authentication: "jwt" for an integration's webhooks.
+    more for each change. authentication: "jwt" for an integration's webhooks. owner is the client
+    to whom the webhooks belong. None is wanted while the add-on hears all rooms, and nothing is
+    done while there is nothing but an add-on that is not installed.
     """
 
-    def __init__(self, client: Client, ownership: Ownership, authentication: Optional[str],
-                 listeners: Listeners, directory: RoomDirectory, health: Health,
-                 log: logging.Logger):
-        self._webhooks_of = lambda room: RoomWebhooks(room, client, ownership, authentication, log)
+    def __init__(self, client: Client, owner: Client, addon: Installation, ownership: Ownership,
+                 authentication: Optional[str], listeners: Listeners, directory: RoomDirectory,
+                 health: Health, log: logging.Logger):
+        self._webhooks_of = lambda room: RoomWebhooks(room, owner, ownership, authentication, log)
+        self._addon = addon
         self._listeners, self._directory = listeners, directory
         self._names = RoomNames(client, directory, listeners, log)
         self._health, self._log = health, log
@@ -97,8 +101,8 @@ class Webhooks:
 
     def count(self) -> Dict[str, int]:
         """How many webhooks are wanted, and how many of these HipChat has."""
-        return {"wanted": (len(self._listeners.wanted()) +
-                           sum(map(len, self._names.unknown().values()))),
+        unknown = {} if self._addon.hears_alone else self._names.unknown()
+        return {"wanted": len(self._wanted()) + sum(map(len, unknown.values())),
                 "present": 0 if self._is_down() else sum(
                     room.webhooks.present() for number, room in self._rooms.items()
                     if number not in self._failing and not self._is_unheard(number))}
@@ -125,6 +129,9 @@ class Webhooks:
         """Keep the webhooks right, for ever, whatever HipChat does."""
         while True:
             self._changed = Signal()
+            if self._addon.is_missing:
+                self._changed.wait()
+                continue
             self._note_wanted()
             number = min(self._rooms, key=self._urgency, default=None)
             now = time.monotonic()
@@ -136,6 +143,9 @@ class Webhooks:
             else:
                 with eventlet.Timeout(min(due, self._names.due) - now, False):
                     self._changed.wait()
+
+    def _wanted(self) -> Set[Address]:
+        return set() if self._addon.hears_alone else self._listeners.wanted()
 
     def _wake(self) -> None:
         if not self._changed.ready():
@@ -153,7 +163,7 @@ class Webhooks:
 
     def _note_wanted(self) -> None:
         wanted = defaultdict(set)
-        for address in self._listeners.wanted():
+        for address in self._wanted():
             wanted[address.room].add(address.event)
         for number in set(wanted) | set(self._rooms):
             room = self._room(number)

@@ -5,6 +5,7 @@ import pytest
 
 from hipchat.errors import ParameterError
 from hipchat.room_directory import RoomDirectory
+from hipchat.settings import EVERYWHERE
 from listening.listeners import Listener, Listeners
 from hipchat.webhook_url import Address
 
@@ -220,6 +221,23 @@ class TestRenamed:
         directory.take([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])
         listeners.renew()
         assert len(changes) == 1
+
+
+def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
+    directory = RoomDirectory()
+    directory.take([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops",
+                                                       "is_archived": True}])
+    listeners = Listeners([EVERYWHERE], ["message"], directory, logging.getLogger("listeners"),
+                          lambda: None)
+    listeners.add(trigger("message"))
+    listeners.add(trigger("one", room="Factor"))
+    for number, room in enumerate((0, "0", -1, "-1")):
+        listeners.add(trigger("odd{}".format(number), room=room))
+    assert hearing(listeners, FACTOR) == ["hipchat.message", "hipchat.one"]
+    assert hearing(listeners, 12345) == ["hipchat.message"]
+    assert listeners.matching(Address("room_enter", FACTOR), "") is None
+    assert listeners.names() == {"Factor", "-1"} and set(listeners.nameless()) == {"-1"}
+    assert listeners.wanted() == {Address("room_message", FACTOR), Address("room_message", 0)}
 
 
 class TestGone:

@@ -15,6 +15,8 @@ import pytest
 from conftest import direct, wait_until
 
 from listening import connections
+from listening.addon.installation import Installation
+from listening.addon.routes import Routes
 from listening.health import Health
 from listening.receiver import Receiver
 from hipchat.settings import SensorSettings
@@ -410,17 +412,22 @@ def url(monkeypatch):
         port = probe.getsockname()[1]
     base = "http://127.0.0.1:{}".format(port)
     settings = SensorSettings.from_config({
-        "api_key": "token", "api_url": "http://127.0.0.1/v2",
+        "api_key": "t" * 40, "api_url": "http://127.0.0.1/v2",
         "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s" * 16}})
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")
     health = Health(log)
-    receiver = Receiver(settings, urls, None, None, None, health)
+    receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None, None, None,
+                        health)
     receiver.accepting = True
     server = connections.Server(settings, receiver, health, log)
     threading.Thread(target=server.serve, daemon=True).start()
     wait_until(lambda: is_listening(base + "/health"))
     return urls.make(Address("room_message", 1001))
+
+
+def no_addon(settings, health, log):
+    return Routes(Installation(settings, None, None, lambda: None, health, log))
 
 
 def is_listening(url):

@@ -61,9 +61,12 @@ def hook(hipchat, room, receiver):
 
 
 class TestProcess:
-    def test_says_one_line_and_ends_quietly_on_sigterm(self, start):
+    def test_says_where_it_is_and_ends_quietly_on_sigterm(self, start):
         hipchat = start("--token", "TOKEN", "--room", "Factor")
-        assert re.match(r"HipChat sandbox: http://127.0.0.1:\d+/v2\n$", hipchat.first_line)
+        found = re.match(r"HipChat sandbox: (http://127.0.0.1:\d+)/v2\n$", hipchat.first_line)
+        assert hipchat.process.stdout.readline() == (
+            "To install an add-on, paste the URL of its descriptor on the chat page, {}/\n".format(
+                found.group(1)))
         hipchat.get("/room")
         assert hipchat.stop() == (0, "")
 

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from sandbox.stackstorm import config, criteria, parameters, templates
+from sandbox.stackstorm.datastore import CryptoKeyNotSetupException, Datastore
 from sandbox.stackstorm.errors import Invalid, Refused
 from sandbox.stackstorm.schemas import Schema
 from sandbox.stackstorm.triggers import Triggers, TriggerType
@@ -422,9 +423,27 @@ class TestSchemas:
                   "e": {"type": "array", "items": {"type": "string"}}}
         assert config.complete({"z": 1}, schema) == {"a": "x", "b": {"c": 1}, "e": [], "z": 1}
 
-    def test_config_cannot_refer_to_the_datastore(self):
-        with pytest.raises(Refused, match="config.a.b"):
-            config.complete({"a": {"b": "{{ st2kv.system.x }}"}}, {})
+    def test_config_refers_to_the_datastore_where_its_schema_says_secret(self, tmp_path):
+        schema = {"a": {"type": "object", "properties": {"b": {"secret": True}, "c": {}}}}
+        values, file = {"a": {"b": "{{ st2kv.system.x }}"}}, tmp_path / "datastore.json"
+        store = Datastore(file)
+        assert store.resolved(values, schema) == {"a": {"b": None}}
+        store.set_secret("pack", "x", "a secret", secret=True)
+        assert Datastore(file).resolved(values, schema) == {"a": {"b": "a secret"}}
+        store.delete(store.get_by_scope_and_name("st2kv.system", "x"))
+        assert Datastore(file).resolved(values, schema) == {"a": {"b": None}}
+
+    @pytest.mark.parametrize("value", [
+        {"c": "{{ st2kv.system.x }}"}, {"b": "{{ st2kv.user.x }}"}, {"b": ["{{ st2kv.system.x }}"]},
+        {"b": "x {{ st2kv.system.x }}"}, {"b": "{{ st2kv.system.x | decrypt_kv }}"}])
+    def test_config_cannot_refer_to_it_in_other_ways(self, value):
+        schema = {"a": {"type": "object", "properties": {"b": {"secret": True}, "c": {}}}}
+        with pytest.raises(Refused, match=r"config\.a\.[bc]"):
+            Datastore().resolved({"a": value}, schema)
+
+    def test_datastore_without_an_encryption_key_takes_no_secrets(self):
+        with pytest.raises(CryptoKeyNotSetupException):
+            Datastore(has_encryption_key=False).set_secret("pack", "x", "secret", secret=True)
 
 
 class TestTriggers:

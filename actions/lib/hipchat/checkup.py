@@ -1,15 +1,16 @@
 """What an operator needs to know: what works, and what is to be done where something does not."""
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import requests
 
+from hipchat.addon import SCOPES, AddonSettings, AddonUrls
 from hipchat.client import Client
-from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound
+from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound, NotInstalled
 from hipchat.events import EVENTS
 from hipchat.health_url import details_url
 from hipchat.ownership import Ownership
 from hipchat.room_directory import RoomDirectory, find_rooms
-from hipchat.settings import ApiSettings, SensorSettings
+from hipchat.settings import ApiSettings, SensorSettings, addon_settings
 from hipchat.webhook_list import ownership_of
 from hipchat.webhook_url import Address
 
@@ -22,6 +23,7 @@ EXTRA = {"manage_rooms": "create_room and delete_room",
 # For a token whose scopes HipChat does not tell: calls that are only tried (auth_test).
 TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
           ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
+OF_USERS = ("reply", "send_message", "send_private_message", "share_file", "share_link", "invite")
 ENDS_SOON = 14 * 86400  # seconds
 
 
@@ -50,14 +52,41 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
         yield from (Finding(False, "config: " + problem) for problem in error.problems)
     else:
         yield Finding(True, "config: complete")
+        addon = addon_settings(config)
+        yield from _addon(addon, sensor)
+        if not sensor.secret and addon.kept:  # then the sensor and we share that of the add-on
+            sensor = sensor._replace(secret=addon.kept.secret.encode("utf-8"))
     try:
         settings = ApiSettings.from_config(config)
     except ConfigError:
         return
-    hipchat = list(_hipchat(config, settings, sensor))
-    yield from hipchat
+    except NotInstalled:
+        hipchat = []
+    else:
+        hipchat = list(_hipchat(config, settings, sensor))
+        yield from hipchat
     if sensor:
-        yield from _listener(sensor, hipchat[0].well and ROOM_TOKEN not in hipchat)
+        answers = bool(hipchat) and hipchat[0].well and ROOM_TOKEN not in hipchat
+        yield from _listener(sensor, answers)
+
+
+def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
+    if not addon.enabled:
+        return
+    if addon.kept is None:
+        yield Finding(False, "add-on: the sensor has not made its URL yet. See that it runs (st2 "
+                      "sensor list), and what it says below.")
+    elif addon.integration is None:
+        yield Finding(False, "add-on: it is not installed. As an admin of the HipChat group, "
+                      "choose to install an add-on from a descriptor URL, paste this one and "
+                      "approve: {}".format(
+                          AddonUrls(sensor.public_url, addon.kept.secret).descriptor))
+    else:
+        yield Finding(True, "add-on: it is installed in HipChat's group {}".format(
+            addon.kept.group or "(which HipChat does not tell)"))
+        if not sensor.api.api_key:
+            yield Finding(True, "add-on: what HipChat lets users do only fails, since there is no "
+                          "api_key beside it: " + ", ".join(OF_USERS))
 
 
 def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
@@ -75,10 +104,12 @@ def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
     if ROOM_TOKEN in findings:
         return
     directory = _directory(client, rooms)
-    ownership = ownership_of(config) if sensor else None
+    # An installed add-on hears all rooms without webhooks in them.
+    ownership = ownership_of(config) if sensor and not settings.addon.integration else None
     for room in rooms:
         key = directory.id_of(room) or room
-        yield from _room(client, key, room, ownership, sensor.events if room in listened else [])
+        events = sensor.events if ownership and room in listened else []
+        yield from _room(client, key, room, ownership, events)
 
 
 def _tls(settings: ApiSettings) -> str:
@@ -91,19 +122,20 @@ def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     try:
         session = client.session()
     except (Forbidden, NotFound):
-        yield from _trials(client, rooms)
+        yield from _trials(client, settings, rooms)
         return
     kind, ends = token_kind(session), session.get("expires_in")
     if kind == "room notification":
         yield ROOM_TOKEN
         return
-    if settings.api_key and kind == "integration":
+    personal = settings.integration is None
+    if personal and kind == "integration":
         yield Finding(False, "token: it is an integration's, which soon ends. Set oauth.id and "
                       "oauth.secret in place of api_key, and it is renewed.")
-    elif settings.api_key and isinstance(ends, int) and ends < ENDS_SOON:
+    elif personal and isinstance(ends, int) and ends < ENDS_SOON:
         yield Finding(False, "token: it ends in {} days. Make another and set api_key to it."
                       .format(ends // 86400))
-    yield from _scopes(session["scopes"])
+    yield from _scopes(session["scopes"], settings)
 
 
 def token_kind(session: Dict[str, Any]) -> str:
@@ -117,31 +149,40 @@ def token_kind(session: Dict[str, Any]) -> str:
     return "personal" if is_user else "integration"
 
 
-def _scopes(scopes: List[str]) -> Findings:
-    missing = [scope for scope in NEEDED if scope not in scopes]
+def _needed(settings: ApiSettings) -> Tuple[str, ...]:
+    """The scopes that the pack cannot do without; an add-on's token is given no send_message."""
+    return tuple(scope for scope in NEEDED
+                 if scope in SCOPES or not settings.addon.integration)
+
+
+def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
+    needed = _needed(settings)
+    missing = [scope for scope in needed if scope not in scopes]
     without = ["without {} the actions {} fail".format(scope, actions)
                for scope, actions in EXTRA.items() if scope not in scopes]
     if missing:
-        yield Finding(False, "token: it lacks {}. Make a token that has all of these scopes: {}."
-                      .format(" and ".join(missing), ", ".join(NEEDED + tuple(EXTRA))))
+        yield Finding(False, "token: it lacks {}. {}".format(
+            " and ".join(missing), "Update the add-on in HipChat." if settings.addon.integration
+            else "Make a token that has all of these scopes: {}.".format(
+                ", ".join(needed + tuple(EXTRA)))))
     else:
         yield Finding(True, "; ".join(["token: it has the scopes that the pack needs"] + without))
 
 
-def _trials(client: Client, rooms: List[str]) -> Findings:
+def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     if not rooms:
         yield Finding(True, "token: HipChat does not tell its scopes, and no room is configured "
                       "to try them in")
         return
-    lacking = []
-    for scope, method, path in TRIALS:
+    lacking, needed = [], _needed(settings)
+    for scope, method, path in [trial for trial in TRIALS if trial[0] in needed]:
         try:
             client.call(method, "room", rooms[0], *path, params={"auth_test": "true"})
         except Forbidden:
             lacking.append(scope)
         except NotFound:
             pass  # the room is looked at later
-    yield from _scopes([scope for scope in NEEDED + tuple(EXTRA) if scope not in lacking])
+    yield from _scopes([scope for scope in needed + tuple(EXTRA) if scope not in lacking], settings)
 
 
 def _directory(client: Client, rooms: List[str]) -> RoomDirectory:
@@ -194,7 +235,8 @@ def _lacking(room: int, ownership: Optional[Ownership], webhooks: List[Dict[str,
 def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
     url = settings.public_url + "/health"
     try:
-        answer = _get(settings, details_url(settings.public_url, settings.secret))
+        answer = _get(settings, details_url(settings.public_url, settings.secret)
+                      if settings.secret else url)
         stranger = answer.status_code == 404
         if stranger:
             answer = _get(settings, url)
@@ -229,7 +271,7 @@ def _get(settings: SensorSettings, url: str) -> requests.Response:
 
 def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings:
     """What the sensor tells of itself: its troubles as its log has them, causes first."""
-    troubles = report.get("details") or []
+    troubles = report.get("details", report["reasons"] if "addon" in report else [])
     for trouble in troubles:
         yield Finding(False, "listener: {}".format(trouble))
     if not troubles:

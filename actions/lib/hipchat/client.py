@@ -10,7 +10,7 @@ import urllib3
 
 from hipchat import rate_limit
 from hipchat.answers import items_of, object_of
-from hipchat.credentials import IntegrationToken, PersonalToken
+from hipchat.credentials import IntegrationToken, NoToken, PersonalToken
 from hipchat.errors import (
     ConfigError, CutOff, HipChatError, InvalidToken, NoAnswer, NotReached, ParameterError,
     RateLimited)
@@ -38,18 +38,22 @@ class Client:
     """
 
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
-        self._settings, self._budget = settings, budget
+        self._budget = budget
         self._pauses = () if budget else PAUSES
         self._session = session()
-        self._session.auth = self._token = (
-            IntegrationToken(settings.integration, self._fetch_token) if settings.integration
-            else PersonalToken(settings.api_key))
-        self._refusals = Refusals(settings, self._masked)
+        self.use(settings)
         self.secret_filter = SecretFilter(lambda: self._token.secrets)
         for name in URL_LOGGERS:
             logging.getLogger(name).addFilter(self.secret_filter)
         if settings.verify is False:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def use(self, settings: ApiSettings) -> None:
+        """Call with these settings' token from now on."""
+        self._settings, self._refusals = settings, Refusals(settings, self._masked)
+        self._session.auth = self._token = (
+            IntegrationToken(settings.integration, self.fetch_token) if settings.integration
+            else PersonalToken(settings.api_key) if settings.api_key else NoToken())
 
     def call(self, method: str, *path: Any, json: Optional[Dict[str, Any]] = None,
              params: Optional[Dict[str, Any]] = None, body: Optional[bytes] = None,
@@ -128,7 +132,11 @@ class Client:
             raise self._refusals.unreadable("GET /v2/oauth/token", "names no scopes")
         return {key: value for key, value in found.items() if key != "access_token"}
 
-    def _fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
+    def fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
+        """Have HipChat make a token for the integration; returns its whole answer.
+
+        POST /v2/oauth/token: access_token, expires_in in seconds, and mostly group_id.
+        """
         answer = self._send("POST", ("oauth", "token"), data=form, auth=self._settings.integration)
         if not (isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and
                 isinstance(answer.get("expires_in"), (int, float))):

@@ -4,6 +4,7 @@ import re
 from typing import Any, Dict, List, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
+from hipchat.addon import REFERENCE, Addon, AddonSettings
 from hipchat.credentials import Integration
 from hipchat.errors import ConfigError
 from hipchat.names import room_key
@@ -98,8 +99,10 @@ class ConfigReader:
                         "makes them".format(LEAST_SECRET))
         return secret
 
-    def token(self, key: str) -> str:
+    def token(self, key: str, needed: bool) -> Optional[str]:
         value = self._get(key)
+        if not value and not needed:
+            return None
         if not isinstance(value, str) or not value:
             self._wrong(key, "set it to a personal access token of HipChat "
                         "(Account settings > API access)")
@@ -121,6 +124,30 @@ class ConfigReader:
             self._wrong(key, "it has spaces or characters that neither an id nor a secret has; "
                         "copy them again")
         return integration
+
+    def addon(self, key: str) -> AddonSettings:
+        enabled, kept = self.boolean(key + ".enabled", False), self._kept(key + ".credentials")
+        if enabled and "credentials" not in self._section(key):
+            self._wrong(key + ".credentials", "set it to \"{}\", which is where the sensor keeps "
+                        "what HipChat gives an add-on".format(REFERENCE))
+        if enabled and self._get("oauth.id"):
+            self._wrong(key, "set either addon or oauth; an add-on gets its OAuth client by itself")
+        return AddonSettings(enabled, kept, self.group(key + ".group"))
+
+    def _kept(self, key: str) -> Optional[Addon]:
+        kept = self.text(key)
+        try:
+            return Addon.read(kept) if kept else None
+        except ValueError as error:
+            self._wrong(key, "{}; set it to \"{}\"".format(error, REFERENCE))
+            return None
+
+    def group(self, key: str) -> Optional[int]:
+        value = self._get(key)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            self._wrong(key, "it must be HipChat's id of the group, a whole number", value)
+            return None
+        return value
 
     def tls(self, certificate: str, key: str) -> Optional[Tuple[str, str]]:
         files = (self.path(certificate), self.path(key))
@@ -175,6 +202,9 @@ class ConfigReader:
     def room(self, key: str) -> Optional[str]:
         value = self._get(key)
         return None if value in (None, "") else self._room(key, value)
+
+    def is_all(self, key: str) -> bool:
+        return self._get(key) == "all"
 
     def rooms(self, key: str) -> List[str]:
         rooms = [self._room("{}[{}]".format(key, position), value)

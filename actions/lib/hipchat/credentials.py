@@ -4,9 +4,10 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from requests.auth import AuthBase
 
-__all__ = ["Integration", "IntegrationToken", "PersonalToken"]
+from hipchat.errors import NotInstalled
 
-SCOPES = "admin_room manage_rooms send_message send_notification view_group view_messages view_room"
+__all__ = ["Integration", "IntegrationToken", "NoToken", "PersonalToken"]
+
 RENEW_BEFORE = 60.0  # seconds before a token ends
 
 
@@ -37,6 +38,24 @@ class PersonalToken(AuthBase):
         return False
 
 
+class NoToken(AuthBase):
+    """What there is until an add-on is installed."""
+
+    secrets: List[str] = []
+
+    @property
+    def value(self) -> str:
+        """None to be had; raises NotInstalled."""
+        raise NotInstalled()
+
+    def __call__(self, request: Any) -> Any:
+        return self.value
+
+    def renewed(self) -> bool:
+        """There is nothing to renew."""
+        return False
+
+
 class IntegrationToken(AuthBase):
     """An integration's token, fetched when first needed and renewed before it ends.
 
@@ -58,7 +77,8 @@ class IntegrationToken(AuthBase):
     def value(self) -> str:
         """The token, a new one if there is none or it is about to end."""
         if self._token is None or time.monotonic() >= self._ends:
-            answer = self._fetch({"grant_type": "client_credentials", "scope": SCOPES})
+            # Without `scope` it is for all that the integration may do.
+            answer = self._fetch({"grant_type": "client_credentials"})
             self._token = answer["access_token"]
             self._ends = time.monotonic() + float(answer["expires_in"]) - RENEW_BEFORE
         return self._token

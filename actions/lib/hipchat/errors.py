@@ -2,9 +2,9 @@
 from typing import Any, Dict, List, Optional
 
 __all__ = [
-    "HipChatError", "ConfigError", "ParameterError", "Incomplete", "NoAnswer", "NotReached",
-    "CutOff", "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound", "Conflict",
-    "RateLimited", "ServerTrouble", "api_error",
+    "HipChatError", "ConfigError", "NotInstalled", "ParameterError", "Incomplete", "NoAnswer",
+    "NotReached", "CutOff", "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound",
+    "Conflict", "RateLimited", "ServerTrouble", "api_error",
 ]
 
 TOKEN_REMEDY = (
@@ -14,6 +14,10 @@ TOKEN_REMEDY = (
 INTEGRATION_REMEDY = (
     "Set oauth.id and oauth.secret in the pack's config to what HipChat gave when the integration "
     "was installed, and check that it still is.")
+
+ADDON_REMEDY = (
+    "HipChat does not know the add-on any more. Install it again: st2 run hipchat.check says the "
+    "URL to paste.")
 
 
 class HipChatError(Exception):
@@ -31,6 +35,14 @@ class ConfigError(HipChatError):
         self.problems = problems
         super().__init__("The config of the pack hipchat (/opt/stackstorm/configs/hipchat.yaml) is "
                          "wrong:\n  " + "\n  ".join(problems))
+
+
+class NotInstalled(HipChatError):
+    """The pack is to be an add-on, and HipChat has not installed it."""
+
+    def __init__(self):
+        super().__init__("The add-on is not installed in HipChat. Run st2 run hipchat.check, which "
+                         "says the URL to paste there.")
 
 
 class ParameterError(HipChatError):

@@ -9,7 +9,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from hipchat.errors import (
-    INTEGRATION_REMEDY, CutOff, HipChatError, NoAnswer, NotReached, RateLimited, api_error)
+    ADDON_REMEDY, INTEGRATION_REMEDY, CutOff, HipChatError, NoAnswer, NotReached, RateLimited,
+    api_error)
 from hipchat.rate_limit import RateLimit
 from hipchat.settings import ApiSettings
 
@@ -62,7 +63,12 @@ class Refusals:
                                reset_in=RateLimit.announced_by(answer.headers).reset_in)
         return api_error(
             call, answer.status, words, field,
-            INTEGRATION_REMEDY if self._settings.integration and answer.status == 401 else None)
+            self._integration_remedy() if answer.status == 401 else None)
+
+    def _integration_remedy(self) -> Optional[str]:
+        if self._settings.integration is None:
+            return None
+        return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
 
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
         """The error for an exception of requests or of urllib3."""

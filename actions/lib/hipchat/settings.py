@@ -4,23 +4,28 @@ import hmac
 import socket
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
+from hipchat.addon import AddonSettings
 from hipchat.config_reader import ConfigReader, Network
 from hipchat.credentials import Integration
+from hipchat.errors import NotInstalled, ParameterError
 from hipchat.events import EVENTS
 
-__all__ = ["ApiSettings", "SensorSettings"]
+__all__ = ["EVERYWHERE", "ApiSettings", "SensorSettings", "addon_settings"]
 
 DEFAULT_EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 DEFAULT_SPOOL = "/opt/stackstorm/exports/hipchat"
+EVERYWHERE = ""  # in place of a room, for `rooms: all`; no room has this name or id
 
 
 class ApiSettings(NamedTuple):
     """How to reach HipChat: all that an action needs.
 
-    Either api_key or integration is set; api_url ends in /v2; verify is what requests takes (True,
-    False or the path of a bundle); timeout and rate_limit_wait are seconds.
+    integration: set by hand, or the installed add-on's; api_key: a personal token, with an add-on
+    for what only users may do, else in place of integration; api_url ends in /v2; verify is what
+    requests takes (True, False or the path of a bundle); timeout and rate_limit_wait are seconds.
     """
 
+    addon: AddonSettings
     api_key: Optional[str]
     integration: Optional[Integration]
     api_url: str
@@ -31,20 +36,45 @@ class ApiSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ApiSettings":
-        """Read the config; ConfigError names every wrong value with its remedy."""
+        """Read the config; ConfigError names every wrong value with its remedy.
+
+        NotInstalled where there is nothing but an add-on that is not installed.
+        """
         reader = ConfigReader(config)
         settings = cls._read(reader)
         reader.finish()
+        if not (settings.api_key or settings.integration):
+            raise NotInstalled()
         return settings
+
+    def of_user(self) -> "ApiSettings":
+        """For what HipChat lets users do only: as the user of api_key, beside an add-on.
+
+        ParameterError where there is an add-on and no api_key.
+        """
+        if not self.addon.enabled or self.integration is None:
+            return self
+        if self.api_key is None:
+            raise ParameterError(
+                "HipChat lets users do this, and no add-on. Set api_key in the pack's config, "
+                "beside addon, to the personal access token of a user.")
+        return self._replace(integration=None)  # pylint: disable=no-member
+
+    def without_installation(self) -> "ApiSettings":
+        """As the config has it; what is kept of an add-on changes while the sensor runs."""
+        integration = None if self.addon.enabled else self.integration
+        return self._replace(  # pylint: disable=no-member
+            addon=self.addon._replace(kept=None), integration=integration)
 
     @classmethod
     def _read(cls, reader: ConfigReader) -> "ApiSettings":
         verify_tls = reader.boolean("verify_tls", True)
         ca_bundle = reader.path("ca_bundle")
-        integration = reader.integration("oauth")
+        integration, addon = reader.integration("oauth"), reader.addon("addon")
         return cls(
-            api_key=None if integration else reader.token("api_key"),
-            integration=integration,
+            addon=addon,
+            api_key=None if integration else reader.token("api_key", needed=not addon.enabled),
+            integration=integration or addon.integration,
             api_url=reader.api_url("api_url"),
             default_room=reader.room("default_room"),
             verify=(ca_bundle or True) if verify_tls else False,
@@ -55,11 +85,12 @@ class ApiSettings(NamedTuple):
 class SensorSettings(NamedTuple):
     """All that the sensor needs.
 
+    rooms: [EVERYWHERE] where listeners without a room hear every room.
     only_rooms: where this node listens at all, everywhere if empty.
     events are names of trigger types without "hipchat."; public_url has no slash at its end;
-    secret signs webhook URLs; node_urls are the public_urls of all nodes, if there
-    are several; tls is the paths of certificate and key; allow_from: an address
-    that lies in none of these networks is refused, unless there are none.
+    secret signs the URLs of webhooks in rooms, None where an add-on needs none; node_urls are the
+    public_urls of all nodes, if there are several; tls is the paths of certificate and key;
+    allow_from: an address that lies in none of these networks is refused, unless there are none.
     warnings: what can be used and is hardly meant, in words for the log.
     """
 
@@ -71,7 +102,7 @@ class SensorSettings(NamedTuple):
     public_url: str
     host: str
     port: int
-    secret: bytes
+    secret: Optional[bytes]
     node_urls: List[str]
     tls: Optional[Tuple[str, str]]
     max_connections: int
@@ -84,12 +115,12 @@ class SensorSettings(NamedTuple):
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
         """Read the config; ConfigError names every wrong value with its remedy."""
         reader = ConfigReader(config).of_node("nodes", socket.gethostname())
-        api = ApiSettings._read(reader)
+        api = ApiSettings._read(reader).without_installation()
         settings = cls(
             api=api,
-            rooms=reader.rooms("rooms"),
+            rooms=[EVERYWHERE] if reader.is_all("rooms") else reader.rooms("rooms"),
             only_rooms=reader.rooms("only_rooms"),
-            events=reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS)),
+            events=_events(reader, api),
             template_guard=reader.boolean("template_guard", True),
             public_url=reader.public_url("webhook.public_url"),
             host=reader.text("webhook.host") or "0.0.0.0",
@@ -106,6 +137,23 @@ class SensorSettings(NamedTuple):
         return settings
 
 
+def addon_settings(config: Optional[Dict[str, Any]]) -> AddonSettings:
+    """What the config says of the add-on, of which the sensor's settings have a part only.
+
+    ConfigError names every wrong value with its remedy.
+    """
+    reader = ConfigReader(config)
+    settings = reader.addon("addon")
+    reader.finish()
+    return settings
+
+
+def _events(reader: ConfigReader, api: ApiSettings) -> List[str]:
+    """HipChat posts all events to an add-on; others need a webhook for each event and room."""
+    chosen = reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS))
+    return sorted(EVENTS) if api.addon.enabled else chosen
+
+
 def _urls_of_nodes(config: Any) -> List[str]:
     """The public_urls of all nodes, this one's among them; none where there is one node."""
     nodes = config.get("nodes") if isinstance(config, dict) else None
@@ -115,12 +163,14 @@ def _urls_of_nodes(config: Any) -> List[str]:
     return [url for url in urls if isinstance(url, str)] if each else []
 
 
-def _signing_secret(secret: Optional[str], api: ApiSettings) -> bytes:
-    """Made of the configured secret, or else of the token, so that there always is one.
+def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:
+    """Made of the configured secret, or else of the token; None if there is but an add-on.
 
     An integration's webhooks are others than a personal token's (their deliveries carry a JWT),
     so that a change from one to the other replaces them.
     """
     kind = b"hipchat webhook URLs of an integration" if api.integration else b"hipchat webhook URLs"
     chosen = secret or (api.integration.secret if api.integration else api.api_key)
+    if not chosen:
+        return None
     return hmac.new(chosen.encode("utf-8", "surrogatepass"), kind, hashlib.sha256).digest()

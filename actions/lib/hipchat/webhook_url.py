@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 from typing import NamedTuple, Optional, Union
 from urllib.parse import unquote, urlsplit
 
@@ -40,9 +41,9 @@ class WebhookUrl:
     list a URL in another spelling than it was given: URLs are compared in one.
     """
 
-    def __init__(self, public_url: str, secret: bytes):
+    def __init__(self, public_url: str, secret: Optional[bytes]):
         self._public_url, self._base = public_url, normalised(public_url)
-        self._secret = secret
+        self._secret = secret or secrets.token_bytes(32)  # without one, none is signed by us
 
     def make(self, address: Address) -> str:
         """The signed URL."""

@@ -1,0 +1,74 @@
+"""The platform's datastore, as far as a pack's config refers to it, kept in a file."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from sandbox.stackstorm.errors import Refused
+
+FULL_SYSTEM_SCOPE = "st2kv.system"
+REFERENCE = re.compile(r"\s*{{\s*st2kv\.system\.(\w+)\s*}}\s*")
+
+
+class CryptoKeyNotSetupException(Exception):
+    """The platform has no key to encrypt secrets with."""
+
+
+class Datastore:
+    """Secrets by their keys; without an encryption key it takes none.
+
+    The sandbox does not encrypt. With a file, they outlive the process.
+    """
+
+    def __init__(self, file: Optional[Path] = None, has_encryption_key: bool = True):
+        self._file, self._has_encryption_key = file, has_encryption_key
+        self._values: Dict[str, str] = {}
+        if file and file.exists():
+            self._values = json.loads(file.read_text("utf-8"))
+
+    def set_secret(self, pack_name: str, key_name: str, value: str, secret: bool) -> None:
+        """The platform's set_datastore_value_for_config_key, for secrets."""
+        if not secret:
+            raise Refused("the sandbox's datastore keeps secrets only")
+        if not self._has_encryption_key:
+            raise CryptoKeyNotSetupException("Crypto key not found.")
+        self._values[key_name] = value
+        self._write()
+
+    def get_by_scope_and_name(self, scope: str, name: str) -> str:
+        """KeyValuePair.get_by_scope_and_name; the sandbox's pair is its name."""
+        return name
+
+    def delete(self, name: str) -> None:
+        """KeyValuePair.delete."""
+        self._values.pop(name, None)
+        self._write()
+
+    def resolved(self, config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
+        """The config with what it refers to, null for keys that are not there; raises Refused."""
+        return {key: self._value(key, value, schema.get(key) or {})
+                for key, value in config.items()}
+
+    def _value(self, path: str, value: Any, schema: Dict[str, Any]) -> Any:
+        if isinstance(value, dict):
+            own, others = schema.get("properties") or {}, schema.get("additionalProperties")
+            return {key: self._value("{}.{}".format(path, key), each,
+                                     own.get(key) or (others if isinstance(others, dict) else {}))
+                    for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._value("{}[{}]".format(path, index), each, {})
+                    for index, each in enumerate(value)]
+        if not isinstance(value, str) or "{{" not in value:
+            return copy.deepcopy(value)
+        reference = REFERENCE.fullmatch(value)
+        if not reference or not schema.get("secret"):
+            raise Refused("config.{} is {!r}: the sandbox resolves nothing but "
+                          "{{{{ st2kv.system.KEY }}}}, where the schema says secret".format(
+                              path, value))
+        return self._values.get(reference.group(1))
+
+    def _write(self) -> None:
+        if self._file:
+            self._file.write_text(json.dumps(self._values), "utf-8")

@@ -1,0 +1,75 @@
+"""What a callback says of an installation: unsigned, and so a mere rumour."""
+import json
+from typing import Any, NamedTuple, Optional
+from urllib.parse import urlsplit
+
+__all__ = ["Claim", "is_capabilities_of"]
+
+LONGEST_BODY = 16384  # bytes; HipChat's has about 250
+LONGEST_TEXT = 200  # characters of an id or a secret, which have about 40
+PORTS = {"http": 80, "https": 443}
+
+
+class Claim(NamedTuple):
+    """An installation as it is told of.
+
+    secret: None in the news of an update; group: HipChat's id of the group, None where not told.
+    """
+
+    id: str
+    secret: Optional[str]
+    capabilities_url: str
+    group: Optional[int]
+
+    @classmethod
+    def read(cls, raw: bytes) -> "Claim":
+        """Read a callback's body; ValueError, with a text that is safe to send back."""
+        try:
+            body = json.loads(raw[:LONGEST_BODY + 1].decode("utf-8"))
+        except (ValueError, RecursionError):
+            raise ValueError("the body is not JSON") from None
+        if len(raw) > LONGEST_BODY or not isinstance(body, dict):
+            raise ValueError("the body is no news of an installation")
+        if body.get("roomId") is not None:
+            raise ValueError("the add-on is for the whole group, and not for one room")
+        secret, number = body.get("oauthSecret"), _text(body, "oauthId")
+        if ":" in number:  # it ends the id where HipChat is asked for a token (RFC 7617)
+            raise ValueError("the body has no oauthId that can be used")
+        return cls(number, None if secret is None else _text(body, "oauthSecret"),
+                   _text(body, "capabilitiesUrl"), _group(body.get("groupId")))
+
+
+def _text(body: Any, key: str) -> str:
+    value = body.get(key)
+    if (not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT or
+            not all(33 <= ord(character) < 127 for character in value)):
+        raise ValueError("the body has no {} that can be used".format(key))
+    return value
+
+
+def _group(value: Any) -> Optional[int]:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError("the body has no groupId that can be used")
+    return value
+
+
+def is_capabilities_of(url: str, api_url: str) -> bool:
+    """Whether a URL of printable ASCII is that of the capabilities of the HipChat at api_url.
+
+    Scheme, host and port are compared by what they mean, the path to the letter; whatever else
+    there is in it (a user, a query, a fragment, an address in another notation) makes it another.
+    """
+    try:
+        return _origin_and_path(url) == _origin_and_path(api_url + "/capabilities")
+    except ValueError:
+        return False
+
+
+def _origin_and_path(url: str) -> Any:
+    parts = urlsplit(url)
+    if any(mark in url for mark in "@?#\\"):
+        raise ValueError("there is more in it than an origin and a path")
+    port = PORTS.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, parts.hostname, port, parts.path

@@ -1,0 +1,94 @@
+"""What is posted to an installed add-on: believed if HipChat signed it for this installation."""
+import time
+
+import jwt
+import pytest
+from addon import AddonStackstorm
+from conftest import Hipchat, direct
+from wire import delivery
+
+
+@pytest.fixture(scope="module")
+def addon(tmp_path_factory):
+    """An installed add-on, and a rule of it; url_of_messages is where HipChat posts these."""
+    hipchat = Hipchat("--room", "Factor", "--room", "Ops")
+    process = AddonStackstorm(tmp_path_factory.mktemp("deliveries"), hipchat)
+    hipchat.people.install(process.url)
+    with direct() as http:
+        webhooks = http.get(process.url, timeout=10).json()["capabilities"]["webhook"]
+    process.url_of_messages, = [
+        each["url"] for each in webhooks if each["event"] == "room_message"]
+    process.trigger = process.trigger_of(process.add_rule("message"))
+    yield process
+    process.stop()
+    hipchat.stop()
+
+
+@pytest.fixture
+def post(addon):
+    """Post a message in a room with a JWT, or with None."""
+    def post(token, room="Factor", url=addon.url_of_messages, **more):
+        body = delivery("a message", number=time.monotonic_ns(), room=room)
+        body["item"]["room"]["id"] = addon.hipchat.room_id(room)
+        headers = {} if token is None else {"Authorization": "JWT " + token}
+        with direct() as http:
+            return http.post(url, json=dict(body, **more), headers=headers, timeout=10).status_code
+
+    return post
+
+
+@pytest.fixture
+def sign(addon):
+    """A JWT as HipChat makes it, but for what is given."""
+    number, secret = addon.credentials()
+
+    def sign(key=secret, algorithm="HS256", **claims):
+        now = int(time.time())
+        return jwt.encode(dict({"iss": number, "sub": "2001", "iat": now, "exp": now + 3600},
+                               **claims), key, algorithm=algorithm)
+
+    return sign
+
+
+def test_signed_by_hipchat_is_heard(addon, post, sign):
+    heard = len(addon.payloads(addon.trigger))
+    assert post(sign()) == post(sign(), room="Ops") == 204
+    assert len(addon.heard(addon.trigger, heard + 2)) == heard + 2
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda sign: None,
+    lambda sign: "",
+    lambda sign: "a.b.c",
+    lambda sign: sign(iss="another-installation"),
+    lambda sign: sign(key="the secret of another installation"),
+    lambda sign: sign(exp=int(time.time()) - 3600),
+    lambda sign: sign(key=None, algorithm="none"),
+    lambda sign: sign().rpartition(".")[0] + "."],
+    ids=["no JWT", "empty", "garbage", "another installation's", "of another secret", "expired",
+         "alg none", "signature left out"])
+def test_signed_otherwise_is_refused(addon, post, sign, wrong):
+    accepted = addon.health()["accepted"]
+    assert post(wrong(sign)) == 401
+    assert addon.health()["accepted"] == accepted
+
+
+def test_of_another_installation_is_refused_though_it_is_signed(addon, post, sign):
+    assert post(sign(), oauth_client_id="another-installation") == 400
+    assert post(sign(), oauth_client_id=addon.credentials()[0]) == 204
+
+
+def test_at_an_address_that_is_not_signed_is_refused_though_it_has_the_jwt(addon, post, sign):
+    url = addon.url_of_messages
+    changed = url[:-1] + ("A" if url[-1] != "A" else "B")
+    other_event = url.replace("/room_message/", "/room_enter/")
+    assert post(sign(), url=changed) == post(sign(), url=other_event) == 404
+
+
+@pytest.mark.parametrize("room", [
+    None, {}, {"name": "Factor"}, {"id": "Factor"}, {"id": True}, {"id": 0}, {"id": -1},
+    {"id": 1.5}, [1], "Factor"], ids=repr)
+def test_that_names_no_room_by_its_id_is_refused(post, sign, room):
+    body = delivery("a message")
+    body["item"]["room"] = room
+    assert post(sign(), item=body["item"]) == 400

@@ -41,13 +41,14 @@ class Receiver:
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: Routes,
                  left_over: Callable[[Address], None],
                  room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
-                 notify: Callable[[str], None], health: Health):
+                 notify: Callable[[str], None], missed: Callable[[Optional[int]], None],
+                 health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
-        self._health = health
+        self._missed, self._health = missed, health
         self._addon, self._left_over, self._twins = addon, left_over, Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
@@ -93,12 +94,16 @@ class Receiver:
         if integration and not is_signed(environ, *integration):
             return NOT_SIGNED
         if not self.accepting:
-            return UNAVAILABLE
-        try:
-            return (self._receive_of_addon(event, environ) if event else
-                    self._receive_of_room(address, environ))
-        except ValueError as error:
-            return wrong_request(error)
+            answer = UNAVAILABLE
+        else:
+            try:
+                answer = (self._receive_of_addon(event, environ) if event else
+                          self._receive_of_room(address, environ))
+            except ValueError as error:
+                return wrong_request(error)
+        if answer is UNAVAILABLE:
+            self._missed(address.room if isinstance(address, Address) else None)
+        return answer
 
     def _is_details(self, path: str) -> bool:
         secret = self._settings.secret or self._addon.secret
@@ -142,7 +147,7 @@ class Receiver:
 
     def _keep_one(self, arrived: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
         """Keep one of the two deliveries that come while the add-on and a webhook both deliver."""
-        if arrived.message or not self._addon.credentials:
+        if arrived.message and not arrived.anew or not self._addon.credentials:
             return self._keep(arrived)
         if self._twins.take(arrived.event, body["item"], by_addon):
             self._health.dropped["repeated"] += 1

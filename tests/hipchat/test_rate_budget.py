@@ -59,7 +59,7 @@ def clock(monkeypatch):
 
 
 def test_a_hipchat_that_answers_nothing_for_hours_is_not_waited_for_until_doomsday(clock):
-    budget = CallBudget(5)
+    budget = CallBudget(0.2)
     budget.spend()
     budget.learn(RateLimit(limit=100, remaining=99, reset_in=300.0))
     clock.sleep(300)

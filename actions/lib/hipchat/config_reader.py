@@ -241,7 +241,9 @@ class ConfigReader:
             self._wrong(key, "HipChat's API v1 cannot do what the pack needs; end it in /v2")
         return origin + (path if path.endswith("/v2") else path + "/v2")
 
-    def public_url(self, key: str) -> str:
+    def public_url(self, key: str, needed: bool) -> str:
+        if not needed and self._get(key) is None:
+            return ""
         return "".join(self._url(key, "https://st2.example.com:8088/hipchat"))
 
     def _url(self, key: str, example: str) -> Tuple[str, str]:

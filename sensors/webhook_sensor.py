@@ -157,7 +157,8 @@ class _Parts:
             self._webhooks, settings.catch_up, health, log)
         self.receiver = Receiver(
             settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
-            self._webhooks.room_of, self.spool, self._lanes.notify, self._history.doubt, health)
+            self._webhooks.room_of, self.spool, self._history.arriving, self._lanes.notify,
+            self._history.doubt, health)
         self._server = Server(settings, self.receiver, health, log) if settings.public_url else None
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                     webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,

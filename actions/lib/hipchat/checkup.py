@@ -65,7 +65,11 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
     else:
         hipchat = list(_hipchat(config, settings, sensor))
         yield from hipchat
-    if sensor:
+    if sensor and not sensor.public_url:
+        yield Finding(True, "listener: none, since webhook.public_url is not set: the sensor asks "
+                      "HipChat for the history of the rooms in turn, which holds messages, "
+                      "notifications and topics")
+    elif sensor:
         answers = bool(hipchat) and hipchat[0].well and ROOM_TOKEN not in hipchat
         yield from _listener(sensor, answers)
 
@@ -105,7 +109,8 @@ def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
         return
     directory = _directory(client, rooms)
     # An installed add-on hears all rooms without webhooks in them.
-    ownership = ownership_of(config) if sensor and not settings.addon.integration else None
+    listens = sensor and sensor.public_url and not settings.addon.integration
+    ownership = ownership_of(config) if listens else None
     for room in rooms:
         key = directory.id_of(room) or room
         events = sensor.events if ownership and room in listened else []

@@ -49,7 +49,10 @@ class CallBudget:
 
     def spend(self) -> None:
         """Account for one call; sleep first if the part is used up in this window."""
-        time.sleep(self._pause())
+        pause = self._pause()
+        while pause:  # others may have spent what there was meanwhile
+            time.sleep(pause)
+            pause = self._pause()
         if time.monotonic() >= self._window_ends:
             # Until an answer announces the end of the new window, nothing is known of it.
             self._spent, self._window_ends, self._announced = 0, float("inf"), None

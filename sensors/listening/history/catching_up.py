@@ -10,6 +10,7 @@ from eventlet.event import Event as Signal
 
 from hipchat.client import Client
 from hipchat.errors import Forbidden, HipChatError, NotFound, RateLimited
+from hipchat.names import is_room_id
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from hipchat.webhook_url import Address
@@ -22,6 +23,7 @@ from listening.history.room_history import (
 from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.spool import Arrival, Spool, SpoolError
+from listening.spool.epochs import epoch_of, has_come_in_it
 from listening.webhooks import Webhooks
 
 __all__ = ["CatchingUp"]
@@ -33,10 +35,10 @@ GRACE = 600.0  # seconds for which a room that no rule wants keeps its mark: rul
 SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
 LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
 LONGEST_ROOM_PAUSE = 3600.0  # seconds between two attempts for a room that cannot be read
-MOST_MISSED = 2 ** 32  # deliveries that can be put before those on hold
 AT_ONCE = 500  # deliveries on their way to the disk
 LIVELY = 600.0  # seconds for which a room in which somebody spoke is asked twice as often
 LEAST_PACE = 1.0  # seconds from call to call where HipChat announces no limit
+SETTLED = 5.0  # seconds after which what is on its way by a webhook has come
 LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no other way to hear
 TOLD = frozenset(EVENTS_OF_HISTORY.values())
 
@@ -44,12 +46,14 @@ TOLD = frozenset(EVENTS_OF_HISTORY.values())
 class _Hold:
     """A room whose new deliveries wait; keeping: what was missed is on its way to the disk.
 
-    numbers: for what was missed, below those of the deliveries that wait.
+    epoch: that of the deliveries that wait; came: by what these are known; met: one of them was met
+    in the history, so that what follows there comes after it.
     """
 
     def __init__(self) -> None:
-        self.numbers: Iterator[int] = iter(())
-        self.keeping = False
+        self.epoch = 0
+        self.came: Set[str] = set()
+        self.keeping = self.met = False
 
 
 class _Room:
@@ -89,7 +93,8 @@ class CatchingUp:
         self._rooms: Dict[int, _Room] = {}
         self._holds: Dict[int, _Hold] = {}
         self._named: Set[int] = set()  # rooms that a rule names
-        self._fetched, self._told = 0, ""
+        self._numbers: Dict[int, Iterator[int]] = {}  # of the rooms of epochs
+        self._fetched = 0
         self._backoff = Backoff(LONGEST_PAUSE)
         self._changed = Signal()
         health.also(history=self._report)
@@ -116,6 +121,13 @@ class CatchingUp:
         if known:
             known.spoken = time.monotonic()
             known.due = min(known.due, known.looked + AUDIT_EVERY)
+
+    def arriving(self, arrived: Arrival) -> None:
+        """A delivery is about to be kept."""
+        hold = self._holds.get(int(arrived.lane)) if self._holds and is_room_id(
+            arrived.lane) else None
+        if hold:
+            hold.came.add(arrived.message)
 
     def changed(self) -> None:
         """What is wanted has changed."""
@@ -193,9 +205,9 @@ class CatchingUp:
             self._lanes.hold(str(number))
             eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, number, hold)
         if holds:  # not before: what is dispatched has a lower number than what was missed
-            numbers = itertools.count(self._spool.reserve(MOST_MISSED))
+            epoch = self._spool.begin_epoch()
             for hold in holds.values():
-                hold.numbers = numbers
+                hold.epoch = epoch
 
     def _hold_no_longer(self, number: int, hold: _Hold) -> None:
         if self._holds.get(number) is hold and not hold.keeping:
@@ -211,7 +223,7 @@ class CatchingUp:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
         room = self._rooms[number]
         try:
-            self._look(number, room)
+            whole = self._look(number, room)
         except (NotFound, Forbidden) as error:
             self._room_trouble(number, room, error)
         except RateLimited as error:
@@ -223,8 +235,8 @@ class CatchingUp:
             self._health.well("history")
             self._health.well("history", about=str(number))
             room.backoff.succeeded()
-            room.doubtful, room.looked = False, time.monotonic()
-            room.due = room.looked + self._pause(number, room)
+            room.doubtful, room.looked = not whole, time.monotonic()
+            room.due = room.looked + (self._pause(number, room) if whole else SETTLED)
         self._release(number)
         return self._pace() if self.is_asked(number) else 0.0
 
@@ -243,28 +255,34 @@ class CatchingUp:
             1 if _is_lively(room) else 0.5 for number, room in self._rooms.items()
             if not room.unwanted and self.is_asked(number))
 
-    def _look(self, number: int, room: _Room) -> None:
-        """Keep what was missed, and then move the mark: after a kill in between, all is known."""
+    def _look(self, number: int, room: _Room) -> bool:
+        """Keep what was missed, and then move the mark: after a kill in between, all is known.
+
+        False if there is more, which is expected by a webhook.
+        """
         mark = self._marks.get(number)
         if mark is None:
             newest = self._history.newest(number)
             self._marks.set(number, newest or Mark("", self._client.now()))
-            return
+            return True
         missed = self._history.since(number, mark)
         if not missed.whole:
             self._log.info("Room %d: more was said since the last look than can be fetched; what "
                            "is older than %s is left out.", number, missed.items[0]["date"])
-        if missed.items:
-            self._keep(number, room, missed.items)
-            self._marks.set(number, mark_of(missed.items[-1]))
+        done = self._keep(number, room, missed.items)
+        if done:
+            self._marks.set(number, mark_of(missed.items[done - 1]))
+        return done == len(missed.items)
 
-    def _keep(self, number: int, room: _Room, items: List[Item]) -> None:
+    def _keep(self, number: int, room: _Room, items: List[Item]) -> int:
+        """Keep the items that nobody heard; with how many of all that is done."""
         reach = max(self._seconds, LEAST_REACH if self.is_asked(number) else 0.0)
         fresh = [item for item in items if mark_of(item).date >= self._client.now() - reach]
         wanted = self._listeners.wanted()
-        kept = self._put(number, [
-            self._arrival(Address(event_of(item), number), item) for item in fresh
-            if (event_of(item), number) in wanted])
+        results = self._put(number, fresh, [
+            self._arrival(Address(event_of(item), number), item)
+            if (event_of(item), number) in wanted else None for item in fresh])
+        kept = results.count(True)
         if kept:
             self._fetched, room.spoken = self._fetched + kept, time.monotonic()
         # Of what an audit finds, older messages were heard when they were said.
@@ -273,6 +291,7 @@ class CatchingUp:
         if stale or kept and not self.is_asked(number):
             self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
                            "older than %.0f s (catch_up) and are not.", number, kept, stale, reach)
+        return len(items) - len(fresh) + len(results)
 
     def _arrival(self, address: Address, item: Item) -> Arrival:
         body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))
@@ -283,19 +302,29 @@ class CatchingUp:
         keys = topic_keys(address.room, body["item"]["topic"], when)
         return arrived._replace(message=keys[0], others=keys[1:], anew=False)
 
-    def _put(self, number: int, arrivals: List[Arrival]) -> int:
-        """Keep them, before all that is on hold; how many had not been heard. SpoolError if one
-        could not be kept; then all are fetched again."""
-        hold = self._holds.get(number)
+    def _put(self, number: int, items: List[Item],
+             arrivals: List[Optional[Arrival]]) -> List[bool]:
+        """Keep them; those of a room on hold where they belong among the deliveries that wait.
+
+        Whether each had not been heard before, up to the first that has no place there: it follows
+        what came by a webhook, and by a webhook it comes. SpoolError if one could not be kept; then
+        all are fetched again.
+        """
         if not arrivals:
-            return 0
+            return []
+        hold = self._holds.get(number)
         if hold:
-            hold.keeping = True
-            arrivals = [each._replace(number=next(hold.numbers)) for each in arrivals]
+            hold.keeping, hold.met = True, False
+            epochs = _epochs(items, self._spool.numbers(str(number)), hold.epoch)
+            for epoch in set(epochs) - set(self._numbers) - {None}:
+                self._numbers[epoch] = itertools.count(self._spool.next_in(epoch))
+        pile = eventlet.GreenPile(AT_ONCE)
         try:
-            pile = eventlet.GreenPile(min(AT_ONCE, len(arrivals)))
-            for each in arrivals:
-                pile.spawn(self._put_one, each)
+            for place, each in enumerate(arrivals):
+                if hold:
+                    pile.spawn(self._put_on_hold, each, hold, epochs[place])
+                else:
+                    pile.spawn(self._put_behind, each)
             results = list(pile)
         finally:
             if hold:
@@ -304,11 +333,19 @@ class CatchingUp:
         if failed:
             raise failed[0]
         self._lanes.notify(str(number))
-        return results.count(True)
+        return results[:results.index(None)] if None in results else results
 
-    def _put_one(self, arrived: Arrival) -> Any:
+    def _put_on_hold(self, arrived: Optional[Arrival], hold: _Hold, epoch: Optional[int]) -> Any:
+        """Whether it had not been heard before, None if it has no place; or an error."""
+        if arrived and epoch == hold.epoch:
+            hold.met = hold.met or not hold.came.isdisjoint((arrived.message,) + arrived.others)
+        if epoch is None or epoch == hold.epoch and hold.met:
+            return None
+        return self._put_behind(arrived and arrived._replace(number=next(self._numbers[epoch])))
+
+    def _put_behind(self, arrived: Optional[Arrival]) -> Any:
         try:
-            return self._spool.put(arrived)
+            return arrived is not None and self._spool.put(arrived)
         except SpoolError as error:
             return error
 
@@ -332,3 +369,23 @@ class CatchingUp:
 
 def _is_lively(room: _Room) -> bool:
     return bool(room.spoken) and time.monotonic() - room.spoken < LIVELY
+
+
+def _epochs(items: List[Item], numbers: Dict[str, int], last: int) -> List[Optional[int]]:
+    """In the room of which epoch each item of a history belongs, so that it is before whatever
+    waits (numbers, by message id) and follows it there; None where it follows what came in that
+    epoch itself, too."""
+    waiting = [numbers.get(str(item["id"]), -1) for item in items]
+    came = [epoch_of(number) if number >= 0 and has_come_in_it(number) else None
+            for number in waiting]
+    found: List[Optional[int]] = []
+    for epoch in reversed(came):
+        last = last if epoch is None else epoch
+        found.append(last)
+    found.reverse()
+    before: Set[Optional[int]] = set()
+    for place, epoch in enumerate(came):
+        if epoch is None and found[place] in before:
+            found[place] = None
+        before.add(epoch)
+    return found

@@ -20,8 +20,8 @@ class Arrival(NamedTuple):
     event, room: of the webhook URL; lane: what order is kept in, the room's id where known;
     message: what a repetition is known by, "" where it has no message id; trace: the message id
     or an id made for it. others: by what else it is known if it came before; anew: it is no
-    repetition, whatever came before. number: its place among the deliveries, of those that were
-    reserved; behind all others if None.
+    repetition, whatever came before. number: its place in the room of an epoch, else behind
+    all others.
     """
 
     event: str

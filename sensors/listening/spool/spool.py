@@ -1,6 +1,6 @@
 """The spool as the sensor's greenlets see it: deliveries that arrive together are committed
 together, from a thread of its own."""
-from typing import Any, Callable, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 import eventlet
 from eventlet import tpool
@@ -75,9 +75,17 @@ class Spool:
         finally:
             self.arriving -= 1
 
-    def reserve(self, count: int) -> int:
-        """Numbers for deliveries that are to go before all that are put from now on: the first."""
-        return tpool.execute(self._store.reserve, count)  # in the writer's thread
+    def begin_epoch(self) -> int:
+        """Leave room for deliveries that go before all that are put from now on: the epoch."""
+        return tpool.execute(self._store.begin_epoch)  # in the writer's thread
+
+    def numbers(self, lane: str) -> Dict[str, int]:
+        """The numbers of the deliveries that wait in a lane, by their traces; SpoolError."""
+        return self._store.numbers(lane)
+
+    def next_in(self, epoch: int) -> int:
+        """The first number in the room of an epoch that none above it has; SpoolError."""
+        return self._store.next_in(epoch)
 
     def remove(self, delivery: Delivery) -> None:
         """Forget a delivery that StackStorm has. Returns before that is on disk."""

@@ -1,9 +1,10 @@
 """The deliveries that wait and the messages that were seen, in the spool's file."""
 import contextlib
 import time
-from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
 from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
+from listening.spool.epochs import epoch_of, room_of
 from listening.spool.file import File
 from listening.spool.format import COLUMNS, is_damage, is_io_error, is_sound, storable
 
@@ -68,12 +69,11 @@ class Store:
             self._mend()
             return self._commit(arrivals, removals)
 
-    def reserve(self, count: int) -> int:
-        """Leave out so many numbers, for deliveries that come later and go before others: the
-        first of them."""
-        first = self._last + 1
-        self._last += count
-        return first
+    def begin_epoch(self) -> int:
+        """Number what comes from now on behind the room of a new epoch, which is returned."""
+        epoch = epoch_of(self._last) + 1
+        self._last = room_of(epoch).stop
+        return epoch
 
     def adopt(self, rows: Iterable[Sequence], seen: Iterable[Sequence]) -> int:
         """Keep what another store had, behind all that is here; how many deliveries that were.
@@ -111,6 +111,17 @@ class Store:
     def lanes(self) -> List[str]:
         """The lanes in which deliveries wait; SpoolError if unreadable."""
         return [lane for lane, in self._read("SELECT DISTINCT lane FROM deliveries")]
+
+    def numbers(self, lane: str) -> Dict[str, int]:
+        """The numbers of a lane's deliveries, by their traces; SpoolError if unreadable."""
+        return dict(self._read("SELECT trace, id FROM deliveries WHERE lane = ?", storable(lane)))
+
+    def next_in(self, epoch: int) -> int:
+        """The first number in the room of an epoch that none above it has; SpoolError."""
+        room = room_of(epoch)
+        rows = self._read("SELECT max(id) FROM deliveries WHERE id >= ? AND id < ?", room.start,
+                          room.stop)
+        return room.start if rows[0][0] is None else rows[0][0] + 1
 
     def oldest(self) -> float:
         """For how many seconds the oldest delivery has waited, 0 if none can be read."""

@@ -221,13 +221,18 @@ class CatchingUp:
 
     def _attend(self, number: int) -> float:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
-        room = self._rooms[number]
+        room, fetched = self._rooms[number], self._fetched
         try:
             whole = self._look(number, room)
         except (NotFound, Forbidden) as error:
             self._room_trouble(number, room, error)
         except RateLimited as error:
             return self._trouble(room, error, max(error.reset_in, SHORTEST_PAUSE))
+        except SpoolError as error:
+            self._release(number)  # or a full spool would never get room
+            if self._fetched > fetched:
+                self._backoff.succeeded()
+            return self._trouble(room, error, self._backoff.failed())
         except (HipChatError, OSError) as error:  # OSError: of the marks' file
             return self._trouble(room, error, self._backoff.failed())
         else:
@@ -284,7 +289,7 @@ class CatchingUp:
             if (event_of(item), number) in wanted else None for item in fresh])
         kept = results.count(True)
         if kept:
-            self._fetched, room.spoken = self._fetched + kept, time.monotonic()
+            room.spoken = time.monotonic()
         # Of what an audit finds, older messages were heard when they were said.
         stale = len(items) - len(fresh) if room.doubtful or self.is_asked(number) else 0
         self._health.dropped.update({"too old": stale} if stale else {})
@@ -329,10 +334,11 @@ class CatchingUp:
         finally:
             if hold:
                 hold.keeping = False
+        self._fetched += results.count(True)
         failed = [result for result in results if isinstance(result, SpoolError)]
+        self._lanes.notify(str(number))
         if failed:
             raise failed[0]
-        self._lanes.notify(str(number))
         return results[:results.index(None)] if None in results else results
 
     def _put_on_hold(self, arrived: Optional[Arrival], hold: _Hold, epoch: Optional[int]) -> Any:

@@ -17,9 +17,10 @@ from hipchat.webhook_url import Address
 __all__ = ["Finding", "checkup", "token_kind"]
 
 NEEDED = ("send_notification", "send_message", "view_room", "view_group", "admin_room")
-# Scopes that only some actions need.
-EXTRA = {"manage_rooms": "create_room and delete_room",
-         "view_messages": "get_history, get_message, wait_for_message and ask"}
+# Scopes that not everything needs.
+EXTRA = {"manage_rooms": "the actions create_room and delete_room fail",
+         "view_messages": "the actions get_history, get_message, wait_for_message and ask fail, "
+                          "and what was said while nobody listened is not fetched"}
 # For a token whose scopes HipChat does not tell: calls that are only tried (auth_test).
 TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
           ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
@@ -163,8 +164,8 @@ def _needed(settings: ApiSettings) -> Tuple[str, ...]:
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
     needed = _needed(settings)
     missing = [scope for scope in needed if scope not in scopes]
-    without = ["without {} the actions {} fail".format(scope, actions)
-               for scope, actions in EXTRA.items() if scope not in scopes]
+    without = ["without {} {}".format(scope, what)
+               for scope, what in EXTRA.items() if scope not in scopes]
     if missing:
         yield Finding(False, "token: it lacks {}. {}".format(
             " and ".join(missing), "Update the add-on in HipChat." if settings.addon.integration

@@ -19,7 +19,7 @@ from listening.backoff import Backoff
 from listening.health import Health
 from listening.history.marks import Mark, Marks
 from listening.history.room_history import (
-    EVENTS_OF_HISTORY, Item, RoomHistory, as_body, event_of, mark_of)
+    TOLD, Item, RoomHistory, as_body, event_of, mark_of)
 from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.spool import Arrival, Spool, SpoolError
@@ -40,7 +40,6 @@ LIVELY = 600.0  # seconds for which a room in which somebody spoke is asked twic
 LEAST_PACE = 1.0  # seconds from call to call where HipChat announces no limit
 SETTLED = 5.0  # seconds after which what is on its way by a webhook has come
 LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no other way to hear
-TOLD = frozenset(EVENTS_OF_HISTORY.values())
 
 
 class _Hold:
@@ -64,6 +63,7 @@ class _Room:
         self.doubtful = True
         self.spoken = 0.0  # when somebody was heard there last
         self.looked = 0.0
+        self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
         self.unwanted = 0.0  # since when nobody wants to hear it
         self.backoff = Backoff(LONGEST_ROOM_PAUSE)
 
@@ -94,7 +94,7 @@ class CatchingUp:
         self._holds: Dict[int, _Hold] = {}
         self._named: Set[int] = set()  # rooms that a rule names
         self._numbers: Dict[int, Iterator[int]] = {}  # of the rooms of epochs
-        self._fetched = 0
+        self._fetched = self._asked = 0
         self._backoff = Backoff(LONGEST_PAUSE)
         self._changed = Signal()
         health.also(history=self._report)
@@ -111,8 +111,10 @@ class CatchingUp:
         numbers = [number for number in (self._rooms if room is None else [room])
                    if number in self._rooms and not self._rooms[number].doubtful]
         for number in numbers:
-            self._rooms[number].doubtful, self._rooms[number].due = True, 0.0
-        self._hold([number for number in numbers if self._marks.get(number)])
+            self._rooms[number].doubtful = True
+            self._rooms[number].due = self._rooms[number].marked + SETTLED
+        self._hold([number for number in numbers
+                    if self._rooms[number].due <= time.monotonic() and self._marks.get(number)])
         self._wake()
 
     def spoken(self, room: int) -> None:
@@ -177,11 +179,18 @@ class CatchingUp:
                 self._rooms[number].unwanted = 0.0
             else:
                 self._note_unwanted(number, self._rooms[number])
+        self._tell_asked(sum(self.is_asked(number) for number in wanted))
         for number in set(self._holds) - wanted:
             self._release(number)
         for number in set(self._marks.rooms()) - set(self._rooms):  # of an earlier run
             self._rooms[number] = _Room()
             self._rooms[number].unwanted = time.monotonic()
+
+    def _tell_asked(self, count: int) -> None:
+        if count != self._asked:
+            self._asked = count
+            self._log.info("%d rooms are heard by their history alone, each asked every %.0f s, or "
+                           "half as often while nobody speaks there.", count, self._pace() * count)
 
     def _note_unwanted(self, number: int, room: _Room) -> None:
         room.unwanted = room.unwanted or time.monotonic()
@@ -269,6 +278,7 @@ class CatchingUp:
         if mark is None:
             newest = self._history.newest(number)
             self._marks.set(number, newest or Mark("", self._client.now()))
+            room.marked = time.monotonic()
             return True
         missed = self._history.since(number, mark)
         if not missed.whole:

@@ -7,12 +7,13 @@ from hipchat.client import PAGE, Client
 from hipchat.errors import NotFound
 from listening.history.marks import Mark
 
-__all__ = ["EVENTS_OF_HISTORY", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
+__all__ = ["TOLD", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
 
 MOST_PAGES = 100  # of 1,000 messages each, to go back in one room
 # What HipChat's history keeps, by an item's type. Who came and went is in no history.
-EVENTS_OF_HISTORY = {"message": "room_message", "notification": "room_notification",
-                     "topic": "room_topic_change"}
+EVENTS = {"message": "room_message", "notification": "room_notification",
+          "topic": "room_topic_change"}
+TOLD = frozenset(EVENTS.values())
 
 Item = Dict[str, Any]
 
@@ -106,7 +107,7 @@ def event_of(item: Item) -> Optional[str]:
         return None
     kind = item.get("type") or (
         "message" if isinstance(item.get("from"), dict) else "notification")
-    return EVENTS_OF_HISTORY.get(kind)
+    return EVENTS.get(kind)
 
 
 def _card(card: Any) -> Any:

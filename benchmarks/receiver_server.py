@@ -37,7 +37,7 @@ def pack(port: int, directory: str) -> None:
                                 log))
     receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), addon,
                         lambda address, room: None, lambda address: None, spool,
-                        lambda lane: None, health)
+                        lambda arrived: None, lambda lane: None, lambda room: None, health)
     receiver.accepting = True
     Server(settings, receiver, health, log).serve()
 

@@ -22,14 +22,16 @@ COMMAND_RULES = ("hipchat.run_command", "hipchat.tell_result")
 class BothServers:
     """Both servers, from `with` to its end; files are kept in the directory.
 
-    Ports are free ones where 0. The children log to `log`, or to this process's stderr.
+    Ports are free ones where 0. Without webhooks, StackStorm asks for the history. The children log
+    to `log`, or to this process's stderr.
     """
 
     def __init__(self, directory: Path, rules: Sequence[str], rooms: Sequence[str] = (ROOM,),
                  hipchat_port: int = 0, api_port: int = 0, webhook_port: int = 0,
-                 log: Optional[IO[str]] = None):
+                 log: Optional[IO[str]] = None, has_webhooks: bool = True):
         self._directory, self._rules, self._rooms, self._log = directory, rules, rooms, log
         self._hipchat_port, self._api_port = hipchat_port, api_port
+        self._has_webhooks = has_webhooks
         self._webhook_url = "http://127.0.0.1:{}/hipchat".format(webhook_port or free_port())
         self._children = []
         self._session = requests.Session()
@@ -71,15 +73,20 @@ class BothServers:
         rooms = [self._hipchat_room(room)["id"] for room in self._rooms]
         address = self._webhook_url.split("/")[2]
         host, port = address.split(":")
-        return {"api_key": self.token, "api_url": self.hipchat_url, "rooms": list(self._rooms),
+        config = {"api_key": self.token, "api_url": self.hipchat_url, "rooms": list(self._rooms),
                 "chatops": {"rooms": rooms,
                             "allow": [{"commands": ["hipchat.*"], "people": "*"}]},
-                "default_room": ROOM, "spool": {"directory": str(self._directory / "spool")},
-                "webhook": {"public_url": self._webhook_url, "host": host, "port": int(port)}}
+                "default_room": ROOM, "spool": {"directory": str(self._directory / "spool")}}
+        webhook = {"public_url": self._webhook_url, "host": host, "port": int(port)}
+        return dict(config, webhook=webhook) if self._has_webhooks else config
 
     def webhooks(self) -> Any:
         """The webhooks that the pack made in the room, as HipChat lists them."""
         return self._hipchat_room(ROOM, "/webhook")["items"]
+
+    def is_asked_for_history(self) -> bool:
+        """Whether the pack has asked for what was said in the room."""
+        return any("/history/" in call["path"] for call in self.people.requests())
 
     def run_action(self, ref: str, **parameters: Any) -> None:
         """Let StackStorm run an action; ServerProcessError if it refuses."""

@@ -22,7 +22,9 @@ BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The demo has no options."""
+    """Describe the demo's options to `parser`."""
+    parser.add_argument("--without-webhook", action="store_true",
+                        help="listen by HipChat's history, as where it cannot reach StackStorm")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -31,10 +33,11 @@ def main(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="hipchat-demo-") as directory:
         log = Path(directory, "log")
         with log.open("w") as log_file:
-            servers = BothServers(Path(directory), [RULE], log=log_file)
+            servers = BothServers(Path(directory), [RULE], log=log_file,
+                                  has_webhooks=not args.without_webhook)
             try:
                 with servers:
-                    _play(servers)
+                    _play(servers, args.without_webhook)
                 return 0
             except KeyboardInterrupt:
                 return 130
@@ -44,11 +47,14 @@ def main(args: argparse.Namespace) -> int:
         return 1
 
 
-def _play(servers: BothServers) -> None:
+def _play(servers: BothServers, without_webhook: bool) -> None:
     _row("HipChat", "a sandbox with the room {}, {}".format(ROOM, servers.hipchat_url))
     _row("StackStorm", "a sandbox with this pack, {}".format(servers.stackstorm_url))
-    servers.wait_for("webhook for messages in " + ROOM, lambda: any(
-        hook["event"] == "room_message" for hook in servers.webhooks()), SECONDS)
+    if without_webhook:
+        servers.wait_for("look at the history of " + ROOM, servers.is_asked_for_history, SECONDS)
+    else:
+        servers.wait_for("webhook for messages in " + ROOM, lambda: any(
+            hook["event"] == "room_message" for hook in servers.webhooks()), SECONDS)
     _act(servers, PING, lambda what: what == PONG)
     servers.run_action("hipchat.enable_chatops")
     servers.wait_for("rule for commands", servers.commands_are_heard, SECONDS)

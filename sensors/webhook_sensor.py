@@ -23,6 +23,8 @@ from listening.config_watch import ConfigWatch
 from listening.connections import Server
 from listening.dispatcher import Dispatcher
 from listening.health import Health
+from listening.history.catching_up import CatchingUp
+from listening.history.marks import Marks
 from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.outage import Outage
@@ -33,11 +35,11 @@ from listening.supervisor import Supervisor
 from listening.webhooks import Webhooks
 from trigger_publisher import TriggerPublisher
 
-SHARE_OF_CALLS = 5  # the sensor keeps within a fifth of the calls that HipChat allows the token
 REFRESH_EVERY = 30.0  # seconds between two looks at StackStorm's triggers
 REFRESH_SOON = 2.0  # seconds for the same while its database does not answer
 LONGEST_PAUSE = 15.0  # seconds between two attempts to open the spool
 STOP_WITHIN = 3.5  # seconds for what is under way; StackStorm kills a sensor after 5
+LATEST_REPEAT = 3600.0  # seconds after which what comes again is no repetition
 STOPPED = 128 + signal.SIGTERM  # the exit status: StackStorm starts only those again that failed
 TRIGGER_TYPES = ["hipchat." + name for name in EVENTS]
 
@@ -120,38 +122,44 @@ class _Parts:
         self._health, self._supervisor = health, supervisor
         self._managing: Any = None
         self._api = settings.api._replace(rate_limit_wait=0)
-        self._client = client = Client(self._api, CallBudget(SHARE_OF_CALLS))
+        budget = CallBudget(settings.calls_share)
+        self._client = client = Client(self._api, budget)
         log.addFilter(client.secret_filter)
         health.mask = client.secret_filter.mask
         mark, rooms = uuid.uuid4().hex, RoomDirectory()
         ownership = Ownership(settings, lambda: mark)
         self.listeners = Listeners(settings.rooms, settings.events, rooms, log,
-                                   changed=lambda: self._webhooks.changed(),
+                                   changed=self._wanted_changed,
                                    only_rooms=settings.only_rooms)
         self._addon = Installation(settings, database.kept_addon, database.keep_addon,
                                    self._credentials_changed, health, log)
         # Webhooks in rooms are made, and deleted, by whom they belong to.
         owner = client if self._addon.hears_alone or not self._addon.enabled else (
-            Client(self._api, CallBudget(SHARE_OF_CALLS)))
+            Client(self._api, CallBudget(settings.calls_share)))
         self._webhooks = Webhooks(
             client, owner, self._addon, ownership, "jwt" if settings.api.integration else None,
-            self.listeners, rooms, health, log)
+            bool(settings.public_url), self.listeners, rooms,
+            lambda room: self._history.doubt(room), health, log)
         directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
         self.spool = Spool(directory, settings.max_deliveries,
                            lambda words: health.happened("spool", "was mended", words),
                            earlier_directories(settings.spool_directory), supervisor.keep,
-                           notice=log.warning)
+                           notice=log.warning, remembered=settings.catch_up + LATEST_REPEAT)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(
             self.listeners, rooms, self.publisher.publish, self._refresh, self._unwanted,
-            self._webhooks.heard, settings.template_guard, health, log)
+            self._heard, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
+        self._history = CatchingUp(
+            client, budget, Marks(directory), self.spool, self._lanes, self.listeners, rooms,
+            self._webhooks, settings.catch_up, health, log)
         self.receiver = Receiver(
             settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
-            self._webhooks.room_of, self.spool, self._lanes.notify, health)
-        self._server = Server(settings, self.receiver, health, log)
+            self._webhooks.room_of, self.spool, self._history.arriving, self._lanes.notify,
+            self._history.doubt, health)
+        self._server = Server(settings, self.receiver, health, log) if settings.public_url else None
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                     webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
                     sensor=lambda: mark)
@@ -164,7 +172,8 @@ class _Parts:
 
     def start(self) -> None:
         """Listen at once; accept and dispatch when the spool is open."""
-        self._supervisor.keep("listening", self._server.serve)
+        if self._server:
+            self._supervisor.keep("listening", self._listen)
         self._supervisor.keep("opening", self._open)
         self._supervisor.keep("add-on", self._addon.run)
 
@@ -174,6 +183,11 @@ class _Parts:
         with eventlet.Timeout(STOP_WITHIN, False):
             self._lanes.finish()
             self.spool.settle()
+
+    def _listen(self) -> None:
+        """Serve; whenever that begins, nobody may have listened before."""
+        self._history.doubt()
+        self._server.serve()
 
     def _open(self) -> None:
         """Open the spool, then accept, dispatch and manage webhooks."""
@@ -186,6 +200,7 @@ class _Parts:
                 self._health.trouble("spool", "cannot be opened", str(error))
                 eventlet.sleep(backoff.failed())
         self._health.well("spool")
+        self._history.begin()
         self.receiver.accepting = True
         self._lanes.start(self._supervisor)
         self._supervisor.keep("publishing", self.publisher.watch)
@@ -198,11 +213,21 @@ class _Parts:
         if self._addon.enabled:
             self._client.use(self._api._replace(integration=self._addon.credentials))
         self._webhooks.changed()
+        self._history.doubt()
+
+    def _wanted_changed(self) -> None:
+        self._webhooks.changed()
+        self._history.changed()
 
     def _unwanted(self, address: Address) -> None:
         """Nobody hears a delivery. (An add-on cannot choose what HipChat posts to it.)"""
         if not self._addon.hears_alone:
             self._webhooks.unwanted(address)
+
+    def _heard(self, address: Address, name: str) -> None:
+        """A delivery was dispatched; it calls its room by a name."""
+        self._webhooks.heard(address, name)
+        self._history.spoken(address.room)
 
     def _refresh_forever(self) -> None:
         """Changes of triggers while the broker is away are told to nobody; look for them."""
@@ -215,8 +240,9 @@ class _Parts:
             else:
                 self._health.well("database", about="outage")
                 # Not before all triggers are known: webhooks that none needs are deleted.
-                self._managing = self._managing or self._supervisor.keep(
-                    "webhooks", self._webhooks.run)
+                if not self._managing:
+                    self._managing = [self._supervisor.keep("webhooks", self._webhooks.run),
+                                      self._supervisor.keep("history", self._history.run)]
                 eventlet.sleep(REFRESH_EVERY)
 
     def _refresh(self) -> None:

@@ -99,8 +99,8 @@ class Hipchat:
 class Stackstorm:
     """The pack in the sandbox's StackStorm, in another process.
 
-    listener is the public_url; config is written as the pack's config file, and registered unless
-    that is left to the test.
+    listener is the public_url, None if the config's webhook is; config is written as the pack's
+    config file, and registered unless that is left to the test.
     """
 
     def __init__(self, directory, hipchat, options=(), registered=True, **config):
@@ -116,7 +116,7 @@ class Stackstorm:
             if isinstance(value, dict):
                 value = dict(self.config.get(key, {}), **value)
             self.config[key] = value
-        self.listener = self.config["webhook"]["public_url"]
+        self.listener = (self.config["webhook"] or {}).get("public_url")
         self._options, self._session = options, direct()
         self._registered = registered
         self.log_path = directory / "stackstorm.log"
@@ -152,7 +152,8 @@ class Stackstorm:
     def health(self):
         """What GET {public_url}/health answers; {} if nobody listens."""
         try:
-            return self._session.get(self.listener + "/health", timeout=10).json()
+            return self._session.get(self.listener + "/health", timeout=10).json() if (
+                self.listener) else {}
         except requests.ConnectionError:
             return {}
 
@@ -230,7 +231,7 @@ class Stackstorm:
 def secrets_in(text, config):
     """What the text shows of a config's secrets, of signed URLs and of signed requests."""
     secrets = [config.get("api_key"), config.get("oauth", {}).get("secret"),
-               config["webhook"].get("secret")]
+               (config["webhook"] or {}).get("secret")]
     shown = [secret for secret in secrets if secret and len(secret) > 15 and secret in text]
     return shown + SIGNATURE.findall(text) + JWT.findall(text)
 

@@ -131,9 +131,10 @@ def test_a_port_that_is_closed(run):
 
 
 def test_a_config_that_is_wrong_has_a_line_for_each_value(act):
-    succeeded, result = act("check", config={"api_key": "two words", "timeout": -1})
+    succeeded, result = act("check", config={"api_key": "two words", "timeout": -1,
+                                             "webhook": {"public_url": "st2"}})
     assert not succeeded and [line.split(": ")[2] for line in result["lines"]] == [
-        "api_key", "timeout is -1", "webhook.public_url"]
+        "api_key", "timeout is -1", "webhook.public_url is 'st2'"]
 
 
 def test_webhooks_that_are_missing_in_a_room_of_the_config(run, room):

@@ -1,11 +1,16 @@
 """What is kept of a delivery: where it belongs is told by its signed address, never by its body."""
+import hashlib
+import time
 import uuid
-from typing import Any, Dict, Union
+from typing import Any, Dict, Tuple, Union
 
 from hipchat.events import message_id, room_id
 from listening.spool import Arrival
 
-__all__ = ["WrongRoom", "arrival"]
+__all__ = ["WrongRoom", "arrival", "topic_keys"]
+
+TOPIC_CHANGE = "room_topic_change"
+TOPIC_SPAN = 120.0  # seconds; the same topic again in one span is taken for the same change
 
 
 class WrongRoom(ValueError):
@@ -20,7 +25,19 @@ def arrival(event: str, room: Union[int, str], raw: bytes, body: Dict[str, Any])
     """
     if isinstance(room, int) and room_id(body) not in (None, room):
         raise WrongRoom("the body is of another room")
-    message = message_id(body)
-    return Arrival(event=event, room=str(room), lane=str(room),
-                   message="{} {} {}".format(event, room, message) if message else "",
-                   trace=message or uuid.uuid4().hex, body=raw)
+    message, key, anew = message_id(body), "", False
+    if message:
+        key = "{} {} {}".format(event, room, message)
+    elif event == TOPIC_CHANGE:  # kept each time, and known by this when the history tells of it
+        key, anew = topic_keys(room, body["item"].get("topic"), time.time())[0], True
+    return Arrival(event=event, room=str(room), lane=str(room), message=key,
+                   trace=message or uuid.uuid4().hex, body=raw, anew=anew)
+
+
+def topic_keys(room: Union[int, str], topic: Any, when: float) -> Tuple[str, ...]:
+    """By what a change of the topic is known, which has no id: that first, and then what it may be
+    known by too, since one way may have told of it some minutes before or after another."""
+    digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
+    span = int(when // TOPIC_SPAN)
+    return tuple("{} {} {} {}".format(TOPIC_CHANGE, room, digest, each)
+                 for each in (span, span - 1, span + 1))

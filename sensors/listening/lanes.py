@@ -53,6 +53,7 @@ class Lanes:
         self._gone = 0
         self._probe: Optional[str] = None  # the lane that is tried during an outage
         self._held: List[str] = []  # those that wait for its end
+        self._stopped: Dict[str, bool] = {}  # lanes on hold, and whether a delivery waits there
         self._outage_backoff = Backoff(LONGEST_OUTAGE_PAUSE)
         self._finishing = False
 
@@ -67,6 +68,15 @@ class Lanes:
         """There is a new delivery in this lane."""
         if lane not in self._busy:
             self._busy.add(lane)
+            self._queue.put(lane)
+
+    def hold(self, lane: str) -> None:
+        """Begin no delivery of this lane until release()."""
+        self._stopped.setdefault(lane, False)
+
+    def release(self, lane: str) -> None:
+        """Go on with a lane; nothing is done for one that is not on hold."""
+        if self._stopped.pop(lane, False):
             self._queue.put(lane)
 
     def _notify_all(self) -> None:
@@ -92,6 +102,10 @@ class Lanes:
         """One delivery of a lane."""
         self._give_way()
         if self._finishing:
+            return
+        if name in self._stopped:
+            self._stopped[name] = True
+            self._let_another_probe(name)
             return
         if self._probe not in (None, name):
             self._held.append(name)
@@ -179,6 +193,12 @@ class Lanes:
             if not self._failing:
                 self._health.well("broker")
                 self._health.well("spool")
+
+    def _let_another_probe(self, lane: str) -> None:
+        if self._probe == lane:
+            self._probe = self._held.pop(0) if self._held else None
+            if self._probe is not None:
+                self._queue.put(self._probe)
 
     def _end_outage(self, lane: str) -> None:
         """The lane that was tried for all was not refused: the others can go."""

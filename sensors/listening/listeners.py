@@ -204,6 +204,11 @@ class Listeners:
         return {reference for reference in called
                 if reference != EVERYWHERE and not is_room_id(reference)}
 
+    def named(self) -> Set[int]:
+        """The rooms, by id, that rules name."""
+        rooms = {listener.room for listener in self._listeners.values()} - {None}
+        return set(filter(None, map(self._directory.id_of, rooms)))
+
     def nameless(self) -> Dict[str, Set[str]]:
         """The names that no room bears, each with HipChat's events that are wanted there."""
         missing: Dict[str, Set[str]] = {}

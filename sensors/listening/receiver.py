@@ -29,7 +29,8 @@ class Receiver:
 
     For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
     hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
-    answered 204 when the spool has it on disk; then notify is called with its lane.
+    answered 204 when the spool has it on disk; arriving is called with it before, and notify with
+    its lane then. missed is called where one had to be refused for now, with its room if known.
     room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
     which one the body names.
 
@@ -41,13 +42,14 @@ class Receiver:
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: Routes,
                  left_over: Callable[[Address], None],
                  room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
-                 notify: Callable[[str], None], health: Health):
+                 arriving: Callable[[Arrival], None], notify: Callable[[str], None],
+                 missed: Callable[[Optional[int]], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = public.path + "/health"
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
-        self._health = health
+        self._arriving, self._missed, self._health = arriving, missed, health
         self._addon, self._left_over, self._twins = addon, left_over, Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
@@ -93,12 +95,16 @@ class Receiver:
         if integration and not is_signed(environ, *integration):
             return NOT_SIGNED
         if not self.accepting:
-            return UNAVAILABLE
-        try:
-            return (self._receive_of_addon(event, environ) if event else
-                    self._receive_of_room(address, environ))
-        except ValueError as error:
-            return wrong_request(error)
+            answer = UNAVAILABLE
+        else:
+            try:
+                answer = (self._receive_of_addon(event, environ) if event else
+                          self._receive_of_room(address, environ))
+            except ValueError as error:
+                return wrong_request(error)
+        if answer is UNAVAILABLE:
+            self._missed(address.room if isinstance(address, Address) else None)
+        return answer
 
     def _is_details(self, path: str) -> bool:
         secret = self._settings.secret or self._addon.secret
@@ -142,7 +148,7 @@ class Receiver:
 
     def _keep_one(self, arrived: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
         """Keep one of the two deliveries that come while the add-on and a webhook both deliver."""
-        if arrived.message or not self._addon.credentials:
+        if arrived.message and not arrived.anew or not self._addon.credentials:
             return self._keep(arrived)
         if self._twins.take(arrived.event, body["item"], by_addon):
             self._health.dropped["repeated"] += 1
@@ -171,6 +177,7 @@ class Receiver:
             raise
 
     def _keep(self, arrived: Arrival) -> Answer:
+        self._arriving(arrived)
         try:
             kept = self._spool.put(arrived)
         except SpoolError as error:

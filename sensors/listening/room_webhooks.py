@@ -22,8 +22,9 @@ class _Webhook(NamedTuple):
 class RoomWebhooks:
     """What is wanted in a room, and what HipChat has there of ours.
 
-    wanted: HipChat's names of events. unlisted: those whose webhook HipChat made and did not list
-    when it was asked next; named: the URLs of version 0.1.0 that were found here. Ours is what
+    wanted: HipChat's names of events. made: how many webhooks were made here; unlisted: the events
+    whose webhook HipChat made and did not list when it was asked next; named: the URLs of version
+    0.1.0 that were found here. Ours is what
     ownership says, and what HipChat gave an id when it was made. authentication: "jwt" for an
     integration's webhooks.
     """
@@ -33,6 +34,7 @@ class RoomWebhooks:
         self._room, self._client, self._ownership = room, client, ownership
         self._authentication, self._log = authentication, log
         self.wanted: Set[str] = set()
+        self.made = 0
         self.unlisted: Set[str] = set()
         self.named: Set[NamedAddress] = set()
         self._webhooks: List[_Webhook] = []
@@ -43,6 +45,12 @@ class RoomWebhooks:
     def present(self) -> int:
         """How many of the wanted events have a webhook that HipChat lists."""
         return len(self.wanted & {webhook.event for webhook in self._webhooks} - self.unlisted)
+
+    def id_of(self, event: str) -> int:
+        """The id of an event's webhook, 0 if there is none."""
+        found = (webhook.id for webhook in self._webhooks if webhook.event == event)
+        number = next(found, "")
+        return int(number) if number.isdigit() else 0
 
     def is_empty(self) -> bool:
         """Whether nothing is wanted and nothing of ours is there."""
@@ -119,6 +127,7 @@ class RoomWebhooks:
         webhook = _Webhook(str(made["id"]), event)
         self._made[webhook.id] = event
         self._webhooks.append(webhook)
+        self.made += 1
         self._log.info("Webhook made: %s in room %d.", event, self._room)
         return webhook
 

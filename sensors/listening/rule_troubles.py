@@ -6,6 +6,7 @@ import eventlet
 
 from hipchat.events import EVENTS
 from listening.health import Health
+from listening.history.room_history import TOLD
 from listening.listeners import Listeners
 from listening.outage import Outage
 from listening.webhooks import Webhooks
@@ -25,6 +26,7 @@ class _Wrong(NamedTuple):
     summary: str
     detail: str
     level: int
+    config_counts: bool = True  # whether what only the config wants is a trouble, too
 
 
 class RuleTroubles:
@@ -53,7 +55,7 @@ class RuleTroubles:
     def _look(self) -> None:
         rules: Dict[Tuple[str, str], List[str]] = {}
         for wrong in self._wrong():
-            found = self._names(wrong.triggers)
+            found = self._names(wrong.triggers, wrong.config_counts)
             if found:
                 rules[wrong.part, wrong.about] = found
                 self._health.trouble(
@@ -63,10 +65,11 @@ class RuleTroubles:
             self._health.well(part, about=about)
         self._told = set(rules)
 
-    def _names(self, triggers: Set[str]) -> List[str]:
+    def _names(self, triggers: Set[str], config_counts: bool) -> List[str]:
         """Who wants these triggers; those without parameters are for the rooms of the config."""
         names = {"the rule " + rule for trigger in triggers for rule in self._rules(trigger)}
-        config = ["rooms in the pack's config"] if triggers & WITHOUT_PARAMETERS else []
+        config = ["rooms in the pack's config"] if (
+            config_counts and triggers & WITHOUT_PARAMETERS) else []
         return config + sorted(names)
 
     def _wrong(self) -> List[_Wrong]:
@@ -76,4 +79,18 @@ class RuleTroubles:
             _Wrong("rooms", str(room), self._listeners.refs(room), "a room cannot be listened to",
                    "Room {} cannot be listened to: {}".format(self._webhooks.title(room), error),
                    logging.WARNING)
-            for room, error in self._webhooks.troubles().items()]
+            for room, error in self._webhooks.troubles().items()] + [
+            _Wrong("rules", event, refs, "an event cannot be heard without a webhook",
+                   "HipChat's history tells nothing of {}: only a webhook does. Set "
+                   "webhook.public_url in the pack's config, and let the token's owner be an admin "
+                   "of the rooms.".format(event), logging.ERROR, config_counts=False)
+            for event, refs in self._untold().items()]
+
+    def _untold(self) -> Dict[str, Set[str]]:
+        """The triggers, by HipChat's name of their event, that no webhook and no history tells."""
+        found: Dict[str, Set[str]] = {}
+        for address in self._listeners.wanted():
+            if address.event not in TOLD and self._webhooks.are_none_in(address.room):
+                found.setdefault(address.event, set()).update(
+                    listener.ref for listener in self._listeners.hearing(address))
+        return found

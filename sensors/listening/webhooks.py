@@ -2,7 +2,7 @@
 import logging
 import time
 from collections import defaultdict
-from typing import Dict, Hashable, Optional, Set, Tuple, Union
+from typing import Callable, Dict, Hashable, Optional, Set, Tuple, Union
 
 import eventlet
 from eventlet.event import Event as Signal
@@ -29,15 +29,21 @@ LONGEST_ROOM_PAUSE = 900.0  # seconds between two attempts for a room that canno
 NAMES_WITHIN = 5.0  # seconds for which a delivery to a name waits for the names
 UNKNOWN = ("HipChat shows the token's owner no room of that name (404). Correct the name or id, or "
            "let the owner see the room.")
+HISTORY = (" Meanwhile it is asked for its history, which holds messages, notifications and topics "
+           "only.")
 ARCHIVED = "It is archived. Run hipchat.unarchive_room, or take it out of the rules."
 
 
 class _Room:
-    """When a room is looked at next; why it cannot be listened to, "" if it can."""
+    """When a room is looked at next; why it cannot be listened to, "" if it can.
+
+    refused: whether the token's owner may have no webhooks there.
+    """
 
     def __init__(self, webhooks: RoomWebhooks):
         self.webhooks = webhooks
         self.changed = False
+        self.refused = False
         self.due = 0.0
         self.backoff = Backoff(LONGEST_ROOM_PAUSE)
         self.trouble = ""
@@ -49,15 +55,17 @@ class Webhooks:
     run() looks at one room after the other: rooms where something changed first, then those that
     were looked at longest ago; and at HipChat's list of rooms. Each look costs one call, and one
     more for each change. authentication: "jwt" for an integration's webhooks. owner is the client
-    to whom the webhooks belong. None is wanted while the add-on hears all rooms, and nothing is
-    done while there is nothing but an add-on that is not installed.
+    to whom the webhooks belong. None is wanted while the add-on hears all rooms, or where HipChat
+    cannot reach the sensor (reached is False), and nothing is done while there is nothing but an
+    add-on that is not installed. missed is called with a room in which a webhook was missing.
     """
 
     def __init__(self, client: Client, owner: Client, addon: Installation, ownership: Ownership,
-                 authentication: Optional[str], listeners: Listeners, directory: RoomDirectory,
-                 health: Health, log: logging.Logger):
+                 authentication: Optional[str], reached: bool, listeners: Listeners,
+                 directory: RoomDirectory, missed: Callable[[int], None], health: Health,
+                 log: logging.Logger):
         self._webhooks_of = lambda room: RoomWebhooks(room, owner, ownership, authentication, log)
-        self._addon = addon
+        self._addon, self._reached, self._missed = addon, reached, missed
         self._listeners, self._directory = listeners, directory
         self._names = RoomNames(client, directory, listeners, log)
         self._health, self._log = health, log
@@ -101,11 +109,23 @@ class Webhooks:
 
     def count(self) -> Dict[str, int]:
         """How many webhooks are wanted, and how many of these HipChat has."""
-        unknown = {} if self._addon.hears_alone else self._names.unknown()
+        unknown = self._names.unknown() if self._are_wanted() else {}
         return {"wanted": len(self._wanted()) + sum(map(len, unknown.values())),
                 "present": 0 if self._is_down() else sum(
                     room.webhooks.present() for number, room in self._rooms.items()
                     if number not in self._failing and not self._is_unheard(number))}
+
+    def id_of(self, address: Address) -> int:
+        """The id of the webhook for an event in a room, 0 if there is none."""
+        room = self._rooms.get(address.room)
+        return room.webhooks.id_of(address.event) if room else 0
+
+    def are_none_in(self, number: int) -> bool:
+        """Whether a room can have no webhooks, so that only its history tells what is said there.
+        """
+        if not self._reached:
+            return True
+        return number in self._rooms and self._rooms[number].refused and self._are_wanted()
 
     def unheard(self) -> int:
         """In how many rooms something is wanted, and nothing can be heard."""
@@ -145,7 +165,10 @@ class Webhooks:
                     self._changed.wait()
 
     def _wanted(self) -> Set[Address]:
-        return set() if self._addon.hears_alone else self._listeners.wanted()
+        return self._listeners.wanted() if self._are_wanted() else set()
+
+    def _are_wanted(self) -> bool:
+        return self._reached and not self._addon.hears_alone
 
     def _wake(self) -> None:
         if not self._changed.ready():
@@ -200,12 +223,15 @@ class Webhooks:
         room = self._rooms[number]
         room.changed = False
         room.due = time.monotonic() + CHECK_EVERY
+        made = room.webhooks.made
         try:
             room.webhooks.set_right()
         except (NotFound, Forbidden, InvalidRequest) as error:
             room.webhooks.begin_anew()
             room.due = time.monotonic() + room.backoff.failed()
-            self._note_trouble(number, str(error))
+            room.refused = isinstance(error, Forbidden)
+            self._note_trouble(number, str(error) + (HISTORY if room.refused else ""))
+            self._missed(number)
         except Exception as error:
             if not isinstance(error, ApiError):
                 room.webhooks.begin_anew()
@@ -213,6 +239,9 @@ class Webhooks:
             return self._hipchat_trouble(number, error)
         else:
             room.backoff.succeeded()
+            room.refused = False
+            if room.webhooks.made > made:
+                self._missed(number)
             self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
             self._note_unlisted(number, room.webhooks.unlisted)
         self._answered(number)

@@ -471,7 +471,7 @@ class TestRateLimited:
         server.answers = [Answer(204, headers={"X-Ratelimit-Limit": "10",
                                                "X-Ratelimit-Remaining": "9",
                                                "X-Ratelimit-Reset": "0.3"})]
-        client = client_of(server.url, CallBudget(5))
+        client = client_of(server.url, CallBudget(0.2))
         started = time.monotonic()
         for _ in range(3):
             client.call("GET", "x")

@@ -105,32 +105,32 @@ class TestCallBudget:
     """A part of HipChat's limit."""
 
     def test_lets_its_share_of_calls_through_at_once(self, clock):
-        assert spend(CallBudget(5), clock, 20) == 0
+        assert spend(CallBudget(0.2), clock, 20) == 0
 
     def test_holds_the_next_call_back_to_the_windows_end(self, clock):
         clock.now = 900 + 10
-        assert spend(CallBudget(5), clock, 21) == 290
+        assert spend(CallBudget(0.2), clock, 21) == 290
 
     def test_has_a_new_share_in_the_next_window(self, clock):
         clock.now = 900
-        assert spend(CallBudget(5), clock, 60) == 600
+        assert spend(CallBudget(0.2), clock, 60) == 600
 
     def test_waits_where_others_have_used_all_calls_up(self, clock):
-        budget = CallBudget(5)
+        budget = CallBudget(0.2)
         clock.now = 900
         spend(budget, clock, 1, remaining=0)
         assert spend(budget, clock, 1) == 300
 
     @pytest.mark.parametrize("reset_in", [0, 0.001])
     def test_takes_no_window_for_shorter_than_a_second(self, clock, reset_in):
-        budget = CallBudget(5)
+        budget = CallBudget(0.2)
         for _ in range(61):
             budget.spend()
             budget.learn(RateLimit(100, 50, reset_in))
         assert clock.now - 1000 >= 3
 
     def test_takes_the_end_of_a_window_that_has_passed_for_unknown(self, clock):
-        budget, clock.now = CallBudget(5), 1.6e9
+        budget, clock.now = CallBudget(0.2), 1.6e9
         for _ in range(21):
             budget.spend()
             budget.learn(announced(X_Ratelimit_Limit="100", X_Ratelimit_Reset=str(clock.now - 9),
@@ -138,7 +138,7 @@ class TestCallBudget:
         assert clock.now - 1.6e9 == DEFAULT_WAIT
 
     def test_holds_nothing_back_where_no_limit_is_announced(self, clock):
-        assert spend(CallBudget(5), clock, 1000, limit=None, remaining=None) == 0
+        assert spend(CallBudget(0.2), clock, 1000, limit=None, remaining=None) == 0
 
     def test_is_at_least_one_call(self, clock):
-        assert spend(CallBudget(5), clock, 1, limit=2) == 0
+        assert spend(CallBudget(0.2), clock, 1, limit=2) == 0

@@ -68,10 +68,16 @@ class TestDefaults:
     def test_hold_where_the_value_is_null(self, key):
         assert SensorSettings.from_config(changed(key, None)) == settings()
 
-    def test_let_actions_do_without_what_the_sensor_needs(self):
+    def test_are_all_there_is_to_say_beside_a_token_and_a_url(self):
         config = {"api_key": "token", "api_url": "https://hipchat.example.com"}
         assert ApiSettings.from_config(config) == settings().api
-        assert "webhook.public_url" in refusal(config)
+        found = SensorSettings.from_config(config)
+        assert (found.public_url, found.calls_share, settings().calls_share) == ("", 0.6, 0.2)
+
+    def test_leave_no_add_on_without_a_url_to_be_reached_at(self):
+        assert "webhook.public_url" in refusal({
+            "api_url": "https://hipchat.example.com",
+            "addon": {"enabled": True, "credentials": None}})
 
 
 class TestValues:
@@ -211,7 +217,11 @@ class TestWrongValues:
         ("nodes", ["st2-a"], ["must be an object"]),
         ("nodes", {17: {}}, ["its key 17 must be a string", "quotes"]),
         ("nodes.st2-a", "x", ["must be an object"]),
-        ("webhook.public_url", None, ["https://st2.example.com:8088/hipchat"]),
+        ("webhook.public_url", "", ["https://st2.example.com:8088/hipchat"]),
+        ("catch_up", -1, ["-1", "0 to 604800"]),
+        ("catch_up", 10 ** 6, ["1000000"]),
+        ("calls_share", 0, ["0", "0.01 to 1"]),
+        ("calls_share", "half", ["'half'"]),
         ("webhook.public_url", "st2:8088", ["'st2:8088'", "absolute"]),
         ("webhook.public_url", "https://st2.example.com/?a=b", ["query"]),
         ("webhook.port", 0, ["0", "65535"]),
@@ -231,7 +241,7 @@ class TestWrongValues:
 
     def test_are_all_named_at_once(self):
         text = refusal({"rooms": "Factor", "timeout": 0, "events": ["party"]})
-        for key in ("api_key", "api_url", "rooms", "timeout", "events", "webhook.public_url"):
+        for key in ("api_key", "api_url", "rooms", "timeout", "events"):
             assert "\n  " + key in text
 
     @pytest.mark.parametrize("config", [None, {}, {"webhook": None}, {"webhook": "x"},

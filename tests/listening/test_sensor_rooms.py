@@ -223,7 +223,7 @@ class TestNamesAreAway:
         journal = Journal(tmp_path)
         hipchat = start_hipchat("--room", "Factor")
         stackstorm = start_stackstorm(hipchat, options=journal.options, rooms=["Factor"],
-                                      events=["message"])
+                                      events=["message"], catch_up=0)
         stackstorm.add_rule("message")
         wait_until(stackstorm.has_its_webhooks)
         stackstorm.stop()

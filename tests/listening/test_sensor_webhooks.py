@@ -348,7 +348,7 @@ class TestCallsToHipchat:
 
     def test_are_not_made_for_messages(self, start_hipchat, start_stackstorm):
         hipchat = start_hipchat("--room", "Factor")
-        stackstorm = start_stackstorm(hipchat, rooms=["Factor"])
+        stackstorm = start_stackstorm(hipchat, rooms=["Factor"], catch_up=0)
         wait_until(stackstorm.has_its_webhooks)
         hipchat.people.forget()
         for number in range(20):

@@ -247,6 +247,10 @@ class TestCriteria:
         ("gt", 2, 3, 2), ("greaterthan", 2, 3, 1), ("matchwildcard", "a*", "abc", "cab"),
         ("matchregex", "a.b", "a\nb", "xa\nb"), ("regex", "a.b", "xa-b", "a\nb"),
         ("iregex", "A$", "xa", "ab"), ("exists", True, "", None), ("nexists", True, None, ""),
+        ("timediff_lt", 300, "2999-01-01T00:00:00", "2018-05-04T09:30:01+02:00"),
+        ("timediff_gt", "300", "2018-05-04T09:30:01Z", "2999-01-01T00:00:00+00:00"),
+        ("td_lt", 300, "2999-01-01T00:00:00", "2018-05-04T09:30:01+02:00"),
+        ("td_gt", 300, "2018-05-04T09:30:01Z", "2999-01-01T00:00:00+00:00"),
     ])
     def test_operator(self, operator, pattern, yes, no):
         assert holds(operator, pattern, yes) is True
@@ -255,7 +259,8 @@ class TestCriteria:
     @pytest.mark.parametrize("operator", [
         "ieq", "iequals", "contains", "icontains", "ncontains", "incontains", "startswith",
         "istartswith", "endswith", "iendswith", "lt", "lessthan", "gt", "greaterthan",
-        "matchwildcard", "matchregex", "regex", "iregex"])
+        "matchwildcard", "matchregex", "regex", "iregex", "td_lt", "td_gt", "timediff_lt",
+        "timediff_gt"])
     def test_raises_on_null(self, operator):
         with pytest.raises((TypeError, AttributeError)):
             holds(operator, 1 if operator[:2] in ("lt", "gt", "le", "gr") else "a", None)
@@ -311,7 +316,6 @@ class TestCriteria:
             holds("eq", "{{ trigger.nothing }}", "x")
 
     @pytest.mark.parametrize("key, criterion, kind, words", [
-        ("trigger.at", {"type": "timediff_lt", "pattern": 5}, Refused, "timediff_lt"),
         ("trigger.a", {"type": "resembles", "pattern": 5}, Invalid, "resembles"),
         ("trigger.a", {"type": "Regex", "pattern": "a"}, Invalid, "Regex"),
         ("trigger.a", {"type": "exists"}, Invalid, "pattern"),
@@ -640,7 +644,7 @@ class TestApi:
         sandbox.call("GET", "/v1/rules/toy.mine", 404)
 
     @pytest.mark.parametrize("wrong, words", [
-        ({"criteria": {"trigger.a": {"type": "td_gt", "pattern": 1}}}, "td_gt"),
+        ({"criteria": {"trigger.a": {"type": "no_such", "pattern": 1}}}, "no_such"),
         ({"action": {"ref": "toy.answer", "parameters": {"x": "{{ 1 | decrypt_kv }}"}}},
          "decrypt_kv"),
         ({"trigger": {"type": "toy.gone"}}, "toy.gone"),

@@ -17,9 +17,10 @@ from hipchat.webhook_url import Address
 __all__ = ["Finding", "checkup", "token_kind"]
 
 NEEDED = ("send_notification", "send_message", "view_room", "view_group", "admin_room")
-# Scopes that only some actions need.
-EXTRA = {"manage_rooms": "create_room and delete_room",
-         "view_messages": "get_history, get_message, wait_for_message and ask"}
+# Scopes that not everything needs.
+EXTRA = {"manage_rooms": "the actions create_room and delete_room fail",
+         "view_messages": "the actions get_history, get_message, wait_for_message and ask fail, "
+                          "and what was said while nobody listened is not fetched"}
 # For a token whose scopes HipChat does not tell: calls that are only tried (auth_test).
 TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
           ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
@@ -65,7 +66,11 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
     else:
         hipchat = list(_hipchat(config, settings, sensor))
         yield from hipchat
-    if sensor:
+    if sensor and not sensor.public_url:
+        yield Finding(True, "listener: none, since webhook.public_url is not set: the sensor asks "
+                      "HipChat for the history of the rooms in turn, which holds messages, "
+                      "notifications and topics")
+    elif sensor:
         answers = bool(hipchat) and hipchat[0].well and ROOM_TOKEN not in hipchat
         yield from _listener(sensor, answers)
 
@@ -105,7 +110,8 @@ def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
         return
     directory = _directory(client, rooms)
     # An installed add-on hears all rooms without webhooks in them.
-    ownership = ownership_of(config) if sensor and not settings.addon.integration else None
+    listens = sensor and sensor.public_url and not settings.addon.integration
+    ownership = ownership_of(config) if listens else None
     for room in rooms:
         key = directory.id_of(room) or room
         events = sensor.events if ownership and room in listened else []
@@ -158,8 +164,8 @@ def _needed(settings: ApiSettings) -> Tuple[str, ...]:
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
     needed = _needed(settings)
     missing = [scope for scope in needed if scope not in scopes]
-    without = ["without {} the actions {} fail".format(scope, actions)
-               for scope, actions in EXTRA.items() if scope not in scopes]
+    without = ["without {} {}".format(scope, what)
+               for scope, what in EXTRA.items() if scope not in scopes]
     if missing:
         yield Finding(False, "token: it lacks {}. {}".format(
             " and ".join(missing), "Update the add-on in HipChat." if settings.addon.integration

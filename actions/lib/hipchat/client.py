@@ -15,7 +15,7 @@ from hipchat.errors import (
     ConfigError, CutOff, HipChatError, InvalidToken, NoAnswer, NotReached, ParameterError,
     RateLimited)
 from hipchat.masking import SecretFilter, mask
-from hipchat.rate_limit import CallBudget, RateLimit
+from hipchat.rate_limit import CallBudget, RateLimit, server_time
 from hipchat.refusals import Answer, Refusals
 from hipchat.settings import ApiSettings
 from hipchat.transport import LARGEST_ANSWER, TooLarge, content_of, session
@@ -38,7 +38,7 @@ class Client:
     """
 
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
-        self._budget = budget
+        self._budget, self._ahead = budget, 0.0
         self._pauses = () if budget else PAUSES
         self._session = session()
         self.use(settings)
@@ -122,6 +122,10 @@ class Client:
                        "at api_url ignores start-index.".format(
                            self._answer_to("GET", path), start))
 
+    def now(self) -> float:
+        """Seconds since 1970 by HipChat's clock, as it was with its last answer."""
+        return time.time() + self._ahead
+
     def session(self) -> Dict[str, Any]:
         """What HipChat knows of the token: scopes, owner, client, expires_in in seconds.
 
@@ -148,6 +152,7 @@ class Client:
         if self._budget:
             self._budget.spend()
         answer = self._answer(call, method, path, options)
+        self._ahead = server_time(answer.headers) - time.time()
         if self._budget:
             self._budget.learn(RateLimit.announced_by(answer.headers))
         if answer.status >= 300:

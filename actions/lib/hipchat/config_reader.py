@@ -9,12 +9,13 @@ from hipchat.credentials import Integration
 from hipchat.errors import ConfigError
 from hipchat.names import room_key
 
-__all__ = ["ConfigReader", "Network"]
+__all__ = ["PUBLIC_URL_EXAMPLE", "ConfigReader", "Network"]
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 ODD_SEGMENT = re.compile(r"//|/\.\.?(/|\Z)")
+PUBLIC_URL_EXAMPLE = "https://st2.example.com:8088/hipchat"
 LEAST_SECRET = 16  # characters; whoever has a signed URL can try out shorter ones
 LONGEST_SHOWN = 100  # characters of a wrong value
 
@@ -241,8 +242,10 @@ class ConfigReader:
             self._wrong(key, "HipChat's API v1 cannot do what the pack needs; end it in /v2")
         return origin + (path if path.endswith("/v2") else path + "/v2")
 
-    def public_url(self, key: str) -> str:
-        return "".join(self._url(key, "https://st2.example.com:8088/hipchat"))
+    def public_url(self, key: str, needed: bool) -> str:
+        if not needed and self._get(key) is None:
+            return ""
+        return "".join(self._url(key, PUBLIC_URL_EXAMPLE))
 
     def _url(self, key: str, example: str) -> Tuple[str, str]:
         """A URL's origin and its path without a slash at the end."""

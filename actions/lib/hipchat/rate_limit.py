@@ -3,7 +3,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Mapping, NamedTuple, Optional
 
-__all__ = ["CallBudget", "RateLimit"]
+__all__ = ["CallBudget", "RateLimit", "server_time"]
 
 DEFAULT_WAIT = 300.0  # HipChat's window; what is waited where it announces no time
 LEAST_WAIT = 1.0  # seconds; ends of windows are rounded to them, and clocks differ by some
@@ -27,7 +27,7 @@ class RateLimit(NamedTuple):
     @classmethod
     def announced_by(cls, headers: Mapping[str, str]) -> "RateLimit":
         """Read an answer's headers; with two limits, the later end of the two counts."""
-        now = _server_time(headers)
+        now = server_time(headers)
         resets = [_seconds_until(headers.get(kind + "-Reset"), now)
                   for kind in ("X-Ratelimit", "X-FloodControl")]
         return cls(_integer(headers.get("X-Ratelimit-Limit")),
@@ -38,10 +38,10 @@ class RateLimit(NamedTuple):
 class CallBudget:
     """Keeps the calls of one client within a part of what HipChat allows its token.
 
-    share: 5 for a fifth. Where HipChat announces no limit, nothing is held back.
+    share: 0.2 for a fifth. Where HipChat announces no limit, nothing is held back.
     """
 
-    def __init__(self, share: int):
+    def __init__(self, share: float):
         self._share = share
         self._spent = 0
         self._window_ends = 0.0
@@ -49,7 +49,10 @@ class CallBudget:
 
     def spend(self) -> None:
         """Account for one call; sleep first if the part is used up in this window."""
-        time.sleep(self._pause())
+        pause = self._pause()
+        while pause:  # others may have spent what there was meanwhile
+            time.sleep(pause)
+            pause = self._pause()
         if time.monotonic() >= self._window_ends:
             # Until an answer announces the end of the new window, nothing is known of it.
             self._spent, self._window_ends, self._announced = 0, float("inf"), None
@@ -61,17 +64,25 @@ class CallBudget:
         self._window_ends = min(self._window_ends,
                                 time.monotonic() + max(announced.reset_in, LEAST_WAIT))
 
+    def pace(self) -> float:
+        """Seconds from call to call that use the part up evenly; 0 where there is no limit."""
+        limit = self._announced.limit if self._announced else None
+        return DEFAULT_WAIT / self._allowed(limit) if limit is not None else 0.0
+
+    def _allowed(self, limit: int) -> int:
+        return max(1, round(limit * self._share))
+
     def _pause(self) -> float:
         if self._announced is None or self._announced.limit is None:
             return 0.0
         if self._announced.remaining != 0 and (
-                self._spent < max(1, self._announced.limit // self._share)):
+                self._spent < self._allowed(self._announced.limit)):
             return 0.0
         return max(0.0, self._window_ends - time.monotonic())
 
 
-def _server_time(headers: Mapping[str, str]) -> float:
-    """Seconds since 1970 by the server's clock, which may differ from ours."""
+def server_time(headers: Mapping[str, str]) -> float:
+    """Seconds since 1970 by the server's clock, which may differ from ours; ours if not told."""
     try:
         return parsedate_to_datetime(headers["Date"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):

@@ -71,6 +71,10 @@ class RoomDirectory:
         """What a room is called now; None for one that HipChat does not tell of."""
         return self._rooms[number]["name"] if number in self._rooms else None
 
+    def room(self, number: int) -> Room:
+        """What HipChat tells of a room: id, name, links, ...; the id alone where it does not."""
+        return self._rooms.get(number, {"id": number})
+
     def open_rooms(self) -> List[int]:
         """The ids of the rooms that are not archived."""
         return [number for number, room in self._rooms.items() if not room.get("is_archived")]

@@ -14,6 +14,7 @@ __all__ = ["EVERYWHERE", "ApiSettings", "SensorSettings", "addon_settings"]
 
 DEFAULT_EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 DEFAULT_SPOOL = "/opt/stackstorm/exports/hipchat"
+LONGEST_CATCH_UP = 7 * 86400  # seconds
 EVERYWHERE = ""  # in place of a room, for `rooms: all`; no room has this name or id
 
 
@@ -87,7 +88,9 @@ class SensorSettings(NamedTuple):
 
     rooms: [EVERYWHERE] where listeners without a room hear every room.
     only_rooms: where this node listens at all, everywhere if empty.
-    events are names of trigger types without "hipchat."; public_url has no slash at its end;
+    events are names of trigger types without "hipchat."; public_url has no slash at its end, and is
+    "" where HipChat cannot reach the sensor; catch_up is in seconds, 0 for not at all; calls_share
+    is a part of the calls that HipChat allows the token;
     secret signs the URLs of webhooks in rooms, None where an add-on needs none; node_urls are the
     public_urls of all nodes, if there are several; tls is the paths of certificate and key;
     allow_from: an address that lies in none of these networks is refused, unless there are none.
@@ -99,6 +102,8 @@ class SensorSettings(NamedTuple):
     only_rooms: List[str]
     events: List[str]
     template_guard: bool
+    catch_up: float
+    calls_share: float
     public_url: str
     host: str
     port: int
@@ -116,13 +121,17 @@ class SensorSettings(NamedTuple):
         """Read the config; ConfigError names every wrong value with its remedy."""
         reader = ConfigReader(config).of_node("nodes", socket.gethostname())
         api = ApiSettings._read(reader).without_installation()
+        public_url = reader.public_url("webhook.public_url", needed=api.addon.enabled)
         settings = cls(
             api=api,
             rooms=[EVERYWHERE] if reader.is_all("rooms") else reader.rooms("rooms"),
             only_rooms=reader.rooms("only_rooms"),
             events=_events(reader, api),
             template_guard=reader.boolean("template_guard", True),
-            public_url=reader.public_url("webhook.public_url"),
+            catch_up=reader.number("catch_up", 3600, upto=LONGEST_CATCH_UP, least=0),
+            calls_share=reader.number("calls_share", 0.2 if public_url else 0.6, upto=1,
+                                      least=0.01),
+            public_url=public_url,
             host=reader.text("webhook.host") or "0.0.0.0",
             port=reader.whole("webhook.port", 8088, upto=65535),
             secret=_signing_secret(reader.secret("webhook.secret"), api),

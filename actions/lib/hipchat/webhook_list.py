@@ -2,6 +2,8 @@
 from typing import Any, Dict, Iterator, Optional
 
 from hipchat.client import Client
+from hipchat.config_reader import PUBLIC_URL_EXAMPLE
+from hipchat.errors import ConfigError
 from hipchat.masking import mask
 from hipchat.ownership import Ownership, sensor_at
 from hipchat.settings import SensorSettings
@@ -12,6 +14,8 @@ __all__ = ["ownership_of", "webhooks_in"]
 def ownership_of(config: Optional[Dict[str, Any]]) -> Ownership:
     """What tells the sensor's webhooks from others; ConfigError where no public_url is set."""
     settings = SensorSettings.from_config(config)
+    if not settings.public_url:
+        raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
     return Ownership(settings, lambda: sensor_at(settings.public_url, settings))
 
 

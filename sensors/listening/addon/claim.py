@@ -72,4 +72,5 @@ def _origin_and_path(url: str) -> Any:
     if any(mark in url for mark in "@?#\\"):
         raise ValueError("there is more in it than an origin and a path")
     port = PORTS.get(parts.scheme) if parts.port is None else parts.port
-    return parts.scheme, parts.hostname, port, parts.path
+    # Python 3.10 and older take [name] for the name.
+    return parts.scheme, parts.hostname, "[" in parts.netloc, port, parts.path

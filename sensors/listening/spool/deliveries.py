@@ -1,5 +1,5 @@
 """What the spool keeps, and why it may refuse to."""
-from typing import NamedTuple
+from typing import NamedTuple, Optional, Tuple
 
 from hipchat.errors import HipChatError
 
@@ -19,7 +19,9 @@ class Arrival(NamedTuple):
 
     event, room: of the webhook URL; lane: what order is kept in, the room's id where known;
     message: what a repetition is known by, "" where it has no message id; trace: the message id
-    or an id made for it.
+    or an id made for it. others: by what else it is known if it came before; anew: it is no
+    repetition, whatever came before. number: its place in the room of an epoch, else behind
+    all others.
     """
 
     event: str
@@ -28,6 +30,9 @@ class Arrival(NamedTuple):
     message: str
     trace: str
     body: bytes
+    others: Tuple[str, ...] = ()
+    anew: bool = False
+    number: Optional[int] = None
 
 
 class Delivery(NamedTuple):

@@ -1,6 +1,6 @@
 """The spool as the sensor's greenlets see it: deliveries that arrive together are committed
 together, from a thread of its own."""
-from typing import Any, Callable, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 import eventlet
 from eventlet import tpool
@@ -28,17 +28,17 @@ class Spool:
     commit. arriving: how many deliveries are on their way to the disk. repaired is called with
     words for the operator whenever a file had to be given up, notice with words on what else was
     done on disk. earlier: directories whose deliveries are taken over. keep(name, task) runs the
-    writer.
+    writer. remembered: for how many seconds a message that comes again is known.
     """
 
     def __init__(self, directory: str, max_deliveries: int, repaired: Callable[[str], None],
                  earlier: Sequence[str] = (), keep: Callable[[str, Callable], Any] = _spawn,
-                 notice: Optional[Callable[[str], None]] = None):
+                 notice: Optional[Callable[[str], None]] = None, remembered: float = 3600.0):
         self.directory = directory
         self.arriving = 0
         self._repaired, self._notice = repaired, notice or repaired
         self._earlier, self._keep = earlier, keep
-        self._store = Store(directory, max_deliveries)
+        self._store = Store(directory, max_deliveries, remembered)
         self._puts: List = []
         self._removals: Set[int] = set()
         self._wake = Signal()
@@ -74,6 +74,18 @@ class Spool:
             return done.wait()
         finally:
             self.arriving -= 1
+
+    def begin_epoch(self) -> int:
+        """Leave room for deliveries that go before all that are put from now on: the epoch."""
+        return tpool.execute(self._store.begin_epoch)  # in the writer's thread
+
+    def numbers(self, lane: str) -> Dict[str, int]:
+        """The numbers of the deliveries that wait in a lane, by their traces; SpoolError."""
+        return self._store.numbers(lane)
+
+    def next_in(self, epoch: int) -> int:
+        """The first number in the room of an epoch that none above it has; SpoolError."""
+        return self._store.next_in(epoch)
 
     def remove(self, delivery: Delivery) -> None:
         """Forget a delivery that StackStorm has. Returns before that is on disk."""

@@ -1,15 +1,15 @@
 """The deliveries that wait and the messages that were seen, in the spool's file."""
 import contextlib
 import time
-from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
 from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
+from listening.spool.epochs import epoch_of, room_of
 from listening.spool.file import File
 from listening.spool.format import COLUMNS, is_damage, is_io_error, is_sound, storable
 
 __all__ = ["Store"]
 
-REPEAT_WINDOW = 3600.0  # seconds in which a message that comes again is known
 INSERT = "INSERT INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(COLUMNS)
 
 
@@ -17,17 +17,18 @@ class Store:
     """What the spool has on disk.
 
     All but next(), lanes() and oldest() is called from one thread at a time; those from any.
+    remembered: for how many seconds a message that comes again is known.
     waiting: how many deliveries wait; damaged: the file is to be mended, by commit();
     repairs, notices: words for the operator on files made again, and on whatever else was done;
     taken out by who tells them.
     """
 
-    def __init__(self, directory: str, max_deliveries: int):
+    def __init__(self, directory: str, max_deliveries: int, remembered: float = 3600.0):
         self.waiting = 0
         self.damaged = False
         self.notices: List[str] = []
         self.repairs: List[str] = []
-        self._directory, self._max = directory, max_deliveries
+        self._directory, self._max, self._remembered = directory, max_deliveries, remembered
         self._file = File(directory, self.notices.append, self.repairs.append)
         self._next_cleaning = 0.0
         self._last = 0
@@ -68,6 +69,12 @@ class Store:
             self._mend()
             return self._commit(arrivals, removals)
 
+    def begin_epoch(self) -> int:
+        """Number what comes from now on behind the room of a new epoch, which is returned."""
+        epoch = epoch_of(self._last) + 1
+        self._last = room_of(epoch).stop
+        return epoch
+
     def adopt(self, rows: Iterable[Sequence], seen: Iterable[Sequence]) -> int:
         """Keep what another store had, behind all that is here; how many deliveries that were.
 
@@ -78,7 +85,7 @@ class Store:
             for row in rows:
                 if not adopted and self._has(row):
                     break
-                self._keep(row[1:])
+                self._keep(None, row[1:])
                 adopted += 1
             self._file.db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", seen)
         self.waiting += adopted
@@ -104,6 +111,17 @@ class Store:
     def lanes(self) -> List[str]:
         """The lanes in which deliveries wait; SpoolError if unreadable."""
         return [lane for lane, in self._read("SELECT DISTINCT lane FROM deliveries")]
+
+    def numbers(self, lane: str) -> Dict[str, int]:
+        """The numbers of a lane's deliveries, by their traces; SpoolError if unreadable."""
+        return dict(self._read("SELECT trace, id FROM deliveries WHERE lane = ?", storable(lane)))
+
+    def next_in(self, epoch: int) -> int:
+        """The first number in the room of an epoch that none above it has; SpoolError."""
+        room = room_of(epoch)
+        rows = self._read("SELECT max(id) FROM deliveries WHERE id >= ? AND id < ?", room.start,
+                          room.stop)
+        return room.start if rows[0][0] is None else rows[0][0] + 1
 
     def oldest(self) -> float:
         """For how many seconds the oldest delivery has waited, 0 if none can be read."""
@@ -136,21 +154,28 @@ class Store:
     def _insert(self, arrival: Arrival, now: float, room: int):
         """True if kept, False for a repetition, SpoolFull if there is no room."""
         message = storable(arrival.message)
-        if message and self._file.db.execute(
-                "SELECT 1 FROM seen WHERE message = ? AND received > ?",
-                (message, now - REPEAT_WINDOW)).fetchone():
+        if not arrival.anew and any(self._was_seen(storable(each), now)
+                                    for each in (arrival.message,) + arrival.others):
             return False
         if room <= 0:
             return SpoolFull("The spool is full: {} deliveries wait.".format(self._max))
-        self._keep([storable(arrival.lane), storable(arrival.event), storable(arrival.room),
-                    storable(arrival.trace), now, arrival.body])
+        self._keep(arrival.number, [
+            storable(arrival.lane), storable(arrival.event), storable(arrival.room),
+            storable(arrival.trace), now, arrival.body])
         if message:
             self._file.db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (message, now))
         return True
 
-    def _keep(self, values: Sequence) -> None:
-        self._last += 1  # SQLite would go by what stands in the file, which may get damaged
-        self._file.db.execute(INSERT, [self._last] + list(values))
+    def _was_seen(self, message: str, now: float) -> bool:
+        return bool(message) and self._file.db.execute(
+            "SELECT 1 FROM seen WHERE message = ? AND received > ?",
+            (message, now - self._remembered)).fetchone() is not None
+
+    def _keep(self, number: Optional[int], values: Sequence) -> None:
+        if number is None:
+            self._last += 1  # SQLite would go by what stands in the file, which may get damaged
+            number = self._last
+        self._file.db.execute(INSERT, [number] + list(values))
 
     def _has(self, row: Sequence) -> bool:
         return self._file.db.execute(
@@ -161,7 +186,7 @@ class Store:
         if time.monotonic() >= self._next_cleaning:
             self._next_cleaning = time.monotonic() + 60
             self._file.db.execute("DELETE FROM seen WHERE abs(received - ?) > ?",
-                                  (now, REPEAT_WINDOW))
+                                  (now, self._remembered))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ import os
 import uuid
 
 from listening.spool.deliveries import SpoolError
+from listening.history.marks import FILE as MARKS
 from listening.spool.directory import LOCK, is_own, lock_directory
 from listening.spool.format import FILE
 from listening.spool.mending import CORRUPT, MENDED
@@ -68,9 +69,10 @@ def _empty(retired: str, directory: str, store: Store) -> None:
 
 def _remove(retired: str) -> None:
     """Remove all but what was given up as corrupt; the file before its log, without which it
-    would hold what has left it."""
+    would hold what has left it. (The history's marks in the other directory are older: what was
+    heard since is known.)"""
     for name in sorted(os.listdir(retired)):
-        if name == LOCK or name.startswith(FILE) and CORRUPT not in name:
+        if name in (LOCK, MARKS) or name.startswith(FILE) and CORRUPT not in name:
             with contextlib.suppress(FileNotFoundError):  # another sensor may do the same
                 os.remove(os.path.join(retired, name))
     with contextlib.suppress(OSError):

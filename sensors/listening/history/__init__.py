@@ -1,0 +1,1 @@
+"""What was said while nobody listened, fetched from the history that HipChat keeps."""

@@ -1,0 +1,407 @@
+"""Looks at the history of rooms, and keeps what nobody has heard."""
+import itertools
+import json
+import logging
+import time
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+
+import eventlet
+from eventlet.event import Event as Signal
+
+from hipchat.client import Client
+from hipchat.errors import Forbidden, HipChatError, NotFound, RateLimited
+from hipchat.names import is_room_id
+from hipchat.rate_limit import CallBudget
+from hipchat.room_directory import RoomDirectory
+from hipchat.webhook_url import Address
+from listening.arrivals import TOPIC_CHANGE, arrival, topic_keys
+from listening.backoff import Backoff
+from listening.health import Health
+from listening.history.marks import Mark, Marks
+from listening.history.room_history import (
+    TOLD, Item, RoomHistory, as_body, event_of, mark_of)
+from listening.lanes import Lanes
+from listening.listeners import Listeners
+from listening.spool import Arrival, Spool, SpoolError
+from listening.spool.epochs import epoch_of, has_come_in_it
+from listening.webhooks import Webhooks
+
+__all__ = ["CatchingUp"]
+
+AUDIT_EVERY = 900.0  # seconds between two looks at a room in which somebody spoke
+AUDIT_QUIET_EVERY = 21600.0  # the same for one in which nobody did
+HOLD_FOR = 30.0  # seconds for which new deliveries of a room wait for those that were missed
+GRACE = 600.0  # seconds for which a room that no rule wants keeps its mark: rules are replaced
+SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
+LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
+LONGEST_ROOM_PAUSE = 3600.0  # seconds between two attempts for a room that cannot be read
+AT_ONCE = 500  # deliveries on their way to the disk
+LIVELY = 600.0  # seconds for which a room in which somebody spoke is asked twice as often
+LEAST_PACE = 1.0  # seconds from call to call where HipChat announces no limit
+SETTLED = 5.0  # seconds after which what is on its way by a webhook has come
+LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no other way to hear
+
+
+class _Hold:
+    """A room whose new deliveries wait; keeping: what was missed is on its way to the disk.
+
+    epoch: that of the deliveries that wait; came: by what these are known; met: one of them was met
+    in the history, so that what follows there comes after it.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.came: Set[str] = set()
+        self.keeping = self.met = False
+
+
+class _Room:
+    """When to look at a room next, and why. Times are of time.monotonic(), 0.0 for never."""
+
+    def __init__(self) -> None:
+        self.due = 0.0
+        self.doubtful = True
+        self.spoken = 0.0  # when somebody was heard there last
+        self.looked = 0.0
+        self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
+        self.unwanted = 0.0  # since when nobody wants to hear it
+        self.backoff = Backoff(LONGEST_ROOM_PAUSE)
+
+
+class CatchingUp:
+    """Compares each listened room's history with what was heard, and keeps what was missed.
+
+    The mark of a room says up to which message that is done; a room that has none begins with its
+    newest message, and nothing older is dispatched. What is found goes the way of all deliveries,
+    and what was heard before is known by its key. While a room is in doubt, what arrives waits for
+    what is fetched, at most HOLD_FOR.
+
+    Rooms without webhooks are heard by this alone: they are asked in turn, at the pace that the
+    budget of calls allows.
+
+    webhooks: of the rooms that have them; seconds: how old a message may be, and with 0 only rooms
+    without webhooks are looked at; older messages are counted and logged.
+    """
+
+    def __init__(self, client: Client, budget: CallBudget, marks: Marks, spool: Spool,
+                 lanes: Lanes, listeners: Listeners, directory: RoomDirectory, webhooks: Webhooks,
+                 seconds: float, health: Health, log: logging.Logger):
+        self._client, self._budget, self._history = client, budget, RoomHistory(client)
+        self._marks, self._spool, self._lanes, self._webhooks = marks, spool, lanes, webhooks
+        self._listeners, self._directory, self._seconds = listeners, directory, seconds
+        self._health, self._log = health, log
+        self._rooms: Dict[int, _Room] = {}
+        self._holds: Dict[int, _Hold] = {}
+        self._named: Set[int] = set()  # rooms that a rule names
+        self._numbers: Dict[int, Iterator[int]] = {}  # of the rooms of epochs
+        self._fetched = self._asked = 0
+        self._backoff = Backoff(LONGEST_PAUSE)
+        self._changed = Signal()
+        health.also(history=self._report)
+
+    def begin(self) -> None:
+        """Let new deliveries wait in the rooms that are known; before any comes."""
+        self._marks.load(lambda words: self._health.happened(
+            "history", "where it was read up to is not known any more", words))
+        if self._seconds:
+            self._hold(self._marks.rooms())
+
+    def doubt(self, room: Optional[int] = None) -> None:
+        """Something may have been missed in a room, or in every room: look there soon."""
+        numbers = [number for number in (self._rooms if room is None else [room])
+                   if number in self._rooms and not self._rooms[number].doubtful]
+        for number in numbers:
+            self._rooms[number].doubtful = True
+            self._rooms[number].due = self._rooms[number].marked + SETTLED
+        self._hold([number for number in numbers
+                    if self._rooms[number].due <= time.monotonic() and self._marks.get(number)])
+        self._wake()
+
+    def spoken(self, room: int) -> None:
+        """Somebody was heard in a room: it is looked at before quiet ones, and more often."""
+        known = self._rooms.get(room)
+        if known:
+            known.spoken = time.monotonic()
+            known.due = min(known.due, known.looked + AUDIT_EVERY)
+
+    def arriving(self, arrived: Arrival) -> None:
+        """A delivery is about to be kept."""
+        hold = self._holds.get(int(arrived.lane)) if self._holds and is_room_id(
+            arrived.lane) else None
+        if hold:
+            hold.came.add(arrived.message)
+
+    def changed(self) -> None:
+        """What is wanted has changed."""
+        self._wake()
+
+    def run(self) -> None:
+        """Look at one room after the other, for ever, whatever HipChat does."""
+        while not self._directory.loaded:  # else rooms that rules name would seem unwanted
+            eventlet.sleep(0.05)
+        while True:
+            self._changed = Signal()
+            self._note_wanted()
+            number = min(self._rooms, key=self._urgency, default=None)
+            pause = AUDIT_EVERY if number is None else self._rooms[number].due - time.monotonic()
+            if number is not None and pause <= 0:
+                eventlet.sleep(self._attend(number))
+            else:
+                with eventlet.Timeout(pause, False):
+                    self._changed.wait()
+
+    def is_asked(self, number: int) -> bool:
+        """Whether a room is heard by its history alone."""
+        return self._webhooks.are_none_in(number)
+
+    def _report(self) -> Dict[str, Any]:
+        """For /health: rooms that are looked at, those that are to be looked at soon since
+        something may have been missed there, and how many deliveries were fetched; how many rooms
+        are heard by their history alone, and every how many seconds a lively one is asked."""
+        rooms = {number: room for number, room in self._rooms.items() if not room.unwanted}
+        asked = sum(map(self.is_asked, rooms))
+        return {"rooms": len(rooms), "doubtful": sum(room.doubtful for room in rooms.values()),
+                "fetched": self._fetched, "asked": asked,
+                "every": round(self._round(), 1) if asked else None}
+
+    def _wake(self) -> None:
+        if not self._changed.ready():
+            self._changed.send()
+
+    def _note_wanted(self) -> None:
+        wanted = {address.room for address in self._listeners.wanted()
+                  if address.event in TOLD and (self._seconds or self.is_asked(address.room))}
+        self._named = self._listeners.named()
+        for number in wanted - set(self._rooms):
+            self._rooms[number] = _Room()
+        for number in list(self._rooms):
+            if number in wanted:
+                self._rooms[number].unwanted = 0.0
+            else:
+                self._note_unwanted(number, self._rooms[number])
+        self._tell_asked(sum(self.is_asked(number) for number in wanted))
+        for number in set(self._holds) - wanted:
+            self._release(number)
+        for number in set(self._marks.rooms()) - set(self._rooms):  # of an earlier run
+            self._rooms[number] = _Room()
+            self._rooms[number].unwanted = time.monotonic()
+
+    def _tell_asked(self, count: int) -> None:
+        if count != self._asked:
+            self._asked = count
+            self._log.info("%d rooms are heard by their history alone, each asked every %.0f s, or "
+                           "half as often while nobody speaks there.", count, self._pace() * count)
+
+    def _note_unwanted(self, number: int, room: _Room) -> None:
+        room.unwanted = room.unwanted or time.monotonic()
+        room.due = room.unwanted + GRACE
+        if room.due <= time.monotonic():
+            del self._rooms[number]
+            self._marks.forget(number)
+
+    def _urgency(self, number: int) -> Tuple[Any, ...]:
+        """What is due first: in doubt, named by a rule, and where somebody spoke last."""
+        room, mark = self._rooms[number], self._marks.get(number)
+        waits = room.due > time.monotonic()
+        return (waits, not waits and not room.doubtful,
+                room.due if waits or not room.doubtful else 0.0, number not in self._named,
+                -room.spoken, -(mark.date if mark else 0.0))
+
+    def _hold(self, rooms: List[int]) -> None:
+        holds = {number: _Hold() for number in rooms if number not in self._holds}
+        self._holds.update(holds)
+        for number, hold in holds.items():
+            self._lanes.hold(str(number))
+            eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, number, hold)
+        if holds:  # not before: what is dispatched has a lower number than what was missed
+            epoch = self._spool.begin_epoch()
+            for hold in holds.values():
+                hold.epoch = epoch
+
+    def _hold_no_longer(self, number: int, hold: _Hold) -> None:
+        if self._holds.get(number) is hold and not hold.keeping:
+            self._release(number)
+            self._log.info("Room %d: what was said while nobody listened could not be fetched "
+                           "within %.0f s. It comes later than what is said now.", number, HOLD_FOR)
+
+    def _release(self, number: int) -> None:
+        if self._holds.pop(number, None):
+            self._lanes.release(str(number))
+
+    def _attend(self, number: int) -> float:
+        """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
+        room, fetched = self._rooms[number], self._fetched
+        try:
+            whole = self._look(number, room)
+        except (NotFound, Forbidden) as error:
+            self._room_trouble(number, room, error)
+        except RateLimited as error:
+            return self._trouble(room, error, max(error.reset_in, SHORTEST_PAUSE))
+        except SpoolError as error:
+            self._release(number)  # or a full spool would never get room
+            if self._fetched > fetched:
+                self._backoff.succeeded()
+            return self._trouble(room, error, self._backoff.failed())
+        except (HipChatError, OSError) as error:  # OSError: of the marks' file
+            return self._trouble(room, error, self._backoff.failed())
+        else:
+            self._backoff.succeeded()
+            self._health.well("history")
+            self._health.well("history", about=str(number))
+            room.backoff.succeeded()
+            room.doubtful, room.looked = not whole, time.monotonic()
+            room.due = room.looked + (self._pause(number, room) if whole else SETTLED)
+        self._release(number)
+        return self._pace() if self.is_asked(number) else 0.0
+
+    def _pause(self, number: int, room: _Room) -> float:
+        """Seconds until the next look."""
+        if self.is_asked(number):
+            return self._round() * (1 if _is_lively(room) else 2)
+        return AUDIT_EVERY if time.monotonic() - room.spoken < AUDIT_EVERY else AUDIT_QUIET_EVERY
+
+    def _pace(self) -> float:
+        return max(self._budget.pace(), LEAST_PACE)
+
+    def _round(self) -> float:
+        """Seconds in which each lively room is asked once, and each quiet one in two rounds."""
+        return self._pace() * sum(
+            1 if _is_lively(room) else 0.5 for number, room in self._rooms.items()
+            if not room.unwanted and self.is_asked(number))
+
+    def _look(self, number: int, room: _Room) -> bool:
+        """Keep what was missed, and then move the mark: after a kill in between, all is known.
+
+        False if there is more, which is expected by a webhook.
+        """
+        mark = self._marks.get(number)
+        if mark is None:
+            newest = self._history.newest(number)
+            self._marks.set(number, newest or Mark("", self._client.now()))
+            room.marked = time.monotonic()
+            return True
+        missed = self._history.since(number, mark)
+        if not missed.whole:
+            self._log.info("Room %d: more was said since the last look than can be fetched; what "
+                           "is older than %s is left out.", number, missed.items[0]["date"])
+        done = self._keep(number, room, missed.items)
+        if done:
+            self._marks.set(number, mark_of(missed.items[done - 1]))
+        return done == len(missed.items)
+
+    def _keep(self, number: int, room: _Room, items: List[Item]) -> int:
+        """Keep the items that nobody heard; with how many of all that is done."""
+        reach = max(self._seconds, LEAST_REACH if self.is_asked(number) else 0.0)
+        fresh = [item for item in items if mark_of(item).date >= self._client.now() - reach]
+        wanted = self._listeners.wanted()
+        results = self._put(number, fresh, [
+            self._arrival(Address(event_of(item), number), item)
+            if (event_of(item), number) in wanted else None for item in fresh])
+        kept = results.count(True)
+        if kept:
+            room.spoken = time.monotonic()
+        # Of what an audit finds, older messages were heard when they were said.
+        stale = len(items) - len(fresh) if room.doubtful or self.is_asked(number) else 0
+        self._health.dropped.update({"too old": stale} if stale else {})
+        if stale or kept and not self.is_asked(number):
+            self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
+                           "older than %.0f s (catch_up) and are not.", number, kept, stale, reach)
+        return len(items) - len(fresh) + len(results)
+
+    def _arrival(self, address: Address, item: Item) -> Arrival:
+        body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))
+        arrived = arrival(address.event, address.room, json.dumps(body).encode("utf-8"), body)
+        if address.event != TOPIC_CHANGE:
+            return arrived
+        when = mark_of(item).date - (self._client.now() - time.time())  # by our clock
+        keys = topic_keys(address.room, body["item"]["topic"], when)
+        return arrived._replace(message=keys[0], others=keys[1:], anew=False)
+
+    def _put(self, number: int, items: List[Item],
+             arrivals: List[Optional[Arrival]]) -> List[bool]:
+        """Keep them; those of a room on hold where they belong among the deliveries that wait.
+
+        Whether each had not been heard before, up to the first that has no place there: it follows
+        what came by a webhook, and by a webhook it comes. SpoolError if one could not be kept; then
+        all are fetched again.
+        """
+        if not arrivals:
+            return []
+        hold = self._holds.get(number)
+        if hold:
+            hold.keeping, hold.met = True, False
+            epochs = _epochs(items, self._spool.numbers(str(number)), hold.epoch)
+            for epoch in set(epochs) - set(self._numbers) - {None}:
+                self._numbers[epoch] = itertools.count(self._spool.next_in(epoch))
+        pile = eventlet.GreenPile(AT_ONCE)
+        try:
+            for place, each in enumerate(arrivals):
+                if hold:
+                    pile.spawn(self._put_on_hold, each, hold, epochs[place])
+                else:
+                    pile.spawn(self._put_behind, each)
+            results = list(pile)
+        finally:
+            if hold:
+                hold.keeping = False
+        self._fetched += results.count(True)
+        failed = [result for result in results if isinstance(result, SpoolError)]
+        self._lanes.notify(str(number))
+        if failed:
+            raise failed[0]
+        return results[:results.index(None)] if None in results else results
+
+    def _put_on_hold(self, arrived: Optional[Arrival], hold: _Hold, epoch: Optional[int]) -> Any:
+        """Whether it had not been heard before, None if it has no place; or an error."""
+        if arrived and epoch == hold.epoch:
+            hold.met = hold.met or not hold.came.isdisjoint((arrived.message,) + arrived.others)
+        if epoch is None or epoch == hold.epoch and hold.met:
+            return None
+        return self._put_behind(arrived and arrived._replace(number=next(self._numbers[epoch])))
+
+    def _put_behind(self, arrived: Optional[Arrival]) -> Any:
+        try:
+            return arrived is not None and self._spool.put(arrived)
+        except SpoolError as error:
+            return error
+
+    def _room_trouble(self, number: int, room: _Room, error: HipChatError) -> None:
+        """The history of a room cannot be read: told once, and no delivery waits for it."""
+        self._backoff.succeeded()
+        if isinstance(error, Forbidden) or self.is_asked(number):  # else webhooks tell of it
+            self._health.trouble(
+                "history", "what is missed in a room cannot be fetched", "Room {}: {} What is said "
+                "there while nobody listens is lost.".format(number, error), about=str(number))
+        room.doubtful = False
+        room.due = time.monotonic() + room.backoff.failed()
+
+    def _trouble(self, room: _Room, error: Exception, pause: float) -> float:
+        """HipChat or the disk is in trouble: pause, and then let another room have its turn."""
+        room.due = time.monotonic() + pause
+        self._health.trouble("history", "cannot be read now", "{} It is tried again until it "
+                             "works.".format(error))
+        return pause
+
+
+def _is_lively(room: _Room) -> bool:
+    return bool(room.spoken) and time.monotonic() - room.spoken < LIVELY
+
+
+def _epochs(items: List[Item], numbers: Dict[str, int], last: int) -> List[Optional[int]]:
+    """In the room of which epoch each item of a history belongs, so that it is before whatever
+    waits (numbers, by message id) and follows it there; None where it follows what came in that
+    epoch itself, too."""
+    waiting = [numbers.get(str(item["id"]), -1) for item in items]
+    came = [epoch_of(number) if number >= 0 and has_come_in_it(number) else None
+            for number in waiting]
+    found: List[Optional[int]] = []
+    for epoch in reversed(came):
+        last = last if epoch is None else epoch
+        found.append(last)
+    found.reverse()
+    before: Set[Optional[int]] = set()
+    for place, epoch in enumerate(came):
+        if epoch is None and found[place] in before:
+            found[place] = None
+        before.add(epoch)
+    return found

@@ -1,0 +1,73 @@
+"""Up to which message of each room the history was compared with what was heard, on disk."""
+import json
+import os
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+__all__ = ["Mark", "Marks"]
+
+FILE = "marks.json"
+
+
+class Mark(NamedTuple):
+    """A message as a place in a room's history; date is in seconds since 1970, by HipChat's clock.
+
+    id is "" where a room had no message yet: then all that is younger than date comes after it.
+    """
+
+    id: str
+    date: float
+
+
+class Marks:
+    """The mark of each room, by the room's id, in a file beside the spool's.
+
+    A mark is set after what comes before it is in the spool: after a kill in between, that is
+    fetched again, and known for heard.
+    """
+
+    def __init__(self, directory: str):
+        self._path = os.path.join(directory, FILE)
+        self._marks: Dict[int, Mark] = {}
+
+    def load(self, damaged: Callable[[str], None]) -> None:
+        """Read the file. damaged is called with words for the operator where it cannot be read;
+        then the rooms begin anew, as if they were seen for the first time."""
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                self._marks = {int(room): _mark(*stored)
+                               for room, stored in json.load(file).items()}
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            damaged("{} cannot be read: {}. What was said while nobody listened before now is not "
+                    "fetched.".format(self._path, error))
+
+    def rooms(self) -> List[int]:
+        """The rooms that have one."""
+        return list(self._marks)
+
+    def get(self, room: int) -> Optional[Mark]:
+        """The mark of a room, None for one that was never looked at."""
+        return self._marks.get(room)
+
+    def set(self, room: int, mark: Mark) -> None:
+        """Set the mark of a room; returns when it is on disk. OSError if it cannot be."""
+        if self._marks.get(room) != mark:
+            self._write({**self._marks, room: mark})
+
+    def forget(self, room: int) -> None:
+        """Look at a room as for the first time, should it be looked at again."""
+        self._write({each: mark for each, mark in self._marks.items() if each != room})
+
+    def _write(self, marks: Dict[int, Mark]) -> None:
+        new = self._path + ".new"
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(marks, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, self._path)
+        self._marks = marks
+
+
+def _mark(message: Any, date: Any) -> Mark:
+    return Mark(str(message), float(date))

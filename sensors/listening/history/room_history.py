@@ -1,0 +1,136 @@
+"""What a room's history holds since a message, in the shape of what a webhook would have told."""
+import json
+from datetime import datetime, timezone
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from hipchat.client import PAGE, Client
+from hipchat.errors import NotFound
+from listening.history.marks import Mark
+
+__all__ = ["TOLD", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
+
+MOST_PAGES = 100  # of 1,000 messages each, to go back in one room
+# What HipChat's history keeps, by an item's type. Who came and went is in no history.
+EVENTS = {"message": "room_message", "notification": "room_notification",
+          "topic": "room_topic_change"}
+TOLD = frozenset(EVENTS.values())
+
+Item = Dict[str, Any]
+
+
+class Missed(NamedTuple):
+    """The items after a mark, oldest first; whole is False if there may be more before them."""
+
+    items: List[Item]
+    whole: bool
+
+
+class RoomHistory:
+    """Reads the history of rooms, with the scope view_messages.
+
+    GET /v2/room/{id}/history/latest gives up to 1,000 of the newest messages, of which not-before
+    is the oldest: where it is missing, more than that came, and GET /v2/room/{id}/history is asked
+    for those before, page after page.
+    """
+
+    def __init__(self, client: Client):
+        self._client = client
+
+    def newest(self, room: int) -> Optional[Mark]:
+        """The mark of the newest message of a room, None where there is none. One call."""
+        items = self._items(room, "latest", **{"max-results": 1})
+        return mark_of(items[-1]) if items else None
+
+    def since(self, room: int, mark: Mark) -> Missed:
+        """What came after a mark. One call, unless more than 1,000 messages did."""
+        try:
+            items = self._items(room, "latest", **{
+                "max-results": PAGE, **({"not-before": mark.id} if mark.id else {})})
+        except NotFound:  # the message was deleted, or HipChat knows it no more
+            items = self._items(room, "latest", **{"max-results": PAGE})
+        for _ in range(MOST_PAGES):
+            if len(items) < PAGE or self._reaches(items, mark):
+                return Missed(_after(items, mark), True)
+            earlier = self._before(room, items[0])
+            known = {item["id"] for item in items}
+            fresh = [item for item in earlier if item["id"] not in known]
+            if not fresh:
+                return Missed(_after(items, mark), True)
+            items = fresh + items
+        return Missed(_after(items, mark), False)
+
+    def _before(self, room: int, item: Item) -> List[Item]:
+        return self._items(room, date=item["date"], reverse="false",
+                           **{"max-results": PAGE})
+
+    def _reaches(self, items: List[Item], mark: Mark) -> bool:
+        oldest = mark_of(items[0])
+        return oldest is None or oldest.date < mark.date or any(
+            item["id"] == mark.id for item in items)
+
+    def _items(self, room: int, *path: str, **params: Any) -> List[Item]:
+        """The items that have an id, oldest first."""
+        answer = self._client.call("GET", "room", room, "history", *path, params=params)
+        items = answer.get("items") if isinstance(answer, dict) else None
+        found = [item for item in items or [] if isinstance(item, dict) and mark_of(item)]
+        return sorted(found, key=lambda item: mark_of(item).date)
+
+
+def mark_of(item: Item) -> Optional[Mark]:
+    """The mark of a message, None where it has no id or no date that can be read."""
+    date = _seconds(item.get("date"))
+    return Mark(str(item["id"]), date) if item.get("id") and date is not None else None
+
+
+def as_body(item: Item, room: Dict[str, Any], webhook: int) -> Dict[str, Any]:
+    """The body that a webhook would have posted for an item of the history.
+
+    room: its id, name and links; webhook: the id of the webhook that should have told it, 0 if the
+    room has none.
+    """
+    event = event_of(item)
+    message = dict(item, card=_card(item["card"])) if item.get("card") else dict(item)
+    found = {"message": message, "room": room}
+    if event == "room_topic_change":
+        found = {"sender": item.get("from"), "topic": item.get("topic", item.get("message")),
+                 "room": room}
+    return {"event": event, "webhook_id": webhook, "oauth_client_id": "", "item": found}
+
+
+def event_of(item: Item) -> Optional[str]:
+    """HipChat's name of the event that an item tells of; None for one that no webhook tells.
+
+    A deleted message has no text any more. An item of 2014 has no type: notifications are those
+    whose sender is a mere label.
+    """
+    if item.get("message") is None and item.get("topic") is None:
+        return None
+    kind = item.get("type") or (
+        "message" if isinstance(item.get("from"), dict) else "notification")
+    return EVENTS.get(kind)
+
+
+def _card(card: Any) -> Any:
+    """History holds a card as JSON text, where webhooks have an object."""
+    try:
+        return json.loads(card) if isinstance(card, str) else card
+    except ValueError:
+        return card
+
+
+def _after(items: List[Item], mark: Mark) -> List[Item]:
+    position = next((place for place, item in enumerate(items) if item["id"] == mark.id), None)
+    if position is not None:
+        return items[position + 1:]
+    return [item for item in items if mark_of(item).date >= mark.date]
+
+
+def _seconds(date: Any) -> Optional[float]:
+    """Seconds since 1970 of a date in ISO 8601, in UTC where it names no zone, or of a number."""
+    if isinstance(date, (int, float)) and not isinstance(date, bool):
+        return float(date)
+    try:
+        found = datetime.fromisoformat(str(date).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()

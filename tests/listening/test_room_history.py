@@ -1,0 +1,142 @@
+"""The history of a room since a message, as HipChat gives it: page by page, from its newest."""
+import itertools
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from hipchat.errors import NotFound
+from listening.history.marks import Mark
+from listening.history.room_history import RoomHistory, as_body, event_of, mark_of
+
+BEGAN = datetime(2018, 5, 4, 9, 30, tzinfo=timezone.utc)
+ROOM = {"id": 1001, "name": "Factor", "links": {"self": "https://hipchat.example.com/v2/room/1001"}}
+
+
+def said(number, **more):
+    """The item of the number-th message, a second after the one before."""
+    return dict({"id": "message-{}".format(number), "type": "message",
+                 "date": (BEGAN + timedelta(seconds=number)).isoformat(timespec="microseconds"),
+                 "from": {"id": 2002, "name": "Ann"}, "mentions": [],
+                 "message": "number {}".format(number)}, **more)
+
+
+class Server:
+    """Answers as HipChat's history does; calls counts what it was asked."""
+
+    def __init__(self, items):
+        self.items, self.calls = items, 0
+
+    def call(self, method, *path, params):
+        self.calls += 1
+        assert (method, path[:3]) == ("GET", ("room", 1001, "history"))
+        found = self._latest(**params) if path[3:] == ("latest",) else self._before(**params)
+        return {"items": found, "maxResults": params["max-results"], "startIndex": 0}
+
+    def _latest(self, **params):
+        items = self.items
+        if "not-before" in params:
+            ids = [item["id"] for item in items]
+            if params["not-before"] not in ids:
+                raise NotFound("GET /v2/room/1001/history/latest", 404, "Message not found")
+            items = items[ids.index(params["not-before"]):]
+        return items[-params["max-results"]:]
+
+    def _before(self, date, reverse, **params):
+        assert reverse == "false"
+        return [item for item in reversed(self.items) if item["date"] <= date][
+            :params["max-results"]]
+
+
+def numbers(missed):
+    return [int(item["id"].rpartition("-")[2]) for item in missed.items]
+
+
+class TestSince:
+    def test_is_what_came_after_the_mark_in_one_call(self):
+        server = Server([said(number) for number in range(10)])
+        missed = RoomHistory(server).since(1001, mark_of(said(6)))
+        assert (numbers(missed), missed.whole, server.calls) == ([7, 8, 9], True, 1)
+
+    def test_is_nothing_after_the_newest(self):
+        missed = RoomHistory(Server([said(0), said(1)])).since(1001, mark_of(said(1)))
+        assert (missed.items, missed.whole) == ([], True)
+
+    @pytest.mark.parametrize("count, calls", [(999, 1), (1000, 2), (2500, 3)])
+    def test_goes_back_where_more_came_than_one_answer_holds(self, count, calls):
+        server = Server([said(number) for number in range(count + 5)])
+        missed = RoomHistory(server).since(1001, mark_of(said(4)))
+        assert numbers(missed) == list(range(5, count + 5)) and missed.whole
+        assert server.calls == calls
+
+    def test_goes_by_the_date_where_the_marked_message_was_deleted(self):
+        server = Server([said(number) for number in range(10) if number != 4])
+        missed = RoomHistory(server).since(1001, mark_of(said(4)))
+        assert numbers(missed) == [5, 6, 7, 8, 9] and missed.whole
+
+    def test_goes_by_the_date_where_the_room_had_no_message(self):
+        server = Server([said(number) for number in range(3)])
+        missed = RoomHistory(server).since(1001, Mark("", (BEGAN - timedelta(1)).timestamp()))
+        assert numbers(missed) == [0, 1, 2]
+
+    def test_ends_with_a_server_that_goes_on_for_ever(self):
+        counter = itertools.count(10 ** 6, -1)
+
+        class Endless(Server):
+            def call(self, method, *path, params):
+                return {"items": [said(next(counter)) for _ in range(params["max-results"])]}
+
+        missed = RoomHistory(Endless([])).since(1001, mark_of(said(0)))
+        assert not missed.whole and len(missed.items) > 10000
+
+    def test_ends_with_a_server_that_repeats_itself(self):
+        class Repeating(Server):
+            def call(self, method, *path, params):
+                return {"items": [said(number) for number in range(5, 1005)]}
+
+        missed = RoomHistory(Repeating([])).since(1001, mark_of(said(0)))
+        assert len(missed.items) == 1000
+
+    @pytest.mark.parametrize("answer", [
+        None, {}, {"items": None}, {"items": [None, 3, {}, {"id": "x"}, {"id": "x", "date": "now"},
+                                              {"id": "x", "date": []}]}])
+    def test_takes_no_item_that_has_no_place(self, answer):
+        class Odd(Server):
+            def call(self, method, *path, params):
+                return answer
+
+        history = RoomHistory(Odd([]))
+        assert history.newest(1001) is None
+        assert history.since(1001, mark_of(said(0))).items == []
+
+
+class TestBody:
+    def test_of_a_message_is_what_the_webhook_tells(self):
+        assert as_body(said(1), ROOM, 7) == {
+            "event": "room_message", "webhook_id": 7, "oauth_client_id": "",
+            "item": {"message": said(1), "room": ROOM}}
+
+    def test_has_the_card_as_an_object(self):
+        item = said(1, type="notification", card='{"style": "link"}', **{"from": "CI"})
+        body = as_body(item, ROOM, 7)
+        assert body["event"] == "room_notification"
+        assert body["item"]["message"]["card"] == {"style": "link"}
+        assert as_body(said(1, card="{"), ROOM, 7)["item"]["message"]["card"] == "{"
+
+    def test_of_a_change_of_the_topic_has_the_sender_and_the_topic(self):
+        body = as_body(said(1, type="topic", message="Lunch"), ROOM, 7)
+        assert (body["event"], body["item"]) == ("room_topic_change", {
+            "sender": {"id": 2002, "name": "Ann"}, "topic": "Lunch", "room": ROOM})
+
+    @pytest.mark.parametrize("item, event", [
+        (said(1, message=None), None), (said(1, type="guest_access"), None),
+        (said(1, type=None), "room_message"), (said(1, type=None, **{"from": "CI"}),
+                                               "room_notification")])
+    def test_is_made_of_what_webhooks_tell(self, item, event):
+        assert event_of(item) == event
+
+
+@pytest.mark.parametrize("date", ["2018-05-04T09:30:01.000000+00:00", "2018-05-04T09:30:01Z",
+                                  "2018-05-04T09:30:01", "2018-05-04T11:30:01+02:00",
+                                  (BEGAN + timedelta(seconds=1)).timestamp()])
+def test_a_date_is_read_in_each_of_its_spellings(date):
+    assert mark_of(said(1, date=date)) == mark_of(said(1))

@@ -229,7 +229,8 @@ class TestNamesAreAway:
         stackstorm.stop()
         hipchat.people.faults({"paths": "/v2/room$", "status": 503})
         stackstorm.start()
-        wait_until(lambda: stackstorm.health().get("reasons"))
+        wait_until(lambda: "HipChat: webhooks cannot be managed" in
+                   stackstorm.health().get("reasons", ()))
         said = hipchat.people.say("Factor", "Ann", "waits")
         wait_until(lambda: "HipChat: has not told yet which room bears which name" in
                    stackstorm.health()["reasons"])

@@ -24,6 +24,7 @@ from listening.connections import Server
 from listening.dispatcher import Dispatcher
 from listening.health import Health
 from listening.history.catching_up import CatchingUp
+from listening.history.holds import Holds
 from listening.history.marks import Marks
 from listening.lanes import Lanes
 from listening.listeners import Listeners
@@ -152,12 +153,13 @@ class _Parts:
             self.listeners, rooms, self.publisher.publish, self._refresh, self._unwanted,
             self._heard, settings.template_guard, health, log)
         self._lanes = Lanes(self.spool, dispatcher.deliver, health)
+        holds = Holds(self.spool, self._lanes, log)
         self._history = CatchingUp(
-            client, budget, Marks(directory), self.spool, self._lanes, self.listeners, rooms,
-            self._webhooks, settings.catch_up, health, log)
+            client, budget, Marks(directory), holds, self.listeners, rooms, self._webhooks,
+            settings.catch_up, health, log)
         self.receiver = Receiver(
             settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
-            self._webhooks.room_of, self.spool, self._history.arriving, self._lanes.notify,
+            self._webhooks.room_of, self.spool, holds.arriving, self._lanes.notify,
             self._history.doubt, health)
         self._server = Server(settings, self.receiver, health, log) if settings.public_url else None
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,

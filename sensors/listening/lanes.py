@@ -25,10 +25,11 @@ OUTAGES = STACKSTORM + ("HipChat",)  # what an outage can be of
 
 
 class _Lane:
-    """Where a lane stands: the last delivery done, and what of the next one is done already."""
+    """Where a lane stands: the last delivery begun, and done, and what of the next is done already.
+    """
 
     def __init__(self):
-        self.done = 0
+        self.begun = self.done = 0
         self.told: Set[str] = set()
         self.backoff = Backoff(LONGEST_PAUSE)
 
@@ -78,6 +79,10 @@ class Lanes:
         """Go on with a lane; nothing is done for one that is not on hold."""
         if self._stopped.pop(lane, False):
             self._queue.put(lane)
+
+    def begun(self, lane: str) -> int:
+        """The number of the last delivery of a lane that was begun, 0 if none was."""
+        return self._lanes[lane].begun if lane in self._lanes else 0
 
     def _notify_all(self) -> None:
         for lane in self._spool.lanes():
@@ -130,7 +135,7 @@ class Lanes:
         delivery = self._spool.next(name, lane.done)
         if delivery is None:
             return False
-        self._under_way[name] = time.monotonic()
+        lane.begun, self._under_way[name] = delivery.id, time.monotonic()
         try:
             self._deliver(delivery, lane.told)
             lane.done, lane.told = delivery.id, set()

@@ -1,58 +1,41 @@
 """Looks at the history of rooms, and keeps what nobody has heard."""
-import itertools
 import json
 import logging
 import time
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import eventlet
 from eventlet.event import Event as Signal
 
 from hipchat.client import Client
-from hipchat.errors import Forbidden, HipChatError, NotFound, RateLimited
-from hipchat.names import is_room_id
+from hipchat.errors import (
+    Forbidden, HipChatError, NotFound, NotInstalled, RateLimited)
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from hipchat.webhook_url import Address
 from listening.arrivals import TOPIC_CHANGE, arrival, topic_keys
 from listening.backoff import Backoff
 from listening.health import Health
+from listening.history.holds import Holds
 from listening.history.marks import Mark, Marks
 from listening.history.room_history import (
     TOLD, Item, RoomHistory, as_body, event_of, mark_of)
-from listening.lanes import Lanes
 from listening.listeners import Listeners
-from listening.spool import Arrival, Spool, SpoolError
-from listening.spool.epochs import epoch_of, has_come_in_it
+from listening.spool import Arrival, SpoolError
 from listening.webhooks import Webhooks
 
 __all__ = ["CatchingUp"]
 
 AUDIT_EVERY = 900.0  # seconds between two looks at a room in which somebody spoke
 AUDIT_QUIET_EVERY = 21600.0  # the same for one in which nobody did
-HOLD_FOR = 30.0  # seconds for which new deliveries of a room wait for those that were missed
 GRACE = 600.0  # seconds for which a room that no rule wants keeps its mark: rules are replaced
 SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
 LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
 LONGEST_ROOM_PAUSE = 3600.0  # seconds between two attempts for a room that cannot be read
-AT_ONCE = 500  # deliveries on their way to the disk
 LIVELY = 600.0  # seconds for which a room in which somebody spoke is asked twice as often
 LEAST_PACE = 1.0  # seconds from call to call where HipChat announces no limit
 SETTLED = 5.0  # seconds after which what is on its way by a webhook has come
 LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no other way to hear
-
-
-class _Hold:
-    """A room whose new deliveries wait; keeping: what was missed is on its way to the disk.
-
-    epoch: that of the deliveries that wait; came: by what these are known; met: one of them was met
-    in the history, so that what follows there comes after it.
-    """
-
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.came: Set[str] = set()
-        self.keeping = self.met = False
 
 
 class _Room:
@@ -74,7 +57,7 @@ class CatchingUp:
     The mark of a room says up to which message that is done; a room that has none begins with its
     newest message, and nothing older is dispatched. What is found goes the way of all deliveries,
     and what was heard before is known by its key. While a room is in doubt, what arrives waits for
-    what is fetched, at most HOLD_FOR.
+    what is fetched.
 
     Rooms without webhooks are heard by this alone: they are asked in turn, at the pace that the
     budget of calls allows.
@@ -83,18 +66,16 @@ class CatchingUp:
     without webhooks are looked at; older messages are counted and logged.
     """
 
-    def __init__(self, client: Client, budget: CallBudget, marks: Marks, spool: Spool,
-                 lanes: Lanes, listeners: Listeners, directory: RoomDirectory, webhooks: Webhooks,
+    def __init__(self, client: Client, budget: CallBudget, marks: Marks, holds: Holds,
+                 listeners: Listeners, directory: RoomDirectory, webhooks: Webhooks,
                  seconds: float, health: Health, log: logging.Logger):
         self._client, self._budget, self._history = client, budget, RoomHistory(client)
-        self._marks, self._spool, self._lanes, self._webhooks = marks, spool, lanes, webhooks
+        self._marks, self._holds, self._webhooks = marks, holds, webhooks
         self._listeners, self._directory, self._seconds = listeners, directory, seconds
         self._health, self._log = health, log
         self._rooms: Dict[int, _Room] = {}
-        self._holds: Dict[int, _Hold] = {}
         self._named: Set[int] = set()  # rooms that a rule names
-        self._numbers: Dict[int, Iterator[int]] = {}  # of the rooms of epochs
-        self._fetched = self._asked = 0
+        self._asked = 0
         self._backoff = Backoff(LONGEST_PAUSE)
         self._changed = Signal()
         health.also(history=self._report)
@@ -104,17 +85,18 @@ class CatchingUp:
         self._marks.load(lambda words: self._health.happened(
             "history", "where it was read up to is not known any more", words))
         if self._seconds:
-            self._hold(self._marks.rooms())
+            self._holds.hold(self._marks.rooms())
 
     def doubt(self, room: Optional[int] = None) -> None:
         """Something may have been missed in a room, or in every room: look there soon."""
-        numbers = [number for number in (self._rooms if room is None else [room])
-                   if number in self._rooms and not self._rooms[number].doubtful]
-        for number in numbers:
-            self._rooms[number].doubtful = True
-            self._rooms[number].due = self._rooms[number].marked + SETTLED
-        self._hold([number for number in numbers
-                    if self._rooms[number].due <= time.monotonic() and self._marks.get(number)])
+        now, to_hold = time.monotonic(), []
+        for number, known in self._rooms.items():
+            if room in (None, number):
+                known.due = known.marked + SETTLED
+                if not known.doubtful and known.due <= now and self._marks.get(number):
+                    to_hold.append(number)
+                known.doubtful = True
+        self._holds.hold(to_hold)
         self._wake()
 
     def spoken(self, room: int) -> None:
@@ -123,13 +105,6 @@ class CatchingUp:
         if known:
             known.spoken = time.monotonic()
             known.due = min(known.due, known.looked + AUDIT_EVERY)
-
-    def arriving(self, arrived: Arrival) -> None:
-        """A delivery is about to be kept."""
-        hold = self._holds.get(int(arrived.lane)) if self._holds and is_room_id(
-            arrived.lane) else None
-        if hold:
-            hold.came.add(arrived.message)
 
     def changed(self) -> None:
         """What is wanted has changed."""
@@ -161,7 +136,7 @@ class CatchingUp:
         rooms = {number: room for number, room in self._rooms.items() if not room.unwanted}
         asked = sum(map(self.is_asked, rooms))
         return {"rooms": len(rooms), "doubtful": sum(room.doubtful for room in rooms.values()),
-                "fetched": self._fetched, "asked": asked,
+                "fetched": self._holds.kept, "asked": asked,
                 "every": round(self._round(), 1) if asked else None}
 
     def _wake(self) -> None:
@@ -180,8 +155,8 @@ class CatchingUp:
             else:
                 self._note_unwanted(number, self._rooms[number])
         self._tell_asked(sum(self.is_asked(number) for number in wanted))
-        for number in set(self._holds) - wanted:
-            self._release(number)
+        for number in self._holds.rooms() - wanted:
+            self._holds.release(number)
         for number in set(self._marks.rooms()) - set(self._rooms):  # of an earlier run
             self._rooms[number] = _Room()
             self._rooms[number].unwanted = time.monotonic()
@@ -207,39 +182,21 @@ class CatchingUp:
                 room.due if waits or not room.doubtful else 0.0, number not in self._named,
                 -room.spoken, -(mark.date if mark else 0.0))
 
-    def _hold(self, rooms: List[int]) -> None:
-        holds = {number: _Hold() for number in rooms if number not in self._holds}
-        self._holds.update(holds)
-        for number, hold in holds.items():
-            self._lanes.hold(str(number))
-            eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, number, hold)
-        if holds:  # not before: what is dispatched has a lower number than what was missed
-            epoch = self._spool.begin_epoch()
-            for hold in holds.values():
-                hold.epoch = epoch
-
-    def _hold_no_longer(self, number: int, hold: _Hold) -> None:
-        if self._holds.get(number) is hold and not hold.keeping:
-            self._release(number)
-            self._log.info("Room %d: what was said while nobody listened could not be fetched "
-                           "within %.0f s. It comes later than what is said now.", number, HOLD_FOR)
-
-    def _release(self, number: int) -> None:
-        if self._holds.pop(number, None):
-            self._lanes.release(str(number))
-
     def _attend(self, number: int) -> float:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
-        room, fetched = self._rooms[number], self._fetched
+        room, kept = self._rooms[number], self._holds.kept
         try:
             whole = self._look(number, room)
         except (NotFound, Forbidden) as error:
             self._room_trouble(number, room, error)
+        except NotInstalled:  # told by the add-on itself
+            room.due = time.monotonic() + LONGEST_PAUSE
+            return 0.0
         except RateLimited as error:
             return self._trouble(room, error, max(error.reset_in, SHORTEST_PAUSE))
         except SpoolError as error:
-            self._release(number)  # or a full spool would never get room
-            if self._fetched > fetched:
+            self._holds.release(number)  # or a full spool would never get room
+            if self._holds.kept > kept:
                 self._backoff.succeeded()
             return self._trouble(room, error, self._backoff.failed())
         except (HipChatError, OSError) as error:  # OSError: of the marks' file
@@ -251,7 +208,7 @@ class CatchingUp:
             room.backoff.succeeded()
             room.doubtful, room.looked = not whole, time.monotonic()
             room.due = room.looked + (self._pause(number, room) if whole else SETTLED)
-        self._release(number)
+        self._holds.release(number)
         return self._pace() if self.is_asked(number) else 0.0
 
     def _pause(self, number: int, room: _Room) -> float:
@@ -294,7 +251,7 @@ class CatchingUp:
         reach = max(self._seconds, LEAST_REACH if self.is_asked(number) else 0.0)
         fresh = [item for item in items if mark_of(item).date >= self._client.now() - reach]
         wanted = self._listeners.wanted()
-        results = self._put(number, fresh, [
+        results = self._holds.put(number, fresh, [
             self._arrival(Address(event_of(item), number), item)
             if (event_of(item), number) in wanted else None for item in fresh])
         kept = results.count(True)
@@ -317,54 +274,6 @@ class CatchingUp:
         keys = topic_keys(address.room, body["item"]["topic"], when)
         return arrived._replace(message=keys[0], others=keys[1:], anew=False)
 
-    def _put(self, number: int, items: List[Item],
-             arrivals: List[Optional[Arrival]]) -> List[bool]:
-        """Keep them; those of a room on hold where they belong among the deliveries that wait.
-
-        Whether each had not been heard before, up to the first that has no place there: it follows
-        what came by a webhook, and by a webhook it comes. SpoolError if one could not be kept; then
-        all are fetched again.
-        """
-        if not arrivals:
-            return []
-        hold = self._holds.get(number)
-        if hold:
-            hold.keeping, hold.met = True, False
-            epochs = _epochs(items, self._spool.numbers(str(number)), hold.epoch)
-            for epoch in set(epochs) - set(self._numbers) - {None}:
-                self._numbers[epoch] = itertools.count(self._spool.next_in(epoch))
-        pile = eventlet.GreenPile(AT_ONCE)
-        try:
-            for place, each in enumerate(arrivals):
-                if hold:
-                    pile.spawn(self._put_on_hold, each, hold, epochs[place])
-                else:
-                    pile.spawn(self._put_behind, each)
-            results = list(pile)
-        finally:
-            if hold:
-                hold.keeping = False
-        self._fetched += results.count(True)
-        failed = [result for result in results if isinstance(result, SpoolError)]
-        self._lanes.notify(str(number))
-        if failed:
-            raise failed[0]
-        return results[:results.index(None)] if None in results else results
-
-    def _put_on_hold(self, arrived: Optional[Arrival], hold: _Hold, epoch: Optional[int]) -> Any:
-        """Whether it had not been heard before, None if it has no place; or an error."""
-        if arrived and epoch == hold.epoch:
-            hold.met = hold.met or not hold.came.isdisjoint((arrived.message,) + arrived.others)
-        if epoch is None or epoch == hold.epoch and hold.met:
-            return None
-        return self._put_behind(arrived and arrived._replace(number=next(self._numbers[epoch])))
-
-    def _put_behind(self, arrived: Optional[Arrival]) -> Any:
-        try:
-            return arrived is not None and self._spool.put(arrived)
-        except SpoolError as error:
-            return error
-
     def _room_trouble(self, number: int, room: _Room, error: HipChatError) -> None:
         """The history of a room cannot be read: told once, and no delivery waits for it."""
         self._backoff.succeeded()
@@ -385,23 +294,3 @@ class CatchingUp:
 
 def _is_lively(room: _Room) -> bool:
     return bool(room.spoken) and time.monotonic() - room.spoken < LIVELY
-
-
-def _epochs(items: List[Item], numbers: Dict[str, int], last: int) -> List[Optional[int]]:
-    """In the room of which epoch each item of a history belongs, so that it is before whatever
-    waits (numbers, by message id) and follows it there; None where it follows what came in that
-    epoch itself, too."""
-    waiting = [numbers.get(str(item["id"]), -1) for item in items]
-    came = [epoch_of(number) if number >= 0 and has_come_in_it(number) else None
-            for number in waiting]
-    found: List[Optional[int]] = []
-    for epoch in reversed(came):
-        last = last if epoch is None else epoch
-        found.append(last)
-    found.reverse()
-    before: Set[Optional[int]] = set()
-    for place, epoch in enumerate(came):
-        if epoch is None and found[place] in before:
-            found[place] = None
-        before.add(epoch)
-    return found

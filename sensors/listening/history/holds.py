@@ -1,0 +1,154 @@
+"""Rooms whose new deliveries wait, and where among them goes what was missed."""
+import itertools
+import logging
+from typing import Any, Dict, Iterator, List, Optional, Set
+
+import eventlet
+
+from hipchat.names import is_room_id
+from listening.history.room_history import Item
+from listening.lanes import Lanes
+from listening.spool import Arrival, Spool, SpoolError
+from listening.spool.epochs import epoch_of, has_come_in_it
+
+__all__ = ["Holds"]
+
+HOLD_FOR = 30.0  # seconds for which new deliveries of a room wait for those that were missed
+AT_ONCE = 500  # deliveries on their way to the disk
+
+
+class _Hold:
+    """A room whose new deliveries wait; keeping: what was missed is on its way to the disk.
+
+    epoch: that of the deliveries that wait, 0 until it has begun; came: by what these are known;
+    met: one of them was met in the history, so that what follows there comes after it; begun: how
+    far the lane is.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = self.begun = 0
+        self.came: Set[str] = set()
+        self.keeping = self.met = False
+
+
+class Holds:
+    """Keeps what was missed in the order of the history, among the deliveries that wait.
+
+    While a room is on hold, its new deliveries are kept and not dispatched, at most HOLD_FOR. kept:
+    how many deliveries were put that nobody had heard.
+    """
+
+    def __init__(self, spool: Spool, lanes: Lanes, log: logging.Logger):
+        self._spool, self._lanes, self._log = spool, lanes, log
+        self.kept = 0
+        self._holds: Dict[int, _Hold] = {}
+        self._numbers: Dict[int, Iterator[int]] = {}  # of the rooms of epochs
+
+    def rooms(self) -> Set[int]:
+        """The rooms on hold."""
+        return set(self._holds)
+
+    def hold(self, rooms: List[int]) -> None:
+        """Let the new deliveries of rooms wait, until release()."""
+        holds = {number: _Hold() for number in rooms if number not in self._holds}
+        self._holds.update(holds)
+        for number, hold in holds.items():
+            self._lanes.hold(str(number))
+            eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, number, hold)
+        if holds:  # not before: what is dispatched has a lower number than what was missed
+            epoch = self._spool.begin_epoch()
+            for hold in holds.values():
+                hold.epoch = epoch
+
+    def release(self, number: int) -> None:
+        """Dispatch the deliveries of a room; nothing is done for one that is not on hold."""
+        if self._holds.pop(number, None):
+            self._lanes.release(str(number))
+
+    def arriving(self, arrived: Arrival) -> None:
+        """A delivery is about to be kept."""
+        hold = self._holds.get(int(arrived.lane)) if self._holds and is_room_id(
+            arrived.lane) else None
+        if hold:
+            hold.came.add(arrived.message)
+
+    def put(self, number: int, items: List[Item],
+            arrivals: List[Optional[Arrival]]) -> List[bool]:
+        """Keep them; those of a room on hold where they belong among the deliveries that wait.
+
+        Whether each had not been heard before, up to the first that has no place there: it follows
+        what came by a webhook, and by a webhook it comes. SpoolError if one could not be kept; then
+        all are fetched again.
+        """
+        if not arrivals:
+            return []
+        hold = self._holds.get(number)
+        while hold and not hold.epoch:  # it begins just now
+            eventlet.sleep(0.001)
+            hold = self._holds.get(number)
+        if hold:
+            hold.keeping, hold.met = True, False
+            hold.begun = self._lanes.begun(str(number))
+            epochs = _epochs(items, self._spool.numbers(str(number)), hold.epoch)
+            for epoch in set(epochs) - set(self._numbers) - {None}:
+                self._numbers[epoch] = itertools.count(self._spool.next_in(epoch))
+        pile = eventlet.GreenPile(AT_ONCE)
+        try:
+            for place, each in enumerate(arrivals):
+                if hold:
+                    pile.spawn(self._put_on_hold, each, hold, epochs[place])
+                else:
+                    pile.spawn(self._put_behind, each)
+            results = list(pile)
+        finally:
+            if hold:
+                hold.keeping = False
+        self.kept += results.count(True)
+        failed = [result for result in results if isinstance(result, SpoolError)]
+        self._lanes.notify(str(number))
+        if failed:
+            raise failed[0]
+        return results[:results.index(None)] if None in results else results
+
+    def _hold_no_longer(self, number: int, hold: _Hold) -> None:
+        if self._holds.get(number) is hold and not hold.keeping:
+            self.release(number)
+            self._log.info("Room %d: what was said while nobody listened could not be fetched "
+                           "within %.0f s. It comes later than what is said now.", number, HOLD_FOR)
+
+    def _put_on_hold(self, arrived: Optional[Arrival], hold: _Hold, epoch: Optional[int]) -> Any:
+        """Whether it had not been heard before, None if it has no place; or an error."""
+        if arrived and epoch == hold.epoch:
+            hold.met = hold.met or not hold.came.isdisjoint((arrived.message,) + arrived.others)
+        if epoch is None or epoch == hold.epoch and hold.met:
+            return None
+        place = next(self._numbers[epoch])
+        if place <= hold.begun:  # the lane is further than that: nobody would find it
+            return None
+        return self._put_behind(arrived and arrived._replace(number=place))
+
+    def _put_behind(self, arrived: Optional[Arrival]) -> Any:
+        try:
+            return arrived is not None and self._spool.put(arrived)
+        except SpoolError as error:
+            return error
+
+
+def _epochs(items: List[Item], numbers: Dict[str, int], last: int) -> List[Optional[int]]:
+    """In the room of which epoch each item of a history belongs, so that it is before whatever
+    waits (numbers, by message id) and follows it there; None where it follows what came in that
+    epoch itself, too."""
+    waiting = [numbers.get(str(item["id"]), -1) for item in items]
+    came = [epoch_of(number) if number >= 0 and has_come_in_it(number) else None
+            for number in waiting]
+    found: List[Optional[int]] = []
+    for epoch in reversed(came):
+        last = last if epoch is None else epoch
+        found.append(last)
+    found.reverse()
+    before: Set[Optional[int]] = set()
+    for place, epoch in enumerate(came):
+        if epoch is None and found[place] in before:
+            found[place] = None
+        before.add(epoch)
+    return found

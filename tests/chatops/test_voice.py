@@ -82,3 +82,13 @@ def test_a_reply_stands_under_the_command(tell):
 def test_a_reply_to_what_is_not_known_is_a_notification(tell):
     line, = tell(Answer("Done", reply=True), message_id="")
     assert line["type"] == "notification"
+
+
+def test_a_card_that_is_wrong_is_told_beside_the_answer(tell):
+    card = {"style": "link", "id": "1", "title": "A build", "url": "http://example.com/"}
+    line, = tell(Answer("Done", card=card))
+    assert line["card"] == card
+    answer, complaint = tell(Answer("Done", card={"title": "A build"}))
+    assert (answer["what"], answer["card"]) == ("@Ann Done", None)
+    assert complaint["what"] == (
+        "The card that the alias wants cannot be shown: card lacks style, id.")

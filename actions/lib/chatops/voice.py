@@ -4,6 +4,7 @@ from typing import Any, Callable, Iterator, List
 
 from chatops.answer import Answer
 from hipchat.client import Client
+from hipchat.errors import InvalidRequest, ParameterError
 from hipchat.limits import LONGEST_MESSAGE, fitted
 from hipchat.messages import reply, send_private
 from hipchat.notifications import notification, notify
@@ -14,6 +15,7 @@ MOST_PARTS = 3  # messages of one answer: HipChat takes 30 a minute in a room
 LONGEST_CODE = 9000  # characters, escaped; the rest is for what stands around it
 EMPTY = "It has nothing to tell."
 IN_PRIVATE = "I answered you in private."
+WITHOUT_CARD = "The card that the alias wants cannot be shown: {}"
 
 
 class Voice:
@@ -57,6 +59,16 @@ class Voice:
             self._notify(answer._replace(format="html", card=None, notify=False), code)
 
     def _notify(self, answer: Answer, text: str) -> None:
+        try:
+            self._send(answer, text)
+        except (ParameterError, InvalidRequest) as error:
+            if answer.card is None:
+                raise
+            plain = answer._replace(card=None)
+            self._send(plain, text)
+            self._send(plain._replace(format="text"), WITHOUT_CARD.format(error))
+
+    def _send(self, answer: Answer, text: str) -> None:
         sent = notification(text, answer.format, answer.color, answer.notify, answer.card)
         notify(self._client, str(self._room), sent, "error")
 

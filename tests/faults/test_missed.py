@@ -1,4 +1,8 @@
-"""What is said while nobody listens is fetched from HipChat's history: once, and in order."""
+"""What is said while nobody listens is fetched from HipChat's history: once, and in order.
+
+KILLS=20 kills the sensor so often in the midst of talk, and not eight times.
+"""
+import os
 import random
 import threading
 import time
@@ -8,7 +12,7 @@ from conftest import wait_until
 from load import Journal
 
 ROOMS = ("Factor", "Ops", "Sales")
-KILLS = 20
+KILLS = int(os.environ.get("KILLS", "8"))
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def test_a_payload_of_the_history_is_that_of_a_webhook_but_for_the_time(hipchat,
     assert (fetched["event"], fetched["message"]) == (live["event"], live["message"])
 
 
-def test_nothing_is_lost_by_twenty_kills_while_people_talk(hipchat, start, tmp_path):
+def test_nothing_is_lost_by_kills_while_people_talk(hipchat, start, tmp_path):
     journal = Journal(tmp_path)
     stackstorm = start(events=["message"], options=journal.options)
     said, ended = {room: [] for room in ROOMS}, threading.Event()
@@ -98,7 +102,7 @@ def test_nothing_is_lost_by_twenty_kills_while_people_talk(hipchat, start, tmp_p
         while not ended.is_set():
             for room in ROOMS:
                 said[room].append(hipchat.people.say(room, "Ann", "hello"))
-            ended.wait(0.01)
+            ended.wait(0.03)
 
     talking = threading.Thread(target=talk)
     talking.start()
@@ -106,7 +110,7 @@ def test_nothing_is_lost_by_twenty_kills_while_people_talk(hipchat, start, tmp_p
         for _ in range(KILLS):
             before = len(said[ROOMS[0]])
             wait_until(lambda: len(said[ROOMS[0]]) > before + 3)
-            time.sleep(random.uniform(0, 0.5))  # a random moment, and no condition
+            time.sleep(random.uniform(0, 0.2))  # a random moment, and no condition
             stackstorm.process.kill()
             stackstorm.process.wait()
             stackstorm.start()
@@ -141,7 +145,7 @@ def test_more_than_one_answer_holds_is_fetched_to_the_last(hipchat, start, tmp_p
     journal = Journal(tmp_path)
     stackstorm = start(rooms=["Factor"], options=journal.options)
     stackstorm.stop()
-    said = [hipchat.people.say("Factor", "Ann", "missed") for _ in range(2500)]
+    said = [hipchat.people.say("Factor", "Ann", "missed") for _ in range(1500)]
     stackstorm.start()
     journal.wait_for([said], 30)
     assert journal.dispatched() == said

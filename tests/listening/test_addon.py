@@ -137,6 +137,7 @@ class TestBesideAToken:
         talking = threading.Thread(target=talk)
         talking.start()
         try:
+            wait_until(lambda: len(said) > 20)
             both.hipchat.people.install(both.url)
             wait_until(lambda: not self.rooms_with_webhooks(both), 30, "no webhook in any room")
         finally:

@@ -9,7 +9,7 @@ from listening.history.marks import Mark
 
 __all__ = ["TOLD", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
 
-MOST_PAGES = 100  # of 1,000 messages each, to go back in one room
+MOST_PAGES = 30  # of 1,000 messages each, to go back in one room
 # What HipChat's history keeps, by an item's type. Who came and went is in no history.
 EVENTS = {"message": "room_message", "notification": "room_notification",
           "topic": "room_topic_change"}
@@ -48,25 +48,20 @@ class RoomHistory:
                 "max-results": PAGE, **({"not-before": mark.id} if mark.id else {})})
         except NotFound:  # the message was deleted, or HipChat knows it no more
             items = self._items(room, "latest", **{"max-results": PAGE})
+        known = {item["id"] for item in items}
         for _ in range(MOST_PAGES):
-            if len(items) < PAGE or self._reaches(items, mark):
+            if len(items) < PAGE or mark.id in known or mark_of(items[0]).date < mark.date:
                 return Missed(_after(items, mark), True)
-            earlier = self._before(room, items[0])
-            known = {item["id"] for item in items}
-            fresh = [item for item in earlier if item["id"] not in known]
+            fresh = [item for item in self._before(room, items[0]) if item["id"] not in known]
             if not fresh:
                 return Missed(_after(items, mark), True)
             items = fresh + items
+            known.update(item["id"] for item in fresh)
         return Missed(_after(items, mark), False)
 
     def _before(self, room: int, item: Item) -> List[Item]:
         return self._items(room, date=item["date"], reverse="false",
                            **{"max-results": PAGE})
-
-    def _reaches(self, items: List[Item], mark: Mark) -> bool:
-        oldest = mark_of(items[0])
-        return oldest is None or oldest.date < mark.date or any(
-            item["id"] == mark.id for item in items)
 
     def _items(self, room: int, *path: str, **params: Any) -> List[Item]:
         """The items that have an id, oldest first."""

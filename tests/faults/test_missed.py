@@ -141,6 +141,21 @@ def test_what_is_older_than_catch_up_is_counted_and_not_dispatched(hipchat, star
     assert "4 are older than 1 s (catch_up)" in stackstorm.log()
 
 
+@pytest.mark.parametrize("ahead", [3700, -3700])
+def test_a_clock_that_is_an_hour_off_makes_nothing_stale(
+        hipchat, start, tmp_path, monkeypatch, ahead):
+    stackstorm = start(rooms=["Factor"])
+    stackstorm.stop()
+    said = say(hipchat, "Factor", 3)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nreal = time.time\ntime.time = lambda: real() + {}\n".format(ahead))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    stackstorm.start()
+    stackstorm.heard("hipchat.message", 3)
+    assert messages(stackstorm) == said
+    assert stackstorm.health()["dropped"] == {}
+
+
 def test_more_than_one_answer_holds_is_fetched_to_the_last(hipchat, start, tmp_path):
     journal = Journal(tmp_path)
     stackstorm = start(rooms=["Factor"], options=journal.options)

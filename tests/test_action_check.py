@@ -84,6 +84,17 @@ def test_a_token_of_an_integration_that_is_not_renewed(run, start_hipchat):
 
 
 @pytest.mark.parametrize("session_is_told", [True, False])
+def test_an_integration_may_say_nothing_as_a_user_and_needs_no_scope_for_it(
+        run, start_hipchat, stackstorm, session_is_told):
+    server = start_hipchat("--room", stackstorm.room, "--oauth", "our-id:our-secret")
+    if not session_is_told:
+        server.people.faults({"paths": "/oauth/token/", "status": 403})
+    lines = run(api_url=server.url, api_key=None,
+                oauth={"id": "our-id", "secret": "our-secret"})[1]
+    assert "ok: token: it has the scopes that the pack needs" in lines
+
+
+@pytest.mark.parametrize("session_is_told", [True, False])
 def test_a_scope_that_is_missing(run, start_hipchat, stackstorm, session_is_told):
     scopes = "send_message,view_room,view_group,send_notification"
     server = start_hipchat("--room", stackstorm.room, "--token", "narrow:" + scopes)

@@ -156,9 +156,9 @@ def token_kind(session: Dict[str, Any]) -> str:
 
 
 def _needed(settings: ApiSettings) -> Tuple[str, ...]:
-    """The scopes that the pack cannot do without; an add-on's token is given no send_message."""
+    """The scopes that the pack cannot do without; only users are given send_message."""
     return tuple(scope for scope in NEEDED
-                 if scope in SCOPES or not settings.addon.integration)
+                 if scope in SCOPES or settings.integration is None)
 
 
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:

@@ -20,9 +20,9 @@ demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack mak
 sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
 	@$(RUN) -m sandbox serve
 
-# Four at a time, whatever the number of cores: most of them wait for another process.
+# Six at a time, whatever the number of cores: most of them wait for another process.
 test: $(VENV)/ready  ## the tests
-	$(RUN) -m pytest -n 4 --dist loadfile tests
+	$(RUN) -m pytest -n 6 --dist loadfile tests
 
 test-all:  ## the tests, on each supported Python that this machine has, pyenv's too
 	@export PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); \

@@ -100,6 +100,7 @@ class Listeners:
         self._former: Dict[Address, Dict[str, Listener]] = {}  # in rooms that are gone
         self._filters: Dict[Address, FilterSet] = {}
         self._directory_version = directory.version
+        self._names: Optional[Set[str]] = None
         self.version = 0
 
     def add(self, trigger: Dict[str, Any]) -> None:
@@ -200,9 +201,11 @@ class Listeners:
 
     def names(self) -> Set[str]:
         """The names by which rooms are called, in rules and in the config."""
-        called = set(self._only_rooms).union(*map(self._references, self._listeners.values()))
-        return {reference for reference in called
-                if reference != EVERYWHERE and not is_room_id(reference)}
+        if self._names is None:  # asked for each delivery while the directory is not loaded
+            called = set(self._only_rooms).union(*map(self._references, self._listeners.values()))
+            self._names = {reference for reference in called
+                           if reference != EVERYWHERE and not is_room_id(reference)}
+        return self._names
 
     def named(self) -> Set[int]:
         """The rooms, by id, that rules name."""
@@ -247,4 +250,5 @@ class Listeners:
 
     def _note_change(self) -> None:
         self.version += 1
+        self._names = None
         self._changed()

@@ -240,6 +240,16 @@ def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
     assert listeners.wanted() == {Address("room_message", FACTOR), Address("room_message", 0)}
 
 
+def test_names_are_those_of_the_triggers_there_are(listeners):
+    assert listeners.names() == set()
+    listeners.add(trigger("one", room="Ops"))
+    assert listeners.names() == {"Ops"}
+    listeners.add(trigger("one", room="Sales"))
+    assert listeners.names() == {"Sales"}
+    listeners.remove(trigger("one"))
+    assert listeners.names() == set()
+
+
 class TestGone:
     """Rooms that were deleted: what had been said there may still wait for its dispatch."""
 

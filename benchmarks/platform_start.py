@@ -1,6 +1,7 @@
-"""hipchat.send as StackStorm's runner starts it, beside the least action with requests.post."""
+"""hipchat.send as StackStorm's runner starts it, beside the least action and an empty one."""
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 import time
@@ -26,6 +27,14 @@ class Least(Action):
         answer.raise_for_status()
         return True, None
 """
+EMPTY = """
+from st2common.runners.base_action import Action
+
+
+class Empty(Action):
+    def run(self, room, message):
+        return True, None
+"""
 FIND_WRAPPER = "import python_runner.python_action_wrapper as found; print(found.__file__)"
 
 
@@ -34,8 +43,9 @@ def rows() -> List[Row]:
     wrapper = subprocess.check_output([python, "-c", FIND_WRAPPER],
                                       universal_newlines=True).strip()
     with tempfile.TemporaryDirectory() as name, hipchat(["Factor"]) as server:
-        least = Path(name) / "least.py"
+        least, empty = Path(name) / "least.py", Path(name) / "empty.py"
         least.write_text(THEIRS)
+        empty.write_text(EMPTY)
 
         def run(file: Path) -> float:
             started = time.monotonic()
@@ -50,7 +60,15 @@ def rows() -> List[Row]:
             assert b"rror" not in output, output
             return 1000 * (time.monotonic() - started)
 
-        ours, theirs = alternate(ROUNDS, lambda: run(REPOSITORY / "actions" / "send.py"),
-                                 lambda: run(least))
+        ours, theirs, nothing = alternate(
+            ROUNDS, lambda: run(REPOSITORY / "actions" / "send.py"), lambda: run(least),
+            lambda: run(empty))
     return [compared("`hipchat.send` started by StackStorm's action wrapper",
-                     "the least action with `requests.post`", ("<=", 1.15), "ms", ours, theirs)]
+                     "the least action with `requests.post`", ("<=", 1.15), "ms", ours, theirs),
+            compared("what `hipchat.send` adds to an empty action", "what the least action adds",
+                     ("<=", 1.1), "ms", _less(ours, nothing), _less(theirs, nothing),
+                     "an empty action: {:.0f} ms".format(statistics.median(nothing)))]
+
+
+def _less(values: List[float], base: List[float]) -> List[float]:
+    return [value - least for value, least in zip(values, base)]

@@ -30,7 +30,7 @@ SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-]|/descriptor)")
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.")
 
 
-def wait_until(condition, seconds=15, what="the condition", sleep=time.sleep):
+def wait_until(condition, seconds=60, what="the condition", sleep=time.sleep):
     """The first true value of the condition; fails the test if there is none in time."""
     deadline = time.monotonic() + seconds
     while True:

@@ -171,10 +171,9 @@ def test_a_sensor_that_is_in_trouble_says_why(act, start_stackstorm, start_hipch
     server = start_hipchat("--room", "Factor")
     sensor = start_stackstorm(server, rooms=["Factor"])
     wait_until(sensor.has_its_webhooks)
-    server.people.faults({"paths": "/webhook$", "status": 500})
+    server.people.faults({"paths": "/webhook$", "methods": ["POST"], "status": 500})
     sensor.add_rule("archived", {"room": "Factor"})
     wait_until(lambda: sensor.health()["reasons"])
-    server.people.heal()
     lines = act("check", config=sensor.config)[1]["lines"]
     trouble, = to_do(lines)
     assert trouble.startswith("TO DO: listener: ") and "HipChat answered 500" in trouble

@@ -1,28 +1,37 @@
 """hipchat.wait_for_message: what is said next in a room."""
 import threading
 import time
+from urllib.parse import unquote
 
 import pytest
+
+from conftest import wait_until
 
 
 @pytest.fixture
 def later(hipchat, room):
-    """Let something happen in the room in a moment: later("Anna", "yes")."""
-    timers = []
+    """Let somebody say something once the action has looked into the room: later("Anna", "yes")."""
+    threads = []
+    looked = "/room/{}/history/latest".format(room)
 
-    def say(user, text, after=0.2):
-        timers.append(threading.Timer(after, hipchat.people.say, (room, user, text)))
-        timers[-1].start()
+    def say(user, text):
+        wait_until(lambda: any(looked in unquote(call["path"])
+                               for call in hipchat.people.requests()))
+        hipchat.people.say(room, user, text)
 
-    yield say
-    for timer in timers:
-        timer.join()
+    def begin(*what):
+        threads.append(threading.Thread(target=say, args=what))
+        threads[-1].start()
+
+    yield begin
+    for thread in threads:
+        thread.join()
 
 
 def test_returns_the_message_and_what_the_filter_captured(act, room, later):
     later("Anna", "deploy web to production")
     succeeded, result = act("wait_for_message", room=room, filter=r"deploy (\w+) to (\w+)",
-                            seconds=10, every=1)
+                            seconds=60, every=1)
     assert succeeded and result["matches"] == ["web", "production"]
     assert (result["message"]["from"]["name"], result["message"]["message"]) == (
         "Anna", "deploy web to production")

@@ -33,7 +33,8 @@ class Broker:
     """Carries trigger instances to the rules and trigger changes to the sensor.
 
     fault: the one of FAULTS that is on. history: the last 1000 instances; for all of them there is
-    the journal, a file that has each on a line of its own before any rule sees it.
+    the journal, a file that has each on a line of its own before any rule sees it; a line that a
+    process was killed in stays as it is.
     """
 
     def __init__(self, journal: Optional[Path] = None):
@@ -41,6 +42,8 @@ class Broker:
         self.history: Deque[TriggerInstance] = deque(maxlen=HISTORY)
         self._subscribers: List[eventlet.Queue] = []
         self._journal = journal and journal.open("a", encoding="utf-8")
+        if self._journal and self._journal.tell():
+            self._journal.write("\n")  # the former process may have been killed within a line
         self.fault = "none"
         self._connections = self._ended = self._forgotten = 0  # by number
 

@@ -67,7 +67,7 @@ class Browser:
         """What a script in the page returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
 
-    def wait_for(self, script, seconds=15):
+    def wait_for(self, script, seconds=60):
         """The first true value of an expression in the page."""
         deadline = time.monotonic() + seconds
         while True:
@@ -92,7 +92,7 @@ class Browser:
     def _devtools(self, command, **parameters):
         self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
-    def _call(self, method, path, body=None, seconds=15):
+    def _call(self, method, path, body=None, seconds=60):
         answer = self._session.request(method, self._url + path, json=body, timeout=seconds)
         value = answer.json()["value"]
         assert answer.ok, value

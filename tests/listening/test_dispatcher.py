@@ -23,7 +23,7 @@ LOG = logging.getLogger("test")
 
 
 def eventually(condition):
-    return wait_until(condition, 5, sleep=eventlet.sleep)
+    return wait_until(condition, sleep=eventlet.sleep)
 
 
 class Stackstorm:

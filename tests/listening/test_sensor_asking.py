@@ -68,7 +68,7 @@ class TestWithoutPublicUrl:
         options = [option for room in rooms for option in ("--room", room)]
         hipchat = start_hipchat("--rate-limit", "40", "--rate-window", "3", *options)
         start(hipchat, rooms=rooms, calls_share=1)
-        wait_until(lambda: len(hipchat.people.requests()) > 8, 30)
+        wait_until(lambda: len(hipchat.people.requests()) > 8)
         assert {call["status"] for call in hipchat.people.requests()} == {200}
 
 

@@ -126,7 +126,7 @@ class TestTrouble:
         assert len(tries) <= 8
         assert "HipChat: webhooks cannot be managed" in stackstorm.health()["reasons"]
         hipchat.people.heal()
-        wait_until(stackstorm.has_its_webhooks, 30)
+        wait_until(stackstorm.has_its_webhooks)
         wait_until(lambda: stackstorm.health()["status"] == "ok")
 
     def test_in_all_rooms_is_no_reason_to_hammer(self, start_hipchat, start_stackstorm):

@@ -280,7 +280,7 @@ class TestUpgradeFrom010:
             said.append(hipchat.people.say("Factor", "Ann", "message {}".format(len(said))))
         wait_until(lambda: self.rooms_in_urls(stackstorm) == ["1001"])
         said.append(hipchat.people.say("Factor", "Ann", "the last one"))
-        wait_until(lambda: said[-1] in stackstorm.journal.dispatched(), 30)
+        wait_until(lambda: said[-1] in stackstorm.journal.dispatched())
         assert stackstorm.journal.dispatched() == said
 
     def test_they_are_removed_where_a_room_was_renamed_and_another_bears_its_name(self, upgrade):

@@ -1,4 +1,5 @@
 """The sensor as StackStorm makes it, each of its tasks made to fail in a way nobody expects."""
+import itertools
 import json
 import sys
 from unittest import mock
@@ -41,7 +42,7 @@ TASKS = [  # the name in /health, where the task is (or its name in the sensor),
 
 
 def eventually(condition, what="the condition"):
-    return wait_until(condition, 10, what, sleep=eventlet.sleep)
+    return wait_until(condition, what=what, sleep=eventlet.sleep)
 
 
 class Sensor:
@@ -138,11 +139,11 @@ def test_a_task_that_fails_is_told_of_and_begins_again(
     reason = "{}: failed unexpectedly and begins again".format(name)
     told_of = eventlet.event.Event()
     monkeypatch.setattr(supervisor, "sleep", lambda seconds: told_of.wait())
-    bodies = iter(range(1000))
+    bodies = itertools.count()
     toy.run()
 
     def told():
-        eventlet.sleep(0.01)
+        eventlet.sleep(0.05)
         urls = [hook["url"] for hook in hipchat.webhooks(room)]
         if urls:  # some tasks do nothing before there is a delivery
             eventlet.spawn(post, urls[0], delivery("before-{}".format(next(bodies)), room))

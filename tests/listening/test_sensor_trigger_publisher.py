@@ -38,7 +38,7 @@ class Platform:
 
 
 def eventually(condition):
-    return wait_until(condition, 5, sleep=eventlet.sleep)
+    return wait_until(condition, sleep=eventlet.sleep)
 
 
 @pytest.fixture

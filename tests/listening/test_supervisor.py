@@ -13,7 +13,7 @@ REASON = "task: failed unexpectedly and begins again"
 
 
 def eventually(condition):
-    return wait_until(condition, 5, sleep=eventlet.sleep)
+    return wait_until(condition, sleep=eventlet.sleep)
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ class Receiver:
         return [json.loads(body) for _, _, body in self.received]
 
 
-def wait_for(condition, seconds=5):
+def wait_for(condition, seconds=60):
     """Wait until `condition` holds, and return what it returned."""
     end = time.monotonic() + seconds
     while not condition():

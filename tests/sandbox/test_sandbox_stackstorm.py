@@ -123,7 +123,7 @@ TOY = {
 }
 
 
-def wait_for(condition, seconds=8):
+def wait_for(condition, seconds=60):
     """The first true value of the condition."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,0 +1,114 @@
+"""What is missed is fetched where more goes wrong: kills, a HipChat in trouble, a full spool.
+
+KILLS=20 kills the sensor so often in the midst of talk, and not eight times.
+"""
+import os
+import random
+import threading
+import time
+
+import missed
+import pytest
+from conftest import wait_until
+from load import Journal
+from missed import ROOMS, is_sure, messages, say
+
+KILLS = int(os.environ.get("KILLS", "8"))
+
+
+@pytest.fixture
+def hipchat(start_hipchat):
+    return start_hipchat(*missed.OPTIONS)
+
+
+@pytest.fixture
+def start(hipchat, start_stackstorm):
+    return missed.starter(hipchat, start_stackstorm)
+
+
+def test_nothing_is_lost_by_kills_while_people_talk(hipchat, start, tmp_path):
+    journal = Journal(tmp_path)
+    stackstorm = start(events=["message"], options=journal.options)
+    said, ended = {room: [] for room in ROOMS}, threading.Event()
+
+    def talk():
+        while not ended.is_set():
+            for room in ROOMS:
+                said[room].append(hipchat.people.say(room, "Ann", "hello"))
+            ended.wait(0.03)
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        for _ in range(KILLS):
+            before = len(said[ROOMS[0]])
+            wait_until(lambda: len(said[ROOMS[0]]) > before + 3)
+            time.sleep(random.uniform(0, 0.2))  # a random moment, and no condition
+            stackstorm.process.kill()
+            stackstorm.process.wait()
+            stackstorm.start()
+    finally:
+        ended.set()
+        talking.join()
+    journal.wait_for(said.values())
+    repeats = len(journal.dispatched()) - sum(map(len, said.values()))
+    assert repeats <= 10 * KILLS, "what was under way at a kill is dispatched again, and no more"
+
+
+class TestTrouble:
+    @pytest.fixture
+    def stopped(self, hipchat, start):
+        """A stopped StackStorm, and what was said since in each room."""
+        stackstorm = start()
+        stackstorm.stop()
+        stackstorm.missed = [text for room in ROOMS for text in say(hipchat, room, 10)]
+        return stackstorm
+
+    def test_a_hipchat_that_is_away_at_the_start_is_asked_when_it_is_back(self, hipchat, stopped):
+        hipchat.people.faults({"paths": "/v2/", "status": 503})
+        stopped.start()
+        wait_until(lambda: stopped.health().get("status") == "degraded")
+        hipchat.people.heal()
+        wait_until(lambda: len(messages(stopped)) == 30)
+        assert sorted(messages(stopped)) == sorted(stopped.missed)
+        wait_until(lambda: stopped.health()["status"] == "ok")
+
+    def test_a_rate_limit_in_the_middle_ends_nothing(self, hipchat, stopped):
+        hipchat.people.faults({"paths": "/history/latest$", "rate_limited": True, "times": 2})
+        stopped.start()
+        wait_until(lambda: len(messages(stopped)) == 30)
+        assert sorted(messages(stopped)) == sorted(stopped.missed)
+
+    def test_a_token_that_may_not_read_the_history_is_told_and_all_else_works(
+            self, start_hipchat, start_stackstorm):
+        scopes = "view_room,view_group,admin_room,send_notification,send_message"
+        hipchat = start_hipchat("--room", "Factor", "--token", "READER:" + scopes)
+        stackstorm = start_stackstorm(hipchat, rooms=["Factor"], api_key="READER")
+        wait_until(lambda: "history: what is missed in a room cannot be fetched" in
+                   stackstorm.health().get("reasons", ()))
+        assert "view_messages" in stackstorm.log()
+        wait_until(stackstorm.has_its_webhooks)
+        hipchat.people.say("Factor", "Ann", "hello")
+        assert stackstorm.heard("hipchat.message")
+
+    def test_marks_that_are_damaged_are_told_and_begun_anew(self, hipchat, stopped):
+        marks = stopped.directory / "spool" / "marks.json"
+        assert marks.stat().st_mode & 0o777 == 0o600
+        marks.write_bytes(b"{\xff")
+        stopped.start()
+        wait_until(lambda: is_sure(stopped, 3))
+        assert "history: where it was read up to is not known any more" in (
+            stopped.health()["reasons"])
+        said = say(hipchat, "Ops", 1, "new")
+        stopped.heard("hipchat.message")
+        assert messages(stopped) == said
+
+
+def test_what_was_refused_while_the_spool_could_not_be_written_is_fetched(hipchat, start):
+    stackstorm = start(rooms=["Factor"], spool={"max_deliveries": 5})
+    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "fail"})
+    said = say(hipchat, "Factor", 20)
+    wait_until(lambda: "spool: deliveries are refused" in stackstorm.health()["reasons"])
+    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "none"})
+    wait_until(lambda: len(messages(stackstorm)) == 20)
+    assert sorted(messages(stackstorm)) == sorted(said)

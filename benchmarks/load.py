@@ -4,12 +4,12 @@ import select
 import socket
 import time
 from collections import Counter, defaultdict, deque
-from typing import Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
 from benchmarks.measure import percentile
 
-__all__ = ["Post", "Result", "burst", "delivery", "request", "steady"]
+__all__ = ["Call", "Post", "Result", "burst", "delivery", "request", "steady"]
 
 PATIENCE = 60.0  # seconds without any answer before a load gives up
 
@@ -60,17 +60,22 @@ def _where(url: str) -> Tuple[str, int]:
     return parts.hostname, parts.port
 
 
-class _Call:
-    """One request on its way."""
+class Call:
+    """One request on its way. rest: what comes after it."""
 
-    def __init__(self, post: Post, since: float, rest: Iterator[Post]):
+    def __init__(self, post: Post, since: float, rest: Iterator[Any]):
         self.post, self.since, self.rest = post, since, rest
         self.socket = socket.socket()
         self.socket.setblocking(False)
         self.socket.connect_ex(post.where)
 
-    def send(self) -> None:
-        self.socket.send(self.post.request)
+    def advance(self, event: int, poll: Any) -> bool:
+        """Send when that is possible; whether there is an answer, or no hope of one."""
+        if event & select.EPOLLOUT and not event & (select.EPOLLERR | select.EPOLLHUP):
+            self.socket.send(self.post.request)
+            poll.modify(self.socket, select.EPOLLIN)
+            return False
+        return True
 
     def status(self) -> Optional[int]:
         """The answer's; None where the connection broke."""
@@ -89,7 +94,7 @@ class _Loop:
     def begin(self, rest: Iterator[Post], since: Optional[float] = None) -> None:
         post = next(rest, None)
         if post:
-            call = _Call(post, since or time.perf_counter(), rest)
+            call = Call(post, since or time.perf_counter(), rest)
             self._calls[call.socket.fileno()] = call
             self._poll.register(call.socket, select.EPOLLOUT)
 
@@ -108,10 +113,8 @@ class _Loop:
         self._poll.close()
         return Result(time.perf_counter() - started, self._waits, self._statuses)
 
-    def _advance(self, call: _Call, event: int) -> None:
-        if event & select.EPOLLOUT and not event & (select.EPOLLERR | select.EPOLLHUP):
-            call.send()
-            self._poll.modify(call.socket, select.EPOLLIN)
+    def _advance(self, call: Call, event: int) -> None:
+        if not call.advance(event, self._poll):
             return
         self._waits[call.post.where].append(time.perf_counter() - call.since)
         self._statuses[call.status()] += 1

@@ -62,13 +62,13 @@ class Pack:
         self.cpu.append((self._control.cpu() - used) / count)
         return count / (time.monotonic() - started)
 
-    def steady(self, count: int, rate: float, beside: Sequence[Post] = ()) -> Result:
-        """`beside` has posts for another server, each in the middle between two of the pack's."""
+    def steady(self, count: int, rate: float, beside: Sequence[Post]) -> Result:
+        """`beside` has as many posts for another server, each in the middle between two of the
+        pack's."""
         each = [self._posts(count // len(ROOMS) + 1, room) for room in ROOMS]
         posts = [post for row in zip(*each) for post in row][:count]
-        if beside:
-            posts = [post for pair in zip(posts, beside) for post in pair]
-        return self._checked(count, lambda: steady(posts, rate * len(posts) / count))
+        both = [post for pair in zip(posts, beside) for post in pair]
+        return self._checked(count, lambda: steady(both, 2 * rate))
 
     def _posts(self, count: int, room: str) -> List[Post]:
         url = signed_url(self.url, ROOMS.index(room))
@@ -107,9 +107,6 @@ class Peer:
     def rate(self) -> float:
         """Events/s from the first post to the last answer."""
         return self.few / self.burst(self.few).seconds
-
-    def steady(self, count: int, rate: float) -> Result:
-        return self._checked(steady(self.posts(count), rate))
 
     def posts(self, count: int) -> List[Post]:
         return [request(self.url, delivery("peer/{}".format(number), "Benchmark"))

@@ -13,7 +13,8 @@ from benchmarks.plot import drawing
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "report" / "figures.json"
 TITLES = {"alone": "Without StackStorm (`make bench`)",
-          "stackstorm": "On a StackStorm (`make bench-stackstorm`)"}
+          "stackstorm": "On a StackStorm (`make bench-stackstorm`)",
+          "soak": "A day in an hour (`python -m benchmarks soak`)"}
 
 
 def show(rows: List[Row]) -> None:
@@ -46,10 +47,12 @@ def pages() -> Dict[str, str]:
     for kind, title in TITLES.items():
         if kind in figures:
             parts += ["## " + title, _conditions(figures[kind]), _table(_rows(figures[kind]))]
+    if "soak" in figures:
+        parts.append("![Memory, file handles and greenlets](soak.svg)")
     parts += ["![Ratio to the bound of each aim](plot.svg)",
               (HERE / "findings.md").read_text("utf-8").strip()]
     return {"report.md": "\n\n".join(parts) + "\n",
-            "plot.svg": drawing([row for kind in TITLES if kind in figures
+            "plot.svg": drawing([row for kind in ("alone", "stackstorm") if kind in figures
                                  for row in _rows(figures[kind])])}
 
 
@@ -95,7 +98,7 @@ def _versions(kind: str) -> Dict[str, str]:
     versions = {"Python": platform.python_version()}
     for name in ("eventlet", "google-re2", "requests"):
         versions[name] = metadata.version(name)
-    if kind == "stackstorm":
+    if kind in ("stackstorm", "soak"):
         versions.update(json.loads(subprocess.check_output(
             [os.environ["ST2_PYTHON"], "-c",
              "import json, platform, st2common, eventlet; print(json.dumps({"

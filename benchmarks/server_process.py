@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, IO, Optional, Sequence
+from typing import Any, Dict, IO, Iterator, Optional, Sequence
 
 import psutil
 
@@ -36,6 +36,18 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+
+    def lines(self) -> Iterator[str]:
+        """What it prints after the first line, until it ends."""
+        return iter(self._process.stdout)
+
+    def handles(self) -> int:
+        """Files and sockets that are open."""
+        return psutil.Process(self._process.pid).num_fds()
 
     def memory(self) -> float:
         """MiB that are the process's own (its unique set)."""

@@ -16,21 +16,32 @@ import requests
 
 from benchmarks.server_process import REPOSITORY, Server
 
-__all__ = ["Api", "flask_sensor", "host"]
+__all__ = ["Api", "flask_sensor", "host", "script"]
 
+APART = ("unheard", "watched")  # modes of the host
 FLASK_URL = "http://127.0.0.1:5000/echo"  # as its source says
 
 
 def host(file: Path, name: str, config: Dict[str, Any], *more: str,
          path: Optional[Path] = None) -> Server:
     """A sensor in the platform's sensor wrapper."""
+    return script("stackstorm_host.py", str(file), name, json.dumps(config), *more, path=path,
+                  apart=more != () and more[0] in APART)
+
+
+def script(name: str, *arguments: str, path: Optional[Path] = None, apart: bool = False) -> Server:
+    """A file of this directory, run by StackStorm's Python.
+
+    apart: its exchanges are others than those of StackStorm's services, which hear nothing of it.
+    """
     env = dict(os.environ, ST2_CONFIG_PATH=os.environ.get("ST2_CONFIG_PATH", "/etc/st2/st2.conf"))
     env.pop("PYTHONPATH", None)
     if path:
         env["PYTHONPATH"] = str(path)
-    return Server([os.environ["ST2_PYTHON"],
-                   str(REPOSITORY / "benchmarks" / "stackstorm_host.py"), str(file), name,
-                   json.dumps(config), *more], env)
+    if apart:
+        env["ST2_MESSAGING__PREFIX"] = "st2benchmarks"
+    return Server([os.environ["ST2_PYTHON"], str(REPOSITORY / "benchmarks" / name), *arguments],
+                  env)
 
 
 @contextlib.contextmanager
@@ -55,6 +66,8 @@ class Api:
         self._url, self._session = os.environ["ST2_API_URL"] + "/v1", requests.Session()
         self._session.trust_env = False
         self._session.headers["Connection"] = "close"  # the API ends idle connections
+        if "ST2_AUTH_TOKEN" in os.environ:
+            self._session.headers["X-Auth-Token"] = os.environ["ST2_AUTH_TOKEN"]
         self._made: List[str] = []
 
     def __enter__(self) -> "Api":
@@ -72,25 +85,65 @@ class Api:
     def make_rules(self, rooms: List[str]) -> None:
         """A disabled rule for each room, and one for core.st2.webhook."""
         for room in rooms:
-            self._rule(room, "hipchat.message", {"room": room})
-        self._rule("webhook", "core.st2.webhook", {"url": "hipchat-benchmark"})
+            self.make_rule(room, "hipchat.message", {"room": room})
+        self.make_rule("webhook", "core.st2.webhook", {"url": "hipchat-benchmark"})
 
     def make_trigger_type(self, pack: str, name: str) -> None:
-        self._post("/triggertypes", {"pack": pack, "name": name, "payload_schema": {}})
+        self.make("/triggertypes", {"pack": pack, "name": name, "payload_schema": {}})
 
     def heard(self) -> int:
         """How many trigger instances there are."""
         answer = self._session.get(self._url + "/triggerinstances", params={"limit": 1})
         return int(answer.headers["X-Total-Count"])
 
-    def _rule(self, name: str, trigger: str, parameters: Dict[str, Any]) -> None:
-        self._post("/rules", {
-            "name": "benchmark " + name, "pack": "default", "enabled": False, "criteria": {},
-            "trigger": {"type": trigger, "parameters": parameters},
-            "action": {"ref": "core.noop", "parameters": {}}})
+    @contextlib.contextmanager
+    def only_aliases(self, count: int, name: str) -> Iterator[None]:
+        """So many aliases: that of this name, and others made for it; what was there is put back.
+        """
+        kept = [each for page in (0, 100) for each in
+                self.get("/actionalias", limit=100, offset=page) if each["name"] != name]
+        for each in kept:
+            self._delete("/actionalias/" + each["ref"])
+        names = ["benchmark_{}".format(number) for number in range(1, count)]
+        for each in names:
+            self.post("/actionalias", {
+                "name": each, "pack": "default", "action_ref": "core.noop", "enabled": True,
+                "description": each,
+                "formats": [each.replace("_", " ") + " {{ one }} {{ two=2 }}"]})
+        try:
+            yield
+        finally:
+            for each in names:
+                self._delete("/actionalias/default." + each)
+            for each in kept:
+                self.post("/actionalias", {key: value for key, value in each.items()
+                                           if key not in ("id", "ref", "uid", "metadata_file")})
 
-    def _post(self, path: str, body: Dict[str, Any]) -> None:
+    def make_rule(self, name: str, trigger: str, parameters: Dict[str, Any],
+                  action: str = "") -> None:
+        """A rule that starts an action, or a disabled one: its trigger is there all the same."""
+        self.make("/rules", {
+            "name": "benchmark " + name, "pack": "default", "enabled": bool(action), "criteria": {},
+            "trigger": {"type": trigger, "parameters": parameters},
+            "action": {"ref": action or "core.noop", "parameters": {}}})
+
+    def make(self, path: str, body: Dict[str, Any]) -> None:
+        """Make what is not there yet, until the end of `with`."""
         answer = self._session.post(self._url + path, json=body)
         assert answer.ok or answer.status_code == 409, answer.text
         if answer.ok:
             self._made.append("{}/{}".format(path, answer.json()["id"]))
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self._session.get(self._url + path, params=query)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Dict[str, Any]) -> Any:
+        answer = self._session.post(self._url + path, json=body)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def _delete(self, path: str) -> None:
+        answer = self._session.delete(self._url + path)
+        assert answer.ok, answer.text

@@ -3,13 +3,15 @@
 With `control`, GET /bare/N dispatches N times without HTTP and tells the seconds, GET /heard/N
 waits for N dispatches since the last such call and tells the message ids, in their order.
 
-With `unheard`, what is dispatched goes through RabbitMQ to a queue that keeps none, and not to the
-rules engine.
+With `unheard`, what is dispatched goes to a queue of RabbitMQ that keeps none. With `watched`,
+benchmarks/soak_queue.py takes it; GET /greenlets/0 tells how many there are, and GET /clock/N sets
+time.time() N seconds ahead.
 """
 import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
 
+import gc
 import json
 import os
 import sys
@@ -17,6 +19,7 @@ import time
 from typing import Any, Callable, Dict, List
 
 from eventlet import wsgi
+from greenlet import greenlet
 from kombu import Connection
 from st2common.transport.kombu import Queue
 from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG
@@ -24,7 +27,6 @@ from st2common.transport.utils import get_connection
 from st2reactor.container.sensor_wrapper import SensorWrapper
 
 GREENLETS = 10
-PREFIX = "st2benchmarks"  # of the names of exchanges
 
 
 class Wrapper(SensorWrapper):
@@ -38,6 +40,14 @@ class Wrapper(SensorWrapper):
 
     def _get_sensor_config(self) -> Dict[str, Any]:
         return self._own_config
+
+
+def register(file: str, config: Dict[str, Any]) -> None:
+    """Let the sensor see its config as the registered one: it ends when there is another."""
+    sys.path.insert(0, os.path.dirname(file))
+    import stackstorm_database
+    stackstorm_database.registered_config = lambda: config
+    stackstorm_database.resolved_config = lambda: config
 
 
 class Control:
@@ -79,8 +89,24 @@ class Control:
         return heard
 
 
+class Watch:
+    """The WSGI application that the soak asks."""
+
+    def __init__(self) -> None:
+        self._time, self._ahead = time.time, 0.0
+        time.time = lambda: self._time() + self._ahead
+
+    def __call__(self, environ: Dict[str, Any], start_response: Callable) -> List[bytes]:
+        what, number = environ["PATH_INFO"].strip("/").split("/")
+        if what == "clock":
+            self._ahead = float(number)
+        alive = sum(isinstance(each, greenlet) and not each.dead for each in gc.get_objects())
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(alive).encode()]
+
+
 def take_unheard() -> Connection:
-    """As long as the connection lives, a queue takes what goes to the exchange of PREFIX."""
+    """As long as the connection lives, a queue takes what goes to the exchange."""
     connection = get_connection()
     queue = Queue("", TRIGGER_INSTANCE_XCHG, routing_key="#", exclusive=True, max_length=1)
     queue(connection.default_channel).declare()
@@ -88,15 +114,15 @@ def take_unheard() -> Connection:
 
 
 def main(file: str, name: str, config: str, mode: str = "") -> None:
-    if mode == "unheard":
-        os.environ["ST2_MESSAGING__PREFIX"] = PREFIX
+    if name == "WebhookSensor":
+        register(file, json.loads(config))
     wrapper = Wrapper(file, name, json.loads(config))
     address, unheard = "none", mode == "unheard" and take_unheard()
-    if mode == "control":
+    if mode in ("control", "watched"):
         listener = eventlet.listen(("127.0.0.1", 0), backlog=64)
         address = "http://127.0.0.1:{}".format(listener.getsockname()[1])
-        eventlet.spawn(wsgi.server, listener,
-                       Control(wrapper._sensor_instance), log_output=False)
+        application = Control(wrapper._sensor_instance) if mode == "control" else Watch()
+        eventlet.spawn(wsgi.server, listener, application, log_output=False)
     print(address, flush=True)
     os.dup2(2, 1)  # nobody reads what the platform logs
     wrapper.run()

@@ -1,4 +1,7 @@
-"""The URLs that HipChat posts to, signed: the only proof that a delivery comes from HipChat."""
+"""The URLs that HipChat posts to, signed: the only proof of origin that a personal token gives.
+
+(What an integration or an add-on is told has a second, a JWT: listening/signed_request.py.)
+"""
 import base64
 import hashlib
 import hmac

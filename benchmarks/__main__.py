@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "sensors"))
 ALONE = ("receiver", "filters", "restart", "start", "memory", "growth")
 ON_STACKSTORM = ("platform_rates", "platform_waits", "platform_start", "platform_memory",
-                 "platform_chatops")
+                 "platform_chatops", "platform_pong")
 
 
 def main(arguments: List[str]) -> None:

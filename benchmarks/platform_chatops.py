@@ -6,17 +6,15 @@ HipChat to which the installed pack is configured. Whoever speaks in the room Fa
 import os
 import time
 import uuid
-from datetime import datetime
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 from benchmarks.measure import Row, alternate, compared
-from benchmarks.stackstorm import Api
+from benchmarks.stackstorm import Api, moment, wait
 from sandbox.control_client import ControlClient
 
 ROUNDS = 8
 FEW, MANY = 5, 135  # aliases
 PACE = 4.0  # seconds between two commands
-PATIENCE = 60.0
 ROOM, PERSON = "Factor", "Ann"
 ALIAS = {"name": "benchmark_say", "pack": "default", "action_ref": "core.echo", "enabled": True,
          "description": "Says it again.", "formats": ["benchmark say {{ message }}"],
@@ -64,20 +62,20 @@ class _Chat:
         """Seconds from a command to its acknowledgement, and from its end to its answer."""
         word = uuid.uuid4().hex
         begun = self._say("!benchmark say " + word)
-        answer = _wait(lambda: self._line(word, "green"))
+        answer = wait(lambda: self._line(word, "green"))
         acknowledgement = next(line for line in self._since(begun) if "began" in line["what"])
         execution = next(each for each in self._executions("core.echo")
                          if each["parameters"].get("message") == word)
-        return [_time(acknowledgement["when"]) - _time(begun["when"]),
-                _time(answer["when"]) - _time(execution["end_timestamp"])]
+        return [moment(acknowledgement["when"]) - moment(begun["when"]),
+                moment(answer["when"]) - moment(execution["end_timestamp"])]
 
     def empty(self) -> float:
         """Seconds from a message to the end of the action that a rule starts."""
         known = {each["id"] for each in self._executions("core.uuid")}
         begun = self._say("empty " + uuid.uuid4().hex)
-        ended = _wait(lambda: next((each for each in self._executions("core.uuid") if
-                                    each["id"] not in known and "end_timestamp" in each), None))
-        return _time(ended["end_timestamp"]) - _time(begun["when"])
+        ended = wait(lambda: next((each for each in self._executions("core.uuid") if
+                                   each["id"] not in known and "end_timestamp" in each), None))
+        return moment(ended["end_timestamp"]) - moment(begun["when"])
 
     def announced(self) -> float:
         """Seconds from a command's end to the end of StackStorm's own announcement."""
@@ -87,12 +85,12 @@ class _Chat:
             "name": ALIAS["name"], "format": ALIAS["formats"][0], "user": PERSON,
             "command": "benchmark say " + word, "source_channel": ROOM,
             "notification_route": "hubot"})
-        told = _wait(lambda: next((each for each in self._executions("chatops.post_message")
-                                   if word in str(each["parameters"]) and
-                                   "end_timestamp" in each), None))
+        told = wait(lambda: next((each for each in self._executions("chatops.post_message")
+                                  if word in str(each["parameters"]) and
+                                  "end_timestamp" in each), None))
         execution = next(each for each in self._executions("core.echo")
                          if each["parameters"].get("message") == word)
-        return _time(told["end_timestamp"]) - _time(execution["end_timestamp"])
+        return moment(told["end_timestamp"]) - moment(execution["end_timestamp"])
 
     def _say(self, text: str) -> Dict[str, Any]:
         """The line of the transcript that it makes."""
@@ -106,23 +104,8 @@ class _Chat:
 
     def _since(self, begun: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
         lines = iter(self._people.transcript(ROOM))
-        return (line for line in lines if _time(line["when"]) >= _time(begun["when"]))
+        return (line for line in lines if moment(line["when"]) >= moment(begun["when"]))
 
     def _executions(self, action: str) -> List[Dict[str, Any]]:
         return self._api.get("/executions", action=action, limit=5,
                              include_attributes="id,status,parameters,end_timestamp")
-
-
-def _time(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-def _wait(condition: Callable[[], Any]) -> Any:
-    """The first true value."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "not within {:.0f} s".format(PATIENCE)
-        time.sleep(0.1)

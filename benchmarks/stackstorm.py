@@ -9,14 +9,16 @@ import contextlib
 import json
 import os
 import subprocess
+import time
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import requests
 
 from benchmarks.server_process import REPOSITORY, Server
 
-__all__ = ["Api", "flask_sensor", "host", "script"]
+__all__ = ["Api", "flask_sensor", "host", "moment", "script", "wait"]
 
 APART = ("unheard", "watched")  # modes of the host
 FLASK_URL = "http://127.0.0.1:5000/echo"  # as its source says
@@ -57,6 +59,22 @@ def flask_sensor(directory: Path) -> Iterator[Optional[str]]:
     file = Path(examples) / "sensors" / "echo_flask_app.py"
     with host(file, "EchoFlaskSensor", {}, path=directory / "flask"):
         yield FLASK_URL
+
+
+def moment(text: str) -> float:
+    """A date of StackStorm's or HipChat's as seconds."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def wait(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    """The first true value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "not within {:.0f} s".format(seconds)
+        time.sleep(0.1)
 
 
 class Api:
@@ -120,12 +138,12 @@ class Api:
                                            if key not in ("id", "ref", "uid", "metadata_file")})
 
     def make_rule(self, name: str, trigger: str, parameters: Dict[str, Any],
-                  action: str = "") -> None:
+                  action: str = "", given: Optional[Dict[str, Any]] = None) -> None:
         """A rule that starts an action, or a disabled one: its trigger is there all the same."""
         self.make("/rules", {
             "name": "benchmark " + name, "pack": "default", "enabled": bool(action), "criteria": {},
             "trigger": {"type": trigger, "parameters": parameters},
-            "action": {"ref": action or "core.noop", "parameters": {}}})
+            "action": {"ref": action or "core.noop", "parameters": given or {}}})
 
     def make(self, path: str, body: Dict[str, Any]) -> None:
         """Make what is not there yet, until the end of `with`."""

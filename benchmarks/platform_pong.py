@@ -1,0 +1,89 @@
+"""From ping to pong, taken apart, on a real StackStorm with the pack installed.
+
+Environment: as benchmarks/platform_chatops.py says; TOKEN of the sandbox's HipChat is the pack's.
+"""
+import os
+import statistics
+import time
+import uuid
+from typing import Any, Dict, List, NamedTuple
+
+from benchmarks.measure import Row, alternate, compared, plain
+from benchmarks.stackstorm import Api, moment, wait
+from sandbox.control_client import ControlClient
+
+ROUNDS = 10
+PACE = 2.0  # seconds between two
+ROOM, PERSON = "Factor", "Ann"
+TOKEN = os.environ.get("HIPCHAT_TOKEN", "TOKEN")
+
+
+class _Way(NamedTuple):
+    """Seconds: until the trigger's rule had been enforced, until the runner began, until the
+    action's end, and until the answer stood in the room (0 where there is none)."""
+
+    rule: float
+    scheduled: float
+    ran: float
+    answered: float
+
+
+def rows() -> List[Row]:
+    with Api() as api:
+        people = ControlClient(os.environ["HIPCHAT_URL"])
+        url = os.environ["HIPCHAT_URL"].rstrip("/") + "/v2/room/{}/notification".format(ROOM)
+        starts = {
+            "send": ("hipchat.send", {"room": ROOM, "message": "pong {{ trigger.matches[0] }}"}),
+            "workflow": ("hipchat.announce", {
+                "room": ROOM, "what": "{{ trigger.matches[0] }}", "action": "core.noop"}),
+            "http": ("core.http", {
+                "url": url, "method": "POST", "headers": {
+                    "Authorization": "Bearer " + TOKEN, "Content-Type": "application/json"},
+                "body": '{"message": "pong {{ trigger.matches[0] }}"}'}),
+            "python": ("core.uuid", {}),
+            "noop": ("core.noop", {})}
+        for name, (action, parameters) in starts.items():
+            api.make_rule("ping " + name, "hipchat.message",
+                          {"room": ROOM, "filter": "^ping-{} (.+)$".format(name)}, action,
+                          parameters)
+        send, workflow, http, python, noop = alternate(ROUNDS, *(
+            lambda name=name, action=action: _way(api, people, name, action)
+            for name, (action, _) in starts.items()))
+    ours = [(whole.ran - empty.ran) / (whole.rule + whole.scheduled + whole.ran)
+            for whole, empty in zip(send, python)]
+    parts = "HipChat to rule {:.2f} s, to the runner {:.2f}, the action {:.2f}".format(
+        *(statistics.median(values) for values in list(zip(*send))[:3]))
+    others = "a `core.noop` takes {:.2f} s to its end, `core.uuid` (Python) {:.2f}".format(
+        *(statistics.median(sum(way[:3]) for way in ways) for ways in (noop, python)))
+    return [
+        plain("what is ours of the time from ping to pong: `hipchat.send` less a Python action "
+              "that does next to nothing", "the whole", ("<=", 0.2), "", ours,
+              parts + "; " + others),
+        compared("from ping to pong by `hipchat.send`", "by `core.http`, without a process of its "
+                 "own, and without all that `send` does for its message", ("<=", 3), "s",
+                 [way.answered for way in send], [way.answered for way in http]),
+        compared("from ping to the first message of the workflow `hipchat.announce`",
+                 "to that of `hipchat.send`", ("<=", 3), "s", [way.answered for way in workflow],
+                 [way.answered for way in send])]
+
+
+def _way(api: Api, people: ControlClient, name: str, action: str) -> _Way:
+    time.sleep(PACE)
+    word = uuid.uuid4().hex
+    message = people.say(ROOM, PERSON, "ping-{} {}".format(name, word))
+    begun = moment(next(line for line in people.transcript(ROOM) if line["id"] == message)["when"])
+
+    def execution() -> Any:
+        found = api.get("/executions", trace_tag=message, action=action)
+        return next((each for each in found if "end_timestamp" in each), None)
+
+    done = wait(execution)
+    states: Dict[str, float] = {each["status"]: moment(each["timestamp"]) for each in done["log"]}
+    answered = 0.0
+    if name in ("send", "workflow", "http"):
+        answer = wait(lambda: next((line for line in people.transcript(ROOM)
+                                    if word in line["what"] and line["id"] != message), None))
+        answered = moment(answer["when"]) - begun
+    requested = moment(done["start_timestamp"])
+    return _Way(requested - begun, states["running"] - requested,
+                moment(done["end_timestamp"]) - states["running"], answered)

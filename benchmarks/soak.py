@@ -34,6 +34,7 @@ EARLY = min(100000, MESSAGES // 10)  # messages until what is compared with the 
 FAULT_EVERY = 60.0  # seconds
 SAMPLE_EVERY = 10.0
 RESPAWN = 2.5  # seconds until StackStorm's container starts a sensor again
+REST = 60.0  # until the last sample: what holds a room's deliveries back after a start is over
 PATIENCE = 900.0  # seconds for the last message to come
 DISK = 64  # MiB
 AT_AN_END = 10  # deliveries that may be dispatched again where the sensor or the broker ends
@@ -171,6 +172,7 @@ def _run(hipchat: TalkingHipchat, sensor: Sensor, heard: Heard,
     with contextlib.suppress(TimeoutError):  # what has not come is counted as lost
         _until(lambda: heard.count >= MESSAGES, PATIENCE)
     _until(lambda: sensor.health()["waiting"] == 0, 60)
+    time.sleep(REST)
     samples.append(sensor.sample(time.monotonic() - begun, MESSAGES))
     return samples
 

@@ -57,8 +57,11 @@ class Control:
         self._sensor = sensor
         self._heard: List[str] = []
         self._payloads: Dict[str, Dict[str, Any]] = {}
-        dispatcher = sensor._dispatcher
-        dispatcher._dispatch = self._noting(dispatcher._dispatch)
+        # The sensor makes its parts when it runs, after this.
+        kind = sys.modules["listening.dispatcher"].Dispatcher
+        make = kind.__init__
+        kind.__init__ = lambda own, listeners, directory, dispatch, *more: make(
+            own, listeners, directory, self._noting(dispatch), *more)
 
     def _noting(self, dispatch: Callable) -> Callable:
         def noting(trigger: str, payload: Dict[str, Any], trace: str) -> None:

@@ -1,4 +1,5 @@
 """What becomes of a message that may be a command."""
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
@@ -62,16 +63,24 @@ class Commands:
 
     def _handled(self, heard: Heard, now: datetime) -> Outcome:
         command = self._checked(heard, now)
-        if is_repeated(heard, self._accounts.execution_id, self._accounts.pack()):
-            return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
-        if self._people.is_own(heard.person):
-            raise Ignored("The pack itself said it.")
         word, _, rest = command.partition(" ")
-        if word.lower() == "help":
-            return Outcome("answered", [self._help(heard, rest)], {})
-        if word.lower() == "answer":
+        answers = word.lower() == "answer"
+        with ThreadPoolExecutor() as at_once:  # somebody waits, and these do not for each other
+            repeated = at_once.submit(is_repeated, heard, self._accounts.execution_id,
+                                      self._accounts.pack())
+            own = at_once.submit(self._people.is_own, heard.person)
+            aliases = None if answers else at_once.submit(
+                Aliases, self._accounts.pack(), self._permissions, heard.person, heard.room)
+        if repeated.result():
+            return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
+        if own.result():
+            raise Ignored("The pack itself said it.")
+        if answers:
             return self._answer(heard, rest)
-        return self._run(heard, command)
+        if word.lower() == "help":
+            allowed = aliases.result().allowed()
+            return Outcome("answered", [help_on(rest, allowed, self._settings.prefix)], {})
+        return self._run(heard, aliases.result().find(command))
 
     def _checked(self, heard: Heard, now: datetime) -> str:
         """The command, if it may be one; no call has been made until then."""
@@ -86,15 +95,8 @@ class Commands:
         check_harmless(command)
         return command
 
-    def _aliases(self, heard: Heard) -> Aliases:
-        return Aliases(self._accounts.pack(), self._permissions, heard.person, heard.room)
-
-    def _help(self, heard: Heard, word: str) -> Answer:
-        return help_on(word, self._aliases(heard).allowed(), self._settings.prefix)
-
-    def _run(self, heard: Heard, command: str) -> Outcome:
+    def _run(self, heard: Heard, fit: Fit) -> Outcome:
         stackstorm = self._accounts.of(heard.person)
-        fit = self._aliases(heard).find(command)
         check_values(fit, self._settings.extra_parameters)
         started = self._start(stackstorm, heard, fit)
         acks = [ack for ack in map(ack_of, started) if ack]

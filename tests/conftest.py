@@ -66,7 +66,7 @@ class Hipchat:
 
     def api(self, method, path, **more):
         """Call the API v2 as the token's owner; returns the response."""
-        return self._session.request(method, self.url + path, timeout=10, **more)
+        return self._session.request(method, self.url + path, timeout=60, **more)
 
     def make_room(self, **more):
         """The name of a new room; more: what else HipChat is told of it, such as its privacy."""
@@ -152,7 +152,7 @@ class Stackstorm:
     def health(self):
         """What GET {public_url}/health answers; {} if nobody listens."""
         try:
-            return self._session.get(self.listener + "/health", timeout=10).json() if (
+            return self._session.get(self.listener + "/health", timeout=60).json() if (
                 self.listener) else {}
         except requests.ConnectionError:
             return {}

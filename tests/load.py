@@ -24,7 +24,7 @@ def delivery(message_id, room, text="deploy"):
                  "room": {"name": room}}}).encode()
 
 
-def post(url, body, timeout=10):
+def post(url, body, timeout=60):
     """The status of the answer, None if there is none."""
     where = urlsplit(url)
     head = "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n".format(

@@ -21,7 +21,7 @@ def make_certificate(directory, name="127.0.0.1", prefix="", hosts="IP:127.0.0.1
 def connect(url):
     """A plain connection to whatever listens at a URL."""
     host, _, port = url.split("/")[2].partition(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def delivery(text="hi", number=0, room="Factor"):

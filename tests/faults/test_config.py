@@ -66,7 +66,7 @@ class TestChange:
             self, hipchat, stackstorm):
         room = hipchat.make_room()
         register(stackstorm, rooms=[room])
-        assert stackstorm.process.wait(15) == 128 + signal.SIGTERM, "only failures begin again"
+        assert stackstorm.process.wait(60) == 128 + signal.SIGTERM, "only failures begin again"
         assert "The config has changed" in stackstorm.log() and "Stopped;" in stackstorm.log()
         assert troubles(stackstorm) == []
 

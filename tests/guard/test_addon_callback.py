@@ -258,14 +258,14 @@ class TestRoutes:
         secret = addon.url.split("/")[-2]
         url = addon.listener + "/addon" + path.format(
             secret=secret, wrong=secret[:-1] + ("A" if secret[-1] != "A" else "B"), id=addon.id)
-        answer = http.request(method, url, json={}, timeout=10)
+        answer = http.request(method, url, json={}, timeout=60)
         assert (answer.status_code, answer.text) == (404, "There is nothing here.\n")
 
     @pytest.mark.parametrize("name, method", [
         ("descriptor", "POST"), ("installed", "GET"), ("updated", "DELETE"), ("installed/x", "GET"),
         ("installed", "PUT")])
     def test_tell_what_method_they_take(self, addon, http, name, method):
-        answer = http.request(method, addon.url.replace("descriptor", name), timeout=10)
+        answer = http.request(method, addon.url.replace("descriptor", name), timeout=60)
         assert answer.status_code == 405 and answer.headers["Allow"]
 
     @pytest.mark.parametrize("name", ["installed", "updated", "installed/", "updated/"])
@@ -278,21 +278,21 @@ class TestRoutes:
         assert addon.kept() == before and addon.is_installed()
 
     def test_say_that_they_are_of_another_hipchat(self, addon, http):
-        answer = http.post(addon.url.replace("descriptor", "installed"), json=news(), timeout=10)
+        answer = http.post(addon.url.replace("descriptor", "installed"), json=news(), timeout=60)
         assert answer.status_code == 403 and "api_url" in answer.text
         assert addon.is_installed()
 
     def test_take_news_of_the_living_with_a_slash_at_the_end(self, addon, http):
         update = {"oauthId": addon.id, "capabilitiesUrl": addon.hipchat.url + "/capabilities"}
         for name in ("updated", "updated/", "installed/"):
-            answer = http.post(addon.url.replace("descriptor", name), json=update, timeout=10)
+            answer = http.post(addon.url.replace("descriptor", name), json=update, timeout=60)
             assert (answer.status_code, answer.content) == (200, b"")
 
     def test_do_not_believe_that_a_living_installation_is_gone(self, addon, http):
         addon.hipchat.people.forget()
         gone = addon.url.replace("descriptor", "installed/") + addon.id
         for url in (gone, gone + "/"):
-            assert http.delete(url, timeout=10).status_code == 204
+            assert http.delete(url, timeout=60).status_code == 204
         wait_until(lambda: "/v2/oauth/token" in [
             call["path"] for call in addon.hipchat.people.requests()])
         assert addon.is_installed() and addon.id in addon.kept()

@@ -15,7 +15,7 @@ def addon(tmp_path_factory):
     process = AddonStackstorm(tmp_path_factory.mktemp("deliveries"), hipchat)
     hipchat.people.install(process.url)
     with direct() as http:
-        webhooks = http.get(process.url, timeout=10).json()["capabilities"]["webhook"]
+        webhooks = http.get(process.url, timeout=60).json()["capabilities"]["webhook"]
     process.url_of_messages, = [
         each["url"] for each in webhooks if each["event"] == "room_message"]
     process.trigger = process.trigger_of(process.add_rule("message"))
@@ -32,7 +32,7 @@ def post(addon):
         body["item"]["room"]["id"] = addon.hipchat.room_id(room)
         headers = {} if token is None else {"Authorization": "JWT " + token}
         with direct() as http:
-            return http.post(url, json=dict(body, **more), headers=headers, timeout=10).status_code
+            return http.post(url, json=dict(body, **more), headers=headers, timeout=60).status_code
 
     return post
 

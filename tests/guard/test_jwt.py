@@ -138,7 +138,7 @@ class TestSignedRequest:
     @pytest.mark.parametrize("way", WAYS)
     @pytest.mark.parametrize("token", GOOD)
     def test_that_is_good_is_accepted(self, integration, http, token, way):
-        answer = http.post(integration.url, json=delivery(number=token + way), timeout=10,
+        answer = http.post(integration.url, json=delivery(number=token + way), timeout=60,
                            **WAYS[way](GOOD[token]()))
         assert answer.status_code == 204
 
@@ -146,7 +146,7 @@ class TestSignedRequest:
     @pytest.mark.parametrize("token", BAD)
     def test_that_is_bad_is_answered_401(self, integration, http, token, way):
         accepted = integration.health()["accepted"]
-        answer = http.post(integration.url, json=delivery(), timeout=10,
+        answer = http.post(integration.url, json=delivery(), timeout=60,
                            **WAYS[way](BAD[token]()))
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == "JWT"
@@ -158,17 +158,17 @@ class TestSignedRequest:
         {"headers": {"Authorization": "JWT"}}, {"params": {"signed_request": ""}},
         {"headers": {"Signed-Request": "x"}}])
     def test_that_carries_none_is_answered_401(self, integration, http, more):
-        answer = http.post(integration.url, json=delivery(), timeout=10, **more)
+        answer = http.post(integration.url, json=delivery(), timeout=60, **more)
         assert answer.status_code == 401
 
     def test_is_not_asked_for_where_the_url_is_not_ours(self, integration, http):
-        answer = http.post(integration.url + "x", json=delivery(), timeout=10,
+        answer = http.post(integration.url + "x", json=delivery(), timeout=60,
                            **by_header(encode()))
         assert answer.status_code == 404
 
     def test_of_another_integration_is_refused(self, integration, http):
         token = encode(key="the-secret-of-another-integration-in-hipchat", iss="another")
-        answer = http.post(integration.url, json=delivery(), timeout=10, **by_header(token))
+        answer = http.post(integration.url, json=delivery(), timeout=60, **by_header(token))
         assert answer.status_code == 401
 
     def test_in_the_header_counts_where_there_are_two(self):
@@ -216,10 +216,10 @@ class TestIntegration:
         after, = wait_until(lambda: [
             hook for hook in stackstorm.webhooks(room) if hook["authentication"] == "jwt"])
         wait_until(lambda: len(stackstorm.webhooks(room)) == 1)
-        assert http.post(before["url"], json=delivery(), timeout=10,
+        assert http.post(before["url"], json=delivery(), timeout=60,
                          **by_header(encode())).status_code == 404
-        assert http.post(after["url"], json=delivery(), timeout=10).status_code == 401
-        assert http.post(after["url"], json=delivery(), timeout=10,
+        assert http.post(after["url"], json=delivery(), timeout=60).status_code == 401
+        assert http.post(after["url"], json=delivery(), timeout=60,
                          **by_header(encode())).status_code == 204
 
 

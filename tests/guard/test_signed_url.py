@@ -58,12 +58,12 @@ def test_of_a_former_secret_is_replaced_and_answers_404_at_once(start_hipchat, s
     stackstorm.start()
     wait_until(stackstorm.health)
     for url in before.values():  # whether or not HipChat has new ones already
-        assert http.post(url, json=delivery(), timeout=10).status_code == 404
+        assert http.post(url, json=delivery(), timeout=60).status_code == 404
     wait_until(lambda: len(stackstorm.webhooks(room)) == 2 and
                not set(signed(stackstorm, room).values()) & set(before.values()))
     after = signed(stackstorm, room)
     assert sorted(after) == sorted(before)
-    assert http.post(after["room_message"], json=delivery(), timeout=10).status_code == 204
+    assert http.post(after["room_message"], json=delivery(), timeout=60).status_code == 204
     assert stackstorm.health()["accepted"] == 1
 
 
@@ -74,9 +74,9 @@ def test_is_shown_neither_in_logs_nor_in_health_nor_in_payloads(hipchat, start_s
     trigger = stackstorm.listen("message", room)
     url = signed(stackstorm, room)["room_message"]
     for body in (b"{", b"[]", b"{}", json.dumps(delivery(room=room)).encode()):
-        http.post(url, data=body, timeout=10)
-        http.post(url + "x", data=body, timeout=10)
-    http.put(url, timeout=10)
+        http.post(url, data=body, timeout=60)
+        http.post(url + "x", data=body, timeout=60)
+    http.put(url, timeout=60)
     stackstorm.heard(trigger)
     # HipChat refuses a webhook and repeats its URL in the error.
     hipchat.people.faults({"paths": "/webhook$", "methods": ["POST"], "status": 400,
@@ -95,8 +95,8 @@ def test_is_checked_before_the_body_is_read(hipchat, stackstorm, http):
     room = hipchat.make_room()
     stackstorm.listen("message", room)
     url = signed(stackstorm, room)["room_message"]
-    assert http.post(url[:-1], data=b"{" * 100000, timeout=10).status_code == 404
-    assert http.post(url, data=b"{" * 100000, timeout=10).status_code == 400
+    assert http.post(url[:-1], data=b"{" * 100000, timeout=60).status_code == 404
+    assert http.post(url, data=b"{" * 100000, timeout=60).status_code == 400
 
 
 def test_leads_nowhere_with_another_host_or_path_before_it(hipchat, stackstorm, http):
@@ -104,5 +104,5 @@ def test_leads_nowhere_with_another_host_or_path_before_it(hipchat, stackstorm, 
     stackstorm.listen("message", room)
     parts = urlsplit(signed(stackstorm, room)["room_message"])
     for path in ("/other" + parts.path, parts.path[len("/hipchat"):], parts.path + "/.."):
-        answer = http.post("http://{}{}".format(parts.netloc, path), json=delivery(), timeout=10)
+        answer = http.post("http://{}{}".format(parts.netloc, path), json=delivery(), timeout=60)
         assert answer.status_code == 404

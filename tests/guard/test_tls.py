@@ -69,7 +69,7 @@ class TestListener:
     """The sensor with a certificate and a key."""
 
     def test_takes_a_signed_delivery_and_dispatches_it(self, secure):
-        answer = session(secure.files[0]).post(secure.url, json=delivery("over TLS"), timeout=10)
+        answer = session(secure.files[0]).post(secure.url, json=delivery("over TLS"), timeout=60)
         assert answer.status_code == 204
         wait_until(lambda: "over TLS" in [
             payload["message"] for payload in secure.payloads(secure.trigger)])
@@ -78,7 +78,7 @@ class TestListener:
         (404, {"url": "x"}), (400, {"body": b"{"}), (413, {"body": b"x" * 1200000})])
     def test_refuses_what_it_refuses_without_tls(self, secure, status, change):
         answer = session(secure.files[0]).post(
-            secure.url + change.get("url", ""), data=change.get("body", b"{}"), timeout=10)
+            secure.url + change.get("url", ""), data=change.get("body", b"{}"), timeout=60)
         assert answer.status_code == status
 
     @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
@@ -242,7 +242,7 @@ def proxied(hipchat, tmp_path_factory):
 def answers(stackstorm):
     """Whether both nginx and the listener behind it are there."""
     try:
-        return stackstorm._session.get(stackstorm.listener + "/health", timeout=10).ok
+        return stackstorm._session.get(stackstorm.listener + "/health", timeout=60).ok
     except requests.ConnectionError:
         return False
 
@@ -262,7 +262,7 @@ class TestReverseProxy:
             hook["url"] for hook in hipchat.api("GET", path, params={"expand": "items"}).json()[
                 "items"] if hook["url"].startswith(proxied.listener)])[0]
         assert session(proxied.files[0]).post(
-            url, json=delivery(number=room), timeout=10).status_code == 204
+            url, json=delivery(number=room), timeout=60).status_code == 204
 
     @pytest.mark.parametrize("room", ["A/B & C", "\u00fcml\u00e4ut \u2603", "100 %2F",
                                       "a+b;c=d?e#f"])
@@ -271,18 +271,18 @@ class TestReverseProxy:
         url = named_url(settings.public_url, settings.secret, "room_message", room)
         assert quote(room, safe="") in url
         assert session(proxied.files[0]).post(
-            url, json=delivery(number="name " + room), timeout=10).status_code == 204
+            url, json=delivery(number="name " + room), timeout=60).status_code == 204
 
     def test_answers_404_for_what_is_not_signed_and_413_for_what_is_too_large(self, proxied):
         http = session(proxied.files[0])
         assert http.post(proxied.listener + "/room_message/Factor/" + "x" * 43,
-                         json={}, timeout=10).status_code == 404
+                         json={}, timeout=60).status_code == 404
         assert http.post(proxied.listener + "/x", data=b"x" * 1100000, timeout=10
                          ).status_code == 413
 
     def test_speaks_tls_only(self, proxied):
         with pytest.raises(requests.exceptions.SSLError):
-            direct().get(proxied.listener + "/health", timeout=10)
+            direct().get(proxied.listener + "/health", timeout=60)
         assert handshake(proxied.listener, proxied.files[0])[0] in ("TLSv1.2", "TLSv1.3")
 
     def test_writes_no_signed_url_to_a_log(self, proxied):

@@ -89,7 +89,7 @@ class TestInstalledAddon:
 
     def test_shows_its_picture_to_everybody(self, addon):
         with direct() as http:
-            answer = http.get(addon.listener + "/addon/avatar.png", timeout=10)
+            answer = http.get(addon.listener + "/addon/avatar.png", timeout=60)
         assert answer.content.startswith(b"\x89PNG") and answer.headers["Content-Type"] == (
             "image/png")
 
@@ -230,7 +230,7 @@ class TestLifeOfAnAddon:
     def test_takes_a_new_installation_in_place_of_an_old_one(self, life):
         old = life.hipchat.people.install(life.url)["id"]
         with direct() as http:
-            other = http.get(life.url, timeout=10).json()
+            other = http.get(life.url, timeout=60).json()
         assert other["links"]["self"] == life.url
         del other["capabilities"]["installable"]["updateCallbackUrl"]
         document = "data:application/json;base64," + base64.b64encode(

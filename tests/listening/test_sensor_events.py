@@ -178,7 +178,7 @@ class TestWhatHipchatSentOverTheYears:
         rule = stackstorm.add_rule(event, {"room": room}, criteria={
             key: {"type": "regex", "pattern": "^" + expected + "$"}})
         webhook, = stackstorm.webhooks(room)
-        answer = direct().post(webhook["url"], json=body, timeout=10)
+        answer = direct().post(webhook["url"], json=body, timeout=60)
         assert (answer.status_code, answer.content) == (204, b"")
         payload, = stackstorm.heard(trigger)
         assert sorted(payload) == sorted(KEYS)

@@ -50,7 +50,7 @@ def body_of(size):
 def connect(url):
     """A plain connection to whatever listens at a URL."""
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def answer_on(connection):
@@ -159,7 +159,7 @@ class TestAccepted:
     """What HipChat posts."""
 
     def test_is_answered_204_with_nothing_that_hipchat_would_post_in_the_room(self, webhook, http):
-        answer = http.post(webhook, json=delivery(), timeout=10)
+        answer = http.post(webhook, json=delivery(), timeout=60)
         assert (answer.status_code, answer.content) == (204, b"")
         assert "Content-Type" not in answer.headers
         assert "Server" not in answer.headers
@@ -167,7 +167,7 @@ class TestAccepted:
     def test_reaches_the_trigger(self, stackstorm, webhook, http):
         body = delivery()
         body["item"]["message"]["message"] = text = "marker " + uuid.uuid4().hex
-        assert http.post(webhook, json=body, timeout=10).status_code == 204
+        assert http.post(webhook, json=body, timeout=60).status_code == 204
         wait_until(lambda: text in [payload["message"] for payload in
                                     stackstorm.payloads(stackstorm.trigger)])
 
@@ -181,24 +181,24 @@ class TestAccepted:
     @pytest.mark.parametrize("content_type", [
         "application/json; charset=utf-8", "text/plain", "application/x-www-form-urlencoded", ""])
     def test_may_have_any_content_type(self, webhook, http, content_type):
-        answer = http.post(webhook, data=json.dumps(delivery()), timeout=10,
+        answer = http.post(webhook, data=json.dumps(delivery()), timeout=60,
                            headers={"Content-Type": content_type})
         assert answer.status_code == 204
 
     def test_may_have_a_query(self, webhook, http):
-        assert http.post(webhook + "?a=b", json=delivery(), timeout=10).status_code == 204
+        assert http.post(webhook + "?a=b", json=delivery(), timeout=60).status_code == 204
 
     def test_may_have_up_to_one_mebibyte(self, webhook, http):
-        assert http.post(webhook, data=body_of(MEBIBYTE), timeout=10).status_code == 204
+        assert http.post(webhook, data=body_of(MEBIBYTE), timeout=60).status_code == 204
 
     def test_may_come_twice_and_is_dispatched_once(self, stackstorm, webhook, http):
         body = delivery()
         body["item"]["message"]["message"] = text = "twice " + uuid.uuid4().hex
         repeated = stackstorm.health()["dropped"].get("repeated", 0)
         for _ in range(2):
-            assert http.post(webhook, json=body, timeout=10).status_code == 204
+            assert http.post(webhook, json=body, timeout=60).status_code == 204
         marker = delivery()
-        assert http.post(webhook, json=marker, timeout=10).status_code == 204
+        assert http.post(webhook, json=marker, timeout=60).status_code == 204
         wait_until(lambda: marker["item"]["message"]["id"] in [
             payload["item"]["message"]["id"] for payload in
             stackstorm.payloads(stackstorm.trigger)])
@@ -225,14 +225,14 @@ class TestNotFound:
 
     def test_is_nothing_that_a_stackstorm_is_told_of(self, stackstorm, webhook, http):
         before = stackstorm.health()["accepted"]
-        assert http.post(webhook + "x", json=delivery(), timeout=10).status_code == 404
+        assert http.post(webhook + "x", json=delivery(), timeout=60).status_code == 404
         assert stackstorm.health()["accepted"] == before
 
     def test_for_a_webhook_of_another_sensor(self, hipchat, start_stackstorm, webhook, http):
         other = start_stackstorm(hipchat, webhook={"secret": "another secret of 16"})
         wait_until(other.health)
         url = other.listener + webhook[webhook.index("/room_"):]
-        assert http.post(url, json=delivery(), timeout=10).status_code == 404
+        assert http.post(url, json=delivery(), timeout=60).status_code == 404
 
 
 class TestRefused:
@@ -254,7 +254,7 @@ class TestRefused:
         (b'{"item": ' + b"[" * 200000, "the body"),
     ], ids=lambda value: None if isinstance(value, str) else repr(value[:20]))
     def test_a_body_that_is_no_delivery_is_answered_400(self, webhook, http, body, words):
-        answer = http.post(webhook, data=body, timeout=10)
+        answer = http.post(webhook, data=body, timeout=60)
         assert answer.status_code == 400
         assert words in answer.text and answer.text.count("\n") == 1
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -288,19 +288,19 @@ class TestRefused:
         assert b"1 MiB" in answer.body
 
     def test_a_whole_body_larger_than_one_mebibyte_is_answered_413(self, webhook, http):
-        answer = http.post(webhook, data=body_of(MEBIBYTE + 1), timeout=10)
+        answer = http.post(webhook, data=body_of(MEBIBYTE + 1), timeout=60)
         assert answer.status_code == 413
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
     def test_another_method_on_a_webhook_is_answered_405_with_allow(self, webhook, http, method):
-        answer = http.request(method, webhook, timeout=10)
+        answer = http.request(method, webhook, timeout=60)
         assert answer.status_code == 405
         assert answer.headers["Allow"] == "POST"
         assert answer.text.count("\n") == 1
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
     def test_another_method_on_health_is_answered_405_with_allow(self, stackstorm, http, method):
-        answer = http.request(method, stackstorm.listener + "/health", timeout=10)
+        answer = http.request(method, stackstorm.listener + "/health", timeout=60)
         assert answer.status_code == 405
         assert answer.headers["Allow"] == "GET, HEAD"
 
@@ -328,20 +328,20 @@ class TestNothingInternal:
             assert secret not in text
 
     def test_is_left_open_after_an_answer(self, webhook, http):
-        answer = http.post(webhook, json=delivery(), timeout=10)
+        answer = http.post(webhook, json=delivery(), timeout=60)
         assert answer.headers["Connection"] == "close"
 
     def test_of_it_disturbs_the_next_delivery(self, webhook, http):
         for request in odd_requests(webhook).values():
             send_raw(webhook, request.encode())
-        assert http.post(webhook, json=delivery(), timeout=10).status_code == 204
+        assert http.post(webhook, json=delivery(), timeout=60).status_code == 204
 
 
 class TestHealth:
     """GET {public_url}/health."""
 
     def test_is_a_small_json(self, stackstorm, http):
-        answer = http.get(stackstorm.listener + "/health", timeout=10)
+        answer = http.get(stackstorm.listener + "/health", timeout=60)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "application/json"
         report = answer.json()
@@ -366,7 +366,7 @@ class TestHealth:
             assert answer.status == 204
 
     def test_that_is_strict_is_200_while_deliveries_are_accepted(self, stackstorm, http):
-        answer = http.get(stackstorm.listener + "/health?strict", timeout=10)
+        answer = http.get(stackstorm.listener + "/health?strict", timeout=60)
         assert answer.status_code == 200 and "status" in answer.json()
 
     def test_that_is_strict_is_503_while_they_are_not(self, hipchat, start_stackstorm, http):
@@ -374,15 +374,15 @@ class TestHealth:
         wait_until(first.health)
         second = start_stackstorm(hipchat, spool=first.config["spool"])  # which is in use
         wait_until(second.health)
-        assert http.get(second.listener + "/health?strict", timeout=10).status_code == 503
-        assert http.head(second.listener + "/health?strict", timeout=10).status_code == 503
-        answer = http.get(second.listener + "/health", timeout=10)
+        assert http.get(second.listener + "/health?strict", timeout=60).status_code == 503
+        assert http.head(second.listener + "/health?strict", timeout=60).status_code == 503
+        answer = http.get(second.listener + "/health", timeout=60)
         assert answer.status_code == 200 and answer.json()["status"] == "degraded"
         assert "listener: deliveries are not accepted" in answer.json()["reasons"]
 
     def test_counts_what_is_accepted_and_dispatched(self, stackstorm, webhook, http):
         before = stackstorm.health()
-        http.post(webhook, json=delivery(), timeout=10)
+        http.post(webhook, json=delivery(), timeout=60)
         after = wait_until(lambda: [
             report for report in [stackstorm.health()]
             if report["dispatched"] > before["dispatched"]])[0]
@@ -400,7 +400,7 @@ class TestHealth:
         stackstorm.config["webhook"]["public_url"] = stackstorm.listener = root
         stackstorm.restart()
         wait_until(stackstorm.health)
-        assert http.get(root + "/health", timeout=10).status_code == 200
+        assert http.get(root + "/health", timeout=60).status_code == 200
 
 
 @pytest.fixture
@@ -516,7 +516,7 @@ class TestStartAndStop:
         assert answers[-1].status == 503
         assert {answer.status for answer in answers} <= {204, 503}
         assert answers[-1].headers["retry-after"].isdigit()
-        assert stackstorm.process.wait(5) == 128 + signal.SIGTERM
+        assert stackstorm.process.wait(60) == 128 + signal.SIGTERM
         assert re.search(r"Stopped; \d+ deliver", stackstorm.log())
 
     def until_nobody_listens(self, url):

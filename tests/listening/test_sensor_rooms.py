@@ -81,7 +81,7 @@ class TestRenamed:
         with direct() as http:
             for _ in range(30):
                 body = message(id=number, name=names[1])
-                assert http.post(url, json=body, timeout=10).status_code == 204
+                assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.listen("message", hipchat.make_room())
         path = "/v2/room/{}/".format(number)
         assert len([call for call in hipchat.people.requests()
@@ -94,7 +94,7 @@ class TestRenamed:
         hipchat.people.forget()
         for place in range(30):
             body = message(id=number, name="Lie {}".format(place))
-            assert http.post(url, json=body, timeout=10).status_code == 204
+            assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.heard(trigger, 30)
         lists = [call for call in hipchat.people.requests() if call["path"] == "/v2/room"]
         assert len(lists) <= 3
@@ -128,7 +128,7 @@ class TestOfAnotherRoom:
     def test_are_refused_told_once_and_counted(self, stackstorm, http, ops, lunch):
         before = stackstorm.health()["dropped"].get("misplaced", 0)
         for number in (ops[1], str(ops[1])):
-            answer = http.post(lunch[1], json=message(id=number, name=ops[0]), timeout=10)
+            answer = http.post(lunch[1], json=message(id=number, name=ops[0]), timeout=60)
             assert (answer.status_code, answer.text) == (400, "the body is of another room.\n")
         assert stackstorm.health()["dropped"]["misplaced"] == before + 2
         lines = [line for line in stackstorm.log().splitlines()
@@ -139,9 +139,9 @@ class TestOfAnotherRoom:
             self, stackstorm, http, ops, lunch):
         for room in ({"name": ops[0]}, {"name": str(ops[1])}, {"id": lunch[0], "name": ops[0]}):
             body = message("by name", **room)
-            assert http.post(lunch[1], json=body, timeout=10).status_code == 204
+            assert http.post(lunch[1], json=body, timeout=60).status_code == 204
         url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
-        assert http.post(url, json=message("true", id=ops[1]), timeout=10).status_code == 204
+        assert http.post(url, json=message("true", id=ops[1]), timeout=60).status_code == 204
         for trigger in ops[2]:
             assert [payload["message"] for payload in stackstorm.heard(trigger)] == ["true"]
 
@@ -152,7 +152,7 @@ class TestOfAnotherRoom:
         hipchat.people.say(str(lunch[0]), "Ann", "in Lunch")
         url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
         with direct() as http:
-            http.post(url, json=message("true", id=ops[1]), timeout=10)
+            http.post(url, json=message("true", id=ops[1]), timeout=60)
         for trigger in ops[2]:
             assert [payload["message"] for payload in stackstorm.heard(trigger)] == ["true"]
 
@@ -181,7 +181,7 @@ class TestOnce:
         body = message("the same id", name=room)
         for event in ("room_message", "room_notification"):
             assert http.post(urls[event], json=dict(body, event=event),
-                             timeout=10).status_code == 204
+                             timeout=60).status_code == 204
         assert stackstorm.heard(said) and stackstorm.heard(notified)
 
 

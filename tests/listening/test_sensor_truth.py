@@ -89,7 +89,7 @@ class TestHipchat:
 
 def test_details_are_for_those_alone_who_have_the_config(stackstorm, act):
     details = stackstorm.listener + "/health/" + "A" * 43
-    answer = stackstorm._session.get(details, timeout=10)
+    answer = stackstorm._session.get(details, timeout=60)
     assert answer.status_code == 404
     config = dict(stackstorm.config)
     config["webhook"] = dict(config["webhook"], secret="another secret than the sensor's")

@@ -148,7 +148,7 @@ class TestPut:
         others_had_their_turns = eventlet.patcher.original("threading").Event()
         commit = spool._store._commit
         monkeypatch.setattr(spool._store, "_commit", lambda *args: [
-            others_had_their_turns.wait(10), commit(*args)][1])
+            others_had_their_turns.wait(60), commit(*args)][1])
         put = eventlet.spawn(spool.put, arrival())
         for _ in range(10):
             eventlet.sleep(0.001)

@@ -53,7 +53,7 @@ class HipChat:
     def call(self, method, path, token="TOKEN", **options):
         if token:
             options.setdefault("headers", {})["Authorization"] = "Bearer " + token
-        return requests.request(method, self.url + path, timeout=10, **options)
+        return requests.request(method, self.url + path, timeout=60, **options)
 
     def get(self, path, **options):
         return self.call("GET", path, **options)
@@ -70,7 +70,7 @@ class HipChat:
     def stop(self):
         """Ask the server to end; returns its exit status and all that it wrote."""
         self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=5)
+        out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out + err
 
 
@@ -85,7 +85,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.may_answer.wait(10)
+                receiver.may_answer.wait(60)
                 receiver.received.append((self.path, dict(self.headers), body))
                 self.send_response(receiver.status)
                 self.end_headers()

@@ -69,8 +69,8 @@ class Addon:
 
 def token_of(news, **more):
     """The answer to an add-on that asks for a token with what it was told."""
-    capabilities = requests.get(news["capabilitiesUrl"], timeout=10).json()["capabilities"]
-    return requests.post(capabilities["oauth2Provider"]["tokenUrl"], timeout=10,
+    capabilities = requests.get(news["capabilitiesUrl"], timeout=60).json()["capabilities"]
+    return requests.post(capabilities["oauth2Provider"]["tokenUrl"], timeout=60,
                          auth=(news["oauthId"], news["oauthSecret"]),
                          data={"grant_type": "client_credentials", **more})
 
@@ -197,7 +197,7 @@ class TestDescriptor:
 
     def test_is_shown_before_it_is_approved(self, hipchat, addon):
         offer = requests.post(hipchat.url.replace("/v2", "/sandbox/addons/offer"),
-                              json={"url": addon.url}, timeout=10).json()
+                              json={"url": addon.url}, timeout=60).json()
         assert (offer["name"], offer["scopes"]) == ("Tea", ["send_notification", "view_room"])
         assert addon.told == [] and hipchat.people.addons() == []
 

@@ -72,13 +72,13 @@ class TestProcess:
 
     def test_a_port_that_is_taken_is_an_error_with_the_remedy(self, start, hipchat):
         port = hipchat.url.split(":")[-1].split("/")[0]
-        _, said = start("--port", port).process.communicate(timeout=5)
+        _, said = start("--port", port).process.communicate(timeout=60)
         assert "Choose another --port" in said
 
     @pytest.mark.parametrize("argument", [("--token", "TOKEN:view_rooms"), ("--oauth", "id")])
     def test_an_argument_that_makes_no_sense_is_an_error(self, start, argument):
         process = start(*argument).process
-        assert argument[1].split(":")[-1] in process.communicate(timeout=5)[1]
+        assert argument[1].split(":")[-1] in process.communicate(timeout=60)[1]
         assert process.returncode == 2
 
 

@@ -37,7 +37,7 @@ def call(stackstorm):
     """Call the API: call(method, path, **body) -> (status, JSON)."""
 
     def call(method, path, **body):
-        answer = requests.request(method, stackstorm._url + path, json=body or None, timeout=10)
+        answer = requests.request(method, stackstorm._url + path, json=body or None, timeout=60)
         return answer.status_code, answer.json()
 
     return call

@@ -593,7 +593,7 @@ class TestSensor:
     def test_end(self, tmp_path, signal_, status, cleaned_up):
         toy = Sandbox(tmp_path).start()
         toy.process.send_signal(signal_)
-        assert toy.process.wait(30) == status
+        assert toy.process.wait(60) == status
         assert bool(toy.story("cleanup")) is cleaned_up
         toy.stop()
 

@@ -62,7 +62,7 @@ class Marks:
     def _write(self, marks: Dict[int, Mark]) -> None:
         new = self._path + ".new"
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(json.dumps(marks))  # at once: many times as fast as json.dump, piece by piece
+            file.write(json.dumps(marks))  # many times as fast as json.dump, which goes piecewise
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, self._path)

@@ -17,7 +17,7 @@ from listening.addon.routes import Routes
 from listening.connections import Server
 from listening.health import Health
 from listening.receiver import Receiver
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from listening.spool import Spool
 from hipchat.webhook_url import WebhookUrl
 

@@ -1,7 +1,7 @@
 """The pack's config in the benchmarks."""
 from typing import Any, Dict, Sequence
 
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
 
 __all__ = ["FIRST_ROOM", "TOKEN", "config", "signed_url"]

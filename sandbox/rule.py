@@ -27,7 +27,7 @@ from hipchat.inert import BREAK  # noqa: E402
 from hipchat.room_directory import RoomDirectory  # noqa: E402
 from hipchat.webhook_url import Address  # noqa: E402
 from listening.listeners import Listener, Listeners  # noqa: E402
-from hipchat.settings import SensorSettings  # noqa: E402
+from hipchat.sensor_settings import SensorSettings  # noqa: E402
 
 URL = "http://127.0.0.1:8090/v2"
 # They come first, so that each has the same id in every run.

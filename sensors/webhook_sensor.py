@@ -14,7 +14,7 @@ from hipchat.events import EVENTS
 from hipchat.ownership import Ownership
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_url import Address
 from listening.addon.installation import Installation
 from listening.addon.routes import Routes

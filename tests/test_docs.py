@@ -9,7 +9,7 @@ from conftest import REPOSITORY
 
 from benchmarks import report
 from hipchat.addon import REFERENCE
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from sandbox import rule
 
 PAGES = sorted(page.relative_to(REPOSITORY) for pattern in ("*.md", "docs/*.md", ".github/**/*.md")

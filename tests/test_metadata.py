@@ -11,7 +11,8 @@ import pytest
 import yaml
 from conftest import EVENTS, REPOSITORY
 
-from hipchat.settings import ApiSettings, SensorSettings
+from hipchat.sensor_settings import SensorSettings
+from hipchat.settings import ApiSettings
 from sandbox.stackstorm import config as sandbox_config
 from sandbox.stackstorm.schemas import Schema
 

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Optional
 import eventlet
 
 from hipchat.errors import ConfigError
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from listening.health import Health
 from listening.outage import Outage
 

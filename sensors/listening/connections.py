@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import eventlet
 from eventlet import wsgi
 
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from listening.backoff import Backoff
 from listening.health import Health
 from listening.tls import Tls

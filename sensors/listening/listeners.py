@@ -8,7 +8,7 @@ from hipchat.events import EVENTS, Event
 from hipchat.filters import Filter, FilterSet
 from hipchat.names import is_room_id, room_key
 from hipchat.room_directory import RoomDirectory
-from hipchat.settings import EVERYWHERE
+from hipchat.sensor_settings import EVERYWHERE
 from hipchat.webhook_url import Address
 
 __all__ = ["Listener", "Listeners"]

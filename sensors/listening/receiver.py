@@ -16,7 +16,7 @@ from listening.answers import (
     wrong_method, wrong_request)
 from listening.arrivals import WrongRoom, arrival
 from listening.health import Health
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from listening.signed_request import is_signed
 from listening.spool import Arrival, Spool, SpoolError
 from hipchat.webhook_url import Address, NamedAddress, WebhookUrl

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hipchat.addon import Addon
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from listening.addon.claim import Claim, is_capabilities_of
 from listening.addon.installation import Installation
 from listening.answers import Refused

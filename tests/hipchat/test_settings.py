@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hipchat.errors import ConfigError
 from hipchat.names import room_key
-from hipchat.settings import ApiSettings, SensorSettings
+from hipchat.sensor_settings import SensorSettings
+from hipchat.settings import ApiSettings
 
 LEAST = {"api_key": "token", "api_url": "https://hipchat.example.com/v2",
          "webhook": {"public_url": "https://st2.example.com:8088/hipchat"}}

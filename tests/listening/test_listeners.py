@@ -5,7 +5,7 @@ import pytest
 
 from hipchat.errors import ParameterError
 from hipchat.room_directory import RoomDirectory
-from hipchat.settings import EVERYWHERE
+from hipchat.sensor_settings import EVERYWHERE
 from listening.listeners import Listener, Listeners
 from hipchat.webhook_url import Address
 

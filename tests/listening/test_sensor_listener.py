@@ -19,7 +19,7 @@ from listening.addon.installation import Installation
 from listening.addon.routes import Routes
 from listening.health import Health
 from listening.receiver import Receiver
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
 
 MEBIBYTE = 1024 * 1024

@@ -1,15 +1,11 @@
-"""The pack as a HipChat add-on: what is kept of its installation, its settings, and its URLs."""
-import base64
-import hashlib
-import hmac
+"""The pack as a HipChat add-on: what is kept of its installation, and its settings."""
 import json
 import secrets
 from typing import NamedTuple, Optional
 
 from hipchat.credentials import Integration
-from hipchat.events import HIPCHAT_EVENTS
 
-__all__ = ["KEY", "REFERENCE", "SCOPES", "Addon", "AddonSettings", "AddonUrls"]
+__all__ = ["KEY", "REFERENCE", "SCOPES", "Addon", "AddonSettings"]
 
 KEY = "hipchat_addon"  # of StackStorm's datastore
 REFERENCE = "{{ st2kv.system." + KEY + " }}"  # what the pack's config says to be given it
@@ -70,25 +66,3 @@ class AddonSettings(NamedTuple):
     def integration(self) -> Optional[Integration]:
         """The OAuth client to call HipChat with: that of an installed add-on that is enabled."""
         return self.kept.integration if self.enabled and self.kept else None
-
-
-class AddonUrls:
-    """The URLs below `{public_url}/addon` that HipChat calls.
-
-    Those of the descriptor and of the callbacks hold the secret. Those of webhooks, which HipChat
-    shows to others, hold a signature over the event: events has HipChat's name of it for each.
-    """
-
-    def __init__(self, public_url: str, secret: str):
-        self.secret = secret.encode("utf-8")
-        private = "{}/addon/{}/".format(public_url, secret)
-        self.descriptor = private + "descriptor"
-        self.installed = private + "installed"
-        self.updated = private + "updated"
-        self.avatar = public_url + "/addon/avatar.png"
-        self.events = {"{}/addon/{}/{}".format(public_url, event, self._signature(event)): event
-                       for event in HIPCHAT_EVENTS}
-
-    def _signature(self, event: str) -> str:
-        digest = hmac.new(self.secret, b"hipchat add-on\n" + event.encode("utf-8"), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest.digest()).decode("ascii").rstrip("=")

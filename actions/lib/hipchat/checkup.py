@@ -3,14 +3,16 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import requests
 
-from hipchat.addon import SCOPES, AddonSettings, AddonUrls
+from hipchat.addon import SCOPES, AddonSettings
+from hipchat.addon_urls import AddonUrls
 from hipchat.client import Client
 from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound, NotInstalled
 from hipchat.events import EVENTS
 from hipchat.health_url import details_url
 from hipchat.ownership import Ownership
 from hipchat.room_directory import RoomDirectory, find_rooms
-from hipchat.settings import ApiSettings, SensorSettings, addon_settings
+from hipchat.sensor_settings import SensorSettings
+from hipchat.settings import ApiSettings, addon_settings
 from hipchat.webhook_list import ownership_of
 from hipchat.webhook_url import Address
 

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 import requests
 
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_url import WebhookUrl, normalised
 
 __all__ = ["Ownership", "sensor_at"]

@@ -6,7 +6,7 @@ from hipchat.config_reader import PUBLIC_URL_EXAMPLE
 from hipchat.errors import ConfigError
 from hipchat.masking import mask
 from hipchat.ownership import Ownership, sensor_at
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 
 __all__ = ["ownership_of", "webhooks_in"]
 

@@ -6,11 +6,12 @@ import eventlet
 from eventlet.event import Event as Signal
 from eventlet.semaphore import Semaphore
 
-from hipchat.addon import Addon, AddonUrls
+from hipchat.addon import Addon
+from hipchat.addon_urls import AddonUrls
 from hipchat.client import Client
 from hipchat.credentials import Integration
 from hipchat.errors import ApiError, HipChatError, InvalidToken, RateLimited, ServerTrouble
-from hipchat.settings import SensorSettings
+from hipchat.sensor_settings import SensorSettings
 from listening.addon.claim import Claim, is_capabilities_of
 from listening.answers import Answer, Refused
 from listening.backoff import Backoff

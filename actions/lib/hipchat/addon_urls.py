@@ -1,0 +1,30 @@
+"""What HipChat calls of the pack as an add-on."""
+import base64
+import hashlib
+import hmac
+
+from hipchat.events import HIPCHAT_EVENTS
+
+__all__ = ["AddonUrls"]
+
+
+class AddonUrls:
+    """The URLs below `{public_url}/addon` that HipChat calls.
+
+    Those of the descriptor and of the callbacks hold the secret. Those of webhooks, which HipChat
+    shows to others, hold a signature over the event: events has HipChat's name of it for each.
+    """
+
+    def __init__(self, public_url: str, secret: str):
+        self.secret = secret.encode("utf-8")
+        private = "{}/addon/{}/".format(public_url, secret)
+        self.descriptor = private + "descriptor"
+        self.installed = private + "installed"
+        self.updated = private + "updated"
+        self.avatar = public_url + "/addon/avatar.png"
+        self.events = {"{}/addon/{}/{}".format(public_url, event, self._signature(event)): event
+                       for event in HIPCHAT_EVENTS}
+
+    def _signature(self, event: str) -> str:
+        digest = hmac.new(self.secret, b"hipchat add-on\n" + event.encode("utf-8"), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest.digest()).decode("ascii").rstrip("=")

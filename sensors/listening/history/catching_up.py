@@ -1,4 +1,5 @@
 """Looks at the history of rooms, and keeps what nobody has heard."""
+import itertools
 import json
 import logging
 import time
@@ -34,6 +35,7 @@ LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
 LONGEST_ROOM_PAUSE = 3600.0  # seconds between two attempts for a room that cannot be read
 LIVELY = 600.0  # seconds for which a room in which somebody spoke is asked twice as often
 LEAST_PACE = 1.0  # seconds from call to call where HipChat announces no limit
+ORDER_HOLDS = 1.0  # seconds for which the rooms are taken in the order that they had
 SETTLED = 5.0  # seconds after which what is on its way by a webhook has come
 LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no other way to hear
 
@@ -117,12 +119,15 @@ class CatchingUp:
         while True:
             self._changed = Signal()
             self._note_wanted()
-            number = min(self._rooms, key=self._urgency, default=None)
-            pause = AUDIT_EVERY if number is None else self._rooms[number].due - time.monotonic()
-            if number is not None and pause <= 0:
+            rooms = sorted(self._rooms, key=self._urgency)
+            ends = time.monotonic() + ORDER_HOLDS
+            for number in itertools.takewhile(self._is_due, rooms):
                 eventlet.sleep(self._attend(number))
+                if self._changed.ready() or time.monotonic() >= ends:
+                    break
             else:
-                with eventlet.Timeout(pause, False):
+                due = min((room.due for room in self._rooms.values()), default=float("inf"))
+                with eventlet.Timeout(min(due - time.monotonic(), AUDIT_EVERY), False):
                     self._changed.wait()
 
     def is_asked(self, number: int) -> bool:
@@ -181,6 +186,9 @@ class CatchingUp:
         return (waits, not waits and not room.doubtful,
                 room.due if waits or not room.doubtful else 0.0, number not in self._named,
                 -room.spoken, -(mark.date if mark else 0.0))
+
+    def _is_due(self, number: int) -> bool:
+        return self._rooms[number].due <= time.monotonic()
 
     def _attend(self, number: int) -> float:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""

@@ -47,6 +47,21 @@ class TestStopped:
             "Lunch in " + room for room in ROOMS)
         assert stackstorm.health()["history"]["fetched"] >= 323
 
+    def test_a_room_in_which_somebody_speaks_is_looked_at_before_the_others(
+            self, start_hipchat, start_stackstorm):
+        rooms = ["Factor"] + ["Room {}".format(number) for number in range(39)]
+        hipchat = start_hipchat(*[option for room in rooms for option in ("--room", room)])
+        stackstorm = missed.starter(hipchat, start_stackstorm)(rooms, events=["message"])
+        stackstorm.stop()
+        hipchat.people.faults({"paths": "/history", "delay": 0.5})
+        hipchat.people.forget()
+        stackstorm.start()
+        wait_until(lambda: stackstorm.health().get("webhooks", {}).get("present"))
+        hipchat.people.say(rooms[20], "Ann", "quick!")
+        stackstorm.heard("hipchat.message")
+        looks = [call for call in hipchat.people.requests() if "/history" in call["path"]]
+        assert len(looks) < len(rooms) // 2
+
     def test_a_payload_of_the_history_is_that_of_a_webhook_but_for_the_time(self, hipchat, start):
         stackstorm = start(rooms=["Factor"])
         hipchat.people.say("Factor", "Ann", "heard @all")

@@ -180,10 +180,10 @@ class CatchingUp:
             self._marks.forget(number)
 
     def _urgency(self, number: int) -> Tuple[Any, ...]:
-        """What is due first: in doubt, named by a rule, and where somebody spoke last."""
+        """What is due first: in doubt, waited for, named by a rule, where somebody spoke last."""
         room, mark = self._rooms[number], self._marks.get(number)
         waits = room.due > time.monotonic()
-        return (waits, not waits and not room.doubtful,
+        return (waits, not waits and not room.doubtful, not self._holds.is_awaited(number),
                 room.due if waits or not room.doubtful else 0.0, number not in self._named,
                 -room.spoken, -(mark.date if mark else 0.0))
 

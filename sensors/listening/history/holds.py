@@ -72,6 +72,10 @@ class Holds:
         if hold:
             hold.came.add(arrived.message)
 
+    def is_awaited(self, number: int) -> bool:
+        """Whether there are deliveries that wait until a room was looked at."""
+        return number in self._holds and bool(self._holds[number].came)
+
     def put(self, number: int, items: List[Item],
             arrivals: List[Optional[Arrival]]) -> List[bool]:
         """Keep them; those of a room on hold where they belong among the deliveries that wait.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Optional
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-START_SECONDS = 15
+START_SECONDS = 60  # on a machine that is busy with much else
 STOP_SECONDS = 5
 
 

@@ -68,15 +68,16 @@ def rows() -> List[Row]:
 
 def _way(api: Api, people: ControlClient, name: str, action: str) -> _Way:
     time.sleep(PACE)
-    word = uuid.uuid4().hex
+
+    def executions() -> List[Dict[str, Any]]:
+        return api.get("/executions", action=action, limit=5)
+
+    known, word = {each["id"] for each in executions()}, uuid.uuid4().hex
     message = people.say(ROOM, PERSON, "ping-{} {}".format(name, word))
     begun = moment(next(line for line in people.transcript(ROOM) if line["id"] == message)["when"])
 
-    def execution() -> Any:
-        found = api.get("/executions", trace_tag=message, action=action)
-        return next((each for each in found if "end_timestamp" in each), None)
-
-    done = wait(execution)
+    done = wait(lambda: next((each for each in executions() if each["id"] not in known and
+                              "end_timestamp" in each), None))
     states: Dict[str, float] = {each["status"]: moment(each["timestamp"]) for each in done["log"]}
     answered = 0.0
     if name != "noop":

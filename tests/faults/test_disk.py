@@ -5,6 +5,7 @@ Dispatching fails in most of these tests at first, so that deliveries wait in th
 import resource
 import shutil
 import sqlite3
+import subprocess
 
 import pytest
 from conftest import wait_until
@@ -122,6 +123,38 @@ class TestFull:
         assert sender.post() == 204
         assert spool_troubles(stackstorm) == []
         journal.wait_for([sender.accepted])
+
+
+class TestSmall:
+    """A disk that the spool itself fills."""
+
+    @pytest.fixture
+    def disk(self, tmp_path):
+        place = tmp_path / "disk"
+        place.mkdir()
+        if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)],
+                           stderr=subprocess.DEVNULL):
+            pytest.skip("needs the right to mount a file system")
+        yield place
+        subprocess.check_call(["umount", "-l", str(place)])
+
+    def test_disk_means_503_until_what_waits_has_left_it(self, disk, start, room, journal):
+        stackstorm = start(directory=str(disk / "spool"))
+        sender = Sender(stackstorm, room)
+        fail_dispatches(stackstorm)
+        while sender.post("x" * 100000) == 204:
+            pass
+        assert len(sender.accepted) > 10
+        assert "has less than 16 MiB left" in stackstorm.log()
+        heal(stackstorm)
+        journal.wait_for([sender.accepted])
+        wait_until(lambda: stackstorm.health()["waiting"] == 0)
+        assert sender.post() == 204
+        journal.wait_for([sender.accepted])
+        kill(stackstorm)
+        stackstorm.start()
+        wait_until(lambda: stackstorm.health().get("status") == "ok")
+        assert journal.dispatched() == sender.accepted, "nothing comes again"
 
 
 class TestDirectory:

@@ -1,5 +1,6 @@
 """The deliveries that wait and the messages that were seen, in the spool's file."""
 import contextlib
+import os
 import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
@@ -7,9 +8,11 @@ from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
 from listening.spool.epochs import epoch_of, room_of
 from listening.spool.file import File
 from listening.spool.format import COLUMNS, is_damage, is_io_error, is_sound, storable
+from listening.spool.pages import PAGE
 
 __all__ = ["Store"]
 
+RESERVE = 16 * 1024 ** 2  # bytes of the disk that deliveries leave: to remove one takes some, too
 INSERT = "INSERT INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(COLUMNS)
 
 
@@ -139,32 +142,42 @@ class Store:
             raise self._error(error) from None
 
     def _commit(self, arrivals: List[Arrival], removals: Set[int]) -> List:
-        now = time.time()
+        now, space = time.time(), self._space()
         results: List = []
         with self._transaction():
             gone = sum(self._file.db.execute("DELETE FROM deliveries WHERE id = ?", (number,))
                        .rowcount for number in removals)
             room = self._max - self.waiting + gone
             for arrival in arrivals:
-                results.append(self._insert(arrival, now, room - results.count(True)))
+                space -= 2 * len(arrival.body)  # in the log, and then in the file
+                results.append(self._insert(arrival, now, room - results.count(True), space))
             self._forget_seen(now)
         self.waiting += results.count(True) - gone
         return results
 
-    def _insert(self, arrival: Arrival, now: float, room: int):
-        """True if kept, False for a repetition, SpoolFull if there is no room."""
+    def _insert(self, arrival: Arrival, now: float, room: int, space: int):
+        """True if kept, False for a repetition, SpoolFull if there is no room or space."""
         message = storable(arrival.message)
         if not arrival.anew and any(self._was_seen(storable(each), now)
                                     for each in (arrival.message,) + arrival.others):
             return False
         if room <= 0:
             return SpoolFull("The spool is full: {} deliveries wait.".format(self._max))
+        if space < 0:
+            return SpoolFull("The disk of {} has less than {} MiB left. Free some; what waits is "
+                             "dispatched meanwhile.".format(self._directory, RESERVE // 1024 ** 2))
         self._keep(arrival.number, [
             storable(arrival.lane), storable(arrival.event), storable(arrival.room),
             storable(arrival.trace), now, arrival.body])
         if message:
             self._file.db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (message, now))
         return True
+
+    def _space(self) -> int:
+        """Bytes that deliveries may fill, of the disk and of what is unused in the file."""
+        disk = os.statvfs(self._directory)
+        pages, = self._file.db.execute("PRAGMA freelist_count").fetchone()
+        return disk.f_bavail * disk.f_frsize + PAGE * pages - RESERVE
 
     def _was_seen(self, message: str, now: float) -> bool:
         return bool(message) and self._file.db.execute(

@@ -7,7 +7,7 @@ from typing import Any, Dict, Tuple, Union
 from hipchat.events import message_id, room_id
 from listening.spool import Arrival
 
-__all__ = ["WrongRoom", "arrival", "topic_keys"]
+__all__ = ["TOPIC_CHANGE", "WrongRoom", "arrival", "of_history"]
 
 TOPIC_CHANGE = "room_topic_change"
 TOPIC_SPAN = 120.0  # seconds; the same topic again in one span is taken for the same change
@@ -25,18 +25,35 @@ def arrival(event: str, room: Union[int, str], raw: bytes, body: Dict[str, Any])
     """
     if isinstance(room, int) and room_id(body) not in (None, room):
         raise WrongRoom("the body is of another room")
-    message, key, anew = message_id(body), "", False
+    message, key, others = message_id(body), "", ()
     if message:
         key = "{} {} {}".format(event, room, message)
-    elif event == TOPIC_CHANGE:  # kept each time, and known by this when the history tells of it
-        key, anew = topic_keys(room, body["item"].get("topic"), time.time())[0], True
+    elif event == TOPIC_CHANGE:
+        keys = _topic_keys(room, body["item"].get("topic"), time.time())
+        key, others = keys[0], _of_history(keys)
     return Arrival(event=event, room=str(room), lane=str(room), message=key,
-                   trace=message or uuid.uuid4().hex, body=raw, anew=anew)
+                   trace=message or uuid.uuid4().hex, body=raw, others=others, anew=bool(others))
 
 
-def topic_keys(room: Union[int, str], topic: Any, when: float) -> Tuple[str, ...]:
-    """By what a change of the topic is known, which has no id: that first, and then what it may be
-    known by too, since one way may have told of it some minutes before or after another."""
+def of_history(arrived: Arrival, topic: Any, when: float) -> Arrival:
+    """The arrival of what the history tells of; when: seconds since 1970, by our clock.
+
+    A change of the topic has no id. It is one that a webhook told of within some minutes, before or
+    after; and what both tell of again is another one.
+    """
+    if arrived.event != TOPIC_CHANGE:
+        return arrived
+    keys = _topic_keys(arrived.room, topic, when)
+    told = _of_history(keys)
+    return arrived._replace(message=told[0], others=told[1:] + keys, anew=False)
+
+
+def _of_history(keys: Tuple[str, ...]) -> Tuple[str, ...]:
+    return tuple("fetched " + key for key in keys)
+
+
+def _topic_keys(room: Union[int, str], topic: Any, when: float) -> Tuple[str, ...]:
+    """By what a change of the topic is known: that first, and then what it may be known by, too."""
     digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
     span = int(when // TOPIC_SPAN)
     return tuple("{} {} {} {}".format(TOPIC_CHANGE, room, digest, each)

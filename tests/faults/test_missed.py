@@ -1,10 +1,11 @@
 """What is said while nobody listens is fetched from HipChat's history: once, and in order."""
+import json
 import time
 
 import missed
 import pytest
 from conftest import wait_until
-from load import Journal
+from load import Journal, post, signed_url
 from missed import ROOMS, is_sure, messages, say
 
 
@@ -46,6 +47,20 @@ class TestStopped:
         assert sorted(each["item"]["topic"] for each in topics) == sorted(
             "Lunch in " + room for room in ROOMS)
         assert stackstorm.health()["history"]["fetched"] >= 323
+
+    def test_a_topic_that_its_webhook_tells_after_the_history_is_heard_once(self, hipchat, start):
+        stackstorm = start(rooms=["Factor"])
+        stackstorm.stop()
+        hipchat.people.act("Factor", "Ann", "topic_change", topic="Lunch")
+        stackstorm.start()
+        fetched, = stackstorm.heard("hipchat.topic_change")
+        url = signed_url(stackstorm, "Factor", "room_topic_change")
+        body = json.dumps({"event": "room_topic_change", "item": fetched["item"]}).encode()
+        assert [post(url, body) for _ in range(2)] == [204, 204]
+        # HipChat delivers a topic once: the second is somebody who sets the same again.
+        assert len(stackstorm.heard("hipchat.topic_change", 2)) == 2
+        wait_until(lambda: stackstorm.health()["waiting"] == 0)
+        assert stackstorm.health()["dropped"] == {"repeated": 1}
 
     def test_a_room_in_which_somebody_speaks_is_looked_at_before_the_others(
             self, start_hipchat, start_stackstorm):

@@ -14,7 +14,7 @@ from hipchat.errors import (
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from hipchat.webhook_url import Address
-from listening.arrivals import TOPIC_CHANGE, arrival, topic_keys
+from listening.arrivals import arrival, of_history
 from listening.backoff import Backoff
 from listening.health import Health
 from listening.history.holds import Holds
@@ -276,11 +276,8 @@ class CatchingUp:
     def _arrival(self, address: Address, item: Item) -> Arrival:
         body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))
         arrived = arrival(address.event, address.room, json.dumps(body).encode("utf-8"), body)
-        if address.event != TOPIC_CHANGE:
-            return arrived
         when = mark_of(item).date - (self._client.now() - time.time())  # by our clock
-        keys = topic_keys(address.room, body["item"]["topic"], when)
-        return arrived._replace(message=keys[0], others=keys[1:], anew=False)
+        return of_history(arrived, body["item"].get("topic"), when)
 
     def _room_trouble(self, number: int, room: _Room, error: HipChatError) -> None:
         """The history of a room cannot be read: told once, and no delivery waits for it."""

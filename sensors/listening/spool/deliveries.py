@@ -19,9 +19,9 @@ class Arrival(NamedTuple):
 
     event, room: of the webhook URL; lane: what order is kept in, the room's id where known;
     message: what a repetition is known by, "" where it has no message id; trace: the message id
-    or an id made for it. others: by what else it is known if it came before; anew: it is no
-    repetition, whatever came before. number: its place in the room of an epoch, else behind
-    all others.
+    or an id made for it. others: by what else it is known if it came before; anew: it is known by
+    the others alone, and by each of them once. number: its place in the room of an epoch, else
+    behind all others.
     """
 
     event: str

@@ -158,8 +158,11 @@ class Store:
     def _insert(self, arrival: Arrival, now: float, room: int, space: int):
         """True if kept, False for a repetition, SpoolFull if there is no room or space."""
         message = storable(arrival.message)
-        if not arrival.anew and any(self._was_seen(storable(each), now)
-                                    for each in (arrival.message,) + arrival.others):
+        keys = arrival.others if arrival.anew else (arrival.message,) + arrival.others
+        seen = next((key for key in map(storable, keys) if self._was_seen(key, now)), None)
+        if seen:
+            if arrival.anew:
+                self._file.db.execute("DELETE FROM seen WHERE message = ?", (seen,))
             return False
         if room <= 0:
             return SpoolFull("The spool is full: {} deliveries wait.".format(self._max))

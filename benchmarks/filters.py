@@ -1,4 +1,5 @@
-"""One delivery against 1,000 filters of one room."""
+"""One delivery against 1,000 filters of one room, and against ten of all rooms."""
+import itertools
 import logging
 import re
 import time
@@ -6,13 +7,16 @@ from typing import Callable, List
 
 from benchmarks.measure import Row, alternate, compared, plain
 from hipchat.room_directory import RoomDirectory
+from hipchat.sensor_settings import EVERYWHERE
 from hipchat.webhook_url import Address
 from listening.listeners import Listeners
 
 ADDRESS = Address("room_message", 1001)
 FILTERS = 1000
+FEW, ROOMS = 10, 5000
 ROUNDS = 15
 TEXT = "Please deploy service-400 42 when the tests are green, thanks everybody"
+UNWANTED = "Who comes along for lunch? It is a quarter past twelve, thanks everybody"
 VERBS = ("deploy", "restart", "rollback", "scale", "status", "logs", "ack", "silence")
 # Each would keep Python's re busy for longer than anybody waits.
 HOSTILE = ("(a+)+$", "(a|aa)+$", "(a|a?)+$", "([a-z]+)*$", "(.*a){11}$", "(a*)*$", "(x+x+)+y")
@@ -47,15 +51,37 @@ def rows() -> List[Row]:
         plain("one delivery against 1,000 hostile filters", "`re` does not end", ("<=", 5), "ms",
               warm, "the first delivery after a change of the rules compiles them together: {:.0f} "
               "ms ({:.0f} ms for 1,000 ordinary ones)".format(sorted(cold)[2], sorted(built)[2])),
+        _everywhere(friendly[:FEW]),
     ]
 
 
-def _listeners(patterns: List[str]) -> Listeners:
-    listeners = Listeners([], [], RoomDirectory(), logging.getLogger("benchmarks"), lambda: None)
+def _everywhere(patterns: List[str]) -> Row:
+    """What `rooms: all` costs where nobody wants what is said."""
+    alone, everywhere = _listeners(patterns), _listeners(patterns, in_all=ROOMS)
+    addresses = itertools.cycle(everywhere.wanted())
+    assert alone.matching(ADDRESS, UNWANTED) == everywhere.matching(
+        next(addresses), UNWANTED) == []
+    ours, theirs = alternate(
+        ROUNDS, lambda: _each(lambda: everywhere.matching(next(addresses), UNWANTED), ROOMS),
+        lambda: _each(lambda: alone.matching(ADDRESS, UNWANTED), ROOMS))
+    return compared(
+        "`rooms: all`: a message that none of ten filters wants, in one of {:,} rooms".format(
+            ROOMS), "ten filters of one room, a message there", ("<=", 1.1), "µs",
+        [1e6 * each for each in ours], [1e6 * each for each in theirs])
+
+
+def _listeners(patterns: List[str], in_all: int = 0) -> Listeners:
+    """Of one room, or of each of so many."""
+    directory = RoomDirectory()
+    directory.take([{"id": ADDRESS.room + number, "name": "Room {}".format(number)}
+                    for number in range(in_all)])
+    listeners = Listeners([EVERYWHERE] if in_all else [], ["message"], directory,
+                          logging.getLogger("benchmarks"), lambda: None)
+    place = {} if in_all else {"room": ADDRESS.room}
     for number, pattern in enumerate(patterns):
         ref = "hipchat.{}".format(number)
         listeners.add({"ref": ref, "id": ref, "type": "hipchat.message",
-                       "parameters": {"room": ADDRESS.room, "filter": pattern}})
+                       "parameters": dict(place, filter=pattern)})
     return listeners
 
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, Union
 from urllib.parse import quote
 
 import requests
@@ -19,13 +19,15 @@ from sandbox.both_servers import free_port
 ROOMS = ["Factor"] + ["Room {}".format(number) for number in range(1, 50)]  # samples want Factor
 RULES = 500
 ROUNDS = 3
-PATIENCE = 60.0  # seconds
+PATIENCE, PAUSE = 60.0, 0.02  # seconds
 
 
 def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as name, hipchat(ROOMS) as server:
         api = _Hipchat(server.url)
-        rules = [_rule(Path(name), number) for number in range(RULES)]
+        rules = [_rule(Path(name), "rule_{}".format(number), {
+            "room": ROOMS[number % len(ROOMS)], "filter": "ping-{} (.*)".format(number)}, {})
+            for number in range(RULES)]
         port = free_port()
         with pack(server.url, port, Path(name), rules):
             _wait(port)  # the webhooks are made; from now on it is a restart
@@ -65,48 +67,71 @@ class _Hipchat:
 
 
 @contextlib.contextmanager
-def hipchat(rooms: List[str]) -> Iterator[Server]:
+def hipchat(rooms: List[str], *options: str) -> Iterator[Server]:
     """The sandbox's HipChat."""
-    options = [option for room in rooms for option in ("--room", room)]
+    named = [option for room in rooms for option in ("--room", room)]
     with Server([sys.executable, "-m", "sandbox", "hipchat", "--port", "0", "--token", TOKEN,
-                 *options]) as server:
+                 *options, *named]) as server:
         yield server
 
 
 @contextlib.contextmanager
 def pack(hipchat_url: str, port: int, directory: Path, rules: List[Path], *options: str,
-         rooms: Sequence[str] = ()) -> Iterator[Server]:
-    """The pack in the sandbox's StackStorm, with a spool for each port."""
+         rooms: Union[str, Sequence[str]] = (), **changes: Any) -> Iterator[Server]:
+    """The pack in the sandbox's StackStorm, with a spool for each port; changes: of its config."""
     file = directory / "hipchat.yaml"
-    file.write_text(json.dumps(config(hipchat_url, port, str(directory / str(port)), rooms)))
+    file.write_text(json.dumps(dict(
+        config(hipchat_url, port, str(directory / str(port)), rooms), **changes)))
     more = [option for rule in rules for option in ("--rule", str(rule))]
     with Server([sys.executable, "-m", "sandbox", "stackstorm", "--config", str(file),
                  "--api-port", "0", "--log-level", "WARNING", *more, *options]) as server:
         yield server
 
 
-def _rule(directory: Path, number: int) -> Path:
-    file = directory / "rule-{}.yaml".format(number)
+def rule_of_all_rooms(directory: Path) -> Path:
+    """A rule on all that is said in the config's rooms, which nothing fulfils."""
+    return _rule(directory, "all_rooms", {}, {
+        "trigger.message": {"type": "equals", "pattern": "what nobody says"}})
+
+
+def health_of(port: int) -> Dict[str, Any]:
+    """What the sensor's listener says of it; {} while nobody listens."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            return session.get("http://127.0.0.1:{}/hipchat/health".format(port),
+                               timeout=PATIENCE).json()
+        except requests.ConnectionError:
+            return {}
+
+
+def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> None:
+    """Return when it is true; TimeoutError if it is not after so many seconds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("not within {:.0f} s".format(patience))
+        time.sleep(PAUSE)
+
+
+def _rule(directory: Path, name: str, parameters: Dict[str, Any],
+          criteria: Dict[str, Any]) -> Path:
+    file = directory / "{}.yaml".format(name)
     file.write_text(json.dumps({
-        "name": "rule_{}".format(number), "pack": "hipchat", "enabled": True,
-        "trigger": {"type": "hipchat.message", "parameters": {
-            "room": ROOMS[number % len(ROOMS)], "filter": "ping-{} (.*)".format(number)}},
-        "criteria": {}, "action": {"ref": "hipchat.send", "parameters": {"message": "pong"}}}))
+        "name": name, "pack": "hipchat", "enabled": True,
+        "trigger": {"type": "hipchat.message", "parameters": parameters}, "criteria": criteria,
+        "action": {"ref": "hipchat.send", "parameters": {"message": "pong"}}}))
     return file
 
 
 def _wait(port: int) -> float:
     """Return when all webhooks are present: the time at which the listener answered first."""
-    session, deadline, listening = requests.Session(), time.monotonic() + PATIENCE, 0.0
-    session.trust_env = False
-    while time.monotonic() < deadline:
-        try:
-            health = session.get("http://127.0.0.1:{}/hipchat/health".format(port)).json()
-            listening = listening or time.monotonic()
-            webhooks = health["webhooks"]
-            if webhooks["present"] == webhooks["wanted"] >= len(ROOMS):
-                return listening
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.02)
-    raise TimeoutError("the webhooks were not there within {} s".format(PATIENCE))
+    wait_for(lambda: health_of(port))
+    listening = time.monotonic()
+
+    def is_ready() -> bool:
+        webhooks = health_of(port)["webhooks"]
+        return webhooks["present"] == webhooks["wanted"] >= len(ROOMS)
+
+    wait_for(is_ready)
+    return listening

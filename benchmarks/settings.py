@@ -1,5 +1,5 @@
 """The pack's config in the benchmarks."""
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Sequence, Union
 
 from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
@@ -11,9 +11,11 @@ FIRST_ROOM = 1001  # the id that the sandbox's HipChat gives first
 SECRET = "signs-the-urls-of-the-benchmarks"
 
 
-def config(hipchat: str, port: int, directory: str, rooms: Sequence[str] = ()) -> Dict[str, Any]:
-    """A whole config; hipchat is the API's URL, directory the spool's."""
-    return {"api_key": TOKEN, "api_url": hipchat, "rooms": list(rooms), "events": ["message"],
+def config(hipchat: str, port: int, directory: str,
+           rooms: Union[str, Sequence[str]] = ()) -> Dict[str, Any]:
+    """A whole config; hipchat is the API's URL, directory the spool's; rooms may be "all"."""
+    return {"api_key": TOKEN, "api_url": hipchat, "events": ["message"],
+            "rooms": rooms if rooms == "all" else list(rooms),
             "spool": {"directory": directory, "max_deliveries": 10 ** 6},
             "webhook": {"public_url": "http://127.0.0.1:{}/hipchat".format(port),
                         "host": "127.0.0.1", "port": port, "secret": SECRET}}

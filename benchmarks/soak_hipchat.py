@@ -35,7 +35,7 @@ class TalkingHipchat:
         self._group.add_personal_token(TOKEN)
         app = create_app(self._group, Limits(10 ** 9, 300, 10 ** 9))
         self._events = Events(self._group, app.extensions["shapes"], self._post)
-        self._faults = app.extensions["faults"]
+        self._faults, self._calls = app.extensions["faults"], app.extensions["calls"]
         app.extensions["events"] = self._events
         self._rooms = [self._group.add_room("Room {}".format(number)) for number in range(rooms)]
         self._person, self._names = self._group.person("Ann"), itertools.count(1)
@@ -80,6 +80,10 @@ class TalkingHipchat:
         with self._group.lock:
             one, other = self._rooms[:2]
             one.name, other.name = "Renamed {}".format(next(self._names)), one.name
+
+    def calls(self, path: str) -> int:
+        """How many calls of the API have this in their path."""
+        return sum(path in call["path"] for call in self._calls.report())
 
     def under_way(self) -> int:
         return sum(map(len, list(self._lanes.values())))

@@ -13,7 +13,7 @@ from benchmarks.measure import Row, alternate, compared
 from benchmarks.restart import hipchat
 from benchmarks.settings import TOKEN
 
-ROUNDS = 12
+ROUNDS = 30
 THEIRS = """
 import requests
 from st2common.runners.base_action import Action

@@ -12,9 +12,9 @@ from benchmarks.settings import signed_url
 from benchmarks.soak_hipchat import TalkingHipchat
 from sandbox.both_servers import free_port
 
-ROOMS, EACH = 50, 200  # messages missed in each room
+ROOMS, EACH = 50, 100  # messages missed in each room
 COUNT = ROOMS * EACH
-ROUNDS = 5
+ROUNDS = 3
 PATIENCE = 300.0  # seconds
 
 

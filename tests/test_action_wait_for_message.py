@@ -49,10 +49,8 @@ def test_what_was_said_after_a_known_message_does_count(act, hipchat, room):
     hipchat.people.say(room, "Berta", "no, not yet")
     hipchat.people.say(room, "Clara", "yes")
     before = time.monotonic()
-    succeeded, result = act("wait_for_message", room=room, filter="^(yes|no)", after=asked,
-                            every=60)
-    assert succeeded and result["matches"] == ["no"]
-    assert time.monotonic() - before < 60, "the first look finds it"
+    succeeded, result = act("wait_for_message", room=room, filter="^(yes|no)", after=asked)
+    assert succeeded and result["matches"] == ["no"] and time.monotonic() - before < 1
 
 
 @pytest.mark.parametrize("by", ["id", "mention"])

@@ -26,7 +26,7 @@ def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_stack
 
 
 @pytest.mark.parametrize("fault", ["none", "fail"], ids=["as ever", "while the broker is away"])
-def test_sigterm_under_load_ends_it_before_stackstorm_kills_it_and_loses_nothing(
+def test_sigterm_under_load_ends_it_within_three_seconds_and_loses_nothing(
         hipchat, start_stackstorm, tmp_path, fault):
     journal = Journal(tmp_path)
     rooms = [hipchat.make_room() for _ in range(4)]
@@ -39,7 +39,7 @@ def test_sigterm_under_load_ends_it_before_stackstorm_kills_it_and_loses_nothing
         began = time.monotonic()
         stackstorm.process.terminate()
         assert stackstorm.process.wait(60) == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 3
     assert set(load.statuses) <= {204, 503, None}, "accepted, refused or not answered"
     assert "Stopped;" in stackstorm.log(), "cleanup() ran"
     assert all(len(stackstorm.webhooks(room)) == 1 for room in rooms), "webhooks stay"

@@ -2,7 +2,6 @@
 import contextlib
 import json
 import multiprocessing
-import os
 import random
 import re
 import socket
@@ -174,9 +173,9 @@ class TestBodies:
 
     @pytest.mark.parametrize("kind", HOSTILE)
     def test_are_refused_cheaply(self, stackstorm, url, kind):
-        before = processor_time_of(stackstorm.process)
+        started = time.monotonic()
         assert ask(url, request_for(url, self.HOSTILE[kind])) == 400
-        assert processor_time_of(stackstorm.process) - before < 1
+        assert time.monotonic() - started < 1
         assert "Traceback" not in stackstorm.log()
 
     def test_of_a_mebibyte_that_are_text_are_taken(self, url):
@@ -259,13 +258,6 @@ def memory_of(process):
         return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1)) / 1024
 
 
-def processor_time_of(process):
-    """The seconds that it has computed so far, however many others want the processors."""
-    with open("/proc/{}/stat".format(process.pid)) as stat:
-        user, system = stat.read().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
 class TestHoldUps:
     """Signed deliveries, while others do what they can against them."""
 
@@ -284,7 +276,7 @@ class TestHoldUps:
         with slow_clients(url, 60):
             # Each could hold a connection for 15 s, and they all came first.
             assert deliver(url, "first") < 12
-            assert typical(url, "amid more") < 12
+            assert typical(url, "amid more") < 1
         assert "Traceback" not in stackstorm.log()
 
     @pytest.mark.parametrize("kind", ["requests", "tiny chunks", "an endless chunk's size",

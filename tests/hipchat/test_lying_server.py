@@ -112,7 +112,7 @@ class TestDeadline:
         began = time.monotonic()
         with pytest.raises(errors.NoAnswer, match="no answer within 0.3 s"):
             client_of(liar, timeout=0.3).call("GET", "room")
-        assert time.monotonic() - began < 30, "it would drip for ever"
+        assert time.monotonic() - began < 2
 
     def test_leaves_an_answer_that_comes_in_time_alone(self, liar):
         def slowly(connection):
@@ -169,7 +169,7 @@ class TestRateLimit:
         began = time.monotonic()
         with pytest.raises(errors.RateLimited):
             client_of(liar, rate_limit_wait=2.5).call("POST", "room", json={})
-        assert len(liar.requests) == 2 and time.monotonic() - began >= 1
+        assert len(liar.requests) == 2 and 1 <= time.monotonic() - began < 2.5
 
     def test_that_has_passed_counts_as_unknown(self, liar):
         liar.answers = [raw("429 Too Many Requests", [

@@ -7,7 +7,7 @@ from typing import Any, Dict, Tuple, Union
 from hipchat.events import message_id, room_id
 from listening.spool import Arrival
 
-__all__ = ["TOPIC_CHANGE", "WrongRoom", "arrival", "of_history"]
+__all__ = ["WrongRoom", "arrival", "of_history"]
 
 TOPIC_CHANGE = "room_topic_change"
 TOPIC_SPAN = 120.0  # seconds; the same topic again in one span is taken for the same change

@@ -142,7 +142,7 @@ class Store:
             raise self._error(error) from None
 
     def _commit(self, arrivals: List[Arrival], removals: Set[int]) -> List:
-        now, space = time.time(), self._space()
+        now, space = time.time(), self._space() if arrivals else 0
         results: List = []
         with self._transaction():
             gone = sum(self._file.db.execute("DELETE FROM deliveries WHERE id = ?", (number,))

@@ -4,10 +4,11 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple
+from typing import Any, Callable, Iterator, List, NamedTuple
 
 from benchmarks.measure import Row, alternate, compared, plain
-from benchmarks.restart import health_of, hipchat, pack, rule_of_all_rooms, wait_for
+from benchmarks.restart import (
+    has_looked, health_of, hipchat, pack, rule_of_all_rooms, wait_for)
 from benchmarks.server_process import Server
 from hipchat.addon import REFERENCE, Addon
 from hipchat.addon_urls import AddonUrls
@@ -83,7 +84,7 @@ def _measured(process: Server, port: int, people: ControlClient, names: List[str
     people.say(names[-1], "Ann", "hello")
     wait_for(lambda: health_of(port)["dispatched"])
     heard = time.monotonic() - begun
-    wait_for(lambda: _has_looked(health_of(port)["history"], len(names)), PATIENCE)
+    wait_for(lambda: has_looked(port, len(names)), PATIENCE)
     looked = time.monotonic() - begun
     histories = ["/history" in call["path"] for call in people.requests()]
     time.sleep(REST)
@@ -93,7 +94,3 @@ def _measured(process: Server, port: int, people: ControlClient, names: List[str
 def _descriptor(port: int, store: Path) -> str:
     kept = json.loads(store.read_text())["hipchat_addon"]
     return AddonUrls("http://127.0.0.1:{}/hipchat".format(port), Addon.read(kept).secret).descriptor
-
-
-def _has_looked(history: Dict[str, Any], rooms: int) -> bool:
-    return history["rooms"] == rooms and not history["doubtful"]

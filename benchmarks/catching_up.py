@@ -7,7 +7,7 @@ from typing import ContextManager, List, Tuple
 
 from benchmarks.load import burst, delivery, request
 from benchmarks.measure import Row, compared, plain
-from benchmarks.restart import health_of, pack, rule_of_all_rooms, wait_for
+from benchmarks.restart import has_looked, health_of, pack, rule_of_all_rooms, wait_for
 from benchmarks.settings import signed_url
 from benchmarks.soak_hipchat import TalkingHipchat
 from sandbox.both_servers import free_port
@@ -70,8 +70,7 @@ class _Missed:
         assert result.statuses == {204: COUNT}, result.statuses
 
     def _has_looked(self) -> bool:
-        history = health_of(self._port).get("history", {})
-        return history.get("rooms") == ROOMS and not history["doubtful"]
+        return has_looked(self._port, ROOMS)
 
     def _pack(self) -> ContextManager:
         return pack(self._hipchat.url, self._port, self._directory, self._rules,

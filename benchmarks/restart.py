@@ -105,6 +105,12 @@ def health_of(port: int) -> Dict[str, Any]:
             return {}
 
 
+def has_looked(port: int, rooms: int) -> bool:
+    """Whether the sensor knows of nothing that it may have missed in so many rooms."""
+    history = health_of(port).get("history", {})
+    return history.get("rooms") == rooms and not history["doubtful"]
+
+
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> None:
     """Return when it is true; TimeoutError if it is not after so many seconds."""
     deadline = time.monotonic() + patience

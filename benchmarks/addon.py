@@ -36,7 +36,6 @@ class Restart(NamedTuple):
 def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as name, _addon(Path(name), MANY) as many, \
             _addon(Path(name), FEW) as few:
-        many(), few()  # the first sight of the rooms
         ours, theirs = alternate(ROUNDS, many, few)
     what, against = "an add-on in {:,} rooms: ".format(MANY), "in {} rooms".format(FEW)
     looks = [[1000 * (each.looked - each.heard) / count for each in side]
@@ -75,6 +74,7 @@ def _addon(directory: Path, rooms: int) -> Iterator[Callable[[], Restart]]:
         with started():
             wait_for(lambda: store.exists() and health_of(port))
             people.install(_descriptor(port, store))
+            wait_for(lambda: has_looked(port, rooms), PATIENCE)  # what is said before is old
         yield restart
 
 

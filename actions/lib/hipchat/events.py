@@ -49,8 +49,7 @@ def read_body(raw: bytes) -> Dict[str, Any]:
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
         raise ValueError("the body holds too many values")
     try:
-        body = json.loads(raw.decode("utf-8"), parse_int=_integer, parse_float=_float,
-                          parse_constant=_no_constant)
+        body = _DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError):
         raise ValueError("the body is not JSON") from None
     if not isinstance(body, dict):
@@ -74,11 +73,14 @@ def _float(digits: str) -> Any:
     return float(digits) if math.isfinite(float(digits)) else digits
 
 
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_no_constant)
+
+
 def _storable(value: Any, levels: int) -> Any:
     if not levels:
         raise ValueError("the body is nested too deeply")
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
         return [_storable(item, levels - 1) for item in value]
     if isinstance(value, dict):

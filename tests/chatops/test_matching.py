@@ -1,17 +1,25 @@
 """Which format a command fits; where StackStorm is installed, its own parser is asked, too."""
+import re
 import time
+from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chatops.aliases import check_values, find
+from chatops.aliases import Aliases, find
 from chatops.errors import Ignored, Refused
 from chatops.matching import formats_of
+from chatops.permissions import Permissions
+from chatops.settings import ChatOpsSettings
+from chatops.values import check_values
+
+from hipchat.inert import inert
 
 try:
     from st2common.exceptions.content import ParseException
     from st2common.models.utils.action_alias_utils import extract_parameters
+    from st2common.util.casts import get_cast
 except ImportError:
     extract_parameters = None
 
@@ -70,6 +78,19 @@ def test_the_format_in_the_very_case_goes_first():
     assert find("GO on", both).format.alias["name"] == "large"
 
 
+def test_of_two_packs_aliases_with_one_name_neither_is_run():
+    other = alias("deploy", "put {{ x }}", pack="web", enabled=False)
+    allowed = ChatOpsSettings.from_config({"chatops": {"rooms": [1], "allow": [
+        {"commands": ["ops.*"], "people": "*"}]}})
+    stackstorm = SimpleNamespace(aliases=lambda: iter([DEPLOY, SAY, other]))
+    aliases = Aliases(stackstorm, Permissions(allowed), person=2, room=1)
+    assert aliases.find("say hi").format.alias == SAY
+    with pytest.raises(Refused, match="by its name alone, and ops.deploy and web.deploy have"):
+        aliases.find("deploy web to h1")
+    with pytest.raises(Refused, match="no such command"):
+        aliases.find("put x")
+
+
 def test_one_that_is_no_regular_expression_fits_nothing():
     assert find("say hi", [*formats_of(alias("bad", "say (", "(?!x)say")), *FORMATS])
 
@@ -86,6 +107,12 @@ def test_match_multiple_is_for_what_nothing_else_fits():
     (r'say {"a": "\u007b\u007b 1 \u007d\u007d"}', "takes no escapes"),
     (r"say {'a': '\x7b\x7b'}", "takes no escapes"),
     ('say {"a": {"b": 1}\u200b}', "write a blank between them"),
+    ("say {'a': '<' '% st2kv(1) %' '>'}", "one pair of quotes"),
+    ("say {'a': '<'\n#'\n'% st2kv(1) %>'}", "one pair of quotes"),
+    ("say {'a': '<' u'% st2kv(1) %>'}", "one pair of quotes"),
+    ("say {'a': \"<\"\\\n\"% st2kv(1) %>\"}", "no escapes|one pair of quotes"),
+    ("say {'a': '<\\\n% st2kv(1) %>'}", "takes no escapes"),
+    ("say '< text=1% st2kv(1) % text=1>' text=1", "Write 'text=1' once"),
 ])
 def test_values_that_cannot_be_carried_are_refused(command, words):
     with pytest.raises(Refused, match=words):
@@ -93,7 +120,9 @@ def test_values_that_cannot_be_carried_are_refused(command, words):
 
 
 def test_values_that_can_be_carried_are_not():
-    for command in ("say {\u200b{ x }\u200b}", 'say {"a": {"b": 1} }', "say C:\\users"):
+    for command in ("say {\u200b{ x }\u200b}", 'say {"a": {"b": 1} }', "say C:\\users",
+                    'say {"a": "", "b": "100%", "c": "<", "b": "x"}',
+                    "say {'u': '{}', 'x': ['<', '%']}", "say '100%' '% of it'"):
         check_values(find(command, FORMATS), extra_parameters=False)
     check_values(find("say hi env=x", FORMATS), extra_parameters=True)
 
@@ -116,6 +145,38 @@ def test_stackstorm_takes_the_same(command):
         if fit:
             assert set(extract_parameters(format.representation, fit.command)) == (
                 set(format.names) | set(fit.values))
+
+
+def texts(begin, pieces, end):
+    """Texts between a begin and an end."""
+    some = st.lists(st.sampled_from(pieces), min_size=1, max_size=5)
+    return some.map(lambda parts: begin + "".join(parts) + end)
+
+
+HOSTILE = st.one_of(
+    texts("{'a': ", ["'<'", "'% 1 %'", "u'% 1 %'", '"{"', '"{ 1 }"', "''", "'>'", "'\\x3c% 1 %'",
+                     "'<\\\n% 1 %'", " ", "\\\n", "#'\n", ", "], "}"),
+    texts('{"a": ', ['"<"', '"\\u007b{ 1 }"', '"b"', ", ", " ", '"%"', ":"], "}"),
+    texts("<", [" k=1", "% 1 %", "%", ">", "'"], " x k=1"))
+
+
+@pytest.mark.skipif(not extract_parameters, reason="needs StackStorm's own parser")
+@settings(max_examples=1000)
+@given(HOSTILE)
+def test_no_text_becomes_a_template_on_its_way_through_stackstorm(text):
+    format, = formats_of(SAY)
+    fit = format.fit(inert("say " + text))
+    assume(fit)
+    try:
+        check_values(fit, extra_parameters=True)
+    except Refused:
+        return
+    for value in extract_parameters(format.representation, fit.command).values():
+        try:
+            value = repr(get_cast("object")(value))
+        except (SyntaxError, TypeError, ValueError):
+            pass
+        assert not re.search(r"\{[{%#]|<%", value), (fit.command, value)
 
 
 def test_time_is_linear_in_the_command():

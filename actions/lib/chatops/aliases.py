@@ -1,7 +1,6 @@
 """The one alias that a command is for."""
 import json
-import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 import re2
 
@@ -11,12 +10,8 @@ from chatops.matching import Fit, Format, formats_of, pairs_at_end, pairs_in
 from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
 from hipchat.errors import HipChatError
-from hipchat.inert import BREAK
 
-__all__ = ["Aliases", "Forbidden", "check_values", "find", "name_of"]
-
-# JSON and Python hide a brace behind these, from the guard too.
-_ESCAPES = re.compile(r"\\[uUxN0-7]")
+__all__ = ["Aliases", "Forbidden", "find", "name_of", "named_alike"]
 
 
 class Forbidden(Refused):
@@ -38,7 +33,9 @@ class Aliases:
     def __init__(self, stackstorm: StackStorm, permissions: Permissions, person: int, room: int):
         self._stackstorm, self._permissions = stackstorm, permissions
         self._person, self._room = person, room
-        self._formats = [format for alias in stackstorm.aliases() for format in formats_of(alias)]
+        self._aliases = list(stackstorm.aliases())
+        self._formats = [format for alias in self._aliases if alias.get("enabled", True)
+                         for format in formats_of(alias)]
 
     def allowed(self) -> List[Format]:
         """The formats of the aliases that the person may run."""
@@ -53,7 +50,12 @@ class Aliases:
         if not allowed:
             name = name_of(fits[0].format.alias)
             raise Forbidden(name, self._permissions.who(name, self._room))
-        return _only(allowed)
+        fit = _only(allowed)
+        refs = named_alike(self._aliases).get(fit.format.alias["name"])
+        if refs:
+            raise Refused("StackStorm runs an alias by its name alone, and {} have the same. All "
+                          "but one must be renamed.".format(" and ".join(refs)))
+        return fit
 
     def _by_stackstorm(self, command: str) -> List[Fit]:
         """By StackStorm's own matching, where formats have what RE2 has not, such as (?!...)."""
@@ -72,6 +74,14 @@ class Aliases:
 
     def _may(self, format: Format) -> bool:
         return self._permissions.may(name_of(format.alias), self._person, self._room)
+
+
+def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, List[str]]:
+    """The names that several aliases have, disabled ones too, with how permissions name each."""
+    found: Dict[str, List[str]] = {}
+    for alias in aliases:
+        found.setdefault(alias["name"], []).append(name_of(alias))
+    return {name: sorted(refs) for name, refs in found.items() if len(refs) > 1}
 
 
 def find(command: str, formats: List[Format]) -> Fit:
@@ -117,26 +127,3 @@ def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> HipC
     like = nearest(command, allowed)
     return Refused("There is no such command. {}".format(
         "Did you mean: {}?".format("; ".join(like)) if like else "You may run none here."))
-
-
-def check_values(fit: Fit, extra_parameters: bool) -> None:
-    """Refused for parameters that the format does not name, and for what JSON cannot carry."""
-    extra = sorted(set(fit.values) - set(fit.format.names))
-    if extra and not extra_parameters:
-        raise Refused("That command has no parameter {}. (StackStorm takes a last word with = in "
-                      "it for one.)".format(", ".join(map(repr, extra))))
-    if "{" in fit.command and _ESCAPES.search(fit.command):
-        raise Refused("Write the characters themselves: a command takes no escapes such as \\u007b "
-                      "beside braces.")
-    for value in fit.values.values():
-        if BREAK in value and value.lstrip("\"' [").startswith("{") and (
-                _is_json(value.replace(BREAK, ""))):
-            raise Refused("Where two braces meet, write a blank between them: } }.")
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

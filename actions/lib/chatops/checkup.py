@@ -2,6 +2,7 @@
 from typing import Any, Dict, Iterator, List, Optional
 
 from chatops.accounts import Accounts
+from chatops.aliases import named_alike
 from chatops.errors import StackStormError
 from chatops.rules import HEARING, RULES, hears
 from chatops.settings import ChatOpsSettings
@@ -9,6 +10,8 @@ from chatops.stackstorm import StackStorm
 from hipchat.checkup import Finding, Findings
 from hipchat.client import Client
 from hipchat.errors import ConfigError, HipChatError, NotFound
+from hipchat.room_directory import RoomDirectory
+from hipchat.sensor_settings import EVERYWHERE, SensorSettings
 
 __all__ = ["chatops_checkup"]
 
@@ -28,7 +31,8 @@ def chatops_checkup(config: Optional[Dict[str, Any]], client: Client) -> Finding
         return
     yield from _rules(accounts.own(), settings)
     yield from _accounts(accounts, settings)
-    yield from _rooms(client, settings, (config or {}).get("rooms") or [])
+    yield from _aliases(accounts.pack())
+    yield from _rooms(client, settings, _heard(config))
     yield from _people(client, settings)
 
 
@@ -89,14 +93,35 @@ def _account(key: str, stackstorm: StackStorm, reads: bool = True) -> Findings:
         yield Finding(True, "{}: commands run as {}".format(key, user["username"]))
 
 
-def _rooms(client: Client, settings: ChatOpsSettings, heard: List[Any]) -> Findings:
+def _aliases(stackstorm: StackStorm) -> Findings:
+    try:
+        alike = named_alike(stackstorm.aliases())
+    except StackStormError:  # which is told of the account
+        return
+    for refs in alike.values():
+        yield Finding(False, "chatops: StackStorm runs an alias by its name alone, and {} have the "
+                      "same, so that none of them is run. Rename all but one.".format(
+                          " and ".join(refs)))
+
+
+def _heard(config: Optional[Dict[str, Any]]) -> List[str]:
+    """The rooms that are listened to where a rule names none."""
+    try:
+        return SensorSettings.from_config(config).rooms
+    except ConfigError:  # which is told of the config
+        return [EVERYWHERE]
+
+
+def _rooms(client: Client, settings: ChatOpsSettings, heard: List[str]) -> Findings:
     for id in sorted(settings.rooms):
+        directory = RoomDirectory()
         try:
-            name = client.call("GET", "room", id)["name"]
+            directory.take([client.call("GET", "room", id)])
         except HipChatError as error:
             yield Finding(False, "chatops.rooms: {}: {}".format(id, error))
             continue
-        if {str(id), name} & set(map(str, heard)):
+        name = directory.name_of(id)
+        if EVERYWHERE in heard or id in map(directory.id_of, heard):
             yield Finding(True, "chatops.rooms: {} is {}".format(id, name))
         else:
             yield Finding(False, "chatops.rooms: {} is {}, whose messages are not listened for. "
@@ -106,10 +131,15 @@ def _rooms(client: Client, settings: ChatOpsSettings, heard: List[Any]) -> Findi
 def _people(client: Client, settings: ChatOpsSettings) -> Findings:
     people = sorted(set(settings.api_keys).union(
         *(grant.people or () for grant in settings.allow)))
-    unknown = list(_unknown(client, people[:MOST_PEOPLE]))
     if not settings.allow:
         yield Finding(False, "chatops.allow: it allows nothing, so that nobody can run a command")
-    elif unknown:
+        return
+    try:
+        unknown = list(_unknown(client, people[:MOST_PEOPLE]))
+    except HipChatError as error:
+        yield Finding(False, "chatops.allow: whom it names cannot be looked up: {}".format(error))
+        return
+    if unknown:
         yield Finding(False, "chatops.allow: HipChat knows nobody with the id {}. hipchat.get_user "
                       "tells ids.".format(" or ".join(map(str, unknown))))
     else:

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from chatops.accounts import Accounts
 from chatops.ack import ack_of
-from chatops.aliases import Aliases, Forbidden, check_values, name_of
+from chatops.aliases import Aliases, Forbidden, name_of
 from chatops.answer import Answer
 from chatops.command import Heard, check_age, check_harmless, command_in
 from chatops.errors import Ignored, Refused, StackStormError
@@ -17,6 +17,7 @@ from chatops.origin import begun_by, identifier, origin_of
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
+from chatops.values import check_values
 from hipchat.people import People
 
 __all__ = ["Commands", "Outcome"]

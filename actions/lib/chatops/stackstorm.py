@@ -29,9 +29,8 @@ class StackStorm:
         self._session.headers.update(headers, Connection="close")
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
-        """All enabled aliases, without what they say of acknowledgement and result."""
-        found = self._pages("actionalias", include_attributes=OF_ALIASES)
-        return (alias for alias in found if alias.get("enabled", True))
+        """All aliases, without what they say of acknowledgement and result."""
+        return self._pages("actionalias", include_attributes=OF_ALIASES)
 
     def alias(self, ref_or_id: str) -> Optional[Dict[str, Any]]:
         """An alias; None where it is gone."""

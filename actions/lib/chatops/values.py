@@ -1,0 +1,55 @@
+"""Refuses commands whose values StackStorm would read otherwise than the template guard has."""
+import json
+import re
+from typing import Optional
+
+from chatops.errors import Refused
+from chatops.matching import Fit
+from hipchat.inert import BREAK
+
+__all__ = ["check_values"]
+
+# StackStorm reads a value in braces as JSON, or else as Python. These hide a template's characters
+# from the guard: escapes, and two strings that stand side by side and become one.
+_ESCAPES = re.compile(r"\\[uUxN0-7\n]")
+_JOINED = re.compile(r"[{}<%#]['\"](?:\s|\\\n|#[^\n]*\n|['\"bBfFrRuU])*['\"][{}%#>]")
+
+
+def check_values(fit: Fit, extra_parameters: bool) -> None:
+    """Refused for parameters that the format does not name, and for what StackStorm would read
+    otherwise than the guard has.
+    """
+    extra = sorted(set(fit.values) - set(fit.format.names))
+    if extra and not extra_parameters:
+        raise Refused("That command has no parameter {}. (StackStorm takes a last word with = in "
+                      "it for one.)".format(", ".join(map(repr, extra))))
+    if "{" in fit.command and _ESCAPES.search(fit.command):
+        raise Refused("Write the characters themselves: a command takes no escapes such as \\u007b "
+                      "beside braces.")
+    if "{" in fit.command and _JOINED.search(fit.command):
+        raise Refused("Write one text in one pair of quotes: a command takes no two side by side "
+                      "beside braces.")
+    again = _cut_twice(fit.command)
+    if again:
+        raise Refused("Write {!r} once: StackStorm takes it out wherever it stands.".format(again))
+    for value in fit.values.values():
+        if BREAK in value and value.lstrip("\"' [").startswith("{") and (
+                _is_json(value.replace(BREAK, ""))):
+            raise Refused("Where two braces meet, write a blank between them: } }.")
+
+
+def _cut_twice(command: str) -> Optional[str]:
+    """An ending with = in it that stands elsewhere in the command as well: what stood before and
+    after it there comes together, when StackStorm cuts off the key=value pairs at the end.
+    """
+    endings = (command[blank.start():] for blank in re.finditer(r"\s", command))
+    return next((ending.strip() for ending in endings
+                 if "=" in ending and command.count(ending) > 1), None)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -1,6 +1,8 @@
 """hipchat.enable_chatops and what hipchat.check finds of ChatOps."""
 import pytest
 
+from chatops.stackstorm import StackStorm
+
 RULES = ["hipchat.run_command", "hipchat.tell_result", "hipchat.tell_inquiry"]
 
 
@@ -67,6 +69,25 @@ class TestCheck:
     def test_finds_a_room_that_is_not_listened_to(self, act, rules, config, hipchat):
         config["rooms"] = ["Factor"]
         assert any("whose messages are not listened for. Name it in rooms, too." in line
+                   for line in self.lines(act, config))
+
+    @pytest.mark.parametrize("rooms", ["all", "capitals"])
+    def test_knows_a_room_that_is_listened_to(self, act, rules, config, stackstorm, rooms):
+        config["rooms"] = rooms if rooms == "all" else [stackstorm.room.upper()]
+        assert "ok: chatops.rooms: {} is {}".format(
+            config["chatops"]["rooms"][0], stackstorm.room) in self.lines(act, config)
+
+    def test_goes_on_where_people_cannot_be_looked_up(self, act, rules, config, start_hipchat):
+        server = start_hipchat("--room", "Factor", "--token", "narrow:view_room")
+        config.update(api_url=server.url, api_key="narrow", rooms="all")
+        assert any("whom it names cannot be looked up: HipChat answered 403" in line
+                   for line in self.lines(act, config))
+
+    def test_finds_aliases_that_have_one_name(self, act, rules, config, monkeypatch):
+        aliases = StackStorm.aliases
+        monkeypatch.setattr(StackStorm, "aliases", lambda own: [
+            *aliases(own), {"pack": "web", "name": "rooms", "enabled": False}])
+        assert any("and hipchat.rooms and web.rooms have the same" in line
                    for line in self.lines(act, config))
 
     def test_finds_a_prefix_that_the_rule_does_not_hear(self, act, rules, config):

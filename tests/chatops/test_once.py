@@ -59,6 +59,13 @@ def test_one_that_failed_midway_may_have_run_so_nobody_else_does(executions):
     assert not executions.run("a")
 
 
+@pytest.mark.parametrize("status", ["requested", "scheduled", "delayed"])
+def test_one_that_has_not_begun_is_not_waited_for(executions, status):
+    executions.store("a", "running")
+    executions.store("b", status)
+    assert executions.run("a") and not executions.run("b")
+
+
 @pytest.mark.parametrize("other", [{"message_id": "m2"}, {"room": 1002}])
 def test_another_message_is_another(executions, other):
     executions.store("a", "succeeded", outcome="ran", **other)

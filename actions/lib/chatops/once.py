@@ -9,6 +9,7 @@ __all__ = ["REPEATED", "is_repeated"]
 
 ACTION = "hipchat.run_command"
 REPEATED = "repeated"  # the outcome of an execution that left a message to another
+NOT_BEGUN = ("requested", "scheduled", "delayed")
 ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PATIENCE, PAUSE = 30.0, 0.2  # seconds
 
@@ -19,6 +20,7 @@ def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm) -> bool
     StackStorm stores an execution before it starts, so of two that hear a message at least one
     sees the other. The one with the greater id leaves it to the other, and says so in its result;
     the one with the smaller id waits for that: where the other has not seen it, the other has run.
+    One that has not begun yet is bound to see it.
     """
     # Nobody hears what is not said yet, but by a clock that is wrong.
     since = (said_at(heard.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -37,6 +39,8 @@ def _is_of(execution: Dict[str, Any], heard: Heard) -> bool:
 def _has_left_it(execution: Dict[str, Any], stackstorm: StackStorm) -> bool:
     deadline = time.monotonic() + PATIENCE
     execution = stackstorm.execution(execution["id"])
+    if execution["status"] in NOT_BEGUN:
+        return True
     while execution["status"] not in ENDED and time.monotonic() < deadline:
         time.sleep(PAUSE)
         execution = stackstorm.execution(execution["id"])

@@ -36,6 +36,8 @@ def test_the_question_says_who_asks_and_how_to_answer():
     ({"properties": {"text": {"type": "string"}}}, "as you like", {"text": "as you like"}),
     ({"properties": dict(TWO["properties"], why={"type": "string", "required": True})}, "so",
      {"why": "so"}),
+    ({"properties": {"n": {"type": ["null", "boolean"]}}}, "yes", {"n": True}),
+    ({"properties": {"n": {"type": []}}}, "yes", {"n": "yes"}),
     (TWO, '{"host": "h1", "count": 2}', {"host": "h1", "count": 2})])
 def test_words_are_a_response(schema, words, response):
     assert response_of(words, inquiry(schema)) == response
@@ -44,6 +46,9 @@ def test_words_are_a_response(schema, words, response):
 @pytest.mark.parametrize("schema, words, said", [
     (YES_NO, "perhaps", "it takes yes or no"), (TWO, "h1", "takes several answers"),
     ({"properties": {"n": {"type": "integer"}}}, "many", "it takes a number"),
+    ({"properties": {"n": {"type": ["integer", "null"]}}}, "many", "it takes a number"),
+    ({"properties": {"n": {"type": "number"}}}, "nan", "numbers without an end"),
+    (TWO, '{"count": [1e999]}', "numbers without an end"),
     (TWO, '{"host": "h1"', "is no JSON object"), ({}, "yes", "takes several answers")])
 def test_words_that_are_none_are_refused(schema, words, said):
     with pytest.raises(Refused, match=said):

@@ -20,9 +20,9 @@ def question(inquiry: Dict[str, Any], asking: str, prefix: str) -> str:
     lines += ["{}{}".format(name, ": " + field["description"] if field.get("description") else "")
               for name, field in fields.items()]
     only = _only(fields)
-    kind = only and fields[only].get("type")
+    kind = only and _kind(fields[only])
     example = "yes" if kind == "boolean" else "<{}>".format(kind or "text") if only else (
-        json.dumps({name: field.get("type", "string") for name, field in fields.items()}))
+        json.dumps({name: _kind(field) or "string" for name, field in fields.items()}))
     lines.append("Answer with: {}answer {} {}{}".format(
         prefix, inquiry["id"], example, " (or no)" if kind == "boolean" else ""))
     return "\n".join(lines)
@@ -31,6 +31,13 @@ def question(inquiry: Dict[str, Any], asking: str, prefix: str) -> str:
 def _fields(inquiry: Dict[str, Any]) -> Dict[str, Any]:
     fields = (inquiry.get("schema") or {}).get("properties") or {}
     return {name: field if isinstance(field, dict) else {} for name, field in fields.items()}
+
+
+def _kind(field: Dict[str, Any]) -> Optional[str]:
+    """The type of a field: of several, the first that is something."""
+    kinds = field.get("type")
+    return next((kind for kind in ([kinds] if isinstance(kinds, str) else kinds or [])
+                 if kind != "null"), None)
 
 
 def _only(fields: Dict[str, Any]) -> Optional[str]:
@@ -52,22 +59,31 @@ def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
     if only is None:
         raise Refused("That question takes several answers: write them as {{\"{}\": ...}}.".format(
             "\": ..., \"".join(fields)))
-    kind = fields[only].get("type")
+    kind = _kind(fields[only])
     try:
         value = (WORDS[kind][words.lower()] if kind in WORDS else
                  NUMBERS[kind](words) if kind in NUMBERS else words)
     except (KeyError, ValueError):
         raise Refused("{!r} is no answer to that: it takes {}.".format(
             words, "yes or no" if kind == "boolean" else "a number")) from None
-    return {only: value}
+    return {only: _finite(value)}
 
 
 def _object(words: str) -> Dict[str, Any]:
     try:
-        return json.loads(words)
+        return _finite(json.loads(words))
     except ValueError:
         raise Refused("That answer is no JSON object. Where two braces meet, write a blank between "
                       "them: } }.") from None
+
+
+def _finite(value: Any) -> Any:
+    """The value; Refused where JSON has no number for one in it."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise Refused("An answer takes no numbers without an end, such as NaN or 1e999.") from None
+    return value
 
 
 def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int,

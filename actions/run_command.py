@@ -22,7 +22,8 @@ class RunCommandAction(HipChatAction):
         heard = Heard(room, person, mention_name(mention), message_id, date, message)
         commands = Commands(settings, Accounts(settings), People(self.hipchat))
         outcome = commands.handle(heard, datetime.now(timezone.utc))
-        voice = Voice(self.hipchat, room, person, heard.mention, message_id)
+        voice = Voice(self.hipchat, lambda: self.hipchat_as_user, room, person, heard.mention,
+                      message_id)
         said = [voice.tell(answer) for answer in outcome.answers]
         result = dict(outcome.result, outcome=outcome.outcome, said=said)
         if outcome.outcome == "failed":

@@ -26,5 +26,6 @@ class TellInquiryAction(HipChatAction):
             return {"said": [], "reason": str(reason)}
         asked = question(stackstorm.inquiry(inquiry_id), begun["action"]["ref"], settings.prefix)
         mention = People(self.hipchat).mention(origin.person)
-        voice = Voice(self.hipchat, origin.room, origin.person, mention, origin.message_id)
+        voice = Voice(self.hipchat, lambda: self.hipchat_as_user, origin.room, origin.person,
+                      mention, origin.message_id)
         return {"said": [voice.tell(Answer(asked, color="yellow", notify=True))]}

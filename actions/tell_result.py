@@ -25,8 +25,8 @@ class TellResultAction(HipChatAction):
             answer = result_of(execution, alias)
         except Ignored as reason:
             return {"said": [], "reason": str(reason)}
-        voice = Voice(self.hipchat, origin.room, origin.person, self._mention(origin, stackstorm),
-                      origin.message_id)
+        voice = Voice(self.hipchat, lambda: self.hipchat_as_user, origin.room, origin.person,
+                      self._mention(origin, stackstorm), origin.message_id)
         return {"said": [voice.tell(answer)]}
 
     def _mention(self, origin, stackstorm):

@@ -42,7 +42,8 @@ class HipChatAction(Action):
     def hipchat_as_user(self) -> Client:
         """The same as a user, for what HipChat lets no add-on do; ParameterError if it cannot be.
         """
-        return Client(self.settings.of_user())
+        settings = self.settings.of_user()
+        return self.hipchat if settings is self.settings else Client(settings)
 
     def room_or_default(self, room: Any) -> str:
         """The room of a parameter, or else the config's default_room."""

@@ -6,6 +6,7 @@ import pytest
 from chatops.answer import Answer
 from chatops.voice import Voice
 from hipchat.client import Client
+from hipchat.errors import ParameterError
 from hipchat.settings import ApiSettings
 
 
@@ -18,9 +19,9 @@ def tell(hipchat, room):
     ann = next(user["id"] for user in client.items("user") if user["name"] == "Ann")
     room_id = client.call("GET", "room", room)["id"]
 
-    def tell(answer, message_id=asked):
+    def tell(answer, message_id=asked, as_user=lambda: client):
         before = len(people.transcript(room))
-        Voice(client, room_id, ann, "Ann", message_id).tell(answer)
+        Voice(client, as_user, room_id, ann, "Ann", message_id).tell(answer)
         return people.transcript(room)[before:]
 
     tell.asked = asked
@@ -82,6 +83,37 @@ def test_a_reply_stands_under_the_command(tell):
 def test_a_reply_to_what_is_not_known_is_a_notification(tell):
     line, = tell(Answer("Done", reply=True), message_id="")
     assert line["type"] == "notification"
+
+
+def no_user():
+    raise ParameterError("Set api_key.")
+
+
+class TestWhereThePackIsNoUser:
+    """As an add-on it may neither reply nor write to a person."""
+
+    def test_a_private_answer_is_not_told_to_the_room_which_learns_why(self, tell):
+        line, = tell(Answer("secret", "secret", private=True), as_user=no_user)
+        assert (line["color"], line["what"]) == (
+            "red", "@Ann The answer is for you alone, and I cannot give it: Set api_key.")
+
+    @pytest.mark.parametrize("how", ["reply", "aside"])
+    def test_other_answers_are_notifications(self, tell, how):
+        assert texts(tell(Answer("It says:", "code", **{how: True}), as_user=no_user)) == [
+            "@Ann It says:", "<pre>code</pre>"]
+
+    def test_that_hipchat_refuses_is_told_too(self, tell, start_hipchat, hipchat):
+        token = "narrow:view_room,send_notification"
+        server = start_hipchat("--token", token)
+        config = {"api_key": token.partition(":")[0], "api_url": server.url}
+        line, = tell(Answer("secret", private=True),
+                     as_user=lambda: Client(ApiSettings.from_config(config)))
+        assert "send_message" in line["what"] and "secret" not in line["what"]
+
+
+def test_what_is_aside_is_told_in_private(tell, hipchat):
+    assert texts(tell(Answer("Help", aside=True))) == ["@Ann I answered you in private."]
+    assert hipchat.people.inbox("Ann")[-1]["what"] == "Help"
 
 
 def test_a_card_that_is_wrong_is_told_beside_the_answer(tell):

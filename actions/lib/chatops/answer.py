@@ -12,7 +12,8 @@ class Answer(NamedTuple):
     """A text, with code after it, and how it is shown.
 
     format is text or html; color is that of a notification; private: to the person alone, with a
-    word to the room; reply: under the command; web_url: where the rest stands of what is too long.
+    word to the room; aside: the same where HipChat lets the pack, else to the room; reply: under
+    the command; web_url: where the rest stands of what is too long.
     """
 
     text: str
@@ -22,6 +23,7 @@ class Answer(NamedTuple):
     notify: bool = False
     card: Optional[Dict[str, Any]] = None
     private: bool = False
+    aside: bool = False
     reply: bool = False
     web_url: str = ""
 

@@ -19,7 +19,7 @@ def help_on(word: str, formats: Iterable[Format], prefix: str) -> Answer:
         return Answer("No command that you may run here has {!r} in it. {}help lists all."
                       .format(word, prefix))
     return Answer("You may run here:", "\n".join(prefix + line for line in sorted(lines)),
-                  private=len(lines) > LONG)
+                  aside=len(lines) > LONG)
 
 
 def _line(format: Format) -> str:

@@ -4,7 +4,7 @@ from typing import Any, Callable, Iterator, List
 
 from chatops.answer import Answer
 from hipchat.client import Client
-from hipchat.errors import InvalidRequest, ParameterError
+from hipchat.errors import Forbidden, InvalidRequest, ParameterError
 from hipchat.limits import LONGEST_MESSAGE, fitted
 from hipchat.messages import reply, send_private
 from hipchat.notifications import notification, notify
@@ -15,38 +15,57 @@ MOST_PARTS = 3  # messages of one answer: HipChat takes 30 a minute in a room
 LONGEST_CODE = 9000  # characters, escaped; the rest is for what stands around it
 EMPTY = "It has nothing to tell."
 IN_PRIVATE = "I answered you in private."
+NOT_IN_PRIVATE = "The answer is for you alone, and I cannot give it: {}"
 WITHOUT_CARD = "The card that the alias wants cannot be shown: {}"
 
 
 class Voice:
     """Speaks to one person: room and person are ids.
 
-    mention is the person's mention name without "@", message_id that of what is answered; both may
-    be "".
+    as_user gives the client of a user, who alone may write in private or reply; ParameterError
+    where there is none. mention is the person's mention name without "@", message_id that of what
+    is answered; both may be "".
     """
 
-    def __init__(self, client: Client, room: int, person: int, mention: str = "",
-                 message_id: str = ""):
-        self._client, self._room, self._person = client, room, person
+    def __init__(self, client: Client, as_user: Callable[[], Client], room: int, person: int,
+                 mention: str = "", message_id: str = ""):
+        self._client, self._as_user, self._room, self._person = client, as_user, room, person
         self._mention = "@{} ".format(mention) if mention else ""
         self._message_id = message_id
 
     def tell(self, answer: Answer) -> str:
         """Say it; returns its text as it was said."""
         text = answer.text or ("" if answer.code else EMPTY)
-        if answer.private:
-            for part in _parts(text, answer.web_url):
-                send_private(self._client, self._person, part, answer.format, answer.notify)
-            for code in _code(answer):
-                send_private(self._client, self._person, code, "html")
-            self._notify(answer._replace(card=None, format="text"), self._mention + IN_PRIVATE)
-        elif answer.reply and self._message_id:
-            whole = self._mention + "\n".join(filter(None, (text, answer.code)))
-            for part in _parts(whole, answer.web_url):
-                reply(self._client, self._room, self._message_id, part)
-        else:
-            self._to_room(answer, self._mention + text)
+        try:
+            if answer.private or answer.aside:
+                self._in_private(answer, text)
+            elif answer.reply and self._message_id:
+                self._reply(answer, text)
+            else:
+                self._to_room(answer, self._mention + text)
+        except (Forbidden, ParameterError) as error:
+            if answer.private:
+                self._notify(answer._replace(color="red", card=None, format="text"),
+                             self._mention + NOT_IN_PRIVATE.format(error))
+            elif answer.aside or answer.reply:
+                self._to_room(answer, self._mention + text)
+            else:
+                raise
         return text
+
+    def _in_private(self, answer: Answer, text: str) -> None:
+        client = self._as_user()
+        for part in _parts(text, answer.web_url):
+            send_private(client, self._person, part, answer.format, answer.notify)
+        for code in _code(answer):
+            send_private(client, self._person, code, "html")
+        self._notify(answer._replace(card=None, format="text"), self._mention + IN_PRIVATE)
+
+    def _reply(self, answer: Answer, text: str) -> None:
+        client = self._as_user()
+        whole = self._mention + "\n".join(filter(None, (text, answer.code)))
+        for part in _parts(whole, answer.web_url):
+            reply(client, self._room, self._message_id, part)
 
     def _to_room(self, answer: Answer, text: str) -> None:
         if answer.format == "html" and len(text) > LONGEST_MESSAGE:

@@ -9,6 +9,6 @@ class DeleteRoomAction(HipChatAction):
 
     def do(self, room):
         """Delete it; returns which room it was."""
-        room = self.room_or_default(room)
+        room = self.room_of(room)
         self.hipchat.call("DELETE", "room", room)
         return {"room": room}

@@ -1,5 +1,6 @@
 """hipchat.list_webhooks: list the webhooks in a room, the sensor's own marked."""
 from base import HipChatAction
+from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_list import ownership_of, webhooks_in
 
 __all__ = ["ListWebhooksAction"]
@@ -11,5 +12,6 @@ class ListWebhooksAction(HipChatAction):
     def do(self, room=None):
         """{"room", "webhooks": HipChat's webhooks, each with `ours`; no signature is shown}."""
         room = self.room_or_default(room)
-        ownership = ownership_of(self.config) if self.config.get("webhook") else None
+        reachable = SensorSettings.from_config(self.config).public_url
+        ownership = ownership_of(self.config) if reachable else None
         return {"room": room, "webhooks": list(webhooks_in(self.hipchat, ownership, room))}

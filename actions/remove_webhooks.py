@@ -24,12 +24,13 @@ class RemoveWebhooksAction(HipChatAction):
 
     def _keys(self, references):
         """What HipChat is to find each room by, and how people call it."""
-        references = [self.room_of(reference) for reference in references or []]
-        found, directory = find_rooms(self.hipchat, references), RoomDirectory()
+        named = [self.room_of(reference) for reference in references or []]
+        found, directory = find_rooms(self.hipchat, named), RoomDirectory()
         directory.take(found)
-        return [(directory.id_of(reference) or reference, reference) for reference in references
-                ] or [(part(room, "id", "A room in HipChat's list"), room.get("name"))
-                      for room in found]
+        if references is None:
+            return [(part(room, "id", "A room in HipChat's list"), room.get("name"))
+                    for room in found]
+        return [(directory.id_of(reference) or reference, reference) for reference in named]
 
     def _remove(self, ownership, key, room):
         result = {"room": room, "removed": 0}

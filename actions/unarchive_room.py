@@ -10,4 +10,4 @@ class UnarchiveRoomAction(HipChatAction):
 
     def do(self, room):
         """Do it; returns the room's fields after it, as HipChat names them."""
-        return change_room(self.hipchat, self.room_or_default(room), is_archived=False)
+        return change_room(self.hipchat, self.room_of(room), is_archived=False)

@@ -11,6 +11,6 @@ class UpdateRoomAction(HipChatAction):
     def do(self, room, name=None, topic=None, privacy=None, guest_access=None, owner=None):
         """Change what is given; returns the room's fields after it, as HipChat names them."""
         check_room(name, topic)
-        return change_room(self.hipchat, self.room_or_default(room), name=name, topic=topic,
+        return change_room(self.hipchat, self.room_of(room), name=name, topic=topic,
                            privacy=privacy, is_guest_accessible=guest_access,
                            owner={"id": owner} if owner else None)

@@ -5,17 +5,20 @@ import jsonschema
 import yaml
 
 from sandbox.stackstorm import parameters, platform_modules, plugins
+from sandbox.stackstorm.config import complete
+from sandbox.stackstorm.errors import Invalid
 
 
 class ActionRunner:
     """act(action, config={...}, **parameters) -> (succeeded, result).
 
-    Parameters are rendered, checked and completed as StackStorm does; every result must fit the
-    action's output_schema and must not hold the token.
+    Parameters are rendered, checked and completed as StackStorm does, and so is a config that it
+    would take; every result must fit the action's output_schema and must not hold the token.
     """
 
     def __init__(self, directory, hipchat):
         self._directory, self._hipchat = directory, hipchat
+        self._schema = yaml.safe_load((directory.parent / "config.schema.yaml").read_text("utf-8"))
 
     def definition(self, action):
         """The action's YAML file."""
@@ -27,6 +30,10 @@ class ActionRunner:
         values.pop("timeout", None)  # the runner's, not the action's
         config = dict({"api_key": self._hipchat.token, "api_url": self._hipchat.url},
                       **config or {})
+        try:
+            config = complete(config, self._schema)
+        except Invalid:
+            pass
         succeeded, result = self._class(definition)(config).run(**values)
         jsonschema.validate(result, definition["output_schema"])
         assert str(config["api_key"]) not in json.dumps(result)

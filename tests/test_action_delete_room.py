@@ -1,4 +1,5 @@
 """hipchat.delete_room: rooms that are deleted."""
+import pytest
 
 
 def test_deletes_the_room(act, hipchat, room):
@@ -11,5 +12,9 @@ def test_a_room_that_does_not_exist_is_told(act):
     assert not succeeded and result["status"] == 404
 
 
-def test_the_default_room_is_not_deleted_for_want_of_a_name(act, hipchat, room):
-    assert act.definition("delete_room")["parameters"]["room"]["required"] is True
+@pytest.mark.parametrize("action", ["delete_room", "archive_room", "unarchive_room", "update_room"])
+def test_the_default_room_does_not_stand_in_for_a_name_that_is_empty(act, hipchat, room, action):
+    before = hipchat.api("GET", "/room/" + room).json()
+    succeeded, result = act(action, config={"default_room": room}, room="")
+    assert not succeeded and result["error"].startswith("The room '' must be the name or the id")
+    assert hipchat.api("GET", "/room/" + room).json() == before

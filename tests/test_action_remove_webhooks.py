@@ -41,6 +41,11 @@ def test_removes_ours_only_in_the_rooms_that_are_named(act, server, config):
     assert [len(urls) for urls in left(server)] == [3, 1, 1]
 
 
+def test_removes_none_where_an_empty_list_names_none(act, server, config):
+    assert act("remove_webhooks", config=config, rooms=[]) == (True, {"removed": 0, "rooms": []})
+    assert [len(urls) for urls in left(server)] == [3, 1, 2]
+
+
 def test_a_room_that_fails_is_named_and_the_others_are_done(act, server, config):
     succeeded, result = act("remove_webhooks", config=config, rooms=["Nowhere", "C"])
     assert not succeeded and result["removed"] == 1

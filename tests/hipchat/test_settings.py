@@ -305,6 +305,15 @@ def test_a_node_has_what_the_config_has_for_its_host(monkeypatch):
         ["B"], "https://st2.example.com/hipchat-b", 8099)
 
 
+def test_nodes_cannot_share_an_add_on():
+    config = {"api_url": "https://hipchat.example.com/v2", "nodes": {"st2-a": {}, "st2-b": {}},
+              "webhook": {"public_url": "https://st2.example.com/hipchat"},
+              "addon": {"enabled": True, "credentials": ""}}
+    with pytest.raises(ConfigError, match="addon: HipChat posts to the one public_url .* or nodes"):
+        SensorSettings.from_config(config)
+    assert SensorSettings.from_config(dict(config, nodes={"st2-a": {}})).api.addon.enabled
+
+
 def test_a_node_that_is_not_named_is_warned_and_has_the_rest(monkeypatch):
     monkeypatch.setattr("socket.gethostname", lambda: "st2-c")
     found = settings(nodes={"st2-a": {"rooms": ["A"]}, "st2-b": None})

@@ -169,6 +169,27 @@ class TestBesideAToken:
         assert [each["who"] for each in both.hipchat.people.transcript("Ops")] == [
             OWNER, "StackStorm"]
 
+    def test_hears_by_webhooks_where_the_public_url_has_changed_since_it_was_installed(self, both):
+        old = both.listener
+        both.add_rule("message")
+        both.hipchat.people.install(both.url)
+        both.hipchat.people.say("Ops", "Ann", "it delivers")
+        wait_until(lambda: not self.rooms_with_webhooks(both))
+        both.stop()
+        both.listener = both.config["webhook"]["public_url"] = old + "/moved"
+        both.start()
+        trigger = both.trigger_of(both.add_rule("message"))
+        wait_until(both.has_its_webhooks)
+        assert "add-on: it is installed for another webhook.public_url" in both.health()["reasons"]
+        lines = both.run_action("hipchat.check")[1]["lines"]
+        told, = [line for line in lines if "add-on: it is installed for " + old in line]
+        both.hipchat.people.say("Ops", "Ann", "hello")
+        assert [each["message"] for each in both.heard(trigger)] == ["hello"]
+        addon, = both.hipchat.people.addons()
+        both.hipchat.people.uninstall(addon["id"])
+        both.hipchat.people.install(told.split()[-1])
+        wait_until(lambda: not any("another" in each for each in both.health()["reasons"]))
+
 
 class TestAllRoomsWithATokenAlone:
     def test_are_heard_by_a_webhook_in_each_and_new_ones_as_they_are_found(

@@ -20,12 +20,14 @@ class Addon(NamedTuple):
 
     secret: unguessable; it stands in the URL that an admin pastes, and signs those of webhooks.
     integration: the OAuth client, None while the add-on is not installed; group: HipChat's id of
-    the group that it is installed for, None where HipChat does not tell.
+    the group that it is installed for, None where HipChat does not tell; public_url: where HipChat
+    posts to since then, None where it was installed before that was kept.
     """
 
     secret: str
     integration: Optional[Integration] = None
     group: Optional[int] = None
+    public_url: Optional[str] = None
 
     @classmethod
     def new(cls) -> "Addon":
@@ -38,13 +40,17 @@ class Addon(NamedTuple):
         try:
             kept = json.loads(text)
             addon = cls(kept["secret"], kept["integration"] and Integration(*kept["integration"]),
-                        kept["group"])
+                        kept["group"], kept.get("public_url"))
         except (ValueError, KeyError, TypeError):
             raise ValueError("it is not what the sensor keeps there") from None
         texts = (addon.secret,) + (addon.integration or ())
         if not all(isinstance(each, str) and each for each in texts):
             raise ValueError("it is not what the sensor keeps there")
         return addon
+
+    def is_elsewhere(self, public_url: str) -> bool:
+        """Whether it is installed for another public_url than this."""
+        return self.integration is not None and self.public_url not in (None, public_url)
 
     def text(self) -> str:
         """As it is kept."""

@@ -88,6 +88,11 @@ def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
                       "choose to install an add-on from a descriptor URL, paste this one and "
                       "approve: {}".format(
                           AddonUrls(sensor.public_url, addon.kept.secret).descriptor))
+    elif addon.kept.is_elsewhere(sensor.public_url):
+        yield Finding(False, "add-on: it is installed for {}, where HipChat goes on posting. As an "
+                      "admin of the HipChat group, uninstall it, and install it from: {}".format(
+                          addon.kept.public_url,
+                          AddonUrls(sensor.public_url, addon.kept.secret).descriptor))
     else:
         yield Finding(True, "add-on: it is installed in HipChat's group {}".format(
             addon.kept.group or "(which HipChat does not tell)"))

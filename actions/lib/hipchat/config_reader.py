@@ -29,6 +29,7 @@ class ConfigReader:
     def __init__(self, config: Any):
         self._config = config if isinstance(config, dict) else {}
         self._problems: List[str] = []
+        self._several = False  # whether there are several nodes
         self.warnings: List[str] = []
         if config is not None and not isinstance(config, dict):
             self._wrong("The config", "it must be an object, with keys such as api_url", config)
@@ -36,6 +37,7 @@ class ConfigReader:
     def of_node(self, key: str, host: str) -> "ConfigReader":
         """Read on as on this host: what the config has for it below key goes before the rest."""
         nodes = self._objects(key)
+        self._several = len(nodes) > 1
         if nodes and host not in nodes:
             self.warnings.append(
                 "{} names {}, and not this host, {}: here the config holds without it. Is that "
@@ -133,6 +135,9 @@ class ConfigReader:
                         "what HipChat gives an add-on".format(REFERENCE))
         if enabled and self._get("oauth.id"):
             self._wrong(key, "set either addon or oauth; an add-on gets its OAuth client by itself")
+        if enabled and self._several:
+            self._wrong(key, "HipChat posts to the one public_url by which an add-on is installed; "
+                        "take it out, or nodes")
         return AddonSettings(enabled, kept, self.group(key + ".group"))
 
     def _kept(self, key: str) -> Optional[Addon]:

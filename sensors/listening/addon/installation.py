@@ -96,6 +96,7 @@ class Installation:
         if self.enabled and not self.hears:
             self.hears = True
             self._changed()
+            self._health.well("add-on", about="public_url")
 
     def install(self, claim: Claim) -> None:
         """Believe a callback and keep what it brings; raises Refused, and then nothing is kept.
@@ -113,6 +114,7 @@ class Installation:
                 raise _refusal("503 Service Unavailable", "StackStorm's database does not take "
                                "the credentials just now; try again") from None
             self._health.well("add-on")
+            self._health.well("add-on", about="public_url")
             self._take(addon, hears=self.hears)
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
@@ -127,7 +129,7 @@ class Installation:
             try:
                 kept = self._load()
                 if kept:
-                    self._take(Addon.read(kept), hears=True)
+                    self._take_kept(Addon.read(kept))
                 elif self.enabled:
                     addon = Addon.new()
                     self._save(addon.text())
@@ -145,6 +147,15 @@ class Installation:
                 self._health.well("add-on")
                 continue
             eventlet.sleep(backoff.failed())
+
+    def _take_kept(self, addon: Addon) -> None:
+        elsewhere = addon.is_elsewhere(self._public_url)
+        if elsewhere and self.enabled:
+            self._health.trouble(
+                "add-on", "it is installed for another webhook.public_url", "HipChat goes on "
+                "posting to {}. Run hipchat.check for the URL by which it is to be installed "
+                "anew.".format(addon.public_url), about="public_url")
+        self._take(addon, hears=not elsewhere)
 
     def _cannot_be_kept(self, error: NotKept) -> None:
         self._health.trouble("add-on", "it cannot be installed: " + error.reason, error.remedy)
@@ -171,7 +182,8 @@ class Installation:
                                "the add-on in HipChat, and then install it again")
             secret = known.integration.secret
         integration = Integration(claim.id, secret)
-        return known._replace(integration=integration, group=self._group(claim, integration))
+        return known._replace(integration=integration, group=self._group(claim, integration),
+                              public_url=self._public_url)
 
     def _group(self, claim: Claim, integration: Integration) -> Optional[int]:
         """The group for which HipChat vouches; the token is the proof, and thrown away."""
@@ -230,6 +242,7 @@ class Installation:
         except (NotKept, Outage) as error:
             self._log.info("What is kept of the add-on cannot be removed: %s", error)
         self._take(addon, hears=False)
+        self._health.well("add-on", about="public_url")
         self._log.info("The add-on is not installed in HipChat any more.")
 
 

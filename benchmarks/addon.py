@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple
 
 from benchmarks.measure import Row, alternate, compared, plain
-from benchmarks.restart import (
-    has_looked, health_of, hipchat, pack, rule_of_all_rooms, wait_for)
+from benchmarks.restart import hipchat, pack, rule_of_all_rooms
 from benchmarks.server_process import Server
+from benchmarks.waiting import has_looked, health_of, wait
 from hipchat.addon import REFERENCE, Addon
 from hipchat.addon_urls import AddonUrls
 from sandbox.both_servers import free_port
@@ -72,19 +72,19 @@ def _addon(directory: Path, rooms: int) -> Iterator[Callable[[], Restart]]:
                 return _measured(process, port, people, names, begun)
 
         with started():
-            wait_for(lambda: store.exists() and health_of(port))
+            wait(lambda: store.exists() and health_of(port))
             people.install(_descriptor(port, store))
-            wait_for(lambda: has_looked(port, rooms), PATIENCE)  # what is said before is old
+            wait(lambda: has_looked(port, rooms), PATIENCE)  # what is said before is old
         yield restart
 
 
 def _measured(process: Server, port: int, people: ControlClient, names: List[str],
               begun: float) -> Restart:
-    wait_for(lambda: health_of(port).get("addon") == {"installed": True})
+    wait(lambda: health_of(port).get("addon") == {"installed": True})
     people.say(names[-1], "Ann", "hello")
-    wait_for(lambda: health_of(port)["dispatched"])
+    wait(lambda: health_of(port)["dispatched"])
     heard = time.monotonic() - begun
-    wait_for(lambda: has_looked(port, len(names)), PATIENCE)
+    wait(lambda: has_looked(port, len(names)), PATIENCE)
     looked = time.monotonic() - begun
     histories = ["/history" in call["path"] for call in people.requests()]
     time.sleep(REST)

@@ -7,9 +7,10 @@ from typing import ContextManager, List, Tuple
 
 from benchmarks.load import burst, delivery, request
 from benchmarks.measure import Row, compared, plain
-from benchmarks.restart import has_looked, health_of, pack, rule_of_all_rooms, wait_for
+from benchmarks.restart import pack, rule_of_all_rooms
 from benchmarks.settings import signed_url
 from benchmarks.soak_hipchat import TalkingHipchat
+from benchmarks.waiting import has_looked, health_of, wait
 from sandbox.both_servers import free_port
 
 ROOMS, EACH = 50, 100  # messages missed in each room
@@ -42,24 +43,24 @@ class _Missed:
     def first_sight(self) -> None:
         """Rooms that were never looked at have nothing that was missed."""
         with self._pack():
-            wait_for(self._has_looked)
+            wait(self._has_looked)
 
     def measured(self) -> Tuple[float, float, int]:
         """Messages a second caught up, and posted; calls of histories for the former."""
         self._hipchat.talk(COUNT, float("inf"))
-        wait_for(lambda: not self._hipchat.under_way())
+        wait(lambda: not self._hipchat.under_way())
         before = self._hipchat.calls("/history")
         with self._pack():
-            wait_for(lambda: health_of(self._port))
+            wait(lambda: health_of(self._port))
             caught_up = self._rate(COUNT, time.monotonic())
-            wait_for(self._has_looked)
+            wait(self._has_looked)
             calls = self._hipchat.calls("/history") - before
             started = time.monotonic()
             self._post()
             return caught_up, self._rate(2 * COUNT, started), calls
 
     def _rate(self, dispatched: int, since: float) -> float:
-        wait_for(lambda: health_of(self._port)["dispatched"] >= dispatched, PATIENCE)
+        wait(lambda: health_of(self._port)["dispatched"] >= dispatched, PATIENCE)
         return COUNT / (time.monotonic() - since)
 
     def _post(self) -> None:

@@ -9,7 +9,8 @@ import uuid
 from typing import Any, Dict, Iterator, List
 
 from benchmarks.measure import Row, alternate, compared
-from benchmarks.stackstorm import Api, moment, wait
+from benchmarks.stackstorm import Api, moment
+from benchmarks.waiting import SELDOM, wait
 from sandbox.control_client import ControlClient
 
 ROUNDS = 8
@@ -62,7 +63,7 @@ class _Chat:
         """Seconds from a command to its acknowledgement, and from its end to its answer."""
         word = uuid.uuid4().hex
         begun = self._say("!benchmark say " + word)
-        answer = wait(lambda: self._line(word, "green"))
+        answer = wait(lambda: self._line(word, "green"), pause=SELDOM)
         acknowledgement = next(line for line in self._since(begun) if "began" in line["what"])
         execution = next(each for each in self._executions("core.echo")
                          if each["parameters"].get("message") == word)
@@ -74,7 +75,8 @@ class _Chat:
         known = {each["id"] for each in self._executions("core.uuid")}
         begun = self._say("empty " + uuid.uuid4().hex)
         ended = wait(lambda: next((each for each in self._executions("core.uuid") if
-                                   each["id"] not in known and "end_timestamp" in each), None))
+                                   each["id"] not in known and "end_timestamp" in each), None),
+                     pause=SELDOM)
         return moment(ended["end_timestamp"]) - moment(begun["when"])
 
     def announced(self) -> float:
@@ -87,7 +89,7 @@ class _Chat:
             "notification_route": "hubot"})
         told = wait(lambda: next((each for each in self._executions("chatops.post_message")
                                   if word in str(each["parameters"]) and
-                                  "end_timestamp" in each), None))
+                                  "end_timestamp" in each), None), pause=SELDOM)
         execution = next(each for each in self._executions("core.echo")
                          if each["parameters"].get("message") == word)
         return moment(told["end_timestamp"]) - moment(execution["end_timestamp"])

@@ -3,12 +3,10 @@
 These are dispatched to a queue of RabbitMQ that keeps none, since to put as many into StackStorm's
 database would take the rules engine an hour.
 """
-import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
-from urllib.request import urlopen
+from typing import List
 
 from benchmarks.server_process import REPOSITORY, Server
 from benchmarks.load import burst, delivery, request
@@ -17,9 +15,11 @@ from benchmarks.memory import EMPTY, ROOMS
 from benchmarks.restart import hipchat
 from benchmarks.settings import config, signed_url
 from benchmarks.stackstorm import host
+from benchmarks.waiting import SELDOM, health_of, wait
 from sandbox.both_servers import free_port
 
 REST = 6  # seconds
+PATIENCE = 300.0  # seconds until all is dispatched
 WARM, ALL, STEP = 10000, 100000, 2000  # deliveries
 ROUNDS = 3
 
@@ -56,32 +56,21 @@ def _at_rest(server: Server) -> float:
 def _growth(process: Server, port: int) -> float:
     """MiB that a sensor takes more after 100,000 deliveries than after 10,000, all dispatched."""
     url = "http://127.0.0.1:{}/hipchat".format(port)
-    _wait(lambda: _health(url) is not None)
+    wait(lambda: health_of(port))
     warm = 0.0
     for sent in range(0, ALL, STEP):
         if sent == WARM:
-            _wait(lambda: _health(url)["waiting"] == 0)
+            _all_dispatched(port)
             warm = process.memory()
         result = burst([[request(signed_url(url, place),
                                  delivery("{}/{}/{}".format(room, sent, each), room))
                          for each in range(STEP // len(ROOMS))]
                         for place, room in enumerate(ROOMS)])
         assert result.statuses == {204: STEP}, result.statuses
-    _wait(lambda: _health(url)["waiting"] == 0)
-    assert _health(url)["dispatched"] == ALL, _health(url)
+    _all_dispatched(port)
+    assert health_of(port)["dispatched"] == ALL, health_of(port)
     return process.memory() - warm
 
 
-def _health(url: str) -> Optional[Dict[str, Any]]:
-    try:
-        with urlopen(url + "/health", timeout=10) as answer:
-            return json.loads(answer.read())
-    except OSError:
-        return None
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within {} s".format(seconds)
-        time.sleep(0.1)
+def _all_dispatched(port: int) -> None:
+    wait(lambda: health_of(port)["waiting"] == 0, PATIENCE, SELDOM)

@@ -9,8 +9,9 @@ import uuid
 from typing import Any, Dict, List, NamedTuple
 
 from benchmarks.measure import Row, alternate, compared, plain
-from benchmarks.platform_start import less, measured
-from benchmarks.stackstorm import Api, moment, wait
+from benchmarks.platform_start import added, measured
+from benchmarks.stackstorm import Api, moment
+from benchmarks.waiting import SELDOM, wait
 from sandbox.control_client import ControlClient
 
 ROUNDS = 10
@@ -50,7 +51,7 @@ def rows() -> List[Row]:
             lambda name=name, action=action: _way(api, people, name, action)
             for name, (action, _) in starts.items()))
     sent, _, nothing = measured()
-    own = statistics.median(less(sent, nothing)) / 1000
+    own = statistics.median(added(sent, nothing)) / 1000
     parts = "HipChat to rule {:.2f} s, to the runner {:.2f}, the action {:.2f}".format(
         *(statistics.median(values) for values in list(zip(*send))[:3]))
     return [
@@ -77,12 +78,13 @@ def _way(api: Api, people: ControlClient, name: str, action: str) -> _Way:
     begun = moment(next(line for line in people.transcript(ROOM) if line["id"] == message)["when"])
 
     done = wait(lambda: next((each for each in executions() if each["id"] not in known and
-                              "end_timestamp" in each), None))
+                              "end_timestamp" in each), None), pause=SELDOM)
     states: Dict[str, float] = {each["status"]: moment(each["timestamp"]) for each in done["log"]}
     answered = 0.0
     if name != "noop":
         answer = wait(lambda: next((line for line in people.transcript(ROOM)
-                                    if word in line["what"] and line["id"] != message), None))
+                                    if word in line["what"] and line["id"] != message), None),
+                      pause=SELDOM)
         answered = moment(answer["when"]) - begun
     requested = moment(done["start_timestamp"])
     return _Way(requested - begun, states["running"] - requested,

@@ -14,6 +14,7 @@ from benchmarks.load import Post, Result, burst, delivery, request, steady
 from benchmarks.restart import hipchat
 from benchmarks.settings import config, signed_url
 from benchmarks.stackstorm import Api, flask_sensor, host
+from benchmarks.waiting import health_of, wait
 from sandbox.both_servers import free_port
 
 __all__ = ["Pack", "Peer", "Sides", "sides"]
@@ -29,21 +30,15 @@ class Pack:
     dispatched: how often in all.
     """
 
-    def __init__(self, control: Server, url: str):
-        self._control, self.url = control, url
+    def __init__(self, control: Server, port: int):
+        self._control, self._port = control, port
+        self.url = "http://127.0.0.1:{}/hipchat".format(port)
         self.dispatched = 0
         self.cpu: List[float] = []  # seconds of processor time an event, of each rate()
 
     def ready(self) -> None:
         """Return when the rules' triggers are known, each with a payload for bare()."""
-        for _ in range(100):
-            time.sleep(0.1)
-            try:
-                with urlopen(self.url + "/health") as answer:
-                    if json.loads(answer.read())["webhooks"]["present"] >= len(ROOMS):
-                        break
-            except OSError:
-                pass
+        wait(lambda: health_of(self._port).get("webhooks", {"present": 0})["present"] >= len(ROOMS))
         self.burst(100)
 
     def bare(self, count: int) -> float:
@@ -157,7 +152,7 @@ def sides() -> Iterator[Sides]:
         with host(REPOSITORY / "sensors" / "webhook_sensor.py", "WebhookSensor",
                   config(server.url, port, str(directory / "spool")), "control") as control, \
                 flask_sensor(directory) as flask:
-            pack = Pack(control, "http://127.0.0.1:{}/hipchat".format(port))
+            pack = Pack(control, port)
             peers = {"core.st2.webhook": Peer(api.webhook, 202, 600)}
             if flask:
                 # With today's Flask it dispatches, and then fails to make its answer.

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
 from urllib.parse import quote
 
 import requests
@@ -14,12 +14,12 @@ import requests
 from benchmarks.server_process import Server
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.settings import TOKEN, config
+from benchmarks.waiting import health_of, wait
 from sandbox.both_servers import free_port
 
 ROOMS = ["Factor"] + ["Room {}".format(number) for number in range(1, 50)]  # samples want Factor
 RULES = 500
 ROUNDS = 3
-PATIENCE, PAUSE = 60.0, 0.02  # seconds
 
 
 def rows() -> List[Row]:
@@ -30,12 +30,12 @@ def rows() -> List[Row]:
             for number in range(RULES)]
         port = free_port()
         with pack(server.url, port, Path(name), rules):
-            _wait(port)  # the webhooks are made; from now on it is a restart
+            _all_there(port)  # the webhooks are made; from now on it is a restart
 
         def restart() -> Tuple[float, float]:
             before, started = api.calls(), time.monotonic()
             with pack(server.url, port, Path(name), rules):
-                listening = _wait(port)
+                listening = _all_there(port)
                 seconds = time.monotonic() - max(started, listening)
             return api.calls() - before - 1, seconds
 
@@ -94,32 +94,6 @@ def rule_of_all_rooms(directory: Path) -> Path:
         "trigger.message": {"type": "equals", "pattern": "what nobody says"}})
 
 
-def health_of(port: int) -> Dict[str, Any]:
-    """What the sensor's listener says of it; {} while nobody listens."""
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            return session.get("http://127.0.0.1:{}/hipchat/health".format(port),
-                               timeout=PATIENCE).json()
-        except requests.ConnectionError:
-            return {}
-
-
-def has_looked(port: int, rooms: int) -> bool:
-    """Whether the sensor knows of nothing that it may have missed in so many rooms."""
-    history = health_of(port).get("history", {})
-    return history.get("rooms") == rooms and not history["doubtful"]
-
-
-def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> None:
-    """Return when it is true; TimeoutError if it is not after so many seconds."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("not within {:.0f} s".format(patience))
-        time.sleep(PAUSE)
-
-
 def _rule(directory: Path, name: str, parameters: Dict[str, Any],
           criteria: Dict[str, Any]) -> Path:
     file = directory / "{}.yaml".format(name)
@@ -130,14 +104,14 @@ def _rule(directory: Path, name: str, parameters: Dict[str, Any],
     return file
 
 
-def _wait(port: int) -> float:
+def _all_there(port: int) -> float:
     """Return when all webhooks are present: the time at which the listener answered first."""
-    wait_for(lambda: health_of(port))
+    wait(lambda: health_of(port))
     listening = time.monotonic()
 
     def is_ready() -> bool:
         webhooks = health_of(port)["webhooks"]
         return webhooks["present"] == webhooks["wanted"] >= len(ROOMS)
 
-    wait_for(is_ready)
+    wait(is_ready)
     return listening

@@ -25,6 +25,7 @@ from benchmarks.server_process import REPOSITORY, Server
 from benchmarks.settings import config
 from benchmarks.soak_hipchat import TalkingHipchat
 from benchmarks.stackstorm import Api, host, script
+from benchmarks.waiting import SELDOM, health_of, wait
 from sandbox.both_servers import free_port
 
 MESSAGES = int(os.environ.get("SOAK", "1000000"))
@@ -55,9 +56,8 @@ class Sensor:
     """The pack's sensor in StackStorm's wrapper, started again when it has ended."""
 
     def __init__(self, hipchat: str, directory: str):
-        port = free_port()
-        self._config = config(hipchat, port, directory)
-        self._health = "http://127.0.0.1:{}/hipchat/health".format(port)
+        self._port = free_port()
+        self._config = config(hipchat, self._port, directory)
         self.lives = 0
         self._start()
 
@@ -88,9 +88,12 @@ class Sensor:
         return Sample(round(seconds, 1), said, round(process.memory(), 3), process.handles(),
                       greenlets, self.lives)
 
-    def health(self) -> Dict[str, Any]:
-        with urlopen(self._health, timeout=10) as answer:
-            return json.loads(answer.read())
+    def is_ready(self) -> bool:
+        health = health_of(self._port)
+        return health.get("status") == "ok" and health["webhooks"]["present"] >= ROOMS
+
+    def has_dispatched_all(self) -> bool:
+        return health_of(self._port).get("waiting") == 0
 
     def _ask(self, what: str, number: int) -> int:
         with urlopen("{}/{}/{}".format(self._process.url, what, number), timeout=10) as answer:
@@ -137,8 +140,7 @@ def rows() -> List[Row]:
             api.make_rule("{} {}".format(room, number), "hipchat.message", parameters)
         sensor = Sensor(hipchat.url, str(disk))
         try:
-            _until(lambda: sensor.health()["webhooks"]["present"] >= ROOMS and
-                   sensor.health()["status"] == "ok", 300)
+            wait(sensor.is_ready, 300, SELDOM)
             struck: Counter = Counter()
             samples = _run(hipchat, sensor, heard, _faults(hipchat, sensor, disk), struck)
         finally:
@@ -170,8 +172,8 @@ def _run(hipchat: TalkingHipchat, sensor: Sensor, heard: Heard,
                 time.monotonic() - begun, sum(hipchat.said.values()), heard.count,
                 sum(heard.repeats.values()), samples[-1].memory, heard.fault), flush=True)
     with contextlib.suppress(TimeoutError):  # what has not come is counted as lost
-        _until(lambda: heard.count >= MESSAGES, PATIENCE)
-    _until(lambda: sensor.health()["waiting"] == 0, 60)
+        wait(lambda: heard.count >= MESSAGES, PATIENCE, SELDOM)
+    wait(sensor.has_dispatched_all, pause=SELDOM)
     time.sleep(REST)
     samples.append(sensor.sample(time.monotonic() - begun, MESSAGES))
     return samples
@@ -289,14 +291,3 @@ def _small_disk(parent: Path) -> Iterator[Path]:
 def _rabbitmqctl(*arguments: str) -> None:
     subprocess.check_call([*shlex.split(os.environ.get("RABBITMQCTL", "rabbitmqctl")),
                            *arguments], stdout=subprocess.DEVNULL)
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(OSError):
-            if condition():
-                return
-        if time.monotonic() > deadline:
-            raise TimeoutError("not within {:.0f} s".format(seconds))
-        time.sleep(0.5)

@@ -9,16 +9,15 @@ import contextlib
 import json
 import os
 import subprocess
-import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import requests
 
 from benchmarks.server_process import REPOSITORY, Server
 
-__all__ = ["Api", "flask_sensor", "host", "moment", "script", "wait"]
+__all__ = ["Api", "flask_sensor", "host", "moment", "script"]
 
 APART = ("unheard", "watched")  # modes of the host
 FLASK_URL = "http://127.0.0.1:5000/echo"  # as its source says
@@ -64,17 +63,6 @@ def flask_sensor(directory: Path) -> Iterator[Optional[str]]:
 def moment(text: str) -> float:
     """A date of StackStorm's or HipChat's as seconds."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-def wait(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first true value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "not within {:.0f} s".format(seconds)
-        time.sleep(0.1)
 
 
 class Api:

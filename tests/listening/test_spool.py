@@ -6,6 +6,7 @@ import pathlib
 import sqlite3
 import tempfile
 import time
+from types import SimpleNamespace
 
 import eventlet
 import pytest
@@ -184,14 +185,51 @@ class TestRepetition:
         monkeypatch.setattr(store_module.time, "time", lambda: now + later)
         assert spool.put(arrival("one")) is kept
 
-    def test_is_forgotten_in_the_end_so_that_the_file_does_not_grow(self, spool, monkeypatch):
-        spool.put(arrival("one"))
+    def test_is_forgotten_in_the_end_so_that_the_file_does_not_grow(self, spool):
+        for number in range(6):
+            spool.put(arrival(str(number)))
+            spool._store._turned -= 3600
+        assert sorted(message for message, _ in spool._store.seen()) == ["4", "5"]
+        assert spool.forgotten == 0.0
+
+    @pytest.mark.parametrize("turns", [0, 1, 2])
+    def test_is_known_after_a_restart_and_forgotten_when_its_time_has_come(self, spools, turns):
+        spool = spools.open()
+        for number in range(turns + 1):
+            spool._store._turned -= 3600 if number else 0
+            spool.put(arrival(str(number)))
+        spools.kill()
+        spool = spools.open()
+        assert spool.put(arrival(str(turns))) is False
+        spool._store._turned -= 3600
+        spool.put(arrival("more"))
+        assert spool.put(arrival(str(turns))) is False
+        spool._store._turned -= 3600
+        spool.put(arrival("still more"))
+        assert spool.put(arrival(str(turns))) is True
+
+    def test_gives_way_to_deliveries_on_a_disk_that_is_too_small_for_it(
+            self, spool, spools, monkeypatch):
         now = time.time()
-        for later in (2 * DAY, -2 * DAY):
-            monkeypatch.setattr(store_module.time, "time", lambda later=later: now + later)
-            spool._store._next_cleaning = 0.0
-            spool.put(arrival(str(later)))
-            assert [message for message, _ in spool._store.seen()] == [str(later)]
+        spool._store.adopt([], (("message {}".format(number), now - number)
+                                for number in range(20000)))
+        free = (store_module.RESERVE - 200000) // PAGE
+        monkeypatch.setattr(store_module.os, "statvfs", lambda directory: SimpleNamespace(
+            f_bavail=free, f_frsize=PAGE))
+        with pytest.raises(SpoolFull, match="has less than 16 MiB left"):
+            spool.put(arrival("one"))
+        assert len(list(spool._store.seen())) == 20000, "a disk that is full for a moment"
+        monkeypatch.setattr(store_module, "SHORT", 0.0)
+        refused = 0
+        while refused < 5:
+            try:
+                spool.put(arrival("one"))
+                break
+            except SpoolFull:
+                refused += 1
+        assert traces(spool) == ["one"] and refused <= 2
+        assert spool.forgotten == now
+        assert "too small for what is remembered there" in spools.said[-1]
 
     def test_of_a_message_that_was_refused_is_none(self, spools):
         spool = spools.open(max_deliveries=1)
@@ -313,15 +351,25 @@ class TestLock:
 
 
 class TestFormat:
-    @pytest.mark.parametrize("version", [0, 2])
+    @pytest.mark.parametrize("version", [0, 3])
     def test_that_is_another_is_said_and_nothing_is_touched(self, spool, spools, version):
         spool.put(arrival("one"))
         spool._store._file.db.execute("PRAGMA user_version = {}".format(version))
-        with pytest.raises(SpoolError, match="has the format {}, but .* reads format 1".format(
+        with pytest.raises(SpoolError, match="has the format {}, but .* reads format 2".format(
                 version)):
             spools.open()
-        spool._store._file.db.execute("PRAGMA user_version = 1")
+        spool._store._file.db.execute("PRAGMA user_version = 2")
         assert traces(spools.open()) == ["one"]
+
+    def test_of_version_1_is_taken_over_with_all_that_is_in_it(self, spool, spools):
+        spool.put(arrival("one"))
+        spools.kill()
+        db = sqlite3.connect(spools.file)
+        db.executescript("DROP TABLE seen_before; PRAGMA user_version = 1")
+        db.close()
+        spool = spools.open()
+        assert traces(spool) == ["one"] and spool.put(arrival("one")) is False
+        assert spools.said == []
 
 
 class Damage:
@@ -385,7 +433,7 @@ class TestCorruptFile:
         spools.kill()
         return Damage(spools.file)
 
-    @pytest.mark.parametrize("name", ["lanes", "seen"])
+    @pytest.mark.parametrize("name", ["lanes", "seen", "seen_before"])
     def test_loses_no_delivery_with_its_index_or_the_messages_seen(
             self, filled, damage, spools, name):
         damage.root(name)
@@ -846,10 +894,10 @@ class TestTakingOver:
     def test_leaves_what_is_of_a_newer_format_and_says_so(self):
         self.leave(self.earlier[0], 1)
         db = sqlite3.connect(os.path.join(self.earlier[0], "deliveries.sqlite3"))
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
         db.close()
         assert self.open().put(arrival("new")) is True
-        assert "has the format 2" in self.spools.said[0]
+        assert "has the format 3" in self.spools.said[0]
 
     @pytest.mark.parametrize("step, error", [
         ("rename", OSError), ("remove", SpoolError), ("rmdir", None), ("_has", SpoolError)])

@@ -374,7 +374,7 @@ def open_anyhow(store, directory):
     except SpoolError as error:
         assert "has the format" in str(error)
     db = sqlite3.connect(str(directory / FILE))
-    db.execute("PRAGMA user_version = 1")
+    db.execute("PRAGMA user_version = 2")
     db.close()
     store.open()
     return True

@@ -7,24 +7,28 @@ from typing import List, Sequence, Tuple
 from listening.spool.deliveries import SpoolError
 from listening.spool.pages import PAGE, sqlite_sees_all
 
-__all__ = ["COLUMNS", "FILE", "SCHEMA", "connect", "count", "is_damage", "is_io_error", "is_sound",
-           "open_sound", "storable"]
+__all__ = ["COLUMNS", "FILE", "SCHEMA", "SEEN", "connect", "count", "is_damage", "is_io_error",
+           "is_sound", "open_sound", "storable"]
 
 FILE = "deliveries.sqlite3"
-VERSION = 1
+VERSION = 2
 FORMATS = range(100)  # what a version of the pack may write; any other number is damage
 HIGHEST = 2 ** 62  # id; SQLite goes to twice that, and writes no more when it is reached
 
-SCHEMA = """
-BEGIN;
+_OF_VERSION_1 = """
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, event TEXT NOT NULL,
     room TEXT NOT NULL, trace TEXT NOT NULL, received REAL NOT NULL, body BLOB NOT NULL);
 CREATE INDEX lanes ON deliveries (lane, id);
 CREATE TABLE seen (message TEXT PRIMARY KEY, received REAL NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = {};
-COMMIT;
-""".format(VERSION)
+"""
+_SINCE_VERSION_2 = """
+CREATE TABLE seen_before (message TEXT PRIMARY KEY, received REAL NOT NULL) WITHOUT ROWID;
+"""
+_WHOLE = "BEGIN; {} PRAGMA user_version = {}; COMMIT;"
+SCHEMA = _WHOLE.format(_OF_VERSION_1 + _SINCE_VERSION_2, VERSION)
+UPGRADE = _WHOLE.format(_SINCE_VERSION_2, VERSION)  # from version 1
+SEEN = ("seen", "seen_before")
 COLUMNS = "id, lane, event, room, trace, received, body"
 TYPES = [int, str, str, str, str, float, bytes]
 IO_ERROR = "disk I/O error"
@@ -59,12 +63,14 @@ def open_sound(path: str) -> sqlite3.Connection:
     schema = _schema(db)
     if version == 0 and not schema and db.execute("PRAGMA page_count").fetchone()[0] <= 1:
         db.executescript(SCHEMA)
-    elif version != VERSION and version in FORMATS and schema:
+    elif version == 1 and schema == _known_schema(_OF_VERSION_1):
+        db.executescript(UPGRADE)
+    elif version not in (1, VERSION) and version in FORMATS and schema:
         raise SpoolError(
             "The spool {} has the format {}, but this version of the pack reads format {}. "
             "Install the version of the pack that wrote it until it is empty, or move it "
             "away.".format(path, version, VERSION))
-    elif version != VERSION or schema != _known_schema():
+    elif version != VERSION or schema != _known_schema(SCHEMA):
         raise sqlite3.DatabaseError("the schema is malformed")
     if db.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("malformed")
@@ -114,9 +120,9 @@ def _schema(db: sqlite3.Connection) -> List:
             db.execute("SELECT name, sql FROM sqlite_master ORDER BY name")]
 
 
-def _known_schema() -> List:
+def _known_schema(script: str) -> List:
     db = sqlite3.connect(":memory:")
-    db.executescript(SCHEMA)
+    db.executescript(script)
     return _schema(db)
 
 

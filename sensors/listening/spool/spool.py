@@ -48,6 +48,11 @@ class Spool:
         """How many deliveries wait."""
         return self._store.waiting
 
+    @property
+    def forgotten(self) -> float:
+        """Up to when messages that came are not known again, for want of space; 0.0 if all are."""
+        return self._store.forgotten
+
     def open(self) -> None:
         """Open or make the file, mend it if it is damaged, and start the writer.
 

@@ -7,12 +7,13 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
 from listening.spool.epochs import epoch_of, room_of
 from listening.spool.file import File
-from listening.spool.format import COLUMNS, is_damage, is_io_error, is_sound, storable
+from listening.spool.format import COLUMNS, SEEN, is_damage, is_io_error, is_sound, storable
 from listening.spool.pages import PAGE
 
 __all__ = ["Store"]
 
 RESERVE = 16 * 1024 ** 2  # bytes of the disk that deliveries leave: to remove one takes some, too
+SHORT = 60.0  # seconds for which the disk is short until something is forgotten
 INSERT = "INSERT INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(COLUMNS)
 
 
@@ -20,7 +21,10 @@ class Store:
     """What the spool has on disk.
 
     All but next(), lanes() and oldest() is called from one thread at a time; those from any.
-    remembered: for how many seconds a message that comes again is known.
+    remembered: for how many seconds at least a message that comes again is known. One table of the
+    messages seen takes what comes and one holds what came before: by turns, since to delete single
+    ones touches nearly all pages. forgotten: up to when (received) they are forgotten for want of
+    space, 0.0 if none was.
     waiting: how many deliveries wait; damaged: the file is to be mended, by commit();
     repairs, notices: words for the operator on files made again, and on whatever else was done;
     taken out by who tells them.
@@ -28,12 +32,15 @@ class Store:
 
     def __init__(self, directory: str, max_deliveries: int, remembered: float = 3600.0):
         self.waiting = 0
+        self.forgotten = 0.0
         self.damaged = False
         self.notices: List[str] = []
         self.repairs: List[str] = []
         self._directory, self._max, self._remembered = directory, max_deliveries, remembered
         self._file = File(directory, self.notices.append, self.repairs.append)
-        self._next_cleaning = 0.0
+        self._seen = SEEN  # that which takes what comes first
+        self._turned = 0.0  # time.monotonic() of the last turn
+        self._short: Optional[float] = None  # since when the disk is short
         self._last = 0
 
     def open(self) -> None:
@@ -49,7 +56,7 @@ class Store:
                     raise
                 self._file.mend(self._last)  # what was opened must stay open up to here
             self._file.secure_log()
-            self._count()
+            self._take_stock()
 
     def close(self) -> None:
         """Let go of the file and its directory."""
@@ -90,7 +97,8 @@ class Store:
                     break
                 self._keep(None, row[1:])
                 adopted += 1
-            self._file.db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", seen)
+            self._file.db.executemany("INSERT OR IGNORE INTO {} VALUES (?, ?)".format(
+                self._seen[0]), seen)
         self.waiting += adopted
         return adopted
 
@@ -100,7 +108,8 @@ class Store:
 
     def seen(self) -> Iterator[Sequence]:
         """The messages seen, and when; to be adopted."""
-        return self._file.db.execute("SELECT message, received FROM seen")
+        return self._file.db.execute("SELECT message, received FROM seen UNION ALL "
+                                     "SELECT message, received FROM seen_before")
 
     def next(self, lane: str, after: int) -> Optional[Delivery]:
         """The first delivery of a lane with an id above `after`; SpoolError if unreadable."""
@@ -142,6 +151,7 @@ class Store:
             raise self._error(error) from None
 
     def _commit(self, arrivals: List[Arrival], removals: Set[int]) -> List:
+        self._forget(arrivals)
         now, space = time.time(), self._space() if arrivals else 0
         results: List = []
         with self._transaction():
@@ -151,7 +161,6 @@ class Store:
             for arrival in arrivals:
                 space -= 2 * len(arrival.body)  # in the log, and then in the file
                 results.append(self._insert(arrival, now, room - results.count(True), space))
-            self._forget_seen(now)
         self.waiting += results.count(True) - gone
         return results
 
@@ -162,7 +171,8 @@ class Store:
         seen = next((key for key in map(storable, keys) if self._was_seen(key, now)), None)
         if seen:
             if arrival.anew:
-                self._file.db.execute("DELETE FROM seen WHERE message = ?", (seen,))
+                for table in SEEN:
+                    self._file.db.execute("DELETE FROM {} WHERE message = ?".format(table), (seen,))
             return False
         if room <= 0:
             return SpoolFull("The spool is full: {} deliveries wait.".format(self._max))
@@ -173,7 +183,8 @@ class Store:
             storable(arrival.lane), storable(arrival.event), storable(arrival.room),
             storable(arrival.trace), now, arrival.body])
         if message:
-            self._file.db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (message, now))
+            self._file.db.execute("INSERT OR REPLACE INTO {} VALUES (?, ?)".format(self._seen[0]),
+                                  (message, now))
         return True
 
     def _space(self) -> int:
@@ -184,8 +195,9 @@ class Store:
 
     def _was_seen(self, message: str, now: float) -> bool:
         return bool(message) and self._file.db.execute(
-            "SELECT 1 FROM seen WHERE message = ? AND received > ?",
-            (message, now - self._remembered)).fetchone() is not None
+            "SELECT 1 FROM seen WHERE message = ? AND received > ? UNION ALL "
+            "SELECT 1 FROM seen_before WHERE message = ? AND received > ?",
+            2 * (message, now - self._remembered)).fetchone() is not None
 
     def _keep(self, number: Optional[int], values: Sequence) -> None:
         if number is None:
@@ -198,11 +210,34 @@ class Store:
             "SELECT 1 FROM deliveries WHERE lane = ? AND trace = ? AND received = ? AND body = ?",
             (row[1], row[4], row[5], row[6])).fetchone() is not None
 
-    def _forget_seen(self, now: float) -> None:
-        if time.monotonic() >= self._next_cleaning:
-            self._next_cleaning = time.monotonic() + 60
-            self._file.db.execute("DELETE FROM seen WHERE abs(received - ?) > ?",
-                                  (now, self._remembered))
+    def _forget(self, arrivals: List[Arrival]) -> None:
+        """Forget messages that were seen: when it is time, or where the disk is short for long."""
+        now = time.monotonic()
+        if arrivals:
+            self._short = (self._short or now) if self._space() < 0 else None
+        if self._short and now >= self._short + SHORT:
+            self._short = now
+            newest, = self._file.db.execute("SELECT max(received) FROM " + self._seen[1]).fetchone()
+            if newest:
+                self.forgotten = newest
+                self.notices.append(
+                    "The disk of {} is too small for what is remembered there: messages that came "
+                    "before {} are forgotten, and what was missed before that is not fetched. Give "
+                    "it more room, or lower catch_up.".format(self._directory, time.strftime(
+                        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(newest))))
+            self._turn()
+        elif now >= self._turned + self._remembered:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Forget what came before the last turn."""
+        with self._transaction():
+            self._file.db.execute("PRAGMA secure_delete = FAST")  # pages are wiped when used again
+            try:
+                self._file.db.execute("DELETE FROM " + self._seen[1])
+            finally:
+                self._file.db.execute("PRAGMA secure_delete = ON")
+        self._seen, self._turned = self._seen[::-1], time.monotonic()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -219,12 +254,17 @@ class Store:
     def _mend(self) -> None:
         self._file.mend(self._last)
         self._file.secure_log()
-        self._count()
+        self._take_stock()
         self.damaged = False
 
-    def _count(self) -> None:
+    def _take_stock(self) -> None:
         self.waiting = self._file.waiting
         self._last = max(self._last, self._file.last)
+        spans = {table: self._file.db.execute("SELECT min(received), max(received) FROM " + table)
+                 .fetchone() for table in SEEN}
+        self._seen = sorted(SEEN, key=lambda table: spans[table][1] or 0.0, reverse=True)
+        since = spans[self._seen[0]][0]
+        self._turned = time.monotonic() - (max(0.0, time.time() - since) if since else 0.0)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

@@ -37,7 +37,7 @@ SAMPLE_EVERY = 10.0
 RESPAWN = 2.5  # seconds until StackStorm's container starts a sensor again
 REST = 60.0  # until the last sample: what holds a room's deliveries back after a start is over
 PATIENCE = 900.0  # seconds for the last message to come
-DISK = 64  # MiB
+DISK = 256  # MiB, of which 80 are for what is remembered of a million messages
 AT_AN_END = 10  # deliveries that may be dispatched again where the sensor or the broker ends
 
 

@@ -14,11 +14,12 @@ from sandbox.stackstorm.ids import new_id
 
 plugins.add_to_path(REPOSITORY / "actions/lib", first=True)
 from chatops.ack import ack_of  # noqa: E402
-from chatops.aliases import check_values, find  # noqa: E402
+from chatops.aliases import find  # noqa: E402
 from chatops.answer import Answer  # noqa: E402
 from chatops.command import check_harmless, command_in  # noqa: E402
 from chatops.matching import Fit, formats_of  # noqa: E402
 from chatops.result import result_of  # noqa: E402
+from chatops.values import check_values  # noqa: E402
 from hipchat.errors import HipChatError  # noqa: E402
 from hipchat.inert import BREAK, inert  # noqa: E402
 

@@ -1,7 +1,10 @@
 """The sandbox's process: patched for eventlet before anything else, as StackStorm's are."""
 
+import os
 import warnings
 
+# It is a quarter of the start, and all whom the sandbox looks up are near.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 # It says of itself that it is deprecated; StackStorm runs on it all the same.
 warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
 

@@ -39,7 +39,7 @@ def pack(port: int, directory: str) -> None:
                         lambda address, room: None, lambda address: None, spool,
                         lambda arrived: None, lambda lane: None, lambda room: None, health)
     receiver.accepting = True
-    Server(settings, receiver, health, log).serve()
+    Server(settings, receiver, lambda: None, health, log).serve()
 
 
 def main() -> None:

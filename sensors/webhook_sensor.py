@@ -161,7 +161,8 @@ class _Parts:
             settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
             self._webhooks.room_of, self.spool, holds.arriving, self._lanes.notify,
             self._history.doubt, health)
-        self._server = Server(settings, self.receiver, health, log) if settings.public_url else None
+        self._server = Server(settings, self.receiver, self._history.doubt, health,
+                              log) if settings.public_url else None
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                     webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
                     sensor=lambda: mark)
@@ -175,7 +176,7 @@ class _Parts:
     def start(self) -> None:
         """Listen at once; accept and dispatch when the spool is open."""
         if self._server:
-            self._supervisor.keep("listening", self._listen)
+            self._supervisor.keep("listening", self._server.serve)
         self._supervisor.keep("opening", self._open)
         self._supervisor.keep("add-on", self._addon.run)
 
@@ -185,11 +186,6 @@ class _Parts:
         with eventlet.Timeout(STOP_WITHIN, False):
             self._lanes.finish()
             self.spool.settle()
-
-    def _listen(self) -> None:
-        """Serve; whenever that begins, nobody may have listened before."""
-        self._history.doubt()
-        self._server.serve()
 
     def _open(self) -> None:
         """Open the spool, then accept, dispatch and manage webhooks."""

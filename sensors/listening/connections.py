@@ -22,11 +22,14 @@ LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
 
 
 class Server:
-    """Serves a WSGI application at the host and port of the settings."""
+    """Serves a WSGI application at the host and port of the settings.
 
-    def __init__(self, settings: SensorSettings, application: Callable, health: Health,
-                 log: logging.Logger):
-        self._settings, self._application = settings, application
+    begins is called each time that the port was taken: before, nobody may have listened.
+    """
+
+    def __init__(self, settings: SensorSettings, application: Callable,
+                 begins: Callable[[], None], health: Health, log: logging.Logger):
+        self._settings, self._application, self._begins = settings, application, begins
         self._health, self._log = health, log
 
     def serve(self) -> None:
@@ -44,6 +47,7 @@ class Server:
     def _serve_once(self) -> None:
         tls = self._tls()
         listening = self._listening()
+        self._begins()
         self._health.well("listener")
         self._log.info("Listening on %s:%d%s.", self._settings.host, self._settings.port,
                        " with TLS" if tls else "")

@@ -4,6 +4,7 @@ KILLS=20 kills the sensor so often in the midst of talk, and not eight times.
 """
 import os
 import random
+import socket
 import threading
 import time
 
@@ -112,3 +113,20 @@ def test_what_was_refused_while_the_spool_could_not_be_written_is_fetched(hipcha
     stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "none"})
     wait_until(lambda: len(messages(stackstorm)) == 20)
     assert sorted(messages(stackstorm)) == sorted(said)
+
+
+def test_what_was_said_while_the_port_was_in_use_is_fetched(hipchat, start):
+    stackstorm = start(rooms=["Factor"])
+    stackstorm.stop()
+    hipchat.people.forget()
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        squatter.bind(("127.0.0.1", stackstorm.config["webhook"]["port"]))
+        squatter.listen(1)
+        stackstorm.start()
+        wait_until(lambda: "cannot be listened on" in stackstorm.log())
+        wait_until(lambda: [call for call in hipchat.people.requests()
+                            if "/history" in call["path"] and call["status"]])
+        said = say(hipchat, "Factor", 1)
+    stackstorm.heard("hipchat.message")
+    assert messages(stackstorm) == said

@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections import namedtuple
+from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,6 +22,7 @@ from listening.health import Health
 from listening.receiver import Receiver
 from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_url import Address, WebhookUrl
+from sandbox.both_servers import free_port
 
 MEBIBYTE = 1024 * 1024
 # Nobody outside needs to know any of this.
@@ -420,7 +422,7 @@ def url(monkeypatch):
     receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None, None, None,
                         None, None, health)
     receiver.accepting = True
-    server = connections.Server(settings, receiver, health, log)
+    server = connections.Server(settings, receiver, lambda: None, health, log)
     threading.Thread(target=server.serve, daemon=True).start()
     wait_until(lambda: is_listening(base + "/health"))
     return urls.make(Address("room_message", 1001))
@@ -448,6 +450,23 @@ def test_a_request_leaves_nothing_for_the_garbage_collector(url):
                                    for each in gc.get_objects()))
     finally:
         gc.enable()
+
+
+def test_each_beginning_of_the_listener_is_told(monkeypatch):
+    class Enough(Exception):
+        pass
+
+    settings = SensorSettings.from_config({
+        "api_key": "t" * 40, "api_url": "http://hipchat/v2",
+        "webhook": {"public_url": "http://st2", "host": "127.0.0.1", "port": free_port()}})
+    log, begins = logging.getLogger("test"), mock.Mock()
+    server = connections.Server(settings, None, begins, Health(log), log)
+    monkeypatch.setattr(connections.eventlet, "sleep", lambda seconds: None)
+    monkeypatch.setattr(connections.wsgi, "server", mock.Mock(
+        side_effect=[None, OSError("too many open files"), Enough()]))
+    with pytest.raises(Enough):
+        server.serve()
+    assert begins.call_count == 3
 
 
 class TestSlowClients:

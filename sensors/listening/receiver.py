@@ -153,9 +153,11 @@ class Receiver:
         if self._twins.take(arrived.event, body["item"], by_addon):
             self._health.dropped["repeated"] += 1
             return ACCEPTED
-        answer = self._keep(arrived)
-        if answer is ACCEPTED:
-            self._twins.came(arrived.event, body["item"], by_addon)
+        kept, answer = self._twins.came(arrived.event, body["item"], by_addon), None
+        try:
+            answer = self._keep(arrived)
+        finally:
+            kept.send(answer is ACCEPTED)
         return answer
 
     def _arrival(self, address: Union[Address, NamedAddress], raw: bytes,

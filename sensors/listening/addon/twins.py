@@ -3,11 +3,21 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, NamedTuple
+
+from eventlet.event import Event as Signal
 
 __all__ = ["Twins"]
 
 APART = 60.0  # seconds between the two at most
+
+
+class _Single(NamedTuple):
+    """What came by one way; kept is sent whether it is on disk."""
+
+    came: float
+    by_addon: bool
+    kept: Signal
 
 
 class Twins:
@@ -18,27 +28,34 @@ class Twins:
     """
 
     def __init__(self) -> None:
-        self._single: "OrderedDict[bytes, List[Tuple[float, bool]]]" = OrderedDict()
+        self._single: "OrderedDict[bytes, List[_Single]]" = OrderedDict()
 
-    def came(self, event: str, item: Dict[str, Any], by_addon: bool) -> None:
-        """An event came by one way, and is kept."""
-        key = _key(event, item)
-        self._single[key] = self._single.pop(key, []) + [(time.monotonic(), by_addon)]
+    def came(self, event: str, item: Dict[str, Any], by_addon: bool) -> Signal:
+        """An event came by one way, and is about to be kept; to be sent whether it is."""
+        key, single = _key(event, item), _Single(time.monotonic(), by_addon, Signal())
+        self._single[key] = self._single.pop(key, []) + [single]
+        return single.kept
 
     def take(self, event: str, item: Dict[str, Any], by_addon: bool) -> bool:
-        """Whether the other way brought this before; each that came counts once."""
+        """Whether the other way brought this before, and it is kept; each that came counts once.
+
+        Waits for one that is on its way to the disk.
+        """
         self._forget_old()
-        came = self._single.get(_key(event, item), [])
-        twin = next((each for each in came if each[1] != by_addon), None)
-        if twin:
+        while True:
+            came = self._single.get(_key(event, item), [])
+            twin = next((each for each in came if each.by_addon != by_addon), None)
+            if twin is None:
+                return False
             came.remove(twin)
-        return twin is not None
+            if twin.kept.wait():
+                return True
 
     def _forget_old(self) -> None:
         long_ago = time.monotonic() - APART
         while self._single:
             key, came = next(iter(self._single.items()))
-            if came and came[-1][0] > long_ago:
+            if came and came[-1].came > long_ago:
                 return
             del self._single[key]
 

@@ -41,7 +41,10 @@ LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no 
 
 
 class _Room:
-    """When to look at a room next, and why. Times are of time.monotonic(), 0.0 for never."""
+    """When to look at a room next, and why. Times are of time.monotonic(), 0.0 for never.
+
+    refused: its history could not be read when it was tried last.
+    """
 
     def __init__(self) -> None:
         self.due = 0.0
@@ -50,6 +53,7 @@ class _Room:
         self.looked = 0.0
         self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
         self.unwanted = 0.0  # since when nobody wants to hear it
+        self.refused = False
         self.backoff = Backoff(LONGEST_ROOM_PAUSE)
 
 
@@ -106,7 +110,8 @@ class CatchingUp:
         known = self._rooms.get(room)
         if known:
             known.spoken = time.monotonic()
-            known.due = min(known.due, known.looked + AUDIT_EVERY)
+            if not known.refused:
+                known.due = min(known.due, known.looked + AUDIT_EVERY)
 
     def changed(self) -> None:
         """What is wanted has changed."""
@@ -214,6 +219,7 @@ class CatchingUp:
             self._health.well("history")
             self._health.well("history", about=str(number))
             room.backoff.succeeded()
+            room.refused = False
             room.doubtful, room.looked = not whole, time.monotonic()
             room.due = room.looked + (self._pause(number, room) if whole else SETTLED)
         self._holds.release(number)
@@ -286,7 +292,7 @@ class CatchingUp:
             self._health.trouble(
                 "history", "what is missed in a room cannot be fetched", "Room {}: {} What is said "
                 "there while nobody listens is lost.".format(number, error), about=str(number))
-        room.doubtful = False
+        room.doubtful, room.refused = False, True
         room.due = time.monotonic() + room.backoff.failed()
 
     def _trouble(self, room: _Room, error: Exception, pause: float) -> float:

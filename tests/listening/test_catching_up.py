@@ -1,0 +1,198 @@
+"""When the history of a room is looked at, and which of it is dispatched, by a clock of ours."""
+import json
+import logging
+from unittest import mock
+
+import eventlet
+import pytest
+from conftest import wait_until
+
+from hipchat.errors import Forbidden
+from hipchat.rate_limit import CallBudget
+from hipchat.room_directory import RoomDirectory
+from listening.arrivals import arrival
+from listening.health import Health
+from listening.history import catching_up
+from listening.history.catching_up import CatchingUp
+from listening.history.holds import Holds
+from listening.history.marks import Marks
+from listening.history.room_history import as_body, event_of
+from listening.lanes import Lanes
+from listening.listeners import Listeners
+from listening.spool import Spool
+from listening.supervisor import Supervisor
+
+FACTOR, OPS = 1001, 1002
+CATCH_UP = 3600.0
+LOG = logging.getLogger("sensor")
+
+
+class Clock:
+    """Stands still between two passes of time."""
+
+    def __init__(self):
+        self.now = 1.5e9
+
+    def monotonic(self):
+        return self.now
+
+    time = monotonic
+
+
+class Hipchat:
+    """HipChat's histories, and the client that asks for them.
+
+    looks: the rooms whose histories were asked for; forbidden: those that may not be read;
+    meanwhile: what happens once while an answer is on its way.
+    """
+
+    def __init__(self, clock):
+        self._clock, self._histories = clock, {FACTOR: [], OPS: []}
+        self.looks, self.forbidden, self.meanwhile = [], set(), None
+
+    def now(self):
+        return self._clock.now
+
+    def say(self, text, kind="message", room=FACTOR):
+        self._histories[room].append({"id": text, "type": kind, "date": self._clock.now,
+                                      "from": {"id": 2002, "name": "Ann"}, "message": text})
+        return self._histories[room][-1]
+
+    def call(self, method, *path, params):
+        room = path[1]
+        items, meanwhile = list(self._histories[room]), self.meanwhile
+        self.meanwhile = None
+        if meanwhile:
+            meanwhile()
+        self.looks.append(room)
+        if room in self.forbidden:
+            raise Forbidden("GET /v2/room/{}/history".format(room), 403, "no scope")
+        if "not-before" in params:
+            items = items[[item["id"] for item in items].index(params["not-before"]):]
+        return {"items": items[-params["max-results"]:]}
+
+
+class Bench:
+    """A sensor without its sockets; dispatched: the texts, in order. fails: StackStorm is away."""
+
+    def __init__(self, directory, hipchat, clock, triggers):
+        self.hipchat, self._clock = hipchat, clock
+        self.dispatched, self.fails = [], False
+        self.health = Health(LOG)
+        rooms = RoomDirectory()
+        rooms.take([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}])
+        self.spool = Spool(str(directory), 1000, LOG.warning)
+        self.spool.open()
+        self._lanes = Lanes(self.spool, self._deliver, self.health)
+        self._holds = Holds(self.spool, self._lanes, LOG)
+        self.listeners = Listeners([], [], rooms, LOG, lambda: self.history.changed())
+        webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
+        self.history = CatchingUp(hipchat, CallBudget(1), Marks(str(directory)), self._holds,
+                                  self.listeners, rooms, webhooks, CATCH_UP, self.health, LOG)
+        for trigger in triggers:
+            self.listeners.add(trigger)
+        self.history.begin()
+        supervisor = Supervisor(self.health)
+        self._lanes.start(supervisor)
+        self._looking = supervisor.keep("history", self.history.run)
+
+    def stop(self):
+        self._looking.kill()
+        self._lanes.finish()
+        self.spool.settle()
+        self.spool._store.close()
+
+    def _deliver(self, delivery, told):
+        if self.fails:
+            raise ConnectionError("away")
+        self.dispatched.append(delivery.trace)
+        self.history.spoken(int(delivery.room))
+
+    def come(self, item, room=FACTOR):
+        """What a webhook brings."""
+        body = as_body(item, {"id": room}, 7)
+        arrived = arrival(event_of(item), room, json.dumps(body).encode(), body)
+        self._holds.arriving(arrived)
+        self.spool.put(arrived)
+        self._lanes.notify(arrived.lane)
+
+    def hear(self, text):
+        """Somebody says something, and it is dispatched."""
+        self.come(self.hipchat.say(text))
+        self.eventually(lambda: text in self.dispatched)
+
+    def eventually(self, condition):
+        return wait_until(condition, sleep=eventlet.sleep)
+
+    def told(self, key):
+        """What /health tells of the history."""
+        return self.health.report()["history"][key]
+
+    def let_pass(self, seconds):
+        self._clock.now += seconds
+        self.history.changed()
+
+    def look(self, room=FACTOR, doubt=True):
+        """Return when the room was looked at once more; without a doubt, when that is due."""
+        looks = self.hipchat.looks.count(room)
+        if doubt:
+            self.history.doubt(room)
+        else:
+            self.let_pass(catching_up.AUDIT_QUIET_EVERY)
+        self.eventually(lambda: self.hipchat.looks.count(room) > looks and not self.told(
+            "doubtful"))
+
+
+def trigger(event="message", room=FACTOR):
+    """A trigger as StackStorm gives it to a sensor."""
+    ref = "hipchat.{} in {}".format(event, room)
+    return {"ref": ref, "type": "hipchat." + event, "parameters": {"room": room}, "id": ref}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(catching_up, "SETTLED", 0.0)
+    monkeypatch.setattr(catching_up, "time", Clock())
+    return catching_up.time
+
+
+@pytest.fixture
+def hipchat(clock):
+    return Hipchat(clock)
+
+
+@pytest.fixture
+def make(tmp_path, hipchat, clock):
+    """Make a bench that listens in Factor, and look once; the next one is that after a restart."""
+    made = []
+
+    def make(*triggers):
+        for bench in made:
+            bench.stop()
+        made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()])]
+        made[0].eventually(lambda: made[0].told("rooms") and not made[0].told("doubtful"))
+        return made[0]
+
+    yield make
+    for bench in made:
+        bench.stop()
+
+
+class TestTrouble:
+    """The history of a room that may not be read."""
+
+    @pytest.fixture
+    def bench(self, make, hipchat):
+        hipchat.forbidden.add(FACTOR)
+        return make(trigger(), trigger(room=OPS))
+
+    def test_is_not_tried_again_for_each_message(self, bench, hipchat):
+        bench.hear("hello")
+        for _ in range(2):
+            bench.look(OPS)
+        assert hipchat.looks.count(FACTOR) == 1
+        bench.let_pass(1.0)
+        bench.eventually(lambda: hipchat.looks.count(FACTOR) == 2)
+        hipchat.forbidden.clear()
+        bench.let_pass(2.0)
+        bench.eventually(lambda: bench.health.report()["status"] == "ok")

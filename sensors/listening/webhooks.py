@@ -199,6 +199,7 @@ class Webhooks:
     def _forget(self, number: int) -> None:
         del self._rooms[number]
         self._failing.discard(number)
+        self._health.well("webhooks", _unlisted_in(number))
 
     def _is_unheard(self, number: int) -> bool:
         room = self._rooms[number]
@@ -258,14 +259,14 @@ class Webhooks:
         room.trouble = words
 
     def _note_unlisted(self, number: int, events: Set[str]) -> None:
-        about = "unlisted in {}".format(number)
         if not events:
-            self._health.well("webhooks", about)
+            self._health.well("webhooks", _unlisted_in(number))
             return
         self._health.trouble(
             "webhooks", "HipChat does not list what it made", "Room {}: {}. No more are made "
             "there, though they may deliver. Look at the room's webhooks with hipchat."
-            "list_webhooks.".format(self.title(number), ", ".join(sorted(events))), about)
+            "list_webhooks.".format(self.title(number), ", ".join(sorted(events))),
+            _unlisted_in(number))
 
     def _answered(self, what: Hashable) -> None:
         """HipChat has answered. If it had been down, what waited for it is tried now."""
@@ -289,3 +290,8 @@ class Webhooks:
         self._health.trouble("HipChat", summary, "{} It is tried again until it works.".format(
             error if isinstance(error, HipChatError) else repr(error)))
         return pause
+
+
+def _unlisted_in(number: int) -> str:
+    """About which of the webhooks' troubles it is."""
+    return "unlisted in {}".format(number)

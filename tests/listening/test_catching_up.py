@@ -5,6 +5,7 @@ from unittest import mock
 
 import eventlet
 import pytest
+from clock import Clock
 from conftest import wait_until
 
 from hipchat.errors import Forbidden
@@ -25,18 +26,6 @@ from listening.supervisor import Supervisor
 FACTOR, OPS = 1001, 1002
 CATCH_UP = 3600.0
 LOG = logging.getLogger("sensor")
-
-
-class Clock:
-    """Stands still between two passes of time."""
-
-    def __init__(self):
-        self.now = 1.5e9
-
-    def monotonic(self):
-        return self.now
-
-    time = monotonic
 
 
 class Hipchat:
@@ -195,4 +184,12 @@ class TestTrouble:
         bench.eventually(lambda: hipchat.looks.count(FACTOR) == 2)
         hipchat.forbidden.clear()
         bench.let_pass(2.0)
+        bench.eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_is_no_trouble_any_more_when_the_room_is_forgotten(self, bench):
+        assert bench.health.report()["reasons"] == [
+            "history: what is missed in a room cannot be fetched"]
+        bench.listeners.remove(trigger())
+        bench.eventually(lambda: bench.told("rooms") == 1)
+        bench.let_pass(catching_up.GRACE)
         bench.eventually(lambda: bench.health.report()["status"] == "ok")

@@ -182,6 +182,7 @@ class CatchingUp:
         room.due = room.unwanted + GRACE
         if room.due <= time.monotonic():
             del self._rooms[number]
+            self._health.well("history", about=str(number))
             self._marks.forget(number)
 
     def _urgency(self, number: int) -> Tuple[Any, ...]:

@@ -1,0 +1,13 @@
+"""Time that passes when a test says so."""
+
+
+class Clock:
+    """In place of the module time; now: in seconds."""
+
+    def __init__(self):
+        self.now = 1.5e9
+
+    def monotonic(self):
+        return self.now
+
+    time = monotonic

@@ -167,6 +167,21 @@ def make(tmp_path, hipchat, clock):
         bench.stop()
 
 
+@pytest.mark.parametrize("doubt", [True, False], ids=["for a doubt", "though there is no doubt"])
+def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make, hipchat, doubt):
+    bench = make()
+
+    def meanwhile():
+        hipchat.say("missed")
+        bench.history.doubt(FACTOR)
+        bench.come(hipchat.say("heard"))
+
+    hipchat.meanwhile = meanwhile
+    bench.look(doubt=doubt)
+    bench.eventually(lambda: len(bench.dispatched) == 2)
+    assert bench.dispatched == ["missed", "heard"]
+
+
 class TestTrouble:
     """The history of a room that may not be read."""
 

@@ -43,12 +43,14 @@ LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no 
 class _Room:
     """When to look at a room next, and why. Times are of time.monotonic(), 0.0 for never.
 
-    refused: its history could not be read when it was tried last.
+    doubts: how often it came into doubt; refused: its history could not be read when it was tried
+    last.
     """
 
     def __init__(self) -> None:
         self.due = 0.0
         self.doubtful = True
+        self.doubts = 0
         self.spoken = 0.0  # when somebody was heard there last
         self.looked = 0.0
         self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
@@ -102,6 +104,7 @@ class CatchingUp:
                 if not known.doubtful and known.due <= now and self._marks.get(number):
                     to_hold.append(number)
                 known.doubtful = True
+                known.doubts += 1
         self._holds.hold(to_hold)
         self._wake()
 
@@ -199,6 +202,7 @@ class CatchingUp:
     def _attend(self, number: int) -> float:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
         room, kept = self._rooms[number], self._holds.kept
+        doubts = room.doubts
         try:
             whole = self._look(number, room)
         except (NotFound, Forbidden) as error:
@@ -221,9 +225,11 @@ class CatchingUp:
             self._health.well("history", about=str(number))
             room.backoff.succeeded()
             room.refused = False
-            room.doubtful, room.looked = not whole, time.monotonic()
-            room.due = room.looked + (self._pause(number, room) if whole else SETTLED)
-        self._holds.release(number)
+            doubted = room.doubts > doubts  # after the history was asked for, perhaps
+            room.doubtful, room.looked = doubted or not whole, time.monotonic()
+            room.due = room.looked + (SETTLED if room.doubtful else self._pause(number, room))
+            if not doubted:
+                self._holds.release(number)
         return self._pace() if self.is_asked(number) else 0.0
 
     def _pause(self, number: int, room: _Room) -> float:
@@ -295,6 +301,7 @@ class CatchingUp:
                 "there while nobody listens is lost.".format(number, error), about=str(number))
         room.doubtful, room.refused = False, True
         room.due = time.monotonic() + room.backoff.failed()
+        self._holds.release(number)
 
     def _trouble(self, room: _Room, error: Exception, pause: float) -> float:
         """HipChat or the disk is in trouble: pause, and then let another room have its turn."""

@@ -182,6 +182,53 @@ def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make
     assert bench.dispatched == ["missed", "heard"]
 
 
+class TestOld:
+    """What an audit finds that is older than catch_up."""
+
+    @pytest.fixture
+    def too_old(self, make):
+        self.bench = make()
+
+        def too_old():
+            self.bench.look(doubt=False)
+            return self.bench.health.dropped["too old"]
+
+        return too_old
+
+    def test_was_missed_where_nothing_was_heard(self, too_old, hipchat, caplog):
+        caplog.set_level(logging.INFO)
+        hipchat.say("missed")
+        assert too_old() == 1 and not self.bench.dispatched
+        assert "1 are older than 3600 s (catch_up)" in caplog.text
+        assert too_old() == 1
+
+    def test_was_heard_where_somebody_was(self, too_old, hipchat):
+        self.bench.hear("heard")
+        assert too_old() == 0
+
+    def test_was_heard_where_a_webhook_brought_it_while_a_look_was_under_way(
+            self, too_old, hipchat, clock):
+        def meanwhile():
+            clock.now += 1
+            self.bench.hear("heard")
+            clock.now += 1
+
+        hipchat.meanwhile = meanwhile
+        assert too_old() == 0
+        assert too_old() == 0
+
+    def test_was_heard_where_it_waits_for_stackstorm(self, too_old, hipchat):
+        self.bench.fails = True
+        self.bench.come(hipchat.say("waits"))
+        assert too_old() == 0
+        self.bench.fails = False
+        self.bench.eventually(lambda: self.bench.dispatched == ["waits"])
+
+    def test_is_nothing_that_no_rule_wants(self, too_old, hipchat):
+        hipchat.say("a notification", kind="notification")
+        assert too_old() == 0
+
+
 class TestTrouble:
     """The history of a room that may not be read."""
 

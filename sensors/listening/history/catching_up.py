@@ -52,7 +52,7 @@ class _Room:
         self.doubtful = True
         self.doubts = 0
         self.spoken = 0.0  # when somebody was heard there last
-        self.looked = 0.0
+        self.looked = 0.0  # when the last look began
         self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
         self.unwanted = 0.0  # since when nobody wants to hear it
         self.refused = False
@@ -202,7 +202,7 @@ class CatchingUp:
     def _attend(self, number: int) -> float:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
         room, kept = self._rooms[number], self._holds.kept
-        doubts = room.doubts
+        doubts, began = room.doubts, time.monotonic()
         try:
             whole = self._look(number, room)
         except (NotFound, Forbidden) as error:
@@ -226,8 +226,9 @@ class CatchingUp:
             room.backoff.succeeded()
             room.refused = False
             doubted = room.doubts > doubts  # after the history was asked for, perhaps
-            room.doubtful, room.looked = doubted or not whole, time.monotonic()
-            room.due = room.looked + (SETTLED if room.doubtful else self._pause(number, room))
+            room.doubtful, room.looked = doubted or not whole, began
+            room.due = time.monotonic() + (
+                SETTLED if room.doubtful else self._pause(number, room))
             if not doubted:
                 self._holds.release(number)
         return self._pace() if self.is_asked(number) else 0.0
@@ -272,19 +273,28 @@ class CatchingUp:
         reach = max(self._seconds, LEAST_REACH if self.is_asked(number) else 0.0)
         fresh = [item for item in items if mark_of(item).date >= self._client.now() - reach]
         wanted = self._listeners.wanted()
+        stale = 0
+        if self._is_unheard(number, room):
+            stale = sum((event_of(item), number) in wanted
+                        for item in items[:len(items) - len(fresh)])
         results = self._holds.put(number, fresh, [
             self._arrival(Address(event_of(item), number), item)
             if (event_of(item), number) in wanted else None for item in fresh])
         kept = results.count(True)
         if kept:
             room.spoken = time.monotonic()
-        # Of what an audit finds, older messages were heard when they were said.
-        stale = len(items) - len(fresh) if room.doubtful or self.is_asked(number) else 0
         self._health.dropped.update({"too old": stale} if stale else {})
         if stale or kept and not self.is_asked(number):
             self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
                            "older than %.0f s (catch_up) and are not.", number, kept, stale, reach)
         return len(items) - len(fresh) + len(results)
+
+    def _is_unheard(self, number: int, room: _Room) -> bool:
+        """Whether what is old in a room was missed, and not heard when it was said."""
+        if room.doubtful or self.is_asked(number):
+            return True
+        heard = room.spoken and room.spoken >= room.looked
+        return not heard and not self._holds.is_waiting(number)
 
     def _arrival(self, address: Address, item: Item) -> Arrival:
         body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))

@@ -76,6 +76,10 @@ class Holds:
         """Whether there are deliveries that wait until a room was looked at."""
         return number in self._holds and bool(self._holds[number].came)
 
+    def is_waiting(self, number: int) -> bool:
+        """Whether deliveries of a room wait, on hold or not; SpoolError."""
+        return bool(self._spool.numbers(str(number)))
+
     def put(self, number: int, items: List[Item],
             arrivals: List[Optional[Arrival]]) -> List[bool]:
         """Keep them; those of a room on hold where they belong among the deliveries that wait.

@@ -13,7 +13,7 @@ from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from listening.arrivals import arrival
 from listening.health import Health
-from listening.history import catching_up
+from listening.history import beginnings, catching_up
 from listening.history.catching_up import CatchingUp
 from listening.history.holds import Holds
 from listening.history.marks import Marks
@@ -141,8 +141,10 @@ def trigger(event="message", room=FACTOR):
 @pytest.fixture
 def clock(monkeypatch):
     monkeypatch.setattr(catching_up, "SETTLED", 0.0)
-    monkeypatch.setattr(catching_up, "time", Clock())
-    return catching_up.time
+    clock = Clock()
+    for module in (beginnings, catching_up):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 @pytest.fixture
@@ -180,6 +182,62 @@ def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make
     bench.look(doubt=doubt)
     bench.eventually(lambda: len(bench.dispatched) == 2)
     assert bench.dispatched == ["missed", "heard"]
+
+
+class TestNewRule:
+    @pytest.fixture
+    def bench(self, make):
+        return make(trigger("notification"))
+
+    def test_hears_nothing_that_was_said_before(self, bench, hipchat):
+        hipchat.say("old")
+        bench.let_pass(1)
+        bench.listeners.add(trigger())
+        hipchat.say("new")
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["new"])
+        assert bench.health.dropped == {}
+
+    def test_hears_nothing_that_was_said_before_where_it_comes_in_the_midst_of_a_look(
+            self, bench, hipchat, clock):
+        hipchat.say("old")
+
+        def meanwhile():
+            clock.now += 1
+            bench.listeners.add(trigger())
+
+        hipchat.meanwhile = meanwhile
+        bench.look()
+        hipchat.say("new")
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["new"])
+
+    def test_hears_nothing_that_was_said_while_there_was_none_for_long(self, make, hipchat):
+        bench = make(trigger(), trigger("notification"))
+        bench.listeners.remove(trigger())
+        bench.look()
+        hipchat.say("old")
+        bench.let_pass(catching_up.GRACE)
+        bench.listeners.add(trigger())
+        hipchat.say("new")
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["new"])
+
+    def test_hears_all_that_was_said_while_an_old_one_was_replaced(self, make, hipchat):
+        bench = make(trigger(), trigger("notification"))
+        bench.listeners.remove(trigger())
+        bench.let_pass(1)
+        hipchat.say("between")
+        bench.let_pass(catching_up.GRACE - 2)
+        bench.listeners.add(trigger())
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["between"])
+
+    def test_that_was_there_at_the_start_hears_what_was_said_before(self, make, hipchat):
+        make(trigger("notification"))
+        hipchat.say("missed")
+        bench = make(trigger())
+        bench.eventually(lambda: bench.dispatched == ["missed"])
 
 
 class TestOld:

@@ -17,6 +17,7 @@ from hipchat.webhook_url import Address
 from listening.arrivals import arrival, of_history
 from listening.backoff import Backoff
 from listening.health import Health
+from listening.history.beginnings import Beginnings
 from listening.history.holds import Holds
 from listening.history.marks import Mark, Marks
 from listening.history.room_history import (
@@ -63,9 +64,10 @@ class CatchingUp:
     """Compares each listened room's history with what was heard, and keeps what was missed.
 
     The mark of a room says up to which message that is done; a room that has none begins with its
-    newest message, and nothing older is dispatched. What is found goes the way of all deliveries,
-    and what was heard before is known by its key. While a room is in doubt, what arrives waits for
-    what is fetched.
+    newest message, and nothing older is dispatched. Nor is what was said before its event was
+    wanted in its room, where that has begun since the start. What is found goes the way of all
+    deliveries, and what was heard before is known by its key. While a room is in doubt, what
+    arrives waits for what is fetched.
 
     Rooms without webhooks are heard by this alone: they are asked in turn, at the pace that the
     budget of calls allows.
@@ -83,6 +85,8 @@ class CatchingUp:
         self._health, self._log = health, log
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
+        self._beginnings = Beginnings(GRACE)
+        self._altered: Optional[float] = 0.0  # when what is wanted changed, None once it is noted
         self._asked = 0
         self._backoff = Backoff(LONGEST_PAUSE)
         self._changed = Signal()
@@ -118,6 +122,8 @@ class CatchingUp:
 
     def changed(self) -> None:
         """What is wanted has changed."""
+        if self._altered is None:
+            self._altered = self._client.now()
         self._wake()
 
     def run(self) -> None:
@@ -156,8 +162,16 @@ class CatchingUp:
         if not self._changed.ready():
             self._changed.send()
 
+    def _wanted(self) -> Set[Address]:
+        """What is wanted; since when is noted."""
+        wanted = self._listeners.wanted()
+        if self._altered is not None:
+            self._beginnings.note(wanted, self._altered)
+            self._altered = None
+        return wanted
+
     def _note_wanted(self) -> None:
-        wanted = {address.room for address in self._listeners.wanted()
+        wanted = {address.room for address in self._wanted()
                   if address.event in TOLD and (self._seconds or self.is_asked(address.room))}
         self._named = self._listeners.named()
         for number in wanted - set(self._rooms):
@@ -272,14 +286,14 @@ class CatchingUp:
         """Keep the items that nobody heard; with how many of all that is done."""
         reach = max(self._seconds, LEAST_REACH if self.is_asked(number) else 0.0)
         fresh = [item for item in items if mark_of(item).date >= self._client.now() - reach]
-        wanted = self._listeners.wanted()
+        wanted = self._wanted()
         stale = 0
         if self._is_unheard(number, room):
-            stale = sum((event_of(item), number) in wanted
+            stale = sum(self._was_wanted(number, item, wanted)
                         for item in items[:len(items) - len(fresh)])
         results = self._holds.put(number, fresh, [
             self._arrival(Address(event_of(item), number), item)
-            if (event_of(item), number) in wanted else None for item in fresh])
+            if self._was_wanted(number, item, wanted) else None for item in fresh])
         kept = results.count(True)
         if kept:
             room.spoken = time.monotonic()
@@ -288,6 +302,11 @@ class CatchingUp:
             self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
                            "older than %.0f s (catch_up) and are not.", number, kept, stale, reach)
         return len(items) - len(fresh) + len(results)
+
+    def _was_wanted(self, number: int, item: Item, wanted: Set[Address]) -> bool:
+        """Whether an item is of what is wanted, and was said since it is."""
+        address = Address(event_of(item), number)
+        return address in wanted and mark_of(item).date >= self._beginnings.of(address)
 
     def _is_unheard(self, number: int, room: _Room) -> bool:
         """Whether what is old in a room was missed, and not heard when it was said."""

@@ -287,6 +287,18 @@ class TestOld:
         assert too_old() == 0
 
 
+def test_what_is_forgotten_for_want_of_space_is_not_heard_again(make, hipchat, clock):
+    bench = make()
+    bench.hear("heard")
+    bench.spool._store._turn()
+    bench.spool._store._turn()
+    clock.now += 1
+    bench.spool._store.forgotten = clock.now
+    hipchat.say("missed")
+    bench.look()
+    bench.eventually(lambda: bench.dispatched == ["heard", "missed"])
+
+
 class TestTrouble:
     """The history of a room that may not be read."""
 

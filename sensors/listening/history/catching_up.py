@@ -285,7 +285,9 @@ class CatchingUp:
     def _keep(self, number: int, room: _Room, items: List[Item]) -> int:
         """Keep the items that nobody heard; with how many of all that is done."""
         reach = max(self._seconds, LEAST_REACH if self.is_asked(number) else 0.0)
-        fresh = [item for item in items if mark_of(item).date >= self._client.now() - reach]
+        ahead = self._client.now() - time.time()
+        begin = max(time.time() - reach, self._holds.forgotten) + ahead  # by HipChat's clock
+        fresh = [item for item in items if mark_of(item).date >= begin]
         wanted = self._wanted()
         stale = 0
         if self._is_unheard(number, room):

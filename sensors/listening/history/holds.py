@@ -80,6 +80,11 @@ class Holds:
         """Whether deliveries of a room wait, on hold or not; SpoolError."""
         return bool(self._spool.numbers(str(number)))
 
+    @property
+    def forgotten(self) -> float:
+        """Up to when it is not known any more what came, by our clock; 0.0 if it is."""
+        return self._spool.forgotten
+
     def put(self, number: int, items: List[Item],
             arrivals: List[Optional[Arrival]]) -> List[bool]:
         """Keep them; those of a room on hold where they belong among the deliveries that wait.

@@ -13,7 +13,7 @@ from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from listening.arrivals import arrival
 from listening.health import Health
-from listening.history import beginnings, catching_up
+from listening.history import catching_up, fetching, wanted
 from listening.history.catching_up import CatchingUp
 from listening.history.holds import Holds
 from listening.history.marks import Marks
@@ -142,7 +142,7 @@ def trigger(event="message", room=FACTOR):
 def clock(monkeypatch):
     monkeypatch.setattr(catching_up, "SETTLED", 0.0)
     clock = Clock()
-    for module in (beginnings, catching_up):
+    for module in (catching_up, fetching, wanted):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

@@ -1,9 +1,8 @@
-"""Looks at the history of rooms, and keeps what nobody has heard."""
+"""When which room's history is looked at for what nobody has heard."""
 import itertools
-import json
 import logging
 import time
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, Optional, Set, Tuple
 
 import eventlet
 from eventlet.event import Event as Signal
@@ -13,17 +12,15 @@ from hipchat.errors import (
     Forbidden, HipChatError, NotFound, NotInstalled, RateLimited)
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
-from hipchat.webhook_url import Address
-from listening.arrivals import arrival, of_history
 from listening.backoff import Backoff
 from listening.health import Health
-from listening.history.beginnings import Beginnings
+from listening.history.fetching import Fetching
 from listening.history.holds import Holds
-from listening.history.marks import Mark, Marks
-from listening.history.room_history import (
-    TOLD, Item, RoomHistory, as_body, event_of, mark_of)
+from listening.history.marks import Marks
+from listening.history.room_history import TOLD
+from listening.history.wanted import Wanted
 from listening.listeners import Listeners
-from listening.spool import Arrival, SpoolError
+from listening.spool import SpoolError
 from listening.webhooks import Webhooks
 
 __all__ = ["CatchingUp"]
@@ -61,13 +58,10 @@ class _Room:
 
 
 class CatchingUp:
-    """Compares each listened room's history with what was heard, and keeps what was missed.
+    """Looks at the history of each room that is listened to, when something may have been missed.
 
-    The mark of a room says up to which message that is done; a room that has none begins with its
-    newest message, and nothing older is dispatched. Nor is what was said before its event was
-    wanted in its room, where that has begun since the start. What is found goes the way of all
-    deliveries, and what was heard before is known by its key. While a room is in doubt, what
-    arrives waits for what is fetched.
+    While a room is in doubt, what arrives waits for what is fetched. Now and then each is looked at
+    without a doubt.
 
     Rooms without webhooks are heard by this alone: they are asked in turn, at the pace that the
     budget of calls allows.
@@ -79,14 +73,13 @@ class CatchingUp:
     def __init__(self, client: Client, budget: CallBudget, marks: Marks, holds: Holds,
                  listeners: Listeners, directory: RoomDirectory, webhooks: Webhooks,
                  seconds: float, health: Health, log: logging.Logger):
-        self._client, self._budget, self._history = client, budget, RoomHistory(client)
-        self._marks, self._holds, self._webhooks = marks, holds, webhooks
+        self._budget, self._marks, self._holds, self._webhooks = budget, marks, holds, webhooks
         self._listeners, self._directory, self._seconds = listeners, directory, seconds
         self._health, self._log = health, log
+        self._wanted = Wanted(listeners, client.now, GRACE)
+        self._fetching = Fetching(client, marks, holds, self._wanted, directory, webhooks, log)
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
-        self._beginnings = Beginnings(GRACE)
-        self._altered: Optional[float] = 0.0  # when what is wanted changed, None once it is noted
         self._asked = 0
         self._backoff = Backoff(LONGEST_PAUSE)
         self._changed = Signal()
@@ -122,8 +115,7 @@ class CatchingUp:
 
     def changed(self) -> None:
         """What is wanted has changed."""
-        if self._altered is None:
-            self._altered = self._client.now()
+        self._wanted.changed()
         self._wake()
 
     def run(self) -> None:
@@ -162,16 +154,8 @@ class CatchingUp:
         if not self._changed.ready():
             self._changed.send()
 
-    def _wanted(self) -> Set[Address]:
-        """What is wanted; since when is noted."""
-        wanted = self._listeners.wanted()
-        if self._altered is not None:
-            self._beginnings.note(wanted, self._altered)
-            self._altered = None
-        return wanted
-
     def _note_wanted(self) -> None:
-        wanted = {address.room for address in self._wanted()
+        wanted = {address.room for address in self._wanted.addresses()
                   if address.event in TOLD and (self._seconds or self.is_asked(address.room))}
         self._named = self._listeners.named()
         for number in wanted - set(self._rooms):
@@ -263,52 +247,20 @@ class CatchingUp:
             if not room.unwanted and self.is_asked(number))
 
     def _look(self, number: int, room: _Room) -> bool:
-        """Keep what was missed, and then move the mark: after a kill in between, all is known.
-
-        False if there is more, which is expected by a webhook.
-        """
-        mark = self._marks.get(number)
-        if mark is None:
-            newest = self._history.newest(number)
-            self._marks.set(number, newest or Mark("", self._client.now()))
+        """Fetch what was missed in a room; False if there is more, which a webhook is to bring."""
+        asked = self.is_asked(number)
+        reach = max(self._seconds, LEAST_REACH if asked else 0.0)
+        whole, kept, stale, begun = self._fetching.fetch(
+            number, reach, lambda: self._is_unheard(number, room))
+        if begun:
             room.marked = time.monotonic()
-            return True
-        missed = self._history.since(number, mark)
-        if not missed.whole:
-            self._log.info("Room %d: more was said since the last look than can be fetched; what "
-                           "is older than %s is left out.", number, missed.items[0]["date"])
-        done = self._keep(number, room, missed.items)
-        if done:
-            self._marks.set(number, mark_of(missed.items[done - 1]))
-        return done == len(missed.items)
-
-    def _keep(self, number: int, room: _Room, items: List[Item]) -> int:
-        """Keep the items that nobody heard; with how many of all that is done."""
-        reach = max(self._seconds, LEAST_REACH if self.is_asked(number) else 0.0)
-        ahead = self._client.now() - time.time()
-        begin = max(time.time() - reach, self._holds.forgotten) + ahead  # by HipChat's clock
-        fresh = [item for item in items if mark_of(item).date >= begin]
-        wanted = self._wanted()
-        stale = 0
-        if self._is_unheard(number, room):
-            stale = sum(self._was_wanted(number, item, wanted)
-                        for item in items[:len(items) - len(fresh)])
-        results = self._holds.put(number, fresh, [
-            self._arrival(Address(event_of(item), number), item)
-            if self._was_wanted(number, item, wanted) else None for item in fresh])
-        kept = results.count(True)
         if kept:
             room.spoken = time.monotonic()
         self._health.dropped.update({"too old": stale} if stale else {})
-        if stale or kept and not self.is_asked(number):
+        if stale or kept and not asked:
             self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
                            "older than %.0f s (catch_up) and are not.", number, kept, stale, reach)
-        return len(items) - len(fresh) + len(results)
-
-    def _was_wanted(self, number: int, item: Item, wanted: Set[Address]) -> bool:
-        """Whether an item is of what is wanted, and was said since it is."""
-        address = Address(event_of(item), number)
-        return address in wanted and mark_of(item).date >= self._beginnings.of(address)
+        return whole
 
     def _is_unheard(self, number: int, room: _Room) -> bool:
         """Whether what is old in a room was missed, and not heard when it was said."""
@@ -316,12 +268,6 @@ class CatchingUp:
             return True
         heard = room.spoken and room.spoken >= room.looked
         return not heard and not self._holds.is_waiting(number)
-
-    def _arrival(self, address: Address, item: Item) -> Arrival:
-        body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))
-        arrived = arrival(address.event, address.room, json.dumps(body).encode("utf-8"), body)
-        when = mark_of(item).date - (self._client.now() - time.time())  # by our clock
-        return of_history(arrived, body["item"].get("topic"), when)
 
     def _room_trouble(self, number: int, room: _Room, error: HipChatError) -> None:
         """The history of a room cannot be read: told once, and no delivery waits for it."""

@@ -1,0 +1,50 @@
+"""What is wanted of the histories, and since when."""
+import time
+from typing import Callable, Dict, Optional, Set
+
+from hipchat.webhook_url import Address
+from listening.listeners import Listeners
+
+__all__ = ["Wanted"]
+
+
+class Wanted:
+    """The addresses that the listeners want, each since a time of HipChat's clock.
+
+    Of those that are wanted at the first look it is not known since when. One that is not wanted
+    any more is known for grace seconds: rules are replaced, and nothing that is said meanwhile is
+    to be lost. now: HipChat's clock, in seconds since 1970.
+    """
+
+    def __init__(self, listeners: Listeners, now: Callable[[], float], grace: float):
+        self._listeners, self._now, self._grace = listeners, now, grace
+        self._changed: Optional[float] = 0.0  # when that was, None once it is noted
+        self._since: Dict[Address, float] = {}
+        self._gone: Dict[Address, float] = {}  # when it was not wanted any more (time.monotonic())
+
+    def changed(self) -> None:
+        """The listeners want something else."""
+        if self._changed is None:
+            self._changed = self._now()
+
+    def addresses(self) -> Set[Address]:
+        """All that is wanted now."""
+        wanted = self._listeners.wanted()
+        if self._changed is not None:
+            self._note(wanted, self._changed)
+            self._changed = None
+        return wanted
+
+    def since(self, address: Address) -> float:
+        """Since when one is wanted, 0.0 if that is not known."""
+        return self._since.get(address, 0.0)
+
+    def _note(self, wanted: Set[Address], since: float) -> None:
+        now = time.monotonic()
+        for address in [each for each, gone in self._gone.items() if gone + self._grace <= now]:
+            del self._gone[address], self._since[address]
+        for address in set(self._since) - wanted:
+            self._gone.setdefault(address, now)
+        for address in wanted:
+            self._gone.pop(address, None)
+            self._since.setdefault(address, since)

@@ -111,15 +111,15 @@ class TestOld:
         assert messages(stackstorm) == said
 
     def test_a_new_rule_tells_nothing_old_in_a_room_that_is_heard(self, hipchat, start):
-        stackstorm = start(rooms=["Factor"], events=["notification"])
-        say(hipchat, "Factor", 3, "old")
+        stackstorm = start(rooms=["Ops"], events=["notification"])  # sample rules want Factor
+        say(hipchat, "Ops", 3, "old")
         time.sleep(3)  # until that is older than the whole seconds in which HipChat tells its time
         hipchat.people.forget()
-        trigger = stackstorm.listen("message", "Factor")
+        trigger = stackstorm.listen("message", "Ops")
         wait_until(lambda: [call for call in hipchat.people.requests()
                             if "/history" in call["path"] and call["status"]])
         wait_until(lambda: is_sure(stackstorm))
-        said = say(hipchat, "Factor", 1, "new")
+        said = say(hipchat, "Ops", 1, "new")
         assert [each["message"] for each in stackstorm.heard(trigger)] == said
         assert stackstorm.health()["dropped"] == {}
 

@@ -36,7 +36,7 @@ def pack(port: int, directory: str) -> None:
     addon = Routes(Installation(settings, lambda: None, lambda text: None, lambda: None, health,
                                 log))
     receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), addon,
-                        lambda address, room: None, lambda address: None, spool,
+                        lambda address: None, lambda address, room: None, spool,
                         lambda arrived: None, lambda lane: None, lambda room: None, health)
     receiver.accepting = True
     Server(settings, receiver, lambda: None, health, log).serve()

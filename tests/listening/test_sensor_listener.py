@@ -461,9 +461,12 @@ def test_each_beginning_of_the_listener_is_told(monkeypatch):
     log, begun = logging.getLogger("test"), []
     server = connections.Server(settings, None, lambda: begun.append(True), Health(log), log)
 
+    ends = [None, OSError, Enough]
+
     def serve(*_, **__):
-        if len(begun) > 1:
-            raise Enough if len(begun) > 2 else OSError("too many open files")
+        end = ends.pop(0)
+        if end:
+            raise end
 
     monkeypatch.setattr(connections.eventlet, "sleep", lambda seconds: None)
     monkeypatch.setattr(connections.wsgi, "server", serve)

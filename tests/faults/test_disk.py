@@ -278,12 +278,12 @@ class TestFile:
 
     def test_of_a_newer_format_is_left_alone_and_said_clearly(self, filled, room, journal):
         stackstorm, sender = filled
-        set_format(stackstorm.file, 2)
+        set_format(stackstorm.file, 3)
         stackstorm.start()
         wait_until(lambda: spool_troubles(stackstorm) == ["spool: cannot be opened"])
-        assert "has the format 2, but this version of the pack reads format 1" in stackstorm.log()
+        assert "has the format 3, but this version of the pack reads format 2" in stackstorm.log()
         assert sender.post() == 503
-        set_format(stackstorm.file, 1)
+        set_format(stackstorm.file, 2)
         journal.wait_for([sender.accepted])
         wait_until(lambda: spool_troubles(stackstorm) == [])
 

@@ -215,19 +215,22 @@ class Store:
         now = time.monotonic()
         if arrivals:
             self._short = (self._short or now) if self._space() < 0 else None
-        if self._short and now >= self._short + SHORT:
+        if arrivals and self._short and now >= self._short + SHORT:
             self._short = now
-            newest, = self._file.db.execute("SELECT max(received) FROM " + self._seen[1]).fetchone()
-            if newest:
-                self.forgotten = newest
-                self.notices.append(
-                    "The disk of {} is too small for what is remembered there: messages that came "
-                    "before {} are forgotten, and what was missed before that is not fetched. Give "
-                    "it more room, or lower catch_up.".format(self._directory, time.strftime(
-                        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(newest))))
-            self._turn()
+            self._forget_for_want_of_space()
         elif now >= self._turned + self._remembered:
             self._turn()
+
+    def _forget_for_want_of_space(self) -> None:
+        newest, = self._file.db.execute("SELECT max(received) FROM " + self._seen[1]).fetchone()
+        if newest:
+            self.forgotten = newest
+            self.notices.append(
+                "The disk of {} is too small for what is remembered there: messages that came "
+                "before {} are forgotten, and what was missed before that is not fetched. Give it "
+                "more room, or lower catch_up.".format(self._directory, time.strftime(
+                    "%Y-%m-%dT%H:%M:%SZ", time.gmtime(newest))))
+        self._turn()
 
     def _turn(self) -> None:
         """Forget what came before the last turn."""

@@ -151,8 +151,10 @@ class Store:
             raise self._error(error) from None
 
     def _commit(self, arrivals: List[Arrival], removals: Set[int]) -> List:
-        self._forget(arrivals)
-        now, space = time.time(), self._space() if arrivals else 0
+        space = self._space() if arrivals else 0
+        if self._forget(space if arrivals else None):
+            space = self._space()
+        now = time.time()
         results: List = []
         with self._transaction():
             gone = sum(self._file.db.execute("DELETE FROM deliveries WHERE id = ?", (number,))
@@ -210,16 +212,22 @@ class Store:
             "SELECT 1 FROM deliveries WHERE lane = ? AND trace = ? AND received = ? AND body = ?",
             (row[1], row[4], row[5], row[6])).fetchone() is not None
 
-    def _forget(self, arrivals: List[Arrival]) -> None:
-        """Forget messages that were seen: when it is time, or where the disk is short for long."""
+    def _forget(self, space: Optional[int]) -> bool:
+        """Forget messages that were seen, when it is time, or where the disk is short for long.
+
+        space: for what arrives, None if nothing does. Whether any may have been forgotten.
+        """
         now = time.monotonic()
-        if arrivals:
-            self._short = (self._short or now) if self._space() < 0 else None
-        if arrivals and self._short and now >= self._short + SHORT:
+        if space is not None:
+            self._short = (self._short or now) if space < 0 else None
+        if space is not None and self._short and now >= self._short + SHORT:
             self._short = now
             self._forget_for_want_of_space()
         elif now >= self._turned + self._remembered:
             self._turn()
+        else:
+            return False
+        return True
 
     def _forget_for_want_of_space(self) -> None:
         newest, = self._file.db.execute("SELECT max(received) FROM " + self._seen[1]).fetchone()

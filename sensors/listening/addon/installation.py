@@ -114,7 +114,6 @@ class Installation:
                 raise _refusal("503 Service Unavailable", "StackStorm's database does not take "
                                "the credentials just now; try again") from None
             self._health.well("add-on")
-            self._health.well("add-on", about="public_url")
             self._take(addon, hears=self.hears)
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
@@ -129,7 +128,7 @@ class Installation:
             try:
                 kept = self._load()
                 if kept:
-                    self._take_kept(Addon.read(kept))
+                    self._take(Addon.read(kept), hears=True)
                 elif self.enabled:
                     addon = Addon.new()
                     self._save(addon.text())
@@ -148,21 +147,20 @@ class Installation:
                 continue
             eventlet.sleep(backoff.failed())
 
-    def _take_kept(self, addon: Addon) -> None:
-        elsewhere = addon.is_elsewhere(self._public_url)
-        if elsewhere and self.enabled:
-            self._health.trouble(
-                "add-on", "it is installed for another webhook.public_url", "HipChat goes on "
-                "posting to {}. Run hipchat.check for the URL by which it is to be installed "
-                "anew.".format(addon.public_url), about="public_url")
-        self._take(addon, hears=not elsewhere)
-
     def _cannot_be_kept(self, error: NotKept) -> None:
         self._health.trouble("add-on", "it cannot be installed: " + error.reason, error.remedy)
 
     def _take(self, addon: Addon, hears: bool) -> None:
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)
-        self.hears = hears and self.enabled and addon.integration is not None
+        elsewhere = addon.is_elsewhere(self._public_url)
+        self.hears = hears and self.enabled and addon.integration is not None and not elsewhere
+        if elsewhere and self.enabled:
+            self._health.trouble(
+                "add-on", "it is installed for another webhook.public_url", "HipChat goes on "
+                "posting to {}. Run hipchat.check for the URL by which it is to be installed "
+                "anew.".format(addon.public_url), about="public_url")
+        else:
+            self._health.well("add-on", about="public_url")
         self._changed()
 
     def _believed(self, claim: Claim) -> Addon:
@@ -242,7 +240,6 @@ class Installation:
         except (NotKept, Outage) as error:
             self._log.info("What is kept of the add-on cannot be removed: %s", error)
         self._take(addon, hears=False)
-        self._health.well("add-on", about="public_url")
         self._log.info("The add-on is not installed in HipChat any more.")
 
 

@@ -49,7 +49,8 @@ def test_words_are_a_response(schema, words, response):
     ({"properties": {"n": {"type": ["integer", "null"]}}}, "many", "it takes a number"),
     ({"properties": {"n": {"type": "number"}}}, "nan", "numbers without an end"),
     (TWO, '{"count": [1e999]}', "numbers without an end"),
-    (TWO, '{"host": "h1"', "is no JSON object"), ({}, "yes", "takes several answers")])
+    (TWO, '{"host": "h1"', "is no JSON object"), (TWO, '{"a":' + "[" * 5000, "is no JSON object"),
+    ({}, "yes", "takes several answers")])
 def test_words_that_are_none_are_refused(schema, words, said):
     with pytest.raises(Refused, match=said):
         response_of(words, inquiry(schema))

@@ -122,7 +122,8 @@ def test_values_that_cannot_be_carried_are_refused(command, words):
 def test_values_that_can_be_carried_are_not():
     for command in ("say {\u200b{ x }\u200b}", 'say {"a": {"b": 1} }', "say C:\\users",
                     'say {"a": "", "b": "100%", "c": "<", "b": "x"}',
-                    "say {'u': '{}', 'x': ['<', '%']}", "say '100%' '% of it'"):
+                    "say {'u': '{}', 'x': ['<', '%']}", "say '100%' '% of it'",
+                    'say {"a": \u200b' + "[" * 5000):
         check_values(find(command, FORMATS), extra_parameters=False)
     check_values(find("say hi env=x", FORMATS), extra_parameters=True)
 

@@ -120,7 +120,8 @@ class TestBody:
         body = as_body(item, ROOM, 7)
         assert body["event"] == "room_notification"
         assert body["item"]["message"]["card"] == {"style": "link"}
-        assert as_body(said(1, card="{"), ROOM, 7)["item"]["message"]["card"] == "{"
+        for unread in ("{", "[" * 5000 + "]" * 5000):
+            assert as_body(said(1, card=unread), ROOM, 7)["item"]["message"]["card"] == unread
 
     def test_of_a_change_of_the_topic_has_the_sender_and_the_topic(self):
         body = as_body(said(1, type="topic", message="Lunch"), ROOM, 7)

@@ -6,6 +6,7 @@ from chatops.errors import Refused
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from hipchat.inert import inert
+from hipchat.shallow_json import loads
 
 __all__ = ["check_may_answer", "question", "response_of"]
 
@@ -71,7 +72,7 @@ def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
 
 def _object(words: str) -> Dict[str, Any]:
     try:
-        return _finite(json.loads(words))
+        return _finite(loads(words))
     except ValueError:
         raise Refused("That answer is no JSON object. Where two braces meet, write a blank between "
                       "them: } }.") from None

@@ -1,11 +1,11 @@
 """Refuses commands whose values StackStorm would read otherwise than the template guard has."""
-import json
 import re
 from typing import Optional
 
 from chatops.errors import Refused
 from chatops.matching import Fit
 from hipchat.inert import BREAK
+from hipchat.shallow_json import loads
 
 __all__ = ["check_values"]
 
@@ -49,7 +49,7 @@ def _cut_twice(command: str) -> Optional[str]:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        loads(text)
     except ValueError:
         return False
     return True

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.inert import inert
 from hipchat.names import is_room_id
+from hipchat.shallow_json import loads
 
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "room_name", "message_id",
            "webhook_id", "text_of", "payload"]
@@ -49,14 +50,14 @@ def read_body(raw: bytes) -> Dict[str, Any]:
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
         raise ValueError("the body holds too many values")
     try:
-        body = _DECODER.decode(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise ValueError("the body is not JSON") from None
+        body = loads(raw.decode("utf-8"), DEEPEST, _DECODER.decode)
+    except ValueError:
+        raise ValueError("the body is not JSON, or nested too deeply") from None
     if not isinstance(body, dict):
         raise ValueError("the body is not a JSON object")
     if not isinstance(body.get("item"), dict):
         raise ValueError("the body has no item")
-    return _storable(body, DEEPEST)
+    return _storable(body)
 
 
 def _no_constant(name: str) -> None:
@@ -76,15 +77,13 @@ def _float(digits: str) -> Any:
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_no_constant)
 
 
-def _storable(value: Any, levels: int) -> Any:
-    if not levels:
-        raise ValueError("the body is nested too deeply")
+def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
-        return [_storable(item, levels - 1) for item in value]
+        return [_storable(item) for item in value]
     if isinstance(value, dict):
-        return {_storable(key, levels).replace("\0", "\ufffd"): _storable(item, levels - 1)
+        return {_storable(key).replace("\0", "\ufffd"): _storable(item)
                 for key, item in value.items()}
     return value
 

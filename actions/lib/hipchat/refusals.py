@@ -1,5 +1,4 @@
 """The wording of what goes wrong in a call: which error it is, the reason, and the remedy."""
-import json
 import socket
 import ssl
 from http.client import IncompleteRead
@@ -13,6 +12,7 @@ from hipchat.errors import (
     api_error)
 from hipchat.rate_limit import RateLimit
 from hipchat.settings import ApiSettings
+from hipchat.shallow_json import loads
 
 __all__ = ["Answer", "Refusals"]
 
@@ -33,10 +33,7 @@ class Answer(NamedTuple):
 
     def json(self) -> Any:
         """The body's JSON, None for an empty one; ValueError if it is none, or too deep."""
-        try:
-            return json.loads(self.content.decode("utf-8")) if self.content else None
-        except RecursionError:
-            raise ValueError("too deep") from None
+        return loads(self.content.decode("utf-8")) if self.content else None
 
 
 class Refusals:

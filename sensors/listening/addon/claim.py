@@ -1,7 +1,8 @@
 """What a callback says of an installation: unsigned, and so a mere rumour."""
-import json
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
+
+from hipchat.shallow_json import loads
 
 __all__ = ["Claim", "is_capabilities_of"]
 
@@ -25,8 +26,8 @@ class Claim(NamedTuple):
     def read(cls, raw: bytes) -> "Claim":
         """Read a callback's body; ValueError, with a text that is safe to send back."""
         try:
-            body = json.loads(raw[:LONGEST_BODY + 1].decode("utf-8"))
-        except (ValueError, RecursionError):
+            body = loads(raw[:LONGEST_BODY + 1].decode("utf-8"))
+        except ValueError:
             raise ValueError("the body is not JSON") from None
         if len(raw) > LONGEST_BODY or not isinstance(body, dict):
             raise ValueError("the body is no news of an installation")

@@ -1,10 +1,10 @@
 """What a room's history holds since a message, in the shape of what a webhook would have told."""
-import json
 from datetime import datetime, timezone
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.client import PAGE, Client
 from hipchat.errors import NotFound
+from hipchat.shallow_json import loads
 from listening.history.marks import Mark
 
 __all__ = ["TOLD", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
@@ -108,7 +108,7 @@ def event_of(item: Item) -> Optional[str]:
 def _card(card: Any) -> Any:
     """History holds a card as JSON text, where webhooks have an object."""
     try:
-        return json.loads(card) if isinstance(card, str) else card
+        return loads(card) if isinstance(card, str) else card
     except ValueError:
         return card
 

@@ -12,6 +12,6 @@ class ListWebhooksAction(HipChatAction):
     def do(self, room=None):
         """{"room", "webhooks": HipChat's webhooks, each with `ours`; no signature is shown}."""
         room = self.room_or_default(room)
-        reachable = SensorSettings.from_config(self.config).public_url
-        ownership = ownership_of(self.config) if reachable else None
+        settings = SensorSettings.from_config(self.config)
+        ownership = ownership_of(settings) if settings.public_url else None
         return {"room": room, "webhooks": list(webhooks_in(self.hipchat, ownership, room))}

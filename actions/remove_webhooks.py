@@ -3,6 +3,7 @@ from base import HipChatAction
 from hipchat.answers import part
 from hipchat.errors import HipChatError, Incomplete
 from hipchat.room_directory import RoomDirectory, find_rooms
+from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_list import ownership_of, webhooks_in
 
 __all__ = ["RemoveWebhooksAction"]
@@ -13,7 +14,7 @@ class RemoveWebhooksAction(HipChatAction):
 
     def do(self, rooms=None):
         """{"removed": how many, "rooms": [{"room", "removed"}]}; an error where a room failed."""
-        ownership = ownership_of(self.config)
+        ownership = ownership_of(SensorSettings.from_config(self.config))
         results = [self._remove(ownership, key, room) for key, room in self._keys(rooms)]
         found = {"removed": sum(result["removed"] for result in results), "rooms": results}
         failed = [result["room"] for result in results if "error" in result]

@@ -51,10 +51,9 @@ class Aliases:
             name = name_of(fits[0].format.alias)
             raise Forbidden(name, self._permissions.who(name, self._room))
         fit = _only(allowed)
-        refs = named_alike(self._aliases).get(fit.format.alias["name"])
-        if refs:
-            raise Refused("StackStorm runs an alias by its name alone, and {} have the same. All "
-                          "but one must be renamed.".format(" and ".join(refs)))
+        ambiguous = named_alike(self._aliases).get(fit.format.alias["name"])
+        if ambiguous:
+            raise Refused(ambiguous)
         return fit
 
     def _by_stackstorm(self, command: str) -> List[Fit]:
@@ -76,12 +75,15 @@ class Aliases:
         return self._permissions.may(name_of(format.alias), self._person, self._room)
 
 
-def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, List[str]]:
-    """The names that several aliases have, disabled ones too, with how permissions name each."""
+def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
+    """The names that several aliases have, disabled ones too, with what is to be done about each.
+    """
     found: Dict[str, List[str]] = {}
     for alias in aliases:
         found.setdefault(alias["name"], []).append(name_of(alias))
-    return {name: sorted(refs) for name, refs in found.items() if len(refs) > 1}
+    return {name: "StackStorm runs an alias by its name alone, and {} have the same, so that none "
+                  "of them is run. Rename all but one.".format(" and ".join(sorted(refs)))
+            for name, refs in found.items() if len(refs) > 1}
 
 
 def find(command: str, formats: List[Format]) -> Fit:

@@ -98,10 +98,8 @@ def _aliases(stackstorm: StackStorm) -> Findings:
         alike = named_alike(stackstorm.aliases())
     except StackStormError:  # which is told of the account
         return
-    for refs in alike.values():
-        yield Finding(False, "chatops: StackStorm runs an alias by its name alone, and {} have the "
-                      "same, so that none of them is run. Rename all but one.".format(
-                          " and ".join(refs)))
+    for ambiguous in alike.values():
+        yield Finding(False, "chatops: " + ambiguous)
 
 
 def _heard(config: Optional[Dict[str, Any]]) -> List[str]:

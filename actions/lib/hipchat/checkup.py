@@ -66,7 +66,7 @@ def checkup(config: Optional[Dict[str, Any]]) -> Findings:
     except NotInstalled:
         hipchat = []
     else:
-        hipchat = list(_hipchat(config, settings, sensor))
+        hipchat = list(_hipchat(settings, sensor))
         yield from hipchat
     if sensor and not sensor.public_url:
         yield Finding(True, "listener: none, since webhook.public_url is not set: the sensor asks "
@@ -101,8 +101,7 @@ def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
                           "api_key beside it: " + ", ".join(OF_USERS))
 
 
-def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
-             sensor: Optional[SensorSettings]) -> Findings:
+def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
     client = Client(settings)
     listened = sensor.rooms if sensor else []
     rooms = [room for room in dict.fromkeys(listened + [settings.default_room]) if room]
@@ -118,7 +117,7 @@ def _hipchat(config: Optional[Dict[str, Any]], settings: ApiSettings,
     directory = _directory(client, rooms)
     # An installed add-on hears all rooms without webhooks in them.
     listens = sensor and sensor.public_url and not settings.addon.integration
-    ownership = ownership_of(config) if listens else None
+    ownership = ownership_of(sensor) if listens else None
     for room in rooms:
         key = directory.id_of(room) or room
         events = sensor.events if ownership and room in listened else []

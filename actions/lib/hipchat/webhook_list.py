@@ -11,9 +11,8 @@ from hipchat.sensor_settings import SensorSettings
 __all__ = ["ownership_of", "webhooks_in"]
 
 
-def ownership_of(config: Optional[Dict[str, Any]]) -> Ownership:
+def ownership_of(settings: SensorSettings) -> Ownership:
     """What tells the sensor's webhooks from others; ConfigError where no public_url is set."""
-    settings = SensorSettings.from_config(config)
     if not settings.public_url:
         raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
     return Ownership(settings, lambda: sensor_at(settings.public_url, settings))

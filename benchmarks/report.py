@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "report" / "figures.json"
 TITLES = {"alone": "Without StackStorm (`make bench`)",
           "stackstorm": "On a StackStorm (`make bench-stackstorm`)",
-          "soak": "A day in an hour (`python -m benchmarks soak`)"}
+          "soak": "Soak (`python -m benchmarks soak`)"}
 
 
 def show(rows: List[Row]) -> None:

@@ -58,8 +58,7 @@ def parameters():
     """A section per action: its call and scope, and a line per parameter."""
     parts = []
     for file, action in _actions():
-        rows = [("`{}`".format(name), "required" if parameter.get("required") else
-                 _default(parameter), parameter["description"])
+        rows = [("`{}`".format(name), _default(parameter), parameter["description"])
                 for name, parameter in action.get("parameters", {}).items()
                 if "description" in parameter]
         parts += ["### {}".format(action["name"]), _call(file) or "An orquesta workflow."]
@@ -94,9 +93,11 @@ def _config_rows(prefix, schema):
 
 
 def _default(schema):
-    """A default as one writes it in YAML; empty where there is none."""
+    """A default as one writes it in YAML, or that a value is required; empty where neither is."""
+    if schema.get("required"):
+        return "required"
     value = schema.get("default")
-    if value is None:
+    if value in (None, ""):
         return ""
     return "`{}`".format(value if isinstance(value, str) else json.dumps(value).replace('"', ""))
 

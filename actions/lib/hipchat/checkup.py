@@ -260,7 +260,7 @@ def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
         yield _not_the_sensor(url, "no JSON")
     except requests.RequestException as error:
         yield Finding(False, "listener: nobody answers at {} ({}). See that the sensor runs (st2 "
-                      "sensor list; sensorcontainer.log), that webhook.port is open, and that "
+                      "sensor list; st2sensorcontainer.log), that webhook.port is open, and that "
                       "webhook.public_url leads there.".format(url, type(error).__name__))
     else:
         if answer.status_code == 403 and settings.allow_from:

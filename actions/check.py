@@ -34,4 +34,4 @@ class CheckAction(HipChatAction):
             client = self.hipchat
         except HipChatError:  # what is wrong with the config was told already
             return
-        yield from chatops_checkup(self.config, client)
+        yield from chatops_checkup(self.config, client, self.people)

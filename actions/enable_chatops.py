@@ -1,7 +1,7 @@
 """hipchat.enable_chatops: let commands be given in rooms, or no longer."""
 from base import HipChatAction
 from chatops.accounts import Accounts
-from chatops.rules import switch
+from chatops.rules import RULES, disable, enable
 from chatops.settings import ChatOpsSettings
 
 __all__ = ["EnableChatopsAction"]
@@ -12,6 +12,9 @@ class EnableChatopsAction(HipChatAction):
 
     def do(self, enabled=True):
         """{"rules": their refs, "enabled": whether they are}."""
-        settings = ChatOpsSettings.from_config(self.config)
-        rules = switch(Accounts(settings).own(), settings.prefix, enabled)
-        return {"rules": rules, "enabled": enabled}
+        if enabled:
+            settings = ChatOpsSettings.from_config(self.config)
+            enable(Accounts(settings).own(), settings.prefix)
+        else:  # also where the config has no chatops any more
+            disable(Accounts().own())
+        return {"rules": list(RULES), "enabled": enabled}

@@ -8,7 +8,7 @@ from chatops.commands import Commands
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
 from hipchat.errors import Incomplete
-from hipchat.people import People, mention_name
+from hipchat.people import mention_name
 
 __all__ = ["RunCommandAction"]
 
@@ -20,7 +20,8 @@ class RunCommandAction(HipChatAction):
         """{"outcome": what was done, "said": the texts that the room got, ...}."""
         settings = ChatOpsSettings.from_config(self.config)
         heard = Heard(room, person, mention_name(mention), message_id, date, message)
-        commands = Commands(settings, Accounts(settings), People(self.hipchat))
+        commands = Commands(settings, Accounts(settings), self.people,
+                            self.settings.rate_limit_wait + self.settings.timeout)
         outcome = commands.handle(heard, datetime.now(timezone.utc))
         voice = Voice(self.hipchat, lambda: self.hipchat_as_user, room, person, heard.mention,
                       message_id)

@@ -7,7 +7,6 @@ from chatops.inquiry import question
 from chatops.origin import begun_by, origin_of
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
-from hipchat.people import People
 
 __all__ = ["TellInquiryAction"]
 
@@ -24,8 +23,8 @@ class TellInquiryAction(HipChatAction):
             origin = origin_of(begun, settings)
         except Ignored as reason:
             return {"said": [], "reason": str(reason)}
-        asked = question(stackstorm.inquiry(inquiry_id), begun["action"]["ref"], settings.prefix)
-        mention = People(self.hipchat).mention(origin.person)
+        asked = question(stackstorm.inquiry(inquiry_id), begun["action"]["ref"], settings.opening)
+        mention = self.people.mention(origin.person)
         voice = Voice(self.hipchat, lambda: self.hipchat_as_user, origin.room, origin.person,
                       mention, origin.message_id)
         return {"said": [voice.tell(Answer(asked, color="yellow", notify=True))]}

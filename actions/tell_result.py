@@ -6,7 +6,7 @@ from chatops.origin import origin_of
 from chatops.result import result_of
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
-from hipchat.people import People, mention_name
+from hipchat.people import mention_name
 
 __all__ = ["TellResultAction"]
 
@@ -36,4 +36,4 @@ class TellResultAction(HipChatAction):
         except StackStormError:
             heard = {}
         return mention_name((heard.get("parameters") or {}).get("mention")) or (
-            People(self.hipchat).mention(origin.person))
+            self.people.mention(origin.person))

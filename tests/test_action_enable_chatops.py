@@ -2,6 +2,7 @@
 import pytest
 
 from chatops.stackstorm import StackStorm
+from hipchat.errors import NoAnswer
 
 RULES = ["hipchat.run_command", "hipchat.tell_result", "hipchat.tell_inquiry"]
 
@@ -34,6 +35,16 @@ def test_nothing_is_enabled_with_a_wrong_config(act, rules, config):
     config["chatops"]["rooms"] = ["Factor"]
     succeeded, result = act("enable_chatops", config=config)
     assert not succeeded and "'Factor' is no id of a room" in result["error"]
+
+
+def test_rules_are_disabled_where_the_config_has_no_chatops_any_more(
+        act, rules, config, stackstorm):
+    act("enable_chatops", config=config)
+    line, = TestCheck().lines(act, stackstorm.config)
+    assert line.startswith("TO DO: chatops: the config has none, but hipchat.run_command and")
+    assert act("enable_chatops", config=stackstorm.config, enabled=False)[0]
+    assert not any(rule["enabled"] for rule in rules().values())
+    assert TestCheck().lines(act, stackstorm.config) == []
 
 
 class TestCheck:
@@ -81,6 +92,14 @@ class TestCheck:
         server = start_hipchat("--room", "Factor", "--token", "narrow:view_room")
         config.update(api_url=server.url, api_key="narrow", rooms="all")
         assert any("whom it names cannot be looked up: HipChat answered 403" in line
+                   for line in self.lines(act, config))
+
+    def test_finds_a_hipchat_that_does_not_tell_whose_token_it_is(
+            self, act, rules, config, monkeypatch):
+        def session(client):
+            raise NoAnswer("HipChat answered 404")
+        monkeypatch.setattr("hipchat.client.Client.session", session)
+        assert any("no command is run. HipChat answered 404" in line
                    for line in self.lines(act, config))
 
     def test_finds_aliases_that_have_one_name(self, act, rules, config, monkeypatch):

@@ -3,7 +3,12 @@ import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conftest import wait_until
+from action_runner import ActionRunner
+from conftest import REPOSITORY, wait_until
+
+from hipchat.addon import Addon
+from hipchat.credentials import Integration
+from hipchat.errors import NoAnswer
 
 
 class Commands:
@@ -19,6 +24,11 @@ class Commands:
     def _id(self, hipchat, name):
         self._people.say(self._room, name, "hello")
         return hipchat.api("GET", "/user/@" + name).json()["id"]
+
+    def be_run(self, monkeypatch):
+        """Let the action run here as an execution of StackStorm's."""
+        monkeypatch.setenv("ST2_ACTION_API_URL", self._stackstorm._url + "/v1")
+        monkeypatch.setenv("ST2_ACTION_EXECUTION_ID", self.begin("hello")["id"])
 
     def config(self, **chatops):
         return {"chatops": dict({"rooms": [self.room_id], "allow": self.allow}, **chatops)}
@@ -37,6 +47,14 @@ class Commands:
         """What the room was told of the last command."""
         return [line["what"] for line in self._people.transcript(self._room)[self._before:]]
 
+    def begin(self, message, **given):
+        """An execution of the action in StackStorm, such as its own one is."""
+        return self._stackstorm.api("POST", "/v1/executions", json={
+            "action": "hipchat.run_command", "parameters": dict({
+                "message": message, "message_id": str(uuid.uuid4()), "room": self.room_id,
+                "person": self.ids["Ann"], "date": datetime.now(timezone.utc).isoformat()},
+                **given)})
+
     def end(self, execution_id):
         """An execution that has ended."""
         return wait_until(lambda: self._ended(execution_id), what="the execution's end")
@@ -53,9 +71,9 @@ class Commands:
 
 @pytest.fixture
 def commands(act, hipchat, stackstorm, room, monkeypatch):
-    monkeypatch.setenv("ST2_ACTION_API_URL", stackstorm._url + "/v1")
-    monkeypatch.setenv("ST2_ACTION_EXECUTION_ID", uuid.uuid4().hex[:24])
-    return Commands(act, hipchat, stackstorm, room)
+    commands = Commands(act, hipchat, stackstorm, room)
+    commands.be_run(monkeypatch)
+    return commands
 
 
 def test_a_command_runs_its_alias_and_is_answered(commands):
@@ -113,6 +131,45 @@ def test_the_packs_own_words_are_no_command(commands, hipchat):
     assert commands.told() == []
 
 
+def test_nor_are_those_of_the_user_beside_an_addon(start_hipchat, stackstorm, monkeypatch):
+    """Workflows say things as the user of api_key, and those come back as that person's."""
+    hipchat = start_hipchat("--room", "Factor", "--oauth", "addon:secret")
+    act = ActionRunner(REPOSITORY / "actions", hipchat)
+    commands = Commands(act, hipchat, stackstorm, "Factor")
+    commands.be_run(monkeypatch)
+    kept = Addon("a secret of the pack's", Integration("addon", "secret"), 1).text()
+    config = dict(commands.config(allow=[{"commands": ["*"], "people": "*"}]),
+                  addon={"enabled": True, "credentials": kept})
+    owner = hipchat.api("GET", "/user/@SandboxOwner").json()["id"]
+    assert commands.say("!hipchat rooms", owner, config=config)["reason"] == (
+        "The pack itself said it.")
+    assert commands.say("!hipchat rooms", config=config)["outcome"] == "ran"
+    # An add-on alone speaks as nobody.
+    assert commands.say("!hipchat rooms", owner, config=dict(config, api_key=None))[
+        "outcome"] == "ran"
+
+
+@pytest.mark.parametrize("text", ["!!!", "!?"])
+def test_who_may_run_nothing_and_means_no_command_is_not_told_so(commands, text):
+    assert commands.say(text, "Bob")["outcome"] == "ignored" and commands.told() == []
+
+
+def test_a_hipchat_that_does_not_tell_whose_token_it_is_is_told(commands, monkeypatch):
+    def session(client):
+        raise NoAnswer("HipChat answered 403")
+    monkeypatch.setattr("hipchat.client.Client.session", session)
+    assert commands.say("!hipchat rooms")["error"] == "HipChat answered 403"
+    assert "HipChat answered 403" in commands.told()[0]
+
+
+def test_a_prefix_of_letters_is_told_with_its_blank(commands):
+    config = commands.config(prefix="st2")
+    commands.say("st2 help", config=config)
+    assert "st2 hipchat rooms" in commands.told()[1]
+    commands.say("st2 answer 5f", config=config)
+    assert "Write st2 answer, the question's id" in commands.told()[0]
+
+
 @pytest.mark.parametrize("text, words", [
     ("!hipchat romos", "There is no such command. Did you mean: hipchat rooms"),
     ("!hipchat rooms " + "x" * 1000, "at most 1000 characters"),
@@ -154,15 +211,11 @@ def test_an_old_message_is_to_be_said_again(commands):
     assert "Say it again if you still want it." in commands.told()[0]
 
 
-def test_a_message_that_comes_twice_runs_once(commands, stackstorm):
+def test_a_message_that_comes_twice_runs_once(commands):
     """Through StackStorm's own executions, which tell the two apart."""
-    given = {"message": "!hipchat rooms", "message_id": str(uuid.uuid4()), "mention": "Ann",
-             "room": commands.room_id, "person": commands.ids["Ann"],
-             "date": datetime.now(timezone.utc).isoformat()}
-    first = stackstorm.api("POST", "/v1/executions", json={
-        "action": "hipchat.run_command", "parameters": given})["id"]
-    commands.end(first)
-    again = commands.say(given["message"], message_id=given["message_id"])
+    message_id = str(uuid.uuid4())
+    commands.end(commands.begin("!hipchat rooms", message_id=message_id)["id"])
+    again = commands.say("!hipchat rooms", message_id=message_id)
     assert (again["outcome"], commands.told()) == ("repeated", [])
 
 

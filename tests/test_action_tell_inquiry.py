@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-ASKED, BEGUN, ALIAS = "5a" * 12, "5b" * 12, "5c" * 12
+ASKED, BEGUN, ALIAS, OWN = (each * 12 for each in ("5a", "5b", "5c", "5d"))
 ALREADY = "Inquiry {} has already been responded to".format(ASKED)
 
 
@@ -61,7 +61,7 @@ class Asking:
         context = {"action_alias_ref": {"id": ALIAS, "name": "deploy"},
                    "source_channel": str(room_id), "api_user": str(self.ids["Ann"])}
         self.answers.update({
-            ("GET", "/v1/executions"): (200, []),
+            ("GET", "/v1/executions"): (200, [{"id": OWN, "parameters": {}}]),
             ("GET", "/v1/executions/" + ASKED): (200, {"id": ASKED, "parent": BEGUN}),
             ("GET", "/v1/executions/" + BEGUN): (200, {
                 "id": BEGUN, "context": context, "action": {"ref": "ops.deploy"}}),
@@ -90,7 +90,7 @@ def asking(act, hipchat, room, monkeypatch):
     answers = {}
     api = Api(answers)
     monkeypatch.setenv("ST2_ACTION_API_URL", api.url)
-    monkeypatch.setenv("ST2_ACTION_EXECUTION_ID", "5d" * 12)
+    monkeypatch.setenv("ST2_ACTION_EXECUTION_ID", OWN)
     yield Asking(act, hipchat, room, answers, api)
     api.stop()
 

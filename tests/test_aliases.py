@@ -110,6 +110,13 @@ def test_says_whether_somebody_is_there(presence, word):
     assert said("who_is", True, {"result": ann}).endswith(" is {}.".format(word))
 
 
+def test_the_url_of_the_addon_is_not_told_in_a_room():
+    lines = ["ok: config: complete", "TO DO: add-on: it is not installed. As an admin, choose to "
+             "install, paste this: http://st2.example.com/hipchat/addon/Zm9v_-x/descriptor"]
+    told = said("check", False, {"result": {"lines": lines, "error": lines[1]}})
+    assert "complete" in told and "Zm9v" not in told and "st2 run hipchat.check tells" in told
+
+
 def test_gives_the_lines_of_a_check(act):
     lines = answer("check", *act("check")).splitlines()
     assert lines[0] == "ok: config: complete" and len(lines) > 3

@@ -9,6 +9,7 @@ from hipchat.errors import HipChatError, ParameterError
 from hipchat.inert import inert
 from hipchat.limits import check_length
 from hipchat.names import room_key
+from hipchat.people import People
 from hipchat.settings import ApiSettings
 
 __all__ = ["HipChatAction"]
@@ -44,6 +45,11 @@ class HipChatAction(Action):
         """
         settings = self.settings.of_user()
         return self.hipchat if settings is self.settings else Client(settings)
+
+    @cached_property
+    def people(self) -> People:
+        """The people of that HipChat."""
+        return People(self.hipchat, lambda: self.hipchat_as_user)
 
     def room_or_default(self, room: Any) -> str:
         """The room of a parameter, or else the config's default_room."""

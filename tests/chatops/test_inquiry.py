@@ -1,4 +1,6 @@
 """What a workflow asks in a room, and who may answer it with what words."""
+from types import SimpleNamespace
+
 import pytest
 
 from chatops.errors import Refused
@@ -62,9 +64,10 @@ def test_what_json_hides_is_made_inert():
 
 
 class TestWhoMayAnswer:
-    def may(self, person, of=None, alias="ops.deploy", **more):
+    def may(self, person, of=None, alias="ops.deploy", rbac=True, **more):
+        stackstorm = SimpleNamespace(has_rbac=lambda: rbac)
         try:
-            check_may_answer(of or inquiry(), alias, person, ROOM, settings(**more))
+            check_may_answer(of or inquiry(), alias, person, ROOM, settings(**more), stackstorm)
         except Refused:
             return False
         return True
@@ -79,6 +82,9 @@ class TestWhoMayAnswer:
     def test_a_role_is_a_matter_of_stackstorms_own(self):
         assert not self.may(ANN, inquiry(roles=["admin"]))
         assert self.may(ANN, inquiry(roles=["admin"]), api_keys={str(ANN): "key"})
+
+    def test_without_rbac_where_everybody_has_each_role_nobody_may(self):
+        assert not self.may(ANN, inquiry(roles=["admin"]), rbac=False, api_keys={str(ANN): "key"})
 
     def test_with_a_key_for_each_stackstorm_looks_at_the_person(self):
         assert self.may(BOB, inquiry(users=["bob"]), api_keys={str(BOB): "key"})

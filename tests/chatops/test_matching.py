@@ -91,6 +91,22 @@ def test_of_two_packs_aliases_with_one_name_neither_is_run():
         aliases.find("put x")
 
 
+def test_what_stackstorm_would_run_as_another_command_is_not_run():
+    """With match_multiple it chooses by itself, and knows formats that RE2 does not."""
+    each = alias("each", {"display": "each", "representation": ["{{ words }}"],
+                          "match_multiple": True}, ref="ops.each")
+    wipe = alias("wipe", "wipe (?!prod){{ host }}", ref="ops.wipe")
+    allowed = ChatOpsSettings.from_config({"chatops": {"rooms": [1], "allow": [
+        {"commands": ["ops.each"], "people": "*"}]}})
+    found = {"wipe web1": {"actionalias": wipe, "representation": wipe["formats"][0]}}
+    stackstorm = SimpleNamespace(aliases=lambda: iter([each, wipe]), match=lambda command: (
+        found.get(command, {"actionalias": each, "representation": "{{ words }}"})))
+    aliases = Aliases(stackstorm, Permissions(allowed), person=2, room=1)
+    assert aliases.find("say hi").format.alias == each
+    with pytest.raises(Refused, match="takes that for another command than ops.each"):
+        aliases.find("wipe web1")
+
+
 def test_one_that_is_no_regular_expression_fits_nothing():
     assert find("say hi", [*formats_of(alias("bad", "say (", "(?!x)say")), *FORMATS])
 

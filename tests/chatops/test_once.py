@@ -1,8 +1,10 @@
 """A message is run by one execution, however many hear it and in whatever order."""
 import threading
+
 import pytest
 
 from chatops.command import Heard
+from chatops.errors import StackStormError
 from chatops.once import REPEATED, is_repeated
 
 HEARD = Heard(1001, 2002, "Ann", "m1", "2026-05-04T09:30:00+00:00", "!x")
@@ -30,7 +32,7 @@ class Executions:
 
     def run(self, id):
         """What an execution does; returns whether it has run the command."""
-        repeated = is_repeated(HEARD, id, self)
+        repeated = is_repeated(HEARD, id, self, patience=0)
         self.store(id, "succeeded", outcome=REPEATED if repeated else "ran")
         return not repeated
 
@@ -57,6 +59,21 @@ def test_one_that_failed_midway_may_have_run_so_nobody_else_does(executions):
     executions.store("b", "failed")
     executions.store("a")
     assert not executions.run("a")
+
+
+def test_one_that_stackstorm_does_not_show_runs_nothing(executions):
+    """With permission_isolation, one sees the executions of one's own account alone."""
+    with pytest.raises(StackStormError, match="permission_isolation"):
+        is_repeated(HEARD, "a", executions, patience=0)
+
+
+def test_one_that_hipchat_keeps_waiting_is_waited_for(executions, monkeypatch):
+    monkeypatch.setattr("chatops.once.PATIENCE", 0)
+    executions.store("a", "running")
+    executions.store("b", "running")
+    later = threading.Timer(0.5, executions.store, ("b", "succeeded"), {"outcome": REPEATED})
+    later.start()
+    assert not is_repeated(HEARD, "a", executions, patience=60)
 
 
 @pytest.mark.parametrize("status", ["requested", "scheduled", "delayed"])

@@ -63,13 +63,32 @@ def test_a_result_that_cannot_be_rendered_still_tells_how_it_ended(format):
     assert "status : failed" in text and "stderr : no such host" in text
 
 
+@pytest.mark.parametrize("private", [True, "yes", "{{ execution.status == 'failed' }}"])
+def test_what_is_private_stays_so_where_it_cannot_be_rendered(private):
+    extra = {"hipchat": {"private": private}}
+    assert told("{{ execution.result.result.user.password }}", extra, status="failed",
+                result={"result": None}).private
+    assert not told("{{ nosuch.x.y }}", {"hipchat": {"private": False}}).private
+
+
+def test_an_alias_that_is_gone_has_told_nobody_whether_others_may_read_the_result():
+    text = result_of(execution(result={"result": "secret"}), None).text
+    assert "ops.deploy ended: succeeded." in text and URL in text and "secret" not in text
+
+
+def test_what_a_command_printed_is_no_html():
+    html = {"hipchat": {"format": "html"}}
+    assert told(extra=html, result={"result": "<a href=x>"}).format == "text"
+    assert told("<b>x</b>", html).format == "html"
+
+
 def test_extra_says_how_it_is_shown():
     answer = told("x", {"hipchat": {
         "color": "{{ 'purple' if execution.status == 'succeeded' else 'red' }}", "notify": True,
-        "private": True, "reply": "yes", "format": "html",
+        "private": True, "reply": "{{ 1 == 1 }}", "format": "html",
         "card": {"title": "{{ execution.id }}"}}})
     assert answer == Answer("x", color="purple", format="html", notify=True, private=True,
-                            card={"title": "5f"}, web_url=URL)
+                            reply=True, card={"title": "5f"}, web_url=URL)
 
 
 def test_extra_cannot_be_changed_by_output():
@@ -83,9 +102,9 @@ def test_a_result_that_is_not_wanted_is_not_told():
         result_of(execution(), {"name": "x", "result": {"enabled": False}})
 
 
-def test_without_an_alias_all_that_is_known_is_told():
+def test_without_words_of_the_alias_all_that_is_known_is_told():
     answer = result_of(execution(runner="local-shell-cmd", elapsed_seconds=65.2, result={
-        "stdout": "a\nb\n", "stderr": "", "return_code": 0, "succeeded": True}), None)
+        "stdout": "a\nb\n", "stderr": "", "return_code": 0, "succeeded": True}), {"name": "x"})
     assert answer.text.splitlines() == [
         "Action ops.deploy completed.", "status : succeeded", "execution: 5f", "web_url: " + URL,
         "Took 1m5s to complete.", "result :", "--------", "stdout :", "  a", "b"]

@@ -67,6 +67,13 @@ def test_html_that_is_too_long_is_not_cut(tell):
     assert line["what"] == "@Ann The answer is too long: https://st2/5f"
 
 
+def test_html_that_is_too_long_is_not_cut_in_private_either(tell, hipchat, monkeypatch):
+    said = []
+    monkeypatch.setattr("chatops.voice.send_private", lambda *given: said.append(given[2]))
+    tell(Answer("<b>" + "x" * 10000, format="html", private=True, web_url="https://st2/5f"))
+    assert said == ["The answer is too long: https://st2/5f"]
+
+
 def test_in_private_the_room_learns_no_more_than_that(tell, hipchat):
     secret = uuid.uuid4().hex
     assert texts(tell(Answer(secret, "code " + secret, private=True))) == [

@@ -1,6 +1,6 @@
 """Whose account of StackStorm's a call is made with."""
 import os
-from typing import Dict
+from typing import Dict, Optional
 
 from chatops.errors import Refused
 from chatops.settings import ChatOpsSettings
@@ -14,10 +14,10 @@ class Accounts:
     """The accounts that the config names, on the StackStorm that runs this action.
 
     It tells each action where it is and gives it a token, which is the system user's where a rule
-    started the action.
+    started the action. settings: None where own() alone is asked.
     """
 
-    def __init__(self, settings: ChatOpsSettings):
+    def __init__(self, settings: Optional[ChatOpsSettings] = None):
         self._settings = settings
         # Read at once: another action's may follow in the same process.
         self._url = os.environ.get("ST2_ACTION_API_URL")

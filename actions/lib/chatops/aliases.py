@@ -1,15 +1,15 @@
 """The one alias that a command is for."""
 import json
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import re2
 
-from chatops.errors import Ignored, Refused, StackStormError
+from chatops.command import check_words
+from chatops.errors import Refused, StackStormError
 from chatops.help import nearest
 from chatops.matching import Fit, Format, formats_of, pairs_at_end, pairs_in
 from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
-from hipchat.errors import HipChatError
 
 __all__ = ["Aliases", "Forbidden", "find", "name_of", "named_alike"]
 
@@ -54,6 +54,10 @@ class Aliases:
         ambiguous = named_alike(self._aliases).get(fit.format.alias["name"])
         if ambiguous:
             raise Refused(ambiguous)
+        if fit.format.multiple and self._found(fit.command) != _key(fit.format):
+            # Then StackStorm chooses the alias itself, and knows formats that RE2 does not.
+            raise Refused("StackStorm takes that for another command than {}. Say it otherwise, or "
+                          "ask who made them.".format(name_of(fit.format.alias)))
         return fit
 
     def _by_stackstorm(self, command: str) -> List[Fit]:
@@ -61,18 +65,26 @@ class Aliases:
         strange = [format for format in self._formats if not format.is_regular()]
         if not strange:
             return []
+        found = self._found(command)
+        return [Fit(format, command, True, pairs_in(pairs_at_end(command)[1])) for format in strange
+                if _key(format) == found]
+
+    def _found(self, command: str) -> Optional[Tuple[str, str]]:
+        """Which format StackStorm's own matching finds; None for none, or several."""
         try:
             found = self._stackstorm.match(command)
         except StackStormError as error:
             if error.status == 400:
-                return []
+                return None
             raise
-        return [Fit(format, command, True, pairs_in(pairs_at_end(command)[1])) for format in strange
-                if format.alias["ref"] == found["actionalias"]["ref"] and
-                format.representation == found["representation"]]
+        return found["actionalias"]["ref"], found["representation"]
 
     def _may(self, format: Format) -> bool:
         return self._permissions.may(name_of(format.alias), self._person, self._room)
+
+
+def _key(format: Format) -> Tuple[str, str]:
+    return format.alias["ref"], format.representation
 
 
 def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
@@ -119,10 +131,9 @@ def _only(fits: List[Fit]) -> Fit:
     return fits[0]
 
 
-def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> HipChatError:
-    """Why nothing fits: Ignored where it may be no command at all."""
-    if not command[0].isalnum():
-        return Ignored("It is no command: {!r}.".format(command))
+def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> Refused:
+    """Why nothing fits; Ignored is raised where it may be no command at all."""
+    check_words(command)
     if pairs_at_end(command)[1] and any(_fit(format, command + " .") for format in formats):
         return Refused("StackStorm takes a last word with = in it for a parameter, and not for "
                        "text. Let another word follow it.")

@@ -2,10 +2,11 @@
 import re
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-__all__ = ["Answer", "parted", "styled"]
+__all__ = ["Answer", "is_private", "parted", "styled"]
 
 MARK = "{~}"  # parts text from code
 COLORS = ("yellow", "green", "red", "purple", "gray", "random")
+NO = ("", "false", "no", "none", "0")
 
 
 class Answer(NamedTuple):
@@ -30,10 +31,9 @@ class Answer(NamedTuple):
 
 def styled(answer: Answer, extra: Any) -> Answer:
     """The answer as an alias's `extra` wants it: its `hipchat`, those of its keys that are well."""
-    wanted = extra.get("hipchat") if isinstance(extra, dict) else None
-    wanted = wanted if isinstance(wanted, dict) else {}
-    style = {key: wanted[key] for key in ("notify", "private", "reply")
-             if isinstance(wanted.get(key), bool)}
+    wanted = _of_hipchat(extra)
+    style: Dict[str, Any] = {
+        key: _is_yes(wanted.get(key)) for key in ("notify", "private", "reply")}
     if wanted.get("color") in COLORS + ("grey",):
         style["color"] = wanted["color"].replace("grey", "gray")
     if wanted.get("format") in ("text", "html"):
@@ -41,6 +41,21 @@ def styled(answer: Answer, extra: Any) -> Answer:
     if isinstance(wanted.get("card"), dict):
         style["card"] = wanted["card"]
     return answer._replace(**style)
+
+
+def is_private(extra: Any) -> bool:
+    """Whether an alias's `extra` wants a private answer; so does what is a template, unrendered."""
+    return _is_yes(_of_hipchat(extra).get("private"))
+
+
+def _of_hipchat(extra: Any) -> Dict[str, Any]:
+    wanted = extra.get("hipchat") if isinstance(extra, dict) else None
+    return wanted if isinstance(wanted, dict) else {}
+
+
+def _is_yes(value: Any) -> bool:
+    """What a template gives is a text: of those, the ones that say no."""
+    return value.strip().lower() not in NO if isinstance(value, str) else bool(value)
 
 
 def parted(message: str) -> Tuple[str, str]:

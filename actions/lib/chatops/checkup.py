@@ -10,6 +10,7 @@ from chatops.stackstorm import StackStorm
 from hipchat.checkup import Finding, Findings
 from hipchat.client import Client
 from hipchat.errors import ConfigError, HipChatError, NotFound
+from hipchat.people import People
 from hipchat.room_directory import RoomDirectory
 from hipchat.sensor_settings import EVERYWHERE, SensorSettings
 
@@ -19,9 +20,10 @@ MOST_PEOPLE = 20  # each is a call, of which HipChat allows a token 100 in 5 min
 ENABLE = "Run hipchat.enable_chatops"
 
 
-def chatops_checkup(config: Optional[Dict[str, Any]], client: Client) -> Findings:
+def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: People) -> Findings:
     """Look at ChatOps, if the config has it: rules, accounts, rooms and people."""
     if not ChatOpsSettings.are_in(config):
+        yield from _left_on()
         return
     try:
         settings = ChatOpsSettings.from_config(config)
@@ -34,6 +36,23 @@ def chatops_checkup(config: Optional[Dict[str, Any]], client: Client) -> Finding
     yield from _aliases(accounts.pack())
     yield from _rooms(client, settings, _heard(config))
     yield from _people(client, settings)
+    yield from _own(people)
+
+
+def _left_on() -> Findings:
+    """The rules, where the config has no ChatOps."""
+    try:
+        stackstorm = Accounts().own()
+        enabled = [ref for ref in RULES if stackstorm.rule(ref)["enabled"]]
+    except (ConfigError, StackStormError):  # then no command is run either
+        return
+    if enabled:
+        yield Finding(False, "chatops: the config has none, but {} enabled. {} with enabled=false."
+                      .format(_are(enabled), ENABLE))
+
+
+def _are(refs: List[str]) -> str:
+    return " and ".join(refs) + (" is" if len(refs) == 1 else " are")
 
 
 def _rules(stackstorm: StackStorm, settings: ChatOpsSettings) -> Findings:
@@ -45,7 +64,7 @@ def _rules(stackstorm: StackStorm, settings: ChatOpsSettings) -> Findings:
     disabled = [rule["ref"] for rule in rules if not rule["enabled"]]
     if disabled:
         yield Finding(False, "chatops: {} disabled (an update of the pack does that). {}.".format(
-            " and ".join(disabled) + (" is" if len(disabled) == 1 else " are"), ENABLE))
+            _are(disabled), ENABLE))
     elif not all(hears(rule, settings.prefix) for rule in rules if rule["ref"] == HEARING):
         yield Finding(False, "chatops: {} does not listen to the prefix {}. {}.".format(
             HEARING, settings.prefix, ENABLE))
@@ -152,3 +171,12 @@ def _unknown(client: Client, people: List[int]) -> Iterator[int]:
             client.call("GET", "user", person)
         except NotFound:
             yield person
+
+
+def _own(people: People) -> Findings:
+    """Whether it can be told what the pack itself said, which is no command."""
+    try:
+        people.is_own(0)
+    except HipChatError as error:
+        yield Finding(False, "chatops: whose token the pack has cannot be told, so that no command "
+                      "is run. {}".format(error))

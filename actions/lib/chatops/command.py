@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from chatops.errors import Ignored, Refused
 
-__all__ = ["LARGEST_LEAD", "Heard", "check_age", "check_harmless", "command_in", "prefix_filter",
-           "said_at"]
+__all__ = ["LARGEST_LEAD", "Heard", "check_age", "check_harmless", "check_words", "command_in",
+           "prefix_filter", "said_at"]
 
 LONGEST_AGE = timedelta(minutes=5)
 LARGEST_LEAD = timedelta(minutes=1)  # of HipChat's clock before StackStorm's
@@ -67,6 +67,12 @@ def check_age(date: str, now: datetime) -> None:
         raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can "
                       "tell how old this is. The clocks must be set right first.".format(
                           int(-age.total_seconds() // 60)))
+
+
+def check_words(command: str) -> None:
+    """Ignored for what hardly is meant as a command: `!!!`."""
+    if not command[0].isalnum():
+        raise Ignored("It is no command: {!r}.".format(command))
 
 
 def check_harmless(command: str) -> None:

@@ -7,7 +7,7 @@ from chatops.accounts import Accounts
 from chatops.ack import ack_of
 from chatops.aliases import Aliases, Forbidden, name_of
 from chatops.answer import Answer
-from chatops.command import Heard, check_age, check_harmless, command_in
+from chatops.command import Heard, check_age, check_harmless, check_words, command_in
 from chatops.errors import Ignored, Refused, StackStormError
 from chatops.help import help_on
 from chatops.inquiry import check_may_answer, response_of
@@ -18,6 +18,7 @@ from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from chatops.values import check_values
+from hipchat.errors import HipChatError
 from hipchat.people import People
 
 __all__ = ["Commands", "Outcome"]
@@ -39,14 +40,19 @@ class Outcome(NamedTuple):
 
 
 class Commands:
-    """Runs what people say."""
+    """Runs what people say.
 
-    def __init__(self, settings: ChatOpsSettings, accounts: Accounts, people: People):
+    patience: the seconds for which HipChat may let an execution of this action wait.
+    """
+
+    def __init__(self, settings: ChatOpsSettings, accounts: Accounts, people: People,
+                 patience: float):
         self._settings, self._accounts, self._people = settings, accounts, people
+        self._patience = patience
         self._permissions = Permissions(settings)
 
     def handle(self, heard: Heard, now: datetime) -> Outcome:
-        """Run it, or say why not; raises what HipChat's API raises."""
+        """Run it, or say why not."""
         try:
             return self._handled(heard, now)
         except Ignored as reason:
@@ -58,7 +64,7 @@ class Commands:
             return _refusal(words)
         except Refused as reason:
             return _refusal(str(reason))
-        except StackStormError as error:
+        except HipChatError as error:  # StackStorm's too
             return Outcome("failed", [Answer(TROUBLE.format(error), color="red")],
                            {"error": str(error)})
 
@@ -68,7 +74,7 @@ class Commands:
         answers = word.lower() == "answer"
         with ThreadPoolExecutor() as at_once:  # somebody waits, and these do not for each other
             repeated = at_once.submit(is_repeated, heard, self._accounts.execution_id,
-                                      self._accounts.pack())
+                                      self._accounts.pack(), self._patience)
             own = at_once.submit(self._people.is_own, heard.person)
             aliases = None if answers else at_once.submit(
                 Aliases, self._accounts.pack(), self._permissions, heard.person, heard.room)
@@ -80,7 +86,7 @@ class Commands:
             return self._answer(heard, rest)
         if word.lower() == "help":
             allowed = aliases.result().allowed()
-            return Outcome("answered", [help_on(rest, allowed, self._settings.prefix)], {})
+            return Outcome("answered", [help_on(rest, allowed, self._settings.opening)], {})
         return self._run(heard, aliases.result().find(command))
 
     def _checked(self, heard: Heard, now: datetime) -> str:
@@ -90,6 +96,7 @@ class Commands:
         command = command_in(heard.text, self._settings.prefix)
         check_age(heard.date, now)
         if not self._permissions.any(heard.person, heard.room):
+            check_words(command)
             raise Refused("You may not run commands here. (Your id is {}; chatops.allow in the "
                           "pack's config says who may.)".format(heard.person))
         self._accounts.of(heard.person)  # refuses those who have none
@@ -121,10 +128,10 @@ class Commands:
         id, _, words = rest.partition(" ")
         if not words.strip() or not id.isalnum():
             raise Refused("Write {}answer, the question's id, and your answer."
-                          .format(self._settings.prefix))
+                          .format(self._settings.opening))
         stackstorm = self._accounts.of(heard.person)
         inquiry, alias = self._asked(heard, id)
-        check_may_answer(inquiry, alias, heard.person, heard.room, self._settings)
+        check_may_answer(inquiry, alias, heard.person, heard.room, self._settings, stackstorm)
         _refusing(lambda: stackstorm.respond(id, response_of(words, inquiry)))
         return Outcome("answered", [Answer("Thank you, it goes on.", color="green")],
                        {"inquiry": id})

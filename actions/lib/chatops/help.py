@@ -11,14 +11,14 @@ BUILT_IN = ("help [word] - This list, or what of it holds the word.",
             "answer <id> <answer> - Answer what a workflow asks.")
 
 
-def help_on(word: str, formats: Iterable[Format], prefix: str) -> Answer:
-    """The list, of all or of what holds the word; in private where it is long."""
+def help_on(word: str, formats: Iterable[Format], opening: str) -> Answer:
+    """The list, of all or of what holds the word, each after the opening; aside if it is long."""
     lines = [line for line in dict.fromkeys([*map(_line, formats), *BUILT_IN])
              if word.lower() in line.lower()]
     if not lines:
         return Answer("No command that you may run here has {!r} in it. {}help lists all."
-                      .format(word, prefix))
-    return Answer("You may run here:", "\n".join(prefix + line for line in sorted(lines)),
+                      .format(word, opening))
+    return Answer("You may run here:", "\n".join(opening + line for line in sorted(lines)),
                   aside=len(lines) > LONG)
 
 

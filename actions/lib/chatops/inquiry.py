@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional
 from chatops.errors import Refused
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
+from chatops.stackstorm import StackStorm
 from hipchat.inert import inert
 from hipchat.shallow_json import loads
 
@@ -14,8 +15,8 @@ WORDS = {"boolean": {"yes": True, "y": True, "true": True, "no": False, "n": Fal
 NUMBERS = {"integer": int, "number": float}
 
 
-def question(inquiry: Dict[str, Any], asking: str, prefix: str) -> str:
-    """The question in words: who asks, what for, and how it is answered."""
+def question(inquiry: Dict[str, Any], asking: str, opening: str) -> str:
+    """The question in words: who asks, what for, and how it is answered, after the opening."""
     fields = _fields(inquiry)
     lines = ["{} asks, for at most {} minutes:".format(asking, inquiry.get("ttl"))]
     lines += ["{}{}".format(name, ": " + field["description"] if field.get("description") else "")
@@ -25,7 +26,7 @@ def question(inquiry: Dict[str, Any], asking: str, prefix: str) -> str:
     example = "yes" if kind == "boolean" else "<{}>".format(kind or "text") if only else (
         json.dumps({name: _kind(field) or "string" for name, field in fields.items()}))
     lines.append("Answer with: {}answer {} {}{}".format(
-        prefix, inquiry["id"], example, " (or no)" if kind == "boolean" else ""))
+        opening, inquiry["id"], example, " (or no)" if kind == "boolean" else ""))
     return "\n".join(lines)
 
 
@@ -88,19 +89,20 @@ def _finite(value: Any) -> Any:
 
 
 def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int,
-                     settings: ChatOpsSettings) -> None:
+                     settings: ChatOpsSettings, stackstorm: StackStorm) -> None:
     """Refused unless the person may answer; StackStorm itself looks at the account alone.
 
-    With a key for each person, StackStorm's look is at the person. Without, users must name them
-    by their HipChat id. Where nobody is named, those may answer who may run the command that asks.
+    With a key for each person, StackStorm's look is at the person: at their name, and where it has
+    RBAC at their roles; without RBAC everybody has each role there. Without such keys, users must
+    name them by their HipChat id. Where nobody is named, those may answer who may run the command
+    that asks.
     """
-    if inquiry.get("users") or inquiry.get("roles"):
-        if settings.api_keys:
-            return
-        if inquiry.get("roles"):
-            raise Refused("That question is for people with a role in StackStorm. Answer it there, "
-                          "or see chatops.api_keys in the pack's config.")
-        if str(person) not in map(str, inquiry["users"]):
+    if inquiry.get("roles"):
+        if not settings.api_keys or not stackstorm.has_rbac():
+            raise Refused("That question is for people with a role in StackStorm, which knows none "
+                          "of yours: it takes RBAC, and chatops.api_keys in the pack's config.")
+    elif inquiry.get("users"):
+        if not settings.api_keys and str(person) not in map(str, inquiry["users"]):
             raise Refused("That question is not for you to answer.")
     elif not Permissions(settings).may(alias, person, room):
         raise Refused("That question is not for you to answer: it is for those who may run {}."

@@ -3,6 +3,7 @@ import time
 from typing import Any, Dict
 
 from chatops.command import LARGEST_LEAD, Heard, said_at
+from chatops.errors import StackStormError
 from chatops.stackstorm import StackStorm
 
 __all__ = ["REPEATED", "is_repeated"]
@@ -12,10 +13,14 @@ REPEATED = "repeated"  # the outcome of an execution that left a message to anot
 NOT_BEGUN = ("requested", "scheduled", "delayed")
 ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PATIENCE, PAUSE = 30.0, 0.2  # seconds
+HIDDEN = ("it shows not even this execution, which so cannot see whether another has the command. "
+          "With permission_isolation, the user of chatops.api_key must be an admin")
 
 
-def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm) -> bool:
+def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm, patience: float) -> bool:
     """Whether this message is another execution's to run.
+
+    patience: the seconds that one may take to leave it, beside what StackStorm itself takes.
 
     StackStorm stores an execution before it starts, so of two that hear a message at least one
     sees the other. The one with the greater id leaves it to the other, and says so in its result;
@@ -24,11 +29,13 @@ def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm) -> bool
     """
     # Nobody hears what is not said yet, but by a clock that is wrong.
     since = (said_at(heard.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    others = [each for each in stackstorm.executions_since(ACTION, since)
-              if _is_of(each, heard) and each["id"] != execution_id]
+    seen = list(stackstorm.executions_since(ACTION, since))
+    if execution_id not in (each["id"] for each in seen):
+        raise StackStormError("GET /v1/executions", words=HIDDEN)
+    others = [each for each in seen if _is_of(each, heard) and each["id"] != execution_id]
     if any(other["id"] < execution_id for other in others):
         return True
-    return any(not _has_left_it(other, stackstorm) for other in others)
+    return any(not _has_left_it(other, stackstorm, patience) for other in others)
 
 
 def _is_of(execution: Dict[str, Any], heard: Heard) -> bool:
@@ -36,8 +43,8 @@ def _is_of(execution: Dict[str, Any], heard: Heard) -> bool:
     return (parameters.get("message_id"), parameters.get("room")) == (heard.message_id, heard.room)
 
 
-def _has_left_it(execution: Dict[str, Any], stackstorm: StackStorm) -> bool:
-    deadline = time.monotonic() + PATIENCE
+def _has_left_it(execution: Dict[str, Any], stackstorm: StackStorm, patience: float) -> bool:
+    deadline = time.monotonic() + PATIENCE + patience
     execution = stackstorm.execution(execution["id"])
     if execution["status"] in NOT_BEGUN:
         return True

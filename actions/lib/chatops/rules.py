@@ -1,25 +1,30 @@
 """The rules that carry ChatOps, which are disabled until somebody wants it."""
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from chatops.command import prefix_filter
 from chatops.stackstorm import StackStorm
 
-__all__ = ["RULES", "hears", "switch"]
+__all__ = ["HEARING", "RULES", "disable", "enable", "hears"]
 
 HEARING = "hipchat.run_command"
 RULES = (HEARING, "hipchat.tell_result", "hipchat.tell_inquiry")
 
 
-def switch(stackstorm: StackStorm, prefix: str, enabled: bool) -> List[str]:
-    """Enable the rules, or disable them; returns their refs."""
+def enable(stackstorm: StackStorm, prefix: str) -> None:
+    """Enable the rules, and let the first hear what begins with the prefix."""
     for ref in RULES:
-        rule = dict(stackstorm.rule(ref), enabled=enabled)
+        rule = dict(stackstorm.rule(ref), enabled=True)
         if ref == HEARING:
             rule["trigger"] = {"type": rule["trigger"]["type"],
                                "parameters": dict(rule["trigger"]["parameters"],
                                                   filter=prefix_filter(prefix))}
         stackstorm.change_rule(rule)
-    return list(RULES)
+
+
+def disable(stackstorm: StackStorm) -> None:
+    """Disable the rules."""
+    for ref in RULES:
+        stackstorm.change_rule(dict(stackstorm.rule(ref), enabled=False))
 
 
 def hears(rule: Dict[str, Any], prefix: str) -> bool:

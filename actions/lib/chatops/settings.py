@@ -50,6 +50,11 @@ class ChatOpsSettings(NamedTuple):
         reader.finish()
         return settings
 
+    @property
+    def opening(self) -> str:
+        """What stands before a command: the prefix, and a blank where it ends in a word."""
+        return self.prefix + (" " if self.prefix[-1].isalnum() else "")
+
     @staticmethod
     def are_in(config: Optional[Dict[str, Any]]) -> bool:
         """Whether the config has ChatOps at all; StackStorm fills in the defaults without it."""

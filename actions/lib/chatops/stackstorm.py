@@ -89,6 +89,15 @@ class StackStorm:
         """Whose account it is: username, and rbac: enabled, is_admin, roles."""
         return self._call("GET", "user")
 
+    def has_rbac(self) -> bool:
+        """Whether StackStorm has roles; it fails (500) where it asks nobody who they are."""
+        try:
+            return self.user()["rbac"]["enabled"] is True
+        except StackStormError as error:
+            if error.status == 500:
+                return False
+            raise
+
     def _pages(self, *path: str, **params: Any) -> Iterator[Dict[str, Any]]:
         offset = 0
         while True:

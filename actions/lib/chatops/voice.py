@@ -12,6 +12,7 @@ from hipchat.notifications import notification, notify
 __all__ = ["Voice"]
 
 MOST_PARTS = 3  # messages of one answer: HipChat takes 30 a minute in a room
+LONGEST_MENTION = 60  # characters, with what is around it
 LONGEST_CODE = 9000  # characters, escaped; the rest is for what stands around it
 EMPTY = "It has nothing to tell."
 IN_PRIVATE = "I answered you in private."
@@ -35,6 +36,7 @@ class Voice:
 
     def tell(self, answer: Answer) -> str:
         """Say it; returns its text as it was said."""
+        answer = _whole(answer)
         text = answer.text or ("" if answer.code else EMPTY)
         try:
             if answer.private or answer.aside:
@@ -68,9 +70,6 @@ class Voice:
             reply(client, self._room, self._message_id, part)
 
     def _to_room(self, answer: Answer, text: str) -> None:
-        if answer.format == "html" and len(text) > LONGEST_MESSAGE:
-            answer, text = answer._replace(format="text"), "{}The answer is too long: {}".format(
-                self._mention, answer.web_url)
         for part in _parts(text, answer.web_url):
             self._notify(answer, part)
             answer = answer._replace(card=None, notify=False)
@@ -90,6 +89,13 @@ class Voice:
     def _send(self, answer: Answer, text: str) -> None:
         sent = notification(text, answer.format, answer.color, answer.notify, answer.card)
         notify(self._client, str(self._room), sent, "error")
+
+
+def _whole(answer: Answer) -> Answer:
+    """The answer, but for HTML that would have to be cut: it is not told."""
+    if answer.format != "html" or len(answer.text) + LONGEST_MENTION <= LONGEST_MESSAGE:
+        return answer
+    return answer._replace(format="text", text="The answer is too long: " + answer.web_url)
 
 
 def _parts(text: str, url: str) -> List[str]:

@@ -1,9 +1,9 @@
 """People, by their ids: who they are, how they are mentioned, and which one is the pack itself."""
 import re
-from typing import Any, Dict, Iterable
+from typing import Any, Callable, Dict, Iterable
 
 from hipchat.client import Client
-from hipchat.errors import HipChatError
+from hipchat.errors import HipChatError, ParameterError
 
 __all__ = ["People", "mention_name"]
 
@@ -12,14 +12,21 @@ _MENTION = re.compile(r"[\w.-]{1,50}")
 
 
 class People:
-    """The people of a HipChat."""
+    """The people of a HipChat.
 
-    def __init__(self, client: Client):
-        self._client = client
+    as_user gives the client with which the pack speaks as a user; ParameterError where there is
+    none.
+    """
+
+    def __init__(self, client: Client, as_user: Callable[[], Client]):
+        self._client, self._as_user = client, as_user
 
     def is_own(self, person: int) -> bool:
-        """Whether the pack speaks as this person: its token's owner, if that is a person."""
-        owner = self._client.session().get("owner")
+        """Whether the pack speaks as this person: the owner of its token, if that is a person."""
+        try:
+            owner = self._as_user().session().get("owner")
+        except ParameterError:  # an add-on alone never speaks as a person
+            return False
         return isinstance(owner, dict) and owner.get("id") == person
 
     def mention(self, person: int) -> str:

@@ -1,7 +1,8 @@
 """Who listens to what: one listener for each StackStorm trigger."""
 import logging
 from typing import (
-    Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union)
+    Any, Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple,
+    Union)
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
@@ -222,11 +223,15 @@ class Listeners:
                     missing.setdefault(reference, set()).add(listener.event.hipchat)
         return missing
 
-    def refs(self, room: Union[int, str]) -> Set[str]:
-        """The triggers that want a room, which is given by its id, or by a name that none bears."""
-        return {ref for ref, listener in self._listeners.items()
-                if any(room in (reference, self._directory.id_of(reference))
-                       for reference in self._references(listener))}
+    def refs(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
+        """The triggers that want each of these rooms: ids, and names that no room bears."""
+        found: Dict[Union[int, str], Set[str]] = {room: set() for room in rooms}
+        for ref, listener in self._listeners.items():
+            for reference in self._references(listener):
+                for room in (reference, self._directory.id_of(reference)):
+                    if room in found:
+                        found[room].add(ref)
+        return found
 
     def _listen(self, listener: Listener) -> None:
         self._places[listener.ref] = self._addresses(listener)

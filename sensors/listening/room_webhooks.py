@@ -22,11 +22,10 @@ class _Webhook(NamedTuple):
 class RoomWebhooks:
     """What is wanted in a room, and what HipChat has there of ours.
 
-    wanted: HipChat's names of events. made: how many webhooks were made here; unlisted: the events
-    whose webhook HipChat made and did not list when it was asked next; named: the URLs of version
-    0.1.0 that were found here. Ours is what
-    ownership says, and what HipChat gave an id when it was made. authentication: "jwt" for an
-    integration's webhooks.
+    wanted: HipChat's names of events. lacked: whether a webhook was missing since this was last set
+    to False; unlisted: the events whose webhook HipChat made and did not list when it was asked
+    next; named: the URLs of version 0.1.0 that were found here. Ours is what ownership says, and
+    what HipChat gave an id when it was made. authentication: "jwt" for an integration's webhooks.
     """
 
     def __init__(self, room: int, client: Client, ownership: Ownership,
@@ -34,7 +33,7 @@ class RoomWebhooks:
         self._room, self._client, self._ownership = room, client, ownership
         self._authentication, self._log = authentication, log
         self.wanted: Set[str] = set()
-        self.made = 0
+        self.lacked = False
         self.unlisted: Set[str] = set()
         self.named: Set[NamedAddress] = set()
         self._webhooks: List[_Webhook] = []
@@ -71,6 +70,7 @@ class RoomWebhooks:
         for webhook in sorted(self._webhooks, key=self._age):
             if webhook.event in self.wanted:
                 kept.setdefault(webhook.event, webhook)
+        self.lacked = self.lacked or not self.wanted <= set(kept)
         refused: Optional[InvalidRequest] = None
         for event in sorted(self.wanted - set(kept)):
             try:
@@ -96,13 +96,21 @@ class RoomWebhooks:
                   for item in self._client.items("room", self._room, "webhook")}
         self._seen |= set(listed) & set(self._made)
         self._made = {number: event for number, event in self._made.items()
-                      if number in listed or self._is_unlisted(number)}
+                      if number in listed or self._is_unlisted(number) and self._exists(number)}
         unlisted = [_Webhook(*each) for each in self._made.items() if self._is_unlisted(each[0])]
         self._webhooks = unlisted + [
             _Webhook(number, self._event(number, item)) for number, item in listed.items()
             if number in self._made or self._ownership.is_ours(item)]
         self.unlisted = {webhook.event for webhook in unlisted} - {
             webhook.event for webhook in self._webhooks if not self._is_unlisted(webhook.id)}
+
+    def _exists(self, number: str) -> bool:
+        """Whether HipChat knows a webhook that it does not list."""
+        try:
+            self._client.call("GET", "room", self._room, "webhook", number)
+        except NotFound:
+            return False
+        return True
 
     def _whole(self, item: Dict[str, Any]) -> Dict[str, Any]:
         """A webhook with its URL, where the list has none."""
@@ -127,7 +135,6 @@ class RoomWebhooks:
         webhook = _Webhook(str(made["id"]), event)
         self._made[webhook.id] = event
         self._webhooks.append(webhook)
-        self.made += 1
         self._log.info("Webhook made: %s in room %d.", event, self._room)
         return webhook
 

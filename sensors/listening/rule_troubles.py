@@ -1,5 +1,6 @@
 """Tells which rules hear less than they say, and why."""
 import logging
+from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Set, Tuple
 
 import eventlet
@@ -54,8 +55,9 @@ class RuleTroubles:
 
     def _look(self) -> None:
         rules: Dict[Tuple[str, str], List[str]] = {}
+        rules_of = lru_cache(maxsize=None)(self._rules)  # many rooms may want the same triggers
         for wrong in self._wrong():
-            found = self._names(wrong.triggers, wrong.config_counts)
+            found = _names(wrong, rules_of)
             if found:
                 rules[wrong.part, wrong.about] = found
                 self._health.trouble(
@@ -65,21 +67,16 @@ class RuleTroubles:
             self._health.well(part, about=about)
         self._told = set(rules)
 
-    def _names(self, triggers: Set[str], config_counts: bool) -> List[str]:
-        """Who wants these triggers; those without parameters are for the rooms of the config."""
-        names = {"the rule " + rule for trigger in triggers for rule in self._rules(trigger)}
-        config = ["rooms in the pack's config"] if (
-            config_counts and triggers & WITHOUT_PARAMETERS) else []
-        return config + sorted(names)
-
     def _wrong(self) -> List[_Wrong]:
+        rooms = self._webhooks.troubles()
+        refs = self._listeners.refs(rooms)
         return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
                        logging.ERROR)
                 for trigger, error in self._listeners.wrong().items()] + [
-            _Wrong("rooms", str(room), self._listeners.refs(room), "a room cannot be listened to",
+            _Wrong("rooms", str(room), refs[room], "a room cannot be listened to",
                    "Room {} cannot be listened to: {}".format(self._webhooks.title(room), error),
                    logging.WARNING)
-            for room, error in self._webhooks.troubles().items()] + [
+            for room, error in rooms.items()] + [
             _Wrong("rules", event, refs, "an event cannot be heard without a webhook",
                    "HipChat's history tells nothing of {}: only a webhook does. Set "
                    "webhook.public_url in the pack's config, and let the token's owner be an admin "
@@ -94,3 +91,11 @@ class RuleTroubles:
                 found.setdefault(address.event, set()).update(
                     listener.ref for listener in self._listeners.hearing(address))
         return found
+
+
+def _names(wrong: _Wrong, rules: Callable[[str], List[str]]) -> List[str]:
+    """Who wants these triggers; those without parameters are for the rooms of the config."""
+    names = {"the rule " + rule for trigger in wrong.triggers for rule in rules(trigger)}
+    config = ["rooms in the pack's config"] if (
+        wrong.config_counts and wrong.triggers & WITHOUT_PARAMETERS) else []
+    return config + sorted(names)

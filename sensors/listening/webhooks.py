@@ -224,7 +224,6 @@ class Webhooks:
         room = self._rooms[number]
         room.changed = False
         room.due = time.monotonic() + CHECK_EVERY
-        made = room.webhooks.made
         try:
             room.webhooks.set_right()
         except (NotFound, Forbidden, InvalidRequest) as error:
@@ -241,7 +240,8 @@ class Webhooks:
         else:
             room.backoff.succeeded()
             room.refused = False
-            if room.webhooks.made > made:
+            if room.webhooks.lacked:
+                room.webhooks.lacked = False
                 self._missed(number)
             self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
             self._note_unlisted(number, room.webhooks.unlisted)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from hipchat import errors, transport
 from hipchat.client import Client
+from hipchat.ownership import sensor_at
+from hipchat.sensor_settings import SensorSettings
 from hipchat.settings import ApiSettings
 
 
@@ -251,6 +253,22 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(
         st.sampled_from(KEYS), inner, max_size=4), max_leaves=8)
+
+
+@pytest.mark.parametrize("answer", [
+    dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b" "), ok(b" " * 11 * 1024 ** 2),
+    ok(b"[" * 100000), ok(b"\xff"), raw("200 OK", ["Content-Encoding: gzip"], b"x")],
+    ids=["slow", "large", "deep", "no text", "no gzip"])
+def test_who_answers_at_a_webhook_that_others_made_is_no_sensor(liar, monkeypatch, answer):
+    """Whoever copies a signed URL into a webhook of their own is asked for /health."""
+    monkeypatch.setattr("hipchat.ownership.ANSWER_WITHIN", 0.5)
+    liar.answers = [answer]
+    started = time.monotonic()
+    assert sensor_at(liar.url[:-len("/v2")], SensorSettings.from_config({
+        "api_key": "a-token-of-some-length", "api_url": liar.url})) is None
+    assert time.monotonic() - started < 9, "it would have come to its end after ten seconds"
+
+
 CALLS = [
     ("get_room", {"room": "Ops"}), ("get_user", {"user": "@Ann"}), ("list_rooms", {}),
     ("get_history", {"room": "Ops"}), ("get_message", {"room": "Ops", "message_id": "m"}),

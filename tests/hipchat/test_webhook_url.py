@@ -1,4 +1,6 @@
 """Webhook URLs, and that nobody else can make one."""
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,14 @@ def url():
 def test_stands_for_its_event_and_room(url):
     assert url.startswith(PUBLIC + "/room_message/1001/")
     assert URLS.read(url) == ADDRESS
+
+
+def test_of_any_length_is_read_in_a_moment(url):
+    """An admin of a room may make webhooks with whatever URLs."""
+    started = time.monotonic()
+    for hostile in ("http://x" + "/room_enter/a" * 10 ** 5, url * 2000, url + "/" * 10 ** 6):
+        URLS.base_of(hostile), URLS.read(hostile), URLS.is_ours(hostile)
+    assert time.monotonic() - started < 5
 
 
 def test_is_the_same_after_a_restart(url):

@@ -1,6 +1,7 @@
 """When the history of a room is looked at, and which of it is dispatched, by a clock of ours."""
 import json
 import logging
+from types import SimpleNamespace
 from unittest import mock
 
 import eventlet
@@ -8,7 +9,7 @@ import pytest
 from clock import Clock
 from conftest import wait_until
 
-from hipchat.errors import Forbidden
+from hipchat.errors import Forbidden, NoAnswer
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from listening.arrivals import arrival
@@ -31,13 +32,13 @@ LOG = logging.getLogger("sensor")
 class Hipchat:
     """HipChat's histories, and the client that asks for them.
 
-    looks: the rooms whose histories were asked for; forbidden: those that may not be read;
-    meanwhile: what happens once while an answer is on its way.
+    looks: the rooms whose histories were asked for; forbidden: those that may not be read; broken:
+    those where the answer never comes; meanwhile: what happens once while an answer is on its way.
     """
 
     def __init__(self, clock):
         self._clock, self._histories = clock, {FACTOR: [], OPS: []}
-        self.looks, self.forbidden, self.meanwhile = [], set(), None
+        self.looks, self.forbidden, self.broken, self.meanwhile = [], set(), set(), None
 
     def now(self):
         return self._clock.now
@@ -56,6 +57,8 @@ class Hipchat:
         self.looks.append(room)
         if room in self.forbidden:
             raise Forbidden("GET /v2/room/{}/history".format(room), 403, "no scope")
+        if room in self.broken:
+            raise NoAnswer("HipChat did not answer.")
         if "not-before" in params:
             items = items[[item["id"] for item in items].index(params["not-before"]):]
         return {"items": items[-params["max-results"]:]}
@@ -182,6 +185,24 @@ def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make
     bench.look(doubt=doubt)
     bench.eventually(lambda: len(bench.dispatched) == 2)
     assert bench.dispatched == ["missed", "heard"]
+
+
+def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(
+        make, hipchat, clock, monkeypatch):
+    def sleep(seconds):
+        clock.now += seconds
+        eventlet.sleep(0)
+
+    monkeypatch.setattr(catching_up, "eventlet", SimpleNamespace(
+        sleep=sleep, Timeout=eventlet.Timeout))
+    bench = make(trigger(), trigger(room=OPS))
+    looks = hipchat.looks.count(OPS)
+    hipchat.broken.add(FACTOR)
+    bench.history.doubt(FACTOR)
+    bench.eventually(lambda: hipchat.looks.count(OPS) > looks + 1)
+    assert bench.told("doubtful") == 1
+    hipchat.broken.clear()
+    bench.eventually(lambda: not bench.told("doubtful"))
 
 
 class TestNewRule:

@@ -46,6 +46,15 @@ def refs(found):
     return sorted(listener.ref for listener in found)
 
 
+def test_the_triggers_that_want_a_room_are_found_by_its_id_and_by_what_it_is_called(listeners):
+    listeners.add(trigger("message"))
+    listeners.add(trigger("in Ops", room="ops"))
+    listeners.add(trigger("in a room that is none", room="Nowhere"))
+    assert listeners.refs([FACTOR, OPS, "Nowhere", 9]) == {
+        FACTOR: {"hipchat.message"}, OPS: {"hipchat.in Ops"},
+        "Nowhere": {"hipchat.in a room that is none"}, 9: set()}
+
+
 class TestAdded:
     """Triggers that come, the same one often twice."""
 

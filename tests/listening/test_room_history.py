@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from hipchat.errors import NotFound
+from hipchat.errors import NotFound, TooLarge
 from listening.history.marks import Mark
 from listening.history.room_history import RoomHistory, as_body, event_of, mark_of
 
@@ -67,6 +67,17 @@ class TestSince:
         missed = RoomHistory(server).since(1001, mark_of(said(4)))
         assert numbers(missed) == list(range(5, count + 5)) and missed.whole
         assert server.calls == calls
+
+    def test_asks_for_fewer_where_the_answer_would_be_too_large(self):
+        class Terse(Server):
+            def call(self, method, *path, params):
+                if params["max-results"] > 60:
+                    raise TooLarge("HipChat's answer has more than 10 MiB.")
+                return super().call(method, *path, params=params)
+
+        server = Terse([said(number) for number in range(100)])
+        missed = RoomHistory(server).since(1001, mark_of(said(4)))
+        assert numbers(missed) == list(range(5, 100)) and missed.whole
 
     def test_goes_by_the_date_where_the_marked_message_was_deleted(self):
         server = Server([said(number) for number in range(10) if number != 4])

@@ -8,6 +8,7 @@ import pytest
 from clock import Clock
 from conftest import wait_until
 
+from hipchat.errors import NoAnswer, NotFound
 from hipchat.ownership import Ownership
 from hipchat.room_directory import RoomDirectory
 from hipchat.sensor_settings import SensorSettings
@@ -36,38 +37,98 @@ class Unlisting:
         if method == "DELETE":
             self.deleted.append(path[-1])
             return None
+        if method == "GET":
+            return {"id": path[-1]}
         self.made.append(str(len(self.made)))
         return {"id": self.made[-1]}
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    for module in (webhooks, room_names):
-        monkeypatch.setattr(module, "time", clock)
-    return clock
+class Forgetting(Unlisting):
+    """One in which somebody deletes each webhook before it is listed."""
+
+    def call(self, method, *path, json=None):
+        if method == "GET":
+            raise NotFound("GET /v2/room/1001/webhook/0", 404, "Webhook not found")
+        return super().call(method, *path, json=json)
 
 
-def test_a_room_that_is_forgotten_takes_its_trouble_along(clock):
-    trigger = {"ref": "hipchat.x", "id": "x", "type": "hipchat.message",
-               "parameters": {"room": FACTOR}}
-    health, rooms, client = Health(LOG), RoomDirectory(), Unlisting()
-    listeners = Listeners([], [], rooms, LOG, lambda: kept.changed())
-    kept = Webhooks(
-        client, client, SimpleNamespace(is_missing=False, hears_alone=False),
-        Ownership(SETTINGS, lambda: "mark"), None, True, listeners, rooms, mock.Mock(), health, LOG)
-    listeners.add(trigger)
-    running = eventlet.spawn(kept.run)
+class Losing(Unlisting):
+    """One whose answer to the first webhook is lost, though it is made."""
 
-    def eventually(condition):
-        clock.now += webhooks.CHECK_EVERY
-        kept.changed()
+    url = None
+
+    def items(self, *path, **params):
+        return [{"id": 1, "event": "room_message", "url": self.url}] if (
+            self.url and path != ("room",)) else super().items(*path, **params)
+
+    def call(self, method, *path, json=None):
+        if method == "POST" and not self.url:
+            self.url = json["url"]
+            raise NoAnswer("HipChat did not answer.")
+        return super().call(method, *path, json=json)
+
+
+TRIGGER = {"ref": "hipchat.x", "id": "x", "type": "hipchat.message", "parameters": {"room": FACTOR}}
+
+
+class Kept:
+    """The webhooks that a trigger wants; missed: what is told where one was missing."""
+
+    def __init__(self, client, clock):
+        self._clock, self.health, self.missed = clock, Health(LOG), mock.Mock()
+        rooms = RoomDirectory()
+        self.listeners = Listeners([], [], rooms, LOG, lambda: self._kept.changed())
+        self._kept = Webhooks(
+            client, client, SimpleNamespace(is_missing=False, hears_alone=False),
+            Ownership(SETTINGS, lambda: "mark"), None, True, self.listeners, rooms, self.missed,
+            self.health, LOG)
+        self.listeners.add(TRIGGER)
+        self.running = eventlet.spawn(self._kept.run)
+
+    def eventually(self, condition):
+        """Wait for it after a time in which each room is looked at."""
+        self._clock.now += webhooks.CHECK_EVERY
+        self._kept.changed()
         wait_until(condition, sleep=eventlet.sleep)
 
-    eventually(lambda: client.made)
-    eventually(lambda: health.report()["reasons"] == [
+
+@pytest.fixture
+def keep(monkeypatch):
+    clock, made = Clock(), []
+    for module in (webhooks, room_names):
+        monkeypatch.setattr(module, "time", clock)
+
+    def keep(client):
+        made.append(Kept(client, clock))
+        return made[-1]
+
+    yield keep
+    for kept in made:
+        kept.running.kill()
+
+
+def test_a_room_that_is_forgotten_takes_its_trouble_along(keep):
+    client = Unlisting()
+    kept = keep(client)
+    kept.eventually(lambda: client.made)
+    kept.eventually(lambda: kept.health.report()["reasons"] == [
         "webhooks: HipChat does not list what it made"])
-    listeners.remove(trigger)
-    eventually(lambda: client.deleted == client.made)
-    eventually(lambda: health.report()["status"] == "ok")
-    running.kill()
+    kept.listeners.remove(TRIGGER)
+    kept.eventually(lambda: client.deleted == client.made)
+    kept.eventually(lambda: kept.health.report()["status"] == "ok")
+
+
+def test_a_webhook_that_is_deleted_before_it_is_listed_is_made_again(keep):
+    client = Forgetting()
+    kept = keep(client)
+    kept.eventually(lambda: client.made)
+    kept.eventually(lambda: len(client.made) > 1)
+    assert kept.health.report()["status"] == "ok" and kept.missed.called
+
+
+def test_what_a_webhook_missed_is_fetched_though_hipchats_answer_to_it_is_lost(keep):
+    client = Losing()
+    kept = keep(client)
+    kept.eventually(lambda: client.url)
+    kept.eventually(lambda: kept.missed.called)
+    assert kept.missed.call_args == mock.call(FACTOR) and not client.made

@@ -13,12 +13,12 @@ from hipchat.answers import items_of, object_of
 from hipchat.credentials import IntegrationToken, NoToken, PersonalToken
 from hipchat.errors import (
     ConfigError, CutOff, HipChatError, InvalidToken, NoAnswer, NotReached, ParameterError,
-    RateLimited)
+    RateLimited, TooLarge)
 from hipchat.masking import SecretFilter, mask
 from hipchat.rate_limit import CallBudget, RateLimit, server_time
 from hipchat.refusals import Answer, Refusals
 from hipchat.settings import ApiSettings
-from hipchat.transport import LARGEST_ANSWER, TooLarge, content_of, session
+from hipchat.transport import LARGEST_ANSWER, content_of, session
 
 __all__ = ["PAGE", "Client"]
 
@@ -171,8 +171,8 @@ class Client:
                 return Answer(response.status_code, response.reason, response.headers,
                               content_of(response), response.url)
         except TooLarge:
-            raise self._refusals.unreadable(
-                call, "has more than {} MiB".format(LARGEST_ANSWER // 1024 ** 2)) from None
+            raise TooLarge("HipChat's answer to {} has more than {} MiB.".format(
+                call, LARGEST_ANSWER // 1024 ** 2)) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._refusals.no_answer(call, error) from None
         except OSError as error:  # what requests raises before it calls

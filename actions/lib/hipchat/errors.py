@@ -65,6 +65,10 @@ class NoAnswer(HipChatError):
     """HipChat could not be reached, or did not answer in time or in HipChat's way."""
 
 
+class TooLarge(NoAnswer):
+    """HipChat's answer is larger than what is read of one."""
+
+
 class NotReached(NoAnswer):
     """The connection was refused, so that HipChat has not seen the call."""
 

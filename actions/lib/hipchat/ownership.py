@@ -3,8 +3,12 @@ import time
 from typing import Any, Callable, Dict, Optional, Tuple
 
 import requests
+from urllib3.exceptions import HTTPError
 
+from hipchat.errors import TooLarge
 from hipchat.sensor_settings import SensorSettings
+from hipchat.shallow_json import loads
+from hipchat.transport import content_of, session
 from hipchat.webhook_url import WebhookUrl, normalised
 
 __all__ = ["Ownership", "sensor_at"]
@@ -52,13 +56,15 @@ def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
     "" for one that has no mark (version 0.1.0), or whose certificate is not trusted here.
     """
     try:
-        # The token must not travel there, nor what ~/.netrc says.
-        report = requests.get(public_url + "/health", timeout=ANSWER_WITHIN,
-                              verify=settings.api.verify, allow_redirects=False,
-                              auth=lambda request: request).json()
+        # The token must not travel there, nor what ~/.netrc says. Who answers is not known: it may
+        # be somebody who copied one of our URLs.
+        with session().get(public_url + "/health", timeout=ANSWER_WITHIN, stream=True,
+                           verify=settings.api.verify, allow_redirects=False,
+                           auth=lambda request: request) as response:
+            report = loads(content_of(response).decode("utf-8"))
     except requests.exceptions.SSLError:
         return ""
-    except (requests.RequestException, OSError, ValueError):
+    except (requests.RequestException, OSError, ValueError, HTTPError, TooLarge):
         return None
     is_sensor = isinstance(report, dict) and isinstance(report.get("webhooks"), dict)
     return str(report.get("sensor", "")) if is_sensor else None

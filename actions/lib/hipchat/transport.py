@@ -9,14 +9,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-__all__ = ["LARGEST_ANSWER", "TooLarge", "content_of", "session"]
+from hipchat.errors import TooLarge
+
+__all__ = ["LARGEST_ANSWER", "content_of", "session"]
 
 LARGEST_ANSWER = 10 * 1024 ** 2  # bytes
 PIECE = 16 * 1024  # bytes; what is compressed in one may become a thousand times as much
-
-
-class TooLarge(Exception):
-    """The answer has more than LARGEST_ANSWER bytes."""
 
 
 def session() -> requests.Session:
@@ -28,12 +26,12 @@ def session() -> requests.Session:
 
 
 def content_of(response: requests.Response) -> bytes:
-    """The body of a response that is streamed; raises TooLarge."""
+    """The body of a response that is streamed; TooLarge for more than LARGEST_ANSWER bytes."""
     content = bytearray()
     for piece in response.iter_content(PIECE):
         content += piece
         if len(content) > LARGEST_ANSWER:
-            raise TooLarge()
+            raise TooLarge("The answer has more than {} MiB.".format(LARGEST_ANSWER // 1024 ** 2))
     return bytes(content)
 
 

@@ -18,7 +18,8 @@ __all__ = ["Address", "NamedAddress", "WebhookUrl", "normalised"]
 PORTS = {"http": 80, "https": 443}
 # A proxy may have decoded the slashes in a room's name: the room is all in between.
 _END = "/({})/(.+)/([A-Za-z0-9_-]{{43}})".format("|".join(sorted(HIPCHAT_EVENTS)))
-_BELOW, _ANYWHERE = re.compile(_END, re.DOTALL), re.compile("(.*?)" + _END, re.DOTALL)
+_BELOW, _LAST = re.compile(_END, re.DOTALL), re.compile(_END + r"\Z", re.DOTALL)
+LONGEST_END = 300  # characters: of an event, a room and a signature; HipChat's names have 50
 
 
 class Address(NamedTuple):
@@ -64,8 +65,10 @@ class WebhookUrl:
     def base_of(self, url: str) -> Optional[str]:
         """What stands before event and room, normalised, in a URL that our secret has signed,
         which may be another than public_url; None if it has not."""
-        found = _ANYWHERE.fullmatch(normalised(url))
-        return found.group(1) if found and self._signed(*found.groups()[1:]) else None
+        spelling = normalised(url)
+        start = max(0, len(spelling) - LONGEST_END)  # others write URLs of any length
+        found = _LAST.search(spelling, start)
+        return spelling[:found.start()] if found and self._signed(*found.groups()) else None
 
     def _below(self, url: str):
         spelling = normalised(url)

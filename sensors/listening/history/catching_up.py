@@ -54,6 +54,7 @@ class _Room:
         self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
         self.unwanted = 0.0  # since when nobody wants to hear it
         self.refused = False
+        self.failed = False  # the last look: others have their turn before it
         self.backoff = Backoff(LONGEST_ROOM_PAUSE)
 
 
@@ -182,16 +183,22 @@ class CatchingUp:
         room.unwanted = room.unwanted or time.monotonic()
         room.due = room.unwanted + GRACE
         if room.due <= time.monotonic():
+            try:
+                self._marks.forget(number)
+            except OSError as error:
+                self._trouble(room, error, LONGEST_PAUSE)
+                return
             del self._rooms[number]
             self._health.well("history", about=str(number))
-            self._marks.forget(number)
 
     def _urgency(self, number: int) -> Tuple[Any, ...]:
         """What is due first: in doubt, waited for, named by a rule, where somebody spoke last."""
         room, mark = self._rooms[number], self._marks.get(number)
         waits = room.due > time.monotonic()
-        return (waits, not waits and not room.doubtful, not self._holds.is_awaited(number),
-                room.due if waits or not room.doubtful else 0.0, number not in self._named,
+        first = room.doubtful and not room.failed
+        return (waits, not waits and not first,
+                room.failed or not self._holds.is_awaited(number),
+                room.due if waits or not first else 0.0, number not in self._named,
                 -room.spoken, -(mark.date if mark else 0.0))
 
     def _is_due(self, number: int) -> bool:
@@ -204,6 +211,7 @@ class CatchingUp:
         try:
             whole = self._look(number, room)
         except (NotFound, Forbidden) as error:
+            room.failed = False
             self._room_trouble(number, room, error)
         except NotInstalled:  # told by the add-on itself
             room.due = time.monotonic() + LONGEST_PAUSE
@@ -222,7 +230,7 @@ class CatchingUp:
             self._health.well("history")
             self._health.well("history", about=str(number))
             room.backoff.succeeded()
-            room.refused = False
+            room.refused = room.failed = False
             doubted = room.doubts > doubts  # after the history was asked for, perhaps
             room.doubtful, room.looked = doubted or not whole, began
             room.due = time.monotonic() + (
@@ -282,7 +290,7 @@ class CatchingUp:
 
     def _trouble(self, room: _Room, error: Exception, pause: float) -> float:
         """HipChat or the disk is in trouble: pause, and then let another room have its turn."""
-        room.due = time.monotonic() + pause
+        room.failed, room.due = True, time.monotonic() + pause
         self._health.trouble("history", "cannot be read now", "{} It is tried again until it "
                              "works.".format(error))
         return pause

@@ -1,15 +1,16 @@
 """What a room's history holds since a message, in the shape of what a webhook would have told."""
 from datetime import datetime, timezone
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from hipchat.client import PAGE, Client
-from hipchat.errors import NotFound
+from hipchat.errors import NotFound, TooLarge
 from hipchat.shallow_json import loads
 from listening.history.marks import Mark
 
 __all__ = ["TOLD", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
 
 MOST_PAGES = 30  # of 1,000 messages each, to go back in one room
+LEAST = 10  # messages of a page: those of one moment must not fill it
 # What HipChat's history keeps, by an item's type. Who came and went is in no history.
 EVENTS = {"message": "room_message", "notification": "room_notification",
           "topic": "room_topic_change"}
@@ -44,24 +45,31 @@ class RoomHistory:
     def since(self, room: int, mark: Mark) -> Missed:
         """What came after a mark. One call, unless more than 1,000 messages did."""
         try:
-            items = self._items(room, "latest", **{
-                "max-results": PAGE, **({"not-before": mark.id} if mark.id else {})})
+            items, most = self._page(room, "latest", **(
+                {"not-before": mark.id} if mark.id else {}))
         except NotFound:  # the message was deleted, or HipChat knows it no more
-            items = self._items(room, "latest", **{"max-results": PAGE})
+            items, most = self._page(room, "latest")
         known = {item["id"] for item in items}
         for _ in range(MOST_PAGES):
-            if len(items) < PAGE or mark.id in known or mark_of(items[0]).date < mark.date:
+            if len(items) < most or mark.id in known or mark_of(items[0]).date < mark.date:
                 return Missed(_after(items, mark), True)
-            fresh = [item for item in self._before(room, items[0]) if item["id"] not in known]
+            page, most = self._page(room, most=most, date=items[0]["date"], reverse="false")
+            fresh = [item for item in page if item["id"] not in known]
             if not fresh:
                 return Missed(_after(items, mark), True)
             items = fresh + items
             known.update(item["id"] for item in fresh)
         return Missed(_after(items, mark), False)
 
-    def _before(self, room: int, item: Item) -> List[Item]:
-        return self._items(room, date=item["date"], reverse="false",
-                           **{"max-results": PAGE})
+    def _page(self, room: int, *path: str, most: int = PAGE,
+              **params: Any) -> Tuple[List[Item], int]:
+        """At most so many items, or fewer where those are too large an answer; how many at most."""
+        try:
+            return self._items(room, *path, **{"max-results": most}, **params), most
+        except TooLarge:
+            if most <= LEAST:
+                raise
+            return self._page(room, *path, most=most // 10, **params)
 
     def _items(self, room: int, *path: str, **params: Any) -> List[Item]:
         """The items that have an id, oldest first."""

@@ -24,7 +24,7 @@ class Store:
     remembered: for how many seconds at least a message that comes again is known. One table of the
     messages seen takes what comes and one holds what came before: by turns, since to delete single
     ones touches nearly all pages. forgotten: up to when (received) they are forgotten for want of
-    space, 0.0 if none was.
+    space, 0.0 if none was; it stands as a message without a key among those that are left.
     waiting: how many deliveries wait; damaged: the file is to be mended, by commit();
     repairs, notices: words for the operator on files made again, and on whatever else was done;
     taken out by who tells them.
@@ -170,7 +170,7 @@ class Store:
         """True if kept, False for a repetition, SpoolFull if there is no room or space."""
         message = storable(arrival.message)
         keys = arrival.others if arrival.anew else (arrival.message,) + arrival.others
-        seen = next((key for key in map(storable, keys) if self._was_seen(key, now)), None)
+        seen = next((key for key in map(storable, keys) if self._was_seen(key)), None)
         if seen:
             if arrival.anew:
                 for table in SEEN:
@@ -195,11 +195,11 @@ class Store:
         pages, = self._file.db.execute("PRAGMA freelist_count").fetchone()
         return disk.f_bavail * disk.f_frsize + PAGE * pages - RESERVE
 
-    def _was_seen(self, message: str, now: float) -> bool:
+    def _was_seen(self, message: str) -> bool:
         return bool(message) and self._file.db.execute(
-            "SELECT 1 FROM seen WHERE message = ? AND received > ? UNION ALL "
-            "SELECT 1 FROM seen_before WHERE message = ? AND received > ?",
-            2 * (message, now - self._remembered)).fetchone() is not None
+            "SELECT 1 FROM seen WHERE message = ? UNION ALL "
+            "SELECT 1 FROM seen_before WHERE message = ?",
+            2 * (message,)).fetchone() is not None
 
     def _keep(self, number: Optional[int], values: Sequence) -> None:
         if number is None:
@@ -243,6 +243,9 @@ class Store:
     def _turn(self) -> None:
         """Forget what came before the last turn."""
         with self._transaction():
+            if self.forgotten:
+                self._file.db.execute("INSERT OR REPLACE INTO {} VALUES ('', ?)".format(
+                    self._seen[0]), (self.forgotten,))
             self._file.db.execute("PRAGMA secure_delete = FAST")  # pages are wiped when used again
             try:
                 self._file.db.execute("DELETE FROM " + self._seen[1])
@@ -274,6 +277,10 @@ class Store:
         spans = {table: self._file.db.execute("SELECT min(received), max(received) FROM " + table)
                  .fetchone() for table in SEEN}
         self._seen = sorted(SEEN, key=lambda table: spans[table][1] or 0.0, reverse=True)
+        told = self._file.db.execute(
+            "SELECT received FROM seen WHERE message = '' UNION ALL "
+            "SELECT received FROM seen_before WHERE message = ''").fetchall()
+        self.forgotten = max([self.forgotten] + [when for when, in told if when <= time.time()])
         since = spans[self._seen[0]][0]
         self._turned = time.monotonic() - (max(0.0, time.time() - since) if since else 0.0)
 

@@ -28,6 +28,7 @@ from listening.history.holds import Holds
 from listening.history.marks import Marks
 from listening.lanes import Lanes
 from listening.listeners import Listeners
+from listening.other_sensors import other_sensor_at
 from listening.outage import Outage
 from listening.receiver import Receiver
 from listening.rule_troubles import RuleTroubles
@@ -128,7 +129,8 @@ class _Parts:
         log.addFilter(client.secret_filter)
         health.mask = client.secret_filter.mask
         mark, rooms = uuid.uuid4().hex, RoomDirectory()
-        ownership = Ownership(settings, lambda: mark)
+        ownership = Ownership(settings, lambda: mark,
+                              lambda public_url: other_sensor_at(public_url, settings))
         self.listeners = Listeners(settings.rooms, settings.events, rooms, log,
                                    changed=self._wanted_changed,
                                    only_rooms=settings.only_rooms)

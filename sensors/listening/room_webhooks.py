@@ -39,6 +39,7 @@ class RoomWebhooks:
         self._webhooks: List[_Webhook] = []
         self._made: Dict[str, str] = {}  # events by the ids that HipChat gave
         self._seen: Set[str] = set()  # those of them that it has listed
+        self._vanished: Set[str] = set()  # events whose webhook was gone before it was listed
         self._halfway = False
 
     def present(self) -> int:
@@ -95,8 +96,10 @@ class RoomWebhooks:
         listed = {str(item["id"]): self._whole(item)
                   for item in self._client.items("room", self._room, "webhook")}
         self._seen |= set(listed) & set(self._made)
+        self._vanished -= {self._made[number] for number in self._seen & set(self._made)}
         self._made = {number: event for number, event in self._made.items()
-                      if number in listed or self._is_unlisted(number) and self._exists(number)}
+                      if number in listed or self._is_unlisted(number) and (
+                          self._is_there(number, event))}
         unlisted = [_Webhook(*each) for each in self._made.items() if self._is_unlisted(each[0])]
         self._webhooks = unlisted + [
             _Webhook(number, self._event(number, item)) for number, item in listed.items()
@@ -104,12 +107,18 @@ class RoomWebhooks:
         self.unlisted = {webhook.event for webhook in unlisted} - {
             webhook.event for webhook in self._webhooks if not self._is_unlisted(webhook.id)}
 
-    def _exists(self, number: str) -> bool:
-        """Whether HipChat knows a webhook that it does not list."""
-        try:
-            self._client.call("GET", "room", self._room, "webhook", number)
-        except NotFound:
-            return False
+    def _is_there(self, number: str, event: str) -> bool:
+        """Whether a webhook that HipChat does not list is there nevertheless.
+
+        It may have been deleted, but for each event this is believed once: HipChat might know
+        nothing of any, and all would deliver.
+        """
+        if event not in self._vanished:
+            try:
+                self._client.call("GET", "room", self._room, "webhook", number)
+            except NotFound:
+                self._vanished.add(event)
+                return False
         return True
 
     def _whole(self, item: Dict[str, Any]) -> Dict[str, Any]:

@@ -138,6 +138,11 @@ class TestAck:
     def test_is_nothing_where_the_alias_wants_none(self):
         assert self.of({"enabled": False}, message="On it") is None
 
+    def test_is_private_where_stackstorm_cannot_render_its_extra(self):
+        wanted = {"extra": {"hipchat": {"private": True, "color": "{{ alias.nosuch.x }}"}}}
+        assert self.of(wanted, message="On it", extra='Cannot render "extra"').private
+        assert not self.of({}, message="On it", extra='Cannot render "extra"').private
+
 
 class TestOrigin:
     def test_is_in_the_context_and_in_what_notifies(self):

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hipchat.events import HIPCHAT_EVENTS
+from hipchat.ownership import Ownership
+from hipchat.sensor_settings import SensorSettings
 from hipchat.webhook_url import Address, NamedAddress, WebhookUrl, normalised
 from wire import named_url
 
@@ -37,6 +39,18 @@ def test_of_any_length_is_read_in_a_moment(url):
     for hostile in ("http://x" + "/room_enter/a" * 10 ** 5, url * 2000, url + "/" * 10 ** 6):
         URLS.base_of(hostile), URLS.read(hostile), URLS.is_ours(hostile)
     assert time.monotonic() - started < 5
+
+
+def test_whoever_makes_many_of_one_has_few_of_them_asked_for(url):
+    asked = []
+    settings = SensorSettings.from_config({
+        "api_key": "t" * 40, "api_url": "http://hipchat/v2",
+        "webhook": {"public_url": PUBLIC, "secret": "s" * 16}})
+    ownership = Ownership(settings, lambda: "mark", asked.append)
+    copied = ownership.urls.make(ADDRESS)[len(PUBLIC):]
+    ours = [ownership.is_ours({"url": "http://evil/{}{}".format(number, copied)})
+            for number in range(100)]
+    assert len(asked) == 10 and ours == 10 * [True] + 90 * [False]
 
 
 def test_is_the_same_after_a_restart(url):

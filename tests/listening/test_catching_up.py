@@ -9,7 +9,7 @@ import pytest
 from clock import Clock
 from conftest import wait_until
 
-from hipchat.errors import Forbidden, NoAnswer
+from hipchat.errors import Forbidden, NoAnswer, RateLimited
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
 from listening.arrivals import arrival
@@ -33,12 +33,14 @@ class Hipchat:
     """HipChat's histories, and the client that asks for them.
 
     looks: the rooms whose histories were asked for; forbidden: those that may not be read; broken:
-    those where the answer never comes; meanwhile: what happens once while an answer is on its way.
+    those where the answer never comes; limited: how many calls more are refused; meanwhile: what
+    happens once while an answer is on its way.
     """
 
     def __init__(self, clock):
         self._clock, self._histories = clock, {FACTOR: [], OPS: []}
         self.looks, self.forbidden, self.broken, self.meanwhile = [], set(), set(), None
+        self.limited = 0
 
     def now(self):
         return self._clock.now
@@ -57,6 +59,9 @@ class Hipchat:
         self.looks.append(room)
         if room in self.forbidden:
             raise Forbidden("GET /v2/room/{}/history".format(room), 403, "no scope")
+        if self.limited:
+            self.limited -= 1
+            raise RateLimited("GET /v2/room/{}/history".format(room), 429, "", reset_in=1.0)
         if room in self.broken:
             raise NoAnswer("HipChat did not answer.")
         if "not-before" in params:
@@ -199,10 +204,22 @@ def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(
     looks = hipchat.looks.count(OPS)
     hipchat.broken.add(FACTOR)
     bench.history.doubt(FACTOR)
-    bench.eventually(lambda: hipchat.looks.count(OPS) > looks + 1)
+    bench.eventually(lambda: bench.let_pass(3000) or hipchat.looks.count(OPS) > looks + 1)
     assert bench.told("doubtful") == 1
+    assert hipchat.looks.count(FACTOR) < 50, "ever more rarely, since the other can be read"
     hipchat.broken.clear()
-    bench.eventually(lambda: not bench.told("doubtful"))
+    bench.eventually(lambda: bench.let_pass(60) or not bench.told("doubtful"))
+
+
+def test_a_room_that_is_waited_for_is_the_first_again_when_hipchats_limit_has_ended(make, hipchat):
+    bench = make(trigger(), trigger(room=OPS))
+    hipchat.limited = 1
+    bench.history.spoken(FACTOR)
+    looks = len(hipchat.looks)
+    bench.history.doubt()
+    bench.eventually(lambda: not hipchat.limited)
+    bench.eventually(lambda: bench.let_pass(1) or not bench.told("doubtful"))
+    assert hipchat.looks[looks:looks + 2] == [FACTOR, FACTOR]
 
 
 class TestNewRule:

@@ -8,7 +8,7 @@ import pytest
 from listening.health import Health
 from listening.history.holds import Holds
 from listening.lanes import Lanes
-from listening.spool import Arrival, Spool
+from listening.spool import Arrival, Spool, SpoolError
 from listening.supervisor import Supervisor
 
 ROOM, LANE = 1001, "1001"
@@ -104,6 +104,30 @@ def test_what_follows_a_delivery_that_came_is_left_to_its_webhook(make):
     assert bench.fetch("a", "b", "c") == [True]
     bench.holds.release(ROOM)
     assert bench.fetch("b", "c") == [False, True], "or is put behind, if none brought it"
+
+
+@pytest.mark.parametrize("on_hold", [True, False])
+def test_nothing_is_kept_after_what_could_not_be(make, monkeypatch, on_hold):
+    """A disk may be full, and a moment later not."""
+    monkeypatch.setattr("listening.history.holds.AT_ONCE", 2)
+    bench = make()
+    if on_hold:
+        bench.holds.hold([ROOM])
+    commit, outcomes = bench.spool._store.commit, iter([SpoolError("full")])
+
+    def failing(arrivals, removals):
+        for error in outcomes if arrivals else ():
+            raise error
+        return commit(arrivals, removals)
+
+    monkeypatch.setattr(bench.spool._store, "commit", failing)
+    with pytest.raises(SpoolError):
+        bench.fetch("a", "b", "c", "d", "e")
+    assert bench.spool.waiting == 0
+    assert bench.fetch("a", "b", "c", "d", "e") == 5 * [True]
+    bench.start()
+    bench.holds.release(ROOM)
+    assert bench.all_dispatched() == ["a", "b", "c", "d", "e"]
 
 
 def test_it_is_never_put_where_a_lane_has_passed(make):

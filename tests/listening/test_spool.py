@@ -229,8 +229,13 @@ class TestRepetition:
                 refused += 1
         assert traces(spool) == ["one"] and refused <= 2
         assert spool.forgotten == now
+        told = len(spools.said)
+        for number in range(4):
+            spool.put(arrival("more {}".format(number)))
         spools.kill()
-        assert spools.open().forgotten == now, "what is fetched is not what was heard before"
+        again = spools.open()
+        assert again.forgotten >= now, "what is fetched is not what was heard before"
+        assert len(spools.said) <= told + 1, "what is empty is not told of again and again"
         assert "too small for what is remembered there" in spools.said[-1]
 
     def test_of_a_message_that_was_refused_is_none(self, spools):

@@ -124,6 +124,9 @@ def test_a_webhook_that_is_deleted_before_it_is_listed_is_made_again(keep):
     kept.eventually(lambda: client.made)
     kept.eventually(lambda: len(client.made) > 1)
     assert kept.health.report()["status"] == "ok" and kept.missed.called
+    kept.eventually(lambda: kept.health.report()["reasons"] == [
+        "webhooks: HipChat does not list what it made"])
+    assert len(client.made) == 2, "it might know nothing of any, and all would deliver"
 
 
 def test_what_a_webhook_missed_is_fetched_though_hipchats_answer_to_it_is_lost(keep):

@@ -1,7 +1,7 @@
 """What is told of a command that begins: what its alias wants said."""
 from typing import Any, Dict, Optional
 
-from chatops.answer import Answer, parted, styled
+from chatops.answer import Answer, is_private, parted, styled
 
 __all__ = ["ack_of"]
 
@@ -17,4 +17,8 @@ def ack_of(started: Dict[str, Any]) -> Optional[Answer]:
                         "Running {}.".format(execution["action"]["ref"]))
     if ack.get("append_url") is not False and url:
         text += " (details available at {})".format(url)
-    return styled(Answer(text, code, color="gray", web_url=url), started.get("extra"))
+    answer = Answer(text, code, color="gray", web_url=url)
+    extra = started.get("extra")
+    # It is a text where StackStorm could not render it.
+    return styled(answer, extra) if isinstance(extra, dict) else (
+        answer._replace(private=is_private(ack.get("extra"))))

@@ -66,7 +66,7 @@ class Commands:
             return _refusal(str(reason))
         except HipChatError as error:  # StackStorm's too
             return Outcome("failed", [Answer(TROUBLE.format(error), color="red")],
-                           {"error": str(error)})
+                           error.as_result())
 
     def _handled(self, heard: Heard, now: datetime) -> Outcome:
         command = self._checked(heard, now)

@@ -15,17 +15,22 @@ __all__ = ["Ownership", "sensor_at"]
 
 ANSWER_WITHIN = 5.0  # seconds
 KNOWN_FOR = 300.0  # seconds for which it is remembered who is at a URL
+MOST_ASKED = 10  # URLs in that time: who copies a signed URL can make any number of others of it
+LARGEST_HEALTH = 1024 ** 2  # bytes
 
 
 class Ownership:
     """Ours is what lies below public_url and has our shape, and what is left over elsewhere.
 
-    sensor: the mark by which /health tells this sensor from others, None if none runs.
+    sensor: the mark by which /health tells this sensor from others, None if none runs; ask: finds
+    that of the sensor at another public_url, as sensor_at does.
     """
 
-    def __init__(self, settings: SensorSettings, sensor: Callable[[], Optional[str]]):
+    def __init__(self, settings: SensorSettings, sensor: Callable[[], Optional[str]],
+                 ask: Optional[Callable[[str], Optional[str]]] = None):
         self.urls = WebhookUrl(settings.public_url, settings.secret)
-        self._settings, self._sensor = settings, sensor
+        self._sensor = sensor
+        self._ask = ask or (lambda public_url: sensor_at(public_url, settings))
         self._others = {normalised(url) for url in settings.node_urls}
         self._found: Dict[str, Tuple[float, Optional[str]]] = {}
 
@@ -43,10 +48,14 @@ class Ownership:
         return base is not None and base not in self._others and not self._is_others(base)
 
     def _is_others(self, base: str) -> bool:
-        when, found = self._found.get(base, (0.0, None))
-        if time.monotonic() > when + KNOWN_FOR or not when:
-            found = sensor_at(base, self._settings)
-            self._found[base] = time.monotonic(), found
+        now = time.monotonic()
+        self._found = {known: each for known, each in self._found.items()
+                       if now < each[0] + KNOWN_FOR}
+        if base not in self._found:
+            if len(self._found) >= MOST_ASKED:
+                return True
+            self._found[base] = now, self._ask(base)
+        found = self._found[base][1]
         return found is not None and found != self._sensor()
 
 
@@ -61,7 +70,7 @@ def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
         with session().get(public_url + "/health", timeout=ANSWER_WITHIN, stream=True,
                            verify=settings.api.verify, allow_redirects=False,
                            auth=lambda request: request) as response:
-            report = loads(content_of(response).decode("utf-8"))
+            report = loads(content_of(response, LARGEST_HEALTH).decode("utf-8"))
     except requests.exceptions.SSLError:
         return ""
     except (requests.RequestException, OSError, ValueError, HTTPError, TooLarge):

@@ -12,7 +12,6 @@ __all__ = ["loads"]
 
 DEEPEST = 100  # levels; what HipChat tells has fewer than ten
 
-STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # the last may lack its end
 NO_BRACKETS = re.compile(r"[^][}{]+")
 
 
@@ -26,5 +25,6 @@ def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json
 def _is_deeper(text: str, levels: int) -> bool:
     if text.count("[") + text.count("{") <= levels:
         return False
-    brackets = NO_BRACKETS.sub("", STRING.sub("", text))
+    unescaped = text.replace("\\\\", "").replace('\\"', "")
+    brackets = NO_BRACKETS.sub("", "".join(unescaped.split('"')[::2]))  # those in no string
     return levels < max(accumulate(1 if each in "[{" else -1 for each in brackets), default=0)

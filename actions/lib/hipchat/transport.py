@@ -25,13 +25,13 @@ def session() -> requests.Session:
     return made
 
 
-def content_of(response: requests.Response) -> bytes:
-    """The body of a response that is streamed; TooLarge for more than LARGEST_ANSWER bytes."""
+def content_of(response: requests.Response, largest: int = LARGEST_ANSWER) -> bytes:
+    """The body of a response that is streamed; TooLarge for more than so many bytes."""
     content = bytearray()
     for piece in response.iter_content(PIECE):
         content += piece
-        if len(content) > LARGEST_ANSWER:
-            raise TooLarge("The answer has more than {} MiB.".format(LARGEST_ANSWER // 1024 ** 2))
+        if len(content) > largest:
+            raise TooLarge("The answer has more than {} KiB.".format(largest // 1024))
     return bytes(content)
 
 

@@ -42,7 +42,8 @@ class _Room:
     """When to look at a room next, and why. Times are of time.monotonic(), 0.0 for never.
 
     doubts: how often it came into doubt; refused: its history could not be read when it was tried
-    last.
+    last; failed: how many looks at whatever room had succeeded when the last one here failed, None
+    if it did not.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class _Room:
         self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
         self.unwanted = 0.0  # since when nobody wants to hear it
         self.refused = False
-        self.failed = False  # the last look: others have their turn before it
+        self.failed: Optional[int] = None
         self.backoff = Backoff(LONGEST_ROOM_PAUSE)
 
 
@@ -82,6 +83,7 @@ class CatchingUp:
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
         self._asked = 0
+        self._succeeded = 0  # looks
         self._backoff = Backoff(LONGEST_PAUSE)
         self._changed = Signal()
         health.also(history=self._report)
@@ -186,7 +188,9 @@ class CatchingUp:
             try:
                 self._marks.forget(number)
             except OSError as error:
-                self._trouble(room, error, LONGEST_PAUSE)
+                room.unwanted = time.monotonic()
+                self._health.trouble("history", "a room cannot be forgotten", str(error),
+                                     about=str(number))
                 return
             del self._rooms[number]
             self._health.well("history", about=str(number))
@@ -195,10 +199,8 @@ class CatchingUp:
         """What is due first: in doubt, waited for, named by a rule, where somebody spoke last."""
         room, mark = self._rooms[number], self._marks.get(number)
         waits = room.due > time.monotonic()
-        first = room.doubtful and not room.failed
-        return (waits, not waits and not first,
-                room.failed or not self._holds.is_awaited(number),
-                room.due if waits or not first else 0.0, number not in self._named,
+        return (waits, not waits and not room.doubtful, not self._holds.is_awaited(number),
+                room.due if waits or not room.doubtful else 0.0, number not in self._named,
                 -room.spoken, -(mark.date if mark else 0.0))
 
     def _is_due(self, number: int) -> bool:
@@ -211,7 +213,6 @@ class CatchingUp:
         try:
             whole = self._look(number, room)
         except (NotFound, Forbidden) as error:
-            room.failed = False
             self._room_trouble(number, room, error)
         except NotInstalled:  # told by the add-on itself
             room.due = time.monotonic() + LONGEST_PAUSE
@@ -224,13 +225,16 @@ class CatchingUp:
                 self._backoff.succeeded()
             return self._trouble(room, error, self._backoff.failed())
         except (HipChatError, OSError) as error:  # OSError: of the marks' file
-            return self._trouble(room, error, self._backoff.failed())
+            pause = self._trouble(room, error, self._backoff.failed())
+            self._give_way(room, pause)
+            return pause
         else:
             self._backoff.succeeded()
             self._health.well("history")
             self._health.well("history", about=str(number))
             room.backoff.succeeded()
-            room.refused = room.failed = False
+            room.refused, room.failed = False, None
+            self._succeeded += 1
             doubted = room.doubts > doubts  # after the history was asked for, perhaps
             room.doubtful, room.looked = doubted or not whole, began
             room.due = time.monotonic() + (
@@ -289,11 +293,17 @@ class CatchingUp:
         self._holds.release(number)
 
     def _trouble(self, room: _Room, error: Exception, pause: float) -> float:
-        """HipChat or the disk is in trouble: pause, and then let another room have its turn."""
-        room.failed, room.due = True, time.monotonic() + pause
+        """HipChat or the disk is in trouble: pause, and go on with the same room."""
+        room.due = time.monotonic() + pause
         self._health.trouble("history", "cannot be read now", "{} It is tried again until it "
                              "works.".format(error))
         return pause
+
+    def _give_way(self, room: _Room, pause: float) -> None:
+        """Let others have a turn before a room that failed, and ever more if they can be read."""
+        alone = room.failed is not None and self._succeeded > room.failed
+        room.failed = self._succeeded
+        room.due = time.monotonic() + max(2 * pause, room.backoff.failed() if alone else 0.0)
 
 
 def _is_lively(room: _Room) -> bool:

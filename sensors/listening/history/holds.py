@@ -1,7 +1,7 @@
 """Rooms whose new deliveries wait, and where among them goes what was missed."""
 import itertools
 import logging
-from typing import Any, Dict, Iterator, List, Optional, Set
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Union
 
 import eventlet
 
@@ -14,7 +14,7 @@ from listening.spool.epochs import epoch_of, has_come_in_it
 __all__ = ["Holds"]
 
 HOLD_FOR = 30.0  # seconds for which new deliveries of a room wait for those that were missed
-AT_ONCE = 500  # deliveries on their way to the disk
+AT_ONCE = 500  # deliveries in one commit
 
 
 class _Hold:
@@ -105,22 +105,16 @@ class Holds:
             epochs = _epochs(items, self._spool.numbers(str(number)), hold.epoch)
             for epoch in set(epochs) - set(self._numbers) - {None}:
                 self._numbers[epoch] = itertools.count(self._spool.next_in(epoch))
-        pile = eventlet.GreenPile(AT_ONCE)
+        results: List[Optional[bool]] = []
         try:
-            for place, each in enumerate(arrivals):
-                if hold:
-                    pile.spawn(self._put_on_hold, each, hold, epochs[place])
-                else:
-                    pile.spawn(self._put_behind, each)
-            results = list(pile)
+            for start in range(0, len(arrivals), AT_ONCE):
+                some = arrivals[start:start + AT_ONCE]
+                results += self._keep([each or False for each in some] if hold is None else [
+                    self._placed(each, hold, epoch) for each, epoch in zip(some, epochs[start:])])
         finally:
             if hold:
                 hold.keeping = False
-        self.kept += results.count(True)
-        failed = [result for result in results if isinstance(result, SpoolError)]
-        self._lanes.notify(str(number))
-        if failed:
-            raise failed[0]
+            self._lanes.notify(str(number))
         return results[:results.index(None)] if None in results else results
 
     def _hold_no_longer(self, number: int, hold: _Hold) -> None:
@@ -129,8 +123,9 @@ class Holds:
             self._log.info("Room %d: what was said while nobody listened could not be fetched "
                            "within %.0f s. It comes later than what is said now.", number, HOLD_FOR)
 
-    def _put_on_hold(self, arrived: Optional[Arrival], hold: _Hold, epoch: Optional[int]) -> Any:
-        """Whether it had not been heard before, None if it has no place; or an error."""
+    def _placed(self, arrived: Optional[Arrival], hold: _Hold,
+                epoch: Optional[int]) -> Union[Arrival, bool, None]:
+        """With its number; False if there is nothing to keep, None if it has no place."""
         if arrived and epoch == hold.epoch:
             hold.met = hold.met or not hold.came.isdisjoint((arrived.message,) + arrived.others)
         if epoch is None or epoch == hold.epoch and hold.met:
@@ -138,13 +133,17 @@ class Holds:
         place = next(self._numbers[epoch])
         if place <= hold.begun:  # the lane is further than that: nobody would find it
             return None
-        return self._put_behind(arrived and arrived._replace(number=place))
+        return arrived._replace(number=place) if arrived else False
 
-    def _put_behind(self, arrived: Optional[Arrival]) -> Any:
-        try:
-            return arrived is not None and self._spool.put(arrived)
-        except SpoolError as error:
-            return error
+    def _keep(self, placed: Sequence[Union[Arrival, bool, None]]) -> List[Optional[bool]]:
+        """Whether each had not been heard before; what is no arrival stands for itself."""
+        kept = iter(self._spool.put_together([each for each in placed if each]))
+        results = [next(kept) if each else each for each in placed]
+        self.kept += results.count(True)
+        for result in results:
+            if isinstance(result, SpoolError):
+                raise result
+        return results
 
 
 def _epochs(items: List[Item], numbers: Dict[str, int], last: int) -> List[Optional[int]]:

@@ -9,7 +9,7 @@ from listening.history.marks import Mark
 
 __all__ = ["TOLD", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
 
-MOST_PAGES = 30  # of 1,000 messages each, to go back in one room
+MOST_PAGES = 30  # of 1,000 messages each, or fewer where those are too large an answer
 LEAST = 10  # messages of a page: those of one moment must not fill it
 # What HipChat's history keeps, by an item's type. Who came and went is in no history.
 EVENTS = {"message": "room_message", "notification": "room_notification",
@@ -53,7 +53,8 @@ class RoomHistory:
         for _ in range(MOST_PAGES):
             if len(items) < most or mark.id in known or mark_of(items[0]).date < mark.date:
                 return Missed(_after(items, mark), True)
-            page, most = self._page(room, most=most, date=items[0]["date"], reverse="false")
+            page, most = self._page(room, most=min(PAGE, 10 * most), date=items[0]["date"],
+                                    reverse="false")
             fresh = [item for item in page if item["id"] not in known]
             if not fresh:
                 return Missed(_after(items, mark), True)

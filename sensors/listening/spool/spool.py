@@ -1,6 +1,7 @@
 """The spool as the sensor's greenlets see it: deliveries that arrive together are committed
 together, from a thread of its own."""
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+import itertools
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import eventlet
 from eventlet import tpool
@@ -12,7 +13,7 @@ from listening.spool.takeover import take_over
 
 __all__ = ["Spool"]
 
-LARGEST_BATCH = 500  # deliveries in one commit
+LARGEST_BATCH = 500  # deliveries in one commit, or groups of those that go together
 PAUSE = 1.0  # seconds after which what nobody waits for is tried again
 
 
@@ -39,7 +40,7 @@ class Spool:
         self._repaired, self._notice = repaired, notice or repaired
         self._earlier, self._keep = earlier, keep
         self._store = Store(directory, max_deliveries, remembered)
-        self._puts: List = []
+        self._puts: List[Tuple[Sequence[Arrival], Signal]] = []
         self._removals: Set[int] = set()
         self._wake = Signal()
 
@@ -71,14 +72,28 @@ class Spool:
 
         SpoolFull or SpoolError if it was not kept.
         """
+        result, = self.put_together([arrival])
+        if isinstance(result, SpoolError):
+            raise result
+        return result
+
+    def put_together(self, arrivals: Sequence[Arrival]) -> List[Union[bool, SpoolError]]:
+        """Keep deliveries in one commit: what put() returns or raises, for each.
+
+        After one that was not kept, none is, so that none is before what comes again.
+        """
+        if not arrivals:
+            return []
         done = Signal()
-        self._puts.append((arrival, done))
-        self.arriving += 1
+        self._puts.append((arrivals, done))
+        self.arriving += len(arrivals)
         try:
             self._nudge()
             return done.wait()
+        except SpoolError as error:
+            return [error for _ in arrivals]
         finally:
-            self.arriving -= 1
+            self.arriving -= len(arrivals)
 
     def begin_epoch(self) -> int:
         """Leave room for deliveries that go before all that are put from now on: the epoch."""
@@ -145,8 +160,9 @@ class Spool:
         """Commit what has gathered; False if nobody waited for it and it cannot be written."""
         batch, self._puts = self._puts[:LARGEST_BATCH], self._puts[LARGEST_BATCH:]
         removals = set(self._removals)
+        arrivals = [arrival for together, _ in batch for arrival in together]
         try:
-            results = tpool.execute(self._store.commit, [arrival for arrival, _ in batch], removals)
+            results = iter(tpool.execute(self._store.commit, arrivals, removals))
         except BaseException as error:  # the writer may be begun again, but those here wait
             for _, done in batch:
                 done.send_exception(error)
@@ -156,11 +172,8 @@ class Spool:
         finally:
             self._tell()
         self._removals -= removals
-        for (_, done), result in zip(batch, results):
-            if isinstance(result, SpoolError):
-                done.send_exception(result)
-            else:
-                done.send(result)
+        for together, done in batch:
+            done.send(list(itertools.islice(results, len(together))))
         return True
 
     def _tell(self) -> None:

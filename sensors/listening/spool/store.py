@@ -99,6 +99,7 @@ class Store:
                 adopted += 1
             self._file.db.executemany("INSERT OR IGNORE INTO {} VALUES (?, ?)".format(
                 self._seen[0]), seen)
+            self._note_forgotten()
         self.waiting += adopted
         return adopted
 
@@ -230,7 +231,8 @@ class Store:
         return True
 
     def _forget_for_want_of_space(self) -> None:
-        newest, = self._file.db.execute("SELECT max(received) FROM " + self._seen[1]).fetchone()
+        newest, = self._file.db.execute("SELECT max(received) FROM {} WHERE message != ''".format(
+            self._seen[1])).fetchone()
         if newest:
             self.forgotten = newest
             self.notices.append(
@@ -277,12 +279,16 @@ class Store:
         spans = {table: self._file.db.execute("SELECT min(received), max(received) FROM " + table)
                  .fetchone() for table in SEEN}
         self._seen = sorted(SEEN, key=lambda table: spans[table][1] or 0.0, reverse=True)
+        self._note_forgotten()
+        since = spans[self._seen[0]][0]
+        self._turned = time.monotonic() - (max(0.0, time.time() - since) if since else 0.0)
+
+    def _note_forgotten(self) -> None:
+        """Up to when messages are forgotten, as it stands in the file."""
         told = self._file.db.execute(
             "SELECT received FROM seen WHERE message = '' UNION ALL "
             "SELECT received FROM seen_before WHERE message = ''").fetchall()
         self.forgotten = max([self.forgotten] + [when for when, in told if when <= time.time()])
-        since = spans[self._seen[0]][0]
-        self._turned = time.monotonic() - (max(0.0, time.time() - since) if since else 0.0)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 import hmac
 import ipaddress
 import json
-from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, Iterable, List, Optional, Set, Tuple, Union
 from urllib.parse import urlsplit
 
 import eventlet
@@ -42,7 +42,7 @@ class Receiver:
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: Routes,
                  left_over: Callable[[Address], None],
                  room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
-                 arriving: Callable[[Arrival], None], notify: Callable[[str], None],
+                 arriving: Callable[[Arrival], ContextManager], notify: Callable[[str], None],
                  missed: Callable[[Optional[int]], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
@@ -179,9 +179,9 @@ class Receiver:
             raise
 
     def _keep(self, arrived: Arrival) -> Answer:
-        self._arriving(arrived)
         try:
-            kept = self._spool.put(arrived)
+            with self._arriving(arrived):
+                kept = self._spool.put(arrived)
         except SpoolError as error:
             self._health.trouble("spool", "deliveries are refused", str(error))
             return UNAVAILABLE

@@ -109,8 +109,8 @@ class Bench:
         """What a webhook brings."""
         body = as_body(item, {"id": room}, 7)
         arrived = arrival(event_of(item), room, json.dumps(body).encode(), body)
-        self._holds.arriving(arrived)
-        self.spool.put(arrived)
+        with self._holds.arriving(arrived):
+            self.spool.put(arrived)
         self._lanes.notify(arrived.lane)
 
     def hear(self, text):

@@ -1,6 +1,7 @@
 """Where what was missed goes among the deliveries that wait."""
 import itertools
 import logging
+from unittest import mock
 
 import eventlet
 import pytest
@@ -43,8 +44,8 @@ class Bench:
     def come(self, *texts):
         """What webhooks bring."""
         for text in texts:
-            self.holds.arriving(arrival(text))
-            self.spool.put(arrival(text))
+            with self.holds.arriving(arrival(text)):
+                self.spool.put(arrival(text))
             self.lanes.notify(LANE)
 
     def fetch(self, *texts):
@@ -104,6 +105,34 @@ def test_what_follows_a_delivery_that_came_is_left_to_its_webhook(make):
     assert bench.fetch("a", "b", "c") == [True]
     bench.holds.release(ROOM)
     assert bench.fetch("b", "c") == [False, True], "or is put behind, if none brought it"
+
+
+def test_it_is_not_put_before_what_was_on_its_way_to_the_disk_when_the_hold_began(make):
+    bench = make()
+    bench.start()
+    coming = eventlet.spawn(bench.come, "b")
+    eventlet.sleep(0)  # it waits for the disk
+    bench.holds.hold([ROOM])
+    assert bench.fetch("a", "b", "c")[0] is True
+    coming.wait()
+    bench.come("c")
+    bench.holds.release(ROOM)
+    assert bench.all_dispatched() == ["a", "b", "c"]
+
+
+def test_what_was_refused_is_no_delivery_that_came(make, monkeypatch):
+    bench = make()
+    bench.holds.hold([ROOM])
+    bench.start()
+    put = bench.spool.put
+    monkeypatch.setattr(bench.spool, "put", mock.Mock(side_effect=SpoolError("full")))
+    with pytest.raises(SpoolError):
+        bench.come("a")
+    monkeypatch.setattr(bench.spool, "put", put)
+    bench.come("b")
+    assert bench.fetch("a", "b") == [True]
+    bench.holds.release(ROOM)
+    assert bench.all_dispatched() == ["a", "b"]
 
 
 @pytest.mark.parametrize("on_hold", [True, False])

@@ -1,4 +1,5 @@
 """Rooms whose new deliveries wait, and where among them goes what was missed."""
+import contextlib
 import itertools
 import logging
 from typing import Dict, Iterator, List, Optional, Sequence, Set, Union
@@ -65,12 +66,19 @@ class Holds:
         if self._holds.pop(number, None):
             self._lanes.release(str(number))
 
-    def arriving(self, arrived: Arrival) -> None:
-        """A delivery is about to be kept."""
+    @contextlib.contextmanager
+    def arriving(self, arrived: Arrival) -> Iterator[None]:
+        """While a delivery is kept; it counts unless SpoolError is raised."""
         hold = self._holds.get(int(arrived.lane)) if self._holds and is_room_id(
             arrived.lane) else None
         if hold:
             hold.came.add(arrived.message)
+        try:
+            yield
+        except SpoolError:
+            if hold:
+                hold.came.discard(arrived.message)
+            raise
 
     def is_awaited(self, number: int) -> bool:
         """Whether there are deliveries that wait until a room was looked at."""
@@ -137,7 +145,8 @@ class Holds:
 
     def _keep(self, placed: Sequence[Union[Arrival, bool, None]]) -> List[Optional[bool]]:
         """Whether each had not been heard before; what is no arrival stands for itself."""
-        kept = iter(self._spool.put_together([each for each in placed if each]))
+        arrivals = [each for each in placed if each]
+        kept = iter(self._spool.put_together(arrivals) if arrivals else ())
         results = [next(kept) if each else each for each in placed]
         self.kept += results.count(True)
         for result in results:

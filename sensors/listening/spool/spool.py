@@ -82,8 +82,6 @@ class Spool:
 
         After one that was not kept, none is, so that none is before what comes again.
         """
-        if not arrivals:
-            return []
         done = Signal()
         self._puts.append((arrivals, done))
         self.arriving += len(arrivals)
@@ -96,8 +94,13 @@ class Spool:
             self.arriving -= len(arrivals)
 
     def begin_epoch(self) -> int:
-        """Leave room for deliveries that go before all that are put from now on: the epoch."""
-        return tpool.execute(self._store.begin_epoch)  # in the writer's thread
+        """Leave room for deliveries that go before all that are put from now on: the epoch.
+
+        Returns when what was put before is on disk, or was refused: that may be in the epoch, too.
+        """
+        epoch = tpool.execute(self._store.begin_epoch)  # in the writer's thread
+        self.put_together([])
+        return epoch
 
     def numbers(self, lane: str) -> Dict[str, int]:
         """The numbers of the deliveries that wait in a lane, by their traces; SpoolError."""

@@ -3,6 +3,7 @@ import io
 import json
 import logging
 import time
+from contextlib import nullcontext
 from types import SimpleNamespace
 from unittest import mock
 
@@ -58,8 +59,8 @@ def deliver(disk, health):
     addon = SimpleNamespace(
         event_of=lambda url: "room_enter" if url == BY_ADDON else None, hears=False,
         credentials=CLIENT, heard=lambda: None)
-    receiver = Receiver(settings, urls, addon, mock.Mock(), mock.Mock(), disk, mock.Mock(),
-                        mock.Mock(), mock.Mock(), health)
+    receiver = Receiver(settings, urls, addon, mock.Mock(), mock.Mock(), disk,
+                        lambda arrived: nullcontext(), mock.Mock(), mock.Mock(), health)
     receiver.accepting = True
     by_webhook = urls.make(Address("room_enter", 1001))
     body = json.dumps({"event": "room_enter", "item": {

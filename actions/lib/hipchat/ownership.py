@@ -1,6 +1,6 @@
 """Which of HipChat's webhooks are the sensor's own."""
 import time
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -15,8 +15,16 @@ __all__ = ["Ownership", "sensor_at"]
 
 ANSWER_WITHIN = 5.0  # seconds
 KNOWN_FOR = 300.0  # seconds for which it is remembered who is at a URL
-MOST_ASKED = 10  # URLs in that time: who copies a signed URL can make any number of others of it
+LONGEST_ASKING = 20.0  # seconds of that: who copies a signed URL can make many others of it
 LARGEST_HEALTH = 1024 ** 2  # bytes
+
+
+class _Found(NamedTuple):
+    """Whose mark was found at a URL, when it was asked for, and how long that took."""
+
+    when: float
+    took: float
+    sensor: Optional[str]
 
 
 class Ownership:
@@ -32,7 +40,7 @@ class Ownership:
         self._sensor = sensor
         self._ask = ask or (lambda public_url: sensor_at(public_url, settings))
         self._others = {normalised(url) for url in settings.node_urls}
-        self._found: Dict[str, Tuple[float, Optional[str]]] = {}
+        self._found: Dict[str, _Found] = {}
 
     def is_ours(self, webhook: Dict[str, Any]) -> bool:
         """Whether a webhook, as HipChat lists it, is ours to keep or to delete."""
@@ -50,12 +58,13 @@ class Ownership:
     def _is_others(self, base: str) -> bool:
         now = time.monotonic()
         self._found = {known: each for known, each in self._found.items()
-                       if now < each[0] + KNOWN_FOR}
+                       if now < each.when + KNOWN_FOR}
         if base not in self._found:
-            if len(self._found) >= MOST_ASKED:
+            if sum(each.took for each in self._found.values()) > LONGEST_ASKING:
                 return True
-            self._found[base] = now, self._ask(base)
-        found = self._found[base][1]
+            sensor = self._ask(base)
+            self._found[base] = _Found(now, time.monotonic() - now, sensor)
+        found = self._found[base].sensor
         return found is not None and found != self._sensor()
 
 

@@ -2,7 +2,7 @@
 import io
 import time
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, Optional
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,9 +25,9 @@ def session() -> requests.Session:
     return made
 
 
-def content_of(response: requests.Response, largest: int = LARGEST_ANSWER) -> bytes:
-    """The body of a response that is streamed; TooLarge for more than so many bytes."""
-    content = bytearray()
+def content_of(response: requests.Response, largest: Optional[int] = None) -> bytes:
+    """The body of a response that is streamed; TooLarge for more bytes (LARGEST_ANSWER)."""
+    content, largest = bytearray(), LARGEST_ANSWER if largest is None else largest
     for piece in response.iter_content(PIECE):
         content += piece
         if len(content) > largest:

@@ -39,7 +39,7 @@ def test_what_is_deeper_than_any_answer_is_refused(opening, closing):
 @pytest.mark.parametrize("text", ['"' + '\\"' * 10 ** 6 + "[" * 200, '"\\' * 10 ** 6 + "[" * 200,
                                   "[" * 200 + '"' + "\\" * 10 ** 6, "[]" * 10 ** 6])
 def test_a_text_of_mebibytes_is_refused_in_a_moment(text):
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ValueError):
         loads(text)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

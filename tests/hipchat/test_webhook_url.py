@@ -37,10 +37,10 @@ def test_stands_for_its_event_and_room(url):
 
 def test_of_any_length_is_read_in_a_moment(url):
     """An admin of a room may make webhooks with whatever URLs."""
-    started = time.monotonic()
+    started = time.process_time()
     for hostile in ("http://x" + "/room_enter/a" * 10 ** 5, url * 2000, url + "/" * 10 ** 6):
         URLS.base_of(hostile), URLS.read(hostile), URLS.is_ours(hostile)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_whoever_makes_many_of_one_has_few_of_them_asked_for(monkeypatch):

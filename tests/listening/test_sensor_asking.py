@@ -11,14 +11,19 @@ def start(start_stackstorm):
     def start(hipchat, **more):
         stackstorm = start_stackstorm(hipchat, **dict({"rooms": ["Factor"], "webhook": None},
                                                       **more))
-        wait_until(lambda: len(looks(hipchat, "Factor")) > 0)
+        factor = hipchat.room_id("Factor")  # a call, of which HipChat may allow few
+        wait_until(lambda: looks_at(hipchat, factor))
         return stackstorm
 
     return start
 
 
 def looks(hipchat, room):
-    path = "/v2/room/{}/history/latest".format(hipchat.room_id(room))
+    return looks_at(hipchat, hipchat.room_id(room))
+
+
+def looks_at(hipchat, number):
+    path = "/v2/room/{}/history/latest".format(number)
     return [call for call in hipchat.people.requests() if call["path"] == path]
 
 

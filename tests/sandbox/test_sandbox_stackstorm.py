@@ -168,7 +168,7 @@ class Sandbox:
     def refused(self):
         """What the sandbox says when it does not even start."""
         done = subprocess.run(self.command(), cwd=str(REPOSITORY), stderr=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True, timeout=20)
+                              stdout=subprocess.PIPE, text=True, timeout=60)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         return done.stderr
 
@@ -178,7 +178,7 @@ class Sandbox:
         self.process.stdout.close()
 
     def call(self, method, path, status=200, **body):
-        answer = self.session.request(method, self.url + path, json=body or None, timeout=5)
+        answer = self.session.request(method, self.url + path, json=body or None, timeout=60)
         assert answer.status_code == status, answer.text
         return answer.json() if answer.text else None
 

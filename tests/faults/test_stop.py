@@ -55,6 +55,9 @@ def test_a_sensor_that_is_stopping_answers_503(hipchat, start_stackstorm):
     stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
     wait_until(stackstorm.has_its_webhooks)
     url = signed_url(stackstorm, room)
+    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "blocked"})
+    assert post(url, delivery("waits for the broker, and the stop for it", room)) == 204
+    wait_until(lambda: "broker: blocked" in stackstorm.health()["reasons"])
     stackstorm.process.terminate()
     answers = []
     while stackstorm.process.poll() is None:

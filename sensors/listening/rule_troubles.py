@@ -69,11 +69,11 @@ class RuleTroubles:
 
     def _wrong(self) -> List[_Wrong]:
         rooms = self._webhooks.troubles()
-        refs = self._listeners.refs(rooms)
+        wanting = self._listeners.refs(rooms)
         return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
                        logging.ERROR)
                 for trigger, error in self._listeners.wrong().items()] + [
-            _Wrong("rooms", str(room), refs[room], "a room cannot be listened to",
+            _Wrong("rooms", str(room), wanting[room], "a room cannot be listened to",
                    "Room {} cannot be listened to: {}".format(self._webhooks.title(room), error),
                    logging.WARNING)
             for room, error in rooms.items()] + [

@@ -76,9 +76,10 @@ def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
     try:
         # The token must not travel there, nor what ~/.netrc says. Who answers is not known: it may
         # be somebody who copied one of our URLs.
-        with session().get(public_url + "/health", timeout=ANSWER_WITHIN, stream=True,
-                           verify=settings.api.verify, allow_redirects=False,
-                           auth=lambda request: request) as response:
+        with session() as http, http.get(
+                public_url + "/health", timeout=ANSWER_WITHIN, stream=True,
+                verify=settings.api.verify, allow_redirects=False,
+                auth=lambda request: request) as response:
             report = loads(content_of(response, LARGEST_HEALTH).decode("utf-8"))
     except requests.exceptions.SSLError:
         return ""

@@ -29,13 +29,15 @@ def to_do(lines):
 
 @pytest.fixture
 def website():
-    """The URL of a web server that is no sensor, and of the directory below it."""
+    """The URL of a web server that is no sensor, with some directories."""
+    pages = {"page": b"<html>", "deep": b"[" * 100000, "large": b" " * 2 * 1024 ** 2}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200 if self.path.startswith("/page") else 404)
+            page = pages.get(self.path.split("/")[1])
+            self.send_response(200 if page else 404)
             self.end_headers()
-            self.wfile.write(b"<html>")
+            self.wfile.write(page or b"")
 
         def log_message(self, *args):
             pass
@@ -126,12 +128,18 @@ def test_a_room_that_is_archived(run, act, room):
         .format(room)]
 
 
-@pytest.mark.parametrize("path, what", [("", "HTTP 404"), ("/page", "no JSON")])
+@pytest.mark.parametrize("path, what", [("", "HTTP 404"), ("/page", "HTTP 200"),
+                                        ("/deep", "HTTP 200")])
 def test_a_public_url_that_leads_elsewhere(run, website, path, what):
     lines = run(webhook={"public_url": website + path})[1]
     assert to_do(lines)[1:] == [
         "TO DO: listener: what answers at {}/health is not the sensor ({}). Correct "
         "webhook.public_url, or the proxy before the sensor.".format(website + path, what)]
+
+
+def test_a_public_url_without_end(run, website):
+    lines = run(webhook={"public_url": website + "/large"})[1]
+    assert "nobody answers at {}/large/health (TooLarge)".format(website) in to_do(lines)[1]
 
 
 def test_a_port_that_is_closed(run):

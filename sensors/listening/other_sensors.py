@@ -3,7 +3,7 @@ from typing import Optional
 
 import eventlet
 
-from hipchat.ownership import sensor_at
+from hipchat.health import sensor_at
 from hipchat.sensor_settings import SensorSettings
 
 __all__ = ["other_sensor_at"]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import eventlet
 
 from hipchat.events import read_body, room_id
-from hipchat.health_url import details_url
+from hipchat.health import details_url, health_url
 from listening.addon.routes import Routes
 from listening.addon.twins import Twins
 from listening.answers import (
@@ -46,7 +46,7 @@ class Receiver:
                  missed: Callable[[Optional[int]], None], health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
-        self._health_path = public.path + "/health"
+        self._health_path = urlsplit(health_url(settings.public_url)).path
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
         self._arriving, self._missed, self._health = arriving, missed, health

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hipchat import errors, transport
 from hipchat.client import Client
-from hipchat.ownership import sensor_at
+from hipchat.health import sensor_at
 from hipchat.sensor_settings import SensorSettings
 from hipchat.settings import ApiSettings
 
@@ -261,7 +261,7 @@ JSON = st.recursive(
     ids=["slow", "large", "deep", "no text", "no gzip"])
 def test_who_answers_at_a_webhook_that_others_made_is_no_sensor(liar, monkeypatch, answer):
     """Whoever copies a signed URL into a webhook of their own is asked for /health."""
-    monkeypatch.setattr("hipchat.ownership.ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr("hipchat.health.ANSWER_WITHIN", 0.5)
     liar.answers = [answer]
     started = time.monotonic()
     assert sensor_at(liar.url[:-len("/v2")], SensorSettings.from_config({

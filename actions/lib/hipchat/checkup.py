@@ -1,14 +1,12 @@
 """What an operator needs to know: what works, and what is to be done where something does not."""
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-import requests
-
 from hipchat.addon import SCOPES, AddonSettings
 from hipchat.addon_urls import AddonUrls
 from hipchat.client import Client
 from hipchat.errors import ConfigError, Forbidden, HipChatError, NotFound, NotInstalled
 from hipchat.events import EVENTS
-from hipchat.health_url import details_url
+from hipchat.health import Unanswered, Untrusted, ask, details_url, health_url
 from hipchat.ownership import Ownership
 from hipchat.room_directory import RoomDirectory, find_rooms
 from hipchat.sensor_settings import SensorSettings
@@ -245,40 +243,33 @@ def _lacking(room: int, ownership: Optional[Ownership], webhooks: List[Dict[str,
 
 
 def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
-    url = settings.public_url + "/health"
+    url, timeout = health_url(settings.public_url), settings.api.timeout
     try:
-        answer = _get(settings, details_url(settings.public_url, settings.secret)
-                      if settings.secret else url)
-        stranger = answer.status_code == 404
+        status, report = ask(details_url(settings.public_url, settings.secret)
+                             if settings.secret else url, settings, timeout)
+        stranger = status == 404
         if stranger:
-            answer = _get(settings, url)
-        report = answer.json() if answer.status_code == 200 else None
-    except requests.exceptions.SSLError:
+            status, report = ask(url, settings, timeout)
+    except Untrusted:
         yield Finding(False, "listener: the TLS certificate at {} is not trusted here. See that "
                       "HipChat trusts it.".format(url))
-    except ValueError:
-        yield _not_the_sensor(url, "no JSON")
-    except requests.RequestException as error:
+    except Unanswered as error:
         yield Finding(False, "listener: nobody answers at {} ({}). See that the sensor runs (st2 "
                       "sensor list; st2sensorcontainer.log), that webhook.port is open, and that "
-                      "webhook.public_url leads there.".format(url, type(error).__name__))
+                      "webhook.public_url leads there.".format(url, error))
     else:
-        if answer.status_code == 403 and settings.allow_from:
+        if status == 403 and settings.allow_from:
             yield Finding(True, "listener: webhook.allow_from keeps this host from {}".format(url))
-        elif not isinstance(report, dict) or not isinstance(report.get("webhooks"), dict):
-            yield _not_the_sensor(url, "HTTP {}".format(answer.status_code))
+        elif report is None:
+            yield Finding(False, "listener: what answers at {} is not the sensor (HTTP {}). "
+                          "Correct webhook.public_url, or the proxy before the sensor.".format(
+                              url, status))
         elif stranger and hipchat_answers:
             yield Finding(False, "listener: the sensor at {} runs with another token or secret "
                           "than this config's. Register the config (st2ctl reload "
                           "--register-configs), and see its log.".format(url))
         else:
             yield from _report(url, report, hipchat_answers)
-
-
-def _get(settings: SensorSettings, url: str) -> requests.Response:
-    # The token must not travel here, nor what ~/.netrc says.
-    return requests.get(url, timeout=settings.api.timeout, verify=settings.api.verify,
-                        allow_redirects=False, auth=lambda request: request)
 
 
 def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings:
@@ -295,8 +286,3 @@ def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings
         yield Finding(True, "webhooks: {} wanted, {} present{}".format(
             wanted, present, "" if wanted == present else "; a rule, even a disabled one, names a "
             "room that cannot be listened to (the sensor's log names it)"))
-
-
-def _not_the_sensor(url: str, what: str) -> Finding:
-    return Finding(False, "listener: what answers at {} is not the sensor ({}). Correct "
-                   "webhook.public_url, or the proxy before the sensor.".format(url, what))

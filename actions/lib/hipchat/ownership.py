@@ -2,21 +2,14 @@
 import time
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
-import requests
-from urllib3.exceptions import HTTPError
-
-from hipchat.errors import TooLarge
+from hipchat.health import sensor_at
 from hipchat.sensor_settings import SensorSettings
-from hipchat.shallow_json import loads
-from hipchat.transport import content_of, session
 from hipchat.webhook_url import WebhookUrl, normalised
 
-__all__ = ["Ownership", "sensor_at"]
+__all__ = ["Ownership"]
 
-ANSWER_WITHIN = 5.0  # seconds
 KNOWN_FOR = 300.0  # seconds for which it is remembered who is at a URL
 LONGEST_ASKING = 20.0  # seconds of that: who copies a signed URL can make many others of it
-LARGEST_HEALTH = 1024 ** 2  # bytes
 
 
 class _Found(NamedTuple):
@@ -66,24 +59,3 @@ class Ownership:
             self._found[base] = _Found(now, time.monotonic() - now, sensor)
         found = self._found[base].sensor
         return found is not None and found != self._sensor()
-
-
-def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
-    """The mark of the sensor that answers at a public_url; None where no sensor answers.
-
-    "" for one that has no mark (version 0.1.0), or whose certificate is not trusted here.
-    """
-    try:
-        # The token must not travel there, nor what ~/.netrc says. Who answers is not known: it may
-        # be somebody who copied one of our URLs.
-        with session() as http, http.get(
-                public_url + "/health", timeout=ANSWER_WITHIN, stream=True,
-                verify=settings.api.verify, allow_redirects=False,
-                auth=lambda request: request) as response:
-            report = loads(content_of(response, LARGEST_HEALTH).decode("utf-8"))
-    except requests.exceptions.SSLError:
-        return ""
-    except (requests.RequestException, OSError, ValueError, HTTPError, TooLarge):
-        return None
-    is_sensor = isinstance(report, dict) and isinstance(report.get("webhooks"), dict)
-    return str(report.get("sensor", "")) if is_sensor else None

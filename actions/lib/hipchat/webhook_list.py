@@ -4,8 +4,9 @@ from typing import Any, Dict, Iterator, Optional
 from hipchat.client import Client
 from hipchat.config_reader import PUBLIC_URL_EXAMPLE
 from hipchat.errors import ConfigError
+from hipchat.health import sensor_at
 from hipchat.masking import mask
-from hipchat.ownership import Ownership, sensor_at
+from hipchat.ownership import Ownership
 from hipchat.sensor_settings import SensorSettings
 
 __all__ = ["ownership_of", "webhooks_in"]

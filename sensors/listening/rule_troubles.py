@@ -6,8 +6,8 @@ from typing import Callable, Dict, List, NamedTuple, Set, Tuple
 import eventlet
 
 from hipchat.events import EVENTS
+from hipchat.room_history import TOLD
 from listening.health import Health
-from listening.history.room_history import TOLD
 from listening.listeners import Listeners
 from listening.outage import Outage
 from listening.webhooks import Webhooks

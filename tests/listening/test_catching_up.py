@@ -12,13 +12,14 @@ from conftest import wait_until
 from hipchat.errors import Forbidden, NoAnswer, RateLimited
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
+from hipchat.room_history import event_of
 from listening.arrivals import arrival
 from listening.health import Health
 from listening.history import catching_up, fetching, wanted
+from listening.history.bodies import as_body
 from listening.history.catching_up import CatchingUp
 from listening.history.holds import Holds
 from listening.history.marks import Marks
-from listening.history.room_history import as_body, event_of
 from listening.lanes import Lanes
 from listening.listeners import Listeners
 from listening.spool import Spool

@@ -12,12 +12,12 @@ from hipchat.errors import (
     Forbidden, HipChatError, NotFound, NotInstalled, RateLimited)
 from hipchat.rate_limit import CallBudget
 from hipchat.room_directory import RoomDirectory
+from hipchat.room_history import TOLD
 from listening.backoff import Backoff
 from listening.health import Health
 from listening.history.fetching import Fetching
 from listening.history.holds import Holds
 from listening.history.marks import Marks
-from listening.history.room_history import TOLD
 from listening.history.wanted import Wanted
 from listening.listeners import Listeners
 from listening.spool import SpoolError

@@ -6,11 +6,12 @@ from typing import Callable, NamedTuple, Set
 
 from hipchat.client import Client
 from hipchat.room_directory import RoomDirectory
+from hipchat.room_history import Item, Mark, RoomHistory, event_of, mark_of
 from hipchat.webhook_url import Address
 from listening.arrivals import arrival, of_history
+from listening.history.bodies import as_body
 from listening.history.holds import Holds
-from listening.history.marks import Mark, Marks
-from listening.history.room_history import Item, RoomHistory, as_body, event_of, mark_of
+from listening.history.marks import Marks
 from listening.history.wanted import Wanted
 from listening.spool import Arrival
 from listening.webhooks import Webhooks

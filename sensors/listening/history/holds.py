@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Set, Union
 import eventlet
 
 from hipchat.names import is_room_id
-from listening.history.room_history import Item
+from hipchat.room_history import Item
 from listening.lanes import Lanes
 from listening.spool import Arrival, Spool, SpoolError
 from listening.spool.epochs import epoch_of, has_come_in_it

@@ -1,21 +1,13 @@
 """Up to which message of each room the history was compared with what was heard, on disk."""
 import json
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Optional
 
-__all__ = ["Mark", "Marks"]
+from hipchat.room_history import Mark
+
+__all__ = ["Marks"]
 
 FILE = "marks.json"
-
-
-class Mark(NamedTuple):
-    """A message as a place in a room's history; date is in seconds since 1970, by HipChat's clock.
-
-    id is "" where a room had no message yet: then all that is younger than date comes after it.
-    """
-
-    id: str
-    date: float
 
 
 class Marks:

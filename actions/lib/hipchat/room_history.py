@@ -1,13 +1,12 @@
-"""What a room's history holds since a message, in the shape of what a webhook would have told."""
+"""What a room's history holds since a message."""
+import contextlib
 from datetime import datetime, timezone
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from hipchat.client import PAGE, Client
-from hipchat.errors import NotFound, TooLarge
-from hipchat.shallow_json import loads
-from listening.history.marks import Mark
+from hipchat.errors import NoAnswer, NotFound, TooLarge
 
-__all__ = ["TOLD", "Item", "Missed", "RoomHistory", "as_body", "event_of", "mark_of"]
+__all__ = ["TOLD", "Item", "Mark", "Missed", "RoomHistory", "event_of", "mark_of"]
 
 MOST_PAGES = 30  # of 1,000 messages each, or fewer where those are too large an answer
 LEAST = 10  # messages of a page: those of one moment must not fill it
@@ -19,6 +18,16 @@ TOLD = frozenset(EVENTS.values())
 Item = Dict[str, Any]
 
 
+class Mark(NamedTuple):
+    """A message as a place in a room's history; date is in seconds since 1970, by HipChat's clock.
+
+    id is "" where a room had no message yet: then all that is younger than date comes after it.
+    """
+
+    id: str
+    date: float
+
+
 class Missed(NamedTuple):
     """The items after a mark, oldest first; whole is False if there may be more before them."""
 
@@ -27,7 +36,7 @@ class Missed(NamedTuple):
 
 
 class RoomHistory:
-    """Reads the history of rooms, with the scope view_messages.
+    """Reads the history of rooms, by their ids, with the scope view_messages.
 
     GET /v2/room/{id}/history/latest gives up to 1,000 of the newest messages, of which not-before
     is the oldest: where it is missing, more than that came, and GET /v2/room/{id}/history is asked
@@ -41,6 +50,19 @@ class RoomHistory:
         """The mark of the newest message of a room, None where there is none. One call."""
         items = self._items(room, "latest", **{"max-results": 1})
         return mark_of(items[-1]) if items else None
+
+    def mark(self, room: int, message: str) -> Mark:
+        """The mark of a message; NotFound where HipChat does not know it."""
+        with contextlib.suppress(NotFound):
+            latest = self._items(room, "latest", **{"max-results": PAGE, "not-before": message})
+            for item in latest:
+                if str(item["id"]) == message:
+                    return mark_of(item)
+        told = self._client.ask("GET", "room", room, "history", message).get("message")
+        mark = mark_of(told) if isinstance(told, dict) else None
+        if mark is None:
+            raise NoAnswer("HipChat does not tell when the message {} was said.".format(message))
+        return mark
 
     def since(self, room: int, mark: Mark) -> Missed:
         """What came after a mark. One call, unless more than 1,000 messages did."""
@@ -86,21 +108,6 @@ def mark_of(item: Item) -> Optional[Mark]:
     return Mark(str(item["id"]), date) if item.get("id") and date is not None else None
 
 
-def as_body(item: Item, room: Dict[str, Any], webhook: int) -> Dict[str, Any]:
-    """The body that a webhook would have posted for an item of the history.
-
-    room: its id, name and links; webhook: the id of the webhook that should have told it, 0 if the
-    room has none.
-    """
-    event = event_of(item)
-    message = dict(item, card=_card(item["card"])) if item.get("card") else dict(item)
-    found = {"message": message, "room": room}
-    if event == "room_topic_change":
-        found = {"sender": item.get("from"), "topic": item.get("topic", item.get("message")),
-                 "room": room}
-    return {"event": event, "webhook_id": webhook, "oauth_client_id": "", "item": found}
-
-
 def event_of(item: Item) -> Optional[str]:
     """HipChat's name of the event that an item tells of; None for one that no webhook tells.
 
@@ -112,14 +119,6 @@ def event_of(item: Item) -> Optional[str]:
     kind = item.get("type") or (
         "message" if isinstance(item.get("from"), dict) else "notification")
     return EVENTS.get(kind)
-
-
-def _card(card: Any) -> Any:
-    """History holds a card as JSON text, where webhooks have an object."""
-    try:
-        return loads(card) if isinstance(card, str) else card
-    except ValueError:
-        return card
 
 
 def _after(items: List[Item], mark: Mark) -> List[Item]:

@@ -1,7 +1,7 @@
 """hipchat.get_history: get what was said in a room."""
 from base import HipChatAction
+from hipchat.client import PAGE
 from hipchat.errors import ParameterError
-from hipchat.history import latest, until
 
 __all__ = ["GetHistoryAction"]
 
@@ -18,8 +18,22 @@ class GetHistoryAction(HipChatAction):
             raise ParameterError(
                 "HipChat refuses timezone together with end_date. Leave timezone out and give "
                 "both dates with an offset, such as 2018-03-01T12:00:00+01:00.")
-        if date:
-            messages = until(self.hipchat, room, limit, date, end_date, timezone)
-        else:
-            messages = latest(self.hipchat, room, limit, timezone=timezone)
+        messages = (self._until(room, limit, date, end_date, timezone) if date else
+                    self._latest(room, limit, timezone))
         return {"room": room, "messages": messages}
+
+    def _latest(self, room, limit, timezone):
+        """The newest messages: up to `limit`, at most 1,000."""
+        if limit > PAGE:
+            raise ParameterError("HipChat gives the latest {} messages only, not {}. For more, "
+                                 "give the date up to which you want them.".format(PAGE, limit))
+        return self.hipchat.page("room", room, "history", "latest",
+                                 **{"timezone": timezone, "max-results": limit})["items"]
+
+    def _until(self, room, limit, date, end_date, timezone):
+        """The newest messages up to a date: up to `limit`, none before end_date."""
+        # HipChat answers 401 to both.
+        either = {"end-date": end_date} if end_date else {"timezone": timezone}
+        found = self.hipchat.items(
+            "room", room, "history", limit=limit, date=date, reverse="false", **either)
+        return list(found)[::-1]

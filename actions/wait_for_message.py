@@ -1,6 +1,6 @@
 """hipchat.wait_for_message: wait until somebody says something in a room."""
 from base import HipChatAction
-from hipchat.history import Wanted, wait_for
+from hipchat.next_message import Wanted, wait_for
 
 __all__ = ["WaitForMessageAction"]
 
@@ -13,4 +13,5 @@ class WaitForMessageAction(HipChatAction):
         """{"room", "message": HipChat's message, "matches": what the filter's groups captured}."""
         room = self.room_or_default(room)
         wanted = Wanted(filter, people or [], notifications)
-        return dict(wait_for(self.hipchat, room, wanted, after, seconds, every), room=room)
+        found = wait_for(self.hipchat, self.people, room, wanted, after, seconds, every)
+        return dict(found, room=room)

@@ -1,7 +1,6 @@
 """hipchat.wait_for_message: what is said next in a room."""
 import threading
 import time
-from urllib.parse import unquote
 
 import pytest
 
@@ -10,17 +9,16 @@ from conftest import wait_until
 
 @pytest.fixture
 def later(hipchat, room):
-    """Let somebody say something once the action has looked into the room: later("Anna", "yes")."""
+    """Do something once the action has looked into the room: later(function, argument, ...)."""
     threads = []
-    looked = "/room/{}/history/latest".format(room)
+    looked = "/room/{}/history/latest".format(hipchat.room_id(room))
 
-    def say(user, text):
-        wait_until(lambda: any(looked in unquote(call["path"])
-                               for call in hipchat.people.requests()))
-        hipchat.people.say(room, user, text)
+    def act(function, *what):
+        wait_until(lambda: any(looked in call["path"] for call in hipchat.people.requests()))
+        function(*what)
 
     def begin(*what):
-        threads.append(threading.Thread(target=say, args=what))
+        threads.append(threading.Thread(target=act, args=what))
         threads[-1].start()
 
     yield begin
@@ -28,8 +26,8 @@ def later(hipchat, room):
         thread.join()
 
 
-def test_returns_the_message_and_what_the_filter_captured(act, room, later):
-    later("Anna", "deploy web to production")
+def test_returns_the_message_and_what_the_filter_captured(act, hipchat, room, later):
+    later(hipchat.people.say, room, "Anna", "deploy web to production")
     succeeded, result = act("wait_for_message", room=room, filter=r"deploy (\w+) to (\w+)",
                             seconds=60, every=1)
     assert succeeded and result["matches"] == ["web", "production"]
@@ -53,16 +51,46 @@ def test_what_was_said_after_a_known_message_does_count(act, hipchat, room):
     assert succeeded and result["matches"] == ["no"] and time.monotonic() - before < 1
 
 
-@pytest.mark.parametrize("by", ["id", "mention"])
+@pytest.mark.parametrize("by", ["id", "mention", "email"])
 def test_only_the_people_who_are_named_count(act, hipchat, room, by):
     asked = hipchat.people.say(room, "Anna", "yes or no?")
     hipchat.people.say(room, "Mallory", "yes")
     hipchat.people.say(room, "Berta", "no")
     berta = hipchat.api("GET", "/user/@Berta").json()
-    people = [str(berta["id"]) if by == "id" else "@Berta"]
+    people = [{"id": str(berta["id"]), "mention": "@Berta", "email": berta["email"]}[by]]
     succeeded, result = act("wait_for_message", room=room, filter="^(yes|no)", after=asked,
                             people=people)
     assert succeeded and result["matches"] == ["no"]
+
+
+@pytest.mark.parametrize("person, error", [
+    ("Berta", "'Berta' is no person. Give a person by id, email or @mention."),
+    ("@Nobody.By.That.Name", "HipChat answered 404 to GET /v2/user/@Nobody.By.That.Name")])
+def test_a_person_who_is_none_is_told_at_once(act, room, person, error):
+    succeeded, result = act("wait_for_message", room=room, people=[person], seconds=60)
+    assert not succeeded and result["error"].startswith(error)
+
+
+def test_a_topic_is_no_message_nor_is_one_that_was_deleted(act, hipchat, room):
+    asked = hipchat.people.say(room, "Anna", "Lunch?")
+    hipchat.people.act(room, "Anna", "topic_change", topic="yes, cake at three")
+    hipchat.people.delete(hipchat.people.say(room, "Anna", "yes"))
+    for filter in ("yes", ""):
+        succeeded, result = act("wait_for_message", room=room, filter=filter, after=asked,
+                                seconds=1, every=1)
+        assert not succeeded and result["timed_out"]
+
+
+def test_the_room_stays_the_same_whatever_it_is_called(act, hipchat, room, later):
+    def swap():
+        hipchat.rename(room, room + " of old")
+        hipchat.api("POST", "/room", json={"name": room})
+        hipchat.people.say(room, "Anna", "yes, in another room")
+        hipchat.people.say(room + " of old", "Anna", "yes, here")
+
+    later(swap)
+    succeeded, result = act("wait_for_message", room=room, filter="^yes.*", seconds=60, every=1)
+    assert succeeded and result["message"]["message"] == "yes, here"
 
 
 def test_nobody_passes_for_another_by_their_name(act, hipchat, room):
@@ -83,13 +111,14 @@ def test_notifications_count_only_if_they_are_asked_for(act, hipchat, room, noti
     assert succeeded is notifications
 
 
-def test_hipchats_trouble_is_borne_while_there_is_time(act, start_hipchat):
+@pytest.mark.parametrize("paths", ["/history/latest", "/room/Factor", "/user/@Anna"])
+def test_hipchats_trouble_is_borne_while_there_is_time(act, start_hipchat, paths):
     server = start_hipchat("--room", "Factor")
     asked = server.people.say("Factor", "Anna", "begin")
     server.people.say("Factor", "Anna", "done")
-    server.people.faults({"paths": "/history/latest", "status": 500, "times": 2})
+    server.people.faults({"paths": paths, "status": 500, "times": 4})
     succeeded, _ = act("wait_for_message", config={"api_url": server.url}, room="Factor",
-                       after=asked, seconds=10, every=1)
+                       people=["@Anna"], after=asked, seconds=60, every=1)
     assert succeeded
 
 

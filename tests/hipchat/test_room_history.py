@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from hipchat.errors import NotFound, TooLarge
+from hipchat.errors import NoAnswer, NotFound, TooLarge
 from hipchat.room_history import Mark, RoomHistory, event_of, mark_of
 
 BEGAN = datetime(2018, 5, 4, 9, 30, tzinfo=timezone.utc)
@@ -116,6 +116,33 @@ class TestSince:
         history = RoomHistory(Odd([]))
         assert history.newest(1001) is None
         assert history.since(1001, mark_of(said(0))).items == []
+
+
+class TestMark:
+    def test_is_that_of_a_message_in_the_latest(self):
+        server = Server([said(number) for number in range(3)])
+        assert (RoomHistory(server).mark(1001, "message-1"), server.calls) == (mark_of(said(1)), 1)
+
+    def test_is_asked_for_where_hipchat_tells_the_newest_instead(self):
+        class Forgetful(Server):
+            def _latest(self, **params):
+                return self.items[-1:]
+
+            def ask(self, method, *path):
+                assert (method, path) == ("GET", ("room", 1001, "history", "message-1"))
+                return {"message": said(1, message=None)}
+
+        assert RoomHistory(Forgetful([said(number) for number in range(3)])).mark(
+            1001, "message-1") == mark_of(said(1))
+
+    @pytest.mark.parametrize("told", [{}, {"message": None}, {"message": {"id": "message-1"}}])
+    def test_must_be_told(self, told):
+        class Silent(Server):
+            def ask(self, method, *path):
+                return told
+
+        with pytest.raises(NoAnswer, match="when the message message-1 was said"):
+            RoomHistory(Silent([said(0)])).mark(1001, "message-1")
 
 
 @pytest.mark.parametrize("item, event", [

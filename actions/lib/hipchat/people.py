@@ -2,6 +2,7 @@
 import re
 from typing import Any, Callable, Dict, Iterable
 
+from hipchat.answers import part
 from hipchat.client import Client
 from hipchat.errors import HipChatError, ParameterError
 
@@ -28,6 +29,20 @@ class People:
         except ParameterError:  # an add-on alone never speaks as a person
             return False
         return isinstance(owner, dict) and owner.get("id") == person
+
+    def id_of(self, person: Any) -> int:
+        """The id of a person who is given by id, email or @mention; ParameterError for what is
+        none of them.
+
+        GET /v2/user/{id_or_email}, with the scope view_group, but for an id.
+        """
+        given = str(person).strip()
+        if given.isascii() and given.isdigit():
+            return int(given)
+        if "@" not in given:
+            raise ParameterError("{!r} is no person. Give a person by id, email or @mention."
+                                 .format(person))
+        return part(self._client.ask("GET", "user", given), "id", "HipChat's answer on " + given)
 
     def mention(self, person: int) -> str:
         """The mention name without "@"; "" where HipChat does not tell it."""

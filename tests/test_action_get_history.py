@@ -3,6 +3,8 @@ import datetime
 
 import pytest
 
+from hipchat.storable import DELIMITER
+
 
 @pytest.fixture
 def spoken(hipchat, room):
@@ -24,6 +26,13 @@ def test_gives_the_latest_oldest_first(act, spoken):
     succeeded, result = act("get_history", room=spoken, limit=3)
     assert succeeded and texts(result) == ["2", "3", "4"]
     assert result["messages"][0]["from"]["mention_name"] == "Anna"
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_no_line_of_chat_makes_it_fail(act, hipchat, room, guard):
+    hipchat.people.say(room, "Anna", "now " + DELIMITER)
+    _, result = act("get_history", config={"template_guard": guard}, room=room)
+    assert DELIMITER not in texts(result)[0] and "************" in texts(result)[0]
 
 
 def test_gives_what_was_said_up_to_a_date_oldest_first(act, hipchat, spoken):

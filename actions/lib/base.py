@@ -11,6 +11,7 @@ from hipchat.limits import check_length
 from hipchat.names import room_key
 from hipchat.people import People
 from hipchat.settings import ApiSettings
+from hipchat.storable import storable
 
 __all__ = ["HipChatAction"]
 
@@ -74,5 +75,7 @@ class HipChatAction(Action):
         return ("user", user) if user else ("room", self.room_or_default(room))
 
     def _guarded(self, result: Dict[str, Any]) -> Dict[str, Any]:
-        """The result with text from chat made inert: a workflow evaluates what it is given."""
+        """The result as StackStorm takes it, with text from chat made inert: a workflow evaluates
+        what it is given."""
+        result = storable(result)
         return result if (self.config or {}).get("template_guard") is False else inert(result)

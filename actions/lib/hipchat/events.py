@@ -6,6 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from hipchat.inert import inert
 from hipchat.names import is_room_id
 from hipchat.shallow_json import loads
+from hipchat.storable import storable
 
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "room_name", "message_id",
            "webhook_id", "text_of", "payload"]
@@ -57,7 +58,7 @@ def read_body(raw: bytes) -> Dict[str, Any]:
         raise ValueError("the body is not a JSON object")
     if not isinstance(body.get("item"), dict):
         raise ValueError("the body has no item")
-    return _storable(body)
+    return storable(body)
 
 
 def _no_constant(name: str) -> None:
@@ -65,9 +66,7 @@ def _no_constant(name: str) -> None:
 
 
 def _integer(digits: str) -> Any:
-    if len(digits) < 20 and -2 ** 63 <= int(digits) < 2 ** 63:
-        return int(digits)
-    return digits
+    return int(digits) if len(digits) <= 20 else digits  # to read thousands takes long
 
 
 def _float(digits: str) -> Any:
@@ -75,17 +74,6 @@ def _float(digits: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_no_constant)
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {_storable(key).replace("\0", "\ufffd"): _storable(item)
-                for key, item in value.items()}
-    return value
 
 
 def room_id(body: Dict[str, Any]) -> Optional[int]:

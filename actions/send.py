@@ -11,7 +11,7 @@ class SendAction(HipChatAction):
     def do(self, room=None, rooms=None, overflow="error", **fields):
         """Send, and return what was sent and where; for `rooms` a result or an error of each."""
         sent = notification(**fields)
-        if not rooms:
+        if rooms is None:
             return notify(self.hipchat, self.room_or_default(room), sent, overflow)
         rooms = list(dict.fromkeys(map(self.room_of, ([room] if room else []) + rooms)))
         return notify_all(self.hipchat, rooms, sent, overflow)

@@ -68,6 +68,13 @@ def test_an_empty_text_is_refused(act, room, overflow):
     assert not succeeded and "message has 0 characters" in result["error"]
 
 
+def test_an_empty_list_of_rooms_is_none(act, hipchat, room):
+    assert act("send", config={"default_room": room}, rooms=[], message="all") == (
+        True, {"rooms": []})
+    assert texts(hipchat, room) == []
+    assert act("send", room=room, rooms=[], message="one")[0] and texts(hipchat, room) == ["one"]
+
+
 def test_several_rooms_each_get_it_once(act, hipchat):
     rooms = [hipchat.make_room() for _ in range(3)]
     succeeded, result = act("send", room=rooms[0], rooms=rooms, message="all", color="red")

@@ -1,4 +1,5 @@
 """The worked examples among the rules: greet, mirror and build."""
+import jinja2
 import pytest
 import yaml
 from conftest import REPOSITORY, Hipchat, Stackstorm, wait_until
@@ -74,6 +75,13 @@ def test_two_rooms_that_mirror_each_other_come_to_rest(enable, hipchat, factor, 
     assert ops.answers() == [("From Factor: <b>green</b>", "green")]
     assert {line["format"] for line in hipchat.people.transcript("Ops")
             if line["type"] == "notification"} == {"html"}
+
+
+@pytest.mark.parametrize("message", [{}, {"color": None, "message_format": None}])
+def test_mirror_takes_a_notification_whose_color_is_not_told(message):
+    given = example("mirror")["action"]["parameters"]
+    assert [jinja2.Template(given[name]).render(trigger={"item": {"message": message}})
+            for name in ("color", "format")] == ["gray", "html"]
 
 
 @pytest.mark.parametrize("who, text, built", [

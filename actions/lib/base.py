@@ -53,9 +53,9 @@ class HipChatAction(Action):
         return People(self.hipchat, lambda: self.hipchat_as_user)
 
     def room_or_default(self, room: Any) -> str:
-        """The room of a parameter, or else the config's default_room."""
-        chosen = room or self.settings.default_room
-        if not chosen:
+        """The room of a parameter, the config's default_room where none is given."""
+        chosen = self.settings.default_room if room is None else room
+        if chosen is None:
             raise ParameterError("No room is given. Give the action a room, or set default_room in "
                                  "the pack's config.")
         return self.room_of(chosen)

@@ -1,5 +1,6 @@
 """What is told of a command that began, and of one that ended."""
 import pytest
+from jinja2.defaults import DEFAULT_FILTERS
 
 from chatops.ack import ack_of
 from chatops.answer import Answer
@@ -57,10 +58,24 @@ def test_stackstorms_filters_are_there():
     assert told("{{ execution.result | to_json_string }}", result={"a": 1}).text == '{"a": 1}'
 
 
+def test_map_knows_stackstorms_filters(monkeypatch):
+    monkeypatch.setattr("chatops.templates._ENVIRONMENT.filters", dict(DEFAULT_FILTERS))
+    assert told('{{ execution.result.files | map("basename") | join(", ") }}',
+                result={"files": ["/tmp/a", "b"]}).text == "a, b"
+
+
 @pytest.mark.parametrize("format", ["{{ nosuch.x.y }}", "{{", "{{ 1 / 0 }}", "{{ x | nofilter }}"])
-def test_a_result_that_cannot_be_rendered_still_tells_how_it_ended(format):
-    text = told(format, status="failed", result={"stderr": "no such host"}).text
-    assert "status : failed" in text and "stderr : no such host" in text
+def test_where_it_cannot_be_rendered_the_room_learns_no_more_than_how_it_ended(format):
+    result = {"stderr": "secret", "result": "secret"}
+    text = told(format, status="failed", result=result).text
+    assert text.startswith("ops.deploy ended: failed. (What the alias deploy says of it cannot be")
+    assert text.endswith(URL) and "secret" not in text
+    assert told(format, web_url=None).text.endswith("Its execution is 5f")
+
+
+def test_an_extra_that_cannot_be_rendered_leaves_what_would_be_told_without_it():
+    text = told(extra={"hipchat": {"color": "{{ nosuch.x.y }}"}}, result={"stderr": "no host"}).text
+    assert "stderr : no host" in text and "What the alias deploy says of it cannot be used" in text
 
 
 @pytest.mark.parametrize("private", [True, "yes", "{{ execution.status == 'failed' }}"])

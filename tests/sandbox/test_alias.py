@@ -46,7 +46,7 @@ def test_an_alias_of_ones_own_is_tried(run, tmp_path):
     file.write_text(OWN)
     status, printed = run([str(file), "--say", "!DEPLOY web to Ops", "--status", "failed"])
     assert status == 0 and 'room: "Ops"' in printed and "says first nothing" in printed
-    assert "status : failed" in printed and 'color "red"' in printed
+    assert "hipchat.send ended: failed." in printed and 'color "red"' in printed
 
 
 @pytest.mark.parametrize("said, words", [

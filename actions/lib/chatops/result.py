@@ -15,15 +15,13 @@ NOT_SEEN = ("trigger", "trigger_type", "trigger_instance", "liveaction")  # by a
 def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Answer:
     """What is said when a command has ended; Ignored where its alias wants nothing said.
 
-    Where its template fails, all that is known is told: StackStorm's own ChatOps says nothing then.
-    Where the alias is gone, so is whether others may read that: the room learns how it ended.
+    Where the words of the alias cannot be used, or it is gone, the room learns how it ended, and
+    not what others perhaps may not read: StackStorm's own ChatOps says nothing then.
     """
     plain = Answer("", color=COLORS.get(execution["status"], "red"),
                    web_url=execution.get("web_url") or "")
     if alias is None:
-        return plain._replace(text="{} ended: {}. (Its alias is gone, which knew what to say.) {}"
-                              .format(execution["action"]["ref"], execution["status"],
-                                      plain.web_url).strip())
+        return plain._replace(text=_end(execution, "Its alias is gone, which knew what to say."))
     wanted = alias.get("result") or {}
     if wanted.get("enabled") is False:
         raise Ignored("The alias wants no result to be told.")
@@ -34,14 +32,23 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Ans
                 default_text(execution))
         extra = render_leaves(wanted.get("extra"), context)
     except Exception as error:  # an expression of an alias's can raise anything
+        why = "What the alias {} says of it cannot be used: {}".format(
+            alias.get("name"), type(error).__name__)
         return plain._replace(
             private=is_private(wanted.get("extra")),
-            text="{}\n(The words of the alias {} for it cannot be used: {})".format(
-                default_text(execution), alias.get("name"), type(error).__name__))
+            text=_end(execution, why) if "format" in wanted else
+            "{}\n({})".format(default_text(execution), why))
     text, code = parted(text)
     answer = styled(plain._replace(text=text, code=code), extra)
     # What a command printed is no HTML, unless the alias makes some of it.
     return answer if "format" in wanted else answer._replace(format="text")
+
+
+def _end(execution: Dict[str, Any], why: str) -> str:
+    """How it ended, and why no more is told."""
+    return "{} ended: {}. ({}) {}".format(
+        execution["action"]["ref"], execution["status"], why,
+        execution.get("web_url") or "Its execution is " + execution["id"])
 
 
 def _rendered(template: str, context: Dict[str, Any]) -> str:

@@ -18,8 +18,9 @@ def render(template: str, context: Dict[str, Any]) -> str:
     Raises jinja2.TemplateError, and whatever an expression in the template raises.
     """
     used = {node.name for node in _ENVIRONMENT.parse(template).find_all(jinja2.nodes.Filter)}
-    if not used <= set(_ENVIRONMENT.filters):
+    if "map" in used or not used <= set(_ENVIRONMENT.filters):
         # StackStorm's own take a third of a second to import: most templates have none of them.
+        # (map may name one in a text.)
         from st2common.util.jinja import get_filters
         _ENVIRONMENT.filters.update(get_filters())
     return _ENVIRONMENT.from_string(template).render(context)

@@ -6,6 +6,8 @@ import pytest
 from action_runner import ActionRunner
 from conftest import REPOSITORY, wait_until
 
+from chatops.errors import StackStormError
+from chatops.stackstorm import StackStorm
 from hipchat.addon import Addon
 from hipchat.credentials import Integration
 from hipchat.errors import NoAnswer
@@ -93,6 +95,34 @@ def test_a_command_that_fails_is_answered_in_red(commands, hipchat):
     commands.tell(commands.end(result["executions"][0])["id"])
     line = hipchat.people.transcript(commands._room)[-1]
     assert line["color"] == "red" and "HipChat answered 404" in line["what"]
+
+
+@pytest.mark.parametrize("status", [400, 500, None])
+def test_what_runs_though_its_ack_cannot_be_rendered_is_acknowledged(commands, monkeypatch, status):
+    """StackStorm starts it first, and then answers with an error."""
+    run_alias = StackStorm.run_alias
+
+    def run(stackstorm, **what):
+        run_alias(stackstorm, **what)
+        raise StackStormError("POST /v1/aliasexecution", status, "unexpected character")
+
+    monkeypatch.setattr(StackStorm, "run_alias", run)
+    commands.say("!hipchat who is @Ann")
+    result = commands.say("!hipchat who is @Bob")
+    assert result["outcome"] == "ran" and "Running hipchat.get_user." in commands.told()[0]
+    assert commands.end(result["executions"][0])["parameters"] == {"user": "@Bob"}
+
+
+@pytest.mark.parametrize("status, words", [
+    (400, "@Ann the words"), (500, "may run all the same"), (502, "may run all the same")])
+def test_what_perhaps_runs_is_not_called_refused(commands, monkeypatch, status, words):
+    def run(stackstorm, **what):
+        raise StackStormError("POST /v1/aliasexecution", status, "the words")
+
+    monkeypatch.setattr(StackStorm, "run_alias", run)
+    assert commands.say("!hipchat rooms")["outcome"] == "refused"
+    told, = commands.told()
+    assert words in told
 
 
 def test_what_stackstorm_evaluates_on_the_way_are_ids_alone(commands):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chatops.errors import Ignored, Refused
 
-__all__ = ["LARGEST_LEAD", "Heard", "check_age", "check_harmless", "check_words", "command_in",
+__all__ = ["Heard", "check_age", "check_harmless", "check_words", "command_in", "earliest",
            "prefix_filter", "said_at"]
 
 LONGEST_AGE = timedelta(minutes=5)
@@ -55,6 +55,12 @@ def said_at(date: str) -> datetime:
     if said is None or said.tzinfo is None:
         raise Ignored("The message has no date that can be read: {!r}.".format(date))
     return said.astimezone(timezone.utc)
+
+
+def earliest(heard: Heard) -> str:
+    """The time, as StackStorm writes it, after which all begins that comes of a message."""
+    # Nobody hears what is not said yet, but by a clock that is wrong.
+    return (said_at(heard.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def check_age(date: str, now: datetime) -> None:

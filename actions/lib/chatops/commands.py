@@ -1,19 +1,19 @@
 """What becomes of a message that may be a command."""
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from chatops.accounts import Accounts
 from chatops.ack import ack_of
 from chatops.aliases import Aliases, Forbidden, name_of
 from chatops.answer import Answer
-from chatops.command import Heard, check_age, check_harmless, check_words, command_in
+from chatops.command import Heard, check_age, check_harmless, check_words, command_in, earliest
 from chatops.errors import Ignored, Refused, StackStormError
 from chatops.help import help_on
 from chatops.inquiry import check_may_answer, response_of
 from chatops.matching import Fit
 from chatops.once import REPEATED, is_repeated
-from chatops.origin import begun_by, identifier, origin_of
+from chatops.origin import begun_by, identifier, origin_of, source_of
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
@@ -23,8 +23,8 @@ from hipchat.people import People
 
 __all__ = ["Commands", "Outcome"]
 
-UNKNOWN_END = ("StackStorm did not answer in time. The command may run all the same: look into its "
-               "history before you say it again.")
+UNKNOWN_END = ("StackStorm did not tell what became of it. The command may run all the same: look "
+               "into its history before you say it again.")
 TROUBLE = "{}. (hipchat.check may tell what is to be done.)"
 
 
@@ -117,12 +117,32 @@ class Commands:
         what = {"command": fit.command, "user": str(heard.person),
                 "source_channel": str(heard.room)}
         if fit.format.multiple:
-            return _refusing(lambda: stackstorm.run_each_match(**what))
+            return _starting(lambda: stackstorm.run_each_match(**what))
         ids = {"message_id": identifier(heard.message_id),
                "heard_by": self._accounts.execution_id}
-        return [_refusing(lambda: stackstorm.run_alias(
-            name=fit.format.alias["name"], format=fit.format.representation, source_context=ids,
-            **what))]
+
+        def run() -> Dict[str, Any]:
+            try:
+                return stackstorm.run_alias(
+                    name=fit.format.alias["name"], format=fit.format.representation,
+                    source_context=ids, **what)
+            except StackStormError:
+                # It starts before StackStorm renders the alias's ack, which may fail.
+                started = self._started(heard, fit)
+                if started:
+                    return started
+                raise
+
+        return [_starting(run)]
+
+    def _started(self, heard: Heard, fit: Fit) -> Optional[Dict[str, Any]]:
+        """What the message has started: execution and actionalias; None for nothing."""
+        stackstorm, alias = self._accounts.pack(), fit.format.alias
+        for each in stackstorm.executions_since(alias["action_ref"], earliest(heard)):
+            if source_of(each).get("heard_by") == self._accounts.execution_id:
+                return {"execution": stackstorm.execution(each["id"]),
+                        "actionalias": stackstorm.alias(alias["ref"]) or {}}
+        return None
 
     def _answer(self, heard: Heard, rest: str) -> Outcome:
         id, _, words = rest.partition(" ")
@@ -165,3 +185,11 @@ def _refusing(call: Callable[[], Any]) -> Any:
         if error.status < 500 and error.status != 401:
             raise Refused(error.words) from None
         raise
+
+
+def _starting(call: Callable[[], Any]) -> Any:
+    """The same of a call that starts something, and may have started it where StackStorm fails."""
+    try:
+        return _refusing(call)
+    except StackStormError as error:
+        raise (error if error.status == 401 else Refused(UNKNOWN_END)) from None

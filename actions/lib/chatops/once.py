@@ -2,7 +2,7 @@
 import time
 from typing import Any, Dict
 
-from chatops.command import LARGEST_LEAD, Heard, said_at
+from chatops.command import Heard, earliest
 from chatops.errors import StackStormError
 from chatops.stackstorm import StackStorm
 
@@ -27,9 +27,7 @@ def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm, patienc
     the one with the smaller id waits for that: where the other has not seen it, the other has run.
     One that has not begun yet is bound to see it.
     """
-    # Nobody hears what is not said yet, but by a clock that is wrong.
-    since = (said_at(heard.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    seen = list(stackstorm.executions_since(ACTION, since))
+    seen = list(stackstorm.executions_since(ACTION, earliest(heard)))
     if execution_id not in (each["id"] for each in seen):
         raise StackStormError("GET /v1/executions", words=HIDDEN)
     others = [each for each in seen if _is_of(each, heard) and each["id"] != execution_id]

@@ -6,7 +6,7 @@ from chatops.errors import Ignored
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 
-__all__ = ["Origin", "begun_by", "identifier", "origin_of"]
+__all__ = ["Origin", "begun_by", "identifier", "origin_of", "source_of"]
 
 _IDENTIFIER = re.compile(r"[0-9A-Za-z-]{1,36}")
 
@@ -36,10 +36,15 @@ def origin_of(execution: Dict[str, Any], settings: ChatOpsSettings) -> Origin:
     if not (context.get("action_alias_ref") and room.isdecimal() and person.isdecimal() and
             int(room) in settings.rooms):
         raise Ignored("No command in one of chatops.rooms started it.")
-    notify = ((execution.get("liveaction") or {}).get("notify") or {}).get("on-complete") or {}
-    known = (notify.get("data") or {}).get("source_context") or {}
+    known = source_of(execution)
     return Origin(int(room), int(person), identifier(known.get("message_id")),
                   identifier(known.get("heard_by")))
+
+
+def source_of(execution: Dict[str, Any]) -> Dict[str, Any]:
+    """What the call that started an execution told of the message: message_id and heard_by."""
+    notify = ((execution.get("liveaction") or {}).get("notify") or {}).get("on-complete") or {}
+    return (notify.get("data") or {}).get("source_context") or {}
 
 
 def identifier(value: Any) -> str:

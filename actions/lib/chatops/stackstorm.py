@@ -13,7 +13,7 @@ ROUTE = "hipchat"  # of the notifications that come back to this pack
 PAGE = 100  # the most that everybody may ask for
 TIMEOUT = 30  # seconds
 PAUSES = (0.5, 1.5)  # seconds before a call that can do no harm is made again
-OF_ALIASES = "name,ref,pack,description,enabled,formats"
+OF_ALIASES = "name,ref,pack,description,enabled,formats,action_ref"
 
 
 class StackStorm:
@@ -62,12 +62,12 @@ class StackStorm:
         return self._call("GET", "executions", id)
 
     def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """An action's executions, newest first: id and parameters.
+        """An action's executions, newest first: id, parameters and liveaction.
 
         (Their results would take StackStorm four times as long.)
         """
         return self._pages("executions", action=action, timestamp_gt=since,
-                           include_attributes="id,parameters")
+                           include_attributes="id,parameters,liveaction")
 
     def inquiry(self, id: str) -> Dict[str, Any]:
         """An inquiry: id, route, ttl in minutes, users, roles, schema."""

@@ -52,6 +52,46 @@ def test_case_is_that_of_the_format_and_values_are_as_typed(command, name, sent,
     assert (fit.format.alias["name"], fit.command, fit.values) == (name, sent, values)
 
 
+BRANCH = alias("branch", r"Build (?P<branch>\S+)( on (?P<host>h\d))? (NOW|later)")
+ISSUE = alias("issue", r"jira (?P<key>[A-Z]+-\d+)")
+NESTED = alias("nested", r"\(tell (?P<all>{{ who }} of) the (?P<what>[)(]) {{ end }}")
+POWER = alias("power", "(Start|Stop) {{ host }}")
+NAMED = [format for each in (BRANCH, ISSUE, NESTED, POWER) for format in formats_of(each)]
+
+
+@pytest.mark.parametrize("command, sent, values", [
+    ("Build Feature-X NOW", "Build Feature-X NOW", {"branch": "Feature-X"}),
+    ("build Feature-X Later", "Build Feature-X later", {"branch": "Feature-X"}),
+    ("BUILD Feature-X ON h1 LATER", "Build Feature-X on h1 later",
+     {"branch": "Feature-X", "host": "h1"}),
+    ("Jira ABC-12", "jira ABC-12", {"key": "ABC-12"}),
+    ("Jira ABC-12 a=B", "jira ABC-12 a=B", {"key": "ABC-12", "a": "B"}),
+    ("(TELL Ann of THE ( End", "(tell Ann of the ( End",
+     {"all": "Ann of", "who": "Ann", "what": "(", "end": "End"}),
+    ("Stop H1", "Stop H1", {"host": "H1"}),
+])
+def test_groups_with_names_are_values_too(command, sent, values):
+    fit = find(command, NAMED)
+    assert (fit.command, fit.values) == (sent, values)
+    assert set(values) - {"a"} <= set(fit.format.names)
+    if extract_parameters:
+        taken = extract_parameters(fit.format.representation, sent)
+        assert {name: value for name, value in taken.items() if value} == values
+
+
+@pytest.mark.parametrize("command, display", [
+    ("START web", "(Start|Stop) {{ host }}"), ("jira abc-12", r"jira (?P<key>[A-Z]+-\d+)"),
+    ("build x now", BRANCH["formats"][0])])
+def test_what_has_to_be_written_in_a_case_that_is_not_known_is_refused(command, display):
+    with pytest.raises(Refused, match=re.escape("Write it as: " + display)):
+        find(command, NAMED)
+
+
+def test_a_format_whose_case_is_known_goes_before_one_whose_is_not():
+    others = [*NAMED, *formats_of(alias("begin", "START {{ what }}"))]
+    assert find("start Web", others).command == "START Web"
+
+
 @pytest.mark.parametrize("command, words", [
     ("depoly web", "There is no such command. Did you mean: deploy"),
     ("say http://h/?q=1", "takes a last word with = in it for a parameter"),

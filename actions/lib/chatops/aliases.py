@@ -122,12 +122,15 @@ def _fit(format: Format, command: str) -> Optional[Fit]:
 
 def _only(fits: List[Fit]) -> Fit:
     """The fit, if there is one: those in the very case go first, and those that mean the same."""
-    fits = [fit for fit in fits if fit.exact] or fits
+    fits = [fit for fit in fits if fit.exact] or [fit for fit in fits if fit.command] or fits
     same = {(name_of(fit.format.alias), json.dumps(fit.values, sort_keys=True)) for fit in fits}
     if len(same) > 1:
         raise Refused("More than one command fits: {}. Say more, or ask who made them.".format(
             "; ".join(sorted("{} ({})".format(fit.format.display, name_of(fit.format.alias))
                              for fit in fits))))
+    if not fits[0].command:
+        raise Refused("Capitals count in that command. Write it as: {}".format(
+            fits[0].format.display))
     return fits[0]
 
 

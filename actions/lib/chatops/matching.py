@@ -17,19 +17,29 @@ _PAIR = r"(?:^|\s+)(\S+?)\s*=(" + _VALUE + r"\S+)"
 _PAIRS_AT_END = re.compile(".*?((?:" + re.sub(r"\((?!\?)", "(?:", _PAIR) + r"\s*)*)\Z", re.DOTALL)
 # What the case of letters does not touch, and what a format may say of where it begins and ends.
 _NOT_ANCHORS = re.compile(r"\\[^AZz]|\[\^?\]?[^\]]*\]")
+# Round brackets, one that begins a named group with its name, and what hides some.
+_BRACKETS = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\((?:\?(?:P<(\w+)>)?)?|\)", re.DOTALL)
 
 
 class Fit(NamedTuple):
     """A format and a command that fits it.
 
-    command: as StackStorm is to get it; exact: whether it was typed in the format's case; values:
-    by the format's names, those that were given.
+    command: as StackStorm is to get it, "" if nobody but the person can write it in the format's
+    case; exact: whether it was typed in that; values: by the format's names, those that were given.
     """
 
     format: "Format"
     command: str
     exact: bool
     values: Dict[str, str]
+
+
+class _Place(NamedTuple):
+    """Where a representation has a parameter: {{ one }}, or (?P<one>...)."""
+
+    start: int
+    end: int
+    name: str
 
 
 class Format:
@@ -42,13 +52,15 @@ class Format:
         self._patterns: Dict[bool, Any] = {}
 
     @cached_property
-    def _places(self) -> List["re.Match"]:
-        return list(_PLACE.finditer(self.representation))
+    def _places(self) -> List[_Place]:
+        places = [_Place(*found.span(), found.group(2))
+                  for found in _PLACE.finditer(self.representation)]
+        return sorted([*places, *_named_groups(self.representation)])
 
     @property
     def names(self) -> List[str]:
         """What its places are called."""
-        return [place.group(2) for place in self._places]
+        return [place.name for place in self._places]
 
     def fit(self, command: str) -> Optional[Fit]:
         """How the command fits, ignoring case; None where it does not."""
@@ -61,7 +73,7 @@ class Format:
         values = {name: _unquoted(found.group(place + 1))
                   for place, name in enumerate(self.names) if found.group(place + 1) is not None}
         exact = self._pattern(True).search(" {} ".format(text)) is not None
-        recased = command if exact else self._recased(found) + ending
+        recased = command if exact else self._recased(found, ending)
         return Fit(self, recased, exact, dict(values, **pairs_in(ending)))
 
     def is_regular(self) -> bool:
@@ -89,7 +101,7 @@ class Format:
     def _expression(self) -> str:
         """The representation as StackStorm reads it, but that quotes count to the values."""
         parts, end = [], 0
-        for place in self._places:
+        for place in _PLACE.finditer(self.representation):
             value = place.group(1) + "(.+?)"
             parts += [_without_groups(self.representation[end:place.start()]),
                       "(?:{})?".format(value) if place.group(3) is not None else value]
@@ -100,12 +112,17 @@ class Format:
         return "{}{}{}".format("" if re.search(r"\^|\\A", anchors) else r"^\s*", expression,
                                "" if re.search(r"\$|\\[Zz]", anchors) else r"\s*$")
 
-    def _recased(self, found: Any) -> str:
-        """The text that was found, its words in the format's case; values stay as typed."""
+    def _recased(self, found: Any, ending: str) -> str:
+        """What was found, its words in the format's case, and the ending; values stay as typed.
+
+        "" where the format does not tell the case, as (Start|Stop) does not.
+        """
         text, parts, end, literal, start = found.string, [], 0, "", 0
         for number, place in enumerate(self._places, 1):
-            literal += self.representation[start:place.start()]
-            start = place.end()
+            if place.start < start:  # it is in a group with a name
+                continue
+            literal += self.representation[start:place.start]
+            start = place.end
             begin, finish = found.span(number)
             if begin < 0:
                 continue
@@ -113,10 +130,8 @@ class Format:
             literal, end = "", finish
         parts.append(_in_case_of(literal + self.representation[start:], text[end:]))
         recased = "".join(parts)
-        for tried in (recased, text):
-            if self._pattern(True).search(tried):
-                return tried.strip()
-        return text.strip()
+        again = self._pattern(True).search(recased)
+        return recased.strip() + ending if again and again.groups() == found.groups() else ""
 
 
 def pairs_at_end(command: str) -> Tuple[str, str]:
@@ -143,10 +158,22 @@ def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:
                          bool(each.get("match_multiple")))
 
 
+def _named_groups(expression: str) -> Iterator[_Place]:
+    """The groups that StackStorm takes for parameters by their names."""
+    begun: List["re.Match"] = []
+    for found in _BRACKETS.finditer(expression):
+        if found.group().startswith("("):
+            begun.append(found)
+        elif found.group() == ")" and begun:
+            begin = begun.pop()
+            if begin.group(1):
+                yield _Place(begin.start(), found.end(), begin.group(1))
+
+
 def _without_groups(expression: str) -> str:
-    """The expression with groups that capture nothing, so that places are counted alone."""
-    return re.sub(r"(\\.|\[\^?\]?[^\]]*\])|\((?!\?)|\(\?P<\w+>",
-                  lambda found: found.group(1) or "(?:", expression)
+    """The expression in which groups capture nothing but where they have a name: like places."""
+    return _BRACKETS.sub(lambda found: "(" if found.group(1) else (
+        "(?:" if found.group() == "(" else found.group()), expression)
 
 
 def _in_case_of(literal: str, text: str) -> str:

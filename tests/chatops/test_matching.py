@@ -147,6 +147,22 @@ def test_what_stackstorm_would_run_as_another_command_is_not_run():
         aliases.find("wipe web1")
 
 
+@pytest.mark.parametrize("format, command", [
+    (r"deploy (?P<branch>\w+)", "deploy M\u00fcnchen"), ("{{ x }} caf\u00e9\\b", "a caf\u00e9")])
+def test_of_letters_that_re2_does_not_know_stackstorm_judges(format, command):
+    deploy = alias("deploy", format, ref="ops.deploy")
+    allowed = ChatOpsSettings.from_config({"chatops": {"rooms": [1], "allow": [
+        {"commands": ["*"], "people": "*"}]}})
+    stackstorm = SimpleNamespace(aliases=lambda: iter([deploy]), match=lambda command: {
+        "actionalias": deploy, "representation": format})
+    aliases = Aliases(stackstorm, Permissions(allowed), person=2, room=1)
+    assert aliases.find(command).command == command
+    with pytest.raises(Refused, match="no such command"):
+        aliases.find("deploy -")
+    if extract_parameters:
+        assert extract_parameters(format, command)
+
+
 def test_one_that_is_no_regular_expression_fits_nothing():
     assert find("say hi", [*formats_of(alias("bad", "say (", "(?!x)say")), *FORMATS])
 

@@ -61,8 +61,10 @@ class Aliases:
         return fit
 
     def _by_stackstorm(self, command: str) -> List[Fit]:
-        """By StackStorm's own matching, where formats have what RE2 has not, such as (?!...)."""
-        strange = [format for format in self._formats if not format.is_regular()]
+        """By StackStorm's own matching, where formats have what RE2 has not, such as (?!...), or
+        where it knows no letters but English ones.
+        """
+        strange = [format for format in self._formats if not format.is_regular(command)]
         if not strange:
             return []
         found = self._found(command)

@@ -17,6 +17,7 @@ _PAIR = r"(?:^|\s+)(\S+?)\s*=(" + _VALUE + r"\S+)"
 _PAIRS_AT_END = re.compile(".*?((?:" + re.sub(r"\((?!\?)", "(?:", _PAIR) + r"\s*)*)\Z", re.DOTALL)
 # What the case of letters does not touch, and what a format may say of where it begins and ends.
 _NOT_ANCHORS = re.compile(r"\\[^AZz]|\[\^?\]?[^\]]*\]")
+_ASCII_ALONE = re.compile(r"\\[wWbBdDsS]")  # to RE2, to StackStorm not
 # Round brackets, one that begins a named group with its name, and what hides some.
 _BRACKETS = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\((?:\?(?:P<(\w+)>)?)?|\)", re.DOTALL)
 
@@ -76,8 +77,10 @@ class Format:
         recased = command if exact else self._recased(found, ending)
         return Fit(self, recased, exact, dict(values, **pairs_in(ending)))
 
-    def is_regular(self) -> bool:
-        """Whether RE2 knows all that the representation has."""
+    def is_regular(self, command: str) -> bool:
+        """Whether RE2 knows all that the representation has, and takes it as StackStorm does."""
+        if not command.isascii() and _ASCII_ALONE.search(self.representation):
+            return False
         try:
             self._pattern(True)
         except re2.error:

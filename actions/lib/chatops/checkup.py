@@ -36,7 +36,7 @@ def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: Pe
     yield from _aliases(accounts.pack())
     yield from _rooms(client, settings, _heard(config))
     yield from _people(client, settings)
-    yield from _own(people)
+    yield from _own(people, settings)
 
 
 def _left_on() -> Findings:
@@ -146,8 +146,7 @@ def _rooms(client: Client, settings: ChatOpsSettings, heard: List[str]) -> Findi
 
 
 def _people(client: Client, settings: ChatOpsSettings) -> Findings:
-    people = sorted(set(settings.api_keys).union(
-        *(grant.people or () for grant in settings.allow)))
+    people = _named(settings)
     if not settings.allow:
         yield Finding(False, "chatops.allow: it allows nothing, so that nobody can run a command")
         return
@@ -165,6 +164,11 @@ def _people(client: Client, settings: ChatOpsSettings) -> Findings:
                 len(people), MOST_PEOPLE)))
 
 
+def _named(settings: ChatOpsSettings) -> List[int]:
+    """The people whom the config names."""
+    return sorted(set(settings.api_keys).union(*(grant.people or () for grant in settings.allow)))
+
+
 def _unknown(client: Client, people: List[int]) -> Iterator[int]:
     for person in people:
         try:
@@ -173,10 +177,15 @@ def _unknown(client: Client, people: List[int]) -> Iterator[int]:
             yield person
 
 
-def _own(people: People) -> Findings:
+def _own(people: People, settings: ChatOpsSettings) -> Findings:
     """Whether it can be told what the pack itself said, which is no command."""
     try:
-        people.is_own(0)
+        owner = people.owner()
     except HipChatError as error:
         yield Finding(False, "chatops: whose token the pack has cannot be told, so that no command "
                       "is run. {}".format(error))
+        return
+    if owner in _named(settings):
+        yield Finding(False, "chatops: {} is the owner of api_key, whose words are taken for the "
+                      "pack's own and ignored. Make the token with an account of its own.".format(
+                          owner))

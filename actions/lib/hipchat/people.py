@@ -1,6 +1,6 @@
 """People, by their ids: who they are, how they are mentioned, and which one is the pack itself."""
 import re
-from typing import Any, Callable, Dict, Iterable
+from typing import Any, Callable, Dict, Iterable, Optional
 
 from hipchat.answers import part
 from hipchat.client import Client
@@ -23,12 +23,16 @@ class People:
         self._client, self._as_user = client, as_user
 
     def is_own(self, person: int) -> bool:
-        """Whether the pack speaks as this person: the owner of its token, if that is a person."""
+        """Whether the pack speaks as this person."""
+        return self.owner() == person
+
+    def owner(self) -> Optional[int]:
+        """The id of the person as whom the pack speaks: the owner of its token, if that is one."""
         try:
             owner = self._as_user().session().get("owner")
         except ParameterError:  # an add-on alone never speaks as a person
-            return False
-        return isinstance(owner, dict) and owner.get("id") == person
+            return None
+        return owner.get("id") if isinstance(owner, dict) else None
 
     def id_of(self, person: Any) -> int:
         """The id of a person who is given by id, email or @mention; ParameterError for what is

@@ -249,6 +249,18 @@ def test_a_message_that_comes_twice_runs_once(commands):
     assert (again["outcome"], commands.told()) == ("repeated", [])
 
 
+def test_one_that_has_run_is_not_to_be_said_again_however_late_it_comes(commands):
+    message_id = str(uuid.uuid4())
+    commands.end(commands.begin("!hipchat rooms", message_id=message_id)["id"])
+    again = commands.say("!hipchat rooms", message_id=message_id, seconds_ago=400)
+    assert (again["outcome"], commands.told()) == ("repeated", [])
+
+
+def test_clocks_that_are_wrong_are_told_of(commands):
+    commands.say("!hipchat rooms", seconds_ago=-400)
+    assert "minutes ahead of StackStorm's" in commands.told()[0]
+
+
 def test_help_names_what_the_person_may_run(commands):
     commands.say("!help topic")
     mention, code = commands.told()

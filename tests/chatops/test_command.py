@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatops.command import check_age, check_harmless, command_in, prefix_filter
+from chatops.command import check_age, check_clock, check_harmless, command_in, prefix_filter
 from chatops.errors import Ignored, Refused
 from hipchat.filters import Filter
 
@@ -40,7 +40,9 @@ def test_the_rules_filter_hears_what_is_a_command(prefix, text):
 
 @pytest.mark.parametrize("minutes", [0, 4.9, -0.9])
 def test_a_recent_message_is_run(minutes):
-    check_age((NOW - timedelta(minutes=minutes)).isoformat(), NOW)
+    date = (NOW - timedelta(minutes=minutes)).isoformat()
+    check_clock(date, NOW)
+    check_age(date, NOW)
 
 
 def test_an_old_message_is_to_be_said_again():
@@ -50,13 +52,13 @@ def test_an_old_message_is_to_be_said_again():
 
 def test_a_message_from_the_future_tells_of_the_clocks():
     with pytest.raises(Refused, match="HipChat's clock is 7 minutes ahead"):
-        check_age((NOW + timedelta(minutes=7)).isoformat(), NOW)
+        check_clock((NOW + timedelta(minutes=7)).isoformat(), NOW)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "2026-05-04T09:30:00"])
 def test_a_message_without_a_date_is_not_run(date):
     with pytest.raises(Ignored, match="no date that can be read"):
-        check_age(date, NOW)
+        check_clock(date, NOW)
 
 
 @pytest.mark.parametrize("command, words", [

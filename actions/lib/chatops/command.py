@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from chatops.errors import Ignored, Refused
 
-__all__ = ["Heard", "check_age", "check_harmless", "check_words", "command_in", "earliest",
-           "prefix_filter", "said_at"]
+__all__ = ["Heard", "check_age", "check_clock", "check_harmless", "check_words", "command_in",
+           "earliest", "prefix_filter"]
 
 LONGEST_AGE = timedelta(minutes=5)
 LARGEST_LEAD = timedelta(minutes=1)  # of HipChat's clock before StackStorm's
@@ -63,16 +63,21 @@ def earliest(heard: Heard) -> str:
     return (said_at(heard.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def check_clock(date: str, now: datetime) -> None:
+    """Refused for a message more than one minute ahead of our clock."""
+    lead = said_at(date) - now
+    if lead > LARGEST_LEAD:
+        raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can "
+                      "tell how old this is. The clocks must be set right first.".format(
+                          int(lead.total_seconds() // 60)))
+
+
 def check_age(date: str, now: datetime) -> None:
-    """Refused for a message older than five minutes, or more than one ahead of our clock."""
+    """Refused for a message older than five minutes."""
     age = now - said_at(date)
     if age > LONGEST_AGE:
         raise Refused("That was said {} minutes ago, and is too old to be run now. Say it again if "
                       "you still want it.".format(int(age.total_seconds() // 60)))
-    if -age > LARGEST_LEAD:
-        raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can "
-                      "tell how old this is. The clocks must be set right first.".format(
-                          int(-age.total_seconds() // 60)))
 
 
 def check_words(command: str) -> None:

@@ -7,7 +7,8 @@ from chatops.accounts import Accounts
 from chatops.ack import ack_of
 from chatops.aliases import Aliases, Forbidden, name_of
 from chatops.answer import Answer
-from chatops.command import Heard, check_age, check_harmless, check_words, command_in, earliest
+from chatops.command import (Heard, check_age, check_clock, check_harmless, check_words, command_in,
+                             earliest)
 from chatops.errors import Ignored, Refused, StackStormError
 from chatops.help import help_on
 from chatops.inquiry import check_may_answer, response_of
@@ -82,6 +83,7 @@ class Commands:
             return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
         if own.result():
             raise Ignored("The pack itself said it.")
+        check_age(heard.date, now)  # what is repeated has run, and is not to be said again
         if answers:
             return self._answer(heard, rest)
         if word.lower() == "help":
@@ -94,7 +96,7 @@ class Commands:
         if heard.room not in self._settings.rooms:
             raise Ignored("The room {} is not among chatops.rooms.".format(heard.room))
         command = command_in(heard.text, self._settings.prefix)
-        check_age(heard.date, now)
+        check_clock(heard.date, now)
         if not self._permissions.any(heard.person, heard.room):
             check_words(command)
             raise Refused("You may not run commands here. (Your id is {}; chatops.allow in the "

@@ -6,7 +6,7 @@ import pytest
 from chatops.answer import Answer
 from chatops.voice import Voice
 from hipchat.client import Client
-from hipchat.errors import ParameterError
+from hipchat.errors import InvalidRequest, NotFound, ParameterError, RateLimited, ServerTrouble
 from hipchat.settings import ApiSettings
 
 
@@ -90,6 +90,34 @@ def test_a_reply_stands_under_the_command(tell):
 def test_a_reply_to_what_is_not_known_is_a_notification(tell):
     line, = tell(Answer("Done", reply=True), message_id="")
     assert line["type"] == "notification"
+
+
+def test_a_reply_to_what_was_deleted_is_a_notification(tell):
+    line, = tell(Answer("Done", reply=True), message_id=str(uuid.uuid4()))
+    assert (line["type"], line["what"]) == ("notification", "@Ann Done")
+
+
+def refusing(error, status, **more):
+    def call(*given):
+        raise error("POST /v2/...", status, "HipChat's words", **more)
+    return call
+
+
+@pytest.mark.parametrize("error, status", [(InvalidRequest, 400), (NotFound, 404)])
+def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, error, status):
+    monkeypatch.setattr("chatops.voice.reply", refusing(error, status))
+    assert texts(tell(Answer("It says:", "code", reply=True))) == [
+        "@Ann It says:", "<pre>code</pre>"]
+
+
+@pytest.mark.parametrize("error, status, more", [
+    (InvalidRequest, 400, {}), (NotFound, 404, {}), (RateLimited, 429, {"reset_in": 60.0}),
+    (ServerTrouble, 503, {})])
+def test_that_a_private_answer_was_refused_is_told(tell, monkeypatch, error, status, more):
+    monkeypatch.setattr("chatops.voice.send_private", refusing(error, status, **more))
+    line, = tell(Answer("secret", private=True))
+    assert "I cannot give it: HipChat answered {}".format(status) in line["what"]
+    assert texts(tell(Answer("Help", aside=True))) == ["@Ann Help"]
 
 
 def no_user():

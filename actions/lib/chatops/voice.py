@@ -4,7 +4,7 @@ from typing import Any, Callable, Iterator, List
 
 from chatops.answer import Answer
 from hipchat.client import Client
-from hipchat.errors import Forbidden, InvalidRequest, ParameterError
+from hipchat.errors import ApiError, Forbidden, InvalidRequest, NotFound, ParameterError
 from hipchat.limits import LONGEST_MESSAGE, fitted
 from hipchat.messages import reply, send_private
 from hipchat.notifications import notification, notify
@@ -38,39 +38,44 @@ class Voice:
         """Say it; returns its text as it was said."""
         answer = _whole(answer)
         text = answer.text or ("" if answer.code else EMPTY)
-        try:
-            if answer.private or answer.aside:
-                self._in_private(answer, text)
-            elif answer.reply and self._message_id:
-                self._reply(answer, text)
-            else:
-                self._to_room(answer, self._mention + text)
-        except (Forbidden, ParameterError) as error:
-            if answer.private:
-                self._notify(answer._replace(color="red", card=None, format="text"),
-                             self._mention + NOT_IN_PRIVATE.format(error))
-            elif answer.aside or answer.reply:
-                self._to_room(answer, self._mention + text)
-            else:
-                raise
+        if answer.private or answer.aside:
+            self._in_private(answer, text)
+        elif answer.reply and self._message_id:
+            self._reply(answer, text)
+        else:
+            self._to_room(answer, text)
         return text
 
     def _in_private(self, answer: Answer, text: str) -> None:
+        try:
+            self._to_person(answer, text)
+        except (ApiError, ParameterError) as error:
+            if answer.private:
+                self._notify(answer._replace(color="red", card=None, format="text"),
+                             self._mention + NOT_IN_PRIVATE.format(error))
+            else:
+                self._to_room(answer, text)
+        else:
+            self._notify(answer._replace(card=None, format="text"), self._mention + IN_PRIVATE)
+
+    def _to_person(self, answer: Answer, text: str) -> None:
         client = self._as_user()
         for part in _parts(text, answer.web_url):
             send_private(client, self._person, part, answer.format, answer.notify)
         for code in _code(answer):
             send_private(client, self._person, code, "html")
-        self._notify(answer._replace(card=None, format="text"), self._mention + IN_PRIVATE)
 
     def _reply(self, answer: Answer, text: str) -> None:
-        client = self._as_user()
         whole = self._mention + "\n".join(filter(None, (text, answer.code)))
-        for part in _parts(whole, answer.web_url):
-            reply(client, self._room, self._message_id, part)
+        try:
+            client = self._as_user()
+            for part in _parts(whole, answer.web_url):
+                reply(client, self._room, self._message_id, part)
+        except (Forbidden, InvalidRequest, NotFound, ParameterError):
+            self._to_room(answer, text)
 
     def _to_room(self, answer: Answer, text: str) -> None:
-        for part in _parts(text, answer.web_url):
+        for part in _parts(self._mention + text, answer.web_url):
             self._notify(answer, part)
             answer = answer._replace(card=None, notify=False)
         for code in _code(answer):

@@ -201,6 +201,15 @@ class TestCallback:
         assert install(installation, capabilitiesUrl=url, oauthSecret=None, oauthId="x") == 403
         assert integration_in(kept) == (ID, SECRET)
 
+    def test_that_was_forgotten_since_a_delivery_was_signed_for_it_is_not_heard(self, make, url):
+        installation, _ = make()
+        install(installation, capabilitiesUrl=url)
+        installation.heard()
+        assert installation.hears
+        installation._forget()
+        installation.heard()
+        assert not installation.hears
+
     def test_is_refused_for_now_while_hipchat_cannot_be_asked(self, make, url, hipchat):
         installation, kept = make()
         hipchat.people.faults({"paths": "/oauth/token$", "status": 500, "times": 1})

@@ -92,8 +92,8 @@ class Installation:
             pause = LOOK_LATER if told else LOOK_EVERY
 
     def heard(self) -> None:
-        """A delivery came that HipChat signed for the add-on."""
-        if self.enabled and not self.hears:
+        """A delivery came that HipChat signed for the add-on, which may be gone since."""
+        if self.enabled and self.credentials is not None and not self.hears:
             self.hears = True
             self._changed()
             self._health.well("add-on", about="public_url")

@@ -185,6 +185,33 @@ class TestRepetition:
         monkeypatch.setattr(store_module.time, "time", lambda: now + later)
         assert spool.put(arrival("one")) is False
 
+    def test_is_known_after_a_restart_though_the_clock_was_ahead_for_a_moment(
+            self, spools, monkeypatch):
+        spool, now = spools.open(), time.time()
+        for message, later in (("old", -7200), ("ahead", 4 * 3600)):
+            with monkeypatch.context() as context:
+                context.setattr(store_module.time, "time", lambda: now + later)
+                spool.put(arrival(message))
+        spool._store._turned -= 3600
+        spool.put(arrival("one"))
+        spool = spools.open()
+        spool.put(arrival("first of the run"))
+        spool._store._turned -= 3600
+        spool.put(arrival("more"))
+        assert spool.put(arrival("one")) is False
+
+    def test_is_known_after_a_start_with_a_clock_that_is_ahead_until_it_is_set(
+            self, spools, monkeypatch):
+        spool, now = spools.open(), time.time()
+        spool.put(arrival("one"))
+        spool._store._turned -= 3600
+        spool.put(arrival("two"))
+        spools.kill()
+        monkeypatch.setattr(store_module.time, "time", lambda: now + 3 * 3600)
+        spool = spools.open()
+        spool.put(arrival("first of the run"))
+        assert spool.put(arrival("one")) is False
+
     def test_is_forgotten_in_the_end_so_that_the_file_does_not_grow(self, spool):
         for number in range(6):
             spool.put(arrival(str(number)))
@@ -870,6 +897,22 @@ class TestTakingOver:
         spool = self.open()
         assert spool.put(arrival("0")) is False
         assert waiting(spool)[0].received < time.time()
+
+    def test_makes_nothing_be_forgotten_before_its_time(self, monkeypatch):
+        now = time.time()
+        with monkeypatch.context() as context:
+            context.setattr(store_module.time, "time", lambda: now - 7200)
+            self.leave(self.earlier[0], 1)
+        spool = self.spools.open()
+        spool.put(arrival("one"))
+        spool._store._turned -= 3600
+        spool.put(arrival("two"))
+        self.open()
+        spool = self.open()
+        spool.put(arrival("first of the run"))
+        spool._store._turned -= 3600
+        spool.put(arrival("more"))
+        assert spool.put(arrival("two")) is False
 
     def test_goes_beyond_what_the_spool_may_hold(self):
         self.leave(self.earlier[0], 5)

@@ -14,6 +14,7 @@ __all__ = ["Store"]
 
 RESERVE = 16 * 1024 ** 2  # bytes of the disk that deliveries leave: to remove one takes some, too
 SHORT = 60.0  # seconds for which the disk is short until something is forgotten
+SET_WITHIN = 3600.0  # seconds of a run in which the clock may be set, and it is not time to forget
 INSERT = "INSERT INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(COLUMNS)
 
 
@@ -98,7 +99,7 @@ class Store:
                 self._keep(None, row[1:])
                 adopted += 1
             self._file.db.executemany("INSERT OR IGNORE INTO {} VALUES (?, ?)".format(
-                self._seen[0]), seen)
+                self._seen[1]), seen)
             self._note_forgotten()
         self.waiting += adopted
         return adopted
@@ -276,12 +277,14 @@ class Store:
     def _take_stock(self) -> None:
         self.waiting = self._file.waiting
         self._last = max(self._last, self._file.last)
-        spans = {table: self._file.db.execute("SELECT min(received), max(received) FROM " + table)
-                 .fetchone() for table in SEEN}
-        self._seen = sorted(SEEN, key=lambda table: spans[table][1] or 0.0, reverse=True)
+        since = {table: self._file.db.execute(  # the last may be of a clock that was ahead
+            "SELECT min(received) FROM {} WHERE message != ''".format(table)).fetchone()[0]
+            for table in SEEN}
+        self._seen = sorted(SEEN, key=lambda table: since[table] or 0.0, reverse=True)
         self._note_forgotten()
-        since = spans[self._seen[0]][0]
-        self._turned = time.monotonic() - (max(0.0, time.time() - since) if since else 0.0)
+        first = since[self._seen[0]]
+        age = max(0.0, time.time() - first) if first else 0.0
+        self._turned = time.monotonic() - min(age, max(0.0, self._remembered - SET_WITHIN))
 
     def _note_forgotten(self) -> None:
         """Up to when messages are forgotten, as it stands in the file."""

@@ -9,6 +9,7 @@ import eventlet
 
 from hipchat.events import read_body, room_id
 from hipchat.health import details_url, health_url
+from hipchat.names import is_room_id
 from listening.addon.routes import Routes
 from listening.addon.twins import Twins
 from listening.answers import (
@@ -16,6 +17,7 @@ from listening.answers import (
     wrong_method, wrong_request)
 from listening.arrivals import WrongRoom, arrival
 from listening.health import Health
+from listening.rarely import Rarely
 from hipchat.sensor_settings import SensorSettings
 from listening.signed_request import is_signed
 from listening.spool import Arrival, Spool, SpoolError
@@ -30,7 +32,8 @@ class Receiver:
     For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
     hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
     answered 204 when the spool has it on disk; arriving is called with it before, and notify with
-    its lane then. missed is called where one had to be refused for now, with its room if known.
+    its lane then. missed is called where one had to be refused for now, or did not arrive whole,
+    with its room if known; for the latter rarely, as anybody who knows a signed address can do it.
     room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
     which one the body names.
 
@@ -49,7 +52,8 @@ class Receiver:
         self._health_path = urlsplit(health_url(settings.public_url)).path
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
-        self._arriving, self._missed, self._health = arriving, missed, health
+        self._arriving, self._health = arriving, health
+        self._missed, self._cut_off = missed, Rarely(missed)
         self._addon, self._left_over, self._twins = addon, left_over, Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
@@ -94,17 +98,18 @@ class Receiver:
         integration = self._addon.credentials if event else self._settings.api.integration
         if integration and not is_signed(environ, *integration):
             return NOT_SIGNED
+        room = address.room if isinstance(address, Address) else None
         if not self.accepting:
-            answer = UNAVAILABLE
-        else:
-            try:
-                answer = (self._receive_of_addon(event, environ) if event else
-                          self._receive_of_room(address, environ))
-            except ValueError as error:
-                return wrong_request(error)
-        if answer is UNAVAILABLE:
-            self._missed(address.room if isinstance(address, Address) else None)
-        return answer
+            self._missed(room)
+            return UNAVAILABLE
+        try:
+            return (self._receive_of_addon(event, environ) if event else
+                    self._receive_of_room(address, environ))
+        except ValueError as error:
+            return wrong_request(error)
+        except (Exception, eventlet.Timeout):
+            self._cut_off(room)
+            raise
 
     def _is_details(self, path: str) -> bool:
         secret = self._settings.secret or self._addon.secret
@@ -184,6 +189,7 @@ class Receiver:
                 kept = self._spool.put(arrived)
         except SpoolError as error:
             self._health.trouble("spool", "deliveries are refused", str(error))
+            self._missed(int(arrived.room) if is_room_id(arrived.room) else None)
             return UNAVAILABLE
         self._health.well("spool")
         if kept:

@@ -1,0 +1,107 @@
+"""What the listener does not accept and HipChat may have meant: its room is looked at."""
+import io
+import json
+import logging
+import time
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest import mock
+
+import eventlet
+import jwt
+import pytest
+from conftest import wait_until
+
+from hipchat.credentials import Integration
+from hipchat.sensor_settings import SensorSettings
+from hipchat.webhook_url import Address, WebhookUrl
+from listening import rarely
+from listening.health import Health
+from listening.receiver import Receiver
+from listening.spool import SpoolFull
+
+ROOM = 1001
+CLIENT = Integration("id of the integration", "the secret of the integration, of many letters")
+BY_ADDON = "http://st2/addon/room_message"
+
+
+class Listener:
+    """A receiver; missed: the rooms in which something was, None for all."""
+
+    def __init__(self):
+        settings = SensorSettings.from_config({
+            "api_key": "t" * 40, "api_url": "http://hipchat/v2",
+            "webhook": {"public_url": "http://st2", "secret": "s" * 16}})
+        urls = WebhookUrl(settings.public_url, settings.secret)
+        addon = SimpleNamespace(
+            event_of=lambda url: "room_message" if url == BY_ADDON else None, hears=False,
+            credentials=CLIENT, heard=lambda: None)
+        self.missed, self.spool = [], mock.Mock()
+        self.health = Health(logging.getLogger("refused"))
+        self.receiver = Receiver(settings, urls, addon, None, None, self.spool,
+                                 lambda arrived: nullcontext(), mock.Mock(), self.missed.append,
+                                 self.health)
+        self.receiver.accepting = True
+        self.by_webhook = urls.make(Address("room_message", ROOM))
+
+    def post(self, url, read=None, **claims):
+        """The status of the answer to a delivery of the room; read: how its body arrives."""
+        body = json.dumps({"item": {"room": {"id": ROOM}, "message": {
+            "id": "m", "message": "hi"}}}).encode()
+        token = jwt.encode(dict({"iss": CLIENT.id, "exp": time.time() + 3600}, **claims),
+                           CLIENT.secret, algorithm="HS256")
+        environ = {"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "POST",
+                   "RAW_PATH_INFO": url[len("http://st2"):], "HTTP_AUTHORIZATION": "JWT " + token,
+                   "CONTENT_LENGTH": str(len(body)), "hipchat.arrived": lambda: None,
+                   "wsgi.input": SimpleNamespace(read=read) if read else io.BytesIO(body)}
+        started = []
+        self.receiver(environ, lambda status, headers: started.append(int(status.split()[0])))
+        return started[0]
+
+
+@pytest.fixture
+def listener():
+    return Listener()
+
+
+def failing(error):
+    def fail(*args):
+        raise error
+
+    return fail
+
+
+CUT_OFF = {"late": (eventlet.Timeout(None), 408), "cut off": (OSError(), 400),
+           "a defect": (KeyError("x"), 500)}
+
+
+class TestDelivery:
+    @pytest.mark.parametrize("error, status", CUT_OFF.values(), ids=CUT_OFF)
+    def test_that_does_not_arrive_is_missed_in_its_room(self, listener, error, status):
+        assert listener.post(listener.by_webhook, read=failing(error)) == status
+        assert listener.missed == [ROOM]
+
+    def test_that_does_not_arrive_again_and_again_is_looked_for_now_and_then(
+            self, listener, monkeypatch):
+        monkeypatch.setattr(rarely, "EVERY", 0.2)
+        for _ in range(20):
+            listener.post(listener.by_webhook, read=failing(OSError()))
+        assert listener.missed == [ROOM]
+        wait_until(lambda: listener.missed == [ROOM, ROOM], sleep=eventlet.sleep)
+        listener.post(listener.by_webhook, read=failing(OSError()))
+        wait_until(lambda: len(listener.missed) == 3, sleep=eventlet.sleep)
+
+    def test_of_the_addon_that_the_spool_refuses_is_missed_in_its_room(self, listener):
+        listener.spool.put.side_effect = SpoolFull("100,000 deliveries wait")
+        assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
+        assert listener.missed == [ROOM, ROOM]
+
+    def test_of_the_addon_whose_body_is_not_read_may_be_of_any_room(self, listener):
+        listener.receiver.accepting = False
+        assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
+        assert listener.missed == [None, ROOM]
+
+    def test_that_is_wrong_is_missed_nowhere(self, listener):
+        assert listener.post(listener.by_webhook, read=lambda size: b"[]" + 200 * b" ") == 400
+        assert listener.post(listener.by_webhook) == 204
+        assert not listener.missed

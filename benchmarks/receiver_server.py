@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 import tempfile
+import time
 from typing import Any, Callable, Dict, List
 
 from eventlet import wsgi
@@ -37,7 +38,8 @@ def pack(port: int, directory: str) -> None:
                                 log))
     receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), addon,
                         lambda address: None, lambda address, room: None, spool,
-                        lambda arrived: None, lambda lane: None, lambda room: None, health)
+                        lambda arrived: None, lambda lane: None, lambda room: None, time.time,
+                        health)
     receiver.accepting = True
     Server(settings, receiver, lambda: None, health, log).serve()
 

@@ -162,7 +162,7 @@ class _Parts:
         self.receiver = Receiver(
             settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
             self._webhooks.room_of, self.spool, holds.arriving, self._lanes.notify,
-            self._history.doubt, health)
+            self._history.doubt, client.now, health)
         self._server = Server(settings, self.receiver, self._history.doubt, health,
                               log) if settings.public_url else None
         health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,

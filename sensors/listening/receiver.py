@@ -32,8 +32,9 @@ class Receiver:
     For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
     hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
     answered 204 when the spool has it on disk; arriving is called with it before, and notify with
-    its lane then. missed is called where one had to be refused for now, or did not arrive whole,
-    with its room if known; for the latter rarely, as anybody who knows a signed address can do it.
+    its lane then. missed is called where one had to be refused for now, with its room if known;
+    and where one is not signed or does not arrive whole, but rarely, as anybody who knows its
+    address can do that. now: seconds since 1970 by HipChat's clock.
     room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
     which one the body names.
 
@@ -46,14 +47,15 @@ class Receiver:
                  left_over: Callable[[Address], None],
                  room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
                  arriving: Callable[[Arrival], ContextManager], notify: Callable[[str], None],
-                 missed: Callable[[Optional[int]], None], health: Health):
+                 missed: Callable[[Optional[int]], None], now: Callable[[], float],
+                 health: Health):
         public = urlsplit(settings.public_url)
         self._origin = "{}://{}".format(public.scheme, public.netloc)
         self._health_path = urlsplit(health_url(settings.public_url)).path
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
         self._arriving, self._health = arriving, health
-        self._missed, self._cut_off = missed, Rarely(missed)
+        self._missed, self._perhaps_missed, self._now = missed, Rarely(missed), now
         self._addon, self._left_over, self._twins = addon, left_over, Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
@@ -96,8 +98,8 @@ class Receiver:
         if method != "POST":
             return wrong_method("POST")
         integration = self._addon.credentials if event else self._settings.api.integration
-        if integration and not is_signed(environ, *integration):
-            return NOT_SIGNED
+        if integration and not is_signed(environ, *integration, self._now()):
+            return self._not_signed(address)
         room = address.room if isinstance(address, Address) else None
         if not self.accepting:
             self._missed(room)
@@ -108,8 +110,18 @@ class Receiver:
         except ValueError as error:
             return wrong_request(error)
         except (Exception, eventlet.Timeout):
-            self._cut_off(room)
+            self._perhaps_missed(room)
             raise
+
+    def _not_signed(self, address: Union[Address, NamedAddress, None]) -> Answer:
+        """It may be HipChat's. (That of an add-on may be of any room, and these are too many.)"""
+        self._health.dropped["unsigned"] += 1
+        self._health.happened(
+            "listener", "what was posted to a signed address has no valid JWT", "Either somebody "
+            "else knows the address, or HipChat signs with another secret than is known here.")
+        if isinstance(address, Address):
+            self._perhaps_missed(address.room)
+        return NOT_SIGNED
 
     def _is_details(self, path: str) -> bool:
         secret = self._settings.secret or self._addon.secret

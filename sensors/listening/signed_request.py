@@ -6,27 +6,36 @@ import jwt
 
 __all__ = ["is_signed"]
 
-LEEWAY = 60  # seconds by which HipChat's clock may differ from ours
+LEEWAY = 60  # seconds by which we may have HipChat's clock wrong
+NEVER = 2 ** 53  # what is no time any more, in seconds or in milliseconds
 
 
-def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str) -> bool:
+def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: float) -> bool:
     """Whether a WSGI request carries a valid JWT of HipChat's for this integration.
 
     In the header `Authorization: JWT ...` or in the query as signed_request; HS256 with the
-    integration's secret, issued for its id, and not expired.
+    integration's secret, issued for its id, and not expired. now: by HipChat's clock.
     """
     token = _token(environ)
     if token is None:
         return False
     try:
-        jwt.decode(token, oauth_secret, algorithms=["HS256"], issuer=oauth_id, leeway=LEEWAY,
-                   # HipChat's iat was seen in seconds and in milliseconds, and its sub is the id
-                   # of a user, a number; exp is what counts.
-                   options={"require": ["exp", "iss"], "verify_iat": False, "verify_aud": False,
-                            "verify_sub": False, "verify_jti": False})
+        claims = jwt.decode(
+            token, oauth_secret, algorithms=["HS256"], issuer=oauth_id,
+            # HipChat's iat was seen in seconds and in milliseconds, and its sub is the id of a
+            # user, a number; exp is what counts, and PyJWT would look at our clock for it.
+            options={"require": ["exp", "iss"], "verify_exp": False, "verify_nbf": False,
+                     "verify_iat": False, "verify_aud": False, "verify_sub": False,
+                     "verify_jti": False})
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
         return False
-    return True
+    begins, ends = claims.get("nbf", now), claims["exp"]
+    return (_is_number(begins) and begins <= now + LEEWAY and
+            _is_number(ends) and now - LEEWAY < ends < NEVER)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _token(environ: Dict[str, Any]) -> Optional[str]:

@@ -62,6 +62,8 @@ GOOD = {
     "prn in place of sub": lambda: encode(sub=None, prn="12"),
     "iat in milliseconds": lambda: encode(iat=int(time.time() * 1000)),
     "ended a moment ago": lambda: encode(exp=int(time.time()) - LEEWAY + 20),
+    "exp with a fraction": lambda: encode(exp=time.time() + 0.5),
+    "exp in milliseconds": lambda: encode(exp=int(time.time() * 1000)),
     "no typ": lambda: handmade({"alg": "HS256"}, claims()),
 }
 BAD = {
@@ -78,6 +80,12 @@ BAD = {
     "exp infinite": lambda: handmade(
         {"alg": "HS256"}, b'{"iss": "%s", "exp": 1e999}' % ID.encode()),
     "exp a list": lambda: encode(exp=[]),
+    "exp true": lambda: encode(exp=True),
+    "exp a text": lambda: handmade({"alg": "HS256"}, claims(exp=str(int(time.time()) + 900))),
+    "exp no number": lambda: handmade({"alg": "HS256"}, claims(exp=float("nan"))),
+    "exp huge": lambda: handmade({"alg": "HS256"}, claims(exp=10 ** 400)),
+    "nbf huge": lambda: handmade({"alg": "HS256"}, claims(nbf=10 ** 400)),
+    "nbf null": lambda: handmade({"alg": "HS256"}, dict(claims(), nbf=None)),
     "not yet valid": lambda: encode(nbf=int(time.time()) + 600),
     "other issuer": lambda: encode(iss="another"),
     "no issuer": lambda: encode(iss=None),
@@ -173,15 +181,26 @@ class TestSignedRequest:
 
     def test_in_the_header_counts_where_there_are_two(self):
         def signed(header, query):
-            return is_signed({"HTTP_AUTHORIZATION": "JWT " + header,
-                              "QUERY_STRING": "signed_request=" + quote(query)}, ID, SECRET)
+            environ = {"HTTP_AUTHORIZATION": "JWT " + header,
+                       "QUERY_STRING": "signed_request=" + quote(query)}
+            return is_signed(environ, ID, SECRET, time.time())
         assert signed(encode(), "x") and not signed("x", encode())
 
     @pytest.mark.parametrize("key", [
         "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n", "ssh-rsa AAAA"])
     def test_may_be_signed_with_nothing_that_looks_like_a_public_key(self, key):
         token = handmade({"alg": "HS256"}, claims(), secret=key)
-        assert not is_signed({"HTTP_AUTHORIZATION": "JWT " + token}, ID, key)
+        assert not is_signed({"HTTP_AUTHORIZATION": "JWT " + token}, ID, key, time.time())
+
+    @pytest.mark.parametrize("off", [86400, -86400])
+    def test_begins_and_ends_by_hipchats_clock(self, off):
+        now = time.time() + off
+
+        def signed(**more):
+            return is_signed({"HTTP_AUTHORIZATION": "JWT " + encode(**more)}, ID, SECRET, now)
+        assert signed(exp=now + 5) and signed(exp=now + 5, nbf=now)
+        assert not signed(exp=now - LEEWAY - 5)
+        assert not signed(exp=now + 900, nbf=now + LEEWAY + 60)
 
 
 class TestIntegration:
@@ -195,6 +214,19 @@ class TestIntegration:
         integration.hipchat.people.say(integration.room, "Ann", "signed, I hope")
         wait_until(lambda: "signed, I hope" in [
             payload["message"] for payload in integration.payloads(integration.trigger)])
+
+    def test_hears_though_our_clock_is_hours_ahead(
+            self, integration, start_stackstorm, tmp_path, monkeypatch):
+        (tmp_path / "sitecustomize.py").write_text(
+            "import time\nreal = time.time\ntime.time = lambda: real() + 10000\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        room = integration.hipchat.make_room()
+        stackstorm = start_stackstorm(integration.hipchat, rooms=[room], events=["message"],
+                                      api_key=None, oauth={"id": ID, "secret": SECRET})
+        wait_until(lambda: stackstorm.webhooks(room))
+        integration.hipchat.people.say(room, "Ann", "signed hours ago")
+        stackstorm.heard("hipchat.message")
+        assert stackstorm.health()["dropped"] == {}
 
     def test_sends(self, integration):
         succeeded, result = integration.run_action("hipchat.send", room=integration.room,

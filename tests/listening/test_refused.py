@@ -21,26 +21,26 @@ from listening.receiver import Receiver
 from listening.spool import SpoolFull
 
 ROOM = 1001
-CLIENT = Integration("id of the integration", "the secret of the integration, of many letters")
+CLIENT = Integration("id-of-the-integration", "the-secret-of-the-integration-of-many-letters")
 BY_ADDON = "http://st2/addon/room_message"
 
 
 class Listener:
-    """A receiver; missed: the rooms in which something was, None for all."""
+    """A receiver; missed: the rooms in which something was, None for all; ahead: our clock."""
 
-    def __init__(self):
-        settings = SensorSettings.from_config({
-            "api_key": "t" * 40, "api_url": "http://hipchat/v2",
-            "webhook": {"public_url": "http://st2", "secret": "s" * 16}})
+    def __init__(self, **config):
+        settings = SensorSettings.from_config(dict({
+            "api_url": "http://hipchat/v2",
+            "webhook": {"public_url": "http://st2", "secret": "s" * 16}}, **config))
         urls = WebhookUrl(settings.public_url, settings.secret)
         addon = SimpleNamespace(
             event_of=lambda url: "room_message" if url == BY_ADDON else None, hears=False,
             credentials=CLIENT, heard=lambda: None)
-        self.missed, self.spool = [], mock.Mock()
+        self.missed, self.spool, self.ahead = [], mock.Mock(), 0.0
         self.health = Health(logging.getLogger("refused"))
         self.receiver = Receiver(settings, urls, addon, None, None, self.spool,
                                  lambda arrived: nullcontext(), mock.Mock(), self.missed.append,
-                                 self.health)
+                                 lambda: time.time() - self.ahead, self.health)
         self.receiver.accepting = True
         self.by_webhook = urls.make(Address("room_message", ROOM))
 
@@ -61,7 +61,12 @@ class Listener:
 
 @pytest.fixture
 def listener():
-    return Listener()
+    return Listener(api_key="t" * 40)
+
+
+@pytest.fixture
+def integration():
+    return Listener(oauth=CLIENT._asdict())
 
 
 def failing(error):
@@ -105,3 +110,25 @@ class TestDelivery:
         assert listener.post(listener.by_webhook, read=lambda size: b"[]" + 200 * b" ") == 400
         assert listener.post(listener.by_webhook) == 204
         assert not listener.missed
+
+
+class TestUnsigned:
+    """A delivery without a valid JWT, where each must carry one."""
+
+    def test_is_counted_told_and_looked_for_now_and_then(self, integration):
+        for _ in range(3):
+            assert integration.post(integration.by_webhook, exp=time.time() - 3600) == 401
+        assert integration.missed == [ROOM]
+        assert integration.health.dropped == {"unsigned": 3}
+        assert integration.health.report()["reasons"] == [
+            "listener: what was posted to a signed address has no valid JWT"]
+
+    def test_makes_not_every_room_be_looked_at(self, listener):
+        assert listener.post(BY_ADDON, exp=time.time() - 3600) == 401
+        assert not listener.missed and listener.health.dropped == {"unsigned": 1}
+
+    @pytest.mark.parametrize("ahead", [86400, -86400])
+    def test_is_none_whose_time_has_not_ended_by_hipchats_clock(self, integration, ahead):
+        integration.ahead = ahead
+        assert integration.post(integration.by_webhook, exp=time.time() - ahead + 900) == 204
+        assert integration.post(integration.by_webhook, exp=time.time() - ahead - 900) == 401

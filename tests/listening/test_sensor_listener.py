@@ -419,7 +419,7 @@ def url(monkeypatch):
     log = logging.getLogger("test")
     health = Health(log)
     receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None, None, None,
-                        None, lambda room: None, health)
+                        None, lambda room: None, time.time, health)
     receiver.accepting = True
     server = connections.Server(settings, receiver, lambda: None, health, log)
     threading.Thread(target=server.serve, daemon=True).start()

@@ -60,7 +60,8 @@ def deliver(disk, health):
         event_of=lambda url: "room_enter" if url == BY_ADDON else None, hears=False,
         credentials=CLIENT, heard=lambda: None)
     receiver = Receiver(settings, urls, addon, mock.Mock(), mock.Mock(), disk,
-                        lambda arrived: nullcontext(), mock.Mock(), mock.Mock(), health)
+                        lambda arrived: nullcontext(), mock.Mock(), mock.Mock(), time.time,
+                        health)
     receiver.accepting = True
     by_webhook = urls.make(Address("room_enter", 1001))
     body = json.dumps({"event": "room_enter", "item": {

@@ -180,9 +180,15 @@ class Lanes:
                 "The error: {:.300}".format(repr(error)))
 
     def _watch(self) -> None:
-        """The publisher waits long for a broker or a database before it gives up."""
+        """A broker, a database and a disk may take long before they fail."""
         while True:
             eventlet.sleep(SLOW / 5)
+            if self._spool.hangs:
+                self._health.trouble("spool", "the disk does not answer", "Deliveries are refused, "
+                                     "and looked for in HipChat's history when it does. Check the "
+                                     "disk of {}.".format(self._spool.directory), about="disk")
+            else:
+                self._health.well("spool", about="disk")
             slow = {lane for lane, since in self._under_way.items()
                     if time.monotonic() - since > SLOW}
             # Else what is told already says more.

@@ -1,4 +1,5 @@
 """The WSGI application: takes what HipChat posts, and answers 204 once it is on disk."""
+import functools
 import hmac
 import ipaddress
 import json
@@ -55,7 +56,8 @@ class Receiver:
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
         self._arriving, self._health = arriving, health
-        self._missed, self._perhaps_missed, self._now = missed, Rarely(missed), now
+        self._missed = functools.partial(eventlet.spawn, missed)  # which may wait for the disk
+        self._perhaps_missed, self._now = Rarely(self._missed), now
         self._addon, self._left_over, self._twins = addon, left_over, Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
@@ -140,7 +142,8 @@ class Receiver:
         report = self._health.report()
         if named:
             report["details"] = self._health.details()
-        status = "503 Service Unavailable" if strict and not self.accepting else "200 OK"
+        refused = strict and (not self.accepting or self._spool.hangs)
+        status = "503 Service Unavailable" if refused else "200 OK"
         return Answer(status, json.dumps(report) + "\n", "application/json")
 
     def _receive_of_addon(self, event: str, environ: Dict[str, Any]) -> Answer:

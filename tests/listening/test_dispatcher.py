@@ -352,6 +352,14 @@ class TestHealing:
             "broker: dispatching to StackStorm takes long"])
         eventually(lambda: bench.health.report()["status"] == "ok")
 
+    def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.lanes.SLOW", 0.01)
+        bench.lanes.start(bench.supervisor)
+        bench.spool.hangs = True
+        eventually(lambda: bench.health.report()["reasons"] == ["spool: the disk does not answer"])
+        bench.spool.hangs = False
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
     def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
             self, bench, pauses, monkeypatch, caplog):
         monkeypatch.setattr("listening.lanes.SLOW", 0.005)

@@ -11,6 +11,7 @@ import eventlet
 import jwt
 import pytest
 from conftest import wait_until
+from eventlet.event import Event
 
 from hipchat.credentials import Integration
 from hipchat.sensor_settings import SensorSettings
@@ -18,7 +19,7 @@ from hipchat.webhook_url import Address, WebhookUrl
 from listening import rarely
 from listening.health import Health
 from listening.receiver import Receiver
-from listening.spool import SpoolFull
+from listening.spool import SpoolError, SpoolFull
 
 ROOM = 1001
 CLIENT = Integration("id-of-the-integration", "the-secret-of-the-integration-of-many-letters")
@@ -26,7 +27,10 @@ BY_ADDON = "http://st2/addon/room_message"
 
 
 class Listener:
-    """A receiver; missed: the rooms in which something was, None for all; ahead: our clock."""
+    """A receiver; missed: the rooms in which something was, None for all.
+
+    look: what is done about these; ahead: by how many seconds our clock is.
+    """
 
     def __init__(self, **config):
         settings = SensorSettings.from_config(dict({
@@ -36,11 +40,13 @@ class Listener:
         addon = SimpleNamespace(
             event_of=lambda url: "room_message" if url == BY_ADDON else None, hears=False,
             credentials=CLIENT, heard=lambda: None)
-        self.missed, self.spool, self.ahead = [], mock.Mock(), 0.0
+        self.missed, self.spool, self.ahead = [], mock.Mock(hangs=False), 0.0
+        self.look = self.missed.append
         self.health = Health(logging.getLogger("refused"))
-        self.receiver = Receiver(settings, urls, addon, None, None, self.spool,
-                                 lambda arrived: nullcontext(), mock.Mock(), self.missed.append,
-                                 lambda: time.time() - self.ahead, self.health)
+        self.receiver = Receiver(
+            settings, urls, addon, None, None, self.spool, lambda arrived: nullcontext(),
+            mock.Mock(), lambda room: self.look(room), lambda: time.time() - self.ahead,
+            self.health)
         self.receiver.accepting = True
         self.by_webhook = urls.make(Address("room_message", ROOM))
 
@@ -56,6 +62,7 @@ class Listener:
                    "wsgi.input": SimpleNamespace(read=read) if read else io.BytesIO(body)}
         started = []
         self.receiver(environ, lambda status, headers: started.append(int(status.split()[0])))
+        eventlet.sleep(0)
         return started[0]
 
 
@@ -106,6 +113,13 @@ class TestDelivery:
         assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
         assert listener.missed == [None, ROOM]
 
+    def test_that_the_spool_refuses_is_answered_though_the_look_has_to_wait(self, listener):
+        listener.spool.put.side_effect = SpoolError("the disk does not answer")
+        listener.look = lambda room: Event().wait()
+        answer = eventlet.spawn(listener.post, listener.by_webhook)
+        wait_until(lambda: answer.dead, sleep=eventlet.sleep)
+        assert answer.wait() == 503
+
     def test_that_is_wrong_is_missed_nowhere(self, listener):
         assert listener.post(listener.by_webhook, read=lambda size: b"[]" + 200 * b" ") == 400
         assert listener.post(listener.by_webhook) == 204
@@ -132,3 +146,14 @@ class TestUnsigned:
         integration.ahead = ahead
         assert integration.post(integration.by_webhook, exp=time.time() - ahead + 900) == 204
         assert integration.post(integration.by_webhook, exp=time.time() - ahead - 900) == 401
+
+
+@pytest.mark.parametrize("accepting, hangs, status", [
+    (True, False, "200"), (True, True, "503"), (False, False, "503")])
+def test_a_strict_probe_hears_whether_deliveries_are_accepted(listener, accepting, hangs, status):
+    listener.receiver.accepting, listener.spool.hangs = accepting, hangs
+    started = []
+    listener.receiver({"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "GET",
+                       "RAW_PATH_INFO": "/health", "QUERY_STRING": "strict"},
+                      lambda status, headers: started.append(status[:3]))
+    assert started == [status]

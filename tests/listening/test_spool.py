@@ -816,6 +816,40 @@ class TestWriter:
         assert spools.open().waiting == 0
 
 
+class TestHangingDisk:
+    @pytest.fixture
+    def disk(self, spool, monkeypatch):
+        """Answers when it is set, and that is later than anybody may wait."""
+        monkeypatch.setattr(spool_module, "SLOW", 0.05)
+        disk, commit = eventlet.patcher.original("threading").Event(), spool._store.commit
+        monkeypatch.setattr(spool._store, "commit", lambda *args: disk.wait(60) and commit(*args))
+        yield disk
+        disk.set()
+
+    def test_holds_up_nobody_but_those_in_its_commit(self, spool, disk):
+        written = eventlet.spawn(spool.put, arrival("one"))
+        wait_until(lambda: spool.arriving and not spool._puts, sleep=eventlet.sleep)
+        for message in ("that waits", "that comes"):
+            with pytest.raises(SpoolError, match="does not answer"), eventlet.Timeout(30):
+                spool.put(arrival(message))
+            assert spool.hangs
+        disk.set()
+        assert written.wait() is True and not spool.hangs
+        assert spool.put(arrival("that comes")) is True
+        assert traces(spool) == ["one", "that comes"]
+
+    def test_has_an_epoch_wait_for_what_was_put_before_it(self, spool, disk):
+        written = eventlet.spawn(spool.put, arrival("one"))
+        wait_until(lambda: spool.arriving and not spool._puts, sleep=eventlet.sleep)
+        settled = [eventlet.spawn(spool.put_together, [])]
+        wait_until(lambda: spool.hangs, sleep=eventlet.sleep)
+        settled.append(eventlet.spawn(spool.put_together, []))
+        eventlet.sleep(0)
+        assert not any(each.dead for each in settled)
+        disk.set()
+        assert written.wait() is True and [each.wait() for each in settled] == [[], []]
+
+
 class TestUsableDirectory:
     @pytest.fixture
     def home(self, tmp_path, monkeypatch):

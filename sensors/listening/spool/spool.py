@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Un
 import eventlet
 from eventlet import tpool
 from eventlet.event import Event as Signal
+from eventlet.hubs import get_hub
 
 from listening.spool.deliveries import Arrival, Delivery, SpoolError
 from listening.spool.store import Store
@@ -14,6 +15,7 @@ from listening.spool.takeover import take_over
 __all__ = ["Spool"]
 
 LARGEST_BATCH = 500  # deliveries in one commit, or groups of those that go together
+SLOW = 5.0  # seconds of a commit after which nobody else is kept waiting for it
 PAUSE = 1.0  # seconds after which what nobody waits for is tried again
 
 
@@ -26,10 +28,11 @@ class Spool:
 
     put() returns when a delivery is on disk. All writing is done by one greenlet in a thread of
     its own, so that waiting for the disk holds nobody up; what arrives meanwhile shares the next
-    commit. arriving: how many deliveries are on their way to the disk. repaired is called with
-    words for the operator whenever a file had to be given up, notice with words on what else was
-    done on disk. earlier: directories whose deliveries are taken over. keep(name, task) runs the
-    writer. remembered: for how many seconds a message that comes again is known.
+    commit. arriving: how many deliveries are on their way to the disk; hangs: the disk has not
+    answered for SLOW, and nothing is taken until it does. repaired is called with words for the
+    operator whenever a file had to be given up, notice with words on what else was done on disk.
+    earlier: directories whose deliveries are taken over. keep(name, task) runs the writer.
+    remembered: for how many seconds a message that comes again is known.
     """
 
     def __init__(self, directory: str, max_deliveries: int, repaired: Callable[[str], None],
@@ -37,6 +40,7 @@ class Spool:
                  notice: Optional[Callable[[str], None]] = None, remembered: float = 3600.0):
         self.directory = directory
         self.arriving = 0
+        self.hangs = False
         self._repaired, self._notice = repaired, notice or repaired
         self._earlier, self._keep = earlier, keep
         self._store = Store(directory, max_deliveries, remembered)
@@ -82,6 +86,8 @@ class Spool:
 
         After one that was not kept, none is, so that none is before what comes again.
         """
+        if self.hangs and arrivals:
+            return [self._no_answer() for _ in arrivals]
         done = Signal()
         self._puts.append((arrivals, done))
         self.arriving += len(arrivals)
@@ -164,6 +170,7 @@ class Spool:
         batch, self._puts = self._puts[:LARGEST_BATCH], self._puts[LARGEST_BATCH:]
         removals = set(self._removals)
         arrivals = [arrival for together, _ in batch for arrival in together]
+        slow = get_hub().schedule_call_global(SLOW, self._refuse)
         try:
             results = iter(tpool.execute(self._store.commit, arrivals, removals))
         except BaseException as error:  # the writer may be begun again, but those here wait
@@ -173,11 +180,24 @@ class Spool:
                 return bool(batch)
             raise
         finally:
+            slow.cancel()
+            self.hangs = False
             self._tell()
         self._removals -= removals
         for together, done in batch:
             done.send(list(itertools.islice(results, len(together))))
         return True
+
+    def _refuse(self) -> None:
+        """Nobody is to wait for a disk that hangs, but who is in its commit already."""
+        self.hangs = True
+        puts, self._puts = self._puts, [put for put in self._puts if not put[0]]
+        for arrivals, done in puts:
+            if arrivals:
+                done.send_exception(self._no_answer())
+
+    def _no_answer(self) -> SpoolError:
+        return SpoolError("The disk of {} does not answer.".format(self.directory))
 
     def _tell(self) -> None:
         for words, tell in ((self._store.repairs, self._repaired),

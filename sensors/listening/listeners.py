@@ -150,8 +150,9 @@ class Listeners:
         if self._directory_version == self._directory.version:
             return
         self._directory_version = self._directory.version
-        self._former.update((address, listeners) for address, listeners in self._by_address.items()
-                            if self._directory.name_of(address.room) is None)
+        heard = {**self._former, **self._by_address}
+        self._former = {address: listeners for address, listeners in heard.items()
+                        if self._directory.name_of(address.room) is None}
         self._by_address, self._filters = {}, {}
         for listener in self._listeners.values():
             self._listen(listener)

@@ -282,3 +282,11 @@ class TestGone:
     def test_are_heard_by_nobody_who_came_later(self, gone):
         gone.add(trigger("b", room="Factor"))
         assert hearing(gone, FACTOR) == ["hipchat.a"]
+
+    def test_are_gone_no_more_where_a_later_look_shows_them(self, listeners, directory):
+        listeners.add(trigger("a", room="Factor"))
+        factor = {"id": FACTOR, "name": "Factor"}
+        for rooms in ([], [factor], [dict(factor, name="Attic"), {"id": SALES, "name": "Factor"}]):
+            directory.take(rooms)
+            listeners.renew()
+        assert hearing(listeners, FACTOR) == [] and hearing(listeners, SALES) == ["hipchat.a"]

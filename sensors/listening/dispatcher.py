@@ -10,7 +10,7 @@ from hipchat.room_directory import RoomDirectory
 from hipchat.names import is_room_id
 from listening.health import Health
 from listening.listeners import Listener, Listeners
-from listening.outage import Outage
+from listening.outage import Obstacle, Outage
 from listening.spool import Delivery
 from hipchat.webhook_url import Address
 
@@ -50,7 +50,9 @@ class Dispatcher:
     def deliver(self, delivery: Delivery, told: Set[str]) -> None:
         """Dispatch to every matching trigger that is not in told, which grows as they are.
 
-        Raises what dispatch and refresh raise; the delivery is to be given here again, then.
+        Raises what dispatch and refresh raise, Outage while HipChat has not answered which room
+        bears which name, and Obstacle while it has told of no room; the delivery is to be given
+        here again, then.
         """
         self._refresh_if_stale()
         try:
@@ -62,6 +64,10 @@ class Dispatcher:
         heard = self._matching(address, event, body)
         if heard is None and self._look_again():
             heard = self._matching(address, event, body)
+        if heard is None and not self._directory.told and self._needs_names(delivery):
+            raise Obstacle("rooms", "HipChat has told of none", "It refuses to, or its list is "
+                           "empty. Deliveries that may be for a rule that names its room wait in "
+                           "the spool until it does.")
         for listener, groups in heard or []:
             if listener.ref in told:
                 continue
@@ -92,12 +98,15 @@ class Dispatcher:
 
         Version 0.1.0 kept names. Outage while it is not known which room bears which name.
         """
-        if not self._directory.loaded and (
-                self._listeners.names() or not is_room_id(delivery.room)):
+        if not self._directory.loaded and self._needs_names(delivery):
             raise Outage("HipChat", "has not told yet which room bears which name",
                          "Deliveries wait in the spool until it does.")
         room = self._directory.id_of(delivery.room)
         return None if room is None else Address(delivery.event, room)
+
+    def _needs_names(self, delivery: Delivery) -> bool:
+        """Whether who hears a delivery depends on which room bears which name."""
+        return bool(self._listeners.names()) or not is_room_id(delivery.room)
 
     def _matching(self, address: Optional[Address], event: Event,
                   body: Dict[str, Any]) -> Optional[List[Tuple[Listener, List[str]]]]:

@@ -8,7 +8,7 @@ from eventlet.semaphore import Semaphore
 
 from listening.backoff import Backoff
 from listening.health import Health
-from listening.outage import Outage
+from listening.outage import Obstacle, Outage
 from listening.spool import Delivery, Spool, SpoolError
 from listening.supervisor import Supervisor
 
@@ -47,7 +47,7 @@ class Lanes:
         self._spool, self._deliver, self._health = spool, deliver, health
         self._lanes: Dict[str, _Lane] = {}
         self._under_way: Dict[str, float] = {}
-        self._failing: Set[str] = set()
+        self._failing: Dict[str, str] = {}  # what is in trouble ("broker", ...), by lane
         self._busy: Set[str] = set()
         self._queue: Queue = Queue()
         self._gate = Semaphore()
@@ -170,14 +170,18 @@ class Lanes:
 
     def _failed(self, lane: str, error: Exception) -> None:
         self._end_outage(lane)
-        self._failing.add(lane)
-        if isinstance(error, SpoolError):
-            self._health.trouble("spool", "cannot be read", str(error))
+        if isinstance(error, Obstacle):
+            part, summary, detail = error.part, error.summary, error.detail
+        elif isinstance(error, SpoolError):
+            part, summary, detail = "spool", "cannot be read", str(error)
         else:
-            self._health.trouble(
-                "broker", "dispatching to StackStorm fails",
+            part, summary, detail = "broker", "dispatching to StackStorm fails", (
                 "Deliveries wait in the spool and are tried again until StackStorm takes them. "
                 "The error: {:.300}".format(repr(error)))
+        if self._failing.get(lane) != part:
+            self._well(lane)
+        self._failing[lane] = part
+        self._health.trouble(part, summary, detail)
 
     def _watch(self) -> None:
         """A broker, a database and a disk may take long before they fail."""
@@ -195,15 +199,18 @@ class Lanes:
             if slow and not any(map(self._health.is_troubled, STACKSTORM)):
                 self._health.trouble("broker", "dispatching to StackStorm takes long",
                                      "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
-            self._failing |= slow
+            for lane in slow:
+                self._failing.setdefault(lane, "broker")
 
     def _succeeded(self, lane: str) -> None:
         self._end_outage(lane)
-        if lane in self._failing:
-            self._failing.discard(lane)
-            if not self._failing:
-                self._health.well("broker")
-                self._health.well("spool")
+        self._well(lane)
+
+    def _well(self, lane: str) -> None:
+        """What a lane failed for troubles it no more."""
+        part = self._failing.pop(lane, None)
+        if part and part not in self._failing.values():
+            self._health.well(part)
 
     def _let_another_probe(self, lane: str) -> None:
         if self._probe == lane:

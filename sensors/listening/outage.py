@@ -1,10 +1,10 @@
 """What is raised while nothing can be dispatched."""
 
-__all__ = ["Outage"]
+__all__ = ["Obstacle", "Outage"]
 
 
-class Outage(Exception):
-    """Nothing at all can be dispatched now; part ("broker", "database", "HipChat") is what is away.
+class Obstacle(Exception):
+    """A delivery cannot be dispatched now, for what is wrong with a part ("rooms").
 
     summary is for /health, detail for the operator's log.
     """
@@ -12,3 +12,8 @@ class Outage(Exception):
     def __init__(self, part: str, summary: str, detail: str):
         self.part, self.summary, self.detail = part, summary, detail
         super().__init__("{}: {}. {}".format(part, summary, detail))
+
+
+class Outage(Obstacle):
+    """Nothing at all can be dispatched now; part ("broker", "database", "HipChat") is what is away.
+    """

@@ -29,7 +29,12 @@ class TestNames:
     def test_mean_no_room_where_none_bears_them(self, directory):
         assert directory.id_of("Ops") is None and not directory.loaded
         directory.take([])
-        assert directory.id_of("Ops") is None and directory.loaded
+        assert directory.id_of("Ops") is None and directory.loaded and not directory.told
+
+    def test_are_told_once_a_room_was(self, directory):
+        for rooms in ([{"id": 1, "name": "Ops"}], []):
+            directory.take(rooms)
+            assert directory.told
 
     def test_of_digits_are_ids_whatever_rooms_are_called(self, directory):
         directory.take([{"id": 1, "name": "2"}, {"id": 2, "name": "Ops"}])

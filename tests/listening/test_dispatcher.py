@@ -82,6 +82,10 @@ class Bench:
 
     def listen(self, ref, room="Factor", event="message", **parameters):
         self.know(room)
+        self.add(ref, room, event, **parameters)
+
+    def add(self, ref, room, event="message", **parameters):
+        """A rule, for a room that HipChat may not have told of."""
         self.listeners.add({"ref": ref, "id": "id of " + ref, "type": "hipchat." + event,
                             "parameters": dict(parameters, room=room)})
 
@@ -282,6 +286,44 @@ class TestDropped:
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"unreadable": 1}
         assert bench.stackstorm.traces() == ["whole"]
+
+
+class TestNamesNotTold:
+    """HipChat has answered and told of no room, while a rule names one."""
+
+    @pytest.fixture(autouse=True)
+    def start(self, bench):
+        bench.rooms.take([])
+        bench.add("by name", "Factor")
+        bench.add("by id", "1002")
+        bench.lanes.start(bench.supervisor)
+
+    def test_what_nobody_hears_waits_until_they_are(self, bench, pauses):
+        bench.put("waits", "1001")
+        eventually(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
+        assert bench.spool.waiting == 1 and not bench.unwanted
+        bench.know("Factor")
+        eventually(lambda: bench.stackstorm.told == [("by name", "waits")])
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_rooms_that_rules_call_by_id_go_on(self, bench, pauses):
+        bench.put("waits", "1001")
+        eventually(lambda: bench.health.report()["reasons"])
+        bench.put("goes", "1002")
+        eventually(lambda: bench.stackstorm.told == [("by id", "goes")])
+
+    def test_what_nobody_hears_is_dropped_where_no_rule_names_a_room(self, bench):
+        bench.listeners.remove({"ref": "by name"})
+        bench.put("nobody's", "1001")
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+
+    def test_troubles_end_each_by_itself(self, bench, pauses):
+        bench.put("waits", "1001")
+        bench.stackstorm.fails = lambda trigger, trace: True
+        bench.put("goes", "1002")
+        eventually(lambda: len(bench.health.report()["reasons"]) == 2)
+        bench.stackstorm.fails = lambda trigger, trace: False
+        eventually(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
 
 
 class TestHealing:

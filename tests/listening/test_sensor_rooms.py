@@ -219,7 +219,14 @@ class TestGone:
 class TestNamesAreAway:
     """HipChat does not tell which room bears which name."""
 
-    def test_deliveries_wait_and_none_is_lost(self, start_hipchat, start_stackstorm, tmp_path):
+    @pytest.mark.parametrize("fault, reason", [
+        ({"paths": "/v2/room$", "status": 503},
+         "HipChat: has not told yet which room bears which name"),
+        ({"paths": "/v2/room(/Factor)?$", "status": 403}, "rooms: HipChat has told of none"),
+        ({"paths": "/v2/room$", "body": '{"items": []}'}, "rooms: HipChat has told of none")],
+        ids=["it is away", "it refuses to", "its list is empty"])
+    def test_deliveries_wait_and_none_is_lost(self, start_hipchat, start_stackstorm, tmp_path,
+                                              fault, reason):
         journal = Journal(tmp_path)
         hipchat = start_hipchat("--room", "Factor")
         stackstorm = start_stackstorm(hipchat, options=journal.options, rooms=["Factor"],
@@ -227,13 +234,13 @@ class TestNamesAreAway:
         stackstorm.add_rule("message")
         wait_until(stackstorm.has_its_webhooks)
         stackstorm.stop()
-        hipchat.people.faults({"paths": "/v2/room$", "status": 503})
+        hipchat.people.faults(fault)
         stackstorm.start()
-        wait_until(lambda: "HipChat: webhooks cannot be managed" in
-                   stackstorm.health().get("reasons", ()))
+        wait_until(lambda: {"HipChat: webhooks cannot be managed",
+                            "rooms: a room cannot be listened to"}.intersection(
+                                stackstorm.health().get("reasons", ())))
         said = hipchat.people.say("Factor", "Ann", "waits")
-        wait_until(lambda: "HipChat: has not told yet which room bears which name" in
-                   stackstorm.health()["reasons"])
+        wait_until(lambda: reason in stackstorm.health().get("reasons", ()))
         assert stackstorm.health()["waiting"] == 1 and journal.dispatched() == []
         hipchat.people.heal()
         wait_until(lambda: journal.dispatched() == [said])

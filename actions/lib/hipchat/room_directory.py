@@ -34,14 +34,14 @@ def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
 class RoomDirectory:
     """The rooms by name, as HipChat told of them last.
 
-    loaded: whether it has told of any; version counts the changes.
+    loaded: whether it has answered; told: whether it has told of any; version counts the changes.
     """
 
     def __init__(self):
         self._rooms: Dict[int, Room] = {}
         self._ids: Dict[str, int] = {}
         self._alike: Dict[str, List[int]] = {}
-        self.loaded = False
+        self.loaded = self.told = False
         self.version = 0
 
     def take(self, rooms: Iterable[Any]) -> None:
@@ -55,7 +55,7 @@ class RoomDirectory:
         for name, number in self._ids.items():
             self._alike.setdefault(name.casefold(), []).append(number)
         self.version += before != self._rooms or not self.loaded
-        self.loaded = True
+        self.loaded, self.told = True, self.told or bool(told)
 
     def id_of(self, reference: str) -> Optional[int]:
         """The id of the room that a reference means now; None if no room bears that name.

@@ -209,6 +209,10 @@ class Listeners:
                            if reference != EVERYWHERE and not is_room_id(reference)}
         return self._names
 
+    def lack_names(self) -> bool:
+        """Whether rooms are called by names and HipChat has told of none: each may be meant."""
+        return not self._directory.told and bool(self.names())
+
     def named(self) -> Set[int]:
         """The rooms, by id, that rules name."""
         rooms = {listener.room for listener in self._listeners.values()} - {None}

@@ -26,6 +26,7 @@ from listening.spool import Spool
 from listening.supervisor import Supervisor
 
 FACTOR, OPS = 1001, 1002
+ROOMS = [{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}]
 CATCH_UP = 3600.0
 LOG = logging.getLogger("sensor")
 
@@ -71,22 +72,26 @@ class Hipchat:
 
 
 class Bench:
-    """A sensor without its sockets; dispatched: the texts, in order. fails: StackStorm is away."""
+    """A sensor without its sockets; dispatched: the texts, in order. fails: StackStorm is away.
 
-    def __init__(self, directory, hipchat, clock, triggers):
+    rooms: those that HipChat tells of.
+    """
+
+    def __init__(self, directory, hipchat, clock, triggers, rooms):
         self.hipchat, self._clock = hipchat, clock
         self.dispatched, self.fails = [], False
         self.health = Health(LOG)
-        rooms = RoomDirectory()
-        rooms.take([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}])
+        self._rooms = RoomDirectory()
+        self._rooms.take(rooms)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
         self._lanes = Lanes(self.spool, self._deliver, self.health)
         self._holds = Holds(self.spool, self._lanes, LOG)
-        self.listeners = Listeners([], [], rooms, LOG, lambda: self.history.changed())
+        self.listeners = Listeners([], [], self._rooms, LOG, lambda: self.history.changed())
         webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
         self.history = CatchingUp(hipchat, CallBudget(1), Marks(str(directory)), self._holds,
-                                  self.listeners, rooms, webhooks, CATCH_UP, self.health, LOG)
+                                  self.listeners, self._rooms, webhooks, CATCH_UP, self.health,
+                                  LOG)
         for trigger in triggers:
             self.listeners.add(trigger)
         self.history.begin()
@@ -99,6 +104,11 @@ class Bench:
         self._lanes.finish()
         self.spool.settle()
         self.spool._store.close()
+
+    def tell(self, rooms):
+        """HipChat tells of these rooms."""
+        self._rooms.take(rooms)
+        self.listeners.renew()
 
     def _deliver(self, delivery, told):
         if self.fails:
@@ -166,10 +176,10 @@ def make(tmp_path, hipchat, clock):
     """Make a bench that listens in Factor, and look once; the next one is that after a restart."""
     made = []
 
-    def make(*triggers):
+    def make(*triggers, rooms=ROOMS):
         for bench in made:
             bench.stop()
-        made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()])]
+        made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()], rooms)]
         made[0].eventually(lambda: made[0].told("rooms") and not made[0].told("doubtful"))
         return made[0]
 
@@ -336,6 +346,17 @@ def test_what_is_forgotten_for_want_of_space_is_not_heard_again(make, hipchat, c
     hipchat.say("missed")
     bench.look()
     bench.eventually(lambda: bench.dispatched == ["heard", "missed"])
+
+
+def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_names_it(
+        make, hipchat):
+    make()
+    hipchat.say("missed")
+    bench = make(trigger(room="Factor"), trigger(room=OPS), rooms=[])
+    bench.let_pass(catching_up.GRACE)
+    bench.look(OPS)
+    bench.tell(ROOMS)
+    bench.eventually(lambda: bench.dispatched == ["missed"])
 
 
 class TestTrouble:

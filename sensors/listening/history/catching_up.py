@@ -161,19 +161,18 @@ class CatchingUp:
         wanted = {address.room for address in self._wanted.addresses()
                   if address.event in TOLD and (self._seconds or self.is_asked(address.room))}
         self._named = self._listeners.named()
-        for number in wanted - set(self._rooms):
+        of_earlier_run = self._marks.rooms()
+        for number in wanted.union(of_earlier_run) - set(self._rooms):
             self._rooms[number] = _Room()
         for number in list(self._rooms):
-            if number in wanted:
-                self._rooms[number].unwanted = 0.0
-            else:
-                self._note_unwanted(number, self._rooms[number])
+            room = self._rooms[number]
+            if number not in wanted:
+                self._note_unwanted(number, room)
+            elif room.unwanted:
+                room.unwanted = room.due = 0.0
         self._tell_asked(sum(self.is_asked(number) for number in wanted))
         for number in self._holds.rooms() - wanted:
             self._holds.release(number)
-        for number in set(self._marks.rooms()) - set(self._rooms):  # of an earlier run
-            self._rooms[number] = _Room()
-            self._rooms[number].unwanted = time.monotonic()
 
     def _tell_asked(self, count: int) -> None:
         if count != self._asked:
@@ -182,7 +181,8 @@ class CatchingUp:
                            "half as often while nobody speaks there.", count, self._pace() * count)
 
     def _note_unwanted(self, number: int, room: _Room) -> None:
-        room.unwanted = room.unwanted or time.monotonic()
+        if not room.unwanted or self._listeners.lack_names():
+            room.unwanted = time.monotonic()
         room.due = room.unwanted + GRACE
         if room.due <= time.monotonic():
             try:

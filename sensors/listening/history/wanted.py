@@ -11,9 +11,10 @@ __all__ = ["Wanted"]
 class Wanted:
     """The addresses that the listeners want, each since a time of HipChat's clock.
 
-    Of those that are wanted at the first look it is not known since when. One that is not wanted
-    any more is known for grace seconds: rules are replaced, and nothing that is said meanwhile is
-    to be lost. now: HipChat's clock, in seconds since 1970.
+    Of those that are wanted at the first look, or when HipChat first tells of the rooms that are
+    called by names, it is not known since when. One that is not wanted any more is known for grace
+    seconds: rules are replaced, and nothing that is said meanwhile is to be lost. now: HipChat's
+    clock, in seconds since 1970.
     """
 
     def __init__(self, listeners: Listeners, now: Callable[[], float], grace: float):
@@ -32,7 +33,8 @@ class Wanted:
         wanted = self._listeners.wanted()
         if self._changed is not None:
             self._note(wanted, self._changed)
-            self._changed = None
+            if not self._listeners.lack_names():
+                self._changed = None
         return wanted
 
     def since(self, address: Address) -> float:

@@ -143,13 +143,14 @@ class _Parts:
             client, owner, self._addon, ownership, "jwt" if settings.api.integration else None,
             bool(settings.public_url), self.listeners, rooms,
             lambda room: self._history.doubt(room), health, log)
+        remembered = settings.catch_up + LATEST_REPEAT
         directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
         self.spool = Spool(directory, settings.max_deliveries,
                            lambda words: health.happened("spool", "was mended", words),
                            earlier_directories(settings.spool_directory), supervisor.keep,
-                           notice=log.warning, remembered=settings.catch_up + LATEST_REPEAT)
+                           notice=log.warning, remembered=remembered)
         self.publisher = TriggerPublisher(health, log)
         dispatcher = Dispatcher(
             self.listeners, rooms, self.publisher.publish, self._refresh, self._unwanted,
@@ -158,7 +159,7 @@ class _Parts:
         holds = Holds(self.spool, self._lanes, log)
         self._history = CatchingUp(
             client, budget, Marks(directory), holds, self.listeners, rooms, self._webhooks,
-            settings.catch_up, health, log)
+            settings.catch_up, remembered, health, log)
         self.receiver = Receiver(
             settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
             self._webhooks.room_of, self.spool, holds.arriving, self._lanes.notify,

@@ -27,7 +27,7 @@ from listening.supervisor import Supervisor
 
 FACTOR, OPS = 1001, 1002
 ROOMS = [{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}]
-CATCH_UP = 3600.0
+CATCH_UP, REMEMBERED = 3600.0, 7200.0
 LOG = logging.getLogger("sensor")
 
 
@@ -88,10 +88,10 @@ class Bench:
         self._lanes = Lanes(self.spool, self._deliver, self.health)
         self._holds = Holds(self.spool, self._lanes, LOG)
         self.listeners = Listeners([], [], self._rooms, LOG, lambda: self.history.changed())
-        webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
+        self.webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
         self.history = CatchingUp(hipchat, CallBudget(1), Marks(str(directory)), self._holds,
-                                  self.listeners, self._rooms, webhooks, CATCH_UP, self.health,
-                                  LOG)
+                                  self.listeners, self._rooms, self.webhooks, CATCH_UP, REMEMBERED,
+                                  self.health, LOG)
         for trigger in triggers:
             self.listeners.add(trigger)
         self.history.begin()
@@ -203,14 +203,18 @@ def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make
     assert bench.dispatched == ["missed", "heard"]
 
 
-def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(
-        make, hipchat, clock, monkeypatch):
+@pytest.fixture
+def pauses(clock, monkeypatch):
+    """The pauses between calls pass by the clock alone."""
     def sleep(seconds):
         clock.now += seconds
         eventlet.sleep(0)
 
     monkeypatch.setattr(catching_up, "eventlet", SimpleNamespace(
         sleep=sleep, Timeout=eventlet.Timeout))
+
+
+def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(make, hipchat, pauses):
     bench = make(trigger(), trigger(room=OPS))
     looks = hipchat.looks.count(OPS)
     hipchat.broken.add(FACTOR)
@@ -306,7 +310,7 @@ class TestOld:
         caplog.set_level(logging.INFO)
         hipchat.say("missed")
         assert too_old() == 1 and not self.bench.dispatched
-        assert "1 are older than 3600 s (catch_up)" in caplog.text
+        assert "1 are older than 3600 s" in caplog.text
         assert too_old() == 1
 
     def test_was_heard_where_somebody_was(self, too_old, hipchat):
@@ -334,6 +338,35 @@ class TestOld:
     def test_is_nothing_that_no_rule_wants(self, too_old, hipchat):
         hipchat.say("a notification", kind="notification")
         assert too_old() == 0
+
+
+class TestAsked:
+    """A quiet room without webhooks, which is asked more rarely than every catch_up seconds."""
+
+    @pytest.fixture
+    def ask(self, make, pauses, monkeypatch):
+        def ask(seconds):
+            monkeypatch.setattr(catching_up, "LEAST_PACE", seconds)
+            bench = make()
+            bench.webhooks.are_none_in.return_value = True
+            bench.let_pass(catching_up.AUDIT_QUIET_EVERY)
+            return bench
+
+        return ask
+
+    def test_is_heard_from_look_to_look(self, ask, hipchat):
+        bench = ask(CATCH_UP + 1)
+        hipchat.meanwhile = lambda: hipchat.say("after the look")
+        bench.eventually(lambda: bench.dispatched == ["after the look"])
+        assert bench.health.report()["status"] == "ok" and not bench.health.dropped
+
+    def test_is_told_of_where_that_is_longer_than_it_is_known_what_was_heard(self, ask, hipchat):
+        bench = ask(REMEMBERED + 1)
+        hipchat.meanwhile = lambda: hipchat.say("after the look")
+        bench.eventually(lambda: bench.health.dropped == {"too old": 1})
+        assert bench.health.report()["reasons"] == ["history: rooms are asked too rarely"]
+        bench.webhooks.are_none_in.return_value = False
+        bench.eventually(lambda: bench.health.report()["status"] == "ok")
 
 
 def test_what_is_forgotten_for_want_of_space_is_not_heard_again(make, hipchat, clock):

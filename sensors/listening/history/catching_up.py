@@ -69,14 +69,17 @@ class CatchingUp:
     budget of calls allows.
 
     webhooks: of the rooms that have them; seconds: how old a message may be, and with 0 only rooms
-    without webhooks are looked at; older messages are counted and logged.
+    without webhooks are looked at; older messages are counted and logged. Where a room is heard by
+    its history alone, a message may be as old as two pauses between looks, but not older than
+    remembered, the seconds for which it is known what was heard.
     """
 
     def __init__(self, client: Client, budget: CallBudget, marks: Marks, holds: Holds,
                  listeners: Listeners, directory: RoomDirectory, webhooks: Webhooks,
-                 seconds: float, health: Health, log: logging.Logger):
+                 seconds: float, remembered: float, health: Health, log: logging.Logger):
         self._budget, self._marks, self._holds, self._webhooks = budget, marks, holds, webhooks
-        self._listeners, self._directory, self._seconds = listeners, directory, seconds
+        self._listeners, self._directory = listeners, directory
+        self._seconds, self._remembered = seconds, remembered
         self._health, self._log = health, log
         self._wanted = Wanted(listeners, client.now, GRACE)
         self._fetching = Fetching(client, marks, holds, self._wanted, directory, webhooks, log)
@@ -171,6 +174,7 @@ class CatchingUp:
             elif room.unwanted:
                 room.unwanted = room.due = 0.0
         self._tell_asked(sum(self.is_asked(number) for number in wanted))
+        self._tell_pace(2 * self._round())
         for number in self._holds.rooms() - wanted:
             self._holds.release(number)
 
@@ -179,6 +183,17 @@ class CatchingUp:
             self._asked = count
             self._log.info("%d rooms are heard by their history alone, each asked every %.0f s, or "
                            "half as often while nobody speaks there.", count, self._pace() * count)
+
+    def _tell_pace(self, seconds: float) -> None:
+        """Whether what is said in a quiet room, which is asked so often, is heard in time."""
+        if seconds <= self._remembered:
+            self._health.well("history", about="pace")
+            return
+        self._health.trouble(
+            "history", "rooms are asked too rarely", "HipChat's limit lets each room in which "
+            "nobody speaks be asked every {:.0f} s, and what is older than {:.0f} s then is not "
+            "dispatched. Raise calls_share or catch_up, or let HipChat reach the sensor: "
+            "webhook.public_url.".format(seconds, self._remembered), about="pace")
 
     def _note_unwanted(self, number: int, room: _Room) -> None:
         if not room.unwanted or self._listeners.lack_names():
@@ -260,8 +275,7 @@ class CatchingUp:
 
     def _look(self, number: int, room: _Room) -> bool:
         """Fetch what was missed in a room; False if there is more, which a webhook is to bring."""
-        asked = self.is_asked(number)
-        reach = max(self._seconds, LEAST_REACH if asked else 0.0)
+        reach = self._reach(number, room)
         whole, kept, stale, begun = self._fetching.fetch(
             number, reach, lambda: self._is_unheard(number, room))
         if begun:
@@ -269,10 +283,17 @@ class CatchingUp:
         if kept:
             room.spoken = time.monotonic()
         self._health.dropped.update({"too old": stale} if stale else {})
-        if stale or kept and not asked:
+        if stale or kept and not self.is_asked(number):
             self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
-                           "older than %.0f s (catch_up) and are not.", number, kept, stale, reach)
+                           "older than %.0f s and are not.", number, kept, stale, reach)
         return whole
+
+    def _reach(self, number: int, room: _Room) -> float:
+        """How many seconds old it may be what is fetched."""
+        if not self.is_asked(number):
+            return self._seconds
+        return min(max(self._seconds, LEAST_REACH, 2 * self._pause(number, room)),
+                   self._remembered)
 
     def _is_unheard(self, number: int, room: _Room) -> bool:
         """Whether what is old in a room was missed, and not heard when it was said."""

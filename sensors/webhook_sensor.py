@@ -152,10 +152,10 @@ class _Parts:
                            earlier_directories(settings.spool_directory), supervisor.keep,
                            notice=log.warning, remembered=remembered)
         self.publisher = TriggerPublisher(health, log)
-        dispatcher = Dispatcher(
+        self._dispatcher = Dispatcher(
             self.listeners, rooms, self.publisher.publish, self._refresh, self._unwanted,
             self._heard, settings.template_guard, health, log)
-        self._lanes = Lanes(self.spool, dispatcher.deliver, health)
+        self._lanes = Lanes(self.spool, self._dispatcher.deliver, health)
         holds = Holds(self.spool, self._lanes, log)
         self._history = CatchingUp(
             client, budget, Marks(directory), holds, self.listeners, rooms, self._webhooks,
@@ -201,6 +201,7 @@ class _Parts:
                 self._health.trouble("spool", "cannot be opened", str(error))
                 eventlet.sleep(backoff.failed())
         self._health.well("spool")
+        self._dispatcher.begin(self.spool.begin_epoch())
         self._history.begin()
         self.receiver.accepting = True
         self._lanes.start(self._supervisor)

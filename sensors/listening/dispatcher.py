@@ -12,6 +12,7 @@ from listening.health import Health
 from listening.listeners import Listener, Listeners
 from listening.outage import Obstacle, Outage
 from listening.spool import Delivery
+from listening.spool.epochs import epoch_of
 from hipchat.webhook_url import Address
 
 __all__ = ["Dispatcher"]
@@ -46,6 +47,11 @@ class Dispatcher:
         self._health, self._log = health, log
         self._stale, self._refreshed = True, 0.0
         self._refreshing = Semaphore()
+        self._epoch = 0
+
+    def begin(self, epoch: int) -> None:
+        """Take the epoch of the start: what came before it is heard in whatever room it came."""
+        self._epoch = epoch
 
     def deliver(self, delivery: Delivery, told: Set[str]) -> None:
         """Dispatch to every matching trigger that is not in told, which grows as they are.
@@ -61,9 +67,9 @@ class Dispatcher:
             self._drop(delivery, "unreadable")
             return
         address = self._address(delivery)
-        heard = self._matching(address, event, body)
+        heard = self._matching(delivery, address, event, body)
         if heard is None and self._look_again():
-            heard = self._matching(address, event, body)
+            heard = self._matching(delivery, address, event, body)
         if heard is None and not self._directory.told and self._needs_names(delivery):
             raise Obstacle("rooms", "HipChat has told of none", "It refuses to, or its list is "
                            "empty. Deliveries that may be for a rule that names its room wait in "
@@ -108,9 +114,15 @@ class Dispatcher:
         """Whether who hears a delivery depends on which room bears which name."""
         return bool(self._listeners.names()) or not is_room_id(delivery.room)
 
-    def _matching(self, address: Optional[Address], event: Event,
+    def _matching(self, delivery: Delivery, address: Optional[Address], event: Event,
                   body: Dict[str, Any]) -> Optional[List[Tuple[Listener, List[str]]]]:
-        return self._listeners.matching(address, text_of(event, body["item"])) if address else None
+        if not address:
+            return None
+        text = text_of(event, body["item"])
+        heard = self._listeners.matching(address, text)
+        if heard is None and epoch_of(delivery.id) < self._epoch:
+            heard = self._listeners.matching_elsewhere(address, text)
+        return heard
 
     def _refresh_if_stale(self) -> None:
         with self._refreshing:

@@ -90,7 +90,8 @@ class Listeners:
                  log: logging.Logger, changed: Callable[[], None],
                  only_rooms: Sequence[str] = ()):
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
-        if rooms == [EVERYWHERE] and only_rooms:
+        self._everywhere = rooms == [EVERYWHERE]
+        if self._everywhere and only_rooms:
             self._rooms = list(only_rooms)
         self._directory, self._log, self._changed = directory, log, changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
@@ -174,6 +175,21 @@ class Listeners:
         places = self._places_of(address)
         return [each for place in places for each in self._found(place, text)] if places else None
 
+    def matching_elsewhere(self, address: Address,
+                           text: str) -> Optional[List[Tuple[Listener, List[str]]]]:
+        """As matching(), in a room outside the share of this node."""
+        heard = [listener for listener in self._listeners.values()
+                 if self._only_rooms and self._would_hear(listener, address)]
+        return list(_finding(heard, text)) if heard else None
+
+    def _would_hear(self, listener: Listener, address: Address) -> bool:
+        """Whether a listener heard an address if this node had no share."""
+        if listener.event.hipchat != address.event:
+            return False
+        if self._everywhere and listener.room is None:
+            return listener.event.name in self._events
+        return address.room in map(self._directory.id_of, self._references(listener))
+
     def _places_of(self, address: Address) -> List[Address]:
         """Where somebody hears what is of this address: there, and in any room."""
         return [place for place in (address, Address(address.event, ANY_ROOM)) if self._at(place)]
@@ -185,11 +201,8 @@ class Listeners:
         listeners = self._at(address)
         if address not in self._filters:
             self._filters[address] = FilterSet([each.filter for each in listeners])
-        for place in self._filters[address].candidates(text):
-            listener = listeners[place]
-            groups = listener.filter.groups(text) if listener.filter else []
-            if groups is not None:
-                yield listener, groups
+        return _finding([listeners[place] for place in self._filters[address].candidates(text)],
+                        text)
 
     def wrong(self) -> Dict[str, ParameterError]:
         """What is wrong with the triggers that hear nothing, by ref."""
@@ -262,3 +275,11 @@ class Listeners:
         self.version += 1
         self._names = None
         self._changed()
+
+
+def _finding(listeners: List[Listener], text: str) -> Iterator[Tuple[Listener, List[str]]]:
+    """Those whose filter is found in the text, with its groups."""
+    for listener in listeners:
+        groups = listener.filter.groups(text) if listener.filter else []
+        if groups is not None:
+            yield listener, groups

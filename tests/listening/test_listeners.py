@@ -225,6 +225,23 @@ class TestRenamed:
         assert listeners.wanted() == {Address("room_message", OPS),
                                       Address("room_message", SALES)}
 
+    @pytest.mark.parametrize("config", [["Factor", "Ops"], [EVERYWHERE]])
+    def test_what_came_before_a_room_left_the_share_is_heard_by_all_its_rules(
+            self, directory, config):
+        listeners = Listeners(config, ["message"], directory, logging.getLogger("listeners"),
+                              lambda: None, only_rooms=["Factor"])
+        listeners.add(trigger("message"))
+        listeners.add(trigger("a", room="Ops", filter="ping (.*)"))
+        listeners.add(trigger("b", room="Factor"))
+        listeners.add(trigger("c", "enter", room="Ops"))
+        ops = Address("room_message", OPS)
+        assert listeners.matching(ops, "ping x") is None
+        assert [(listener.ref, groups) for listener, groups in listeners.matching_elsewhere(
+            ops, "ping x")] == [("hipchat.message", []), ("hipchat.a", ["x"])]
+        assert refs(listener for listener, _ in listeners.matching_elsewhere(ops, "hi")) == [
+            "hipchat.message"]
+        assert listeners.matching_elsewhere(Address("room_exit", OPS), "") is None
+
     def test_nothing_changes_while_no_name_does(self, listeners, directory, changes):
         listeners.add(trigger("a", room="Factor"))
         directory.take([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])

@@ -64,6 +64,23 @@ class TestTwoNodes:
         wait_until(lambda: nodes[0].health().get("status") == "ok")
         assert [nodes[1].webhooks(room) for room in rooms[1]] == before
 
+    def test_a_room_is_moved_and_what_waits_is_dispatched_where_it_came(
+            self, nodes, rooms, hipchat):
+        moved = rooms[0][0]
+        nodes[0].api("POST", "/sandbox/dispatch_faults", json={"mode": "fail"})
+        waits = hipchat.people.say(moved, "Ann", "before the move")
+        wait_until(lambda: nodes[0].health()["waiting"])
+        for node, share in zip(nodes, (rooms[0][1:], rooms[1] + [moved])):
+            node.stop()
+            node.config.update(rooms=rooms[0] + rooms[1], only_rooms=share)
+            node.start()
+        wait_until(lambda: nodes[0].journal.dispatched() == [waits])
+        wait_until(lambda: nodes[1].webhooks(moved))
+        new = hipchat.people.say(moved, "Ann", "after the move")
+        wait_until(lambda: nodes[1].journal.dispatched() == [new])
+        wait_until(lambda: nodes[0].health()["dropped"] == {"unwanted": 1})
+        assert nodes[0].journal.dispatched() == [waits]
+
 
 def test_a_node_that_the_config_does_not_name_says_so(hipchat, start_stackstorm):
     node = start_stackstorm(hipchat, nodes={"st2-elsewhere": {"only_rooms": ["Factor"]}})

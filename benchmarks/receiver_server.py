@@ -3,6 +3,7 @@ import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
 
+import contextlib
 import logging
 import socket
 import sys
@@ -38,8 +39,8 @@ def pack(port: int, directory: str) -> None:
                                 log))
     receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), addon,
                         lambda address: None, lambda address, room: None, spool,
-                        lambda arrived: None, lambda lane: None, lambda room: None, time.time,
-                        health)
+                        lambda arrived: contextlib.nullcontext(), lambda lane: None,
+                        lambda room: None, time.time, health)
     receiver.accepting = True
     Server(settings, receiver, lambda: None, health, log).serve()
 

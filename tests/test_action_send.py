@@ -135,9 +135,12 @@ class TestSent:
         assert last_line(hipchat, room)["what"] == "hi"
 
     def test_default_room_where_none_is_given(self, hipchat, send, room):
-        for absent in (None, ""):
-            succeeded, result = send({"default_room": room}, message="hi", room=absent)
-            assert succeeded and result["room"] == room
+        succeeded, result = send({"default_room": room}, message="hi", room=None)
+        assert succeeded and result["room"] == room
+
+    def test_nowhere_where_the_name_of_the_room_is_empty(self, send, room):
+        succeeded, result = send({"default_room": room}, message="hi", room="")
+        assert not succeeded and "The room '' must be the name or the id" in result["error"]
 
 
 class TestCheckedBeforehand:

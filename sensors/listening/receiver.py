@@ -1,5 +1,4 @@
 """The WSGI application: takes what HipChat posts, and answers 204 once it is on disk."""
-import functools
 import hmac
 import ipaddress
 import json
@@ -56,8 +55,7 @@ class Receiver:
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
         self._arriving, self._health = arriving, health
-        self._missed = functools.partial(eventlet.spawn, missed)  # which may wait for the disk
-        self._perhaps_missed, self._now = Rarely(self._missed), now
+        self._tell_missed, self._perhaps_missed, self._now = missed, Rarely(self._missed), now
         self._addon, self._left_over, self._twins = addon, left_over, Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
@@ -114,6 +112,12 @@ class Receiver:
         except (Exception, eventlet.Timeout):
             self._perhaps_missed(room)
             raise
+
+    def _missed(self, room: Optional[int]) -> None:
+        if self._spool.hangs:  # the answer must not wait for the disk, as this does
+            eventlet.spawn(self._tell_missed, room)
+        else:
+            self._tell_missed(room)
 
     def _not_signed(self, address: Union[Address, NamedAddress, None]) -> Answer:
         """It may be HipChat's. (That of an add-on may be of any room, and these are too many.)"""

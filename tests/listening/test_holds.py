@@ -120,6 +120,15 @@ def test_it_is_not_put_before_what_was_on_its_way_to_the_disk_when_the_hold_bega
     assert bench.all_dispatched() == ["a", "b", "c"]
 
 
+def test_a_room_does_not_wait_where_the_disk_cannot_keep_what_it_missed_apart(make, monkeypatch):
+    bench = make()
+    bench.start()
+    monkeypatch.setattr(bench.spool, "begin_epoch", mock.Mock(side_effect=SpoolError("full")))
+    bench.holds.hold([ROOM])
+    bench.come("a")
+    assert bench.all_dispatched() == ["a"] and bench.fetch("a", "b") == [False, True]
+
+
 def test_what_was_refused_is_no_delivery_that_came(make, monkeypatch):
     bench = make()
     bench.holds.hold([ROOM])

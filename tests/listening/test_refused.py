@@ -113,7 +113,9 @@ class TestDelivery:
         assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
         assert listener.missed == [None, ROOM]
 
-    def test_that_the_spool_refuses_is_answered_though_the_look_has_to_wait(self, listener):
+    def test_that_a_disk_that_hangs_does_not_take_is_answered_though_the_look_has_to_wait(
+            self, listener):
+        listener.spool.hangs = True
         listener.spool.put.side_effect = SpoolError("the disk does not answer")
         listener.look = lambda room: Event().wait()
         answer = eventlet.spawn(listener.post, listener.by_webhook)

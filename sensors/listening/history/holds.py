@@ -57,7 +57,14 @@ class Holds:
             self._lanes.hold(str(number))
             eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, number, hold)
         if holds:  # not before: what is dispatched has a lower number than what was missed
-            epoch = self._spool.begin_epoch()
+            try:
+                epoch = self._spool.begin_epoch()
+            except SpoolError as error:
+                self._log.warning("What was missed in rooms comes later than what is said now: %s",
+                                  error)
+                for number in holds:
+                    self.release(number)
+                return
             for hold in holds.values():
                 hold.epoch = epoch
 

@@ -15,7 +15,7 @@ from listening.spool.takeover import take_over
 __all__ = ["Spool"]
 
 LARGEST_BATCH = 500  # deliveries in one commit, or groups of those that go together
-SLOW = 5.0  # seconds of a commit after which nobody else is kept waiting for it
+SLOW = 10.0  # seconds of a commit after which nobody else is kept waiting for it
 PAUSE = 1.0  # seconds after which what nobody waits for is tried again
 
 

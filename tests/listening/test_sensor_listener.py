@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections import namedtuple
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -418,8 +419,9 @@ def url(monkeypatch):
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")
     health = Health(log)
-    receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None, None, None,
-                        None, lambda room: None, time.time, health)
+    receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None,
+                        SimpleNamespace(hangs=False), None, None, lambda room: None, time.time,
+                        health)
     receiver.accepting = True
     server = connections.Server(settings, receiver, lambda: None, health, log)
     threading.Thread(target=server.serve, daemon=True).start()

@@ -27,6 +27,8 @@ BY_ADDON = "http://st2/addon/room_enter"
 class Disk:
     """A spool that is done with a delivery when the test says so."""
 
+    hangs = False
+
     def __init__(self):
         self.puts = []
 

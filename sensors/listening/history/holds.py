@@ -60,8 +60,8 @@ class Holds:
             try:
                 epoch = self._spool.begin_epoch()
             except SpoolError as error:
-                self._log.warning("What was missed in rooms comes later than what is said now: %s",
-                                  error)
+                self._log.info("What was missed in rooms comes later than what is said now: %s",
+                               error)
                 for number in holds:
                     self.release(number)
                 return

@@ -164,13 +164,13 @@ def test_webhooks_that_are_missing_in_a_room_of_the_config(run, room):
 
 
 def test_a_rule_for_a_room_that_does_not_exist_is_mentioned(run, stackstorm):
-    def is_mentioned():
-        succeeded, lines = run()
-        return succeeded and "a rule, even a disabled one, names a room that cannot" in lines[-1]
-
     rule = stackstorm.add_rule("enter", {"room": "Nowhere"})
     try:
-        wait_until(is_mentioned)  # once the sensor has asked HipChat for that room
+        wait_until(lambda: stackstorm.health()["unheard_rooms"])
+        wait_until(lambda: stackstorm.health()["status"] == "ok")  # no call of the sensor's failed
+        lines = run()[1]
+        assert not to_do(lines)
+        assert "a rule, even a disabled one, names a room that cannot" in lines[-1]
     finally:
         stackstorm.remove_rule(rule)
 

@@ -1,8 +1,8 @@
 """Who listens to what: one listener for each StackStorm trigger."""
 import logging
 from typing import (
-    Any, Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple,
-    Union)
+    Any, Callable, Collection, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set,
+    Tuple, Union)
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
@@ -103,6 +103,8 @@ class Listeners:
         self._filters: Dict[Address, FilterSet] = {}
         self._directory_version = directory.version
         self._names: Optional[Set[str]] = None
+        self._wanted: FrozenSet[Address] = frozenset()
+        self._wanted_of: Optional[Tuple[int, int]] = None  # the versions that it is of
         self.version = 0
 
     def add(self, trigger: Dict[str, Any]) -> None:
@@ -208,10 +210,16 @@ class Listeners:
         """What is wrong with the triggers that hear nothing, by ref."""
         return dict(self._wrong)
 
-    def wanted(self) -> Set[Address]:
+    def wanted(self) -> FrozenSet[Address]:
         """The events and rooms for which HipChat needs a webhook, if no add-on hears them."""
+        of = self.version, self._directory.version
+        if self._wanted_of != of:  # it is asked for at each look at a room, of which are thousands
+            self._wanted_of, self._wanted = of, self._work_out_wanted()
+        return self._wanted
+
+    def _work_out_wanted(self) -> FrozenSet[Address]:
         everywhere = {address.event for address in self._by_address if address.room == ANY_ROOM}
-        return {address for address in self._by_address if address.room != ANY_ROOM}.union(
+        return frozenset(address for address in self._by_address if address.room != ANY_ROOM).union(
             Address(event, room) for event in everywhere for room in self._directory.open_rooms())
 
     def names(self) -> Set[str]:

@@ -2,7 +2,7 @@
 import logging
 import time
 from collections import defaultdict
-from typing import Callable, Dict, Hashable, Optional, Set, Tuple, Union
+from typing import Callable, Dict, FrozenSet, Hashable, Optional, Set, Tuple, Union
 
 import eventlet
 from eventlet.event import Event as Signal
@@ -164,8 +164,8 @@ class Webhooks:
                 with eventlet.Timeout(min(due, self._names.due) - now, False):
                     self._changed.wait()
 
-    def _wanted(self) -> Set[Address]:
-        return self._listeners.wanted() if self._are_wanted() else set()
+    def _wanted(self) -> FrozenSet[Address]:
+        return self._listeners.wanted() if self._are_wanted() else frozenset()
 
     def _are_wanted(self) -> bool:
         return self._reached and not self._addon.hears_alone

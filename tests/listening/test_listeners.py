@@ -55,6 +55,17 @@ def test_the_triggers_that_want_a_room_are_found_by_its_id_and_by_what_it_is_cal
         "Nowhere": {"hipchat.in a room that is none"}, 9: set()}
 
 
+def test_what_is_wanted_everywhere_follows_the_rooms_and_is_worked_out_once(directory):
+    listeners = Listeners([EVERYWHERE], ["message"], directory, logging.getLogger("listeners"),
+                          lambda: None)
+    listeners.add(trigger("message"))
+    wanted = listeners.wanted()
+    assert {address.room for address in wanted} == {FACTOR, OPS} and listeners.wanted() is wanted
+    directory.take([{"id": FACTOR, "name": "Factor"},
+                    {"id": OPS, "name": "Ops", "is_archived": True}])
+    assert {address.room for address in listeners.wanted()} == {FACTOR}
+
+
 class TestAdded:
     """Triggers that come, the same one often twice."""
 

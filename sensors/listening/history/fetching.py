@@ -2,7 +2,7 @@
 import json
 import logging
 import time
-from typing import Callable, NamedTuple, Set
+from typing import Callable, FrozenSet, NamedTuple
 
 from hipchat.client import Client
 from hipchat.room_directory import RoomDirectory
@@ -79,7 +79,7 @@ class Fetching:
         """How many seconds HipChat's clock is ahead of ours."""
         return self._client.now() - time.time()
 
-    def _was_wanted(self, number: int, item: Item, wanted: Set[Address]) -> bool:
+    def _was_wanted(self, number: int, item: Item, wanted: FrozenSet[Address]) -> bool:
         """Whether an item is of what is wanted, and was said since it is."""
         address = Address(event_of(item), number)
         return address in wanted and mark_of(item).date >= self._wanted.since(address)

@@ -1,6 +1,6 @@
 """What is wanted of the histories, and since when."""
 import time
-from typing import Callable, Dict, Optional, Set
+from typing import Callable, Dict, FrozenSet, Optional
 
 from hipchat.webhook_url import Address
 from listening.listeners import Listeners
@@ -28,7 +28,7 @@ class Wanted:
         if self._changed is None:
             self._changed = self._now()
 
-    def addresses(self) -> Set[Address]:
+    def addresses(self) -> FrozenSet[Address]:
         """All that is wanted now."""
         wanted = self._listeners.wanted()
         if self._changed is not None:
@@ -41,7 +41,7 @@ class Wanted:
         """Since when one is wanted, 0.0 if that is not known."""
         return self._since.get(address, 0.0)
 
-    def _note(self, wanted: Set[Address], since: float) -> None:
+    def _note(self, wanted: FrozenSet[Address], since: float) -> None:
         now = time.monotonic()
         for address in [each for each, gone in self._gone.items() if gone + self._grace <= now]:
             del self._gone[address], self._since[address]

@@ -3,7 +3,7 @@ import logging
 import time
 from typing import Dict, Set
 
-from hipchat.client import Client
+from hipchat.client import PAGE, Client
 from hipchat.errors import Forbidden
 from hipchat.room_directory import RoomDirectory, find_rooms
 from hipchat.webhook_url import Address
@@ -83,7 +83,9 @@ class RoomNames:
             self._log.info("Room %s cannot be listened to: no room bears that name.", name)
         self._nameless = set(nameless)
         if nameless:
-            self.due = self._looked + self._searches.failed()
+            pages = 1 + len(self._directory) // PAGE  # each is a call
+            pause = self._searches.failed() * pages
+            self.due = self._looked + min(pause, LOOK_EVERY)
         else:
             self._searches.succeeded()
             self.due = self._looked + LOOK_EVERY

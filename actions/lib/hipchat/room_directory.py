@@ -48,14 +48,19 @@ class RoomDirectory:
         """Take these for all rooms: HipChat's objects, of which id, name and is_archived count."""
         # Should two share a name, an archived one gives way to one that is in use.
         told = sorted(filter(_is_room, rooms), key=lambda room: not room.get("is_archived"))
-        before = self._rooms
-        self._rooms = {room["id"]: room for room in told}
+        found = {room["id"]: room for room in told}
+        if self.loaded and found == self._rooms:
+            return
+        self._rooms = found
         self._ids = {room["name"]: room["id"] for room in told}
         self._alike = {}
         for name, number in self._ids.items():
             self._alike.setdefault(name.casefold(), []).append(number)
-        self.version += before != self._rooms or not self.loaded
+        self.version += 1
         self.loaded, self.told = True, self.told or bool(told)
+
+    def __len__(self) -> int:
+        return len(self._rooms)
 
     def id_of(self, reference: str) -> Optional[int]:
         """The id of the room that a reference means now; None if no room bears that name.

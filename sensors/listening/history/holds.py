@@ -53,10 +53,11 @@ class Holds:
         """Let the new deliveries of rooms wait, until release()."""
         holds = {number: _Hold() for number in rooms if number not in self._holds}
         self._holds.update(holds)
-        for number, hold in holds.items():
+        for number in holds:
             self._lanes.hold(str(number))
-            eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, number, hold)
-        if holds:  # not before: what is dispatched has a lower number than what was missed
+        if holds:
+            eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, holds)
+            # Not before: what is dispatched has a lower number than what was missed.
             try:
                 epoch = self._spool.begin_epoch()
             except SpoolError as error:
@@ -132,11 +133,13 @@ class Holds:
             self._lanes.notify(str(number))
         return results[:results.index(None)] if None in results else results
 
-    def _hold_no_longer(self, number: int, hold: _Hold) -> None:
-        if self._holds.get(number) is hold and not hold.keeping:
-            self.release(number)
-            self._log.info("Room %d: what was said while nobody listened could not be fetched "
-                           "within %.0f s. It comes later than what is said now.", number, HOLD_FOR)
+    def _hold_no_longer(self, holds: Dict[int, _Hold]) -> None:
+        for number, hold in holds.items():
+            if self._holds.get(number) is hold and not hold.keeping:
+                self.release(number)
+                self._log.info("Room %d: what was said while nobody listened could not be fetched "
+                               "within %.0f s. It comes later than what is said now.", number,
+                               HOLD_FOR)
 
     def _placed(self, arrived: Optional[Arrival], hold: _Hold,
                 epoch: Optional[int]) -> Union[Arrival, bool, None]:

@@ -1,0 +1,37 @@
+"""How often HipChat is asked which room bears which name."""
+import logging
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from hipchat.room_directory import RoomDirectory
+from listening.listeners import Listeners
+from listening.room_names import LOOK_EVERY, RoomNames
+
+
+@pytest.fixture
+def pauses():
+    """The pauses after so many looks for a room that is not among so many: pauses(4500, 3)."""
+    def look(rooms, times):
+        directory, log = RoomDirectory(), logging.getLogger("room names")
+        listeners = Listeners(["Nowhere"], ["message"], directory, log, lambda: None)
+        listeners.add({"ref": "hipchat.x", "id": "x", "type": "hipchat.message", "parameters": {}})
+        client = SimpleNamespace(items=lambda *path, **params: [
+            {"id": number, "name": "Room {}".format(number)} for number in range(rooms)])
+        names = RoomNames(client, directory, listeners, log)
+        for _ in range(times):
+            names.look()
+            yield round(names.due - time.monotonic())
+
+    return lambda *how: list(look(*how))
+
+
+def test_a_name_that_no_room_bears_is_looked_for_again_ever_more_rarely(pauses):
+    found = pauses(2, 12)
+    assert found[:4] == [1, 2, 4, 8] and found[-1] == LOOK_EVERY
+
+
+def test_and_the_more_rarely_the_more_calls_that_takes(pauses):
+    found = pauses(4500, 12)
+    assert found[:4] == [5, 10, 20, 40] and found[-1] == LOOK_EVERY

@@ -180,8 +180,10 @@ class Listeners:
     def matching_elsewhere(self, address: Address,
                            text: str) -> Optional[List[Tuple[Listener, List[str]]]]:
         """As matching(), in a room outside the share of this node."""
+        if not self._only_rooms:
+            return None
         heard = [listener for listener in self._listeners.values()
-                 if self._only_rooms and self._would_hear(listener, address)]
+                 if self._would_hear(listener, address)]
         return list(_finding(heard, text)) if heard else None
 
     def _would_hear(self, listener: Listener, address: Address) -> bool:

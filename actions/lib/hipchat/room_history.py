@@ -54,7 +54,7 @@ class RoomHistory:
     def mark(self, room: int, message: str) -> Mark:
         """The mark of a message; NotFound where HipChat does not know it."""
         with contextlib.suppress(NotFound):
-            latest = self._items(room, "latest", **{"max-results": PAGE, "not-before": message})
+            latest, _ = self._page(room, "latest", **{"not-before": message})
             for item in latest:
                 if str(item["id"]) == message:
                     return mark_of(item)

@@ -173,11 +173,12 @@ class Stackstorm:
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
-    def add_rule(self, event, parameters=None, criteria=None, action=None, name=None):
-        """Create an enabled rule, by default one that does nothing of note; returns its ref."""
+    def add_rule(self, event, parameters=None, criteria=None, action=None, name=None,
+                 enabled=True):
+        """Create a rule, by default one that does nothing of note; returns its ref."""
         name = name or "rule_" + uuid.uuid4().hex[:8]
         self.api("POST", "/v1/rules", json={
-            "name": name, "pack": "hipchat", "enabled": True,
+            "name": name, "pack": "hipchat", "enabled": enabled,
             "trigger": dict({"type": "hipchat." + event},
                             **({} if parameters is None else {"parameters": parameters})),
             "criteria": criteria or {},

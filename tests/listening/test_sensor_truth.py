@@ -83,8 +83,8 @@ class TestHipchat:
         assert "no connection" in check(sensor)[0]
         assert not [line for line in check(sensor, all_lines=True) if "ok: webhooks" in line]
         sensor.add_rule("archived", {"room": "Factor"})  # the sensor is to call HipChat
-        wait_until(lambda: sensor.health()["status"] == "degraded")
-        assert sensor.health()["webhooks"]["present"] == 0
+        wait_until(lambda: sensor.health()["webhooks"]["present"] == 0)
+        assert "HipChat: webhooks cannot be managed" in sensor.health()["reasons"]
 
 
 def test_details_are_for_those_alone_who_have_the_config(stackstorm, act):

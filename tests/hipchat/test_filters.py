@@ -51,9 +51,9 @@ def test_a_pattern_that_does_not_compile_is_a_value_error_with_the_reason(patter
     ("^([a-zA-Z]+)*$", "a" * 100000 + "1"),
 ])
 def test_takes_linear_time_on_patterns_that_hold_up_backtrackers(pattern, text):
-    started = time.perf_counter()
+    started = time.process_time()
     assert Filter(pattern).groups(text) is None
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @given(st.text(max_size=30), st.text(max_size=60))

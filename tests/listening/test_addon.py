@@ -171,9 +171,10 @@ class TestBesideAToken:
 
     def test_hears_by_webhooks_where_the_public_url_has_changed_since_it_was_installed(self, both):
         old = both.listener
-        both.add_rule("message")
+        trigger = both.trigger_of(both.add_rule("message"))
         both.hipchat.people.install(both.url)
         both.hipchat.people.say("Ops", "Ann", "it delivers")
+        assert both.heard(trigger)
         wait_until(lambda: not self.rooms_with_webhooks(both))
         both.stop()
         both.listener = both.config["webhook"]["public_url"] = old + "/moved"

@@ -1,18 +1,22 @@
 """How often HipChat is asked which room bears which name."""
 import logging
-import time
 from types import SimpleNamespace
 
 import pytest
+from clock import Clock
 
 from hipchat.room_directory import RoomDirectory
+from listening import room_names
 from listening.listeners import Listeners
 from listening.room_names import LOOK_EVERY, RoomNames
 
 
 @pytest.fixture
-def pauses():
-    """The pauses after so many looks for a room that is not among so many: pauses(4500, 3)."""
+def pauses(monkeypatch):
+    """The pauses (s) after so many looks for a room that is not among so many: pauses(4500, 3)."""
+    clock = Clock()
+    monkeypatch.setattr(room_names, "time", clock)
+
     def look(rooms, times):
         directory, log = RoomDirectory(), logging.getLogger("room names")
         listeners = Listeners(["Nowhere"], ["message"], directory, log, lambda: None)
@@ -22,7 +26,7 @@ def pauses():
         names = RoomNames(client, directory, listeners, log)
         for _ in range(times):
             names.look()
-            yield round(names.due - time.monotonic())
+            yield names.due - clock.now
 
     return lambda *how: list(look(*how))
 

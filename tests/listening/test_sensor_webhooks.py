@@ -306,7 +306,7 @@ class TestRoomsInTrouble:
         assert stackstorm.heard("hipchat.message")
         tries = wait_until(lambda: self.tries(hipchat, 3))
         assert tries[1] - tries[0] > 0.9 and tries[2] - tries[1] > 1.9
-        line, = self.warnings(stackstorm, "Nowhere at all")
+        line, = wait_until(lambda: self.warnings(stackstorm, "Nowhere at all"))
         assert "404" in line and "name or id" in line
 
     def test_of_the_sample_rules_disturbs_nobody(self, start_hipchat, start_stackstorm):

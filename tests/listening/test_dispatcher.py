@@ -7,7 +7,9 @@ from collections import Counter
 
 import eventlet
 import pytest
+from clock import Clock
 from conftest import wait_until
+from eventlet.event import Event
 
 from listening.dispatcher import Dispatcher
 from listening.health import Health
@@ -33,13 +35,23 @@ class Stackstorm:
         self.told, self.attempts = [], Counter()
         self.under_way = self.most_under_way = 0
         self.fails = lambda trigger, trace: False
-        self.takes = 0
+        self.takes, self._held = 0, None
+
+    def hold(self):
+        """Let no dispatch end before release()."""
+        self._held = Event()
+
+    def release(self):
+        self._held.send()
+        self._held = None
 
     def dispatch(self, trigger, payload, trace):
         self.attempts[trace] += 1
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         eventlet.sleep(self.takes)
+        if self._held:
+            self._held.wait()
         self.under_way -= 1
         if self.fails(trigger, trace):
             raise ConnectionError("the broker is away")
@@ -155,13 +167,26 @@ class TestOrder:
         assert "behind it" not in bench.stackstorm.traces()
 
     def test_across_rooms_is_parallel_up_to_the_number_of_workers(self, bench):
-        bench.stackstorm.takes = 0.01
+        bench.stackstorm.hold()
         for number in range(3 * WORKERS):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
         bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.stackstorm.under_way == WORKERS)
+        bench.stackstorm.release()
         eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 50
+
+
+class Arriving:
+    """Deliveries that arrive all the time, but for as many pauses as a test says."""
+
+    def __init__(self):
+        self.pauses = 0
+
+    def __bool__(self):
+        self.pauses, paused = max(self.pauses - 1, 0), self.pauses > 0
+        return not paused
 
 
 class TestArrivals:
@@ -192,16 +217,19 @@ class TestArrivals:
         eventually(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
 
-    def test_that_do_not_end_let_a_group_go_at_a_time(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.lanes.GIVE_WAY", 0.1)
-        bench.stackstorm.takes = 0.01
+    def test_that_pause_let_a_group_go_at_a_time(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.lanes.time", Clock())  # or the pause would end by itself
         for number in range(3 * GROUP):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
-        bench.spool.arriving = 1
+        bench.spool.arriving = arriving = Arriving()
         bench.lanes.start(bench.supervisor)
-        eventually(lambda: len(bench.stackstorm.told) == 3 * GROUP)
-        assert bench.stackstorm.most_under_way == GROUP == 10
+        for groups in (1, 2, 3):
+            arriving.pauses = 1
+            eventually(lambda: not arriving.pauses and len(
+                bench.stackstorm.told) == groups * GROUP)
+        bench.spool.arriving = 0
+        assert GROUP == 10
 
 
 class TestDelivery:
@@ -387,11 +415,12 @@ class TestHealing:
     def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
         monkeypatch.setattr("listening.lanes.SLOW", 0.01)
         bench.listen("trigger")
-        bench.stackstorm.takes = 0.1
+        bench.stackstorm.hold()
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
         eventually(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm takes long"])
+        bench.stackstorm.release()
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
@@ -408,8 +437,11 @@ class TestHealing:
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
+        bench.stackstorm.hold()
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
+        eventually(lambda: caplog.records)
+        bench.stackstorm.release()
         eventually(lambda: len(pauses) > 5)
         warned = [record.getMessage().partition(".")[0] for record in caplog.records]
         assert warned == ["broker: dispatching to StackStorm takes long",

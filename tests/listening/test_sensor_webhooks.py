@@ -120,7 +120,7 @@ class TestRemoved:
 
     def test_though_its_room_is_gone(self, hipchat, stackstorm):
         room = hipchat.make_room()
-        rule = stackstorm.add_rule("message", {"room": room})
+        rule = stackstorm.add_rule("message", {"room": room}, enabled=False)
         wait_until(lambda: stackstorm.webhooks(room))
         wanted = stackstorm.health()["webhooks"]["wanted"]
         hipchat.people.act(room, "Ann", "deleted")

@@ -5,8 +5,6 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from conftest import wait_until
-
 EVENT = "room_message"
 
 
@@ -108,15 +106,21 @@ class Journal:
         lines = map(_parsed, self._path.read_text().split("\n"))
         return [line["payload"]["item"]["message"]["id"] for line in lines if line]
 
-    def wait_for(self, accepted, seconds=60):
+    def wait_for(self, accepted):
         """Return when all that was accepted was dispatched; then check the order.
 
-        accepted: lists of message ids. Fails if one is lost, or if those of one list were not
-        first dispatched in its order.
+        accepted: lists of message ids. Fails if some are missing and for a minute none of them
+        comes, or if those of one list were not first dispatched in its order.
         """
         wanted = {message for sent in accepted for message in sent}
-        wait_until(lambda: wanted <= set(self.dispatched()), seconds,
-                   "the dispatch of all that was accepted")
+        missing = len(wanted) + 1
+        while missing:
+            before, missing = missing, len(wanted.difference(self.dispatched()))
+            if missing < before:
+                deadline = time.monotonic() + 60
+            assert time.monotonic() < deadline, "{} of {} were not dispatched".format(
+                missing, len(wanted))
+            time.sleep(0.03)
         place = {}
         for number, message in enumerate(self.dispatched()):
             place.setdefault(message, number)

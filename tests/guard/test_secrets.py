@@ -55,11 +55,13 @@ def echo():
 
 
 @pytest.fixture
-def everything(caplog):
+def everything(caplog, monkeypatch):
     """All that any logger writes from DEBUG on; requests' and urllib3's, too."""
     with caplog.at_level(logging.DEBUG):
         for name in ("urllib3", "requests", "urllib3.connectionpool"):
             caplog.set_level(logging.DEBUG, name)
+            # Else those of clients that other tests made would mask, too.
+            monkeypatch.setattr(logging.getLogger(name), "filters", [])
         yield caplog
 
 

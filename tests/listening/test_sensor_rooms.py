@@ -1,4 +1,6 @@
 """Rooms that are renamed, replaced and called as others' ids: who hears what, and what is left."""
+import math
+import time
 import uuid
 
 import pytest
@@ -92,12 +94,14 @@ class TestRenamed:
         trigger = stackstorm.listen("message", room)
         url, number = stackstorm.webhooks(room)[0]["url"], hipchat.room_id(room)
         hipchat.people.forget()
+        began = time.monotonic()
         for place in range(30):
             body = message(id=number, name="Lie {}".format(place))
             assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.heard(trigger, 30)
         lists = [call for call in hipchat.people.requests() if call["path"] == "/v2/room"]
-        assert len(lists) <= 3
+        # At once and after 1, 2, 4, ... seconds, and one more that may be for another reason.
+        assert len(lists) <= 2 + math.log2(1 + time.monotonic() - began)
 
     def test_a_room_with_a_slash_in_its_name_can_be_listened_to(self, hipchat, stackstorm):
         name = "Ops/Dev " + uuid.uuid4().hex[:6]

@@ -106,17 +106,18 @@ class Journal:
         lines = map(_parsed, self._path.read_text().split("\n"))
         return [line["payload"]["item"]["message"]["id"] for line in lines if line]
 
-    def wait_for(self, accepted):
+    def wait_for(self, accepted, seconds=None):
         """Return when all that was accepted was dispatched; then check the order.
 
-        accepted: lists of message ids. Fails if some are missing and for a minute none of them
-        comes, or if those of one list were not first dispatched in its order.
+        accepted: lists of message ids. Fails if some are missing after so many seconds (by default,
+        when for a minute none of them came), or if those of one list were not first dispatched in
+        its order.
         """
         wanted = {message for sent in accepted for message in sent}
-        missing = len(wanted) + 1
+        missing, deadline = len(wanted) + 1, time.monotonic() + (seconds or 60)
         while missing:
             before, missing = missing, len(wanted.difference(self.dispatched()))
-            if missing < before:
+            if missing < before and not seconds:
                 deadline = time.monotonic() + 60
             assert time.monotonic() < deadline, "{} of {} were not dispatched".format(
                 missing, len(wanted))

@@ -225,11 +225,13 @@ class TestArrivals:
         bench.spool.arriving = arriving = Arriving()
         bench.lanes.start(bench.supervisor)
         for groups in (1, 2, 3):
+            bench.stackstorm.hold()
             arriving.pauses = 1
-            eventually(lambda: not arriving.pauses and len(
-                bench.stackstorm.told) == groups * GROUP)
+            eventually(lambda: bench.stackstorm.under_way == GROUP)
+            bench.stackstorm.release()
+            eventually(lambda: len(bench.stackstorm.told) == groups * GROUP)
         bench.spool.arriving = 0
-        assert GROUP == 10
+        assert bench.stackstorm.most_under_way == GROUP == 10
 
 
 class TestDelivery:

@@ -16,7 +16,26 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-u
              "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync", "--no-proxy-server"]
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Space": "\ue00d", "Escape": "\ue00c"}
-START_SECONDS = 30
+START_SECONDS = 60
+
+
+def started_driver():
+    """A chromedriver and the port on which it listens.
+
+    It takes a port that is free in IPv6, and ends where that one is taken in IPv4: another is
+    started then.
+    """
+    while True:
+        driver = subprocess.Popen([CHROMEDRIVER, "--port=0"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, universal_newlines=True)
+        said = ""
+        for line in driver.stdout:
+            if "successfully" in line:
+                return driver, line.split()[-1].rstrip(".")
+            said += line
+        driver.stdout.close()
+        driver.wait()
+        assert "port not available" in said, said
 
 
 class Browser:
@@ -26,10 +45,8 @@ class Browser:
         self._session = requests.Session()
         self._session.trust_env = False
         self._directory = tempfile.TemporaryDirectory(prefix="browser-")
-        self._driver = subprocess.Popen([CHROMEDRIVER, "--port=0"], stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, universal_newlines=True)
-        port = next(line for line in self._driver.stdout if "successfully" in line).split()[-1]
-        self._url = "http://127.0.0.1:{}/session".format(port.rstrip("."))
+        self._driver, port = started_driver()
+        self._url = "http://127.0.0.1:{}/session".format(port)
 
     def __enter__(self):
         options = {"args": ARGUMENTS + ["--user-data-dir=" + self._directory.name],

@@ -28,7 +28,7 @@ def pair(tmp_path_factory):
     with (directory / "log").open("w") as log, \
             BothServers(directory, ["hipchat.ping_pong"], [ROOM, "Ops"], log=log) as pair:
         pair.wait_for("webhook", lambda: any(
-            hook["event"] == "room_message" for hook in pair.webhooks()), 20)
+            hook["event"] == "room_message" for hook in pair.webhooks()), 60)
         yield pair
 
 

@@ -18,7 +18,7 @@ for directory in ("", "sensors", "actions/lib", "actions"):
     sys.path.insert(0, str(REPOSITORY / directory))
 
 from action_runner import ActionRunner  # noqa: E402
-from sandbox.server_process import ServerProcess  # noqa: E402
+from warm import WarmServer  # noqa: E402
 from sandbox.both_servers import free_port  # noqa: E402
 from sandbox.control_client import ControlClient  # noqa: E402
 
@@ -34,11 +34,17 @@ def wait_until(condition, seconds=60, what="the condition", sleep=time.sleep):
     """The first true value of the condition; fails the test if there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         value = condition()
         if value:
             return value
         assert time.monotonic() < deadline, "{} did not come true in {} s".format(what, seconds)
-        sleep(0.03)  # often enough, and not so often that asking slows what is waited for
+        sleep(pause_since(began))
+
+
+def pause_since(began):
+    """Seconds until one asks again, after asking since `began`: it may not slow what is asked."""
+    return min(0.5, max(0.03, 5 * (time.monotonic() - began)))
 
 
 def direct():
@@ -55,7 +61,7 @@ class Hipchat:
     """
 
     def __init__(self, *options, ca_bundle=None):
-        self._child = ServerProcess("hipchat", "--port", "0", "--token", TOKEN, *options)
+        self._child = WarmServer("hipchat", "--port", "0", "--token", TOKEN, *options)
         self.url = self._child.url()
         self.token = TOKEN
         self.people = ControlClient(self.url, ca_bundle)
@@ -128,8 +134,8 @@ class Stackstorm:
         file.write_text(json.dumps(self.config))  # JSON is YAML
         with open(str(self.log_path), "a") as log:
             config = ["--config", str(file)] if self._registered else []
-            self._child = ServerProcess("stackstorm", "--api-port", "0", *config, *self._options,
-                                        log=log)
+            self._child = WarmServer("stackstorm", "--api-port", "0", *config, *self._options,
+                                     log=log)
         self._url = self._child.url()
 
     def stop(self):
@@ -311,6 +317,8 @@ def pytest_configure(config):
     # A busy machine is no failure.
     hypothesis.settings.register_profile("patient", deadline=None)
     hypothesis.settings.load_profile("patient")
+    # Files in their own order: those with few tests, which pytest-xdist would begin last, are long.
+    config.option.loadscopereorder = False
     config.addinivalue_line("markers", "stackstorm: needs a running StackStorm (ST2_API_URL)")
 
 

@@ -5,6 +5,8 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+from conftest import pause_since
+
 EVENT = "room_message"
 
 
@@ -115,13 +117,16 @@ class Journal:
         """
         wanted = {message for sent in accepted for message in sent}
         missing, deadline = len(wanted) + 1, time.monotonic() + (seconds or 60)
-        while missing:
-            before, missing = missing, len(wanted.difference(self.dispatched()))
+        while True:
+            began, before = time.monotonic(), missing
+            missing = len(wanted.difference(self.dispatched()))
+            if not missing:
+                break
             if missing < before and not seconds:
                 deadline = time.monotonic() + 60
             assert time.monotonic() < deadline, "{} of {} were not dispatched".format(
                 missing, len(wanted))
-            time.sleep(0.03)
+            time.sleep(pause_since(began))
         place = {}
         for number, message in enumerate(self.dispatched()):
             place.setdefault(message, number)

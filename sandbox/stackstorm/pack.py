@@ -20,11 +20,12 @@ class Pack:
     """What the YAML files of a pack say, and its config.
 
     registered: the config as it was registered, None if it was not yet; complete: the same with
-    its defaults.
+    its defaults. schema: of the config, as it stands in the pack.
     """
 
     ref: str
     path: Path
+    schema: Dict[str, Any]
     datastore: Datastore
     registered: Optional[Dict[str, Any]]
     complete: Dict[str, Any]
@@ -35,18 +36,14 @@ class Pack:
 
     def register(self, values: Dict[str, Any]) -> None:
         """Take a config; raises Invalid if the pack's schema forbids it."""
-        schema = self._schema()
-        complete = config.complete(copy.deepcopy(values), schema)
-        self.datastore.resolved(complete, schema)
+        complete = config.complete(copy.deepcopy(values), self.schema)
+        self.datastore.resolved(complete, self.schema)
         self.complete, self.registered = complete, values
 
     @property
     def config(self) -> Dict[str, Any]:
         """The config as sensor and actions get it, with what the datastore has of it just now."""
-        return self.datastore.resolved(self.complete, self._schema())
-
-    def _schema(self) -> Dict[str, Any]:
-        return read(self.path / "config.schema.yaml", missing={})
+        return self.datastore.resolved(self.complete, self.schema)
 
 
 def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore] = None) -> Pack:
@@ -56,7 +53,8 @@ def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore]
     """
     about = read(path / "pack.yaml")
     ref = about.get("ref") or about["name"]
-    pack = Pack(ref, path, datastore or Datastore(), None, {}, *(
+    schema = read(path / "config.schema.yaml", missing={})
+    pack = Pack(ref, path, schema, datastore or Datastore(), None, {}, *(
         _resources(path / kind, ref) for kind in ("sensors", "actions", "rules", "aliases")))
     if config_file:
         try:

@@ -2,9 +2,8 @@
 import json
 
 import jsonschema
-import yaml
 
-from sandbox.stackstorm import parameters, platform_modules, plugins
+from sandbox.stackstorm import pack, parameters, platform_modules, plugins
 from sandbox.stackstorm.config import complete
 from sandbox.stackstorm.errors import Invalid
 
@@ -18,11 +17,11 @@ class ActionRunner:
 
     def __init__(self, directory, hipchat):
         self._directory, self._hipchat = directory, hipchat
-        self._schema = yaml.safe_load((directory.parent / "config.schema.yaml").read_text("utf-8"))
+        self._schema = pack.read(directory.parent / "config.schema.yaml")
 
     def definition(self, action):
         """The action's YAML file."""
-        return yaml.safe_load((self._directory / (action + ".yaml")).read_text("utf-8"))
+        return pack.read(self._directory / (action + ".yaml"))
 
     def __call__(self, *action, config=None, **given):
         definition = self.definition(*action)  # by its place: a parameter may be called action

@@ -11,3 +11,6 @@ class Clock:
         return self.now
 
     time = monotonic
+
+    def sleep(self, seconds):
+        self.now += seconds

@@ -13,7 +13,7 @@ from conftest import EVENTS, REPOSITORY
 
 from hipchat.sensor_settings import SensorSettings
 from hipchat.settings import ApiSettings
-from sandbox.stackstorm import config as sandbox_config
+from sandbox.stackstorm import config as sandbox_config, pack
 from sandbox.stackstorm.schemas import Schema
 
 KEYS = {"event", "oauth_client_id", "webhook_id", "hook_id", "service_id", "listener_id",
@@ -23,7 +23,7 @@ RUNNERS = {"python-script": ".py", "orquesta": ".yaml"}
 
 
 def read(*path):
-    return yaml.safe_load(REPOSITORY.joinpath(*path).read_text())
+    return pack.read(REPOSITORY.joinpath(*path))
 
 
 def files(*patterns):
@@ -37,12 +37,12 @@ class TestPack:
     """pack.yaml and the files beside it."""
 
     def test_has_what_stackstorm_needs(self):
-        pack = read("pack.yaml")
-        assert pack["ref"] == pack["name"] == "hipchat"
-        assert re.match(r"^\d+\.\d+\.\d+$", pack["version"])
-        assert pack["python_versions"] == ["3"]
-        assert re.match(r"^>=\d+\.\d+\.\d+", pack["stackstorm_version"])
-        assert pack["author"] and "@" in pack["email"] and pack["description"]
+        about = read("pack.yaml")
+        assert about["ref"] == about["name"] == "hipchat"
+        assert re.match(r"^\d+\.\d+\.\d+$", about["version"])
+        assert about["python_versions"] == ["3"]
+        assert re.match(r"^>=\d+\.\d+\.\d+", about["stackstorm_version"])
+        assert about["author"] and "@" in about["email"] and about["description"]
 
     def test_has_an_entry_in_changes_for_its_version(self):
         changes = (REPOSITORY / "CHANGES.md").read_text()
@@ -168,10 +168,9 @@ class TestActions:
                            if "position" in parameter)
         assert positions == list(range(len(positions)))
 
-    @files("actions/*.py")
-    def test_has_a_yaml_file_for_each_python_file(self, file):
-        points = [read(each)["entry_point"] for each in files("actions/*.yaml").args[1]]
-        assert file.name in points
+    def test_has_a_yaml_file_for_each_python_file(self):
+        points = {read(file)["entry_point"] for file in self.each.args[1]}
+        assert {file.name for file in REPOSITORY.glob("actions/*.py")} <= points
 
 
 class TestSensor:

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -281,7 +282,7 @@ CALLS = [
 @pytest.mark.parametrize("action, given_parameters", CALLS, ids=lambda value: str(value)[:20])
 def test_no_answer_raises_what_is_no_error_of_the_packs(act, liar, action, given_parameters,
                                                         monkeypatch):
-    monkeypatch.setattr("hipchat.next_message.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("hipchat.next_message.time", Clock())
     monkeypatch.setattr("jsonschema.validate", lambda *_: None)  # HipChat's fields are passed on
     config = {"api_url": liar.url, "webhook": {"public_url": "https://st2.example.com/hipchat"}}
     deep = ok(b"[" * 100000 + b"]" * 100000)

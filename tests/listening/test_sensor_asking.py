@@ -1,4 +1,7 @@
 """A sensor that HipChat cannot reach asks for the history of its rooms."""
+import statistics
+from datetime import datetime
+
 import pytest
 from conftest import wait_until
 
@@ -71,10 +74,12 @@ class TestWithoutPublicUrl:
     def test_keeps_within_its_share_of_the_calls(self, start_hipchat, start):
         rooms = ["Factor"] + ["Room {}".format(number) for number in range(49)]
         options = [option for room in rooms for option in ("--room", room)]
-        hipchat = start_hipchat("--rate-limit", "40", "--rate-window", "3", *options)
-        start(hipchat, rooms=rooms, calls_share=1)
-        wait_until(lambda: len(hipchat.people.requests()) > 8)
-        assert {call["status"] for call in hipchat.people.requests()} == {200}
+        hipchat = start_hipchat("--rate-limit", "800", "--rate-window", "300", *options)
+        start(hipchat, rooms=rooms, calls_share=0.5)
+        wait_until(lambda: len(hipchat.people.requests()) > 10)
+        moments = [datetime.fromisoformat(call["when"]) for call in hipchat.people.requests()]
+        paces = [(after - before).total_seconds() for before, after in zip(moments, moments[1:])]
+        assert statistics.median(paces) > 0.7, "300 s / (0.5 * 800 calls)"
 
 
 def test_a_room_whose_webhooks_are_refused_is_asked_and_the_others_are_not(

@@ -44,7 +44,7 @@ def wait_until(condition, seconds=60, what="the condition", sleep=time.sleep):
 
 def pause_since(began):
     """Seconds until one asks again, after asking since `began`: it may not slow what is asked."""
-    return min(0.5, max(0.03, 5 * (time.monotonic() - began)))
+    return min(0.2, max(0.03, 5 * (time.monotonic() - began)))
 
 
 def direct():

@@ -174,7 +174,9 @@ class CatchingUp:
             elif room.unwanted:
                 room.unwanted = room.due = 0.0
         self._tell_asked(sum(self.is_asked(number) for number in wanted))
-        self._tell_pace(2 * self._round())
+        self._tell_pace(self._round() * max((
+            1 if _is_lively(room) else 2 for number, room in self._rooms.items()
+            if not room.unwanted and self.is_asked(number)), default=0))
         for number in self._holds.rooms() - wanted:
             self._holds.release(number)
 
@@ -185,15 +187,15 @@ class CatchingUp:
                            "half as often while nobody speaks there.", count, self._pace() * count)
 
     def _tell_pace(self, seconds: float) -> None:
-        """Whether what is said in a quiet room, which is asked so often, is heard in time."""
+        """Whether what is said in the room that is asked most rarely is heard in time."""
         if seconds <= self._remembered:
             self._health.well("history", about="pace")
             return
         self._health.trouble(
-            "history", "rooms are asked too rarely", "HipChat's limit lets each room in which "
-            "nobody speaks be asked every {:.0f} s, and what is older than {:.0f} s then is not "
-            "dispatched. Raise calls_share or catch_up, or let HipChat reach the sensor: "
-            "webhook.public_url.".format(seconds, self._remembered), about="pace")
+            "history", "rooms are asked too rarely", "HipChat's limit lets a room be asked every "
+            "{:.0f} s, and what is older than {:.0f} s then is not dispatched. Raise calls_share "
+            "or catch_up, or let HipChat reach the sensor: webhook.public_url.".format(
+                seconds, self._remembered), about="pace")
 
     def _note_unwanted(self, number: int, room: _Room) -> None:
         if not room.unwanted or self._listeners.lack_names():

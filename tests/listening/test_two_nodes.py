@@ -74,6 +74,7 @@ class TestTwoNodes:
             node.stop()
             node.config.update(rooms=rooms[0] + rooms[1], only_rooms=share)
             node.start()
+            wait_until(node.health)  # else the other takes its webhooks for some that nobody has
         wait_until(lambda: nodes[0].journal.dispatched() == [waits])
         wait_until(lambda: nodes[1].webhooks(moved))
         new = hipchat.people.say(moved, "Ann", "after the move")

@@ -361,7 +361,8 @@ class TestAsked:
         bench.history.spoken(FACTOR)  # perhaps after the pause, as it was dispatched then
         bench.history.changed()
         bench.eventually(lambda: not bench.history._changed.ready())
-        assert "too rarely" not in caplog.text and not bench.health.dropped
+        assert bench.health.report()["status"] == "ok" and not bench.health.dropped
+        assert "too rarely" not in caplog.text
 
     def test_is_told_of_where_that_is_longer_than_it_is_known_what_was_heard(self, ask, hipchat):
         bench = ask(REMEMBERED + 1)

@@ -2,7 +2,7 @@
 import itertools
 import logging
 import time
-from typing import Any, Dict, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import eventlet
 from eventlet.event import Event as Signal
@@ -174,9 +174,7 @@ class CatchingUp:
             elif room.unwanted:
                 room.unwanted = room.due = 0.0
         self._tell_asked(sum(self.is_asked(number) for number in wanted))
-        self._tell_pace(self._round() * max((
-            1 if _is_lively(room) else 2 for number, room in self._rooms.items()
-            if not room.unwanted and self.is_asked(number)), default=0))
+        self._tell_pace(self._round() * max(self._rounds(), default=0))
         for number in self._holds.rooms() - wanted:
             self._holds.release(number)
 
@@ -263,7 +261,7 @@ class CatchingUp:
     def _pause(self, number: int, room: _Room) -> float:
         """Seconds until the next look."""
         if self.is_asked(number):
-            return self._round() * (1 if _is_lively(room) else 2)
+            return self._round() * _rounds_of(room)
         return AUDIT_EVERY if time.monotonic() - room.spoken < AUDIT_EVERY else AUDIT_QUIET_EVERY
 
     def _pace(self) -> float:
@@ -271,9 +269,12 @@ class CatchingUp:
 
     def _round(self) -> float:
         """Seconds in which each lively room is asked once, and each quiet one in two rounds."""
-        return self._pace() * sum(
-            1 if _is_lively(room) else 0.5 for number, room in self._rooms.items()
-            if not room.unwanted and self.is_asked(number))
+        return self._pace() * sum(1 / rounds for rounds in self._rounds())
+
+    def _rounds(self) -> List[int]:
+        """In how many rounds each room that is heard by its history alone is asked once."""
+        return [_rounds_of(room) for number, room in self._rooms.items()
+                if not room.unwanted and self.is_asked(number)]
 
     def _look(self, number: int, room: _Room) -> bool:
         """Fetch what was missed in a room; False if there is more, which a webhook is to bring."""
@@ -327,6 +328,10 @@ class CatchingUp:
         alone = room.failed is not None and self._succeeded > room.failed
         room.failed = self._succeeded
         room.due = time.monotonic() + max(2 * pause, room.backoff.failed() if alone else 0.0)
+
+
+def _rounds_of(room: _Room) -> int:
+    return 1 if _is_lively(room) else 2
 
 
 def _is_lively(room: _Room) -> bool:

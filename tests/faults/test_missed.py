@@ -127,7 +127,7 @@ class TestOld:
         stackstorm = start(rooms=["Factor"], catch_up=1)
         stackstorm.stop()
         say(hipchat, "Factor", 4, "stale")
-        time.sleep(1.5)  # until that is older than a second
+        time.sleep(2.5)  # until that is older than a second, of the whole ones that HipChat tells
         stackstorm.start()
         wait_until(lambda: is_sure(stackstorm))
         assert stackstorm.health()["dropped"] == {"too old": 4} and not stackstorm.payloads()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hipchat import errors, transport
 from hipchat.client import Client
 from hipchat.health import sensor_at
+from hipchat.room_history import RoomHistory
 from hipchat.sensor_settings import SensorSettings
 from hipchat.settings import ApiSettings
 
@@ -225,6 +226,12 @@ class TestPages:
         liar.answers = [{"items": [{"id": 1}, item]}]
         with pytest.raises(errors.NoAnswer, match=r"items\[1\] of .*/v2/room is no object"):
             self.items(liar)
+
+    @pytest.mark.parametrize("answer", [None, {}, {"items": None}, {"items": True}, {"items": [3]}])
+    def test_of_messages_that_are_none_are_no_empty_room(self, liar, answer):
+        liar.answers = [answer]
+        with pytest.raises(errors.NoAnswer, match="items"):
+            RoomHistory(client_of(liar)).newest(1001)
 
 
 ROOM = {"id": 1, "name": "Ops", "topic": "", "privacy": "public", "is_archived": False,

@@ -24,9 +24,9 @@ class Server:
     def __init__(self, items):
         self.items, self.calls = items, 0
 
-    def call(self, method, *path, params):
+    def page(self, *path, **params):
         self.calls += 1
-        assert (method, path[:3]) == ("GET", ("room", 1001, "history"))
+        assert path[:3] == ("room", 1001, "history")
         found = self._latest(**params) if path[3:] == ("latest",) else self._before(**params)
         return {"items": found, "maxResults": params["max-results"], "startIndex": 0}
 
@@ -68,10 +68,10 @@ class TestSince:
 
     def test_asks_for_fewer_where_the_answer_would_be_too_large(self):
         class Terse(Server):
-            def call(self, method, *path, params):
+            def page(self, *path, **params):
                 if params["max-results"] > 60:
                     raise TooLarge("HipChat's answer has more than 10 MiB.")
-                return super().call(method, *path, params=params)
+                return super().page(*path, **params)
 
         server = Terse([said(number) for number in range(100)])
         missed = RoomHistory(server).since(1001, mark_of(said(4)))
@@ -91,7 +91,7 @@ class TestSince:
         counter = itertools.count(10 ** 6, -1)
 
         class Endless(Server):
-            def call(self, method, *path, params):
+            def page(self, *path, **params):
                 return {"items": [said(next(counter)) for _ in range(params["max-results"])]}
 
         missed = RoomHistory(Endless([])).since(1001, mark_of(said(0)))
@@ -99,19 +99,17 @@ class TestSince:
 
     def test_ends_with_a_server_that_repeats_itself(self):
         class Repeating(Server):
-            def call(self, method, *path, params):
+            def page(self, *path, **params):
                 return {"items": [said(number) for number in range(5, 1005)]}
 
         missed = RoomHistory(Repeating([])).since(1001, mark_of(said(0)))
         assert len(missed.items) == 1000
 
-    @pytest.mark.parametrize("answer", [
-        None, {}, {"items": None}, {"items": [None, 3, {}, {"id": "x"}, {"id": "x", "date": "now"},
-                                              {"id": "x", "date": []}]}])
-    def test_takes_no_item_that_has_no_place(self, answer):
+    def test_takes_no_item_that_has_no_place(self):
         class Odd(Server):
-            def call(self, method, *path, params):
-                return answer
+            def page(self, *path, **params):
+                return {"items": [{}, {"id": "x"}, {"id": "x", "date": "now"},
+                                  {"id": "x", "date": []}]}
 
         history = RoomHistory(Odd([]))
         assert history.newest(1001) is None

@@ -52,7 +52,7 @@ class Hipchat:
                                       "from": {"id": 2002, "name": "Ann"}, "message": text})
         return self._histories[room][-1]
 
-    def call(self, method, *path, params):
+    def page(self, *path, **params):
         room = path[1]
         items, meanwhile = list(self._histories[room]), self.meanwhile
         self.meanwhile = None

@@ -95,10 +95,9 @@ class RoomHistory:
             return self._page(room, *path, most=most // 10, **params)
 
     def _items(self, room: int, *path: str, **params: Any) -> List[Item]:
-        """The items that have an id, oldest first."""
-        answer = self._client.call("GET", "room", room, "history", *path, params=params)
-        items = answer.get("items") if isinstance(answer, dict) else None
-        found = [item for item in items or [] if isinstance(item, dict) and mark_of(item)]
+        """The items that have an id, oldest first; NoAnswer where there is no list of objects."""
+        items = self._client.page("room", room, "history", *path, **params)["items"]
+        found = [item for item in items if mark_of(item)]
         return sorted(found, key=lambda item: mark_of(item).date)
 
 

@@ -305,7 +305,7 @@ class TestRoomsInTrouble:
         hipchat.people.say(room, "Ann", "hello")
         assert stackstorm.heard("hipchat.message")
         tries = wait_until(lambda: self.tries(hipchat, 3))
-        assert tries[1] - tries[0] > 0.9 and tries[2] - tries[1] > 1.9
+        assert tries[1] - tries[0] > 0.5 and tries[2] - tries[1] > 1.5  # seconds; after 1 and 2
         line, = wait_until(lambda: self.warnings(stackstorm, "Nowhere at all"))
         assert "404" in line and "name or id" in line
 

@@ -13,6 +13,7 @@ __all__ = ["loads"]
 DEEPEST = 100  # levels; what HipChat tells has fewer than ten
 
 NO_BRACKETS = re.compile(r"[^][}{]+")
+STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # in levels
 
 
 def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json.loads) -> Any:
@@ -27,4 +28,4 @@ def _is_deeper(text: str, levels: int) -> bool:
         return False
     unescaped = text.replace("\\\\", "").replace('\\"', "")
     brackets = NO_BRACKETS.sub("", "".join(unescaped.split('"')[::2]))  # those in no string
-    return levels < max(accumulate(1 if each in "[{" else -1 for each in brackets), default=0)
+    return levels < max(accumulate(map(STEPS.__getitem__, brackets)), default=0)

@@ -1,5 +1,8 @@
 """Puts the server together: the API, the playing people, and the gateway before them."""
 
+import copy
+import functools
+
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
@@ -18,11 +21,20 @@ from sandbox.hipchat_server.event_trace import EventTrace
 
 def create_app(group: Group, limits: Limits) -> Flask:
     """Return the app that serves `group`."""
-    app = Flask(__name__, static_folder=None)
+    app = copy.copy(routed())
     shapes = Shapes(group.url)
     faults, calls, events = Faults(), Calls(), Events(group, shapes)
-    app.extensions.update(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
+    app.extensions = dict(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
                           events=events, trace=EventTrace(events), addons=Addons(group))
+    # Calls are recorded as the client saw them, faults included.
+    app.wsgi_app = calls.record(faults.disturb(app.wsgi_app))
+    return app
+
+
+@functools.lru_cache(maxsize=None)
+def routed() -> Flask:
+    """Return what all apps of this process are copies of: their routes take long to compile."""
+    app = Flask(__name__, static_folder=None)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix="/v2")
     app.register_blueprint(control.blueprint, url_prefix="/sandbox")
@@ -31,8 +43,6 @@ def create_app(group: Group, limits: Limits) -> Flask:
     app.register_error_handler(ApiError, answer_api_error)
     app.register_error_handler(HTTPException, answer_http_error)
     app.after_request(_announce_limits)
-    # Calls are recorded as the client saw them, faults included.
-    app.wsgi_app = calls.record(faults.disturb(app.wsgi_app))
     return app
 
 

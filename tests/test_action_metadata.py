@@ -5,17 +5,13 @@ import sys
 
 import jsonschema
 import pytest
-import yaml
 from conftest import REPOSITORY
 
 from sandbox.stackstorm import platform_modules, plugins
+from sandbox.stackstorm.pack import read
 
 FILES = sorted((REPOSITORY / "actions").glob("*.yaml"))
 ERRORS = {"error", "status", "field", "remedy"}
-
-
-def read(file):
-    return yaml.safe_load(file.read_text("utf-8"))
 
 
 def test_every_action_of_the_pack_is_there():

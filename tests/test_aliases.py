@@ -2,13 +2,12 @@
 import re
 
 import pytest
-import yaml
 from conftest import REPOSITORY
 
 from chatops.templates import render
+from sandbox.stackstorm.pack import read
 
-ALIASES = [yaml.safe_load(file.read_text("utf-8"))
-           for file in sorted((REPOSITORY / "aliases").glob("*.yaml"))]
+ALIASES = [read(file) for file in sorted((REPOSITORY / "aliases").glob("*.yaml"))]
 COMMANDS = [
     ("hipchat send Factor hello there", "send", {"room": "Factor", "message": "hello there"}),
     ('hipchat send "War Room" hipchat rooms', "send",
@@ -75,11 +74,11 @@ def test_other_text_matches_none(text):
 
 @pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias["name"])
 def test_an_alias_runs_an_action_with_parameters_that_it_has(alias):
-    file = REPOSITORY / "actions" / (alias["action_ref"].partition(".")[2] + ".yaml")
+    action = read(REPOSITORY / "actions" / (alias["action_ref"].partition(".")[2] + ".yaml"))
+    declared = action.get("parameters") or {}
     given = {name for text in representations(alias) for name in re.findall(r"{{ (\w+) }}", text)}
-    required = {name for name, parameter in (yaml.safe_load(file.read_text("utf-8")).get(
-        "parameters") or {}).items() if parameter.get("required")}
-    assert required <= given <= set(yaml.safe_load(file.read_text("utf-8")).get("parameters", {}))
+    required = {name for name, schema in declared.items() if schema.get("required")}
+    assert required <= given <= set(declared)
     assert alias["ack"]["format"]
 
 

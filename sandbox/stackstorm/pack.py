@@ -1,6 +1,8 @@
 """A pack as it lies on disk: its YAML files, read and checked."""
 
 import copy
+import functools
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -71,12 +73,18 @@ def read(file: Path, missing: Any = None) -> Dict[str, Any]:
     if missing is not None and not file.exists():
         return missing
     try:
-        content = yaml.load(file.read_text("utf-8"), Loader=LOADER)
+        content = pickle.loads(_parsed(file.read_text("utf-8")))
     except (OSError, yaml.YAMLError) as error:
         raise Invalid("cannot read {}: {}".format(file, error))
     if not isinstance(content, dict):
         raise Invalid("{} does not hold a mapping".format(file))
     return content
+
+
+@functools.lru_cache(maxsize=None)
+def _parsed(text: str) -> bytes:
+    """The document, pickled: a process that reads a pack many times parses each text once."""
+    return pickle.dumps(yaml.load(text, Loader=LOADER))
 
 
 def _resources(directory: Path, pack: str) -> List[Dict[str, Any]]:

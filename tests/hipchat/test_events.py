@@ -2,7 +2,6 @@
 import json
 
 import pytest
-import yaml
 from conftest import EVENTS as NAMES
 from conftest import REPOSITORY
 from hypothesis import given
@@ -10,9 +9,10 @@ from hypothesis import strategies as st
 
 from hipchat.events import (
     EVENTS, HIPCHAT_EVENTS, message_id, payload, read_body, room_id, room_name, text_of, webhook_id)
+from sandbox.stackstorm.pack import read
 from sandbox.stackstorm.schemas import Schema
 
-SENSOR = yaml.safe_load((REPOSITORY / "sensors" / "webhook_sensor.yaml").read_text())
+SENSOR = read(REPOSITORY / "sensors" / "webhook_sensor.yaml")
 SCHEMAS = {each["name"]: Schema(each["payload_schema"]) for each in SENSOR["trigger_types"]}
 
 ROOM = {"id": 147, "name": "The Room", "links": {"self": "https://api.hipchat.com/v2/room/147"}}

@@ -24,7 +24,7 @@ sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
 # hundreds, which would compile the pack each anew where the environment says to write no bytecode.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/ready  ## the tests
-	$(RUN) -m pytest -n 6 --dist loadfile tests
+	$(RUN) -m pytest -n 8 --dist loadfile tests
 
 test-all:  ## the tests, on each supported Python that this machine has, pyenv's too
 	@export PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); \

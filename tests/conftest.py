@@ -13,12 +13,15 @@ import hypothesis
 import pytest
 import requests
 
+# No test looks up a name that is not near, and each process that runs tests imports eventlet.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 for directory in ("", "sensors", "actions/lib", "actions"):
     sys.path.insert(0, str(REPOSITORY / directory))
 
 from action_runner import ActionRunner  # noqa: E402
-from warm import WarmServer  # noqa: E402
+from warm import WarmServer, start_templates  # noqa: E402
 from sandbox.both_servers import free_port  # noqa: E402
 from sandbox.control_client import ControlClient  # noqa: E402
 
@@ -32,19 +35,23 @@ JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.")
 
 def wait_until(condition, seconds=60, what="the condition", sleep=time.sleep):
     """The first true value of the condition; fails the test if there is none in time."""
-    deadline = time.monotonic() + seconds
+    waiting = time.monotonic()
     while True:
-        began = time.monotonic()
+        asked = time.monotonic()
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, "{} did not come true in {} s".format(what, seconds)
-        sleep(pause_since(began))
+        assert asked < waiting + seconds, "{} did not come true in {} s".format(what, seconds)
+        sleep(pause_since(asked, waiting))
 
 
-def pause_since(began):
-    """Seconds until one asks again, after asking since `began`: it may not slow what is asked."""
-    return min(0.2, max(0.03, 5 * (time.monotonic() - began)))
+def pause_since(asked, waiting):
+    """Seconds until one asks again, after asking since `asked` and waiting since `waiting`.
+
+    To ask may not slow what is asked, and what took long may be seen a little late.
+    """
+    now = time.monotonic()
+    return min(0.25, max(0.02, 5 * (now - asked), (now - waiting) / 4))
 
 
 def direct():
@@ -319,6 +326,8 @@ def pytest_configure(config):
     hypothesis.settings.load_profile("patient")
     # Files in their own order: those with few tests, which pytest-xdist would begin last, are long.
     config.option.loadscopereorder = False
+    if not (hasattr(config, "workerinput") or config.option.collectonly):
+        config.templates = start_templates()  # pytest-xdist's workers share them
     config.addinivalue_line("markers", "stackstorm: needs a running StackStorm (ST2_API_URL)")
 
 

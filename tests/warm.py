@@ -2,68 +2,86 @@
 
 Imports are half of what such a process costs, and the tests start hundreds. Each is a process of
 its own all the same, with the command line's own main; the tests of that command line start it
-whole.
+whole. All that run tests at once share the two processes from which is forked.
 """
-import functools
 import gc
 import importlib
 import json
 import os
+import pkgutil
 import random
 import signal
 import subprocess
 import sys
-import threading
 import time
+import uuid
+# As they are before eventlet takes their modules' places.
+from select import select
+from socket import AF_UNIX, socket
 
 from sandbox import __main__ as sandbox
 from sandbox.server_process import REPOSITORY, ServerProcess
 
-__all__ = ["WarmServer"]
+__all__ = ["WarmServer", "start_templates"]
 
 IMPORTS = {"stackstorm": ["sandbox.stackstorm.process", "requests", "jwt"],
            "hipchat": ["sandbox.hipchat_server.app", "sandbox.hipchat_server.server"]}
+SENSORS = REPOSITORY / "sensors"
+NAME = "SANDBOX_TEMPLATES"  # of the variable that tells all that run tests what the two are called
 
 
 def environment():
-    """Of this process, without what pytest says in it of itself."""
-    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    """Of this process, without what pytest and this module say in it of themselves."""
+    return {name: value for name, value in os.environ.items()
+            if name not in (NAME, "PYTEST_CURRENT_TEST")}
 
 
 ENVIRONMENT = environment()
 
 
+def start_templates():
+    """Start the processes from which servers are forked; they end with this one."""
+    os.environ[NAME] = uuid.uuid4().hex
+    return [start_template(command) for command in IMPORTS]
+
+
+def address(command):
+    return "\0sandbox-{}-{}".format(os.environ[NAME], command)
+
+
+def start_template(command):
+    with socket(AF_UNIX) as listener:
+        listener.bind(address(command))
+        listener.listen(128)
+        return subprocess.Popen(
+            [sys.executable, __file__, command, str(listener.fileno())], cwd=str(REPOSITORY),
+            env=dict(ENVIRONMENT, PYTHONPATH=str(REPOSITORY)), stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()])  # it ends when nobody holds its stdin any more
+
+
 class WarmServer(ServerProcess):
-    """A ServerProcess that is forked, unless the test has changed the environment."""
+    """A ServerProcess that is forked, unless the environment or the pack is another."""
 
     def __init__(self, command, *options, log=None):
-        if environment() == ENVIRONMENT:
+        if environment() == ENVIRONMENT and "--pack" not in options:
             self.command = command
-            self._process = template(command).fork(options, log)
+            self._process = Template(command).fork(options, log)
         else:
             super().__init__(command, *options, log=log)
 
 
-@functools.lru_cache(maxsize=None)
-def template(command):
-    """The one process from which the servers of this command are forked."""
-    return Template(command)
-
-
 class Template:
-    """Answers each line of JSON with one; ends with this process, which holds its stdin."""
+    """The process from which the servers of a command are forked: a line of JSON for a line."""
 
     def __init__(self, command):
-        self._lock = threading.Lock()
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, command], cwd=str(REPOSITORY), universal_newlines=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env=dict(ENVIRONMENT, PYTHONPATH=str(REPOSITORY)))
+        self._command = command
 
     def ask(self, **request):
-        with self._lock:
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-            return json.loads(self._process.stdout.readline())
+        with socket(AF_UNIX) as connection:
+            connection.connect(address(self._command))
+            with connection.makefile("rw") as file:
+                print(json.dumps(request), file=file, flush=True)
+                return json.loads(file.readline())
 
     def fork(self, options, log):
         """Start one; log: a file, or None for this process's stderr."""
@@ -115,34 +133,64 @@ def returncode(pid):
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def serve():
+def serve(listener):
     """Fork a child for each request; returns in the child, with the options it is to run with."""
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "ended" in request:
-            print(json.dumps(returncode(request["ended"])), flush=True)
-            continue
-        files = {int(number): os.open(path, os.O_WRONLY | os.O_APPEND)
-                 for number, path in request["files"].items()}
-        files[0] = os.open(os.devnull, os.O_RDONLY)
-        pid = os.fork()
-        if not pid:
-            os.setsid()
-            for number, file in files.items():
-                os.dup2(file, number)
-        for file in files.values():
-            os.close(file)
+    while True:
+        ready, _, _ = select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:
+            sys.exit()
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rw") as file:
+            request = json.loads(file.readline())
+            if "ended" in request:
+                print(json.dumps(returncode(request["ended"])), file=file)
+                continue
+            files = {int(number): os.open(path, os.O_WRONLY | os.O_APPEND)
+                     for number, path in request["files"].items()}
+            files[0] = os.open(os.devnull, os.O_RDONLY)
+            pid = os.fork()
+            if pid:
+                print(pid, file=file)
+            else:
+                os.setsid()
+                listener.close()
+                for number, each in files.items():
+                    os.dup2(each, number)
+            for each in files.values():
+                os.close(each)
         if not pid:
             return request["options"]
-        print(pid, flush=True)
-    sys.exit()
+
+
+def prepare_hipchat():
+    """Compile the routes of the server."""
+    from sandbox.hipchat_server import app
+    app.routed()
+
+
+def prepare_stackstorm():
+    """Read the pack's YAML, and import its sensor but for what that imports from StackStorm."""
+    from sandbox.stackstorm import pack, plugins
+    pack.load(REPOSITORY, None)
+    plugins.add_to_path(SENSORS)
+    for module in pkgutil.walk_packages([str(SENSORS / "listening")], "listening."):
+        importlib.import_module(module.name)
+
+
+def use_own_hub():
+    """Let this process wait for its own files: eventlet has one epoll, which a fork shares."""
+    import eventlet.hubs
+    eventlet.hubs.use_hub()
 
 
 if __name__ == "__main__":
     command = sys.argv[1]
     for name in IMPORTS[command]:
         importlib.import_module(name)
+    {"hipchat": prepare_hipchat, "stackstorm": prepare_stackstorm}[command]()
     gc.freeze()  # a collection in a child would copy all of this
-    options = serve()
+    options = serve(socket(fileno=int(sys.argv[2])))
     random.seed()  # or all would draw the same
+    if command == "stackstorm":
+        use_own_hub()
     sys.exit(sandbox.main([command, *options]))

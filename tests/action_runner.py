@@ -1,7 +1,7 @@
 """Runs the pack's actions in the tests' own process."""
 import json
 
-import jsonschema
+from jsonschema.validators import validator_for
 
 from sandbox.stackstorm import pack, parameters, platform_modules, plugins
 from sandbox.stackstorm.config import complete
@@ -34,9 +34,14 @@ class ActionRunner:
         except Invalid:
             pass
         succeeded, result = self._class(definition)(config).run(**values)
-        jsonschema.validate(result, definition["output_schema"])
+        self.check(result, definition["output_schema"])
         assert str(config["api_key"]) not in json.dumps(result)
         return succeeded, result
+
+    @staticmethod
+    def check(result, schema):
+        """Whether a result fits its schema, which is checked itself where all metadata is."""
+        validator_for(schema)(schema).validate(result)
 
     def _class(self, definition):
         platform_modules.install_base_classes()

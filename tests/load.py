@@ -98,15 +98,21 @@ class Journal:
 
     def __init__(self, directory):
         self._path = directory / "journal"
+        self._read, self._dispatched = 0, []
         self.options = ("--journal", str(self._path))
 
     def dispatched(self):
         """The message ids of all dispatches, oldest first."""
         if not self._path.exists():
             return []
-        # Read at once: the last line may be half-written, and its other half be no line of its own.
-        lines = map(_parsed, self._path.read_text().split("\n"))
-        return [line["payload"]["item"]["message"]["id"] for line in lines if line]
+        with open(str(self._path), "rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        new = new[:new.rfind(b"\n") + 1]  # the last line may be half-written
+        self._read += len(new)
+        self._dispatched += [line["payload"]["item"]["message"]["id"]
+                             for line in map(_parsed, new.splitlines()) if line]
+        return list(self._dispatched)
 
     def wait_for(self, accepted, seconds=None):
         """Return when all that was accepted was dispatched; then check the order.
@@ -116,9 +122,10 @@ class Journal:
         its order.
         """
         wanted = {message for sent in accepted for message in sent}
-        missing, deadline = len(wanted) + 1, time.monotonic() + (seconds or 60)
+        missing, waiting = len(wanted) + 1, time.monotonic()
+        deadline = waiting + (seconds or 60)
         while True:
-            began, before = time.monotonic(), missing
+            asked, before = time.monotonic(), missing
             missing = len(wanted.difference(self.dispatched()))
             if not missing:
                 break
@@ -126,7 +133,7 @@ class Journal:
                 deadline = time.monotonic() + 60
             assert time.monotonic() < deadline, "{} of {} were not dispatched".format(
                 missing, len(wanted))
-            time.sleep(pause_since(began))
+            time.sleep(pause_since(asked, waiting))
         place = {}
         for number, message in enumerate(self.dispatched()):
             place.setdefault(message, number)

@@ -96,7 +96,7 @@ class TestStopped:
         journal = Journal(tmp_path)
         stackstorm = start(rooms=["Factor"], options=journal.options)
         stackstorm.stop()
-        said = [hipchat.people.say("Factor", "Ann", "missed") for _ in range(1500)]
+        said = [hipchat.people.say("Factor", "Ann", "missed") for _ in range(1100)]
         stackstorm.start()
         journal.wait_for([said])
         assert journal.dispatched() == said

@@ -23,8 +23,8 @@ from listening.spool.records import records
 from listening.spool.store import Store
 from listening.spool.takeover import take_over
 
-EVERY = 1 if "SPOOL_DAMAGES" in os.environ else 7  # of so many steps, one is tried
-DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "100"))
+EVERY = 1 if "SPOOL_DAMAGES" in os.environ else 11  # of so many steps, one is tried
+DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "60"))
 PAGE, FRAME = 4096, 4096 + 24
 FILE, LOG, INDEX = "deliveries.sqlite3", "deliveries.sqlite3-wal", "deliveries.sqlite3-shm"
 SIZES = (20, 300, 1400, 1400, 3900, 9000, 30000)

@@ -320,6 +320,17 @@ def stackstorm(hipchat, tmp_path_factory):
     process.stop()
 
 
+@pytest.fixture
+def tasks(monkeypatch):
+    """The greenlets that the sensor's supervisor begins in this process; they end with the test."""
+    from listening import supervisor
+    spawn, begun = supervisor.spawn, []
+    monkeypatch.setattr(supervisor, "spawn", lambda *task: begun.append(spawn(*task)) or begun[-1])
+    yield begun
+    for task in begun:
+        task.kill()
+
+
 def pytest_configure(config):
     # A busy machine is no failure.
     hypothesis.settings.register_profile("patient", deadline=None)

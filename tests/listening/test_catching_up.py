@@ -172,7 +172,7 @@ def hipchat(clock):
 
 
 @pytest.fixture
-def make(tmp_path, hipchat, clock):
+def make(tmp_path, hipchat, clock, tasks):
     """Make a bench that listens in Factor, and look once; the next one is that after a restart."""
     made = []
 

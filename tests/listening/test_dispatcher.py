@@ -111,11 +111,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path):
-    bench = Bench(tmp_path)
-    yield bench
-    eventlet.spawn(bench.lanes.finish)
-    eventlet.sleep(0)
+def bench(tmp_path, tasks):
+    return Bench(tmp_path)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Bench:
 
 
 @pytest.fixture
-def make(tmp_path):
+def make(tmp_path, tasks):
     """Make a bench; the next one finds what the one before had on disk, as after a kill."""
     made = []
 

@@ -71,13 +71,11 @@ class Sensor:
 
 
 @pytest.fixture
-def make(hipchat, room, tmp_path, monkeypatch):
-    """Make the sensor; its tasks end with the test."""
+def make(hipchat, room, tmp_path, monkeypatch, tasks):
+    """Make the sensor; it ends with the test."""
     monkeypatch.setattr(supervisor, "STEADY", 0.5)
     monkeypatch.setattr("listening.lanes.LONGEST_PAUSE", 0.1)
-    tasks, sensors = [], []
-    spawn = eventlet.spawn
-    monkeypatch.setattr(supervisor, "spawn", lambda *task: tasks.append(spawn(*task)) or tasks[-1])
+    sensors = []
     port = free_port()
     config = {"api_key": hipchat.token, "api_url": hipchat.url,
               "spool": {"directory": str(tmp_path / "spool")},
@@ -86,7 +84,6 @@ def make(hipchat, room, tmp_path, monkeypatch):
 
     def make():
         sensors.append(Sensor(config, room))
-        tasks.append(sensors[-1])
         return sensors[-1]
 
     monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
@@ -94,17 +91,18 @@ def make(hipchat, room, tmp_path, monkeypatch):
         for name in MODULES:
             sys.modules.pop(name, None)
         yield make
-        for task in [sensor.running for sensor in sensors] + tasks:
-            if isinstance(task, eventlet.greenthread.GreenThread):
-                task.kill()
+        for sensor in sensors:
+            if sensor.running:
+                sensor.running.kill()
 
 
-def failing_once(original, error):
-    calls = []
+def failing_once(original, error, tasks):
+    """Fails in the first of these tasks that calls it, and never in what another test has left."""
+    failed = []
 
     def function(*args, **kwargs):
-        calls.append(args)
-        if len(calls) == 1:
+        if not failed and eventlet.getcurrent() in tasks:
+            failed.append(error)
             raise error
         return original(*args, **kwargs)
 
@@ -132,10 +130,10 @@ def post(url, body):
 @pytest.mark.parametrize("name, owner, function", TASKS,
                          ids=[task[2].strip("_") for task in TASKS])
 def test_a_task_that_fails_is_told_of_and_begins_again(
-        make, hipchat, room, monkeypatch, name, owner, function, error):
+        make, tasks, hipchat, room, monkeypatch, name, owner, function, error):
     toy = make()
     owner = type(toy.sensor).run.__globals__[owner] if isinstance(owner, str) else owner
-    monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error))
+    monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
     reason = "{}: failed unexpectedly and begins again".format(name)
     told_of = eventlet.event.Event()
     monkeypatch.setattr(supervisor, "sleep", lambda seconds: told_of.wait())

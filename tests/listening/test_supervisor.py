@@ -36,11 +36,8 @@ def health():
 
 
 @pytest.fixture
-def keep(health):
-    tasks = []
-    yield lambda task: tasks.append(Supervisor(health).keep("task", task))
-    for task in tasks:
-        task.kill()
+def keep(health, tasks):
+    return lambda task: Supervisor(health).keep("task", task)
 
 
 def failing(errors):

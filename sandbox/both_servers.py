@@ -1,13 +1,12 @@
 """A HipChat and a StackStorm that know each other."""
 
-import contextlib
 import json
 import random
 import secrets
 import socket
 import time
 from pathlib import Path
-from typing import IO, Any, Callable, Optional, Sequence
+from typing import IO, Any, Callable, List, Optional, Sequence
 from urllib.parse import quote
 
 import requests
@@ -17,6 +16,8 @@ from sandbox.server_process import ServerProcess, ServerProcessError
 
 ROOM = "Factor"
 COMMAND_RULES = ("hipchat.run_command", "hipchat.tell_result")
+
+_HELD: List[socket.socket] = []  # on the ports that free_port() has given
 
 
 class BothServers:
@@ -123,9 +124,18 @@ class BothServers:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no system gives to whoever asks for any."""
+    """A port that nobody listens on, and that no system gives to whoever asks for any.
+
+    As long as this process runs, nobody else gets it from here, though nobody may listen for long.
+    """
     while True:
-        port = random.randrange(10000, 32768)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        holder, port = socket.socket(), random.randrange(10000, 32768)
+        try:
+            holder.bind(("127.0.0.1", port))
+        except OSError:
+            holder.close()
+            continue
+        # One who listens may share it with one who does not, if both allow it.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _HELD.append(holder)
+        return port

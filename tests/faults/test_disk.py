@@ -151,6 +151,7 @@ class TestSmall:
         wait_until(lambda: stackstorm.health()["waiting"] == 0)
         assert sender.post() == 204
         journal.wait_for([sender.accepted])
+        wait_until(lambda: stackstorm.health()["waiting"] == 0)  # it has left the disk, too
         kill(stackstorm)
         stackstorm.start()
         wait_until(lambda: stackstorm.health().get("status") == "ok")

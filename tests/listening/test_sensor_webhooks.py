@@ -304,8 +304,9 @@ class TestRoomsInTrouble:
         wait_until(lambda: len(stackstorm.webhooks(room)) == 5)
         hipchat.people.say(room, "Ann", "hello")
         assert stackstorm.heard("hipchat.message")
-        tries = wait_until(lambda: self.tries(hipchat, 3))
-        assert tries[1] - tries[0] > 0.5 and tries[2] - tries[1] > 1.5  # seconds; after 1 and 2
+        tries = wait_until(lambda: self.tries(hipchat, 4))
+        pauses = [after - before for before, after in zip(tries, tries[1:4])]
+        assert pauses == sorted(pauses) and sum(pauses) > 6.6, "1, 2 and 4 s"
         line, = wait_until(lambda: self.warnings(stackstorm, "Nowhere at all"))
         assert "404" in line and "name or id" in line
 

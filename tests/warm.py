@@ -24,8 +24,6 @@ from sandbox.server_process import REPOSITORY, ServerProcess
 
 __all__ = ["WarmServer", "start_templates"]
 
-IMPORTS = {"stackstorm": ["sandbox.stackstorm.process", "requests", "jwt"],
-           "hipchat": ["sandbox.hipchat_server.app", "sandbox.hipchat_server.server"]}
 SENSORS = REPOSITORY / "sensors"
 NAME = "SANDBOX_TEMPLATES"  # of the variable that tells all that run tests what the two are called
 
@@ -42,21 +40,7 @@ ENVIRONMENT = environment()
 def start_templates():
     """Start the processes from which servers are forked; they end with this one."""
     os.environ[NAME] = uuid.uuid4().hex
-    return [start_template(command) for command in IMPORTS]
-
-
-def address(command):
-    return "\0sandbox-{}-{}".format(os.environ[NAME], command)
-
-
-def start_template(command):
-    with socket(AF_UNIX) as listener:
-        listener.bind(address(command))
-        listener.listen(128)
-        return subprocess.Popen(
-            [sys.executable, __file__, command, str(listener.fileno())], cwd=str(REPOSITORY),
-            env=dict(ENVIRONMENT, PYTHONPATH=str(REPOSITORY)), stdin=subprocess.PIPE,
-            pass_fds=[listener.fileno()])  # it ends when nobody holds its stdin any more
+    return [Template(command).start() for command in PREPARE]
 
 
 class WarmServer(ServerProcess):
@@ -76,9 +60,22 @@ class Template:
     def __init__(self, command):
         self._command = command
 
+    def _address(self):
+        return "\0sandbox-{}-{}".format(os.environ[NAME], self._command)
+
+    def start(self):
+        with socket(AF_UNIX) as listener:
+            listener.bind(self._address())
+            listener.listen(128)
+            return subprocess.Popen(
+                [sys.executable, __file__, self._command, str(listener.fileno())],
+                cwd=str(REPOSITORY), env=dict(ENVIRONMENT, PYTHONPATH=str(REPOSITORY)),
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.PIPE)  # it ends when nobody holds that any more
+
     def ask(self, **request):
         with socket(AF_UNIX) as connection:
-            connection.connect(address(self._command))
+            connection.connect(self._address())
             with connection.makefile("rw") as file:
                 print(json.dumps(request), file=file, flush=True)
                 return json.loads(file.readline())
@@ -163,15 +160,17 @@ def serve(listener):
 
 
 def prepare_hipchat():
-    """Compile the routes of the server."""
-    from sandbox.hipchat_server import app
+    """Import the server, and compile its routes."""
+    from sandbox.hipchat_server import app, server  # noqa: F401
     app.routed()
 
 
 def prepare_stackstorm():
-    """Read the pack's YAML, and import its sensor but for what that imports from StackStorm."""
+    """Import the sandbox and the pack's sensor, but for what that has from StackStorm."""
+    for name in ("sandbox.stackstorm.process", "requests", "jwt"):
+        importlib.import_module(name)
     from sandbox.stackstorm import pack, plugins
-    pack.load(REPOSITORY, None)
+    pack.load(REPOSITORY, None)  # each YAML file is parsed but once
     plugins.add_to_path(SENSORS)
     for module in pkgutil.walk_packages([str(SENSORS / "listening")], "listening."):
         importlib.import_module(module.name)
@@ -183,11 +182,11 @@ def use_own_hub():
     eventlet.hubs.use_hub()
 
 
+PREPARE = {"hipchat": prepare_hipchat, "stackstorm": prepare_stackstorm}
+
 if __name__ == "__main__":
     command = sys.argv[1]
-    for name in IMPORTS[command]:
-        importlib.import_module(name)
-    {"hipchat": prepare_hipchat, "stackstorm": prepare_stackstorm}[command]()
+    PREPARE[command]()
     gc.freeze()  # a collection in a child would copy all of this
     options = serve(socket(fileno=int(sys.argv[2])))
     random.seed()  # or all would draw the same

@@ -19,25 +19,27 @@ OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 
 
 class RoomNames:
-    """Keeps the directory as HipChat's list of rooms is, and the listeners with it.
-
-    due: when (time.monotonic()) look() is to be called next.
-    """
+    """Keeps the directory as HipChat's list of rooms is, and the listeners with it."""
 
     def __init__(self, client: Client, directory: RoomDirectory, listeners: Listeners,
                  log: logging.Logger):
         self._client, self._directory, self._listeners = client, directory, listeners
         self._log = log
-        self.due = self._looked = 0.0
+        self._due = self._looked = 0.0
         self._nameless: Set[str] = set()
+        self._version = listeners.version  # of the listeners whose names were weighed
         self._failures, self._searches = Backoff(LONGEST_PAUSE), Backoff(LOOK_EVERY)
         self._rumours, self._rumoured, self._rumour_pause = Backoff(LOOK_EVERY), False, 0.0
 
-    def changed(self) -> None:
-        """The listeners have changed: there may be a name among them that is not known."""
-        if not set(self._listeners.nameless()) <= self._nameless:
-            self._searches.succeeded()
-            self.due = 0.0
+    @property
+    def due(self) -> float:
+        """When (time.monotonic()) look() is to be called next: now, if there is a new name."""
+        if self._version != self._listeners.version:
+            self._version = self._listeners.version
+            if not set(self._listeners.nameless()) <= self._nameless:
+                self._searches.succeeded()
+                self._due = 0.0
+        return self._due
 
     def heard(self, address: Address, name: str) -> bool:
         """A delivery tells what its room is called, or what has happened to it: whether that is
@@ -47,13 +49,13 @@ class RoomNames:
                 not name or self._directory.name_of(address.room) in (None, name)):
             return False
         before, self._rumoured = self.due, True
-        self.due = min(before, self._looked + self._rumour_pause)
-        return self.due < before
+        self._due = min(before, self._looked + self._rumour_pause)
+        return self._due < before
 
     def look(self) -> None:
         """Take HipChat's rooms anew; raises HipChatError."""
         self._looked, version = time.monotonic(), self._directory.version
-        self.due = self._looked + self._failures.failed()
+        self._due = self._looked + self._failures.failed()
         try:
             self._directory.take(find_rooms(self._client, self._listeners.names()))
         except Forbidden:
@@ -85,7 +87,7 @@ class RoomNames:
         if nameless:
             pages = 1 + len(self._directory) // PAGE  # each is a call
             pause = self._searches.failed() * pages
-            self.due = self._looked + min(pause, LOOK_EVERY)
+            self._due = self._looked + min(pause, LOOK_EVERY)
         else:
             self._searches.succeeded()
-            self.due = self._looked + LOOK_EVERY
+            self._due = self._looked + LOOK_EVERY

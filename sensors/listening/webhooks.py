@@ -77,7 +77,6 @@ class Webhooks:
 
     def changed(self) -> None:
         """What is wanted has changed."""
-        self._names.changed()
         self._wake()
 
     def unwanted(self, address: Address) -> None:

@@ -135,3 +135,16 @@ def test_what_a_webhook_missed_is_fetched_though_hipchats_answer_to_it_is_lost(k
     kept.eventually(lambda: client.url)
     kept.eventually(lambda: kept.missed.called)
     assert kept.missed.call_args == mock.call(FACTOR) and not client.made
+
+
+def test_the_names_of_many_new_rules_are_looked_at_together(keep, monkeypatch):
+    client = Unlisting()
+    kept = keep(client)
+    kept.eventually(lambda: client.made)
+    names = mock.Mock(wraps=kept.listeners.nameless)
+    monkeypatch.setattr(kept.listeners, "nameless", names)
+    for number in range(1000):
+        kept.listeners.add(dict(TRIGGER, ref="hipchat.{}".format(number),
+                                parameters={"room": "Room {}".format(number)}))
+    kept.eventually(lambda: names.called)
+    assert names.call_count < 10

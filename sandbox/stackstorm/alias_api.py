@@ -19,29 +19,24 @@ class AliasApi:
 
     def __init__(self, aliases: Aliases, page: Callable[..., List[Any]]):
         self._aliases, self._page = aliases, page
-        self.routes = (
-            ("GET", "/v1/actionalias", self._list),
-            ("POST", "/v1/actionalias/match", self._match),
-            ("GET", "/v1/actionalias/<ref>", self._get),
-            ("POST", "/v1/aliasexecution", self._run),
-            ("POST", "/v1/aliasexecution/match_and_execute", self._refuse),
-            ("GET", "/v1/user", self._user),
-            ("GET", "/v1/inquiries/<ref>", self._refuse),
-            ("PUT", "/v1/inquiries/<ref>", self._refuse))
 
-    def _list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> Answer:
+        """All aliases."""
         return 200, self._page(request, self._aliases, pack="pack", name="name")
 
-    def _get(self, request: Request, ref: str) -> Answer:
+    def get(self, request: Request, ref: str) -> Answer:
+        """One alias, by ref or id."""
         for alias in self._aliases:
             if ref in (alias["ref"], alias["id"]):
                 return 200, alias
         raise NotFound("There is no action alias {!r}.".format(ref))
 
-    def _match(self, request: Request) -> Answer:
+    def match(self, request: Request) -> Answer:
+        """The alias whose format a command has."""
         return 200, self._aliases.match(str(request.get_json(force=True).get("command")))
 
-    def _run(self, request: Request) -> Answer:
+    def run(self, request: Request) -> Answer:
+        """Execute an alias."""
         body = request.get_json(force=True)
         missing, strange = REQUIRED.difference(body), set(body) - REQUIRED - OPTIONAL
         if missing or strange:
@@ -49,9 +44,11 @@ class AliasApi:
                 ", ".join(sorted(REQUIRED)), ", ".join(sorted(strange)) or "less"))
         return 201, self._aliases.execute(**body)
 
-    def _user(self, request: Request) -> Answer:
+    def user(self, request: Request) -> Answer:
+        """Who asks."""
         return 200, {"username": "sandbox", "rbac": {"enabled": False, "is_admin": True,
                                                      "roles": []}}
 
-    def _refuse(self, request: Request, ref: str = "") -> Answer:
+    def refuse(self, request: Request, ref: str = "") -> Answer:
+        """What the sandbox does not do."""
         raise Refused("the sandbox does not do {} {}".format(request.method, request.path))

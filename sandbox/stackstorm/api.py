@@ -1,6 +1,7 @@
 """An HTTP API in the shape of StackStorm's, so that a test can talk to either."""
 
 import json
+from operator import attrgetter
 from typing import Any, Dict, Iterable, List, Tuple
 
 from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound
@@ -18,6 +19,31 @@ from sandbox.stackstorm.triggers import Triggers
 
 DEFAULT_LIMIT = 100
 
+# Each endpoint finds its method in an Api. Once a process: to compile routes takes long.
+ROUTES = Map([
+    Route(path, methods=[method], endpoint=attrgetter(name)) for method, path, name in (
+        ("GET", "/v1/rules", "_list_rules"),
+        ("POST", "/v1/rules", "_create_rule"),
+        ("GET", "/v1/rules/<ref>", "_get_rule"),
+        ("PUT", "/v1/rules/<ref>", "_replace_rule"),
+        ("DELETE", "/v1/rules/<ref>", "_delete_rule"),
+        ("PUT", "/v1/configs/<ref>", "_put_config"),
+        ("GET", "/v1/triggers", "_list_triggers"),
+        ("GET", "/v1/triggerinstances", "_list_instances"),
+        ("GET", "/v1/ruleenforcements", "_list_enforcements"),
+        ("GET", "/v1/executions", "_list_executions"),
+        ("POST", "/v1/executions", "_run_action"),
+        ("GET", "/v1/executions/<ref>", "_get_execution"),
+        ("GET", "/v1/actionalias", "_alias_api.list"),
+        ("POST", "/v1/actionalias/match", "_alias_api.match"),
+        ("GET", "/v1/actionalias/<ref>", "_alias_api.get"),
+        ("POST", "/v1/aliasexecution", "_alias_api.run"),
+        ("POST", "/v1/aliasexecution/match_and_execute", "_alias_api.refuse"),
+        ("GET", "/v1/user", "_alias_api.user"),
+        ("GET", "/v1/inquiries/<ref>", "_alias_api.refuse"),
+        ("PUT", "/v1/inquiries/<ref>", "_alias_api.refuse"),
+        ("POST", "/sandbox/dispatch_faults", "_set_fault"))])
+
 Answer = Tuple[int, Any]
 
 
@@ -28,28 +54,13 @@ class Api:
                  broker: Broker, aliases: Aliases):
         self._pack, self._triggers, self._rules = pack, triggers, rules
         self._actions, self._broker = actions, broker
-        self._routes = Map([
-            Route(path, methods=[method], endpoint=endpoint) for method, path, endpoint in (
-                ("GET", "/v1/rules", self._list_rules),
-                ("POST", "/v1/rules", self._create_rule),
-                ("GET", "/v1/rules/<ref>", self._get_rule),
-                ("PUT", "/v1/rules/<ref>", self._replace_rule),
-                ("DELETE", "/v1/rules/<ref>", self._delete_rule),
-                ("PUT", "/v1/configs/<ref>", self._put_config),
-                ("GET", "/v1/triggers", self._list_triggers),
-                ("GET", "/v1/triggerinstances", self._list_instances),
-                ("GET", "/v1/ruleenforcements", self._list_enforcements),
-                ("GET", "/v1/executions", self._list_executions),
-                ("POST", "/v1/executions", self._run_action),
-                ("GET", "/v1/executions/<ref>", self._get_execution),
-                ("POST", "/sandbox/dispatch_faults", self._set_fault),
-                *AliasApi(aliases, _page).routes)])
+        self._alias_api = AliasApi(aliases, _page)
 
     def __call__(self, environ: Dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         try:
-            endpoint, values = self._routes.bind_to_environ(environ).match()
-            status, body = endpoint(Request(environ), **values)
+            endpoint, values = ROUTES.bind_to_environ(environ).match()
+            status, body = endpoint(self)(Request(environ), **values)
         except Invalid as error:
             status, body = 400, {"faultstring": str(error)}
         except HTTPException as error:

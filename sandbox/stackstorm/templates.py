@@ -1,9 +1,10 @@
 """Jinja2 as the platform sets it up: sandboxed, strict, with its filters."""
 
+import functools
 import json
 import os.path
 import re
-from typing import Any, Dict, Optional, Set
+from typing import Any, Dict, FrozenSet, Optional
 
 import jinja2
 import jinja2.meta
@@ -77,21 +78,26 @@ def check(value: Any) -> None:
         variables(value)
 
 
-def variables(value: Any) -> Optional[Set[str]]:
+def variables(value: Any) -> Optional[FrozenSet[str]]:
     """The names that a parameter's template uses, None if it is no template; raises Refused."""
     text = str(value)
     if not isinstance(value, (str, list, dict)) or not ("{{" in text or "{%" in text):
         return None
+    return _variables(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _variables(text: str) -> Optional[FrozenSet[str]]:
     try:
         tree = _ENVIRONMENT.parse(text)
     except jinja2.TemplateSyntaxError:
         # The platform takes such a parameter literally.
         return None
     try:
-        return jinja2.meta.find_undeclared_variables(tree)
+        return frozenset(jinja2.meta.find_undeclared_variables(tree))
     except jinja2.TemplateAssertionError as error:
         raise Refused("{!r}: {} The sandbox has Jinja's own filters and {}.".format(
-            value, error.message, ", ".join(FILTERS)))
+            text, error.message, ", ".join(FILTERS)))
 
 
 def render(value: Any, context: Dict[str, Any]) -> Any:

@@ -3,9 +3,9 @@ import base64
 import shutil
 import subprocess
 import tempfile
-import time
 
 import requests
+from conftest import wait_until
 
 __all__ = ["Browser", "CHROMEDRIVER", "KEYS"]
 
@@ -86,13 +86,7 @@ class Browser:
 
     def wait_for(self, script, seconds=60):
         """The first true value of an expression in the page."""
-        deadline = time.monotonic() + seconds
-        while True:
-            value = self.run("return " + script)
-            if value:
-                return value
-            assert time.monotonic() < deadline, "{} did not come true".format(script)
-            time.sleep(0.02)
+        return wait_until(lambda: self.run("return " + script), seconds, script)
 
     def press(self, *keys):
         """Press keys one after another: names of KEYS, or text."""

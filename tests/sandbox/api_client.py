@@ -2,19 +2,13 @@
 
 import itertools
 import json
-import signal
-import subprocess
-import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-import requests
+from conftest import direct, wait_until
+from warm import WarmServer
 
 from sandbox.control_client import ControlClient
-
-REPOSITORY = str(Path(__file__).resolve().parents[2])
 
 names = ("Room-%d" % number for number in itertools.count(1))
 
@@ -23,19 +17,16 @@ class HipChat:
     """A server in a process of its own, and a client for it."""
 
     def __init__(self, *arguments):
-        command = [sys.executable, "-m", "sandbox", "hipchat", "--port", "0", *arguments]
-        self.process = subprocess.Popen(command, cwd=REPOSITORY, universal_newlines=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.first_line = self.process.stdout.readline()
-        self.url = self.first_line.rpartition(" ")[-1].strip()
+        self._child = WarmServer("hipchat", "--port", "0", *arguments)
+        self.url = self._child.url()
         self.people = ControlClient(self.url)
+        self._session = direct()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
+        self._child.stop()
 
     def make_room(self):
         """The name of a room that no other test uses."""
@@ -53,7 +44,7 @@ class HipChat:
     def call(self, method, path, token="TOKEN", **options):
         if token:
             options.setdefault("headers", {})["Authorization"] = "Bearer " + token
-        return requests.request(method, self.url + path, timeout=60, **options)
+        return self._session.request(method, self.url + path, timeout=60, **options)
 
     def get(self, path, **options):
         return self.call("GET", path, **options)
@@ -66,12 +57,6 @@ class HipChat:
 
     def delete(self, path, **options):
         return self.call("DELETE", path, **options)
-
-    def stop(self):
-        """Ask the server to end; returns its exit status and all that it wrote."""
-        self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=60)
-        return self.process.returncode, out + err
 
 
 class Receiver:
@@ -108,17 +93,8 @@ class Receiver:
 
     def bodies(self, count):
         """Wait for `count` deliveries, and return the body of each."""
-        wait_for(lambda: len(self.received) >= count)
+        wait_until(lambda: len(self.received) >= count)
         return [json.loads(body) for _, _, body in self.received]
-
-
-def wait_for(condition, seconds=60):
-    """Wait until `condition` holds, and return what it returned."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in %s s" % seconds
-        time.sleep(0.005)
-    return condition()
 
 
 def error(response):

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 import pytest
 import requests
-from api_client import HipChat, error, names, wait_for
+from api_client import HipChat, error, names
+from conftest import wait_until
 
 from sandbox.control_client import SandboxError
 
@@ -251,7 +252,7 @@ class TestWebhooks:
         hipchat.people.install(addon.url)
         for room in ("Factor", "Ops"):
             hipchat.people.say(room, "Robin Reed", "Tea?")
-        wait_for(lambda: len(addon.heard) == 2)
+        wait_until(lambda: len(addon.heard) == 2)
         assert sorted(body["item"]["room"]["name"] for _, _, body in addon.heard) == [
             "Factor", "Ops"]
 
@@ -259,7 +260,7 @@ class TestWebhooks:
         hipchat.people.install(addon.url)
         hipchat.people.say("Factor", "Robin Reed", "Tea?")
         hipchat.people.act(next(names), "Robin Reed", "created")
-        wait_for(lambda: len(addon.heard) == 2)
+        wait_until(lambda: len(addon.heard) == 2)
         news = addon.installation()
         heard = {path: (header, body) for path, header, body in addon.heard}
         header, body = heard["/hook/message"]
@@ -273,7 +274,7 @@ class TestWebhooks:
         hipchat.people.install(addon.url, "Ops")
         for room in ("Factor", "Ops"):
             hipchat.people.say(room, "Robin Reed", "Tea?")
-        wait_for(lambda: hipchat.people.waiting() == 0)
+        wait_until(lambda: hipchat.people.waiting() == 0)
         assert [body["item"]["room"]["name"] for _, _, body in addon.heard] == ["Ops"]
 
     def test_are_in_no_list_of_a_room(self, hipchat, addon):
@@ -342,7 +343,7 @@ class TestUninstalling:
         assert hipchat.get("/room/Ops", token=token).status_code == 401
         assert hipchat.get("/room/Ops/webhook").json()["items"] == []
         hipchat.people.say("Ops", "Robin Reed", "Tea?")
-        wait_for(lambda: hipchat.people.waiting() == 0)
+        wait_until(lambda: hipchat.people.waiting() == 0)
         assert addon.heard == []
 
     def test_goes_on_without_the_addon(self, hipchat, addon):

@@ -1,16 +1,20 @@
 """The sandbox's HipChat server, over a real socket in a process of its own."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import functools
 import json
 import re
+import subprocess
+import sys
 import time
 
 import pytest
 import requests
-from api_client import HipChat, Receiver, error, names, wait_for
+from api_client import HipChat, Receiver, error, names
+from conftest import REPOSITORY, wait_until
 
 from sandbox.control_client import SandboxError
 
@@ -19,16 +23,8 @@ SMALLEST_CARD = {"style": "application", "id": "1", "title": "Build"}
 
 @pytest.fixture(scope="module")
 def start():
-    started = []
-
-    def start_hipchat(*arguments):
-        started.append(HipChat(*arguments))
-        return started[-1]
-
-    yield start_hipchat
-    for hipchat in started:
-        hipchat.process.kill()
-        hipchat.process.wait()
+    with contextlib.ExitStack() as started:
+        yield lambda *arguments: started.enter_context(HipChat(*arguments))
 
 
 @pytest.fixture(scope="module")
@@ -61,23 +57,39 @@ def hook(hipchat, room, receiver):
 
 
 class TestProcess:
-    def test_says_where_it_is_and_ends_quietly_on_sigterm(self, start):
-        hipchat = start("--token", "TOKEN", "--room", "Factor")
-        found = re.match(r"HipChat sandbox: (http://127.0.0.1:\d+)/v2\n$", hipchat.first_line)
-        assert hipchat.process.stdout.readline() == (
+    """The command line, whole."""
+
+    @pytest.fixture
+    def run(self):
+        with contextlib.ExitStack() as started:
+            def start(*arguments):
+                process = started.enter_context(subprocess.Popen(
+                    [sys.executable, "-m", "sandbox", "hipchat", *arguments], cwd=str(REPOSITORY),
+                    universal_newlines=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+                started.callback(process.kill)
+                return process
+
+            yield start
+
+    def test_says_where_it_is_and_ends_quietly_on_sigterm(self, run):
+        process = run("--port", "0", "--token", "TOKEN", "--room", "Factor")
+        found = re.match(r"HipChat sandbox: (http://127.0.0.1:\d+)/v2\n$",
+                         process.stdout.readline())
+        assert process.stdout.readline() == (
             "To install an add-on, paste the URL of its descriptor on the chat page, {}/\n".format(
                 found.group(1)))
-        hipchat.get("/room")
-        assert hipchat.stop() == (0, "")
+        assert requests.get(found.group(1) + "/v2/room?auth_token=TOKEN", timeout=60).ok
+        process.terminate()
+        assert process.communicate(timeout=60) == ("", "") and process.returncode == 0
 
-    def test_a_port_that_is_taken_is_an_error_with_the_remedy(self, start, hipchat):
+    def test_a_port_that_is_taken_is_an_error_with_the_remedy(self, run, hipchat):
         port = hipchat.url.split(":")[-1].split("/")[0]
-        _, said = start("--port", port).process.communicate(timeout=60)
+        _, said = run("--port", port).communicate(timeout=60)
         assert "Choose another --port" in said
 
     @pytest.mark.parametrize("argument", [("--token", "TOKEN:view_rooms"), ("--oauth", "id")])
-    def test_an_argument_that_makes_no_sense_is_an_error(self, start, argument):
-        process = start(*argument).process
+    def test_an_argument_that_makes_no_sense_is_an_error(self, run, argument):
+        process = run("--port", "0", *argument)
         assert argument[1].split(":")[-1] in process.communicate(timeout=60)[1]
         assert process.returncode == 2
 
@@ -591,7 +603,7 @@ class TestDeliveries:
         for _ in range(3):
             hipchat.people.say(room, "Robin Reed", "hi")
         assert hipchat.get("/room/" + room).ok
-        wait_for(lambda: hipchat.people.waiting() == 3)
+        wait_until(lambda: hipchat.people.waiting() == 3)
         receiver.may_answer.set()
         receiver.bodies(3)
 
@@ -602,7 +614,7 @@ class TestDeliveries:
         hipchat.post("/room/%s/webhook" % room, body)
         hipchat.people.forget()
         hipchat.people.say(room, "Robin Reed", "hi")
-        wait_for(lambda: len(hipchat.people.deliveries()) == 2)
+        wait_until(lambda: len(hipchat.people.deliveries()) == 2)
         refused, failed = sorted(hipchat.people.deliveries(), key=lambda d: d["url"] != body["url"])
         assert "refused" in refused["error"] and refused["status"] is None
         assert (failed["status"], failed["error"]) == (503, None)
@@ -613,7 +625,7 @@ class TestDeliveries:
         hook("room_message")
         receiver.status, receiver.answer = 200, b'{"message": "pong", "color": "green"}'
         hipchat.people.say(room, "Robin Reed", "ping")
-        wait_for(lambda: len(hipchat.people.transcript(room)) == 2)
+        wait_until(lambda: len(hipchat.people.transcript(room)) == 2)
         line = hipchat.people.transcript(room)[-1]
         assert (line["what"], line["color"], line["type"]) == ("pong", "green", "notification")
 
@@ -623,7 +635,7 @@ class TestDeliveries:
         hook("room_message")
         receiver.status, receiver.answer = 200, answer
         hipchat.people.say(room, "Robin Reed", "ping")
-        wait_for(lambda: hipchat.people.waiting() == 0)
+        wait_until(lambda: hipchat.people.waiting() == 0)
         assert len(hipchat.people.transcript(room)) == 1
 
     def test_a_room_that_is_created_by_hand_can_be_used(self, hipchat):
@@ -650,7 +662,7 @@ class TestLimits:
         assert refused.headers["X-Ratelimit-Limit"] == "2"
         assert refused.headers["X-Ratelimit-Remaining"] == "0"
         assert hipchat.get("/room", token="OTHER").status_code == 200
-        wait_for(lambda: hipchat.get("/room").status_code == 200)
+        wait_until(lambda: hipchat.get("/room").status_code == 200)
 
     def test_hold_for_messages_to_a_room(self, start):
         hipchat = start("--token", "TOKEN", "--room", "Factor", "--room", "Ops",

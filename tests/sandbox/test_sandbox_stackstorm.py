@@ -6,19 +6,16 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from pathlib import Path
 
 import pytest
 import requests
+from conftest import REPOSITORY, wait_until
 
 from sandbox.stackstorm import config, criteria, parameters, templates
 from sandbox.stackstorm.datastore import CryptoKeyNotSetupException, Datastore
 from sandbox.stackstorm.errors import Invalid, Refused
 from sandbox.stackstorm.schemas import Schema
 from sandbox.stackstorm.triggers import Triggers, TriggerType
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 TOY = {
     "pack.yaml": "{ref: toy, name: toy, version: 0.1.0}",
@@ -123,17 +120,6 @@ TOY = {
 }
 
 
-def wait_for(condition, seconds=60):
-    """The first true value of the condition."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError("waited in vain for " + condition.__name__)
-
-
 class Sandbox:
     """The toy pack in a sandbox process, seen from outside."""
 
@@ -162,7 +148,7 @@ class Sandbox:
             cwd=str(REPOSITORY), stdout=subprocess.PIPE, text=True,
             stderr=(self.directory / "log").open("w"))
         self.url = self.process.stdout.readline().split()[-1]
-        wait_for(lambda: self.story("setup"))
+        wait_until(lambda: self.story("setup"))
         return self
 
     def refused(self):
@@ -197,7 +183,7 @@ class Sandbox:
         before = len(answers())
         with (self.directory / "inbox").open("a") as inbox:
             inbox.write(json.dumps(dict(more, trigger=trigger, payload=payload)) + "\n")
-        return wait_for(lambda: answers()[before:])[0].get("error")
+        return wait_until(lambda: answers()[before:])[0].get("error")
 
     def log(self):
         return (self.directory / "log").read_text()
@@ -215,7 +201,7 @@ class Sandbox:
         def ended():
             execution = self.call("GET", "/v1/executions/" + started["id"])
             return execution if "end_timestamp" in execution else None
-        return wait_for(ended)
+        return wait_until(ended)
 
 
 @pytest.fixture(scope="module")
@@ -506,24 +492,24 @@ class TestSensor:
     def test_is_told_of_triggers_and_config(self, sandbox):
         setup = sandbox.story("setup")[0]
         assert setup["port"] == 8088 and len(setup["refs"]) == 2
-        wait_for(lambda: {line["trigger"]["ref"] for line in sandbox.story("add")} >=
-                 set(setup["refs"]))
+        wait_until(lambda: {line["trigger"]["ref"] for line in sandbox.story("add")} >=
+                   set(setup["refs"]))
 
     def test_is_told_of_changes(self, sandbox):
         rule = sandbox.put_rule("change", room="Loft")
         ref = rule["trigger"]["ref"]
-        wait_for(lambda: sandbox.story("add", ref) and sandbox.story("update", ref))
+        wait_until(lambda: sandbox.story("add", ref) and sandbox.story("update", ref))
         updates = len(sandbox.story("update", ref))
         sandbox.put_rule("change", "PUT", room="Loft", enabled=False)
-        wait_for(lambda: len(sandbox.story("update", ref)) > updates)
+        wait_until(lambda: len(sandbox.story("update", ref)) > updates)
         assert not sandbox.story("remove", ref)
         sandbox.call("DELETE", "/v1/rules/toy.change", 204)
-        wait_for(lambda: sandbox.story("remove", ref))
+        wait_until(lambda: sandbox.story("remove", ref))
 
     def test_that_raises_hears_of_the_next_trigger(self, sandbox):
         bad = sandbox.put_rule("unheard", room="unheard of")
         good = sandbox.put_rule("heard", room="Attic")
-        wait_for(lambda: sandbox.story("add", good["trigger"]["ref"]))
+        wait_until(lambda: sandbox.story("add", good["trigger"]["ref"]))
         assert not sandbox.story("add", bad["trigger"]["ref"])
         assert "no such room" in sandbox.log()
         for name in ("unheard", "heard"):
@@ -537,7 +523,7 @@ class TestSensor:
         toy = Sandbox(tmp_path, "--rule", str(tmp_path / "first"), "--rule",
                       str(tmp_path / "second")).start()
         try:
-            wait_for(lambda: "not replayed" in toy.log())
+            wait_until(lambda: "not replayed" in toy.log())
             assert len(toy.story("setup")[0]["refs"]) == 4
             assert len(toy.story("add")) == 2
         finally:
@@ -560,7 +546,7 @@ class TestSensor:
             return [each for each in sandbox.call("GET", "/v1/executions?action=toy.answer")
                     if each.get("rule", {}).get("ref") == "toy.echo" and
                     each["status"] == "succeeded"]
-        execution = wait_for(ended)[0]
+        execution = wait_until(ended)[0]
         assert execution["parameters"] == {"text": "echo {{ 7 * 7 }}!", "times": 2}
         assert execution["result"]["result"] == {
             "said": "ECHO {{ 7 * 7 }}!" * 2, "note": None, "fixed": "stays", "token": "secret"}
@@ -580,7 +566,7 @@ class TestSensor:
         def enforced():
             found = sandbox.call("GET", "/v1/ruleenforcements?trigger_instance=" + instance["id"])
             return len(found) == 2 and {each["rule"]["ref"]: each for each in found}
-        by_rule = wait_for(enforced)
+        by_rule = wait_until(enforced)
         assert by_rule["toy.failing"]["status"] == "failed"
         assert "TypeError" in by_rule["toy.failing"]["failure_reason"]
         assert by_rule["toy.working"]["status"] == "succeeded"
@@ -622,7 +608,7 @@ class TestFaults:
         lost = self.toy.put_rule("lost", room="Loft")["trigger"]["ref"]
         self.fail("none")
         told = self.toy.put_rule("told", room="Attic")["trigger"]["ref"]
-        wait_for(lambda: self.toy.story("add", told))
+        wait_until(lambda: self.toy.story("add", told))
         assert not self.toy.story("add", lost)
         assert self.toy.call("POST", "/sandbox/dispatch_faults", 400, mode="odd")["faultstring"]
 

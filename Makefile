@@ -20,7 +20,7 @@ demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack mak
 sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
 	@$(RUN) -m sandbox serve
 
-# Six at a time, whatever the number of cores: most of them wait for another process. They start
+# Eight at a time, whatever the number of cores: most of them wait for another process. They start
 # hundreds, which would compile the pack each anew where the environment says to write no bytecode.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/ready  ## the tests

@@ -167,13 +167,13 @@ def prepare_hipchat():
 
 def prepare_stackstorm():
     """Import the sandbox and the pack's sensor, but for what that has from StackStorm."""
-    for name in ("sandbox.stackstorm.process", "requests", "jwt"):
-        importlib.import_module(name)
-    from sandbox.stackstorm import pack, plugins
-    pack.load(REPOSITORY, None)  # each YAML file is parsed but once
+    # The process first: it patches what the others import.
+    from sandbox.stackstorm import process, pack, plugins
+    process.Platform(pack.load(REPOSITORY, None))  # each file and template is parsed but once
     plugins.add_to_path(SENSORS)
-    for module in pkgutil.walk_packages([str(SENSORS / "listening")], "listening."):
-        importlib.import_module(module.name)
+    listening = pkgutil.walk_packages([str(SENSORS / "listening")], "listening.")
+    for name in ["requests", "jwt", *(module.name for module in listening)]:
+        importlib.import_module(name)
 
 
 def use_own_hub():

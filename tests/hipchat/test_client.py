@@ -8,8 +8,10 @@ import threading
 import time
 from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
 
 import pytest
+import requests
 from conftest import wait_until
 
 from hipchat import errors
@@ -415,6 +417,14 @@ class TestEnvironment:
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         client_of(server.url).call("GET", "x")
         assert server.requests[0].path == "/v2/x"
+
+    def test_is_looked_through_once_for_all_calls_to_a_host(self, server, monkeypatch):
+        looks = mock.Mock(wraps=requests.sessions.get_environ_proxies)
+        monkeypatch.setattr("requests.sessions.get_environ_proxies", looks)
+        client = client_of(server.url)
+        for _ in range(3):
+            client.call("GET", "x")
+        assert len(server.requests) == 3 and looks.call_count == 1
 
     def test_a_proxy_that_is_away_is_named_as_the_reason(self, monkeypatch):
         with socket.socket() as unused:

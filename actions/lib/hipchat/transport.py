@@ -2,7 +2,8 @@
 import io
 import time
 from http.client import HTTPResponse
-from typing import Any, Optional
+from typing import Any, Dict, Optional
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -19,7 +20,7 @@ PIECE = 16 * 1024  # bytes; what is compressed in one may become a thousand time
 
 def session() -> requests.Session:
     """A session whose timeout is for the whole of an answer, not for each read of it."""
-    made = requests.Session()
+    made = _Session()
     for prefix in ("http://", "https://"):
         made.mount(prefix, _Adapter())
     return made
@@ -33,6 +34,20 @@ def content_of(response: requests.Response, largest: Optional[int] = None) -> by
         if len(content) > largest:
             raise TooLarge("The answer has more than {} KiB.".format(largest // 1024))
     return bytes(content)
+
+
+class _Session(requests.Session):
+    """Looks through the environment for a host's proxy once, and not at each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._merged: Dict[Any, Dict[str, Any]] = {}
+
+    def merge_environment_settings(self, url: str, *options: Any) -> Dict[str, Any]:
+        asked = repr((urlsplit(url)[:2], options))
+        if asked not in self._merged:
+            self._merged[asked] = super().merge_environment_settings(url, *options)
+        return dict(self._merged[asked])
 
 
 class _TimedFile(io.RawIOBase):

@@ -4,6 +4,7 @@ Imports are half of what such a process costs, and the tests start hundreds. Eac
 its own all the same, with the command line's own main; the tests of that command line start it
 whole. All that run tests at once share the two processes from which is forked.
 """
+import atexit
 import gc
 import importlib
 import json
@@ -22,7 +23,7 @@ from socket import AF_UNIX, socket
 from sandbox import __main__ as sandbox
 from sandbox.server_process import REPOSITORY, ServerProcess
 
-__all__ = ["WarmServer", "start_templates"]
+__all__ = ["Template", "WarmServer", "start_templates"]
 
 SENSORS = REPOSITORY / "sensors"
 NAME = "SANDBOX_TEMPLATES"  # of the variable that tells all that run tests what the two are called
@@ -192,4 +193,8 @@ if __name__ == "__main__":
     random.seed()  # or all would draw the same
     if command == "stackstorm":
         use_own_hub()
-    sys.exit(sandbox.main([command, *options]))
+    status = sandbox.main([command, *options])
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)  # to take all of it to pieces would copy it too

@@ -10,6 +10,7 @@ import textwrap
 import pytest
 import requests
 from conftest import REPOSITORY, wait_until
+from warm import Template
 
 from sandbox.stackstorm import config, criteria, parameters, templates
 from sandbox.stackstorm.datastore import CryptoKeyNotSetupException, Datastore
@@ -139,21 +140,19 @@ class Sandbox:
         self.session = requests.Session()
         self.session.trust_env = False
 
-    def command(self):
-        return [sys.executable, "-m", "sandbox", "stackstorm", *self.options]
-
     def start(self):
-        self.process = subprocess.Popen(
-            [*self.command(), "--api-port", "0", "--journal", str(self.directory / "journal")],
-            cwd=str(REPOSITORY), stdout=subprocess.PIPE, text=True,
-            stderr=(self.directory / "log").open("w"))
+        with (self.directory / "log").open("w") as log:
+            self.process = Template("stackstorm").fork(
+                [*self.options, "--api-port", "0", "--journal", str(self.directory / "journal")],
+                log)
         self.url = self.process.stdout.readline().split()[-1]
         wait_until(lambda: self.story("setup"))
         return self
 
     def refused(self):
         """What the sandbox says when it does not even start."""
-        done = subprocess.run(self.command(), cwd=str(REPOSITORY), stderr=subprocess.PIPE,
+        done = subprocess.run([sys.executable, "-m", "sandbox", "stackstorm", *self.options],
+                              cwd=str(REPOSITORY), stderr=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True, timeout=60)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         return done.stderr

@@ -189,8 +189,10 @@ class Stackstorm:
 
     def add_rule(self, event, parameters=None, criteria=None, action=None, name=None,
                  enabled=True):
-        """Create a rule, by default one that does nothing of note; returns its ref."""
+        """Create a rule, by default one that never starts its action; returns its ref."""
         name = name or "rule_" + uuid.uuid4().hex[:8]
+        if not criteria and not action:
+            criteria = {"trigger.event": {"type": "equals", "pattern": "never"}}
         self.api("POST", "/v1/rules", json={
             "name": name, "pack": "hipchat", "enabled": enabled,
             "trigger": dict({"type": "hipchat." + event},

@@ -100,10 +100,15 @@ def _variables(text: str) -> Optional[FrozenSet[str]]:
             text, error.message, ", ".join(FILTERS)))
 
 
+@functools.lru_cache(maxsize=1024)
+def _template(text: str) -> jinja2.Template:
+    return _ENVIRONMENT.from_string(text)
+
+
 def render(value: Any, context: Dict[str, Any]) -> Any:
     """Render a parameter's template; in lists and mappings, inside of their JSON text."""
     if isinstance(value, str):
-        return _ENVIRONMENT.from_string(value).render(context)
+        return _template(value).render(context)
     # "{{name}}" alone keeps the type of what it names.
     text = re.sub(r'"{{([A-z0-9_-]+)}}"', r"{{\1 | to_complex}}", json.dumps(value))
     return json.loads(render(text, context))

@@ -345,6 +345,11 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "stackstorm: needs a running StackStorm (ST2_API_URL)")
 
 
+def pytest_unconfigure(config):
+    for template in getattr(config, "templates", ()):
+        template.communicate()  # it ends with its stdin, and before this process
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection():
     # What is collected stays until the end: whoever looks for garbage need not look through it.

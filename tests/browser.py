@@ -4,8 +4,7 @@ import shutil
 import subprocess
 import tempfile
 
-import requests
-from conftest import wait_until
+from conftest import direct, wait_until
 
 __all__ = ["Browser", "CHROMEDRIVER", "KEYS"]
 
@@ -42,8 +41,7 @@ class Browser:
     """A browser with one page, from `with` to its end."""
 
     def __init__(self):
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = direct()
         self._directory = tempfile.TemporaryDirectory(prefix="browser-")
         self._driver, port = started_driver()
         self._url = "http://127.0.0.1:{}/session".format(port)

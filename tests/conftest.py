@@ -26,6 +26,7 @@ from warm import WarmServer, start_templates  # noqa: E402
 from sandbox.both_servers import free_port  # noqa: E402
 from sandbox.control_client import ControlClient  # noqa: E402
 
+# Files of tests that take long: see pytest_collection_modifyitems.
 LONG = ("test_action_wait_for_message", "test_sample_rules", "test_sandbox_stackstorm")
 EVENTS = ["message", "notification", "enter", "exit", "topic_change",
           "archived", "unarchived", "created", "deleted", "file_upload"]

@@ -39,13 +39,16 @@ ENVIRONMENT = environment()
 
 
 def start_templates():
-    """Start the processes from which servers are forked; they end with this one."""
+    """Start the processes from which servers are forked; each ends with its stdin."""
     os.environ[NAME] = uuid.uuid4().hex
     return [Template(command).start() for command in PREPARE]
 
 
 class WarmServer(ServerProcess):
-    """A ServerProcess that is forked, unless the environment or the pack is another."""
+    """A ServerProcess that is forked, unless the environment or the pack is another.
+
+    (The toy pack, whose modules bear names of their own, is forked from its Template.)
+    """
 
     def __init__(self, command, *options, log=None):
         if environment() == ENVIRONMENT and "--pack" not in options:
@@ -71,8 +74,7 @@ class Template:
             return subprocess.Popen(
                 [sys.executable, __file__, self._command, str(listener.fileno())],
                 cwd=str(REPOSITORY), env=dict(ENVIRONMENT, PYTHONPATH=str(REPOSITORY)),
-                pass_fds=[listener.fileno()],
-                stdin=subprocess.PIPE)  # it ends when nobody holds that any more
+                pass_fds=[listener.fileno()], stdin=subprocess.PIPE)
 
     def ask(self, **request):
         with socket(AF_UNIX) as connection:

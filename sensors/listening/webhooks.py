@@ -76,21 +76,22 @@ class Webhooks:
         self._changed = Signal()
 
     def changed(self) -> None:
-        """What is wanted has changed."""
-        self._wake()
+        """What is wanted has changed, or what is known of a room: run() looks at once."""
+        if not self._changed.ready():
+            self._changed.send()
 
     def unwanted(self, address: Address) -> None:
         """HipChat posted what nobody wants: a webhook is left over in a room we know nothing of."""
         if address.room not in self._rooms:
             self._room(address.room)
-            self._wake()
+            self.changed()
 
     def heard(self, address: Address, name: str) -> None:
         """A delivery calls its room so: it may have another name than it had."""
         if self._names.heard(address, name):
             if address.room in self._rooms:
                 self._rooms[address.room].due = 0.0
-            self._wake()
+            self.changed()
 
     def room_of(self, address: NamedAddress, stated: Optional[int]) -> Optional[int]:
         """The room of a webhook of version 0.1.0: where it was found, or else which bears the name.
@@ -168,10 +169,6 @@ class Webhooks:
 
     def _are_wanted(self) -> bool:
         return self._reached and not self._addon.hears_alone
-
-    def _wake(self) -> None:
-        if not self._changed.ready():
-            self._changed.send()
 
     def _room(self, number: int) -> _Room:
         if number not in self._rooms:

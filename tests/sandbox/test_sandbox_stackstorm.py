@@ -8,8 +8,7 @@ import sys
 import textwrap
 
 import pytest
-import requests
-from conftest import REPOSITORY, wait_until
+from conftest import REPOSITORY, direct, wait_until
 from warm import Template
 
 from sandbox.stackstorm import config, criteria, parameters, templates
@@ -137,8 +136,7 @@ class Sandbox:
         (directory / "config.yaml").write_text(json.dumps(values))
         self.options = ["--pack", str(directory / "pack"), "--config",
                         str(directory / "config.yaml"), *options]
-        self.session = requests.Session()
-        self.session.trust_env = False
+        self.session = direct()
 
     def start(self):
         with (self.directory / "log").open("w") as log:

@@ -1,6 +1,6 @@
 """hipchat.add_member: let a person into a private room."""
 from base import HipChatAction
-from hipchat.limits import check_length
+from hipchat.api.limits import check_length
 
 __all__ = ["AddMemberAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.archive_room: close a room; its history stays."""
 from base import HipChatAction
-from hipchat.rooms import change_room
+from hipchat.api.rooms import change_room
 
 __all__ = ["ArchiveRoomAction"]
 

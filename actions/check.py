@@ -3,7 +3,7 @@ from itertools import chain
 
 from base import HipChatAction
 from chatops.checkup import chatops_checkup
-from hipchat.checkup import Finding, checkup
+from hipchat.check.checkup import Finding, checkup
 from hipchat.errors import HipChatError, Incomplete
 
 __all__ = ["CheckAction"]

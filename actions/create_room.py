@@ -1,6 +1,6 @@
 """hipchat.create_room: make a room."""
 from base import HipChatAction
-from hipchat.rooms import check_room
+from hipchat.api.rooms import check_room
 
 __all__ = ["CreateRoomAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.get_history: get what was said in a room."""
 from base import HipChatAction
-from hipchat.client import PAGE
+from hipchat.api.client import PAGE
 from hipchat.errors import ParameterError
 
 __all__ = ["GetHistoryAction"]

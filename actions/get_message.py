@@ -1,6 +1,6 @@
 """hipchat.get_message: get one message of a room by its id."""
 from base import HipChatAction
-from hipchat.limits import check_length
+from hipchat.api.limits import check_length
 
 __all__ = ["GetMessageAction"]
 

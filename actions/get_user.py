@@ -1,6 +1,6 @@
 """hipchat.get_user: get all that HipChat tells of a person."""
 from base import HipChatAction
-from hipchat.limits import check_length
+from hipchat.api.limits import check_length
 
 __all__ = ["GetUserAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.invite: ask a person to come to a room."""
 from base import HipChatAction
-from hipchat.limits import check_length
+from hipchat.api.limits import check_length
 
 __all__ = ["InviteAction"]
 

@@ -1,7 +1,7 @@
 """hipchat.list_webhooks: list the webhooks in a room, the sensor's own marked."""
 from base import HipChatAction
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_list import ownership_of, webhooks_in
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.api.webhook_list import ownership_of, webhooks_in
 
 __all__ = ["ListWebhooksAction"]
 

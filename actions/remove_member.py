@@ -1,6 +1,6 @@
 """hipchat.remove_member: take a person out of a private room."""
 from base import HipChatAction
-from hipchat.limits import check_length
+from hipchat.api.limits import check_length
 
 __all__ = ["RemoveMemberAction"]
 

@@ -1,10 +1,10 @@
 """hipchat.remove_webhooks: delete the sensor's webhooks, those of others stay."""
 from base import HipChatAction
-from hipchat.answers import part
+from hipchat.api.responses import part
 from hipchat.errors import HipChatError, Incomplete
-from hipchat.room_directory import RoomDirectory, find_rooms
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_list import ownership_of, webhooks_in
+from hipchat.api.room_directory import RoomDirectory, find_rooms
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.api.webhook_list import ownership_of, webhooks_in
 
 __all__ = ["RemoveWebhooksAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.reply: answer a message in a room as the token's user."""
 from base import HipChatAction
-from hipchat.messages import reply
+from hipchat.api.messages import reply
 
 __all__ = ["ReplyAction"]
 

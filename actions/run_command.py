@@ -8,7 +8,7 @@ from chatops.commands import Commands
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
 from hipchat.errors import Incomplete
-from hipchat.people import mention_name
+from hipchat.api.people import mention_name
 
 __all__ = ["RunCommandAction"]
 

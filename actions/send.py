@@ -1,6 +1,6 @@
 """hipchat.send: send a notification to a room, or to several."""
 from base import HipChatAction
-from hipchat.notifications import notification, notify, notify_all
+from hipchat.api.notifications import notification, notify, notify_all
 
 __all__ = ["SendAction"]
 

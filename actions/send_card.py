@@ -2,7 +2,7 @@
 import uuid
 
 from base import HipChatAction
-from hipchat.notifications import notification, notify
+from hipchat.api.notifications import notification, notify
 
 __all__ = ["SendCardAction"]
 

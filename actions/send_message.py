@@ -1,6 +1,6 @@
 """hipchat.send_message: say something in a room as the token's user."""
 from base import HipChatAction
-from hipchat.limits import LONGEST_MESSAGE, check_length
+from hipchat.api.limits import LONGEST_MESSAGE, check_length
 
 __all__ = ["SendMessageAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.send_private_message: say something to one person as the token's user."""
 from base import HipChatAction
-from hipchat.messages import send_private
+from hipchat.api.messages import send_private
 
 __all__ = ["SendPrivateMessageAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.share_file: share a file with a room, or with one person."""
 from base import HipChatAction
-from hipchat.uploads import Upload
+from hipchat.api.uploads import Upload
 
 __all__ = ["ShareFileAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.share_link: share a link with a room, or with one person."""
 from base import HipChatAction
-from hipchat.limits import check_length
+from hipchat.api.limits import check_length
 
 __all__ = ["ShareLinkAction"]
 

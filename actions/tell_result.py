@@ -6,7 +6,7 @@ from chatops.origin import origin_of
 from chatops.result import result_of
 from chatops.settings import ChatOpsSettings
 from chatops.voice import Voice
-from hipchat.people import mention_name
+from hipchat.api.people import mention_name
 
 __all__ = ["TellResultAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.unarchive_room: open an archived room again."""
 from base import HipChatAction
-from hipchat.rooms import change_room
+from hipchat.api.rooms import change_room
 
 __all__ = ["UnarchiveRoomAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.update_room: change a room's name, topic, privacy, guest access or owner."""
 from base import HipChatAction
-from hipchat.rooms import change_room, check_room
+from hipchat.api.rooms import change_room, check_room
 
 __all__ = ["UpdateRoomAction"]
 

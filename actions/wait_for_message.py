@@ -1,6 +1,6 @@
 """hipchat.wait_for_message: wait until somebody says something in a room."""
 from base import HipChatAction
-from hipchat.next_message import Wanted, wait_for
+from hipchat.api.next_message import Wanted, wait_for
 
 __all__ = ["WaitForMessageAction"]
 

@@ -1,6 +1,6 @@
 """hipchat.whoami: tell whose token the pack uses, and what it may do."""
 from base import HipChatAction
-from hipchat.checkup import token_kind
+from hipchat.check.checkup import token_kind
 
 __all__ = ["WhoamiAction"]
 

@@ -10,8 +10,8 @@ from benchmarks.measure import Row, alternate, compared, plain
 from benchmarks.restart import hipchat, pack, rule_of_all_rooms
 from benchmarks.server_process import Server
 from benchmarks.waiting import has_looked, health_of, wait
-from hipchat.addon import REFERENCE, Addon
-from hipchat.addon_urls import AddonUrls
+from hipchat.config.addon import REFERENCE, Addon
+from hipchat.webhook.addon_urls import AddonUrls
 from sandbox.both_servers import free_port
 from sandbox.control_client import ControlClient
 

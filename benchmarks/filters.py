@@ -6,10 +6,10 @@ import time
 from typing import Callable, List
 
 from benchmarks.measure import Row, alternate, compared, plain
-from hipchat.room_directory import RoomDirectory
-from hipchat.sensor_settings import EVERYWHERE
-from hipchat.webhook_url import Address
-from listening.listeners import Listeners
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import EVERYWHERE
+from hipchat.webhook.webhook_url import Address
+from listening.dispatch.subscriptions import Subscriptions
 
 ADDRESS = Address("room_message", 1001)
 FILTERS = 1000
@@ -29,7 +29,7 @@ def rows() -> List[Row]:
     hostile = [HOSTILE[number % len(HOSTILE)] + "|never{}".format(number)
                for number in range(FILTERS)]
     compiled = [re.compile(pattern) for pattern in friendly]
-    pack, besieged = _listeners(friendly), _listeners(hostile)
+    pack, besieged = _subscriptions(friendly), _subscriptions(hostile)
 
     def ours() -> List[List[str]]:
         return [groups for _, groups in pack.matching(ADDRESS, TEXT)]
@@ -40,10 +40,10 @@ def rows() -> List[Row]:
 
     assert ours() == theirs() == [["42"]]
     measured = alternate(ROUNDS, lambda: _each(ours), lambda: _each(theirs))
-    cold = [1000 * _once(_listeners(hostile)) for _ in range(5)]
+    cold = [1000 * _once(_subscriptions(hostile)) for _ in range(5)]
     warm = [1000 * _each(lambda: besieged.matching(ADDRESS, HOSTILE_TEXT))
             for _ in range(ROUNDS)]
-    built = [1000 * _once(_listeners(friendly)) for _ in range(5)]
+    built = [1000 * _once(_subscriptions(friendly)) for _ in range(5)]
     return [
         compared("one delivery against 1,000 filters of one room", "Python `re` in a loop",
                  ("<=", 1.5), "µs", [1e6 * each for each in measured[0]],
@@ -57,7 +57,7 @@ def rows() -> List[Row]:
 
 def _everywhere(patterns: List[str]) -> Row:
     """What `rooms: all` costs where nobody wants what is said."""
-    alone, everywhere = _listeners(patterns), _listeners(patterns, in_all=ROOMS)
+    alone, everywhere = _subscriptions(patterns), _subscriptions(patterns, in_all=ROOMS)
     addresses = itertools.cycle(everywhere.wanted())
     assert alone.matching(ADDRESS, UNWANTED) == everywhere.matching(
         next(addresses), UNWANTED) == []
@@ -70,24 +70,24 @@ def _everywhere(patterns: List[str]) -> Row:
         [1e6 * each for each in ours], [1e6 * each for each in theirs])
 
 
-def _listeners(patterns: List[str], in_all: int = 0) -> Listeners:
+def _subscriptions(patterns: List[str], in_all: int = 0) -> Subscriptions:
     """Of one room, or of each of so many."""
     directory = RoomDirectory()
     directory.take([{"id": ADDRESS.room + number, "name": "Room {}".format(number)}
                     for number in range(in_all)])
-    listeners = Listeners([EVERYWHERE] if in_all else [], ["message"], directory,
+    subscriptions = Subscriptions([EVERYWHERE] if in_all else [], ["message"], directory,
                           logging.getLogger("benchmarks"), lambda: None)
     place = {} if in_all else {"room": ADDRESS.room}
     for number, pattern in enumerate(patterns):
         ref = "hipchat.{}".format(number)
-        listeners.add({"ref": ref, "id": ref, "type": "hipchat.message",
+        subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
                        "parameters": dict(place, filter=pattern)})
-    return listeners
+    return subscriptions
 
 
-def _once(listeners: Listeners) -> float:
+def _once(subscriptions: Subscriptions) -> float:
     started = time.perf_counter()
-    listeners.matching(ADDRESS, HOSTILE_TEXT)
+    subscriptions.matching(ADDRESS, HOSTILE_TEXT)
     return time.perf_counter() - started
 
 

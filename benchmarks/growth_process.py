@@ -14,13 +14,13 @@ from typing import Any, Dict, List
 
 from benchmarks.load import delivery
 from benchmarks.settings import FIRST_ROOM
-from hipchat.room_directory import RoomDirectory
-from listening.dispatcher import Dispatcher
-from listening.health import Health
-from listening.lanes import Lanes
-from listening.listeners import Listeners
+from hipchat.api.room_directory import RoomDirectory
+from listening.dispatch.dispatcher import Dispatcher
+from listening.operations.health import Health
+from listening.dispatch.room_queues import RoomQueues
+from listening.dispatch.subscriptions import Subscriptions
 from listening.spool import FILE, Spool
-from listening.supervisor import Supervisor
+from listening.operations.supervisor import Supervisor
 
 DELIVERIES = 5000
 
@@ -29,12 +29,12 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     log = logging.getLogger("benchmarks")
     log.setLevel(logging.CRITICAL)  # the spool's directory goes at the end
     directory = RoomDirectory()
-    listeners = Listeners([], [], directory, log, lambda: None)
+    subscriptions = Subscriptions([], [], directory, log, lambda: None)
     for room in range(rooms):
         for number in range(rules):
-            _add(listeners, FIRST_ROOM + room, number)
+            _add(subscriptions, FIRST_ROOM + room, number)
     for number in range(elsewhere):
-        _add(listeners, FIRST_ROOM + rooms + number, number)
+        _add(subscriptions, FIRST_ROOM + rooms + number, number)
     with tempfile.TemporaryDirectory() as place:
         spool = Spool(place, 10 ** 6, repaired=log.warning)
         spool.open()
@@ -46,10 +46,11 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
             heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
 
         health = Health(log)
-        dispatcher = Dispatcher(listeners, directory, dispatch, lambda: None, lambda address: None,
+        dispatcher = Dispatcher(subscriptions, directory, dispatch, lambda: None,
+                                lambda address: None,
                                 lambda address, name: None, True, health, log)
         used = time.process_time()
-        Lanes(spool, dispatcher.deliver, health).start(Supervisor(health))
+        RoomQueues(spool, dispatcher.deliver, health).start(Supervisor(health))
         while health.dispatched < DELIVERIES:
             eventlet.sleep(0.001)
         cost = (time.process_time() - used) / health.dispatched
@@ -60,10 +61,10 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     return 1e6 * cost
 
 
-def _add(listeners: Listeners, room: int, number: int) -> None:
+def _add(subscriptions: Subscriptions, room: int, number: int) -> None:
     ref = "hipchat.{}.{}".format(room, number)
     pattern = "deploy (\\w+)" if number == 0 else "deploy service-{} (\\d+)".format(number)
-    listeners.add({"ref": ref, "id": ref, "type": "hipchat.message",
+    subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
                    "parameters": {"room": room, "filter": pattern}})
 
 

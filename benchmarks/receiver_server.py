@@ -16,12 +16,12 @@ from eventlet import wsgi
 from benchmarks.settings import config
 from listening.addon.installation import Installation
 from listening.addon.routes import Routes
-from listening.connections import Server
-from listening.health import Health
-from listening.receiver import Receiver
-from hipchat.sensor_settings import SensorSettings
+from listening.http.server import Server
+from listening.operations.health import Health
+from listening.http.receiver import Receiver
+from hipchat.config.sensor_settings import SensorSettings
 from listening.spool import Spool
-from hipchat.webhook_url import WebhookUrl
+from hipchat.webhook.webhook_url import WebhookUrl
 
 
 def nothing(environ: Dict[str, Any], start_response: Callable) -> List[bytes]:

@@ -1,8 +1,8 @@
 """The pack's config in the benchmarks."""
 from typing import Any, Dict, Sequence, Union
 
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_url import Address, WebhookUrl
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 
 __all__ = ["FIRST_ROOM", "TOKEN", "config", "signed_url"]
 

@@ -45,9 +45,9 @@ class Wrapper(SensorWrapper):
 def register(file: str, config: Dict[str, Any]) -> None:
     """Let the sensor see its config as the registered one: it ends when there is another."""
     sys.path.insert(0, os.path.dirname(file))
-    import stackstorm_database
-    stackstorm_database.registered_config = lambda: config
-    stackstorm_database.resolved_config = lambda: config
+    from stackstorm import database
+    database.registered_config = lambda: config
+    database.resolved_config = lambda: config
 
 
 class Control:
@@ -58,10 +58,10 @@ class Control:
         self._heard: List[str] = []
         self._payloads: Dict[str, Dict[str, Any]] = {}
         # The sensor makes its parts when it runs, after this.
-        kind = sys.modules["listening.dispatcher"].Dispatcher
+        kind = sys.modules["listening.dispatch.dispatcher"].Dispatcher
         make = kind.__init__
-        kind.__init__ = lambda own, listeners, directory, dispatch, *more: make(
-            own, listeners, directory, self._noting(dispatch), *more)
+        kind.__init__ = lambda own, subscriptions, directory, dispatch, *more: make(
+            own, subscriptions, directory, self._noting(dispatch), *more)
 
     def _noting(self, dispatch: Callable) -> Callable:
         def noting(trigger: str, payload: Dict[str, Any], trace: str) -> None:

@@ -21,7 +21,7 @@ from chatops.matching import Fit, formats_of  # noqa: E402
 from chatops.result import result_of  # noqa: E402
 from chatops.values import check_values  # noqa: E402
 from hipchat.errors import HipChatError  # noqa: E402
-from hipchat.inert import BREAK, inert  # noqa: E402
+from hipchat.text.template_guard import BREAK, neutralize_templates  # noqa: E402
 
 PREFIX = "!"
 RUNS, DOES_NOT_RUN, WRONG = 0, 1, 2
@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _find(said: str, aliases: Iterable[Dict[str, Any]]) -> Fit:
     """As in a room; raises what the pack would tell the person."""
-    said = inert(said if said.startswith(PREFIX) else PREFIX + said)
+    said = neutralize_templates(said if said.startswith(PREFIX) else PREFIX + said)
     command = command_in(said, PREFIX)
     _row("command", command)
     check_harmless(command)

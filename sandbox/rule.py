@@ -23,11 +23,11 @@ from sandbox.stackstorm.triggers import Triggers, TriggerType
 plugins.add_to_path(REPOSITORY / "sensors")
 from hipchat.errors import HipChatError  # noqa: E402
 from hipchat.events import EVENTS, payload, read_body, room_id, room_name, text_of  # noqa: E402
-from hipchat.inert import BREAK  # noqa: E402
-from hipchat.room_directory import RoomDirectory  # noqa: E402
-from hipchat.webhook_url import Address  # noqa: E402
-from listening.listeners import Listener, Listeners  # noqa: E402
-from hipchat.sensor_settings import SensorSettings  # noqa: E402
+from hipchat.text.template_guard import BREAK  # noqa: E402
+from hipchat.api.room_directory import RoomDirectory  # noqa: E402
+from hipchat.webhook.webhook_url import Address  # noqa: E402
+from listening.dispatch.subscriptions import Subscription, Subscriptions  # noqa: E402
+from hipchat.config.sensor_settings import SensorSettings  # noqa: E402
 
 URL = "http://127.0.0.1:8090/v2"
 # They come first, so that each has the same id in every run.
@@ -100,16 +100,16 @@ class Trial:
         """The payload that the trigger gets."""
         trigger = self._rule.trigger.to_dict()
         _row("trigger", trigger["type"] + listed(trigger["parameters"]))
-        listener = Listener.of_trigger(trigger)
+        listener = Subscription.of_trigger(trigger)
         if listener.event != event:
             raise Unmoved("the event is {}, and the rule is for {}; see --event".format(
                 event.name, listener.event.name))
         directory = RoomDirectory()
         directory.take([body["item"]["room"]])
-        listeners = Listeners(self._settings.rooms, self._settings.events, directory,
+        subscriptions = Subscriptions(self._settings.rooms, self._settings.events, directory,
                               logging.getLogger("sandbox.rule"), changed=lambda: None)
-        listeners.add(trigger)
-        if not listeners.hearing(Address(event.hipchat, room_id(body))):
+        subscriptions.add(trigger)
+        if not subscriptions.hearing(Address(event.hipchat, room_id(body))):
             raise Unmoved(self._deaf(listener, body))
         text = text_of(event, body["item"])
         matches = listener.filter.groups(text) if listener.filter else []
@@ -120,7 +120,7 @@ class Trial:
         self._triggers.type_of(listener.ref).check_payload(heard)
         return heard
 
-    def _deaf(self, listener: Listener, body: Dict[str, Any]) -> str:
+    def _deaf(self, listener: Subscription, body: Dict[str, Any]) -> str:
         room = _json(room_name(body))
         if listener.room is not None:
             return "the room is {}, and the rule hears {}".format(room, _json(listener.room))

@@ -8,34 +8,34 @@ from typing import Any, Dict, Optional
 import eventlet
 from st2reactor.sensor.base import Sensor
 
-import stackstorm_database as database
-from hipchat.client import Client
+import stackstorm.database as database
+from hipchat.api.client import Client
 from hipchat.events import EVENTS
-from hipchat.ownership import Ownership
-from hipchat.rate_limit import CallBudget
-from hipchat.room_directory import RoomDirectory
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_url import Address
+from hipchat.webhook.ownership import Ownership
+from hipchat.api.rate_limit import CallBudget
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address
 from listening.addon.installation import Installation
 from listening.addon.routes import Routes
 from listening.backoff import Backoff
-from listening.config_watch import ConfigWatch
-from listening.connections import Server
-from listening.dispatcher import Dispatcher
-from listening.health import Health
-from listening.history.catching_up import CatchingUp
+from listening.operations.config_watch import ConfigWatch
+from listening.http.server import Server
+from listening.dispatch.dispatcher import Dispatcher
+from listening.operations.health import Health
+from listening.history.poller import HistoryPoller
 from listening.history.holds import Holds
-from listening.history.marks import Marks
-from listening.lanes import Lanes
-from listening.listeners import Listeners
-from listening.other_sensors import other_sensor_at
-from listening.outage import Outage
-from listening.receiver import Receiver
-from listening.rule_troubles import RuleTroubles
+from listening.history.cursors import Cursors
+from listening.dispatch.room_queues import RoomQueues
+from listening.dispatch.subscriptions import Subscriptions
+from listening.webhooks.other_sensors import other_sensor_at
+from listening.errors import ServiceUnavailable
+from listening.http.receiver import Receiver
+from listening.webhooks.rule_problems import RuleProblems
 from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
-from listening.supervisor import Supervisor
-from listening.webhooks import Webhooks
-from trigger_publisher import TriggerPublisher
+from listening.operations.supervisor import Supervisor
+from listening.webhooks.reconciler import WebhookReconciler
+from stackstorm.publisher import TriggerPublisher
 
 REFRESH_EVERY = 30.0  # seconds between two looks at StackStorm's triggers
 REFRESH_SOON = 2.0  # seconds for the same while its database does not answer
@@ -69,7 +69,7 @@ class WebhookSensor(Sensor):
         The status is that of a failure, so that StackStorm starts the sensor again if the signal
         was for this process alone; what it stops itself it does not start again.
         """
-        self._supervisor.keep("starting", self._begin)
+        self._supervisor.run_forever("starting", self._begin)
         while not self._stopping:
             eventlet.sleep(0.1)
         if self._parts:
@@ -85,7 +85,7 @@ class WebhookSensor(Sensor):
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
         """A rule needs this trigger. (One that comes before the config is found by _refresh.)"""
         if self._parts:
-            self._parts.listeners.add(trigger)
+            self._parts.subscriptions.add(trigger)
 
     def update_trigger(self, trigger: Dict[str, Any]) -> None:
         """A rule on this trigger was made, changed or deleted, and the trigger is still needed."""
@@ -94,7 +94,7 @@ class WebhookSensor(Sensor):
     def remove_trigger(self, trigger: Dict[str, Any]) -> None:
         """The last rule on this trigger is gone."""
         if self._parts:
-            self._parts.listeners.remove(trigger)
+            self._parts.subscriptions.remove(trigger)
 
     def _stop(self, signum: int, frame: Any) -> None:
         if self._parts:
@@ -131,7 +131,7 @@ class _Parts:
         mark, rooms = uuid.uuid4().hex, RoomDirectory()
         ownership = Ownership(settings, lambda: mark,
                               lambda public_url: other_sensor_at(public_url, settings))
-        self.listeners = Listeners(settings.rooms, settings.events, rooms, log,
+        self.subscriptions = Subscriptions(settings.rooms, settings.events, rooms, log,
                                    changed=self._wanted_changed,
                                    only_rooms=settings.only_rooms)
         self._addon = Installation(settings, database.kept_addon, database.keep_addon,
@@ -139,55 +139,56 @@ class _Parts:
         # Webhooks in rooms are made, and deleted, by whom they belong to.
         owner = client if self._addon.hears_alone or not self._addon.enabled else (
             Client(self._api, CallBudget(settings.calls_share)))
-        self._webhooks = Webhooks(
+        self._webhooks = WebhookReconciler(
             client, owner, self._addon, ownership, "jwt" if settings.api.integration else None,
-            bool(settings.public_url), self.listeners, rooms,
+            bool(settings.public_url), self.subscriptions, rooms,
             lambda room: self._history.doubt(room), health, log)
         remembered = settings.catch_up + LATEST_REPEAT
-        directory = usable_directory(settings.spool_directory, lambda words: health.trouble(
+        directory = usable_directory(settings.spool_directory, lambda words: health.set_problem(
             "spool", "deliveries are kept in another directory than the config's", words,
             about="directory"))
         self.spool = Spool(directory, settings.max_deliveries,
-                           lambda words: health.happened("spool", "was mended", words),
-                           earlier_directories(settings.spool_directory), supervisor.keep,
+                           lambda words: health.record_incident("spool", "was mended", words),
+                           earlier_directories(settings.spool_directory), supervisor.run_forever,
                            notice=log.warning, remembered=remembered)
         self.publisher = TriggerPublisher(health, log)
         self._dispatcher = Dispatcher(
-            self.listeners, rooms, self.publisher.publish, self._refresh, self._unwanted,
+            self.subscriptions, rooms, self.publisher.publish, self._refresh, self._unwanted,
             self._heard, settings.template_guard, health, log)
-        self._lanes = Lanes(self.spool, self._dispatcher.deliver, health)
-        holds = Holds(self.spool, self._lanes, log)
-        self._history = CatchingUp(
-            client, budget, Marks(directory), holds, self.listeners, rooms, self._webhooks,
+        self._room_queues = RoomQueues(self.spool, self._dispatcher.deliver, health)
+        holds = Holds(self.spool, self._room_queues, log)
+        self._history = HistoryPoller(
+            client, budget, Cursors(directory), holds, self.subscriptions, rooms, self._webhooks,
             settings.catch_up, remembered, health, log)
         self.receiver = Receiver(
             settings, ownership.urls, Routes(self._addon), self._webhooks.unwanted,
-            self._webhooks.room_of, self.spool, holds.arriving, self._lanes.notify,
+            self._webhooks.room_of, self.spool, holds.arriving, self._room_queues.notify,
             self._history.doubt, client.now, health)
         self._server = Server(settings, self.receiver, self._history.doubt, health,
                               log) if settings.public_url else None
-        health.also(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
+        health.add_metrics(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                     webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
                     sensor=lambda: mark)
         for warning in settings.warnings:
-            health.trouble("settings", "something in the config is hardly meant", warning)
+            health.set_problem("settings", "something in the config is hardly meant", warning)
         if settings.api.verify is False:
-            health.trouble("TLS", "HipChat's certificate is not checked", "verify_tls is false: "
+            health.set_problem("TLS", "HipChat's certificate is not checked",
+                               "verify_tls is false: "
                            "whoever stands between here and HipChat can read and use the token. "
                            "Set ca_bundle instead.", about="HipChat")
 
     def start(self) -> None:
         """Listen at once; accept and dispatch when the spool is open."""
         if self._server:
-            self._supervisor.keep("listening", self._server.serve)
-        self._supervisor.keep("opening", self._open)
-        self._supervisor.keep("add-on", self._addon.run)
+            self._supervisor.run_forever("listening", self._server.serve)
+        self._supervisor.run_forever("opening", self._open)
+        self._supervisor.run_forever("add-on", self._addon.run)
 
     def finish(self) -> None:
         """Take no more; return when what is under way is done, at the latest in STOP_WITHIN."""
         self.receiver.accepting = False
         with eventlet.Timeout(STOP_WITHIN, False):
-            self._lanes.finish()
+            self._room_queues.finish()
             self.spool.settle()
 
     def _open(self) -> None:
@@ -198,17 +199,17 @@ class _Parts:
                 self.spool.open()
                 break
             except SpoolError as error:
-                self._health.trouble("spool", "cannot be opened", str(error))
+                self._health.set_problem("spool", "cannot be opened", str(error))
                 eventlet.sleep(backoff.failed())
-        self._health.well("spool")
+        self._health.clear_problem("spool")
         self._dispatcher.begin(self.spool.begin_epoch())
         self._history.begin()
         self.receiver.accepting = True
-        self._lanes.start(self._supervisor)
-        self._supervisor.keep("publishing", self.publisher.watch)
-        self._supervisor.keep("refreshing", self._refresh_forever)
-        self._supervisor.keep("rules", RuleTroubles(
-            self.listeners, self._webhooks, database.enabled_rules, self._health).watch)
+        self._room_queues.start(self._supervisor)
+        self._supervisor.run_forever("publishing", self.publisher.watch)
+        self._supervisor.run_forever("refreshing", self._refresh_forever)
+        self._supervisor.run_forever("rules", RuleProblems(
+            self.subscriptions, self._webhooks, database.enabled_rules, self._health).watch)
 
     def _credentials_changed(self) -> None:
         """The add-on was installed, uninstalled, or heard for the first time."""
@@ -236,22 +237,22 @@ class _Parts:
         while True:
             try:
                 self._refresh()
-            except Outage as outage:
-                self._health.trouble(outage.part, outage.summary, outage.detail, about="outage")
+            except ServiceUnavailable as outage:
+                self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
                 eventlet.sleep(REFRESH_SOON)
             else:
-                self._health.well("database", about="outage")
+                self._health.clear_problem("database", about="outage")
                 # Not before all triggers are known: webhooks that none needs are deleted.
                 if not self._managing:
-                    self._managing = [self._supervisor.keep("webhooks", self._webhooks.run),
-                                      self._supervisor.keep("history", self._history.run)]
+                    self._managing = [self._supervisor.run_forever("webhooks", self._webhooks.run),
+                                      self._supervisor.run_forever("history", self._history.run)]
                 eventlet.sleep(REFRESH_EVERY)
 
     def _refresh(self) -> None:
         """Take the triggers as StackStorm's database has them."""
         while True:
-            version = self.listeners.version
+            version = self.subscriptions.version
             triggers = database.triggers(TRIGGER_TYPES)
-            if version == self.listeners.version:  # else one was added or removed meanwhile
-                self.listeners.replace(triggers)
+            if version == self.subscriptions.version:  # else one was added or removed meanwhile
+                self.subscriptions.replace(triggers)
                 return

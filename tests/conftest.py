@@ -328,7 +328,7 @@ def stackstorm(hipchat, tmp_path_factory):
 @pytest.fixture
 def tasks(monkeypatch):
     """The greenlets that the sensor's supervisor begins in this process; they end with the test."""
-    from listening import supervisor
+    from listening.operations import supervisor
     spawn, begun = supervisor.spawn, []
     monkeypatch.setattr(supervisor, "spawn", lambda *task: begun.append(spawn(*task)) or begun[-1])
     yield begun

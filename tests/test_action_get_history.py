@@ -3,7 +3,7 @@ import datetime
 
 import pytest
 
-from hipchat.storable import DELIMITER
+from hipchat.text.sanitize import DELIMITER
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """hipchat.list_webhooks: the webhooks of a room."""
 import pytest
 
-from hipchat.webhook_url import Address, WebhookUrl
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 
 LISTENER = "https://st2.example.com:8088/hipchat"
 CONFIG = {"webhook": {"public_url": LISTENER}}

@@ -80,8 +80,12 @@ def test_what_actions_use_of_the_library_is_light():
     code = """import sys
 before = set(sys.modules)  # a tool that measures may have brought its own
 sys.path.insert(0, "actions/lib")
-import hipchat.checkup, hipchat.next_message, hipchat.notifications, hipchat.rooms, hipchat.uploads
-import hipchat.webhook_list
+import hipchat.api.next_message
+import hipchat.api.notifications
+import hipchat.api.rooms
+import hipchat.api.uploads
+import hipchat.check.checkup
+import hipchat.api.webhook_list
 new = set(sys.modules) - before
 print([name for name in ("eventlet", "re2", "jwt", "sqlite3") if name in new])"""
     found = subprocess.run([sys.executable, "-c", code], cwd=str(REPOSITORY),

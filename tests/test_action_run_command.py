@@ -8,8 +8,8 @@ from conftest import REPOSITORY, wait_until
 
 from chatops.errors import StackStormError
 from chatops.stackstorm import StackStorm
-from hipchat.addon import Addon
-from hipchat.credentials import Integration
+from hipchat.config.addon import Addon
+from hipchat.api.credentials import Integration
 from hipchat.errors import NoAnswer
 
 
@@ -187,7 +187,7 @@ def test_who_may_run_nothing_and_means_no_command_is_not_told_so(commands, text)
 def test_a_hipchat_that_does_not_tell_whose_token_it_is_is_told(commands, monkeypatch):
     def session(client):
         raise NoAnswer("HipChat answered 403")
-    monkeypatch.setattr("hipchat.client.Client.session", session)
+    monkeypatch.setattr("hipchat.api.client.Client.session", session)
     assert commands.say("!hipchat rooms")["error"] == "HipChat answered 403"
     assert "HipChat answered 403" in commands.told()[0]
 

@@ -253,7 +253,7 @@ class TestNoAnswer:
         wait_until(lambda: hipchat.people.transcript(room))  # else the delay outlives the test
 
     def test_where_nobody_listens(self, send, room, monkeypatch):
-        monkeypatch.setattr("hipchat.client.PAUSES", (), raising=False)
+        monkeypatch.setattr("hipchat.api.client.PAUSES", (), raising=False)
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             address = "127.0.0.1:{}".format(unused.getsockname()[1])
@@ -273,7 +273,7 @@ def test_the_action_needs_little_to_start():
     code = ("import sys; sys.path[:0] = sys.argv[1:]\n"
             "from sandbox.stackstorm import platform_modules\n"
             "before = set(sys.modules)\n"
-            "import hipchat.client, hipchat.settings\n"
+            "import hipchat.api.client, hipchat.config.api_settings\n"
             "print(sorted({'eventlet', 're2', 'sqlite3'} & (set(sys.modules) - before)))")
     out = subprocess.check_output([sys.executable, "-c", code, str(REPOSITORY),
                                    str(REPOSITORY / "actions" / "lib")], universal_newlines=True)

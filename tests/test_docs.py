@@ -8,8 +8,8 @@ import yaml
 from conftest import REPOSITORY
 
 from benchmarks import report
-from hipchat.addon import REFERENCE
-from hipchat.sensor_settings import SensorSettings
+from hipchat.config.addon import REFERENCE
+from hipchat.config.sensor_settings import SensorSettings
 from sandbox import rule
 
 PAGES = sorted(page.relative_to(REPOSITORY) for pattern in ("*.md", "docs/*.md", ".github/**/*.md")

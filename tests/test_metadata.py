@@ -11,8 +11,8 @@ import pytest
 import yaml
 from conftest import EVENTS, REPOSITORY
 
-from hipchat.sensor_settings import SensorSettings
-from hipchat.settings import ApiSettings
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.config.api_settings import ApiSettings
 from sandbox.stackstorm import config as sandbox_config, pack
 from sandbox.stackstorm.schemas import Schema
 

@@ -3,7 +3,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
-from hipchat.filters import Filter
+from hipchat.text.filters import Filter
 
 FILES = sorted((REPOSITORY / "actions" / "workflows").glob("*.yaml"))
 

@@ -4,14 +4,14 @@ from typing import Any, Dict, Optional, Tuple
 
 from st2common.runners.base_action import Action
 
-from hipchat.client import Client
+from hipchat.api.client import Client
 from hipchat.errors import HipChatError, ParameterError
-from hipchat.inert import inert
-from hipchat.limits import check_length
-from hipchat.names import room_key
-from hipchat.people import People
-from hipchat.settings import ApiSettings
-from hipchat.storable import storable
+from hipchat.text.template_guard import neutralize_templates
+from hipchat.api.limits import check_length
+from hipchat.text.room_reference import room_key
+from hipchat.api.people import People
+from hipchat.config.api_settings import ApiSettings
+from hipchat.text.sanitize import sanitize
 
 __all__ = ["HipChatAction"]
 
@@ -77,5 +77,7 @@ class HipChatAction(Action):
     def _guarded(self, result: Dict[str, Any]) -> Dict[str, Any]:
         """The result as StackStorm takes it, with text from chat made inert: a workflow evaluates
         what it is given."""
-        result = storable(result)
-        return result if (self.config or {}).get("template_guard") is False else inert(result)
+        result = sanitize(result)
+        if (self.config or {}).get("template_guard") is False:
+            return result
+        return neutralize_templates(result)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chatops.command import check_age, check_clock, check_harmless, command_in, prefix_filter
 from chatops.errors import Ignored, Refused
-from hipchat.filters import Filter
+from hipchat.text.filters import Filter
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=timezone.utc)
 

@@ -5,9 +5,9 @@ import pytest
 
 from chatops.answer import Answer
 from chatops.voice import Voice
-from hipchat.client import Client
+from hipchat.api.client import Client
 from hipchat.errors import InvalidRequest, NotFound, ParameterError, RateLimited, ServerTrouble
-from hipchat.settings import ApiSettings
+from hipchat.config.api_settings import ApiSettings
 
 
 @pytest.fixture

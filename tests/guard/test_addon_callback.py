@@ -12,12 +12,12 @@ from conftest import Hipchat, direct, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hipchat.addon import Addon
-from hipchat.sensor_settings import SensorSettings
+from hipchat.config.addon import Addon
+from hipchat.config.sensor_settings import SensorSettings
 from listening.addon.claim import Claim, is_capabilities_of
 from listening.addon.installation import Installation
-from listening.answers import Refused
-from listening.health import Health
+from listening.http.responses import Refused
+from listening.operations.health import Health
 
 ID, SECRET = "11111111-2222-4333-8444-555555555555", "an-oauth-secret-" * 3
 API = "https://hipchat.example.com/v2"

@@ -11,10 +11,10 @@ import pytest
 from conftest import TOKEN, Hipchat, Stackstorm, direct, wait_until
 from wire import delivery
 
-from hipchat.client import Client
+from hipchat.api.client import Client
 from hipchat.errors import InvalidToken
-from hipchat.settings import ApiSettings
-from listening.signed_request import LEEWAY, is_signed
+from hipchat.config.api_settings import ApiSettings
+from listening.http.jwt_check import LEEWAY, is_signed
 
 ID = "6f0c1d7e-our-integration"
 SECRET = 4 * "an-oauth-secret-"

@@ -11,9 +11,9 @@ import pytest
 from conftest import TOKEN, Hipchat, wait_until
 from wire import make_certificate
 
-from hipchat.client import Client
+from hipchat.api.client import Client
 from hipchat.errors import NoAnswer
-from hipchat.settings import ApiSettings
+from hipchat.config.api_settings import ApiSettings
 
 PROXIES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
 

@@ -12,11 +12,11 @@ import pytest
 import requests
 from conftest import TOKEN, Hipchat, Stackstorm, secrets_in, wait_until
 
-from hipchat.client import Client
+from hipchat.api.client import Client
 from hipchat.errors import HipChatError
-from hipchat.masking import MASK, SecretFilter, mask
-from hipchat.settings import ApiSettings
-from hipchat.webhook_url import Address, WebhookUrl
+from hipchat.text.masking import MASK, SecretFilter, mask
+from hipchat.config.api_settings import ApiSettings
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 
 OAUTH_SECRET = "an-oauth-secret-that-nobody-may-see"
 SIGNING_SECRET = "a-signing-secret-that-nobody-may-see"

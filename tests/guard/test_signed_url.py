@@ -8,7 +8,7 @@ import pytest
 from conftest import direct, secrets_in, wait_until
 from wire import delivery
 
-from hipchat import webhook_url
+from hipchat.webhook import webhook_url
 
 LONG_SECRET = "a-signing-secret-of-more-letters-than-most"
 

@@ -13,7 +13,7 @@ import requests
 from conftest import Stackstorm, direct, free_port, wait_until
 from wire import connect, delivery, make_certificate, named_url
 
-from hipchat.sensor_settings import SensorSettings
+from hipchat.config.sensor_settings import SensorSettings
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docs" / "nginx.conf"
 

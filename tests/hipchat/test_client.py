@@ -15,9 +15,9 @@ import requests
 from conftest import wait_until
 
 from hipchat import errors
-from hipchat.client import Client
-from hipchat.rate_limit import CallBudget
-from hipchat.settings import ApiSettings
+from hipchat.api.client import Client
+from hipchat.api.rate_limit import CallBudget
+from hipchat.config.api_settings import ApiSettings
 
 TOKEN = "a-secret-token-of-forty-letters-or-so-xx"
 SECRET = re.compile(re.escape(TOKEN))
@@ -89,8 +89,8 @@ def environment(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("hipchat.client.PAUSES", (0.01, 0.01))
-    monkeypatch.setattr("hipchat.rate_limit.LEAST_WAIT", 0.01)
+    monkeypatch.setattr("hipchat.api.client.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("hipchat.api.rate_limit.LEAST_WAIT", 0.01)
 
 
 @pytest.fixture(scope="module")

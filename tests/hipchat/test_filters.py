@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hipchat.filters import Filter, FilterSet
+from hipchat.text.filters import Filter, FilterSet
 
 
 @pytest.mark.parametrize("pattern, text, groups", [

@@ -10,12 +10,13 @@ from clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hipchat import errors, transport
-from hipchat.client import Client
-from hipchat.health import sensor_at
-from hipchat.room_history import RoomHistory
-from hipchat.sensor_settings import SensorSettings
-from hipchat.settings import ApiSettings
+from hipchat.api import transport
+from hipchat import errors
+from hipchat.api.client import Client
+from hipchat.check.health import sensor_at
+from hipchat.api.room_history import RoomHistory
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.config.api_settings import ApiSettings
 
 
 class Liar:
@@ -92,7 +93,7 @@ def shared_liar():
 
 @pytest.fixture
 def liar(shared_liar, monkeypatch):
-    monkeypatch.setattr("hipchat.client.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("hipchat.api.client.PAUSES", (0.01, 0.01))
     shared_liar.answers, shared_liar.requests = [{}], []
     return shared_liar
 
@@ -210,7 +211,7 @@ class TestPages:
         assert [each["id"] for each in self.items(liar)] == [1, 2, 2, 3]
 
     def test_that_never_repeat_end_too(self, liar, monkeypatch):
-        monkeypatch.setattr("hipchat.client.MOST_PAGES", 5)
+        monkeypatch.setattr("hipchat.api.client.MOST_PAGES", 5)
         liar.answers = [{"items": [{"id": number}], "links": {"next": "x"}} for number in range(9)]
         with pytest.raises(errors.NoAnswer, match="pages without end"):
             self.items(liar)
@@ -269,7 +270,7 @@ JSON = st.recursive(
     ids=["slow", "large", "deep", "no text", "no gzip"])
 def test_who_answers_at_a_webhook_that_others_made_is_no_sensor(liar, monkeypatch, answer):
     """Whoever copies a signed URL into a webhook of their own is asked for /health."""
-    monkeypatch.setattr("hipchat.health.ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr("hipchat.check.health.ANSWER_WITHIN", 0.5)
     liar.answers = [answer]
     started = time.monotonic()
     assert sensor_at(liar.url[:-len("/v2")], SensorSettings.from_config({
@@ -289,7 +290,7 @@ CALLS = [
 @pytest.mark.parametrize("action, given_parameters", CALLS, ids=lambda value: str(value)[:20])
 def test_no_answer_raises_what_is_no_error_of_the_packs(act, liar, action, given_parameters,
                                                         monkeypatch):
-    monkeypatch.setattr("hipchat.next_message.time", Clock())
+    monkeypatch.setattr("hipchat.api.next_message.time", Clock())
     monkeypatch.setattr(act, "check", lambda *_: None)  # HipChat's fields are passed on
     config = {"api_url": liar.url, "webhook": {"public_url": "https://st2.example.com/hipchat"}}
     deep = ok(b"[" * 100000 + b"]" * 100000)

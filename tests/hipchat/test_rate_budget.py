@@ -6,8 +6,8 @@ import pytest
 from clock import Clock
 from conftest import wait_until
 
-from hipchat import rate_limit
-from hipchat.rate_limit import CallBudget, RateLimit
+from hipchat.api import rate_limit
+from hipchat.api.rate_limit import CallBudget, RateLimit
 
 WINDOW = 1  # second
 LIMIT = 50  # calls in a window

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hipchat import rate_limit
-from hipchat.rate_limit import DEFAULT_WAIT, LONGEST_WAIT, CallBudget, RateLimit
+from hipchat.api import rate_limit
+from hipchat.api.rate_limit import DEFAULT_WAIT, LONGEST_WAIT, CallBudget, RateLimit
 
 
 def announced(**headers):

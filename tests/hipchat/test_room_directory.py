@@ -1,10 +1,10 @@
 """Which room is meant by a name or an id."""
 import pytest
 
-from hipchat.client import Client
+from hipchat.api.client import Client
 from hipchat.errors import Forbidden
-from hipchat.room_directory import RoomDirectory, find_rooms
-from hipchat.settings import ApiSettings
+from hipchat.api.room_directory import RoomDirectory, find_rooms
+from hipchat.config.api_settings import ApiSettings
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from hipchat.errors import NoAnswer, NotFound, TooLarge
-from hipchat.room_history import Mark, RoomHistory, event_of, mark_of
+from hipchat.api.room_history import Cursor, RoomHistory, event_of, cursor_of
 
 BEGAN = datetime(2018, 5, 4, 9, 30, tzinfo=timezone.utc)
 
@@ -52,17 +52,17 @@ def numbers(missed):
 class TestSince:
     def test_is_what_came_after_the_mark_in_one_call(self):
         server = Server([said(number) for number in range(10)])
-        missed = RoomHistory(server).since(1001, mark_of(said(6)))
+        missed = RoomHistory(server).since(1001, cursor_of(said(6)))
         assert (numbers(missed), missed.whole, server.calls) == ([7, 8, 9], True, 1)
 
     def test_is_nothing_after_the_newest(self):
-        missed = RoomHistory(Server([said(0), said(1)])).since(1001, mark_of(said(1)))
+        missed = RoomHistory(Server([said(0), said(1)])).since(1001, cursor_of(said(1)))
         assert (missed.items, missed.whole) == ([], True)
 
     @pytest.mark.parametrize("count, calls", [(999, 1), (1000, 2), (2500, 3)])
     def test_goes_back_where_more_came_than_one_answer_holds(self, count, calls):
         server = Server([said(number) for number in range(count + 5)])
-        missed = RoomHistory(server).since(1001, mark_of(said(4)))
+        missed = RoomHistory(server).since(1001, cursor_of(said(4)))
         assert numbers(missed) == list(range(5, count + 5)) and missed.whole
         assert server.calls == calls
 
@@ -74,17 +74,17 @@ class TestSince:
                 return super().page(*path, **params)
 
         server = Terse([said(number) for number in range(100)])
-        missed = RoomHistory(server).since(1001, mark_of(said(4)))
+        missed = RoomHistory(server).since(1001, cursor_of(said(4)))
         assert numbers(missed) == list(range(5, 100)) and missed.whole
 
     def test_goes_by_the_date_where_the_marked_message_was_deleted(self):
         server = Server([said(number) for number in range(10) if number != 4])
-        missed = RoomHistory(server).since(1001, mark_of(said(4)))
+        missed = RoomHistory(server).since(1001, cursor_of(said(4)))
         assert numbers(missed) == [5, 6, 7, 8, 9] and missed.whole
 
     def test_goes_by_the_date_where_the_room_had_no_message(self):
         server = Server([said(number) for number in range(3)])
-        missed = RoomHistory(server).since(1001, Mark("", (BEGAN - timedelta(1)).timestamp()))
+        missed = RoomHistory(server).since(1001, Cursor("", (BEGAN - timedelta(1)).timestamp()))
         assert numbers(missed) == [0, 1, 2]
 
     def test_ends_with_a_server_that_goes_on_for_ever(self):
@@ -94,7 +94,7 @@ class TestSince:
             def page(self, *path, **params):
                 return {"items": [said(next(counter)) for _ in range(params["max-results"])]}
 
-        missed = RoomHistory(Endless([])).since(1001, mark_of(said(0)))
+        missed = RoomHistory(Endless([])).since(1001, cursor_of(said(0)))
         assert not missed.whole and len(missed.items) > 10000
 
     def test_ends_with_a_server_that_repeats_itself(self):
@@ -102,7 +102,7 @@ class TestSince:
             def page(self, *path, **params):
                 return {"items": [said(number) for number in range(5, 1005)]}
 
-        missed = RoomHistory(Repeating([])).since(1001, mark_of(said(0)))
+        missed = RoomHistory(Repeating([])).since(1001, cursor_of(said(0)))
         assert len(missed.items) == 1000
 
     def test_takes_no_item_that_has_no_place(self):
@@ -113,13 +113,14 @@ class TestSince:
 
         history = RoomHistory(Odd([]))
         assert history.newest(1001) is None
-        assert history.since(1001, mark_of(said(0))).items == []
+        assert history.since(1001, cursor_of(said(0))).items == []
 
 
 class TestMark:
     def test_is_that_of_a_message_in_the_latest(self):
         server = Server([said(number) for number in range(3)])
-        assert (RoomHistory(server).mark(1001, "message-1"), server.calls) == (mark_of(said(1)), 1)
+        assert (RoomHistory(server).mark(1001, "message-1"),
+                server.calls) == (cursor_of(said(1)), 1)
 
     def test_is_asked_for_where_hipchat_tells_the_newest_instead(self):
         class Forgetful(Server):
@@ -131,7 +132,7 @@ class TestMark:
                 return {"message": said(1, message=None)}
 
         assert RoomHistory(Forgetful([said(number) for number in range(3)])).mark(
-            1001, "message-1") == mark_of(said(1))
+            1001, "message-1") == cursor_of(said(1))
 
     @pytest.mark.parametrize("told", [{}, {"message": None}, {"message": {"id": "message-1"}}])
     def test_must_be_told(self, told):
@@ -155,4 +156,4 @@ def test_an_item_tells_of_what_webhooks_tell(item, event):
                                   "2018-05-04T09:30:01", "2018-05-04T11:30:01+02:00",
                                   (BEGAN + timedelta(seconds=1)).timestamp()])
 def test_a_date_is_read_in_each_of_its_spellings(date):
-    assert mark_of(said(1, date=date)) == mark_of(said(1))
+    assert cursor_of(said(1, date=date)) == cursor_of(said(1))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hipchat.errors import ConfigError
-from hipchat.names import room_key
-from hipchat.sensor_settings import SensorSettings
-from hipchat.settings import ApiSettings
+from hipchat.text.room_reference import room_key
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.config.api_settings import ApiSettings
 
 LEAST = {"api_key": "token", "api_url": "https://hipchat.example.com/v2",
          "webhook": {"public_url": "https://st2.example.com:8088/hipchat"}}

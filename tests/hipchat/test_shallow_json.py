@@ -3,7 +3,7 @@ import json
 import time
 
 import pytest
-from hipchat.shallow_json import DEEPEST, loads
+from hipchat.text.shallow_json import DEEPEST, loads
 from hypothesis import given
 from hypothesis import strategies as st
 

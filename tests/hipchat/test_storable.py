@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from hipchat.inert import BREAK
-from hipchat.storable import DELIMITER, storable
+from hipchat.text.template_guard import BREAK
+from hipchat.text.sanitize import DELIMITER, sanitize
 
 OVERLAPPING = DELIMITER[:-4] + DELIMITER  # the one's last signs are the other's first
 
@@ -14,11 +14,11 @@ OVERLAPPING = DELIMITER[:-4] + DELIMITER  # the one's last signs are the other's
     (2 ** 63 - 1, 2 ** 63 - 1), (-2 ** 63, -2 ** 63), ([2 ** 63], [str(2 ** 63)]),
     (True, True), (None, None), (1.5, 1.5), ("M\u00fcnchen \U0001f600", "M\u00fcnchen \U0001f600")])
 def test_what_a_database_cannot_keep_is_replaced(value, stored):
-    assert storable(value) == stored and type(storable(value)) is type(stored)
+    assert sanitize(value) == stored and type(sanitize(value)) is type(stored)
 
 
 @pytest.mark.parametrize("text", [DELIMITER, "ping " + DELIMITER + " pong", DELIMITER * 2,
                                   OVERLAPPING, OVERLAPPING[:-4] + DELIMITER])
 def test_no_text_ends_an_actions_result(text):
-    found = json.dumps(storable({text: [text]}), ensure_ascii=False)
+    found = json.dumps(sanitize({text: [text]}), ensure_ascii=False)
     assert DELIMITER not in found and found.replace(BREAK, "") == json.dumps({text: [text]})

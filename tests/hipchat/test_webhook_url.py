@@ -6,11 +6,11 @@ from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hipchat import ownership as ownership_module
+from hipchat.webhook import ownership as ownership_module
 from hipchat.events import HIPCHAT_EVENTS
-from hipchat.ownership import Ownership
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_url import Address, NamedAddress, WebhookUrl, normalised
+from hipchat.webhook.ownership import Ownership
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, NamedAddress, WebhookUrl, normalised
 from wire import named_url
 
 PUBLIC = "https://st2.example.com:8088/hipchat"

@@ -10,20 +10,22 @@ from clock import Clock
 from conftest import wait_until
 
 from hipchat.errors import Forbidden, NoAnswer, RateLimited
-from hipchat.rate_limit import CallBudget
-from hipchat.room_directory import RoomDirectory
-from hipchat.room_history import event_of
-from listening.arrivals import arrival
-from listening.health import Health
-from listening.history import catching_up, fetching, wanted
+from hipchat.api.rate_limit import CallBudget
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.api.room_history import event_of
+from listening.spool.arrivals import arrival
+from listening.operations.health import Health
+from listening.history import poller as catching_up
+from listening.history import backfill as fetching
+from listening.history import wanted
 from listening.history.bodies import as_body
-from listening.history.catching_up import CatchingUp
+from listening.history.poller import HistoryPoller
 from listening.history.holds import Holds
-from listening.history.marks import Marks
-from listening.lanes import Lanes
-from listening.listeners import Listeners
+from listening.history.cursors import Cursors
+from listening.dispatch.room_queues import RoomQueues
+from listening.dispatch.subscriptions import Subscriptions
 from listening.spool import Spool
-from listening.supervisor import Supervisor
+from listening.operations.supervisor import Supervisor
 
 FACTOR, OPS = 1001, 1002
 ROOMS = [{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}]
@@ -85,19 +87,20 @@ class Bench:
         self._rooms.take(rooms)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
-        self._lanes = Lanes(self.spool, self._deliver, self.health)
+        self._lanes = RoomQueues(self.spool, self._deliver, self.health)
         self._holds = Holds(self.spool, self._lanes, LOG)
-        self.listeners = Listeners([], [], self._rooms, LOG, lambda: self.history.changed())
+        self.subscriptions = Subscriptions([], [], self._rooms, LOG, lambda: self.history.changed())
         self.webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
-        self.history = CatchingUp(hipchat, CallBudget(1), Marks(str(directory)), self._holds,
-                                  self.listeners, self._rooms, self.webhooks, CATCH_UP, REMEMBERED,
+        self.history = HistoryPoller(hipchat, CallBudget(1), Cursors(str(directory)), self._holds,
+                                  self.subscriptions, self._rooms, self.webhooks, CATCH_UP,
+                                  REMEMBERED,
                                   self.health, LOG)
         for trigger in triggers:
-            self.listeners.add(trigger)
+            self.subscriptions.add(trigger)
         self.history.begin()
         supervisor = Supervisor(self.health)
         self._lanes.start(supervisor)
-        self._looking = supervisor.keep("history", self.history.run)
+        self._looking = supervisor.run_forever("history", self.history.run)
 
     def stop(self):
         self._looking.kill()
@@ -108,7 +111,7 @@ class Bench:
     def tell(self, rooms):
         """HipChat tells of these rooms."""
         self._rooms.take(rooms)
-        self.listeners.renew()
+        self.subscriptions.renew()
 
     def _deliver(self, delivery, told):
         if self.fails:
@@ -245,7 +248,7 @@ class TestNewRule:
     def test_hears_nothing_that_was_said_before(self, bench, hipchat):
         hipchat.say("old")
         bench.let_pass(1)
-        bench.listeners.add(trigger())
+        bench.subscriptions.add(trigger())
         hipchat.say("new")
         bench.look()
         bench.eventually(lambda: bench.dispatched == ["new"])
@@ -257,7 +260,7 @@ class TestNewRule:
 
         def meanwhile():
             clock.now += 1
-            bench.listeners.add(trigger())
+            bench.subscriptions.add(trigger())
 
         hipchat.meanwhile = meanwhile
         bench.look()
@@ -267,22 +270,22 @@ class TestNewRule:
 
     def test_hears_nothing_that_was_said_while_there_was_none_for_long(self, make, hipchat):
         bench = make(trigger(), trigger("notification"))
-        bench.listeners.remove(trigger())
+        bench.subscriptions.remove(trigger())
         bench.look()
         hipchat.say("old")
         bench.let_pass(catching_up.GRACE)
-        bench.listeners.add(trigger())
+        bench.subscriptions.add(trigger())
         hipchat.say("new")
         bench.look()
         bench.eventually(lambda: bench.dispatched == ["new"])
 
     def test_hears_all_that_was_said_while_an_old_one_was_replaced(self, make, hipchat):
         bench = make(trigger(), trigger("notification"))
-        bench.listeners.remove(trigger())
+        bench.subscriptions.remove(trigger())
         bench.let_pass(1)
         hipchat.say("between")
         bench.let_pass(catching_up.GRACE - 2)
-        bench.listeners.add(trigger())
+        bench.subscriptions.add(trigger())
         bench.look()
         bench.eventually(lambda: bench.dispatched == ["between"])
 
@@ -418,7 +421,7 @@ class TestTrouble:
     def test_is_no_trouble_any_more_when_the_room_is_forgotten(self, bench):
         assert bench.health.report()["reasons"] == [
             "history: what is missed in a room cannot be fetched"]
-        bench.listeners.remove(trigger())
+        bench.subscriptions.remove(trigger())
         bench.eventually(lambda: bench.told("rooms") == 1)
         bench.let_pass(catching_up.GRACE)
         bench.eventually(lambda: bench.health.report()["status"] == "ok")

@@ -11,15 +11,15 @@ from clock import Clock
 from conftest import wait_until
 from eventlet.event import Event
 
-from listening.dispatcher import Dispatcher
-from listening.health import Health
-from listening.lanes import GROUP, WORKERS, Lanes
-from listening.listeners import Listeners
-from listening.outage import Outage
+from listening.dispatch.dispatcher import Dispatcher
+from listening.operations.health import Health
+from listening.dispatch.room_queues import GROUP, WORKERS, RoomQueues
+from listening.dispatch.subscriptions import Subscriptions
+from listening.errors import ServiceUnavailable
 from listening.spool import FILE, Arrival, Spool, SpoolError
-from listening.supervisor import Supervisor
-from hipchat.room_directory import RoomDirectory
-from hipchat.webhook_url import Address
+from listening.operations.supervisor import Supervisor
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.webhook.webhook_url import Address
 
 LOG = logging.getLogger("test")
 
@@ -62,7 +62,7 @@ class Stackstorm:
 
 
 class Bench:
-    """Lanes and a dispatcher between a real spool and a Stackstorm of the test's."""
+    """RoomQueues and a dispatcher between a real spool and a Stackstorm of the test's."""
 
     def __init__(self, directory):
         self.stackstorm = Stackstorm()
@@ -71,14 +71,14 @@ class Bench:
         self.health = Health(LOG)
         self.rooms = RoomDirectory()
         self._names = []
-        self.listeners = Listeners([], [], self.rooms, LOG, changed=lambda: None)
+        self.subscriptions = Subscriptions([], [], self.rooms, LOG, changed=lambda: None)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
         dispatcher = Dispatcher(
-            self.listeners, self.rooms, self.stackstorm.dispatch, self._refresh,
+            self.subscriptions, self.rooms, self.stackstorm.dispatch, self._refresh,
             self.unwanted.append, lambda address, name: None, False, self.health, LOG)
         self.supervisor = Supervisor(self.health)
-        self.lanes = Lanes(self.spool, dispatcher.deliver, self.health)
+        self.lanes = RoomQueues(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
 
     def _refresh(self):
@@ -90,7 +90,7 @@ class Bench:
         self._names.append(room)
         self.rooms.take([{"id": 1001 + number, "name": name}
                          for number, name in enumerate(dict.fromkeys(self._names))])
-        self.listeners.renew()
+        self.subscriptions.renew()
 
     def listen(self, ref, room="Factor", event="message", **parameters):
         self.know(room)
@@ -98,7 +98,7 @@ class Bench:
 
     def add(self, ref, room, event="message", **parameters):
         """A rule, for a room that HipChat may not have told of."""
-        self.listeners.add({"ref": ref, "id": "id of " + ref, "type": "hipchat." + event,
+        self.subscriptions.add({"ref": ref, "id": "id of " + ref, "type": "hipchat." + event,
                             "parameters": dict(parameters, room=room)})
 
     def put(self, trace, room="Factor", text="deploy", event="room_message", body=None):
@@ -200,7 +200,7 @@ class TestArrivals:
         disk.close()
 
     def test_come_first(self, bench, disk, monkeypatch):
-        monkeypatch.setattr("listening.lanes.GIVE_WAY", 5)
+        monkeypatch.setattr("listening.dispatch.room_queues.GIVE_WAY", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
         bench.lanes.start(bench.supervisor)
@@ -215,7 +215,8 @@ class TestArrivals:
         assert bench.spool.arriving == 1
 
     def test_that_pause_let_a_group_go_at_a_time(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.lanes.time", Clock())  # or the pause would end by itself
+        monkeypatch.setattr("listening.dispatch.room_queues.time",
+                            Clock())  # or the pause would end by itself
         for number in range(3 * GROUP):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
@@ -340,7 +341,7 @@ class TestNamesNotTold:
         eventually(lambda: bench.stackstorm.told == [("by id", "goes")])
 
     def test_what_nobody_hears_is_dropped_where_no_rule_names_a_room(self, bench):
-        bench.listeners.remove({"ref": "by name"})
+        bench.subscriptions.remove({"ref": "by name"})
         bench.put("nobody's", "1001")
         eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
 
@@ -390,7 +391,7 @@ class TestHealing:
         bench.listen("deleted")
         bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
         bench.lanes.start(bench.supervisor)
-        bench.refresh = lambda: bench.refreshes > 1 and bench.listeners.replace([])
+        bench.refresh = lambda: bench.refreshes > 1 and bench.subscriptions.replace([])
         bench.put("trace")
         eventually(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"unwanted": 1}
@@ -412,7 +413,7 @@ class TestHealing:
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.lanes.SLOW", 0.01)
+        monkeypatch.setattr("listening.dispatch.room_queues.SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.hold()
         bench.lanes.start(bench.supervisor)
@@ -423,7 +424,7 @@ class TestHealing:
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.lanes.SLOW", 0.01)
+        monkeypatch.setattr("listening.dispatch.room_queues.SLOW", 0.01)
         bench.lanes.start(bench.supervisor)
         bench.spool.hangs = True
         eventually(lambda: bench.health.report()["reasons"] == ["spool: the disk does not answer"])
@@ -432,7 +433,7 @@ class TestHealing:
 
     def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
             self, bench, pauses, monkeypatch, caplog):
-        monkeypatch.setattr("listening.lanes.SLOW", 0.005)
+        monkeypatch.setattr("listening.dispatch.room_queues.SLOW", 0.005)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
@@ -492,14 +493,14 @@ class TestOutage:
         def dispatch(trigger, payload, trace):
             attempts.append(trace)
             if bench.away:
-                raise Outage(bench.away, "is away", "The error: odd.")
+                raise ServiceUnavailable(bench.away, "is away", "The error: odd.")
             bench.stackstorm.told.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
         dispatcher = Dispatcher(
-            bench.listeners, bench.rooms, dispatch, bench._refresh, bench.unwanted.append,
+            bench.subscriptions, bench.rooms, dispatch, bench._refresh, bench.unwanted.append,
             lambda address, name: None, False, bench.health, LOG)
-        bench.lanes = Lanes(bench.spool, dispatcher.deliver, bench.health)
+        bench.lanes = RoomQueues(bench.spool, dispatcher.deliver, bench.health)
         for number in range(10):
             bench.listen("trigger {}".format(number), str(number))
             bench.put(number, str(number))
@@ -571,7 +572,7 @@ class TestStop:
 
 class TestUnheard:
     def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatcher.LOOK_AGAIN_EVERY", 0)
+        monkeypatch.setattr("listening.dispatch.dispatcher.LOOK_AGAIN_EVERY", 0)
         bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         bench.put("nobody")

@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from listening import health as module
-from listening.health import Health
+from listening.operations import health as module
+from listening.operations.health import Health
 
 
 @pytest.fixture
@@ -40,42 +40,42 @@ def test_report_has_uptime_counts_and_what_other_parts_tell(clock):
     clock.now += 59.6
     health.accepted, health.dispatched = 5, 3
     health.dropped["filtered"] += 2
-    health.also(waiting=lambda: 7)
+    health.add_metrics(waiting=lambda: 7)
     assert health.report() == {"status": "ok", "reasons": [], "uptime": 60, "accepted": 5,
                                "dispatched": 3, "dropped": {"filtered": 2}, "waiting": 7}
 
 
 def test_troubles_are_reported_in_words_without_their_details(health):
-    health.trouble("spool", "deliveries are refused", "The disk of /secret is full.")
-    health.trouble("HipChat", "its rate limit is reached", "Token abc.")
+    health.set_problem("spool", "deliveries are refused", "The disk of /secret is full.")
+    health.set_problem("HipChat", "its rate limit is reached", "Token abc.")
     report = health.report()
     assert report["status"] == "degraded"
     assert report["reasons"] == ["HipChat: its rate limit is reached",
                                  "spool: deliveries are refused"]
-    health.well("spool")
-    health.well("HipChat")
+    health.clear_problem("spool")
+    health.clear_problem("HipChat")
     assert health.report()["status"] == "ok"
 
 
 def test_a_trouble_is_warned_of_once_with_its_detail_and_its_end_is_told(health, log):
     for number in range(3):
-        health.trouble("broker", "dispatching fails", "Error {}.".format(number))
+        health.set_problem("broker", "dispatching fails", "Error {}.".format(number))
     for _ in range(3):
-        health.well("broker")
+        health.clear_problem("broker")
     assert log() == [("WARNING", "broker: dispatching fails. Error 0."),
                      ("INFO", "broker: works again.")]
 
 
 def test_a_trouble_that_changes_is_warned_of_again(health, log):
-    health.trouble("HipChat", "webhooks cannot be managed", "No answer.")
-    health.trouble("HipChat", "its rate limit is reached", "Wait.")
+    health.set_problem("HipChat", "webhooks cannot be managed", "No answer.")
+    health.set_problem("HipChat", "its rate limit is reached", "Wait.")
     assert [level for level, _ in log()] == ["WARNING", "WARNING"]
 
 
 def test_a_trouble_that_comes_and_goes_is_no_flood_of_warnings(clock, log):
     health = Health(logging.getLogger("sensor"))
     for _ in range(600):  # a minute's worth of a spool that is full at every second delivery
-        health.trouble("spool", "deliveries are refused", "The spool is full.")
-        health.well("spool")
+        health.set_problem("spool", "deliveries are refused", "The spool is full.")
+        health.clear_problem("spool")
         clock.now += 0.2
     assert len([level for level, _ in log() if level == "WARNING"]) == 2

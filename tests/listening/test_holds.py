@@ -6,11 +6,11 @@ from unittest import mock
 import eventlet
 import pytest
 
-from listening.health import Health
+from listening.operations.health import Health
 from listening.history.holds import Holds
-from listening.lanes import Lanes
+from listening.dispatch.room_queues import RoomQueues
 from listening.spool import Arrival, Spool, SpoolError
-from listening.supervisor import Supervisor
+from listening.operations.supervisor import Supervisor
 
 ROOM, LANE = 1001, "1001"
 LOG = logging.getLogger("holds")
@@ -29,7 +29,7 @@ class Bench:
         health = Health(LOG)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
-        self.lanes = Lanes(self.spool, self._deliver, health)
+        self.lanes = RoomQueues(self.spool, self._deliver, health)
         self.holds = Holds(self.spool, self.lanes, LOG)
         self._supervisor = Supervisor(health)
 

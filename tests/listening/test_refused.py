@@ -13,12 +13,12 @@ import pytest
 from conftest import wait_until
 from eventlet.event import Event
 
-from hipchat.credentials import Integration
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_url import Address, WebhookUrl
-from listening import rarely
-from listening.health import Health
-from listening.receiver import Receiver
+from hipchat.api.credentials import Integration
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, WebhookUrl
+from listening.http import throttle as rarely
+from listening.operations.health import Health
+from listening.http.receiver import Receiver
 from listening.spool import SpoolError, SpoolFull
 
 ROOM = 1001
@@ -26,7 +26,7 @@ CLIENT = Integration("id-of-the-integration", "the-secret-of-the-integration-of-
 BY_ADDON = "http://st2/addon/room_message"
 
 
-class Listener:
+class Subscription:
     """A receiver; missed: the rooms in which something was, None for all.
 
     look: what is done about these; ahead: by how many seconds our clock is.
@@ -68,12 +68,12 @@ class Listener:
 
 @pytest.fixture
 def listener():
-    return Listener(api_key="t" * 40)
+    return Subscription(api_key="t" * 40)
 
 
 @pytest.fixture
 def integration():
-    return Listener(oauth=CLIENT._asdict())
+    return Subscription(oauth=CLIENT._asdict())
 
 
 def failing(error):

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 from clock import Clock
 
-from hipchat.room_directory import RoomDirectory
-from listening import room_names
-from listening.listeners import Listeners
-from listening.room_names import LOOK_EVERY, RoomNames
+from hipchat.api.room_directory import RoomDirectory
+from listening.webhooks import room_list as room_names
+from listening.dispatch.subscriptions import Subscriptions
+from listening.webhooks.room_list import LOOK_EVERY, RoomList
 
 
 @pytest.fixture
@@ -19,11 +19,12 @@ def pauses(monkeypatch):
 
     def look(rooms, times):
         directory, log = RoomDirectory(), logging.getLogger("room names")
-        listeners = Listeners(["Nowhere"], ["message"], directory, log, lambda: None)
-        listeners.add({"ref": "hipchat.x", "id": "x", "type": "hipchat.message", "parameters": {}})
+        subscriptions = Subscriptions(["Nowhere"], ["message"], directory, log, lambda: None)
+        subscriptions.add({"ref": "hipchat.x", "id": "x",
+                          "type": "hipchat.message", "parameters": {}})
         client = SimpleNamespace(items=lambda *path, **params: [
             {"id": number, "name": "Room {}".format(number)} for number in range(rooms)])
-        names = RoomNames(client, directory, listeners, log)
+        names = RoomList(client, directory, subscriptions, log)
         for _ in range(times):
             names.look()
             yield names.due - clock.now

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import direct, wait_until
 
-from listening import connections
+from listening.http import server as connections
 from listening.addon.installation import Installation
 from listening.addon.routes import Routes
-from listening.health import Health
-from listening.receiver import Receiver
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_url import Address, WebhookUrl
+from listening.operations.health import Health
+from listening.http.receiver import Receiver
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 from sandbox.both_servers import free_port
 
 MEBIBYTE = 1024 * 1024

@@ -8,7 +8,7 @@ from conftest import direct, wait_until
 from load import Journal
 from wire import named_url
 
-from hipchat.sensor_settings import SensorSettings
+from hipchat.config.sensor_settings import SensorSettings
 
 EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 

@@ -10,12 +10,12 @@ from conftest import REPOSITORY, wait_until
 from eventlet.green import socket
 from load import delivery
 
-from listening import supervisor
-from listening.config_watch import ConfigWatch
-from listening.connections import Server
-from listening.lanes import Lanes
+from listening.operations import supervisor
+from listening.operations.config_watch import ConfigWatch
+from listening.http.server import Server
+from listening.dispatch.room_queues import RoomQueues
 from listening.spool import Spool
-from listening.webhooks import Webhooks
+from listening.webhooks.reconciler import WebhookReconciler
 from sandbox.both_servers import free_port
 from sandbox.stackstorm import pack, platform_modules
 from sandbox.stackstorm.broker import Broker
@@ -23,22 +23,22 @@ from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.sensor_host import SensorHost
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
-MODULES = ("webhook_sensor", "trigger_publisher", "stackstorm_database")
+MODULES = ("webhook_sensor", "stackstorm.publisher", "stackstorm.database")
 TASKS = [  # the name in /health, where the task is (or its name in the sensor), its function
     ("starting", ConfigWatch, "first"),
     ("starting", ConfigWatch, "change"),
     ("listening", Server, "serve"),
     ("opening", Spool, "open"),
     ("spool", Spool, "_write_forever"),
-    ("dispatching", Lanes, "_notify_all"),
-    ("dispatching", Lanes, "_work"),
-    ("dispatching", Lanes, "_give_way"),
-    ("watching", Lanes, "_watch"),
+    ("dispatching", RoomQueues, "_notify_all"),
+    ("dispatching", RoomQueues, "_work"),
+    ("dispatching", RoomQueues, "_give_way"),
+    ("watching", RoomQueues, "_watch"),
     ("publishing", "TriggerPublisher", "watch"),
     ("refreshing", "_Parts", "_refresh_forever"),
     ("refreshing", "_Parts", "_refresh"),
-    ("webhooks", Webhooks, "run"),
-    ("webhooks", Webhooks, "_note_wanted")]
+    ("webhooks", WebhookReconciler, "run"),
+    ("webhooks", WebhookReconciler, "_note_wanted")]
 
 
 def eventually(condition, what="the condition"):
@@ -74,7 +74,7 @@ class Sensor:
 def make(hipchat, room, tmp_path, monkeypatch, tasks):
     """Make the sensor; it ends with the test."""
     monkeypatch.setattr(supervisor, "STEADY", 0.5)
-    monkeypatch.setattr("listening.lanes.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("listening.dispatch.room_queues.LONGEST_PAUSE", 0.1)
     sensors = []
     port = free_port()
     config = {"api_key": hipchat.token, "api_url": hipchat.url,

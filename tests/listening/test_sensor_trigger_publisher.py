@@ -9,9 +9,9 @@ import pytest
 from amqp.exceptions import MessageNacked
 from conftest import REPOSITORY, wait_until
 
-from listening import broker_link
-from listening.health import Health
-from listening.outage import Outage
+from stackstorm import broker as broker_link
+from listening.operations.health import Health
+from listening.errors import ServiceUnavailable
 from sandbox.stackstorm import platform_modules
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database
@@ -69,11 +69,11 @@ def platform(monkeypatch):
 def module(platform, monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
     with mock.patch.dict(sys.modules):
-        for name in ("trigger_publisher", "stackstorm_database"):
+        for name in ("stackstorm.publisher", "stackstorm.database"):
             sys.modules.pop(name, None)
         platform_modules.install_services(platform.triggers, platform.broker, Database(
             platform.triggers, platform.broker))
-        yield importlib.import_module("trigger_publisher")
+        yield importlib.import_module("stackstorm.publisher")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def publish(publisher):
     def publish(text):
         try:
             publisher.publish(TRIGGER, {"text": text}, "trace of " + text)
-        except Outage as outage:
+        except ServiceUnavailable as outage:
             raise outage.__cause__
     return publish
 
@@ -374,14 +374,14 @@ def test_asks_the_database_again_when_its_answer_is_old(publish, platform, modul
     ("read_only_database", "database")])
 def test_says_which_of_the_two_takes_nothing(publisher, platform, fault, part):
     platform.broker.set_fault(fault)
-    with pytest.raises(Outage) as raised:
+    with pytest.raises(ServiceUnavailable) as raised:
         publisher.publish(TRIGGER, {"text": "during"}, "trace")
     assert raised.value.part == part
     assert platform.texts() == []
 
 
 def test_raises_where_the_database_does_not_answer(publish, platform, module, monkeypatch):
-    monkeypatch.setattr(sys.modules["stackstorm_database"], "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(sys.modules["stackstorm.database"], "ANSWER_WITHIN", 0.05)
     monkeypatch.setattr(Database, "_write", lambda *_, **__: eventlet.sleep(60))
     with eventlet.Timeout(5), pytest.raises(TimeoutError, match="no answer"):
         publish("one")

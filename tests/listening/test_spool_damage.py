@@ -17,7 +17,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from listening.spool.deliveries import Arrival, SpoolError
+from listening.spool.delivery import Arrival, SpoolError
 from listening.spool.pages import Pages
 from listening.spool.records import records
 from listening.spool.store import Store

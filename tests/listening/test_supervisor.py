@@ -6,9 +6,9 @@ import pytest
 from conftest import wait_until
 from eventlet.event import Event
 
-from listening import supervisor as module
-from listening.health import Health
-from listening.supervisor import Supervisor
+from listening.operations import supervisor as module
+from listening.operations.health import Health
+from listening.operations.supervisor import Supervisor
 
 REASON = "task: failed unexpectedly and begins again"
 
@@ -37,7 +37,7 @@ def health():
 
 @pytest.fixture
 def keep(health, tasks):
-    return lambda task: Supervisor(health).keep("task", task)
+    return lambda task: Supervisor(health).run_forever("task", task)
 
 
 def failing(errors):
@@ -98,13 +98,13 @@ def test_a_task_that_is_done_does_not_begin_again(health, pauses):
         if remaining:
             raise remaining.pop()
 
-    Supervisor(health).keep("task", task).wait()
+    Supervisor(health).run_forever("task", task).wait()
     assert began == [True, True] and pauses == [1]
     assert health.report()["status"] == "ok"
 
 
 def test_a_task_that_is_killed_does_not_begin_again(health, pauses):
-    task = Supervisor(health).keep("task", lambda: eventlet.sleep(60))
+    task = Supervisor(health).run_forever("task", lambda: eventlet.sleep(60))
     eventlet.sleep(0)
     task.kill()
     eventually(lambda: task.dead)

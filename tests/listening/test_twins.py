@@ -13,11 +13,11 @@ import pytest
 from conftest import wait_until
 from eventlet.event import Event
 
-from hipchat.credentials import Integration
-from hipchat.sensor_settings import SensorSettings
-from hipchat.webhook_url import Address, WebhookUrl
-from listening.health import Health
-from listening.receiver import Receiver
+from hipchat.api.credentials import Integration
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, WebhookUrl
+from listening.operations.health import Health
+from listening.http.receiver import Receiver
 from listening.spool import SpoolError
 
 CLIENT = Integration("id of the installation", "the secret of the installation of the add-on")

@@ -9,13 +9,14 @@ from clock import Clock
 from conftest import wait_until
 
 from hipchat.errors import NoAnswer, NotFound
-from hipchat.ownership import Ownership
-from hipchat.room_directory import RoomDirectory
-from hipchat.sensor_settings import SensorSettings
-from listening import room_names, webhooks
-from listening.health import Health
-from listening.listeners import Listeners
-from listening.webhooks import Webhooks
+from hipchat.webhook.ownership import Ownership
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import SensorSettings
+from listening.webhooks import room_list as room_names
+from listening.webhooks import reconciler as webhooks
+from listening.operations.health import Health
+from listening.dispatch.subscriptions import Subscriptions
+from listening.webhooks.reconciler import WebhookReconciler
 
 FACTOR = 1001
 LOG = logging.getLogger("sensor")
@@ -77,12 +78,12 @@ class Kept:
     def __init__(self, client, clock):
         self._clock, self.health, self.missed = clock, Health(LOG), mock.Mock()
         rooms = RoomDirectory()
-        self.listeners = Listeners([], [], rooms, LOG, lambda: self._kept.changed())
-        self._kept = Webhooks(
+        self.subscriptions = Subscriptions([], [], rooms, LOG, lambda: self._kept.changed())
+        self._kept = WebhookReconciler(
             client, client, SimpleNamespace(is_missing=False, hears_alone=False),
-            Ownership(SETTINGS, lambda: "mark"), None, True, self.listeners, rooms, self.missed,
+            Ownership(SETTINGS, lambda: "mark"), None, True, self.subscriptions, rooms, self.missed,
             self.health, LOG)
-        self.listeners.add(TRIGGER)
+        self.subscriptions.add(TRIGGER)
         self.running = eventlet.spawn(self._kept.run)
 
     def eventually(self, condition):
@@ -113,7 +114,7 @@ def test_a_room_that_is_forgotten_takes_its_trouble_along(keep):
     kept.eventually(lambda: client.made)
     kept.eventually(lambda: kept.health.report()["reasons"] == [
         "webhooks: HipChat does not list what it made"])
-    kept.listeners.remove(TRIGGER)
+    kept.subscriptions.remove(TRIGGER)
     kept.eventually(lambda: client.deleted == client.made)
     kept.eventually(lambda: kept.health.report()["status"] == "ok")
 
@@ -141,10 +142,10 @@ def test_the_names_of_many_new_rules_are_looked_at_together(keep, monkeypatch):
     client = Unlisting()
     kept = keep(client)
     kept.eventually(lambda: client.made)
-    names = mock.Mock(wraps=kept.listeners.nameless)
-    monkeypatch.setattr(kept.listeners, "nameless", names)
+    names = mock.Mock(wraps=kept.subscriptions.nameless)
+    monkeypatch.setattr(kept.subscriptions, "nameless", names)
     for number in range(1000):
-        kept.listeners.add(dict(TRIGGER, ref="hipchat.{}".format(number),
+        kept.subscriptions.add(dict(TRIGGER, ref="hipchat.{}".format(number),
                                 parameters={"room": "Room {}".format(number)}))
     kept.eventually(lambda: names.called)
     assert names.call_count < 10

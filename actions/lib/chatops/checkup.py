@@ -7,12 +7,12 @@ from chatops.errors import StackStormError
 from chatops.rules import HEARING, RULES, hears
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
-from hipchat.checkup import Finding, Findings
-from hipchat.client import Client
+from hipchat.check.checkup import Finding, Findings
+from hipchat.api.client import Client
 from hipchat.errors import ConfigError, HipChatError, NotFound
-from hipchat.people import People
-from hipchat.room_directory import RoomDirectory
-from hipchat.sensor_settings import EVERYWHERE, SensorSettings
+from hipchat.api.people import People
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import EVERYWHERE, SensorSettings
 
 __all__ = ["chatops_checkup"]
 

@@ -20,7 +20,7 @@ from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from chatops.values import check_values
 from hipchat.errors import HipChatError
-from hipchat.people import People
+from hipchat.api.people import People
 
 __all__ = ["Commands", "Outcome"]
 

@@ -6,8 +6,8 @@ from chatops.errors import Refused
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
-from hipchat.inert import inert
-from hipchat.shallow_json import loads
+from hipchat.text.template_guard import neutralize_templates
+from hipchat.text.shallow_json import loads
 
 __all__ = ["check_may_answer", "question", "response_of"]
 
@@ -55,7 +55,7 @@ def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
     It is inert, whatever JSON's escapes have hidden: the workflow evaluates what it is given.
     """
     if words.lstrip().startswith("{"):
-        return inert(_object(words))
+        return neutralize_templates(_object(words))
     fields = _fields(inquiry)
     only = _only(fields)
     if only is None:

@@ -2,7 +2,7 @@
 import re
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
 
-from hipchat.config_reader import ConfigReader
+from hipchat.config.reader import ConfigReader
 
 __all__ = ["ALL", "ChatOpsSettings", "Grant"]
 

@@ -4,8 +4,8 @@ from typing import Optional
 
 from chatops.errors import Refused
 from chatops.matching import Fit
-from hipchat.inert import BREAK
-from hipchat.shallow_json import loads
+from hipchat.text.template_guard import BREAK
+from hipchat.text.shallow_json import loads
 
 __all__ = ["check_values"]
 

@@ -3,11 +3,11 @@ from html import escape
 from typing import Any, Callable, Iterator, List
 
 from chatops.answer import Answer
-from hipchat.client import Client
+from hipchat.api.client import Client
 from hipchat.errors import ApiError, Forbidden, InvalidRequest, NotFound, ParameterError
-from hipchat.limits import LONGEST_MESSAGE, fitted
-from hipchat.messages import reply, send_private
-from hipchat.notifications import notification, notify
+from hipchat.api.limits import LONGEST_MESSAGE, fitted
+from hipchat.api.messages import reply, send_private
+from hipchat.api.notifications import notification, notify
 
 __all__ = ["Voice"]
 

@@ -3,10 +3,10 @@ import json
 import math
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from hipchat.inert import inert
-from hipchat.names import is_room_id
-from hipchat.shallow_json import loads
-from hipchat.storable import storable
+from hipchat.text.template_guard import neutralize_templates
+from hipchat.text.room_reference import is_room_id
+from hipchat.text.shallow_json import loads
+from hipchat.text.sanitize import sanitize
 
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "room_name", "message_id",
            "webhook_id", "text_of", "payload"]
@@ -58,7 +58,7 @@ def read_body(raw: bytes) -> Dict[str, Any]:
         raise ValueError("the body is not a JSON object")
     if not isinstance(body.get("item"), dict):
         raise ValueError("the body has no item")
-    return storable(body)
+    return sanitize(body)
 
 
 def _no_constant(name: str) -> None:
@@ -167,4 +167,4 @@ def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[s
         "matches": matches,
         "item": item,
     }
-    return inert(found) if guard else found
+    return neutralize_templates(found) if guard else found

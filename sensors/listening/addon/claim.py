@@ -2,7 +2,7 @@
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
-from hipchat.shallow_json import loads
+from hipchat.text.shallow_json import loads
 
 __all__ = ["Claim", "is_capabilities_of"]
 

@@ -2,8 +2,8 @@
 import hashlib
 from typing import Any, Dict
 
-from hipchat.addon import SCOPES
-from hipchat.addon_urls import AddonUrls
+from hipchat.config.addon import SCOPES
+from hipchat.webhook.addon_urls import AddonUrls
 
 __all__ = ["descriptor"]
 

@@ -6,17 +6,17 @@ import eventlet
 from eventlet.event import Event as Signal
 from eventlet.semaphore import Semaphore
 
-from hipchat.addon import Addon
-from hipchat.addon_urls import AddonUrls
-from hipchat.client import Client
-from hipchat.credentials import Integration
+from hipchat.config.addon import Addon
+from hipchat.webhook.addon_urls import AddonUrls
+from hipchat.api.client import Client
+from hipchat.api.credentials import Integration
 from hipchat.errors import ApiError, HipChatError, InvalidToken, RateLimited, ServerTrouble
-from hipchat.sensor_settings import SensorSettings
+from hipchat.config.sensor_settings import SensorSettings
 from listening.addon.claim import Claim, is_capabilities_of
-from listening.answers import Answer, Refused
+from listening.http.responses import Answer, Refused
 from listening.backoff import Backoff
-from listening.health import Health
-from listening.outage import Outage
+from listening.operations.health import Health
+from listening.errors import ServiceUnavailable
 
 __all__ = ["Installation", "NotKept"]
 
@@ -39,7 +39,8 @@ class Installation:
 
     A callback is unsigned: it is believed when HipChat's own token endpoint, at the configured
     address and nowhere else, gives a token for what the callback brought. load returns the text
-    that save kept last, None if there is none; both raise Outage, and save NotKept. changed is
+    that save kept last, None if there is none; both raise ServiceUnavailable, and save NotKept.
+    changed is
     called after the credentials have changed, or hears: whether the add-on is wanted and HipChat is
     known to deliver all events to it, so that webhooks in rooms are not needed.
     """
@@ -59,7 +60,7 @@ class Installation:
         self.hears = False
         if self.enabled:
             health.promise(lambda: self.credentials is not None, "add-on: it is not installed")
-            health.also(addon=lambda: {"installed": self.credentials is not None})
+            health.add_metrics(addon=lambda: {"installed": self.credentials is not None})
 
     @property
     def credentials(self) -> Optional[Integration]:
@@ -96,7 +97,7 @@ class Installation:
         if self.enabled and self.credentials is not None and not self.hears:
             self.hears = True
             self._changed()
-            self._health.well("add-on", about="public_url")
+            self._health.clear_problem("add-on", about="public_url")
 
     def install(self, claim: Claim) -> None:
         """Believe a callback and keep what it brings; raises Refused, and then nothing is kept.
@@ -110,10 +111,10 @@ class Installation:
             except NotKept as error:
                 self._cannot_be_kept(error)
                 raise _refusal("503 Service Unavailable", error.reason) from None
-            except Outage:
+            except ServiceUnavailable:
                 raise _refusal("503 Service Unavailable", "StackStorm's database does not take "
                                "the credentials just now; try again") from None
-            self._health.well("add-on")
+            self._health.clear_problem("add-on")
             self._take(addon, hears=self.hears)
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
@@ -138,29 +139,30 @@ class Installation:
             except NotKept as error:
                 self._cannot_be_kept(error)
             except ValueError as error:
-                self._health.trouble("add-on", "what is kept of it cannot be read", "{}. Delete "
+                self._health.set_problem("add-on", "what is kept of it cannot be read",
+                                         "{}. Delete "
                                      "the key, and install the add-on again.".format(error))
-            except Outage as outage:
-                self._health.trouble("add-on", outage.summary, outage.detail)
+            except ServiceUnavailable as outage:
+                self._health.set_problem("add-on", outage.summary, outage.detail)
             else:
-                self._health.well("add-on")
+                self._health.clear_problem("add-on")
                 continue
             eventlet.sleep(backoff.failed())
 
     def _cannot_be_kept(self, error: NotKept) -> None:
-        self._health.trouble("add-on", "it cannot be installed: " + error.reason, error.remedy)
+        self._health.set_problem("add-on", "it cannot be installed: " + error.reason, error.remedy)
 
     def _take(self, addon: Addon, hears: bool) -> None:
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)
         elsewhere = addon.is_elsewhere(self._public_url)
         self.hears = hears and self.enabled and addon.integration is not None and not elsewhere
         if elsewhere and self.enabled:
-            self._health.trouble(
+            self._health.set_problem(
                 "add-on", "it is installed for another webhook.public_url", "HipChat goes on "
                 "posting to {}. Run hipchat.check for the URL by which it is to be installed "
                 "anew.".format(addon.public_url), about="public_url")
         else:
-            self._health.well("add-on", about="public_url")
+            self._health.clear_problem("add-on", about="public_url")
         self._changed()
 
     def _believed(self, claim: Claim) -> Addon:
@@ -168,7 +170,7 @@ class Installation:
         if not self.enabled:
             raise _refusal("403 Forbidden", "the pack is not to be an add-on")
         if not is_capabilities_of(claim.capabilities_url, self._api.api_url):
-            self._health.happened(
+            self._health.record_incident(
                 "add-on", "an installation by another HipChat was refused", "Its capabilities are "
                 "at {!r}, and api_url is {}.".format(claim.capabilities_url, self._api.api_url))
             raise _refusal("403 Forbidden", "capabilitiesUrl is not that of the HipChat that the "
@@ -237,7 +239,7 @@ class Installation:
         addon = Addon(self._addon.secret)
         try:
             self._save(addon.text())
-        except (NotKept, Outage) as error:
+        except (NotKept, ServiceUnavailable) as error:
             self._log.info("What is kept of the add-on cannot be removed: %s", error)
         self._take(addon, hears=False)
         self._log.info("The add-on is not installed in HipChat any more.")

@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
-from hipchat.credentials import Integration
+from hipchat.api.credentials import Integration
 from listening.addon.claim import Claim
 from listening.addon.descriptor import descriptor
 from listening.addon.installation import Installation
-from listening.answers import (
+from listening.http.responses import (
     ACCEPTED, NOT_FOUND, Answer, body_of, wrong_method, wrong_request)
 
 __all__ = ["Routes"]

@@ -1,8 +1,8 @@
 """What a webhook would have posted for an item of a room's history."""
 from typing import Any, Dict
 
-from hipchat.room_history import Item, event_of
-from hipchat.shallow_json import loads
+from hipchat.api.room_history import Item, event_of
+from hipchat.text.shallow_json import loads
 
 __all__ = ["as_body"]
 

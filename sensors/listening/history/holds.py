@@ -6,9 +6,9 @@ from typing import Dict, Iterator, List, Optional, Sequence, Set, Union
 
 import eventlet
 
-from hipchat.names import is_room_id
-from hipchat.room_history import Item
-from listening.lanes import Lanes
+from hipchat.text.room_reference import is_room_id
+from hipchat.api.room_history import Item
+from listening.dispatch.room_queues import RoomQueues
 from listening.spool import Arrival, Spool, SpoolError
 from listening.spool.epochs import epoch_of, has_come_in_it
 
@@ -39,8 +39,8 @@ class Holds:
     how many deliveries were put that nobody had heard.
     """
 
-    def __init__(self, spool: Spool, lanes: Lanes, log: logging.Logger):
-        self._spool, self._lanes, self._log = spool, lanes, log
+    def __init__(self, spool: Spool, room_queues: RoomQueues, log: logging.Logger):
+        self._spool, self._room_queues, self._log = spool, room_queues, log
         self.kept = 0
         self._holds: Dict[int, _Hold] = {}
         self._numbers: Dict[int, Iterator[int]] = {}  # of the rooms of epochs
@@ -54,7 +54,7 @@ class Holds:
         holds = {number: _Hold() for number in rooms if number not in self._holds}
         self._holds.update(holds)
         for number in holds:
-            self._lanes.hold(str(number))
+            self._room_queues.hold(str(number))
         if holds:
             eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, holds)
             # Not before: what is dispatched has a lower number than what was missed.
@@ -72,7 +72,7 @@ class Holds:
     def release(self, number: int) -> None:
         """Dispatch the deliveries of a room; nothing is done for one that is not on hold."""
         if self._holds.pop(number, None):
-            self._lanes.release(str(number))
+            self._room_queues.release(str(number))
 
     @contextlib.contextmanager
     def arriving(self, arrived: Arrival) -> Iterator[None]:
@@ -117,7 +117,7 @@ class Holds:
             hold = self._holds.get(number)
         if hold:
             hold.keeping, hold.met = True, False
-            hold.begun = self._lanes.begun(str(number))
+            hold.begun = self._room_queues.begun(str(number))
             epochs = _epochs(items, self._spool.numbers(str(number)), hold.epoch)
             for epoch in set(epochs) - set(self._numbers) - {None}:
                 self._numbers[epoch] = itertools.count(self._spool.next_in(epoch))
@@ -130,7 +130,7 @@ class Holds:
         finally:
             if hold:
                 hold.keeping = False
-            self._lanes.notify(str(number))
+            self._room_queues.notify(str(number))
         return results[:results.index(None)] if None in results else results
 
     def _hold_no_longer(self, holds: Dict[int, _Hold]) -> None:

@@ -2,14 +2,14 @@
 import time
 from typing import Callable, Dict, FrozenSet, Optional
 
-from hipchat.webhook_url import Address
-from listening.listeners import Listeners
+from hipchat.webhook.webhook_url import Address
+from listening.dispatch.subscriptions import Subscriptions
 
 __all__ = ["Wanted"]
 
 
 class Wanted:
-    """The addresses that the listeners want, each since a time of HipChat's clock.
+    """The addresses that the subscriptions want, each since a time of HipChat's clock.
 
     Of those that are wanted at the first look, or when HipChat first tells of the rooms that are
     called by names, it is not known since when. One that is not wanted any more is known for grace
@@ -17,23 +17,23 @@ class Wanted:
     clock, in seconds since 1970.
     """
 
-    def __init__(self, listeners: Listeners, now: Callable[[], float], grace: float):
-        self._listeners, self._now, self._grace = listeners, now, grace
+    def __init__(self, subscriptions: Subscriptions, now: Callable[[], float], grace: float):
+        self._subscriptions, self._now, self._grace = subscriptions, now, grace
         self._changed: Optional[float] = 0.0  # when that was, None once it is noted
         self._since: Dict[Address, float] = {}
         self._gone: Dict[Address, float] = {}  # when it was not wanted any more (time.monotonic())
 
     def changed(self) -> None:
-        """The listeners want something else."""
+        """The subscriptions want something else."""
         if self._changed is None:
             self._changed = self._now()
 
     def addresses(self) -> FrozenSet[Address]:
         """All that is wanted now."""
-        wanted = self._listeners.wanted()
+        wanted = self._subscriptions.wanted()
         if self._changed is not None:
             self._note(wanted, self._changed)
-            if not self._listeners.lack_names():
+            if not self._subscriptions.lack_names():
                 self._changed = None
         return wanted
 

@@ -1,5 +1,5 @@
 """Deliveries on disk until StackStorm has them."""
-from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
+from listening.spool.delivery import Arrival, Delivery, SpoolError, SpoolFull
 from listening.spool.directory import earlier_directories, usable_directory
 from listening.spool.format import FILE
 from listening.spool.spool import Spool

@@ -7,7 +7,7 @@ import stat
 import tempfile
 from typing import Any, Callable, List
 
-from listening.spool.deliveries import SpoolError
+from listening.spool.delivery import SpoolError
 from listening.spool.format import FILE
 
 __all__ = ["LOCK", "earlier_directories", "is_own", "lock_directory", "usable_directory"]

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from typing import List, Sequence, Tuple
 
-from listening.spool.deliveries import SpoolError
+from listening.spool.delivery import SpoolError
 from listening.spool.pages import PAGE, sqlite_sees_all
 
 __all__ = ["COLUMNS", "FILE", "SCHEMA", "SEEN", "connect", "count", "is_damage", "is_io_error",

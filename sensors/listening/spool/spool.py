@@ -8,7 +8,7 @@ from eventlet import tpool
 from eventlet.event import Event as Signal
 from eventlet.hubs import get_hub
 
-from listening.spool.deliveries import Arrival, Delivery, SpoolError
+from listening.spool.delivery import Arrival, Delivery, SpoolError
 from listening.spool.store import Store
 from listening.spool.takeover import take_over
 

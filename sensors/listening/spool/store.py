@@ -4,7 +4,7 @@ import os
 import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
-from listening.spool.deliveries import Arrival, Delivery, SpoolError, SpoolFull
+from listening.spool.delivery import Arrival, Delivery, SpoolError, SpoolFull
 from listening.spool.epochs import epoch_of, room_of
 from listening.spool.file import File
 from listening.spool.format import COLUMNS, SEEN, is_damage, is_io_error, is_sound, storable

@@ -4,8 +4,8 @@ import glob
 import os
 import uuid
 
-from listening.spool.deliveries import SpoolError
-from listening.history.marks import FILE as MARKS
+from listening.spool.delivery import SpoolError
+from listening.history.cursors import FILE as MARKS
 from listening.spool.directory import LOCK, is_own, lock_directory
 from listening.spool.format import FILE
 from listening.spool.mending import CORRUPT, MENDED

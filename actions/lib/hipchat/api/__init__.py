@@ -1,0 +1,1 @@
+"""Calls to HipChat's API v2."""

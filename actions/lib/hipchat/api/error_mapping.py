@@ -1,0 +1,154 @@
+"""The wording of what goes wrong in a call: which error it is, the reason, and the remedy."""
+import socket
+import ssl
+from http.client import IncompleteRead
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Tuple
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from hipchat.errors import (
+    ADDON_REMEDY, INTEGRATION_REMEDY, CutOff, HipChatError, NoAnswer, NotReached, RateLimited,
+    api_error)
+from hipchat.api.rate_limit import RateLimit
+from hipchat.config.api_settings import ApiSettings
+from hipchat.text.shallow_json import loads
+
+__all__ = ["Answer", "Refusals"]
+
+LONGEST_WORDS = 500  # characters of HipChat's message that are passed on; some fill pages
+# The numbers that OpenSSL gives to what is wrong with a certificate.
+NOT_YET, EXPIRED, OTHER_NAMES = 9, 10, (62, 64)
+BUNDLE_PARTS = ("X509", "PEM", "ASN1")  # of OpenSSL: what reads files of certificates
+
+
+class Answer(NamedTuple):
+    """A whole answer: its status and reason, its headers, its body, and the URL it came from."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+    url: str
+
+    def json(self) -> Any:
+        """The body's JSON, None for an empty one; ValueError if it is none, or too deep."""
+        return loads(self.content.decode("utf-8")) if self.content else None
+
+
+class Refusals:
+    """Makes errors of what HipChat refuses and of what prevents an answer.
+
+    masked takes secrets out of a text; no error holds one.
+    """
+
+    def __init__(self, settings: ApiSettings, masked: Callable[[str], str]):
+        self._settings, self._masked = settings, masked
+
+    def refused(self, call: str, answer: Answer) -> HipChatError:
+        """The error for an answer whose status is none of success."""
+        if answer.status < 400:
+            return NoAnswer("{} is redirected to {}, which is not followed, to keep the token "
+                            "safe. Set api_url to the address where HipChat answers.".format(
+                                call, self._masked(_target(answer))))
+        words, field = _words(answer)
+        words, field = self._masked(words), field and self._masked(str(field))
+        if len(words) > LONGEST_WORDS:
+            words = words[:LONGEST_WORDS] + " [...]"
+        if answer.status == 429 or (answer.status == 403 and "rate limit" in words.lower()):
+            return RateLimited(call, answer.status, words,
+                               reset_in=RateLimit.announced_by(answer.headers).reset_in)
+        return api_error(
+            call, answer.status, words, field,
+            self._integration_remedy() if answer.status == 401 else None)
+
+    def _integration_remedy(self) -> Optional[str]:
+        if self._settings.integration is None:
+            return None
+        return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
+
+    def no_answer(self, call: str, error: Exception) -> NoAnswer:
+        """The error for an exception of requests or of urllib3."""
+        kind, root = NoAnswer, _innermost(error)
+        if isinstance(error, requests.exceptions.SSLError) or isinstance(root, ssl.SSLError):
+            reason = self._tls(root)
+        elif isinstance(error, requests.Timeout) or isinstance(root, socket.timeout):
+            reason = "no answer within {:g} s. Raise timeout if HipChat is that slow".format(
+                self._settings.timeout)
+        elif isinstance(error, requests.exceptions.ProxyError):
+            reason = "the proxy does not let us through. Check HTTPS_PROXY and NO_PROXY"
+        else:
+            kind = _kind_of(root)
+            reason = "no connection ({}). Check api_url, the network, and that HipChat runs".format(
+                getattr(root, "strerror", None) or type(root).__name__)
+        return kind("HipChat at {}, {}: {}.".format(
+            urlsplit(self._settings.api_url).netloc, call, reason))
+
+    def unreadable(self, call: str, what: str) -> NoAnswer:
+        """The error for an answer that cannot be HipChat's; what: such as "is no JSON"."""
+        return NoAnswer("HipChat's answer to {} {}. Is api_url ({}) really HipChat's API v2?"
+                        .format(call, what, self._settings.api_url))
+
+    def _tls(self, root: BaseException) -> str:
+        """OpenSSL's reason and its remedy."""
+        words = getattr(root, "verify_message", None) or getattr(root, "reason", None) or (
+            str(root) or type(root).__name__)
+        code = getattr(root, "verify_code", None)
+        if code in OTHER_NAMES or "match" in words or "subjectAltName" in words:
+            what, remedy = "is for another name", (
+                "Set api_url to a name that the certificate bears, or have one made that bears "
+                "this name as subjectAltName; a common name does not count")
+        elif code == EXPIRED:
+            what, remedy = "has ended", "Have it renewed there, or set the clock right here"
+        elif code == NOT_YET:
+            what, remedy = "is not valid yet", "Set the clock right, here or there"
+        elif isinstance(root, ssl.SSLCertVerificationError):
+            what, remedy = "is not trusted", self._missing_authority()
+        elif getattr(root, "library", None) in BUNDLE_PARTS:
+            return "ca_bundle ({}) is no PEM file of certificates ({})".format(
+                self._settings.verify, words)
+        else:
+            return "TLS fails ({}). Does it speak TLS at this port, and a version of today".format(
+                words)
+        return "its TLS certificate {} ({}). {}".format(what, words, remedy)
+
+    def _missing_authority(self) -> str:
+        if isinstance(self._settings.verify, str):
+            return ("The file of ca_bundle ({}) does not hold the certificate authority that "
+                    "signed it, or the server does not send an intermediate one".format(
+                        self._settings.verify))
+        return "Set ca_bundle to the file of the certificate authority that signed it"
+
+
+def _kind_of(root: BaseException) -> Any:
+    if isinstance(root, ConnectionRefusedError):
+        return NotReached
+    return CutOff if isinstance(root, (ConnectionError, IncompleteRead)) else NoAnswer
+
+
+def _words(answer: Answer) -> Tuple[str, Optional[Any]]:
+    """HipChat's own message and the field it names; a proxy's page counts by its reason."""
+    try:
+        error = answer.json()["error"]
+        return str(error["message"]), error.get("field")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return answer.reason or "no reason given", None
+
+
+def _target(answer: Answer) -> str:
+    """Where a redirection leads, without what may be secret in it."""
+    try:
+        target = urlsplit(urljoin(answer.url, answer.headers.get("Location", "")))
+        return "{}://{}{}".format(target.scheme, target.hostname, target.path)
+    except ValueError:
+        return "no address that can be read"
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The root cause: what requests and urllib3 wrap around it names the whole URL."""
+    while True:
+        inside = error.__cause__ or error.__context__ or next(
+            (each for each in error.args if isinstance(each, BaseException)), None)
+        if inside is None:
+            return error
+        error = inside

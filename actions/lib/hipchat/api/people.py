@@ -1,0 +1,71 @@
+"""People, by their ids: who they are, how they are mentioned, and which one is the pack itself."""
+import re
+from typing import Any, Callable, Dict, Iterable, Optional
+
+from hipchat.api.responses import part
+from hipchat.api.client import Client
+from hipchat.errors import HipChatError, ParameterError
+
+__all__ = ["People", "mention_name"]
+
+MOST_NAMES = 3  # each is a call
+_MENTION = re.compile(r"[\w.-]{1,50}")
+
+
+class People:
+    """The people of a HipChat.
+
+    as_user gives the client with which the pack speaks as a user; ParameterError where there is
+    none.
+    """
+
+    def __init__(self, client: Client, as_user: Callable[[], Client]):
+        self._client, self._as_user = client, as_user
+
+    def is_own(self, person: int) -> bool:
+        """Whether the pack speaks as this person."""
+        return self.owner() == person
+
+    def owner(self) -> Optional[int]:
+        """The id of the person as whom the pack speaks: the owner of its token, if that is one."""
+        try:
+            owner = self._as_user().session().get("owner")
+        except ParameterError:  # an add-on alone never speaks as a person
+            return None
+        return owner.get("id") if isinstance(owner, dict) else None
+
+    def id_of(self, person: Any) -> int:
+        """The id of a person who is given by id, email or @mention; ParameterError for what is
+        none of them.
+
+        GET /v2/user/{id_or_email}, with the scope view_group, but for an id.
+        """
+        given = str(person).strip()
+        if given.isascii() and given.isdigit():
+            return int(given)
+        if "@" not in given:
+            raise ParameterError("{!r} is no person. Give a person by id, email or @mention."
+                                 .format(person))
+        return part(self._client.ask("GET", "user", given), "id", "HipChat's answer on " + given)
+
+    def mention(self, person: int) -> str:
+        """The mention name without "@"; "" where HipChat does not tell it."""
+        return mention_name(self._user(person).get("mention_name"))
+
+    def names(self, people: Iterable[int]) -> str:
+        """The names of the first three, by ids where HipChat does not tell them."""
+        people = list(people)
+        names = [str(self._user(person).get("name") or person) for person in people[:MOST_NAMES]]
+        more = len(people) - len(names)
+        return ", ".join(names) + (" and {} more".format(more) if more > 0 else "")
+
+    def _user(self, person: int) -> Dict[str, Any]:
+        try:
+            return self._client.call("GET", "user", person) or {}
+        except HipChatError:
+            return {}
+
+
+def mention_name(value: object) -> str:
+    """What may follow "@": the value if it is a mention name, else ""."""
+    return value if isinstance(value, str) and _MENTION.fullmatch(value) else ""

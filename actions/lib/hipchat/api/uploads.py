@@ -1,0 +1,68 @@
+"""Files to share, in the form in which HipChat takes them: multipart/related."""
+import base64
+import json
+import mimetypes
+import uuid
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Tuple
+from urllib.parse import quote
+
+from hipchat.errors import ParameterError
+from hipchat.api.limits import check_length
+
+__all__ = ["Upload"]
+
+LARGEST_FILE = 50 * 1024 ** 2  # bytes; HipChat's own limit is not known for sure
+
+
+class Upload(NamedTuple):
+    """A file's name and its bytes."""
+
+    name: str
+    content: bytes
+
+    @classmethod
+    def of(cls, path: Optional[str], content: Optional[str], name: Optional[str]) -> "Upload":
+        """A file on this host, or else a text; ParameterError unless it is just one of the two."""
+        if (path is None) == (content is None):
+            raise ParameterError("Give either the path of a file or its content.")
+        if content is not None:
+            return cls._checked(name or "message.txt", content.encode("utf-8"))
+        try:
+            with Path(path).open("rb") as file:
+                return cls._checked(name or Path(path).name, file.read(LARGEST_FILE + 1))
+        except (OSError, ValueError) as error:
+            raise ParameterError("The file {!r} cannot be read: {}.".format(
+                path, getattr(error, "strerror", None) or error)) from None
+
+    @classmethod
+    def _checked(cls, name: str, content: bytes) -> "Upload":
+        if not content or len(content) > LARGEST_FILE:
+            raise ParameterError("{} is {}; a file of 1 byte to {} MiB can be shared.".format(
+                name, "empty" if not content else "too large", LARGEST_FILE // 1024 ** 2))
+        return cls(name, content)
+
+    def body(self, message: Optional[str]) -> Tuple[bytes, str]:
+        """The body of a share/file call, and its content type; message has up to 1,000 characters.
+
+        Source: the parts and headers that hipchat-rb, by HipChat's makers, sends.
+        """
+        check_length("message", message, 0, 1000)
+        boundary = uuid.uuid4().hex
+        parts = _part(boundary, "application/json; charset=UTF-8", 'name="metadata"',
+                      json.dumps({"message": message} if message else {}))
+        parts += _part(boundary, mimetypes.guess_type(self.name)[0] or "application/octet-stream",
+                       'name="file"; ' + self._filename(), base64.b64encode(self.content).decode(),
+                       "Content-Transfer-Encoding: base64")
+        body = "\r\n".join(parts + ["--{}--".format(boundary), ""])
+        return body.encode("ascii"), "multipart/related; boundary={}".format(boundary)
+
+    def _filename(self) -> str:
+        if self.name.isascii() and self.name.isprintable():
+            return 'filename="{}"'.format(self.name.replace("\\", "\\\\").replace('"', '\\"'))
+        return "filename*=utf-8''{}".format(quote(self.name, safe=""))
+
+
+def _part(boundary: str, content_type: str, names: str, content: str, *headers: str) -> List[str]:
+    return ["--" + boundary, "Content-Type: " + content_type,
+            "Content-Disposition: attachment; " + names, *headers, "", content]

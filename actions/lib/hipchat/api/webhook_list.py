@@ -1,0 +1,30 @@
+"""The webhooks of rooms as HipChat has them, for people to see and to remove."""
+from typing import Any, Dict, Iterator, Optional
+
+from hipchat.api.client import Client
+from hipchat.config.reader import PUBLIC_URL_EXAMPLE
+from hipchat.errors import ConfigError
+from hipchat.check.health import sensor_at
+from hipchat.text.masking import mask
+from hipchat.webhook.ownership import Ownership
+from hipchat.config.sensor_settings import SensorSettings
+
+__all__ = ["ownership_of", "webhooks_in"]
+
+
+def ownership_of(settings: SensorSettings) -> Ownership:
+    """What tells the sensor's webhooks from others; ConfigError where no public_url is set."""
+    if not settings.public_url:
+        raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
+    return Ownership(settings, lambda: sensor_at(settings.public_url, settings))
+
+
+def webhooks_in(client: Client, ownership: Optional[Ownership],
+                room: Any) -> Iterator[Dict[str, Any]]:
+    """The webhooks of a room, each with `ours`, and no URL with its signature.
+
+    GET /v2/room/{id_or_name}/webhook, with the scope admin_room. Without ownership none is ours.
+    """
+    for webhook in client.items("room", room, "webhook"):
+        yield dict(webhook, url=mask(str(webhook.get("url")), ()),
+                   ours=bool(ownership and ownership.is_ours(webhook)))

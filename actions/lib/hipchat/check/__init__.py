@@ -1,0 +1,1 @@
+"""What `hipchat.check` looks at."""

@@ -1,0 +1,77 @@
+"""The sensor's /health: its URLs, and what answers there."""
+import base64
+import hashlib
+import hmac
+from typing import Any, Dict, Optional, Tuple
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from hipchat.errors import TooLarge
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.text.shallow_json import loads
+from hipchat.api.transport import content_of, session
+
+__all__ = ["Unanswered", "Untrusted", "ask", "details_url", "health_url", "sensor_at"]
+
+ANSWER_WITHIN = 5.0  # seconds, where it is not known who answers
+LARGEST = 1024 ** 2  # bytes
+
+
+class Unanswered(Exception):
+    """Nobody answers, or not in time, or with what is no answer; str() is the kind of failure."""
+
+
+class Untrusted(Unanswered):
+    """The TLS certificate is not trusted here."""
+
+
+def health_url(public_url: str) -> str:
+    """Where anybody can read, of all rooms together, how the sensor is."""
+    return public_url + "/health"
+
+
+def details_url(public_url: str, secret: bytes) -> str:
+    """Where the sensor tells what is wrong by name, to those who have its config."""
+    digest = hmac.new(secret, b"health", hashlib.sha256).digest()
+    signature = base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+    return "{}/{}".format(health_url(public_url), signature)
+
+
+def ask(url: str, settings: SensorSettings, timeout: float
+        ) -> Tuple[int, Optional[Dict[str, Any]]]:
+    """The status and the report that GET answers at one of these URLs, within timeout (seconds).
+
+    The report is None where no sensor answers. Unanswered, Untrusted.
+    """
+    try:
+        # The token must not travel there, nor what ~/.netrc says. Who answers is not known: it may
+        # be somebody who copied one of our URLs.
+        with session() as http, http.get(
+                url, timeout=timeout, stream=True, verify=settings.api.verify,
+                allow_redirects=False, auth=lambda request: request) as response:
+            status, content = response.status_code, content_of(response, LARGEST)
+    except requests.exceptions.SSLError as error:
+        raise Untrusted(type(error).__name__) from None
+    except (OSError, ValueError, HTTPError, TooLarge) as error:
+        raise Unanswered(type(error).__name__) from None
+    try:
+        report = loads(content.decode("utf-8"))
+    except ValueError:
+        return status, None
+    is_sensors = isinstance(report, dict) and isinstance(report.get("webhooks"), dict)
+    return status, report if is_sensors else None
+
+
+def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
+    """The mark of the sensor that answers at a public_url; None where no sensor answers.
+
+    "" for one that has no mark (version 0.1.0), or whose certificate is not trusted here.
+    """
+    try:
+        _, report = ask(health_url(public_url), settings, ANSWER_WITHIN)
+    except Untrusted:
+        return ""
+    except Unanswered:
+        return None
+    return None if report is None else str(report.get("sensor", ""))

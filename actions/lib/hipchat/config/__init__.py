@@ -1,0 +1,1 @@
+"""The pack's config, read and checked."""

@@ -1,0 +1,1 @@
+"""Text from chat and from HipChat, made safe to use."""

@@ -1,0 +1,1 @@
+"""URLs that HipChat posts to, and which webhooks are ours."""

@@ -1,0 +1,339 @@
+"""When which room's history is looked at for what nobody has heard."""
+import itertools
+import logging
+import time
+from typing import Any, Dict, List, Optional, Set, Tuple
+
+import eventlet
+from eventlet.event import Event as Signal
+
+from hipchat.api.client import Client
+from hipchat.errors import (
+    Forbidden, HipChatError, NotFound, NotInstalled, RateLimited)
+from hipchat.api.rate_limit import CallBudget
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.api.room_history import TOLD
+from listening.backoff import Backoff
+from listening.operations.health import Health
+from listening.history.backfill import Fetching
+from listening.history.holds import Holds
+from listening.history.cursors import Cursors
+from listening.history.wanted import Wanted
+from listening.dispatch.subscriptions import Subscriptions
+from listening.spool import SpoolError
+from listening.webhooks.reconciler import WebhookReconciler
+
+__all__ = ["HistoryPoller"]
+
+AUDIT_EVERY = 900.0  # seconds between two looks at a room in which somebody spoke
+AUDIT_QUIET_EVERY = 21600.0  # the same for one in which nobody did
+GRACE = 600.0  # seconds for which a room that no rule wants keeps its mark: rules are replaced
+SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
+LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
+LONGEST_ROOM_PAUSE = 3600.0  # seconds between two attempts for a room that cannot be read
+LIVELY = 600.0  # seconds for which a room in which somebody spoke is asked twice as often
+LEAST_PACE = 1.0  # seconds from call to call where HipChat announces no limit
+ORDER_HOLDS = 1.0  # seconds for which the rooms are taken in the order that they had
+SETTLED = 5.0  # seconds after which what is on its way by a webhook has come
+LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no other way to hear
+
+
+class _Room:
+    """When to look at a room next, and why. Times are of time.monotonic(), 0.0 for never.
+
+    doubts: how often it came into doubt; refused: its history could not be read when it was tried
+    last; failed: how many looks at whatever room had succeeded when the last one here failed, None
+    if it did not.
+    """
+
+    def __init__(self) -> None:
+        self.due = 0.0
+        self.doubtful = True
+        self.doubts = 0
+        self.spoken = 0.0  # when somebody was heard there last
+        self.looked = 0.0  # when the last look began
+        self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
+        self.unwanted = 0.0  # since when nobody wants to hear it
+        self.refused = False
+        self.failed: Optional[int] = None
+        self.backoff = Backoff(LONGEST_ROOM_PAUSE)
+
+
+class HistoryPoller:
+    """Looks at the history of each room that is listened to, when something may have been missed.
+
+    While a room is in doubt, what arrives waits for what is fetched. Now and then each is looked at
+    without a doubt.
+
+    Rooms without webhooks are heard by this alone: they are asked in turn, at the pace that the
+    budget of calls allows.
+
+    webhooks: of the rooms that have them; seconds: how old a message may be, and with 0 only rooms
+    without webhooks are looked at; older messages are counted and logged. Where a room is heard by
+    its history alone, a message may be as old as two pauses between looks, but not older than
+    remembered, the seconds for which it is known what was heard.
+    """
+
+    def __init__(self, client: Client, budget: CallBudget, marks: Cursors, holds: Holds,
+                 subscriptions: Subscriptions, directory: RoomDirectory, webhooks:
+                 WebhookReconciler,
+                 seconds: float, remembered: float, health: Health, log: logging.Logger):
+        self._budget, self._marks, self._holds, self._webhooks = budget, marks, holds, webhooks
+        self._subscriptions, self._directory = subscriptions, directory
+        self._seconds, self._remembered = seconds, remembered
+        self._health, self._log = health, log
+        self._wanted = Wanted(subscriptions, client.now, GRACE)
+        self._fetching = Fetching(client, marks, holds, self._wanted, directory, webhooks, log)
+        self._rooms: Dict[int, _Room] = {}
+        self._named: Set[int] = set()  # rooms that a rule names
+        self._asked = 0
+        self._succeeded = 0  # looks
+        self._backoff = Backoff(LONGEST_PAUSE)
+        self._changed = Signal()
+        health.add_metrics(history=self._report)
+
+    def begin(self) -> None:
+        """Let new deliveries wait in the rooms that are known; before any comes."""
+        self._marks.load(lambda words: self._health.record_incident(
+            "history", "where it was read up to is not known any more", words))
+        if self._seconds:
+            self._holds.hold(self._marks.rooms())
+
+    def doubt(self, room: Optional[int] = None) -> None:
+        """Something may have been missed in a room, or in every room: look there soon."""
+        now, to_hold = time.monotonic(), []
+        for number, known in self._rooms.items():
+            if room in (None, number):
+                known.due = known.marked + SETTLED
+                if not known.doubtful and known.due <= now and self._marks.get(number):
+                    to_hold.append(number)
+                known.doubtful = True
+                known.doubts += 1
+        self._holds.hold(to_hold)
+        self._wake()
+
+    def spoken(self, room: int) -> None:
+        """Somebody was heard in a room: it is looked at before quiet ones, and more often."""
+        known = self._rooms.get(room)
+        if known:
+            known.spoken = time.monotonic()
+            if not known.refused:
+                known.due = min(known.due, known.looked + AUDIT_EVERY)
+
+    def changed(self) -> None:
+        """What is wanted has changed."""
+        self._wanted.changed()
+        self._wake()
+
+    def run(self) -> None:
+        """Look at one room after the other, for ever, whatever HipChat does."""
+        while not self._directory.loaded:  # else rooms that rules name would seem unwanted
+            eventlet.sleep(0.05)
+        while True:
+            self._changed = Signal()
+            self._note_wanted()
+            rooms = sorted(self._rooms, key=self._urgency)
+            ends = time.monotonic() + ORDER_HOLDS
+            for number in itertools.takewhile(self._is_due, rooms):
+                eventlet.sleep(self._attend(number))
+                if self._changed.ready() or time.monotonic() >= ends:
+                    break
+            else:
+                due = min((room.due for room in self._rooms.values()), default=float("inf"))
+                with eventlet.Timeout(min(due - time.monotonic(), AUDIT_EVERY), False):
+                    self._changed.wait()
+
+    def is_asked(self, number: int) -> bool:
+        """Whether a room is heard by its history alone."""
+        return self._webhooks.are_none_in(number)
+
+    def _report(self) -> Dict[str, Any]:
+        """For /health: rooms that are looked at, those that are to be looked at soon since
+        something may have been missed there, and how many deliveries were fetched; how many rooms
+        are heard by their history alone, and every how many seconds a lively one is asked."""
+        rooms = {number: room for number, room in self._rooms.items() if not room.unwanted}
+        asked = sum(map(self.is_asked, rooms))
+        return {"rooms": len(rooms), "doubtful": sum(room.doubtful for room in rooms.values()),
+                "fetched": self._holds.kept, "asked": asked,
+                "every": round(self._round(), 1) if asked else None}
+
+    def _wake(self) -> None:
+        if not self._changed.ready():
+            self._changed.send()
+
+    def _note_wanted(self) -> None:
+        wanted = {address.room for address in self._wanted.addresses()
+                  if address.event in TOLD and (self._seconds or self.is_asked(address.room))}
+        self._named = self._subscriptions.named()
+        of_earlier_run = self._marks.rooms()
+        for number in wanted.union(of_earlier_run) - set(self._rooms):
+            self._rooms[number] = _Room()
+        for number in list(self._rooms):
+            room = self._rooms[number]
+            if number not in wanted:
+                self._note_unwanted(number, room)
+            elif room.unwanted:
+                room.unwanted = room.due = 0.0
+        self._tell_asked(sum(self.is_asked(number) for number in wanted))
+        self._tell_pace(self._round() * max(self._rounds(), default=0))
+        for number in self._holds.rooms() - wanted:
+            self._holds.release(number)
+
+    def _tell_asked(self, count: int) -> None:
+        if count != self._asked:
+            self._asked = count
+            self._log.info("%d rooms are heard by their history alone, each asked every %.0f s, or "
+                           "half as often while nobody speaks there.", count, self._pace() * count)
+
+    def _tell_pace(self, seconds: float) -> None:
+        """Whether what is said in the room that is asked most rarely is heard in time."""
+        if seconds <= self._remembered:
+            self._health.clear_problem("history", about="pace")
+            return
+        self._health.set_problem(
+            "history", "rooms are asked too rarely", "HipChat's limit lets a room be asked every "
+            "{:.0f} s, and what is older than {:.0f} s then is not dispatched. Raise calls_share "
+            "or catch_up, or let HipChat reach the sensor: webhook.public_url.".format(
+                seconds, self._remembered), about="pace")
+
+    def _note_unwanted(self, number: int, room: _Room) -> None:
+        if not room.unwanted or self._subscriptions.lack_names():
+            room.unwanted = time.monotonic()
+        room.due = room.unwanted + GRACE
+        if room.due <= time.monotonic():
+            try:
+                self._marks.forget(number)
+            except OSError as error:
+                room.unwanted = time.monotonic()
+                self._health.set_problem("history", "a room cannot be forgotten", str(error),
+                                     about=str(number))
+                return
+            del self._rooms[number]
+            self._health.clear_problem("history", about=str(number))
+
+    def _urgency(self, number: int) -> Tuple[Any, ...]:
+        """What is due first: in doubt, waited for, named by a rule, where somebody spoke last."""
+        room, mark = self._rooms[number], self._marks.get(number)
+        waits = room.due > time.monotonic()
+        return (waits, not waits and not room.doubtful, not self._holds.is_awaited(number),
+                room.due if waits or not room.doubtful else 0.0, number not in self._named,
+                -room.spoken, -(mark.date if mark else 0.0))
+
+    def _is_due(self, number: int) -> bool:
+        return self._rooms[number].due <= time.monotonic()
+
+    def _attend(self, number: int) -> float:
+        """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
+        room, kept = self._rooms[number], self._holds.kept
+        doubts, began = room.doubts, time.monotonic()
+        try:
+            whole = self._look(number, room)
+        except (NotFound, Forbidden) as error:
+            self._room_trouble(number, room, error)
+        except NotInstalled:  # told by the add-on itself
+            room.due = time.monotonic() + LONGEST_PAUSE
+            return 0.0
+        except RateLimited as error:
+            return self._trouble(room, error, max(error.reset_in, SHORTEST_PAUSE))
+        except SpoolError as error:
+            self._holds.release(number)  # or a full spool would never get room
+            if self._holds.kept > kept:
+                self._backoff.succeeded()
+            return self._trouble(room, error, self._backoff.failed())
+        except (HipChatError, OSError) as error:  # OSError: of the marks' file
+            pause = self._trouble(room, error, self._backoff.failed())
+            self._give_way(room, pause)
+            return pause
+        else:
+            self._backoff.succeeded()
+            self._health.clear_problem("history")
+            self._health.clear_problem("history", about=str(number))
+            room.backoff.succeeded()
+            room.refused, room.failed = False, None
+            self._succeeded += 1
+            doubted = room.doubts > doubts  # after the history was asked for, perhaps
+            room.doubtful, room.looked = doubted or not whole, began
+            room.due = time.monotonic() + (
+                SETTLED if room.doubtful else self._pause(number, room))
+            if not doubted:
+                self._holds.release(number)
+        return self._pace() if self.is_asked(number) else 0.0
+
+    def _pause(self, number: int, room: _Room) -> float:
+        """Seconds until the next look."""
+        if self.is_asked(number):
+            return self._round() * _rounds_of(room)
+        return AUDIT_EVERY if time.monotonic() - room.spoken < AUDIT_EVERY else AUDIT_QUIET_EVERY
+
+    def _pace(self) -> float:
+        return max(self._budget.pace(), LEAST_PACE)
+
+    def _round(self) -> float:
+        """Seconds in which each lively room is asked once, and each quiet one in two rounds."""
+        return self._pace() * sum(1 / rounds for rounds in self._rounds())
+
+    def _rounds(self) -> List[int]:
+        """In how many rounds each room that is heard by its history alone is asked once."""
+        return [_rounds_of(room) for number, room in self._rooms.items()
+                if not room.unwanted and self.is_asked(number)]
+
+    def _look(self, number: int, room: _Room) -> bool:
+        """Fetch what was missed in a room; False if there is more, which a webhook is to bring."""
+        reach = self._reach(number, room)
+        whole, kept, stale, begun = self._fetching.fetch(
+            number, reach, lambda: self._is_unheard(number, room))
+        if begun:
+            room.marked = time.monotonic()
+        if kept:
+            room.spoken = time.monotonic()
+        self._health.dropped.update({"too old": stale} if stale else {})
+        if stale or kept and not self.is_asked(number):
+            self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
+                           "older than %.0f s and are not.", number, kept, stale, reach)
+        return whole
+
+    def _reach(self, number: int, room: _Room) -> float:
+        """How many seconds old it may be what is fetched."""
+        if not self.is_asked(number):
+            return self._seconds
+        return min(max(self._seconds, LEAST_REACH, 2 * self._pause(number, room)),
+                   self._remembered)
+
+    def _is_unheard(self, number: int, room: _Room) -> bool:
+        """Whether what is old in a room was missed, and not heard when it was said."""
+        if room.doubtful or self.is_asked(number):
+            return True
+        heard = room.spoken and room.spoken >= room.looked
+        return not heard and not self._holds.is_waiting(number)
+
+    def _room_trouble(self, number: int, room: _Room, error: HipChatError) -> None:
+        """The history of a room cannot be read: told once, and no delivery waits for it."""
+        self._backoff.succeeded()
+        if isinstance(error, Forbidden) or self.is_asked(number):  # else webhooks tell of it
+            self._health.set_problem(
+                "history", "what is missed in a room cannot be fetched", "Room {}: {} What is said "
+                "there while nobody listens is lost.".format(number, error), about=str(number))
+        room.doubtful, room.refused = False, True
+        room.due = time.monotonic() + room.backoff.failed()
+        self._holds.release(number)
+
+    def _trouble(self, room: _Room, error: Exception, pause: float) -> float:
+        """HipChat or the disk is in trouble: pause, and go on with the same room."""
+        room.due = time.monotonic() + pause
+        self._health.set_problem("history", "cannot be read now", "{} It is tried again until it "
+                             "works.".format(error))
+        return pause
+
+    def _give_way(self, room: _Room, pause: float) -> None:
+        """Let others have a turn before a room that failed, and ever more if they can be read."""
+        alone = room.failed is not None and self._succeeded > room.failed
+        room.failed = self._succeeded
+        room.due = time.monotonic() + max(2 * pause, room.backoff.failed() if alone else 0.0)
+
+
+def _rounds_of(room: _Room) -> int:
+    return 1 if _is_lively(room) else 2
+
+
+def _is_lively(room: _Room) -> bool:
+    return bool(room.spoken) and time.monotonic() - room.spoken < LIVELY

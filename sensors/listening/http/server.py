@@ -1,0 +1,147 @@
+"""The HTTP server's connections: the port, TLS, and how long and how many a client may hold."""
+import functools
+import logging
+import socket
+import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import eventlet
+from eventlet import wsgi
+
+from hipchat.config.sensor_settings import SensorSettings
+from listening.backoff import Backoff
+from listening.operations.health import Health
+from listening.http.tls import Tls
+
+__all__ = ["Protocol", "Server"]
+
+REQUEST_TIME = 15.0  # seconds in which a request must have arrived
+CROWDED_TIME = 1.0  # seconds for the same where all connections are in use
+LINGER_TIME = 1.0  # seconds for what a refused client still sends
+LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
+
+
+class Server:
+    """Serves a WSGI application at the host and port of the settings.
+
+    begins is called each time that the port was taken: before, nobody may have listened.
+    """
+
+    def __init__(self, settings: SensorSettings, application: Callable,
+                 begins: Callable[[], None], health: Health, log: logging.Logger):
+        self._settings, self._application, self._begins = settings, application, begins
+        self._health, self._log = health, log
+
+    def serve(self) -> None:
+        """Listen, for ever; a port that is in use is tried again until it is free."""
+        backoff = Backoff(LONGEST_PAUSE)
+        while True:
+            try:
+                self._serve_once()
+                backoff.succeeded()
+            except OSError as error:
+                self._health.set_problem("listener", "cannot listen",
+                                         "{} It is tried again until it "
+                                     "works.".format(error))
+                eventlet.sleep(backoff.failed())
+
+    def _serve_once(self) -> None:
+        tls = self._tls()
+        listening = self._listening()
+        self._begins()
+        self._health.clear_problem("listener")
+        self._log.info("Listening on %s:%d%s.", self._settings.host, self._settings.port,
+                       " with TLS" if tls else "")
+        pool = _Pool(self._settings.max_connections)
+        protocol = functools.partial(Protocol, tls=tls, arriving=pool.arriving)
+        wsgi.server(listening, self._application, protocol=protocol, custom_pool=pool,
+                    keepalive=False, log_output=False, debug=False, socket_timeout=REQUEST_TIME)
+
+    def _tls(self) -> Optional[Tls]:
+        if self._settings.tls is None:
+            return None
+        try:
+            return Tls(*self._settings.tls, health=self._health)
+        except OSError as error:
+            raise OSError("webhook.tls_certificate and webhook.tls_key cannot be used: {}.".format(
+                error)) from None
+
+    def _listening(self) -> socket.socket:
+        host, port = self._settings.host, self._settings.port
+        try:
+            return eventlet.listen((host, port), backlog=1024, reuse_port=False,
+                                   family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        except OSError as error:
+            raise OSError("{}:{} cannot be listened on: {}. Stop what uses the port, or change "
+                          "webhook.host and webhook.port.".format(
+                              host, port, error.strerror or error)) from None
+
+
+class _Pool(eventlet.GreenPool):
+    """So many at once; for one more, that goes which has been slowest to send its request.
+
+    arriving has the deadline of each connection whose request has not arrived, the oldest first,
+    with its greenlet and the time of its beginning.
+    """
+
+    def __init__(self, size: int):
+        super().__init__(size)
+        self.arriving: Dict[eventlet.Timeout, Tuple[Any, float]] = {}
+
+    def spawn(self, function: Callable, *args: Any) -> Any:
+        while not self.free():
+            deadline, (greenlet, began) = next(iter(self.arriving.items()), (None, (None, 0.0)))
+            if deadline and time.monotonic() > began + CROWDED_TIME:
+                del self.arriving[deadline]
+                deadline.cancel()
+                eventlet.kill(greenlet, deadline)
+            else:
+                eventlet.sleep(0.01)
+        return super().spawn(function, *args)
+
+
+class Protocol(wsgi.HttpProtocol):
+    """eventlet's HTTP, with TLS, a deadline for each request, and errors that tell nothing."""
+
+    wbufsize = 1024  # bytes; the answers are short
+
+    def __init__(self, connection: List, server: Any, tls: Optional[Tls],
+                 arriving: Dict[eventlet.Timeout, Tuple[Any, float]]):
+        self._tls, self._arriving = tls, arriving
+        self._deadline = eventlet.Timeout(REQUEST_TIME, False)
+        arriving[self._deadline] = (eventlet.getcurrent(), time.monotonic())
+        try:
+            if tls:
+                connection[1] = tls.wrap(connection[1])
+            super().__init__(connection, server)
+        except (OSError, eventlet.Timeout):  # a client that is slow, gone, or speaks no TLS
+            pass
+        finally:
+            self._arrived()
+
+    def _arrived(self) -> None:
+        self._deadline.cancel()
+        self._arriving.pop(self._deadline, None)
+
+    def get_environ(self) -> Dict[str, Any]:
+        return dict(super().get_environ(), **{"hipchat.arrived": self._arrived})
+
+    def send_error(self, code: int, message: str = "", explain: str = "") -> None:
+        """In place of the standard library's, which repeats the request and names its version."""
+        self.close_connection = True
+        # 505 for an unknown version of HTTP is the client's fault, too.
+        self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
+                         (code if code < 500 else 400))
+        self.wfile.flush()
+
+    def finish(self) -> None:
+        """Read on for a while: a client that is cut off while it sends never sees the answer."""
+        if self._deadline.pending:
+            self.wfile.flush()
+            if not self._tls:
+                self.connection.shutdown(socket.SHUT_WR)
+            with eventlet.Timeout(LINGER_TIME, False):
+                while self.connection.recv(65536):
+                    eventlet.sleep()  # one that sends fast must not keep the others waiting
+        super().finish()
+        self.environ = None  # it refers to this object, which would wait for the garbage collector

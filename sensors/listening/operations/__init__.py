@@ -1,0 +1,1 @@
+"""Health, supervision and the watch on the config."""

@@ -1,0 +1,67 @@
+"""Keeps running what must not end."""
+import os
+import time
+import traceback
+from collections import defaultdict
+from typing import Any, Callable, Dict, Set
+
+from eventlet import getcurrent, sleep, spawn, spawn_after
+from greenlet import GreenletExit
+
+from listening.backoff import Backoff
+from listening.operations.health import Health
+
+__all__ = ["Supervisor"]
+
+LONGEST_PAUSE = 30.0  # seconds between the failure of a task and its next beginning
+STEADY = 10.0  # seconds after which a task that runs counts as well
+
+
+class Supervisor:
+    """Runs tasks, each in a greenlet of its own, and begins each again that fails.
+
+    Whatever a task raises is told once and makes health degraded until the task has run for a
+    while. A task that returns is done.
+    """
+
+    def __init__(self, health: Health):
+        self._health = health
+        self._failing: Dict[str, Set[Any]] = defaultdict(set)  # greenlets, by name
+
+    def run_forever(self, name: str, task: Callable[[], None]) -> Any:
+        """Run a task until it returns; the greenlet in which it runs. name is shown in /health."""
+        return spawn(self._run, name, task)
+
+    def _run(self, name: str, task: Callable[[], None]) -> None:
+        backoff = Backoff(LONGEST_PAUSE)
+        while True:
+            steady = spawn_after(STEADY, self._well, name, getcurrent())
+            began = time.monotonic()
+            try:
+                task()
+                return self._well(name, getcurrent())
+            except GreenletExit:
+                raise
+            except BaseException as error:  # a time-out that got astray is no Exception
+                self._failing[name].add(getcurrent())
+                self._health.set_problem(
+                    name, "failed unexpectedly and begins again",
+                    "This is a defect of the pack; please report it: {:.300} ({}).".format(
+                        repr(error), _place(error)), about="task")
+            finally:
+                steady.cancel()
+            if time.monotonic() - began > STEADY:
+                backoff.succeeded()
+            sleep(backoff.failed())
+
+    def _well(self, name: str, greenlet: Any) -> None:
+        self._failing[name].discard(greenlet)
+        if not self._failing[name]:
+            self._health.clear_problem(name, about="task")
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, and by way of which lines, on one line."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    return " < ".join("{}:{}".format(os.path.basename(frame.filename), frame.lineno)
+                      for frame in reversed(frames[-5:]))

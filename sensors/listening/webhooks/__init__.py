@@ -1,0 +1,1 @@
+"""Keeps HipChat's webhooks equal to what enabled rules need."""

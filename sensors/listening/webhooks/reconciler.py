@@ -1,0 +1,293 @@
+"""HipChat's webhooks, kept at just those that the subscriptions need."""
+import logging
+import time
+from collections import defaultdict
+from typing import Callable, Dict, FrozenSet, Hashable, Optional, Set, Tuple, Union
+
+import eventlet
+from eventlet.event import Event as Signal
+
+from hipchat.api.client import Client
+from hipchat.errors import (
+    ApiError, Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited)
+from hipchat.webhook.ownership import Ownership
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.webhook.webhook_url import Address, NamedAddress
+from listening.addon.installation import Installation
+from listening.backoff import Backoff
+from listening.operations.health import Health
+from listening.dispatch.subscriptions import Subscriptions
+from listening.webhooks.room_list import RoomList
+from listening.webhooks.room_webhooks import RoomWebhooks
+
+__all__ = ["WebhookReconciler"]
+
+CHECK_EVERY = 300.0  # seconds between two looks at a room in which nothing changed
+SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
+LONGEST_PAUSE = 60.0  # seconds between two calls while HipChat is in trouble
+LONGEST_ROOM_PAUSE = 900.0  # seconds between two attempts for a room that cannot be had
+NAMES_WITHIN = 5.0  # seconds for which a delivery to a name waits for the names
+UNKNOWN = ("HipChat shows the token's owner no room of that name (404). Correct the name or id, or "
+           "let the owner see the room.")
+HISTORY = (" Meanwhile it is asked for its history, which holds messages, notifications and topics "
+           "only.")
+ARCHIVED = "It is archived. Run hipchat.unarchive_room, or take it out of the rules."
+
+
+class _Room:
+    """When a room is looked at next; why it cannot be listened to, "" if it can.
+
+    refused: whether the token's owner may have no webhooks there.
+    """
+
+    def __init__(self, webhooks: RoomWebhooks):
+        self.webhooks = webhooks
+        self.changed = False
+        self.refused = False
+        self.due = 0.0
+        self.backoff = Backoff(LONGEST_ROOM_PAUSE)
+        self.trouble = ""
+
+
+class WebhookReconciler:
+    """One webhook for each event and room that the subscriptions want, in HipChat as it really is.
+
+    run() looks at one room after the other: rooms where something changed first, then those that
+    were looked at longest ago; and at HipChat's list of rooms. Each look costs one call, and one
+    more for each change. authentication: "jwt" for an integration's webhooks. owner is the client
+    to whom the webhooks belong. None is wanted while the add-on hears all rooms, or where HipChat
+    cannot reach the sensor (reached is False), and nothing is done while there is nothing but an
+    add-on that is not installed. missed is called with a room in which a webhook was missing.
+    """
+
+    def __init__(self, client: Client, owner: Client, addon: Installation, ownership: Ownership,
+                 authentication: Optional[str], reached: bool, subscriptions: Subscriptions,
+                 directory: RoomDirectory, missed: Callable[[int], None], health: Health,
+                 log: logging.Logger):
+        self._webhooks_of = lambda room: RoomWebhooks(room, owner, ownership, authentication, log)
+        self._addon, self._reached, self._missed = addon, reached, missed
+        self._subscriptions, self._directory = subscriptions, directory
+        self._names = RoomList(client, directory, subscriptions, log)
+        self._health, self._log = health, log
+        self._rooms: Dict[int, _Room] = {}
+        self._failing: Set[Hashable] = set()  # rooms, and the names, that HipChat failed on last
+        self._failures = 0  # in a row
+        self._backoff = Backoff(LONGEST_PAUSE)
+        self._changed = Signal()
+
+    def changed(self) -> None:
+        """What is wanted has changed, or what is known of a room: run() looks at once."""
+        if not self._changed.ready():
+            self._changed.send()
+
+    def unwanted(self, address: Address) -> None:
+        """HipChat posted what nobody wants: a webhook is left over in a room we know nothing of."""
+        if address.room not in self._rooms:
+            self._room(address.room)
+            self.changed()
+
+    def heard(self, address: Address, name: str) -> None:
+        """A delivery calls its room so: it may have another name than it had."""
+        if self._names.heard(address, name):
+            if address.room in self._rooms:
+                self._rooms[address.room].due = 0.0
+            self.changed()
+
+    def room_of(self, address: NamedAddress, stated: Optional[int]) -> Optional[int]:
+        """The room of a webhook of version 0.1.0: where it was found, or else which bears the name.
+
+        stated: which one a delivery tells of; if it is another, there may be a left-over in that.
+        """
+        with eventlet.Timeout(NAMES_WITHIN, False):
+            while not self._directory.loaded:
+                eventlet.sleep(0.05)
+        found = [number for number, room in self._rooms.items() if address in room.webhooks.named]
+        room = found[0] if len(found) == 1 else self._directory.id_of(address.name)
+        if stated not in (None, room) and self._directory.name_of(stated):
+            self.unwanted(Address(address.event, stated))
+        return room
+
+    def count(self) -> Dict[str, int]:
+        """How many webhooks are wanted, and how many of these HipChat has."""
+        unknown = self._names.unknown() if self._are_wanted() else {}
+        return {"wanted": len(self._wanted()) + sum(map(len, unknown.values())),
+                "present": 0 if self._is_down() else sum(
+                    room.webhooks.present() for number, room in self._rooms.items()
+                    if number not in self._failing and not self._is_unheard(number))}
+
+    def id_of(self, address: Address) -> int:
+        """The id of the webhook for an event in a room, 0 if there is none."""
+        room = self._rooms.get(address.room)
+        return room.webhooks.id_of(address.event) if room else 0
+
+    def are_none_in(self, number: int) -> bool:
+        """Whether a room can have no webhooks, so that only its history tells what is said there.
+        """
+        if not self._reached:
+            return True
+        return number in self._rooms and self._rooms[number].refused and self._are_wanted()
+
+    def unheard(self) -> int:
+        """In how many rooms something is wanted, and nothing can be heard."""
+        return len(self.troubles())
+
+    def troubles(self) -> Dict[Union[int, str], str]:
+        """Why which rooms cannot be listened to: by their ids, or by a name that none bears."""
+        found: Dict[Union[int, str], str] = {
+            number: room.trouble or ARCHIVED for number, room in self._rooms.items()
+            if self._is_unheard(number)}
+        if self._directory.loaded:
+            found.update(dict.fromkeys(self._names.unknown(), UNKNOWN))
+        return found
+
+    def title(self, room: Union[int, str]) -> str:
+        """How people call a room."""
+        name = self._directory.name_of(room) if isinstance(room, int) else None
+        return "{} ({})".format(name, room) if name else str(room)
+
+    def run(self) -> None:
+        """Keep the webhooks right, for ever, whatever HipChat does."""
+        while True:
+            self._changed = Signal()
+            if self._addon.is_missing:
+                self._changed.wait()
+                continue
+            self._note_wanted()
+            number = min(self._rooms, key=self._urgency, default=None)
+            now = time.monotonic()
+            due = now + CHECK_EVERY if number is None else self._rooms[number].due
+            if self._names.due <= now:
+                eventlet.sleep(self._look_at_names())
+            elif due <= now:
+                eventlet.sleep(self._attend(number))
+            else:
+                with eventlet.Timeout(min(due, self._names.due) - now, False):
+                    self._changed.wait()
+
+    def _wanted(self) -> FrozenSet[Address]:
+        return self._subscriptions.wanted() if self._are_wanted() else frozenset()
+
+    def _are_wanted(self) -> bool:
+        return self._reached and not self._addon.hears_alone
+
+    def _room(self, number: int) -> _Room:
+        if number not in self._rooms:
+            self._rooms[number] = _Room(self._webhooks_of(number))
+        return self._rooms[number]
+
+    def _urgency(self, number: int) -> Tuple[bool, bool, float]:
+        room = self._rooms[number]
+        waits = room.due > time.monotonic()
+        return waits, not room.changed and not waits, room.due
+
+    def _note_wanted(self) -> None:
+        wanted = defaultdict(set)
+        for address in self._wanted():
+            wanted[address.room].add(address.event)
+        for number in set(wanted) | set(self._rooms):
+            room = self._room(number)
+            if room.webhooks.wanted != wanted[number]:
+                room.webhooks.wanted, room.changed, room.due = wanted[number], True, 0.0
+            elif not wanted[number] and 0 < room.due <= time.monotonic() and (
+                    room.webhooks.is_empty() or room.trouble):
+                self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        del self._rooms[number]
+        self._failing.discard(number)
+        self._health.clear_problem("webhooks", _unlisted_in(number))
+
+    def _is_unheard(self, number: int) -> bool:
+        room = self._rooms[number]
+        return bool(room.webhooks.wanted) and (
+            bool(room.trouble) or self._directory.is_archived(number))
+
+    def _is_down(self) -> bool:
+        """Whether HipChat, rather than a room, is in trouble: nothing that was seen need hold."""
+        return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
+
+    def _look_at_names(self) -> float:
+        """Look at HipChat's rooms; the seconds to pause before the next call."""
+        try:
+            self._names.look()
+        except Exception as error:
+            return self._hipchat_trouble("names", error)
+        self._answered("names")
+        return 0.0
+
+    def _attend(self, number: int) -> float:
+        """Look at a room; the seconds to pause before the next call, 0 unless HipChat fails."""
+        room = self._rooms[number]
+        room.changed = False
+        room.due = time.monotonic() + CHECK_EVERY
+        try:
+            room.webhooks.set_right()
+        except (NotFound, Forbidden, InvalidRequest) as error:
+            room.webhooks.begin_anew()
+            room.due = time.monotonic() + room.backoff.failed()
+            room.refused = isinstance(error, Forbidden)
+            self._note_trouble(number, str(error) + (HISTORY if room.refused else ""))
+            self._missed(number)
+        except Exception as error:
+            if not isinstance(error, ApiError):
+                room.webhooks.begin_anew()
+            room.due = time.monotonic() + room.backoff.failed()  # behind all others that wait
+            return self._hipchat_trouble(number, error)
+        else:
+            room.backoff.succeeded()
+            room.refused = False
+            if room.webhooks.lacked:
+                room.webhooks.lacked = False
+                self._missed(number)
+            self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
+            self._note_unlisted(number, room.webhooks.unlisted)
+        self._answered(number)
+        return 0.0
+
+    def _note_trouble(self, number: int, words: str) -> None:
+        """Why a room cannot be listened to: told once, and no other room waits for it."""
+        room = self._rooms[number]
+        if words and words != room.trouble:
+            self._log.info("Room %s cannot be listened to: %s It is tried again, ever more rarely, "
+                           "until it works or no trigger wants it.", self.title(number), words)
+        if room.trouble and not words:
+            self._log.info("Room %s: can be listened to now.", self.title(number))
+        room.trouble = words
+
+    def _note_unlisted(self, number: int, events: Set[str]) -> None:
+        if not events:
+            self._health.clear_problem("webhooks", _unlisted_in(number))
+            return
+        self._health.set_problem(
+            "webhooks", "HipChat does not list what it made", "Room {}: {}. No more are made "
+            "there, though they may deliver. Look at the room's webhooks with hipchat."
+            "list_webhooks.".format(self.title(number), ", ".join(sorted(events))),
+            _unlisted_in(number))
+
+    def _answered(self, what: Hashable) -> None:
+        """HipChat has answered. If it had been down, what waited for it is tried now."""
+        self._backoff.succeeded()
+        self._failing.discard(what)
+        if not self._failing:
+            self._health.clear_problem("HipChat")
+        elif self._failures > len(self._rooms) // 2:
+            for room in self._failing & set(self._rooms):
+                self._rooms[room].due = 0.0
+        self._failures = 0
+
+    def _hipchat_trouble(self, what: Hashable, error: Exception) -> float:
+        """HipChat failed: the seconds to pause before the next call. Others go before it, then."""
+        if isinstance(error, RateLimited):
+            summary, pause = "its rate limit is reached", max(error.reset_in, SHORTEST_PAUSE)
+        else:
+            summary, pause = "webhooks cannot be managed", self._backoff.failed()
+        self._failing.add(what)
+        self._failures += 1
+        self._health.set_problem("HipChat", summary, "{} It is tried again until it works.".format(
+            error if isinstance(error, HipChatError) else repr(error)))
+        return pause
+
+
+def _unlisted_in(number: int) -> str:
+    """About which of the webhooks' troubles it is."""
+    return "unlisted in {}".format(number)

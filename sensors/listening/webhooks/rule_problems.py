@@ -1,0 +1,102 @@
+"""Tells which rules hear less than they say, and why."""
+import logging
+from functools import lru_cache
+from typing import Callable, Dict, List, NamedTuple, Set, Tuple
+
+import eventlet
+
+from hipchat.events import EVENTS
+from hipchat.api.room_history import TOLD
+from listening.operations.health import Health
+from listening.dispatch.subscriptions import Subscriptions
+from listening.errors import ServiceUnavailable
+from listening.webhooks.reconciler import WebhookReconciler
+
+__all__ = ["RuleProblems"]
+
+WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are their types
+LOOK_EVERY = 3.0  # seconds; StackStorm stores a rule after it has told of its trigger
+
+
+class _Wrong(NamedTuple):
+    """What is wrong with whatever these triggers (refs) want."""
+
+    part: str
+    about: str
+    triggers: Set[str]
+    summary: str
+    detail: str
+    level: int
+    config_counts: bool = True  # whether what only the config wants is a trouble, too
+
+
+class RuleProblems:
+    """Names the enabled rules whose trigger parameters are wrong or whose room cannot be had.
+
+    rules returns the refs of the enabled rules on a trigger, or raises ServiceUnavailable. What
+    neither an
+    enabled rule nor the config wants is no trouble: StackStorm has triggers for disabled rules,
+    too.
+    """
+
+    def __init__(self, subscriptions: Subscriptions, webhooks: WebhookReconciler,
+                 rules: Callable[[str], List[str]], health: Health):
+        self._subscriptions, self._webhooks = subscriptions, webhooks
+        self._rules, self._health = rules, health
+        self._told: Set[Tuple[str, str]] = set()
+
+    def watch(self) -> None:
+        """Look again and again, for ever."""
+        while True:
+            eventlet.sleep(LOOK_EVERY)
+            try:
+                self._look()
+            except ServiceUnavailable:  # told by whoever has something to dispatch
+                pass
+
+    def _look(self) -> None:
+        rules: Dict[Tuple[str, str], List[str]] = {}
+        rules_of = lru_cache(maxsize=None)(self._rules)  # many rooms may want the same triggers
+        for wrong in self._wrong():
+            found = _names(wrong, rules_of)
+            if found:
+                rules[wrong.part, wrong.about] = found
+                self._health.set_problem(
+                    wrong.part, wrong.summary, "{} This is what {} says.".format(
+                        wrong.detail, " and ".join(found)), about=wrong.about, level=wrong.level)
+        for part, about in self._told - set(rules):
+            self._health.clear_problem(part, about=about)
+        self._told = set(rules)
+
+    def _wrong(self) -> List[_Wrong]:
+        rooms = self._webhooks.troubles()
+        wanting = self._subscriptions.refs(rooms)
+        return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
+                       logging.ERROR)
+                for trigger, error in self._subscriptions.wrong().items()] + [
+            _Wrong("rooms", str(room), wanting[room], "a room cannot be listened to",
+                   "Room {} cannot be listened to: {}".format(self._webhooks.title(room), error),
+                   logging.WARNING)
+            for room, error in rooms.items()] + [
+            _Wrong("rules", event, refs, "an event cannot be heard without a webhook",
+                   "HipChat's history tells nothing of {}: only a webhook does. Set "
+                   "webhook.public_url in the pack's config, and let the token's owner be an admin "
+                   "of the rooms.".format(event), logging.ERROR, config_counts=False)
+            for event, refs in self._untold().items()]
+
+    def _untold(self) -> Dict[str, Set[str]]:
+        """The triggers, by HipChat's name of their event, that no webhook and no history tells."""
+        found: Dict[str, Set[str]] = {}
+        for address in self._subscriptions.wanted():
+            if address.event not in TOLD and self._webhooks.are_none_in(address.room):
+                found.setdefault(address.event, set()).update(
+                    listener.ref for listener in self._subscriptions.hearing(address))
+        return found
+
+
+def _names(wrong: _Wrong, rules: Callable[[str], List[str]]) -> List[str]:
+    """Who wants these triggers; those without parameters are for the rooms of the config."""
+    names = {"the rule " + rule for trigger in wrong.triggers for rule in rules(trigger)}
+    config = ["rooms in the pack's config"] if (
+        wrong.config_counts and wrong.triggers & WITHOUT_PARAMETERS) else []
+    return config + sorted(names)

@@ -1,0 +1,1 @@
+"""The sensor's side of StackStorm: the only code here that imports st2common."""

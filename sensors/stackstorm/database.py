@@ -1,0 +1,122 @@
+"""What the sensor asks StackStorm's database."""
+import contextlib
+from typing import Any, Dict, Iterator, List, Optional
+
+import eventlet
+from st2common.exceptions.db import StackStormDBObjectNotFoundError
+from st2common.exceptions.keyvalue import CryptoKeyNotSetupException
+from st2common.models.api.trigger import TriggerAPI
+from st2common.persistence.keyvalue import KeyValuePair
+from st2common.persistence.pack import Config
+from st2common.persistence.rule import Rule
+from st2common.persistence.trigger import Trigger, TriggerInstance
+from st2common.services.config import set_datastore_value_for_config_key
+from st2common.util.config_loader import ContentPackConfigLoader
+
+from hipchat.config.addon import KEY, REFERENCE
+from listening.addon.installation import NotKept
+from listening.errors import ServiceUnavailable
+
+__all__ = ["check_writable", "enabled_rules", "keep_addon", "kept_addon", "registered_config",
+           "resolved_config", "triggers"]
+
+PACK = "hipchat"
+SYSTEM = "st2kv.system"  # the scope of the datastore's keys to which configs refer
+ANSWER_WITHIN = 4.0  # seconds
+NOBODY = "0" * 24  # an id that no document has
+
+
+def triggers(types: List[str]) -> List[Dict[str, Any]]:
+    """The triggers of these types, as StackStorm gives them to sensors; ServiceUnavailable."""
+    with _answering():
+        return [TriggerAPI.from_model(trigger).to_dict()
+                for trigger in Trigger.query(type__in=types)]
+
+
+def enabled_rules(trigger: str) -> List[str]:
+    """The refs of the enabled rules on a trigger (its ref); ServiceUnavailable."""
+    with _answering():
+        return sorted(rule.ref for rule in Rule.query(trigger=trigger, enabled=True))
+
+
+def registered_config() -> Optional[Dict[str, Any]]:
+    """The pack's config as it was registered, None where it was not yet; ServiceUnavailable."""
+    with _answering():
+        try:
+            return dict(Config.get_by_pack(PACK).values)
+        except StackStormDBObjectNotFoundError:
+            return None
+
+
+def resolved_config() -> Dict[str, Any]:
+    """The pack's config with its defaults and what it has from the datastore, as sensors get it.
+
+    Raises what the datastore does, too, where the config has a key that is not there.
+    """
+    return ContentPackConfigLoader(PACK).get_config()
+
+
+def kept_addon() -> Optional[str]:
+    """What is kept of the add-on, None if nothing is; ServiceUnavailable, and NotKept as in
+    keep_addon()."""
+    with _answering():
+        return _credentials()
+
+
+def keep_addon(text: str) -> None:
+    """Keep it in the datastore, encrypted; ServiceUnavailable, and NotKept if the config cannot
+    be given it.
+
+    A reference that cannot be resolved would take the config from each action of the pack, so that
+    what is not kept well is removed again.
+    """
+    with _answering():
+        try:
+            set_datastore_value_for_config_key(PACK, KEY, text, secret=True)
+        except CryptoKeyNotSetupException:
+            raise NotKept("StackStorm's datastore has no encryption key", "Make one with "
+                          "st2-generate-symmetric-crypto-key, name it in st2.conf as "
+                          "encryption_key_path in [keyvalue], and restart StackStorm.") from None
+        try:
+            if _credentials() != text:
+                raise NotKept("addon.credentials in the pack's config does not refer to it",
+                              "Set it to \"{}\".".format(REFERENCE))
+        except NotKept:
+            KeyValuePair.delete(KeyValuePair.get_by_scope_and_name(SYSTEM, KEY))
+            raise
+
+
+def _credentials() -> Optional[str]:
+    """What the config's reference to the add-on gives, as it gives it to actions."""
+    try:
+        return (resolved_config().get("addon") or {}).get("credentials")
+    except RuntimeError as error:
+        raise NotKept("the pack's config cannot refer to it", "With RBAC, StackStorm's system user "
+                      "needs a role with key_value_pair_view on key_value_pair:{}:{}. StackStorm "
+                      "says: {:.500}".format(SYSTEM, KEY, str(error))) from None
+
+
+def check_writable() -> None:
+    """ServiceUnavailable unless the database takes writes: the rules engine loses what it is
+    given then.
+
+    The write matches no document, so it leaves nothing behind; yet a database that is away, that
+    is locked, that is no primary or that grants no writing refuses it or lets it wait.
+    """
+    with _answering():
+        TriggerInstance.query(id=NOBODY).update(set__status="processed")
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        with eventlet.Timeout(ANSWER_WITHIN, TimeoutError(
+                "no answer in {:.0f} s".format(ANSWER_WITHIN))):
+            yield
+    except (NotKept, ServiceUnavailable):
+        raise
+    except Exception as error:
+        raise ServiceUnavailable(
+            "database", "StackStorm's database does not answer or takes no writes",
+            "Deliveries wait in the spool and are tried again until it does. Check MongoDB. "
+            "The error: {:.300}".format(repr(error))) from error

@@ -1,0 +1,154 @@
+"""Gives triggers to StackStorm's rules engine, by way of its broker."""
+import time
+from typing import Any, Dict, NamedTuple, Optional
+
+import eventlet
+from eventlet.corolocal import local
+from kombu.serialization import dumps
+from st2common.models.api.trace import TraceContext
+from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG, TriggerDispatcher
+from st2common.transport.utils import get_connection
+
+from stackstorm.broker import BrokerConnection
+from listening.operations.health import Health
+from listening.errors import ServiceUnavailable
+from stackstorm.single_flight import SingleFlight
+from stackstorm.database import check_writable
+
+__all__ = ["TriggerPublisher"]
+
+BEAT_EVERY = 1.0  # seconds between two looks at the connection
+FRESH = 0.25  # seconds for which an answer of the database holds
+
+
+class _Message(NamedTuple):
+    """What is to be published."""
+
+    body: bytes
+    routing_key: str
+    properties: Dict[str, str]
+
+
+class TriggerPublisher:
+    """Publishes the messages of StackStorm's own TriggerDispatcher, in a manner that loses none.
+
+    publish() returns when the broker has confirmed a trigger; StackStorm's publisher does not ask
+    it to, and opens and closes a channel for each trigger, where here one stays open. What was not
+    confirmed is sent again only if its connection is gone: a broker that is slow, or blocked by
+    its memory or disk alarm, has it already and takes it later.
+    """
+
+    def __init__(self, health: Health, logger: Any):
+        self._health = health
+        self._dispatcher = TriggerDispatcher(logger)
+        self._replaceable = hasattr(getattr(self._dispatcher, "_publisher", None),
+                                    "publish_trigger")
+        self._dispatcher._publisher = self
+        self._made = local()  # of each greenlet
+        self._link: Optional[BrokerConnection] = None
+        self._open = SingleFlight(self._opened)
+        self._check = SingleFlight(self._check_database)
+        self._checked = -FRESH
+
+    def publish(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
+        """Publish to a trigger's ref.
+
+        ServiceUnavailable while the broker or the database takes nothing, also where no queue
+        takes the
+        trigger; what pickle raises for a payload; NotImplementedError in a StackStorm whose
+        dispatcher publishes in another way.
+        """
+        message = self._message(trigger, payload, trace_tag)
+        if time.monotonic() - self._checked >= FRESH:
+            self._check()
+        try:
+            self._send(message)
+        except Exception as error:
+            raise ServiceUnavailable(
+                "broker", "dispatching to StackStorm fails",
+                "Deliveries wait in the spool and are tried again until StackStorm takes them. "
+                "Check RabbitMQ. The error: {:.300}".format(repr(error))) from error
+
+    def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
+        """Called by TriggerDispatcher, with its message."""
+        content_type, content_encoding, body = dumps(payload, "pickle")
+        self._made.message = _Message(body, routing_key, {
+            "content_type": content_type, "content_encoding": content_encoding})
+
+    def can_connect(self) -> bool:
+        """Whether the broker is there."""
+        try:
+            self._open()
+        except Exception:
+            return False
+        return True
+
+    def watch(self) -> None:
+        """Keep the connection alive, for ever, and replace one that was forgotten on the way."""
+        while True:
+            eventlet.sleep(BEAT_EVERY)
+            link = self._link
+            if link and not link.ended:
+                try:
+                    link.beat()
+                except Exception as error:
+                    link.end(error)
+                else:
+                    if link.is_silent():
+                        self._replace(link)
+
+    def _message(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> _Message:
+        self._made.message = None
+        if self._replaceable:
+            self._dispatcher.dispatch(trigger, payload, TraceContext(trace_tag=trace_tag))
+        if self._made.message is None:
+            self._replaceable = False  # it may have published in its own way: once is enough
+            raise NotImplementedError(
+                "this StackStorm's TriggerDispatcher does not publish as that of 3.8 and 3.9 "
+                "does; this version of the pack cannot dispatch with it")
+        return self._made.message
+
+    def _check_database(self) -> None:
+        check_writable()
+        self._checked = time.monotonic()
+
+    def _send(self, message: _Message) -> None:
+        link = self._link
+        if link and not link.ended:
+            try:
+                return link.publish(*message)
+            except Exception as error:
+                if link.ended is not error or not isinstance(error, link.gone):
+                    raise
+        self._open().publish(*message)
+
+    def _opened(self) -> BrokerConnection:
+        if self._link is None or self._link.ended:
+            self._link = self._connect()
+        return self._link
+
+    def _connect(self) -> BrokerConnection:
+        return BrokerConnection(
+            lambda options: get_connection(connection_kwargs=dict(
+                options, failover_strategy="round-robin")),
+            TRIGGER_INSTANCE_XCHG, self._blocked)
+
+    def _replace(self, silent: BrokerConnection) -> None:
+        """End a link only if the broker speaks on another: else it has only stopped for a time."""
+        try:
+            link = self._connect()
+        except Exception:
+            return
+        if silent.is_silent():
+            self._link = link
+            silent.end(ConnectionError("the broker was not heard on the connection any more"))
+        else:
+            link.end(ConnectionError("the connection is not needed"))
+
+    def _blocked(self, blocked: bool) -> None:
+        if blocked:
+            self._health.set_problem(
+                "broker", "blocked", "RabbitMQ's memory or disk alarm is on. Deliveries wait until "
+                "it ends; see what `rabbitmqctl status` says of alarms.", about="alarm")
+        else:
+            self._health.clear_problem("broker", about="alarm")

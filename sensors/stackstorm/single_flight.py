@@ -1,0 +1,38 @@
+"""One call for all who want it at the same time."""
+from typing import Any, Callable, List, Optional
+
+from eventlet.event import Event
+
+__all__ = ["SingleFlight"]
+
+
+class SingleFlight:
+    """A function of which one call runs at a time; who calls meanwhile gets its outcome, too.
+
+    They go on in the order in which they came.
+    """
+
+    def __init__(self, function: Callable[[], Any]):
+        self._function = function
+        self._waiting: Optional[List[Event]] = None  # while a call runs
+
+    def __call__(self) -> Any:
+        """What the function returns or raises."""
+        if self._waiting is not None:
+            outcome = Event()
+            self._waiting.append(outcome)
+            return outcome.wait()
+        self._waiting = []
+        try:
+            result = self._function()
+        except BaseException as error:
+            for outcome in self._done():
+                outcome.send_exception(error)
+            raise
+        for outcome in self._done():
+            outcome.send(result)
+        return result
+
+    def _done(self) -> List[Event]:
+        waiting, self._waiting = self._waiting, None
+        return waiting

@@ -65,7 +65,7 @@ class HipChatAction(Action):
         try:
             return room_key(room)
         except ValueError as error:
-            raise ParameterError("The room {!r} {}.".format(room, error)) from None
+            raise ParameterError(f"The room {room!r} {error}.") from None
 
     def room_or_user(self, room: Optional[str], user: Optional[str]) -> Tuple[str, str]:
         """("user", user) if one is given, else ("room", the room or the default_room)."""

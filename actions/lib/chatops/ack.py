@@ -14,9 +14,9 @@ def ack_of(started: Dict[str, Any]) -> Optional[Answer]:
     execution = started["execution"]
     url = execution.get("web_url") or ""
     text, code = parted(started.get("message") or
-                        "Running {}.".format(execution["action"]["ref"]))
+                        f"Running {execution['action']['ref']}.")
     if ack.get("append_url") is not False and url:
-        text += " (details available at {})".format(url)
+        text += f" (details available at {url})"
     answer = Answer(text, code, color="gray", web_url=url)
     extra = started.get("extra")
     # It is a text where StackStorm could not render it.

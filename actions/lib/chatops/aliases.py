@@ -19,7 +19,7 @@ class Forbidden(Refused):
 
     def __init__(self, command: str, people: Optional[List[int]]):
         self.people = people or []
-        super().__init__("You may not run {} here.".format(command))
+        super().__init__(f"You may not run {command} here.")
 
 
 def name_of(alias: Dict[str, Any]) -> str:
@@ -131,8 +131,7 @@ def _only(fits: List[Fit]) -> Fit:
             "; ".join(sorted("{} ({})".format(fit.format.display, name_of(fit.format.alias))
                              for fit in fits))))
     if not fits[0].command:
-        raise Refused("Capitals count in that command. Write it as: {}".format(
-            fits[0].format.display))
+        raise Refused(f"Capitals count in that command. Write it as: {fits[0].format.display}")
     return fits[0]
 
 

@@ -59,7 +59,7 @@ def _rules(stackstorm: StackStorm, settings: ChatOpsSettings) -> Findings:
     try:
         rules = [stackstorm.rule(ref) for ref in RULES]
     except StackStormError as error:
-        yield Finding(False, "chatops: its rules cannot be seen. {}.".format(error))
+        yield Finding(False, f"chatops: its rules cannot be seen. {error}.")
         return
     disabled = [rule["ref"] for rule in rules if not rule["enabled"]]
     if disabled:
@@ -79,7 +79,7 @@ def _accounts(accounts: Accounts, settings: ChatOpsSettings) -> Findings:
     elif not settings.api_keys:
         yield from _system_user(accounts.own())
     for person in settings.api_keys:
-        yield from _account("chatops.api_keys.{}".format(person), accounts.of(person), False)
+        yield from _account(f"chatops.api_keys.{person}", accounts.of(person), False)
 
 
 def _system_user(stackstorm: StackStorm) -> Findings:
@@ -109,7 +109,7 @@ def _account(key: str, stackstorm: StackStorm, reads: bool = True) -> Findings:
             403: " Its user needs a role with the permissions that docs/chatops.md lists."}.get(
                 error.status, "")))
     else:
-        yield Finding(True, "{}: commands run as {}".format(key, user["username"]))
+        yield Finding(True, f"{key}: commands run as {user['username']}")
 
 
 def _aliases(stackstorm: StackStorm) -> Findings:
@@ -135,11 +135,11 @@ def _rooms(client: Client, settings: ChatOpsSettings, heard: List[str]) -> Findi
         try:
             directory.take([client.call("GET", "room", id)])
         except HipChatError as error:
-            yield Finding(False, "chatops.rooms: {}: {}".format(id, error))
+            yield Finding(False, f"chatops.rooms: {id}: {error}")
             continue
         name = directory.name_of(id)
         if EVERYWHERE in heard or id in map(directory.id_of, heard):
-            yield Finding(True, "chatops.rooms: {} is {}".format(id, name))
+            yield Finding(True, f"chatops.rooms: {id} is {name}")
         else:
             yield Finding(False, "chatops.rooms: {} is {}, whose messages are not listened for. "
                           "Name it in rooms, too.".format(id, name))
@@ -153,7 +153,7 @@ def _people(client: Client, settings: ChatOpsSettings) -> Findings:
     try:
         unknown = list(_unknown(client, people[:MOST_PEOPLE]))
     except HipChatError as error:
-        yield Finding(False, "chatops.allow: whom it names cannot be looked up: {}".format(error))
+        yield Finding(False, f"chatops.allow: whom it names cannot be looked up: {error}")
         return
     if unknown:
         yield Finding(False, "chatops.allow: HipChat knows nobody with the id {}. hipchat.get_user "

@@ -53,7 +53,7 @@ def said_at(date: str) -> datetime:
     except ValueError:
         said = None
     if said is None or said.tzinfo is None:
-        raise Ignored("The message has no date that can be read: {!r}.".format(date))
+        raise Ignored(f"The message has no date that can be read: {date!r}.")
     return said.astimezone(timezone.utc)
 
 
@@ -83,7 +83,7 @@ def check_age(date: str, now: datetime) -> None:
 def check_words(command: str) -> None:
     """Ignored for what hardly is meant as a command: `!!!`."""
     if not command[0].isalnum():
-        raise Ignored("It is no command: {!r}.".format(command))
+        raise Ignored(f"It is no command: {command!r}.")
 
 
 def check_harmless(command: str) -> None:

@@ -61,7 +61,7 @@ class Commands:
         except Forbidden as reason:
             words = str(reason)
             if reason.people:
-                words += " Those who may: {}.".format(self._people.names(reason.people))
+                words += f" Those who may: {self._people.names(reason.people)}."
             return _refusal(words)
         except Refused as reason:
             return _refusal(str(reason))
@@ -94,7 +94,7 @@ class Commands:
     def _checked(self, heard: Heard, now: datetime) -> str:
         """The command, if it may be one; no call has been made until then."""
         if heard.room not in self._settings.rooms:
-            raise Ignored("The room {} is not among chatops.rooms.".format(heard.room))
+            raise Ignored(f"The room {heard.room} is not among chatops.rooms.")
         command = command_in(heard.text, self._settings.prefix)
         check_clock(heard.date, now)
         if not self._permissions.any(heard.person, heard.room):

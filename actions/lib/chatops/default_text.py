@@ -14,12 +14,12 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 def default_text(execution: Dict[str, Any]) -> str:
     """Status, id, URL, time taken, and the result by its runner's kind."""
-    lines = ["Action {} completed.".format(execution["action"]["ref"]),
-             "status : {}".format(execution["status"]), "execution: {}".format(execution["id"])]
+    lines = [f"Action {execution['action']['ref']} completed.",
+             f"status : {execution['status']}", f"execution: {execution['id']}"]
     if execution.get("web_url"):
         lines.append("web_url: " + execution["web_url"])
     if execution.get("elapsed_seconds"):
-        lines.append("Took {} to complete.".format(_duration(execution["elapsed_seconds"])))
+        lines.append(f"Took {_duration(execution['elapsed_seconds'])} to complete.")
     if execution.get("result"):
         lines += ["result :", "--------", *_result(execution)]
     return "\n".join(lines)
@@ -31,7 +31,7 @@ def _result(execution: Dict[str, Any]) -> List[str]:
         return [str(result)]
     if runner in ON_EACH_HOST:
         return [line for host, value in result.items() for line in (
-            "{} :".format(host), *_lines(_chosen(value, SHELL), "  "))]
+            f"{host} :", *_lines(_chosen(value, SHELL), "  "))]
     keys = OF_RUNNERS.get(runner)
     return list(_lines(_chosen(result, keys) if keys else result.items(), ""))
 
@@ -45,22 +45,22 @@ def _lines(items: Iterable[Tuple[str, Any]], indent: str) -> Iterable[str]:
     for key, value in items:
         text = str(value).strip()
         if isinstance(value, dict):
-            yield "{}{} :".format(indent, key)
+            yield f"{indent}{key} :"
             yield from _lines(value.items(), indent + "  ")
         elif isinstance(value, str) and "\n" in text:
-            yield "{}{} :".format(indent, key)
+            yield f"{indent}{key} :"
             yield indent + "  " + text
         else:
-            yield "{}{} : {}".format(indent, key, text)
+            yield f"{indent}{key} : {text}"
 
 
 def _duration(seconds: float) -> str:
     """Seconds in words: 0.28s, 42s, 3m5s, 1d2h."""
     if seconds < 10:
-        return "{:.2g}s".format(seconds)
+        return f"{seconds:.2g}s"
     seconds, words = int(seconds), ""
     for size, unit in UNITS:
         if seconds >= size:
-            words += "{}{}".format(seconds // size, unit)
+            words += f"{seconds // size}{unit}"
             seconds %= size
-    return words + ("{}s".format(seconds) if seconds or not words else "")
+    return words + (f"{seconds}s" if seconds or not words else "")

@@ -22,5 +22,5 @@ class StackStormError(HipChatError):
 
     def __init__(self, call: str, status: Optional[int] = None, words: str = ""):
         self.status, self.words = status, words
-        super().__init__("StackStorm answered {} to {}: {}".format(status, call, words) if status
-                         else "StackStorm did not answer {}: {}".format(call, words))
+        super().__init__(f"StackStorm answered {status} to {call}: {words}" if status
+                         else f"StackStorm did not answer {call}: {words}")

@@ -24,7 +24,7 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Answer:
 
 def _line(format: Format) -> str:
     description = format.alias.get("description") or ""
-    return "{} - {}".format(format.display, description) if description else format.display
+    return f"{format.display} - {description}" if description else format.display
 
 
 def nearest(command: str, formats: Iterable[Format]) -> List[str]:

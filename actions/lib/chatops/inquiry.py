@@ -18,12 +18,12 @@ NUMBERS = {"integer": int, "number": float}
 def question(inquiry: Dict[str, Any], asking: str, opening: str) -> str:
     """The question in words: who asks, what for, and how it is answered, after the opening."""
     fields = _fields(inquiry)
-    lines = ["{} asks, for at most {} minutes:".format(asking, inquiry.get("ttl"))]
-    lines += ["{}{}".format(name, ": " + field["description"] if field.get("description") else "")
+    lines = [f"{asking} asks, for at most {inquiry.get('ttl')} minutes:"]
+    lines += [f"{name}{': ' + field['description'] if field.get('description') else ''}"
               for name, field in fields.items()]
     only = _only(fields)
     kind = only and _kind(fields[only])
-    example = "yes" if kind == "boolean" else "<{}>".format(kind or "text") if only else (
+    example = "yes" if kind == "boolean" else f"<{kind or 'text'}>" if only else (
         json.dumps({name: _kind(field) or "string" for name, field in fields.items()}))
     lines.append("Answer with: {}answer {} {}{}".format(
         opening, inquiry["id"], example, " (or no)" if kind == "boolean" else ""))

@@ -68,12 +68,12 @@ class Format:
         text, ending = pairs_at_end(command)
         if not self._possible(text):
             return None
-        found = self._pattern(False).search(" {} ".format(text))
+        found = self._pattern(False).search(f" {text} ")
         if not found:
             return None
         values = {name: _unquoted(found.group(place + 1))
                   for place, name in enumerate(self.names) if found.group(place + 1) is not None}
-        exact = self._pattern(True).search(" {} ".format(text)) is not None
+        exact = self._pattern(True).search(f" {text} ") is not None
         recased = command if exact else self._recased(found, ending)
         return Fit(self, recased, exact, dict(values, **pairs_in(ending)))
 
@@ -107,7 +107,7 @@ class Format:
         for place in _PLACE.finditer(self.representation):
             value = place.group(1) + "(.+?)"
             parts += [_without_groups(self.representation[end:place.start()]),
-                      "(?:{})?".format(value) if place.group(3) is not None else value]
+                      f"(?:{value})?" if place.group(3) is not None else value]
             end = place.end()
         parts.append(_without_groups(self.representation[end:]))
         expression = "".join(parts)

@@ -37,7 +37,7 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Ans
         return plain._replace(
             private=is_private(wanted.get("extra")),
             text=_end(execution, why) if "format" in wanted else
-            "{}\n({})".format(default_text(execution), why))
+            f"{default_text(execution)}\n({why})")
     text, code = parted(text)
     answer = styled(plain._replace(text=text, code=code), extra)
     # What a command printed is no HTML, unless the alias makes some of it.

@@ -68,7 +68,7 @@ class _Reader(ConfigReader):
 
     def refuse_other_keys(self, section: str) -> None:
         for key in sorted(set(map(str, self._section(section))) - set(ChatOpsSettings._fields)):
-            self._wrong("{}.{}".format(section, key), "there is no such key; there are " +
+            self._wrong(f"{section}.{key}", "there is no such key; there are " +
                         ", ".join(ChatOpsSettings._fields))
 
     def need_the_guard(self, key: str) -> None:
@@ -95,7 +95,7 @@ class _Reader(ConfigReader):
         return rooms
 
     def grants(self, key: str) -> List[Grant]:
-        return [self._grant("{}[{}]".format(key, place), grant)
+        return [self._grant(f"{key}[{place}]", grant)
                 for place, grant in enumerate(self._list(key, []))]
 
     def _grant(self, key: str, grant: Any) -> Grant:
@@ -138,7 +138,7 @@ class _Reader(ConfigReader):
             self._wrong(key, "it must be an object of HipChat ids and API keys")
             return {}
         return {self._id(key, person, "person"):
-                self._checked_key("{}.{}".format(key, person), value)
+                self._checked_key(f"{key}.{person}", value)
                 for person, value in found.items()}
 
     def key(self, key: str) -> Optional[str]:

@@ -108,7 +108,7 @@ class StackStorm:
                 return
 
     def _call(self, method: str, *path: str, **options: Any) -> Any:
-        call = "{} /v1/{}".format(method, "/".join(path))
+        call = f"{method} /v1/{'/'.join(path)}"
         url = "/".join([self._url, *(quote(part, safe="") for part in path)])
         for pause in PAUSES + (None,):
             try:

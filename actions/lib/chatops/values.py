@@ -31,7 +31,7 @@ def check_values(fit: Fit, extra_parameters: bool) -> None:
                       "beside braces.")
     again = _cut_twice(fit.command)
     if again:
-        raise Refused("Write {!r} once: StackStorm takes it out wherever it stands.".format(again))
+        raise Refused(f"Write {again!r} once: StackStorm takes it out wherever it stands.")
     for value in fit.values.values():
         if BREAK in value and value.lstrip("\"' [").startswith("{") and (
                 _is_json(value.replace(BREAK, ""))):

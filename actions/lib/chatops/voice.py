@@ -31,7 +31,7 @@ class Voice:
     def __init__(self, client: Client, as_user: Callable[[], Client], room: int, person: int,
                  mention: str = "", message_id: str = ""):
         self._client, self._as_user, self._room, self._person = client, as_user, room, person
-        self._mention = "@{} ".format(mention) if mention else ""
+        self._mention = f"@{mention} " if mention else ""
         self._message_id = message_id
 
     def tell(self, answer: Answer) -> str:
@@ -122,11 +122,11 @@ def _code(answer: Answer) -> Iterator[str]:
             parts[-1].append(piece)
     texts = ["\n".join(lines) for lines in parts if lines]
     for text in _cut(texts, answer.web_url, lambda part, rest: part + escape(rest)):
-        yield "<pre>{}</pre>".format(text)
+        yield f"<pre>{text}</pre>"
 
 
 def _cut(parts: List[str], url: str, ended: Callable[[str, str], Any]) -> List[str]:
     if len(parts) <= MOST_PARTS:
         return parts
-    rest = "\n[...] The rest is at {}".format(url) if url else "\n[...]"
+    rest = f"\n[...] The rest is at {url}" if url else "\n[...]"
     return parts[:MOST_PARTS - 1] + [ended(parts[MOST_PARTS - 1], rest)]

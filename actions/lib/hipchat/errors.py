@@ -90,7 +90,7 @@ class ApiError(HipChatError):
                  remedy: Optional[str] = None):
         self.status, self.words, self.field = status, words, field
         self.remedy = remedy or self.remedy
-        where = " (field {!r})".format(field) if field else ""
+        where = f" (field {field!r})" if field else ""
         super().__init__("HipChat answered {} to {}{}: {} {}".format(
             status, call, where, words.rstrip(".") + ".", self.remedy))
 

@@ -24,7 +24,7 @@ def check_card(card: Any) -> None:
 
 
 def _wrong(place: str, value: Any, remedy: str) -> None:
-    raise ParameterError("{} is {!r}; it must be {}.".format(place, value, remedy))
+    raise ParameterError(f"{place} is {value!r}; it must be {remedy}.")
 
 
 def _text(least: int = 1, most: Optional[int] = None) -> Check:
@@ -59,7 +59,7 @@ def _list_of(check_item: Check) -> Check:
         if not isinstance(value, list):
             _wrong(place, value, "a list")
         for position, item in enumerate(value):
-            check_item("{}[{}]".format(place, position), item)
+            check_item(f"{place}[{position}]", item)
     return check
 
 
@@ -74,7 +74,7 @@ def _object(required: Tuple[str, ...], keys: Dict[str, Check], closed: bool = Fa
                 place, "lacks" if missing else "must not have", ", ".join(missing or unknown)))
         for key in value:
             if key in keys:
-                keys[key]("{}.{}".format(place, key), value[key])
+                keys[key](f"{place}.{key}", value[key])
     return check
 
 

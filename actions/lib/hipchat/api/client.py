@@ -176,10 +176,10 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._refusals.no_answer(call, error) from None
         except OSError as error:  # what requests raises before it calls
-            raise ConfigError(["ca_bundle: {}".format(error)]) from None
+            raise ConfigError([f"ca_bundle: {error}"]) from None
         except ValueError as error:  # requests reads a redirection's target, followed or not
             raise self._refusals.unreadable(
-                call, "cannot be read ({})".format(type(error).__name__)) from None
+                call, f"cannot be read ({type(error).__name__})") from None
 
     def _answer_to(self, method: str, path: Any) -> str:
         return "HipChat's answer to " + self._masked(_name(method, path))
@@ -190,12 +190,12 @@ class Client:
 
 def _quoted(part: Any) -> str:
     if str(part) in ("", ".", ".."):
-        raise ParameterError("{!r} is no name and no id.".format(part))
+        raise ParameterError(f"{part!r} is no name and no id.")
     return quote(str(part), safe="")
 
 
 def _name(method: str, path: Any) -> str:
-    return "{} /v2/{}".format(method, "/".join(str(part) for part in path))
+    return f"{method} /v2/{'/'.join((str(part) for part in path))}"
 
 
 def _harmless(method: str, error: HipChatError) -> bool:

@@ -81,8 +81,7 @@ class Refusals:
             kind = _kind_of(root)
             reason = "no connection ({}). Check api_url, the network, and that HipChat runs".format(
                 getattr(root, "strerror", None) or type(root).__name__)
-        return kind("HipChat at {}, {}: {}.".format(
-            urlsplit(self._settings.api_url).netloc, call, reason))
+        return kind(f"HipChat at {urlsplit(self._settings.api_url).netloc}, {call}: {reason}.")
 
     def unreadable(self, call: str, what: str) -> NoAnswer:
         """The error for an answer that cannot be HipChat's; what: such as "is no JSON"."""
@@ -105,12 +104,10 @@ class Refusals:
         elif isinstance(root, ssl.SSLCertVerificationError):
             what, remedy = "is not trusted", self._missing_authority()
         elif getattr(root, "library", None) in BUNDLE_PARTS:
-            return "ca_bundle ({}) is no PEM file of certificates ({})".format(
-                self._settings.verify, words)
+            return f"ca_bundle ({self._settings.verify}) is no PEM file of certificates ({words})"
         else:
-            return "TLS fails ({}). Does it speak TLS at this port, and a version of today".format(
-                words)
-        return "its TLS certificate {} ({}). {}".format(what, words, remedy)
+            return f"TLS fails ({words}). Does it speak TLS at this port, and a version of today"
+        return f"its TLS certificate {what} ({words}). {remedy}"
 
     def _missing_authority(self) -> str:
         if isinstance(self._settings.verify, str):
@@ -139,7 +136,7 @@ def _target(answer: Answer) -> str:
     """Where a redirection leads, without what may be secret in it."""
     try:
         target = urlsplit(urljoin(answer.url, answer.headers.get("Location", "")))
-        return "{}://{}{}".format(target.scheme, target.hostname, target.path)
+        return f"{target.scheme}://{target.hostname}{target.path}"
     except ValueError:
         return "no address that can be read"
 

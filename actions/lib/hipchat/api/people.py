@@ -57,7 +57,7 @@ class People:
         people = list(people)
         names = [str(self._user(person).get("name") or person) for person in people[:MOST_NAMES]]
         more = len(people) - len(names)
-        return ", ".join(names) + (" and {} more".format(more) if more > 0 else "")
+        return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
     def _user(self, person: int) -> Dict[str, Any]:
         try:

@@ -9,7 +9,7 @@ __all__ = ["items_of", "object_of", "part"]
 def object_of(found: Any, where: str) -> Dict[str, Any]:
     """The answer, which must be an object; where: what it is, for the error (NoAnswer)."""
     if not isinstance(found, dict):
-        raise NoAnswer("{} is no object. {}".format(where, _REMEDY))
+        raise NoAnswer(f"{where} is no object. {_REMEDY}")
     return found
 
 
@@ -17,9 +17,9 @@ def items_of(page: Any, where: str) -> List[Dict[str, Any]]:
     """The objects in `items` of an answer; NoAnswer where there are none."""
     items = page.get("items") if isinstance(page, dict) else None
     if not isinstance(items, list):
-        raise NoAnswer("{} holds no list of items. {}".format(where, _REMEDY))
+        raise NoAnswer(f"{where} holds no list of items. {_REMEDY}")
     for position, item in enumerate(items):
-        object_of(item, "items[{}] of {}".format(position, where))
+        object_of(item, f"items[{position}] of {where}")
     return items
 
 
@@ -29,7 +29,7 @@ def part(found: Any, name: str, where: str) -> Any:
     for key in name.split("."):
         value = value.get(key) if isinstance(value, dict) else None
         if value is None:
-            raise NoAnswer("{} has no {}. {}".format(where, name, _REMEDY))
+            raise NoAnswer(f"{where} has no {name}. {_REMEDY}")
     return value
 
 

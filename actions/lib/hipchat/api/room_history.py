@@ -61,7 +61,7 @@ class RoomHistory:
         told = self._client.ask("GET", "room", room, "history", message).get("message")
         mark = cursor_of(told) if isinstance(told, dict) else None
         if mark is None:
-            raise NoAnswer("HipChat does not tell when the message {} was said.".format(message))
+            raise NoAnswer(f"HipChat does not tell when the message {message} was said.")
         return mark
 
     def since(self, room: int, mark: Cursor) -> Missed:

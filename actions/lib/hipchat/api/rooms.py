@@ -25,7 +25,7 @@ def change_room(client: Client, room: str, **changes: Any) -> Dict[str, Any]:
     if not changes:
         raise ParameterError("Nothing is to be changed. Give at least one of the room's fields.")
     found = client.ask("GET", "room", room)
-    where = "HipChat's answer to GET /v2/room/{}".format(room)
+    where = f"HipChat's answer to GET /v2/room/{room}"
     body = dict({"topic": found.get("topic") or ""}, **changes)
     for field in ("name", "privacy", "is_archived", "is_guest_accessible"):
         if field not in body:

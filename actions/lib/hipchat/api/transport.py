@@ -32,7 +32,7 @@ def content_of(response: requests.Response, largest: Optional[int] = None) -> by
     for piece in response.iter_content(PIECE):
         content += piece
         if len(content) > largest:
-            raise TooLarge("The answer has more than {} KiB.".format(largest // 1024))
+            raise TooLarge(f"The answer has more than {largest // 1024} KiB.")
     return bytes(content)
 
 

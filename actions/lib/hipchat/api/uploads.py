@@ -54,13 +54,13 @@ class Upload(NamedTuple):
         parts += _part(boundary, mimetypes.guess_type(self.name)[0] or "application/octet-stream",
                        'name="file"; ' + self._filename(), base64.b64encode(self.content).decode(),
                        "Content-Transfer-Encoding: base64")
-        body = "\r\n".join(parts + ["--{}--".format(boundary), ""])
-        return body.encode("ascii"), "multipart/related; boundary={}".format(boundary)
+        body = "\r\n".join(parts + [f"--{boundary}--", ""])
+        return body.encode("ascii"), f"multipart/related; boundary={boundary}"
 
     def _filename(self) -> str:
         if self.name.isascii() and self.name.isprintable():
             return 'filename="{}"'.format(self.name.replace("\\", "\\\\").replace('"', '\\"'))
-        return "filename*=utf-8''{}".format(quote(self.name, safe=""))
+        return f"filename*=utf-8''{quote(self.name, safe='')}"
 
 
 def _part(boundary: str, content_type: str, names: str, content: str, *headers: str) -> List[str]:

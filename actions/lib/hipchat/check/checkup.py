@@ -35,7 +35,7 @@ class Finding(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return "{}: {}".format("ok" if self.well else "TO DO", self.text)
+        return f"{'ok' if self.well else 'TO DO'}: {self.text}"
 
 
 Findings = Iterator[Finding]
@@ -108,7 +108,7 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
     except HipChatError as error:
         yield Finding(False, str(error))
         return
-    yield Finding(True, "HipChat: answers at {}{}".format(settings.api_url, _tls(settings)))
+    yield Finding(True, f"HipChat: answers at {settings.api_url}{_tls(settings)}")
     yield from findings
     if ROOM_TOKEN in findings:
         return
@@ -168,7 +168,7 @@ def _needed(settings: ApiSettings) -> Tuple[str, ...]:
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
     needed = _needed(settings)
     missing = [scope for scope in needed if scope not in scopes]
-    without = ["without {} {}".format(scope, what)
+    without = [f"without {scope} {what}"
                for scope, what in EXTRA.items() if scope not in scopes]
     if missing:
         yield Finding(False, "token: it lacks {}. {}".format(
@@ -210,7 +210,7 @@ def _room(client: Client, key: Any, room: str, ownership: Optional[Ownership],
         found = client.call("GET", "room", key)
         webhooks = list(client.items("room", found["id"], "webhook")) if ownership else []
     except HipChatError as error:
-        yield Finding(False, "room {}: {}".format(room, error))
+        yield Finding(False, f"room {room}: {error}")
         return
     if ownership:
         yield from _left_over(room, ownership, webhooks)
@@ -223,7 +223,7 @@ def _room(client: Client, key: Any, room: str, ownership: Optional[Ownership],
                       "them while it runs, or its log tells why it cannot.".format(
                           room, ", ".join(lacking)))
     else:
-        yield Finding(True, "room {}: its id is {}".format(room, found["id"]))
+        yield Finding(True, f"room {room}: its id is {found['id']}")
 
 
 def _left_over(room: str, ownership: Ownership, webhooks: List[Dict[str, Any]]) -> Findings:
@@ -259,7 +259,7 @@ def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
                       "webhook.public_url leads there.".format(url, error))
     else:
         if status == 403 and settings.allow_from:
-            yield Finding(True, "listener: webhook.allow_from keeps this host from {}".format(url))
+            yield Finding(True, f"listener: webhook.allow_from keeps this host from {url}")
         elif report is None:
             yield Finding(False, "listener: what answers at {} is not the sensor (HTTP {}). "
                           "Correct webhook.public_url, or the proxy before the sensor.".format(
@@ -276,9 +276,9 @@ def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings
     """What the sensor tells of itself: its troubles as its log has them, causes first."""
     troubles = report.get("details", report["reasons"] if "addon" in report else [])
     for trouble in troubles:
-        yield Finding(False, "listener: {}".format(trouble))
+        yield Finding(False, f"listener: {trouble}")
     if not troubles:
-        yield Finding(True, "listener: the sensor answers at {} (as seen from here)".format(url))
+        yield Finding(True, f"listener: the sensor answers at {url} (as seen from here)")
     # While HipChat does not answer, nothing is known of them.
     if hipchat_answers and not any(trouble.startswith("HipChat: ") for trouble in troubles):
         wanted, present = (report["webhooks"].get(key) for key in ("wanted", "present"))

@@ -35,7 +35,7 @@ def details_url(public_url: str, secret: bytes) -> str:
     """Where the sensor tells what is wrong by name, to those who have its config."""
     digest = hmac.new(secret, b"health", hashlib.sha256).digest()
     signature = base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
-    return "{}/{}".format(health_url(public_url), signature)
+    return f"{health_url(public_url)}/{signature}"
 
 
 def ask(url: str, settings: SensorSettings, timeout: float

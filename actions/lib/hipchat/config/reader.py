@@ -66,17 +66,15 @@ class ConfigReader:
         objects = {}
         for name, value in self._section(key).items():
             if not isinstance(name, str):
-                self._wrong(key, "its key {} must be a string; write it in quotes".format(
-                    _shown(name)))
+                self._wrong(key, f"its key {_shown(name)} must be a string; write it in quotes")
             elif value is not None and not isinstance(value, dict):
-                self._wrong("{}.{}".format(key, name), "it must be an object")
+                self._wrong(f"{key}.{name}", "it must be an object")
             else:
                 objects[name] = value
         return objects
 
     def _wrong(self, key: str, remedy: str, value: Any = None) -> None:
-        self._problems.append("{}{}: {}.".format(
-            key, "" if value is None else " is " + _shown(value), remedy))
+        self._problems.append(f"{key}{'' if value is None else ' is ' + _shown(value)}: {remedy}.")
 
     def text(self, key: str) -> Optional[str]:
         value = self._get(key)
@@ -145,7 +143,7 @@ class ConfigReader:
         try:
             return Addon.read(kept) if kept else None
         except ValueError as error:
-            self._wrong(key, "{}; set it to \"{}\"".format(error, REFERENCE))
+            self._wrong(key, f"{error}; set it to \"{REFERENCE}\"")
             return None
 
     def group(self, key: str) -> Optional[int]:
@@ -201,7 +199,7 @@ class ConfigReader:
         if value is None:
             return default
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= upto:
-            self._wrong(key, "it must be a whole number from 1 to {}".format(upto), value)
+            self._wrong(key, f"it must be a whole number from 1 to {upto}", value)
             return default
         return value
 
@@ -213,7 +211,7 @@ class ConfigReader:
         return self._get(key) == "all"
 
     def rooms(self, key: str) -> List[str]:
-        rooms = [self._room("{}[{}]".format(key, position), value)
+        rooms = [self._room(f"{key}[{position}]", value)
                  for position, value in enumerate(self._list(key, []))]
         return [room for room in rooms if room]
 
@@ -221,7 +219,7 @@ class ConfigReader:
         try:
             return room_key(value)
         except ValueError as error:
-            self._wrong(key, "it {}".format(error), value)
+            self._wrong(key, f"it {error}", value)
             return None
 
     def choices(self, key: str, default: List[str], allowed: List[str]) -> List[str]:
@@ -273,7 +271,7 @@ class ConfigReader:
         elif not _is_printable(value) or ODD_SEGMENT.search(parts.path):
             self._wrong(key, "it must have nothing but ASCII, without blanks, and no empty part, . "
                         "or .. in its path, as in " + example, value)
-        return "{}://{}".format(parts.scheme, parts.netloc), parts.path.rstrip("/")
+        return f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
 
 
 def _merged(config: Dict[str, Any], own: Dict[str, Any]) -> Dict[str, Any]:

@@ -15,7 +15,7 @@ def room_key(value: Any) -> str:
         raise ValueError("must be the name or the id of a room")
     value = value.strip()  # no room has a blank at an end of its name
     if len(value) > LONGEST_ROOM:
-        raise ValueError("must have at most {} characters".format(LONGEST_ROOM))
+        raise ValueError(f"must have at most {LONGEST_ROOM} characters")
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in value):
         raise ValueError("must not contain control characters")
     return value

@@ -19,7 +19,7 @@ STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # in levels
 def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json.loads) -> Any:
     """The value of a JSON text; ValueError if it is none, or more levels deep than deepest."""
     if _is_deeper(text, deepest):
-        raise ValueError("there are more than {} levels".format(deepest))
+        raise ValueError(f"there are more than {deepest} levels")
     return decode(text)
 
 

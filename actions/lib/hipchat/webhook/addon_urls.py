@@ -17,12 +17,12 @@ class AddonUrls:
 
     def __init__(self, public_url: str, secret: str):
         self.secret = secret.encode("utf-8")
-        private = "{}/addon/{}/".format(public_url, secret)
+        private = f"{public_url}/addon/{secret}/"
         self.descriptor = private + "descriptor"
         self.installed = private + "installed"
         self.updated = private + "updated"
         self.avatar = public_url + "/addon/avatar.png"
-        self.events = {"{}/addon/{}/{}".format(public_url, event, self._signature(event)): event
+        self.events = {f"{public_url}/addon/{event}/{self._signature(event)}": event
                        for event in HIPCHAT_EVENTS}
 
     def _signature(self, event: str) -> str:

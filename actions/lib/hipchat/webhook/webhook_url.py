@@ -17,7 +17,7 @@ __all__ = ["Address", "NamedAddress", "WebhookUrl", "normalised"]
 
 PORTS = {"http": 80, "https": 443}
 # A proxy may have decoded the slashes in a room's name: the room is all in between.
-_END = "/({})/(.+)/([A-Za-z0-9_-]{{43}})".format("|".join(sorted(HIPCHAT_EVENTS)))
+_END = f"/({'|'.join(sorted(HIPCHAT_EVENTS))})/(.+)/([A-Za-z0-9_-]{{43}})"
 _BELOW, _LAST = re.compile(_END, re.DOTALL), re.compile(_END + r"\Z", re.DOTALL)
 LONGEST_END = 300  # characters: of an event, a room and a signature; HipChat's names have 50
 
@@ -105,6 +105,6 @@ def normalised(url: str) -> str:
     if not parts.hostname or parts.username is not None or parts.query or parts.fragment or (
             min(url) < " "):  # which urlsplit leaves out
         return url
-    host = "[{}]".format(parts.hostname) if ":" in parts.hostname else parts.hostname
-    place = "" if port in (None, PORTS.get(parts.scheme)) else ":{}".format(port)
-    return "{}://{}{}{}".format(parts.scheme, host, place, unquote(parts.path).rstrip("/"))
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    place = "" if port in (None, PORTS.get(parts.scheme)) else f":{port}"
+    return f"{parts.scheme}://{host}{place}{unquote(parts.path).rstrip('/')}"

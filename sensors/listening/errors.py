@@ -11,7 +11,7 @@ class RetryLater(Exception):
 
     def __init__(self, part: str, summary: str, detail: str):
         self.part, self.summary, self.detail = part, summary, detail
-        super().__init__("{}: {}. {}".format(part, summary, detail))
+        super().__init__(f"{part}: {summary}. {detail}")
 
 
 class ServiceUnavailable(RetryLater):

@@ -80,7 +80,7 @@ def keep_addon(text: str) -> None:
         try:
             if _credentials() != text:
                 raise NotKept("addon.credentials in the pack's config does not refer to it",
-                              "Set it to \"{}\".".format(REFERENCE))
+                              f"Set it to \"{REFERENCE}\".")
         except NotKept:
             KeyValuePair.delete(KeyValuePair.get_by_scope_and_name(SYSTEM, KEY))
             raise
@@ -111,7 +111,7 @@ def check_writable() -> None:
 def _answering() -> Iterator[None]:
     try:
         with eventlet.Timeout(ANSWER_WITHIN, TimeoutError(
-                "no answer in {:.0f} s".format(ANSWER_WITHIN))):
+                f"no answer in {ANSWER_WITHIN:.0f} s")):
             yield
     except (NotKept, ServiceUnavailable):
         raise

@@ -44,7 +44,7 @@ def _text(body: Any, key: str) -> str:
     value = body.get(key)
     if (not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT or
             not all(33 <= ord(character) < 127 for character in value)):
-        raise ValueError("the body has no {} that can be used".format(key))
+        raise ValueError(f"the body has no {key} that can be used")
     return value
 
 

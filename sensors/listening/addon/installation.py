@@ -31,7 +31,7 @@ class NotKept(Exception):
 
     def __init__(self, reason: str, remedy: str):
         self.reason, self.remedy = reason, remedy
-        super().__init__("{}. {}".format(reason, remedy))
+        super().__init__(f"{reason}. {remedy}")
 
 
 class Installation:
@@ -140,8 +140,7 @@ class Installation:
                 self._cannot_be_kept(error)
             except ValueError as error:
                 self._health.set_problem("add-on", "what is kept of it cannot be read",
-                                         "{}. Delete "
-                                     "the key, and install the add-on again.".format(error))
+                                         f"{error}. Delete the key, and install the add-on again.")
             except ServiceUnavailable as outage:
                 self._health.set_problem("add-on", outage.summary, outage.detail)
             else:
@@ -246,4 +245,4 @@ class Installation:
 
 
 def _refusal(status: str, reason: str) -> Refused:
-    return Refused(Answer(status, "The installation is refused: {}.\n".format(reason.rstrip("."))))
+    return Refused(Answer(status, f"The installation is refused: {reason.rstrip('.')}.\n"))

@@ -63,7 +63,7 @@ def _filter(trigger: Dict[str, Any], parameters: Dict[str, Any],
         raise _wrong(trigger, "it has a filter, but this event carries no text; use the rule's "
                      "criteria instead")
     if not isinstance(pattern, str):
-        raise _wrong(trigger, "its filter {!r} must be a string".format(pattern))
+        raise _wrong(trigger, f"its filter {pattern!r} must be a string")
     try:
         return Filter(pattern)
     except ValueError as error:

@@ -50,7 +50,7 @@ class Receiver:
                  missed: Callable[[Optional[int]], None], now: Callable[[], float],
                  health: Health):
         public = urlsplit(settings.public_url)
-        self._origin = "{}://{}".format(public.scheme, public.netloc)
+        self._origin = f"{public.scheme}://{public.netloc}"
         self._health_path = urlsplit(health_url(settings.public_url)).path
         self._settings = settings
         self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify

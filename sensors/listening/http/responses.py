@@ -40,13 +40,13 @@ class Refused(Exception):
 
 def wrong_method(allowed: str) -> Answer:
     """The answer to another method than these."""
-    return Answer("405 Method Not Allowed", "Only {} is allowed here.\n".format(allowed),
+    return Answer("405 Method Not Allowed", f"Only {allowed} is allowed here.\n",
                   headers=(("Allow", allowed),))
 
 
 def wrong_request(error: ValueError) -> Answer:
     """The answer to a body that is wrong; the error's text is safe to send back."""
-    return Answer("400 Bad Request", "{}.\n".format(error))
+    return Answer("400 Bad Request", f"{error}.\n")
 
 
 def body_of(environ: Dict[str, Any]) -> bytes:

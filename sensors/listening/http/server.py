@@ -41,8 +41,7 @@ class Server:
                 backoff.succeeded()
             except OSError as error:
                 self._health.set_problem("listener", "cannot listen",
-                                         "{} It is tried again until it "
-                                     "works.".format(error))
+                                         f"{error} It is tried again until it works.")
                 eventlet.sleep(backoff.failed())
 
     def _serve_once(self) -> None:

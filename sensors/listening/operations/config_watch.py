@@ -67,12 +67,12 @@ class ConfigWatch:
                 self._health.forget("config")
                 return settings
         except ConfigError as error:
-            self._tell("{} wrong".format(_values(len(error.problems))),
+            self._tell(f"{_values(len(error.problems))} wrong",
                        "\n  ".join(["Correct it, and register it:"] + error.problems))
         except ServiceUnavailable:  # told by whoever has something to dispatch
             pass
         except Exception as error:  # a key of the datastore that is not there, say
-            self._tell("it cannot be read", "{:.500}".format(" ".join(str(error).split())))
+            self._tell("it cannot be read", f"{' '.join(str(error).split()):.500}")
         return None
 
     def _tell(self, summary: str, detail: str) -> None:
@@ -83,4 +83,4 @@ class ConfigWatch:
 
 
 def _values(count: int) -> str:
-    return "a value is" if count == 1 else "{} values are".format(count)
+    return "a value is" if count == 1 else f"{count} values are"

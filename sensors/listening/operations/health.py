@@ -87,14 +87,14 @@ class Health:
     def details(self) -> List[str]:
         """The troubles there are, causes first, as the log tells them: with names."""
         return self._broken() + [
-            self.mask("{}: {}. {}".format(part, trouble.summary, trouble.detail))
+            self.mask(f"{part}: {trouble.summary}. {trouble.detail}")
             for (part, _), trouble in sorted(self._current().items(), key=_cause_first)]
 
     def _reasons(self) -> List[str]:
-        counts = Counter("{}: {}".format(part, trouble.summary)
+        counts = Counter(f"{part}: {trouble.summary}"
                          for (part, _), trouble in self._current().items())
         return self._broken() + [
-            reason if count == 1 else "{} ({})".format(reason, count)
+            reason if count == 1 else f"{reason} ({count})"
             for reason, count in sorted(counts.items())]
 
     def _broken(self) -> List[str]:

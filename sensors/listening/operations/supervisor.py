@@ -63,5 +63,5 @@ class Supervisor:
 def _place(error: BaseException) -> str:
     """Where it was raised, and by way of which lines, on one line."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
-    return " < ".join("{}:{}".format(os.path.basename(frame.filename), frame.lineno)
+    return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}"
                       for frame in reversed(frames[-5:]))

@@ -27,7 +27,7 @@ def arrival(event: str, room: Union[int, str], raw: bytes, body: Dict[str, Any])
         raise WrongRoom("the body is of another room")
     message, key, others = message_id(body), "", ()
     if message:
-        key = "{} {} {}".format(event, room, message)
+        key = f"{event} {room} {message}"
     elif event == TOPIC_CHANGE:
         keys = _topic_keys(room, body["item"].get("topic"), time.time())
         key, others = keys[0], _of_history(keys)
@@ -56,5 +56,5 @@ def _topic_keys(room: Union[int, str], topic: Any, when: float) -> Tuple[str, ..
     """By what a change of the topic is known: that first, and then what it may be known by, too."""
     digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
     span = int(when // TOPIC_SPAN)
-    return tuple("{} {} {} {}".format(TOPIC_CHANGE, room, digest, each)
+    return tuple(f"{TOPIC_CHANGE} {room} {digest} {each}"
                  for each in (span, span - 1, span + 1))

@@ -42,7 +42,7 @@ def earlier_directories(wished: str) -> List[str]:
     """Where deliveries may wait that came while the directory wished for could not be written."""
     return _fallbacks(wished) + [
         os.path.join(_state(), NAME),  # as version 0.1.0 named them, for all sensors of a user
-        os.path.join(tempfile.gettempdir(), "{}-{}".format(NAME, os.getuid()))]
+        os.path.join(tempfile.gettempdir(), f"{NAME}-{os.getuid()}")]
 
 
 def is_own(directory: str) -> bool:
@@ -75,8 +75,8 @@ def lock_directory(directory: str, notice: Callable[[str], None]) -> Any:
 
 def _fallbacks(wished: str) -> List[str]:
     mark = hashlib.sha256(os.path.abspath(wished).encode("utf-8", "replace")).hexdigest()[:12]
-    return [os.path.join(_state(), "{}-{}".format(NAME, mark)),
-            os.path.join(tempfile.gettempdir(), "{}-{}-{}".format(NAME, os.getuid(), mark))]
+    return [os.path.join(_state(), f"{NAME}-{mark}"),
+            os.path.join(tempfile.gettempdir(), f"{NAME}-{os.getuid()}-{mark}")]
 
 
 def _state() -> str:
@@ -99,7 +99,7 @@ def _tighten(directory: str, notice: Callable[[str], None]) -> None:
 def _tightened(path: str, found: os.stat_result) -> str:
     """Words on what was done about a path that others may read or write."""
     mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
-    open_to_others = "{} was open to others (mode {:04o})".format(path, stat.S_IMODE(found.st_mode))
+    open_to_others = f"{path} was open to others (mode {stat.S_IMODE(found.st_mode):04o})"
     if found.st_mode & stat.S_ISVTX:
         return ("{} and is left so, as many share it. Give the spool a directory of its own, which "
                 "only StackStorm's user can read.".format(open_to_others))
@@ -108,14 +108,14 @@ def _tightened(path: str, found: os.stat_result) -> str:
     except OSError as error:
         return "{} and cannot be changed: {}. It is {}'s; let StackStorm's user own it.".format(
             open_to_others, error.strerror, _user(found.st_uid))
-    return "{}; its mode is {:04o} now.".format(open_to_others, mode)
+    return f"{open_to_others}; its mode is {mode:04o} now."
 
 
 def _user(number: int) -> str:
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
-        return "user {}".format(number)
+        return f"user {number}"
 
 
 def _warn_of_network(directory: str, notice: Callable[[str], None]) -> None:

@@ -15,7 +15,7 @@ MENDED = ".mended"  # after the file's name: whole, and about to take its place
 CORRUPT = ".corrupt-"  # after the file's name: given up, and kept for who wants to look into it
 BESIDE = ("", LOG, "-shm", "-journal")  # after a file's name: what SQLite takes for a part of it
 
-INSERT = "INSERT OR IGNORE INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(COLUMNS)
+INSERT = f"INSERT OR IGNORE INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 def mend(path: str, pages: Tuple[BinaryIO, BinaryIO], last: int) -> str:
@@ -45,7 +45,7 @@ def _make(path: str, pages: Pages, last: int) -> None:
     os.close(os.open(path, os.O_CREAT, 0o600))
     db = sqlite3.connect(path, isolation_level=None)
     try:
-        db.execute("PRAGMA page_size = {}".format(PAGE))
+        db.execute(f"PRAGMA page_size = {PAGE}")
         db.executescript(SCHEMA)
         db.execute("BEGIN")
         last = _copy_deliveries(db, pages, last)

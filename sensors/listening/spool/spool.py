@@ -197,7 +197,7 @@ class Spool:
                 done.send_exception(self._no_answer())
 
     def _no_answer(self) -> SpoolError:
-        return SpoolError("The disk of {} does not answer.".format(self.directory))
+        return SpoolError(f"The disk of {self.directory} does not answer.")
 
     def _tell(self) -> None:
         for words, tell in ((self._store.repairs, self._repaired),

@@ -15,7 +15,7 @@ __all__ = ["Store"]
 RESERVE = 16 * 1024 ** 2  # bytes of the disk that deliveries leave: to remove one takes some, too
 SHORT = 60.0  # seconds for which the disk is short until something is forgotten
 SET_WITHIN = 3600.0  # seconds of a run in which the clock may be set, and it is not time to forget
-INSERT = "INSERT INTO deliveries ({}) VALUES (?, ?, ?, ?, ?, ?, ?)".format(COLUMNS)
+INSERT = f"INSERT INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class Store:
@@ -98,15 +98,14 @@ class Store:
                     break
                 self._keep(None, row[1:])
                 adopted += 1
-            self._file.db.executemany("INSERT OR IGNORE INTO {} VALUES (?, ?)".format(
-                self._seen[1]), seen)
+            self._file.db.executemany(f"INSERT OR IGNORE INTO {self._seen[1]} VALUES (?, ?)", seen)
             self._note_forgotten()
         self.waiting += adopted
         return adopted
 
     def rows(self) -> Iterator[Sequence]:
         """All deliveries, in order; to be adopted."""
-        return self._file.db.execute("SELECT {} FROM deliveries ORDER BY id".format(COLUMNS))
+        return self._file.db.execute(f"SELECT {COLUMNS} FROM deliveries ORDER BY id")
 
     def seen(self) -> Iterator[Sequence]:
         """The messages seen, and when; to be adopted."""
@@ -176,10 +175,10 @@ class Store:
         if seen:
             if arrival.anew:
                 for table in SEEN:
-                    self._file.db.execute("DELETE FROM {} WHERE message = ?".format(table), (seen,))
+                    self._file.db.execute(f"DELETE FROM {table} WHERE message = ?", (seen,))
             return False
         if room <= 0:
-            return SpoolFull("The spool is full: {} deliveries wait.".format(self._max))
+            return SpoolFull(f"The spool is full: {self._max} deliveries wait.")
         if space < 0:
             return SpoolFull("The disk of {} has less than {} MiB left. Free some; what waits is "
                              "dispatched meanwhile.".format(self._directory, RESERVE // 1024 ** 2))
@@ -187,7 +186,7 @@ class Store:
             storable(arrival.lane), storable(arrival.event), storable(arrival.room),
             storable(arrival.trace), now, arrival.body])
         if message:
-            self._file.db.execute("INSERT OR REPLACE INTO {} VALUES (?, ?)".format(self._seen[0]),
+            self._file.db.execute(f"INSERT OR REPLACE INTO {self._seen[0]} VALUES (?, ?)",
                                   (message, now))
         return True
 
@@ -278,7 +277,7 @@ class Store:
         self.waiting = self._file.waiting
         self._last = max(self._last, self._file.last)
         since = {table: self._file.db.execute(  # the last may be of a clock that was ahead
-            "SELECT min(received) FROM {} WHERE message != ''".format(table)).fetchone()[0]
+            f"SELECT min(received) FROM {table} WHERE message != ''").fetchone()[0]
             for table in SEEN}
         self._seen = sorted(SEEN, key=lambda table: since[table] or 0.0, reverse=True)
         self._note_forgotten()

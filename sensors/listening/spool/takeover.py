@@ -27,7 +27,7 @@ def take_over(directory: str, store: Store) -> None:
         try:
             _retire(directory)
         except (SpoolError, OSError) as error:
-            store.notices.append("What waits in {} is not taken over: {}".format(directory, error))
+            store.notices.append(f"What waits in {directory} is not taken over: {error}")
     for retired in sorted(glob.glob(glob.escape(directory) + RETIRED + "*")):
         if is_own(retired):
             _empty(retired, directory, store)
@@ -49,7 +49,7 @@ def _empty(retired: str, directory: str, store: Store) -> None:
         try:
             earlier.open()
         except SpoolError as error:
-            store.notices.append("What waits in {} is not taken over: {}".format(retired, error))
+            store.notices.append(f"What waits in {retired} is not taken over: {error}")
             return
         finally:
             store.notices += earlier.notices

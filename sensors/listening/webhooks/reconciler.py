@@ -143,7 +143,7 @@ class WebhookReconciler:
     def title(self, room: Union[int, str]) -> str:
         """How people call a room."""
         name = self._directory.name_of(room) if isinstance(room, int) else None
-        return "{} ({})".format(name, room) if name else str(room)
+        return f"{name} ({room})" if name else str(room)
 
     def run(self) -> None:
         """Keep the webhooks right, for ever, whatever HipChat does."""
@@ -290,4 +290,4 @@ class WebhookReconciler:
 
 def _unlisted_in(number: int) -> str:
     """About which of the webhooks' troubles it is."""
-    return "unlisted in {}".format(number)
+    return f"unlisted in {number}"

@@ -75,7 +75,7 @@ class RuleProblems:
                        logging.ERROR)
                 for trigger, error in self._subscriptions.wrong().items()] + [
             _Wrong("rooms", str(room), wanting[room], "a room cannot be listened to",
-                   "Room {} cannot be listened to: {}".format(self._webhooks.title(room), error),
+                   f"Room {self._webhooks.title(room)} cannot be listened to: {error}",
                    logging.WARNING)
             for room, error in rooms.items()] + [
             _Wrong("rules", event, refs, "an event cannot be heard without a webhook",

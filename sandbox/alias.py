@@ -50,10 +50,10 @@ def main(args: argparse.Namespace) -> int:
             aliases.put(dict({"pack": content.ref}, **definition))
         fit = _find(args.say, aliases)
     except HipChatError as reason:
-        print("\nIt does not run: {}".format(reason))
+        print(f"\nIt does not run: {reason}")
         return DOES_NOT_RUN
     except Invalid as error:
-        print("\nThis is wrong: {}".format(error), file=sys.stderr)
+        print(f"\nThis is wrong: {error}", file=sys.stderr)
         return WRONG
     return _run(fit, aliases, args)
 
@@ -79,11 +79,11 @@ def _run(fit: Fit, aliases: Aliases, args: argparse.Namespace) -> int:
     try:
         parameters = aliases.parameters(alias, fit.format.representation, fit.command)
     except Invalid as error:
-        print("\nThis is wrong: {}".format(error), file=sys.stderr)
+        print(f"\nThis is wrong: {error}", file=sys.stderr)
         return WRONG
     _row("action", alias["action_ref"])
     for name, value in parameters.items():
-        _row("", "{}: {}".format(name, json.dumps(value, ensure_ascii=False)))
+        _row("", f"{name}: {json.dumps(value, ensure_ascii=False)}")
     execution = {"id": new_id(), "status": args.status, "action": {"ref": alias["action_ref"]},
                  "runner": {"name": args.runner}, "parameters": parameters,
                  "result": args.result, "web_url": "https://st2.example.com/#/history/..."}
@@ -92,7 +92,7 @@ def _run(fit: Fit, aliases: Aliases, args: argparse.Namespace) -> int:
     try:
         _say("says then", result_of(execution, alias))
     except HipChatError as reason:
-        _row("says then", "nothing: {}".format(reason))
+        _row("says then", f"nothing: {reason}")
     print("\nIt runs.")
     return RUNS
 
@@ -107,7 +107,7 @@ def _say(when: str, answer: Any) -> None:
     if answer.code:
         _row("", answer.code.replace("\n", "\n" + " " * 11))
     if shown:
-        _row("", ", ".join("{} {}".format(key, json.dumps(value)) for key, value in shown.items()))
+        _row("", ", ".join(f"{key} {json.dumps(value)}" for key, value in shown.items()))
 
 
 def _row(what: str, text: str) -> None:

@@ -33,7 +33,7 @@ class BothServers:
         self._directory, self._rules, self._rooms, self._log = directory, rules, rooms, log
         self._hipchat_port, self._api_port = hipchat_port, api_port
         self._has_webhooks = has_webhooks
-        self._webhook_url = "http://127.0.0.1:{}/hipchat".format(webhook_port or free_port())
+        self._webhook_url = f"http://127.0.0.1:{webhook_port or free_port()}/hipchat"
         self._children = []
         self._session = requests.Session()
         # The servers are here: no proxy of the environment stands between.
@@ -94,7 +94,7 @@ class BothServers:
         answer = self._session.post(self.stackstorm_url + "/v1/executions", timeout=5, json={
             "action": ref, "parameters": parameters})
         if not answer.ok:
-            raise ServerProcessError("StackStorm did not run {}: {}".format(ref, answer.text))
+            raise ServerProcessError(f"StackStorm did not run {ref}: {answer.text}")
 
     def commands_are_heard(self) -> bool:
         """Whether the rules of ChatOps are enabled."""
@@ -102,7 +102,7 @@ class BothServers:
         return all(rule["enabled"] for rule in rules if rule["ref"] in COMMAND_RULES)
 
     def _hipchat_room(self, room: str, more: str = "") -> Any:
-        url = "{}/room/{}{}".format(self.hipchat_url, quote(room, safe=""), more)
+        url = f"{self.hipchat_url}/room/{quote(room, safe='')}{more}"
         headers = {"Authorization": "Bearer " + self.token}
         return self._session.get(url, headers=headers, timeout=5).json()
 
@@ -115,7 +115,7 @@ class BothServers:
             if value:
                 return value
             time.sleep(0.02)
-        raise ServerProcessError("after {:.0f} s there is still no {}".format(seconds, what))
+        raise ServerProcessError(f"after {seconds:.0f} s there is still no {what}")
 
     def check(self) -> None:
         """Raise ServerProcessError if one of the two has ended."""

@@ -97,7 +97,7 @@ class ControlClient:
         self._call("DELETE", "faults")
 
     def _call(self, method: str, what: str, body: Any = None, **query: str) -> Any:
-        url = "%s/sandbox/%s" % (self._url, what)
+        url = f"{self._url}/sandbox/{what}"
         response = self._session.request(method, url, json=body, params=query, timeout=30)
         if not response.ok:
             raise SandboxError(response.json()["error"]["message"])

@@ -42,14 +42,14 @@ def main(args: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 return 130
             except (ServerProcessError, OSError) as error:
-                print(_paint(RED, "The demo failed: {}.".format(error)))
+                print(_paint(RED, f"The demo failed: {error}."))
         print("\nWhat the two servers logged:\n\n" + _masked(log.read_text(), servers.token))
         return 1
 
 
 def _play(servers: BothServers, without_webhook: bool) -> None:
-    _row("HipChat", "a sandbox with the room {}, {}".format(ROOM, servers.hipchat_url))
-    _row("StackStorm", "a sandbox with this pack, {}".format(servers.stackstorm_url))
+    _row("HipChat", f"a sandbox with the room {ROOM}, {servers.hipchat_url}")
+    _row("StackStorm", f"a sandbox with this pack, {servers.stackstorm_url}")
     if without_webhook:
         servers.wait_for("look at the history of " + ROOM, servers.is_asked_for_history, SECONDS)
     else:
@@ -65,7 +65,7 @@ def _act(servers: BothServers, said: str, is_answer: Callable[[str], bool]) -> N
     """Say something, and show its way to the answer that is waited for."""
     print()
     servers.people.say(ROOM, PERSON, said)
-    answer = servers.wait_for("answer in {} to {!r}".format(COLOR, said), lambda: next(
+    answer = servers.wait_for(f"answer in {COLOR} to {said!r}", lambda: next(
         (line for line in servers.people.transcript(ROOM)
          if is_answer(line["what"]) and line["color"] == COLOR), None), SECONDS)
     # The answer can be there before those who passed it on have written that down.
@@ -103,7 +103,7 @@ def _masked(text: str, token: str) -> str:
 def _paint(code: str, text: str) -> str:
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
-    return "\033[{}m{}\033[0m".format(code, text)
+    return f"\x1b[{code}m{text}\x1b[0m"
 
 
 def _time(line: Dict[str, Any]) -> datetime:

@@ -59,10 +59,10 @@ def main(args: argparse.Namespace) -> int:
     try:
         Trial(args).run(args)
     except Unmoved as reason:
-        print("\nIt does not fire: {}.".format(reason))
+        print(f"\nIt does not fire: {reason}.")
         return DOES_NOT_FIRE
     except (Invalid, HipChatError, ApiError) as error:
-        print("\nThis is wrong: {}".format(error), file=sys.stderr)
+        print(f"\nThis is wrong: {error}", file=sys.stderr)
         return WRONG
     print("\nIt fires.")
     return FIRES
@@ -86,7 +86,7 @@ class Trial:
         own = self._rule.trigger.type.partition(".")[2]
         event = EVENTS[args.event or ("message" if args.say is not None else own)]
         if event.text and args.say is None:
-            raise Invalid("the event {} needs --say TEXT.".format(event.name))
+            raise Invalid(f"the event {event.name} needs --say TEXT.")
         body = delivery(event.name, args.room, args.user, args.user_id, args.say or "")
         _row("rule", self._rule.ref + ("" if self._rule.enabled else " (disabled)"))
         _row("event", in_words(event.name, args.user, args.room, args.say))
@@ -123,27 +123,24 @@ class Trial:
     def _deaf(self, listener: Subscription, body: Dict[str, Any]) -> str:
         room = _json(room_name(body))
         if listener.room is not None:
-            return "the room is {}, and the rule hears {}".format(room, _json(listener.room))
+            return f"the room is {room}, and the rule hears {_json(listener.room)}"
         if listener.event.name not in self._settings.events:
             return "{} is not among the config's events, {}".format(
                 listener.event.name, ", ".join(self._settings.events))
-        return "the room {} is not among the config's rooms, {}".format(
-            room, _json(self._settings.rooms))
+        return f"the room {room} is not among the config's rooms, {_json(self._settings.rooms)}"
 
     def _compare(self, heard: Dict[str, Any]) -> None:
         failing: List[str] = []
         for key, criterion in self._rule.definition["criteria"].items():
-            words = "{} {} {}".format(key, criterion["type"], _json(criterion["pattern"]))
+            words = f"{key} {criterion['type']} {_json(criterion['pattern'])}"
             value = criteria.look_up(key, {"trigger": heard})
             try:
                 holds = criteria.match({key: criterion}, heard)
             except Exception as error:
-                raise Invalid("the criterion {} fails on {}: {}".format(
-                    words, _json(value), error))
-            _row("criterion", "{}: {}, it is {}".format(
-                words, "yes" if holds else "no", _json(value)))
+                raise Invalid(f"the criterion {words} fails on {_json(value)}: {error}")
+            _row("criterion", f"{words}: {'yes' if holds else 'no'}, it is {_json(value)}")
             if not holds:
-                failing.append("{} does not hold, it is {}".format(words, _json(value)))
+                failing.append(f"{words} does not hold, it is {_json(value)}")
         if failing:
             raise Unmoved("; ".join(failing))
 
@@ -157,7 +154,7 @@ class Trial:
             note = " (another pack's: its parameters are not checked)"
         _row("action", ref + note)
         for name in given:
-            _row("", "{}: {}".format(name, _json(values[name])))
+            _row("", f"{name}: {_json(values[name])}")
         for name in given:
             removers = removers_in(given[name])
             if removers:
@@ -187,7 +184,7 @@ def _action(rule: Rule) -> Any:
 
 
 def _row(what: str, text: str) -> None:
-    print("{:<10} {}".format(what, text))
+    print(f"{what:<10} {text}")
 
 
 def _json(value: Any) -> str:

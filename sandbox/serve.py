@@ -38,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `python -m sandbox serve`."""
     add = parser.add_argument
     add("--room", action="append", metavar="NAME",
-        help="one more room than {}; may be repeated".format(ROOM))
+        help=f"one more room than {ROOM}; may be repeated")
     add("--enable", action="append", metavar="REF",
         help="a rule to enable instead of hipchat.ping_pong and of those for commands; may be "
         "repeated")
     for name, port in (("hipchat", 8090), ("api", 9101), ("webhook", 8088)):
-        add("--{}-port".format(name), type=int, default=port, metavar="PORT",
+        add(f"--{name}-port", type=int, default=port, metavar="PORT",
             help="0 picks a free one (default: %(default)s)")
 
 
@@ -67,5 +67,5 @@ def main(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             return 0
         except ServerProcessError as error:
-            print("The sandbox ends: {}.".format(error), file=sys.stderr)
+            print(f"The sandbox ends: {error}.", file=sys.stderr)
             return 1

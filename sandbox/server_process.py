@@ -32,7 +32,7 @@ class ServerProcess:
             ready = selector.select(START_SECONDS)
         line = self._process.stdout.readline() if ready else ""
         if not line:
-            raise ServerProcessError("`sandbox {}` did not start".format(self.command))
+            raise ServerProcessError(f"`sandbox {self.command}` did not start")
         return line.split()[-1]
 
     def check(self) -> None:

@@ -57,7 +57,7 @@ class Addons:
         if installation is None:
             raise not_found("Add-on", client_id)
         self._forget(installation)
-        url = "%s/%s" % (descriptors.callback(installation.descriptor), client_id)
+        url = f"{descriptors.callback(installation.descriptor)}/{client_id}"
         try:
             return {"status": self._tell(installation, "DELETE", url), "error": None}
         except ApiError as error:
@@ -113,7 +113,7 @@ class Addons:
                 answer = session.request(method, url, json=news, timeout=TIMEOUT_SECONDS,
                                          allow_redirects=False)
         except (requests.RequestException, ValueError) as error:
-            raise ApiError(400, "%s could not be told: %s" % (name, error)) from error
+            raise ApiError(400, f"{name} could not be told: {error}") from error
         if not 200 <= answer.status_code < 300:
             raise ApiError(400, "%s refused: it answered %d, %.200s" % (
                 name, answer.status_code, answer.text))

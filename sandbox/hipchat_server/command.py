@@ -88,7 +88,7 @@ def token(argument: str) -> Tuple[str, List[str]]:
     for scope in scopes:
         if scope not in SCOPES:
             raise argparse.ArgumentTypeError(
-                "%s is no scope; choose from %s" % (scope, ", ".join(SCOPES)))
+                f"{scope} is no scope; choose from {', '.join(SCOPES)}")
     return value, scopes
 
 
@@ -96,7 +96,7 @@ def room_token(argument: str) -> Tuple[str, str]:
     """Read TOKEN:ROOM."""
     value, _, room = argument.partition(":")
     if not room:
-        raise argparse.ArgumentTypeError("%s is not TOKEN:ROOM" % argument)
+        raise argparse.ArgumentTypeError(f"{argument} is not TOKEN:ROOM")
     return value, room
 
 
@@ -104,5 +104,5 @@ def integration(argument: str) -> Tuple[str, str]:
     """Read ID:SECRET."""
     client_id, _, secret = argument.partition(":")
     if not secret:
-        raise argparse.ArgumentTypeError("%s is not ID:SECRET" % argument)
+        raise argparse.ArgumentTypeError(f"{argument} is not ID:SECRET")
     return client_id, secret

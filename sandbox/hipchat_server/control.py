@@ -45,7 +45,7 @@ def act() -> Any:
     if event.startswith("room_"):
         event = event[len("room_"):]
     if "room_" + event not in schemas.EVENTS or event == "message":
-        raise ApiError(400, "No such event: %s. Speak with /sandbox/say." % fields["event"])
+        raise ApiError(400, f"No such event: {fields['event']}. Speak with /sandbox/say.")
     with group.lock:
         user = group.person(fields["user"])
         room = room_for(event, fields["room"], user)

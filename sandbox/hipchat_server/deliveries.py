@@ -112,10 +112,10 @@ def post(delivery: Delivery) -> urllib3.HTTPResponse:
     url, headers = delivery.hook.url, HEADERS
     if delivery.hook.authentication == "jwt":
         token = signing.sign(delivery.hook.token.client, delivery.room.id, delivery.user_id)
-        headers = {**HEADERS, "Authorization": "JWT %s" % token}
+        headers = {**HEADERS, "Authorization": f"JWT {token}"}
         # Those that a descriptor declares came with the header alone.
         if not delivery.hook.is_declared:
-            url += "%ssigned_request=%s" % ("&" if urlsplit(url).query else "?", token)
+            url += f"{'&' if urlsplit(url).query else '?'}signed_request={token}"
     path = urllib3.util.parse_url(url).request_uri
     with urllib3.connection_from_url(url, retries=False, timeout=TIMEOUT_SECONDS) as connection:
         return connection.request("POST", path, body=delivery.body.encode(), headers=headers,

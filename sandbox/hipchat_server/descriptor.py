@@ -42,8 +42,7 @@ def fetch(url: str) -> Dict[str, Any]:
     try:
         descriptor = json.loads(_text_of(url))
     except ValueError as error:
-        raise ApiError(400, "There is no descriptor at %s: it is no JSON: %s" % (
-            url, error)) from error
+        raise ApiError(400, f"There is no descriptor at {url}: it is no JSON: {error}") from error
     validate(descriptor, DESCRIPTOR)
     installable = _capability(descriptor, "installable", {})
     if "callbackUrl" not in installable:
@@ -106,8 +105,7 @@ def _text_of(url: str) -> str:
             answer = session.get(url, timeout=TIMEOUT_SECONDS, stream=True)
             content = answer.raw.read(LARGEST + 1, decode_content=True)
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        raise ApiError(400, "The descriptor at %s cannot be fetched: %s" % (
-            url, error)) from error
+        raise ApiError(400, f"The descriptor at {url} cannot be fetched: {error}") from error
     if answer.status_code != 200 or len(content) > LARGEST:
         raise ApiError(400, "The descriptor at %s cannot be fetched: it answers %d with %d bytes"
                        % (url, answer.status_code, len(content)))

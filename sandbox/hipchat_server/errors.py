@@ -27,7 +27,7 @@ def error_body(code: int, message: str, **details: Any) -> Dict[str, Any]:
 
 def not_found(kind: str, name: object) -> ApiError:
     """Return the error for a thing that does not exist, e.g. Room 'Factor' not found."""
-    return ApiError(404, "%s '%s' not found" % (kind, name))
+    return ApiError(404, f"{kind} '{name}' not found")
 
 
 def answer_api_error(error: ApiError) -> Response:

@@ -135,7 +135,7 @@ class EventTrace:
         with requests.Session() as session:
             # It is near: no proxy of the environment stands between.
             session.trust_env = False
-            answer = session.get("{}/v1/{}".format(self.stackstorm_url, path),
+            answer = session.get(f"{self.stackstorm_url}/v1/{path}",
                                  timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
         return answer.json()
@@ -149,7 +149,7 @@ def in_words(event: str, who: str, room: str, text: str) -> str:
 
 def listed(values: Json) -> str:
     """These values in words, " with room "Factor", ..."; nothing for none."""
-    listed = ", ".join("{} {}".format(key, json.dumps(value, ensure_ascii=False))
+    listed = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}"
                        for key, value in values.items())
     return " with " + listed if listed else ""
 
@@ -164,7 +164,7 @@ def _unheard(rule: Json, happening: Happening) -> Iterator[Step]:
         yield _step("trigger", "waiting", _trigger(rule))
     else:
         yield _step("trigger", "stopped", _trigger(rule),
-                    "did not hear it, so {} is not asked".format(rule["ref"]))
+                    f"did not hear it, so {rule['ref']} is not asked")
 
 
 def _step(kind: str, state: str, title: str, detail: str = "") -> Step:

@@ -39,7 +39,7 @@ class Events:
         elif event == "file_upload":
             name = fields.get("name", "notes.txt")
             file = {"name": name, "size": fields.get("size", 1024),
-                    "url": fields.get("url", "https://files.example.com/%s" % name)}
+                    "url": fields.get("url", f"https://files.example.com/{name}")}
             self.file_upload(room, user, file)
         else:
             getattr(self, event)(room, user)

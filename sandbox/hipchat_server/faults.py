@@ -17,7 +17,7 @@ from sandbox.hipchat_server.errors import error_body
 
 # How `X-Ratelimit-Reset` was seen in the wild, from the time and the seconds until then.
 RESETS: Dict[str, Callable[[float, float], str]] = {
-    "float": lambda at, seconds: "%.1f" % at,
+    "float": lambda at, seconds: f"{at:.1f}",
     "integer": lambda at, seconds: "%d" % round(at),
     "relative": lambda at, seconds: "%d" % round(seconds),
 }
@@ -45,7 +45,7 @@ class Fault:
         if self.rate_limited is True:
             self.rate_limited = "float"
         if self.rate_limited and self.rate_limited not in RESETS:
-            raise ValueError("rate_limited is true or one of %s" % ", ".join(RESETS))
+            raise ValueError(f"rate_limited is true or one of {', '.join(RESETS)}")
 
     def strikes(self, method: str, path: str) -> bool:
         """Count a call, and tell whether it is one that goes wrong."""

@@ -59,7 +59,7 @@ class Group:
         """Give somebody an account."""
         words = re.findall(r"\w+", name) or ["Somebody"]
         mention_name = self._unused("".join(words), (u.mention_name for u in self.users.values()))
-        email = "%s@example.com" % mention_name.lower()
+        email = f"{mention_name.lower()}@example.com"
         user = User(next(self._user_ids), name, mention_name, email)
         self.users[user.id] = user
         return user

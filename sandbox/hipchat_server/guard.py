@@ -71,7 +71,7 @@ def check_kind(token: Token, kinds: Sequence[str]) -> None:
 def check_room(token: Token, id_or_name: str) -> None:
     """Refuse a token that is for another room, with 403."""
     if token.only_room and token.only_room is not group.room(id_or_name):
-        raise ApiError(403, "This token is for the room %s only" % token.only_room.name)
+        raise ApiError(403, f"This token is for the room {token.only_room.name} only")
 
 
 def count_message(to: int) -> None:

@@ -46,4 +46,4 @@ def _link(start: int, size: int) -> str:
     # A token may stand in the query; it must not come back in a link.
     query = {name: value for name, value in request.args.items() if name != "auth_token"}
     query.update({"start-index": str(start), "max-results": str(size)})
-    return "%s?%s" % (own_url(), urlencode(query))
+    return f"{own_url()}?{urlencode(query)}"

@@ -77,7 +77,7 @@ def moment(field: str, text: str) -> datetime.datetime:
             return datetime.datetime.fromtimestamp(float(text), datetime.timezone.utc)
         date = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except (ValueError, OverflowError, OSError) as error:
-        raise ApiError(400, "Value u'%s' for field '%s' is not a date" % (text, field),
+        raise ApiError(400, f"Value u'{text}' for field '{field}' is not a date",
                        field=field, value=text) from error
     return date if date.tzinfo else date.replace(tzinfo=_zone())
 

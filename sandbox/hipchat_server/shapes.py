@@ -14,7 +14,7 @@ def respelled(url: str) -> str:
     """Spell a URL otherwise: capitals in the host, and a slash at its end."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
-    return "%s://%s/%s/" % (scheme, host.upper(), unquote(path))
+    return f"{scheme}://{host.upper()}/{unquote(path)}/"
 
 
 # How HipChat may list the URLs of webhooks.
@@ -47,7 +47,7 @@ class Shapes:
     def client(self, client: Client, scopes: Optional[List[str]] = None) -> Json:
         return {"id": client.id, "name": client.name, "room": None,
                 "allowed_scopes": scopes or [],
-                "links": {"self": "%s/oauth/client/%s" % (self.url, quote(client.id))}}
+                "links": {"self": f"{self.url}/oauth/client/{quote(client.id)}"}}
 
     def actor(self, actor: Union[User, Client, str]) -> Union[Json, str]:
         """Who did something in a room: a user, an integration, or only a label."""
@@ -135,4 +135,4 @@ def last_active(room: Room) -> Optional[str]:
 
 
 def version(thing: Union[User, Room]) -> str:
-    return "%08X" % thing.id
+    return f"{thing.id:08X}"

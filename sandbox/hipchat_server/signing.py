@@ -20,9 +20,9 @@ def sign(client: Client, room_id: int, user_id: Optional[int] = None) -> str:
               "jti": secrets.token_hex(10), "context": {"room_id": room_id, "user_tz": "UTC"}}
     if user_id is not None:
         claims["sub"] = str(user_id)
-    signed = "%s.%s" % (_part({"alg": "HS256", "typ": "JWT"}), _part(claims))
+    signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
     signature = hmac.new(client.secret.encode(), signed.encode(), hashlib.sha256).digest()
-    return "%s.%s" % (signed, _base64(signature))
+    return f"{signed}.{_base64(signature)}"
 
 
 def _part(value: Dict[str, Any]) -> str:

@@ -15,5 +15,5 @@ def timezone(name: str) -> datetime.tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ApiError(400, "Value u'%s' for field 'timezone' is not a timezone" % name,
+        raise ApiError(400, f"Value u'{name}' for field 'timezone' is not a timezone",
                        field="timezone", value=name) from error

@@ -77,9 +77,9 @@ def refusal(error: ValidationError) -> ApiError:
 
 def python2(value: Any) -> str:
     """Write a value as HipChat's Python 2 did."""
-    return "u%r" % value if isinstance(value, str) else repr(value)
+    return f"u{value!r}" if isinstance(value, str) else repr(value)
 
 
 def python2_list(value: Any) -> str:
     """Write a list as HipChat's Python 2 did, anything else plainly."""
-    return "[%s]" % ", ".join(map(python2, value)) if isinstance(value, (list, tuple)) else value
+    return f"[{', '.join(map(python2, value))}]" if isinstance(value, (list, tuple)) else value

@@ -35,7 +35,7 @@ class Actions:
     def __init__(self, pack: Pack, ended: Callable[[Execution], None] = lambda execution: None):
         self._pack, self._ended = pack, ended
         self.api_url = ""
-        self._actions = {"{}.{}".format(pack.ref, action["name"]): action
+        self._actions = {f"{pack.ref}.{action['name']}": action
                          for action in pack.actions}
         self._executions: Deque[Execution] = deque(maxlen=HISTORY)
         self._pool = eventlet.GreenPool(POOL_SIZE)
@@ -77,9 +77,9 @@ class Actions:
         """What the pack says of an action; raises Invalid."""
         action = self._actions.get(ref)
         if action is None:
-            raise Invalid("there is no action {!r}".format(ref))
+            raise Invalid(f"there is no action {ref!r}")
         if not action.get("enabled", True):
-            raise Invalid("action {!r} is disabled".format(ref))
+            raise Invalid(f"action {ref!r} is disabled")
         return action
 
     def _run(self, action: Dict[str, Any], execution: Execution, values: Dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ class Actions:
             execution.update(self._outcome(action, execution, values))
         if execution["status"] == "running":
             execution.update(status="timeout", result={
-                "error": "Action failed to complete in {} seconds".format(timeout)})
+                "error": f"Action failed to complete in {timeout} seconds"})
         execution["end_timestamp"] = now()
         execution["elapsed_seconds"] = _seconds(execution)
         self._ended(execution)
@@ -125,7 +125,7 @@ class Actions:
 def _schemas(action: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
     own = action.get("parameters") or {}
     for name in REFUSED_PARAMETERS.intersection([*own, *given]):
-        raise Refused("the sandbox does not do the runner's parameter {!r}".format(name))
+        raise Refused(f"the sandbox does not do the runner's parameter {name!r}")
     # An action may change a runner's parameter in part, e.g. its default alone.
     changed = {name: {**schema, **own.get(name, {})} for name, schema in RUNNER_PARAMETERS.items()}
     return {**own, **changed}

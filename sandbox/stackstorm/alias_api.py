@@ -29,7 +29,7 @@ class AliasApi:
         for alias in self._aliases:
             if ref in (alias["ref"], alias["id"]):
                 return 200, alias
-        raise NotFound("There is no action alias {!r}.".format(ref))
+        raise NotFound(f"There is no action alias {ref!r}.")
 
     def match(self, request: Request) -> Answer:
         """The alias whose format a command has."""
@@ -51,4 +51,4 @@ class AliasApi:
 
     def refuse(self, request: Request, ref: str = "") -> Answer:
         """What the sandbox does not do."""
-        raise Refused("the sandbox does not do {} {}".format(request.method, request.path))
+        raise Refused(f"the sandbox does not do {request.method} {request.path}")

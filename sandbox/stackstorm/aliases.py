@@ -48,11 +48,10 @@ class Aliases:
         try:
             alias = _SCHEMA.clean(definition)
         except Invalid as error:
-            raise type(error)("alias {!r}: {}".format(definition.get("name"), error))
+            raise type(error)(f"alias {definition.get('name')!r}: {error}")
         alias = dict(alias, id=new_id(), ref="{pack}.{name}".format_map(alias))
         if alias.get("immutable_parameters"):
-            raise Refused("alias {!r}: the sandbox has no immutable_parameters".format(
-                alias["ref"]))
+            raise Refused(f"alias {alias['ref']!r}: the sandbox has no immutable_parameters")
         self._aliases[alias["ref"]] = alias
         return alias
 
@@ -92,8 +91,7 @@ class Aliases:
                 format, alias["name"]))
         values = parameters_in(format, command)
         if values is None:
-            raise Invalid("Command \"{}\" doesn't match format string \"{}\"".format(
-                command, format))
+            raise Invalid(f"Command \"{command}\" doesn't match format string \"{format}\"")
         # The platform splits a text for an array at its commas.
         action = self._actions.definition(alias["action_ref"])
         types = {name: each.get("type") for name, each in (action.get("parameters") or {}).items()}
@@ -107,7 +105,7 @@ def representations(alias: Alias) -> Iterator[Tuple[str, str]]:
         if isinstance(each, str):
             each = {"display": each, "representation": [each]}
         if each.get("match_multiple"):
-            raise Refused("alias {!r}: the sandbox has no match_multiple".format(alias["ref"]))
+            raise Refused(f"alias {alias['ref']!r}: the sandbox has no match_multiple")
         for representation in each.get("representation") or []:
             yield each.get("display") or representation, representation
 
@@ -120,12 +118,11 @@ def parameters_in(format: str, command: str) -> Optional[Values]:
     def pattern(place: Any) -> str:
         blanks, name, default = place.groups()
         names.append(name)
-        value = r"""{}["']?(?P<{}>(?<=").+?(?=")|(?<=').+?(?=')|\{{.+?\}}|.+?)["']?""".format(
-            blanks, name)
+        value = rf"""{blanks}["']?(?P<{name}>(?<=").+?(?=")|(?<=').+?(?=')|\{{.+?\}}|.+?)["']?"""
         if default is None:
             return value
         defaults[name] = default.strip("\"'")
-        return "(?:{})?".format(value)
+        return f"(?:{value})?"
 
     found = re.match(r"\s*" + _PLACE.sub(pattern, format) + r"\s*\Z", text, re.DOTALL)
     if not found:
@@ -158,5 +155,5 @@ def _literal(values: Values) -> Values:
     """The values, which the platform evaluates in places and the sandbox nowhere."""
     for value in values.values():
         if any(mark in str(value) for mark in ("{{", "{%")):
-            raise Refused("the sandbox takes no templates in a command, such as {!r}".format(value))
+            raise Refused(f"the sandbox takes no templates in a command, such as {value!r}")
     return values

@@ -73,9 +73,9 @@ class Api:
 
     def _create_rule(self, request: Request) -> Answer:
         body = _body(request)
-        ref = "{}.{}".format(body.get("pack", "default"), body.get("name"))
+        ref = f"{body.get('pack', 'default')}.{body.get('name')}"
         if ref in self._rules:
-            raise Conflict("There is a rule {!r} already.".format(ref))
+            raise Conflict(f"There is a rule {ref!r} already.")
         return 201, self._rules.put(body).to_dict()
 
     def _get_rule(self, request: Request, ref: str) -> Answer:
@@ -91,7 +91,7 @@ class Api:
 
     def _put_config(self, request: Request, ref: str) -> Answer:
         if ref != self._pack.ref:
-            raise NotFound("There is no pack {!r}.".format(ref))
+            raise NotFound(f"There is no pack {ref!r}.")
         self._pack.register(_body(request))
         return 200, {"pack": ref, "values": self._pack.registered}
 
@@ -142,7 +142,7 @@ def _body(request: Request) -> Dict[str, Any]:
 def _first(found: Iterable[Any], kind: str, ref: str) -> Any:
     for each in found:
         return each
-    raise NotFound("There is no {} {!r}.".format(kind, ref))
+    raise NotFound(f"There is no {kind} {ref!r}.")
 
 
 def _page(request: Request, items: Iterable[Dict[str, Any]], **filters: str) -> List[Any]:

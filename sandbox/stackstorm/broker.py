@@ -54,7 +54,7 @@ class Broker:
         firewall does that has forgotten them; "blocked" is RabbitMQ's memory or disk alarm.
         """
         if mode not in FAULTS:
-            raise Invalid("mode is {!r}, expected one of {}".format(mode, ", ".join(FAULTS)))
+            raise Invalid(f"mode is {mode!r}, expected one of {', '.join(FAULTS)}")
         self.fault = mode
         if mode == "restart":
             self._ended = self._connections

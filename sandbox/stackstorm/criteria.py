@@ -60,9 +60,9 @@ def check(criteria: Dict[str, Any], root: str = "trigger") -> None:
     for key, criterion in criteria.items():
         operator = criterion.get("type")
         if operator not in OPERATORS:
-            raise Invalid("criterion {!r}: there is no operator {!r}".format(key, operator))
+            raise Invalid(f"criterion {key!r}: there is no operator {operator!r}")
         if criterion.get("pattern") is None:
-            raise Invalid("criterion {!r}: {!r} needs a pattern".format(key, operator))
+            raise Invalid(f"criterion {key!r}: {operator!r} needs a pattern")
         matched = _KEY.fullmatch(key.split("#")[0])
         if not matched or matched.group(1) != root:
             raise Refused("criterion {0!r}: the sandbox looks up keys such as {1}.name, "
@@ -105,8 +105,7 @@ def _holds(key: str, criterion: Dict[str, Any], context: Dict[str, Any]) -> bool
 
 def _search(items: Any, criteria: Dict[str, Any], condition: Any) -> bool:
     if condition not in _SEARCH:
-        raise Invalid("search: condition is {!r}, expected one of {}".format(
-            condition, ", ".join(_SEARCH)))
+        raise Invalid(f"search: condition is {condition!r}, expected one of {', '.join(_SEARCH)}")
     of_items, of_criteria = _SEARCH[condition]
     return of_items(
         of_criteria(_holds(key, criterion, {"item": item}) for key, criterion in criteria.items())

@@ -54,11 +54,11 @@ class Datastore:
     def _value(self, path: str, value: Any, schema: Dict[str, Any]) -> Any:
         if isinstance(value, dict):
             own, others = schema.get("properties") or {}, schema.get("additionalProperties")
-            return {key: self._value("{}.{}".format(path, key), each,
+            return {key: self._value(f"{path}.{key}", each,
                                      own.get(key) or (others if isinstance(others, dict) else {}))
                     for key, each in value.items()}
         if isinstance(value, list):
-            return [self._value("{}[{}]".format(path, index), each, {})
+            return [self._value(f"{path}[{index}]", each, {})
                     for index, each in enumerate(value)]
         if not isinstance(value, str) or "{{" not in value:
             return copy.deepcopy(value)

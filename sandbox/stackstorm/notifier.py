@@ -30,6 +30,6 @@ class Notifier:
                 "end_timestamp": execution["end_timestamp"],
                 "action_ref": execution["action"]["ref"],
                 "runner_ref": execution["runner"]["name"],
-                "message": "Action {} completed.".format(execution["action"]["ref"]),
+                "message": f"Action {execution['action']['ref']} completed.",
                 "route": route, "channel": route,
                 "data": dict(wanted["data"], result=json.dumps(execution["result"]))}, None)

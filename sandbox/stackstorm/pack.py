@@ -62,9 +62,9 @@ def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore]
         try:
             pack.register(read(config_file))
         except Invalid as error:
-            raise type(error)("{}: {}".format(config_file, error))
+            raise type(error)(f"{config_file}: {error}")
     if len(pack.sensors) > 1:
-        raise Refused("the sandbox runs one sensor, the pack has {}".format(len(pack.sensors)))
+        raise Refused(f"the sandbox runs one sensor, the pack has {len(pack.sensors)}")
     return pack
 
 
@@ -75,9 +75,9 @@ def read(file: Path, missing: Any = None) -> Dict[str, Any]:
     try:
         content = pickle.loads(_parsed(file.read_text("utf-8")))
     except (OSError, yaml.YAMLError) as error:
-        raise Invalid("cannot read {}: {}".format(file, error))
+        raise Invalid(f"cannot read {file}: {error}")
     if not isinstance(content, dict):
-        raise Invalid("{} does not hold a mapping".format(file))
+        raise Invalid(f"{file} does not hold a mapping")
     return content
 
 
@@ -92,6 +92,6 @@ def _resources(directory: Path, pack: str) -> List[Dict[str, Any]]:
     for file in sorted(directory.glob("*.yaml")):
         resource = dict({"pack": pack}, **read(file))
         if resource["pack"] != pack:
-            raise Invalid("{}: pack is {!r}, expected {!r}".format(file, resource["pack"], pack))
+            raise Invalid(f"{file}: pack is {resource['pack']!r}, expected {pack!r}")
         resources.append(resource)
     return resources

@@ -30,7 +30,7 @@ def prepare(given: Values, schemas: Dict[str, Values], context: Values) -> Value
 def _refuse_overrides(given: Values, schemas: Dict[str, Values]) -> None:
     for name in given:
         if schemas.get(name, {}).get("immutable"):
-            raise Invalid("parameter {!r} is immutable".format(name))
+            raise Invalid(f"parameter {name!r} is immutable")
 
 
 def _final(live: Values, rendered: "_Rendering", name: str, schemas: Dict[str, Values]) -> Any:
@@ -62,7 +62,7 @@ class _Rendering:
         if name == "st2kv":
             raise Refused("the sandbox has no datastore for 'st2kv'")
         if name not in self._sources:
-            raise Invalid("'{}' is undefined".format(name))
+            raise Invalid(f"'{name}' is undefined")
         return self._sources[name]
 
     def _render(self, name: str, source: Any) -> Any:
@@ -70,14 +70,14 @@ class _Rendering:
         if names is None:
             return source
         if name in self._begun:
-            raise Invalid("parameter {!r} refers to itself".format(name))
+            raise Invalid(f"parameter {name!r} refers to itself")
         self._begun.add(name)
         try:
             return templates.render(source, {each: self[each] for each in names})
         except Invalid:
             raise
         except Exception as error:
-            raise Invalid("cannot render parameter {!r}: {}".format(name, error))
+            raise Invalid(f"cannot render parameter {name!r}: {error}")
         finally:
             self._begun.discard(name)
 
@@ -92,7 +92,7 @@ def cast(value: Any, name: str, schemas: Dict[str, Values]) -> Any:
     try:
         return caster(value)
     except Exception as error:
-        raise Invalid("parameter {!r}: cannot take {!r}: {}".format(name, value, error))
+        raise Invalid(f"parameter {name!r}: cannot take {value!r}: {error}")
 
 
 def _structure(value: Any) -> Any:

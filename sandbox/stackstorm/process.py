@@ -62,7 +62,7 @@ class Platform:
         app = Api(self._pack, self.triggers, self.rules, self.actions, self.broker, self.aliases)
         eventlet.spawn_n(eventlet.wsgi.server, listener, app, log_output=False)
         port = listener.getsockname()[1]
-        self.actions.api_url = "http://127.0.0.1:{}/v1".format(port)
+        self.actions.api_url = f"http://127.0.0.1:{port}/v1"
         return port
 
     def run(self) -> None:
@@ -92,11 +92,11 @@ def run(args: argparse.Namespace) -> int:
         for ref in args.enable:
             platform.rules.enable(ref)
     except Invalid as error:
-        print("StackStorm sandbox: {}".format(error), file=sys.stderr)
+        print(f"StackStorm sandbox: {error}", file=sys.stderr)
         return 1
     if args.api_port is not None:
         port = platform.serve_api(args.api_port)
-        print("StackStorm sandbox: http://127.0.0.1:{}".format(port), flush=True)
+        print(f"StackStorm sandbox: http://127.0.0.1:{port}", flush=True)
     _end_on_interrupt()
     try:
         platform.run()

@@ -95,7 +95,7 @@ class Rules:
         try:
             rule = self._make(definition)
         except Invalid as error:
-            raise type(error)("rule {!r}: {}".format(definition.get("name"), error))
+            raise type(error)(f"rule {definition.get('name')!r}: {error}")
         # The new trigger is taken before the old one is left: the same one must not vanish.
         old = self._rules.get(rule.ref)
         if old:
@@ -107,8 +107,7 @@ class Rules:
     def enable(self, ref: str) -> None:
         """Let a rule's action start; raises Invalid if there is no such rule."""
         if ref not in self._rules:
-            raise Invalid("there is no rule {!r}; there are {}".format(
-                ref, ", ".join(sorted(self._rules))))
+            raise Invalid(f"there is no rule {ref!r}; there are {', '.join(sorted(self._rules))}")
         self.put(dict(self._rules[ref].to_dict(), enabled=True))
 
     def delete(self, ref: str) -> None:
@@ -141,7 +140,7 @@ class Rules:
         except Exception as error:
             LOG.error("%s fails on %s: %s: %s", rule.ref, instance.id, type(error).__name__, error)
             self._remember(rule, instance, status="failed",
-                           failure_reason="{}: {}".format(type(error).__name__, error))
+                           failure_reason=f"{type(error).__name__}: {error}")
             return
         LOG.info("%s matches %s and starts %s with %s", rule.ref, instance.id,
                  action["ref"], execution["parameters"])
@@ -165,7 +164,7 @@ def _origin(rule: Rule, instance: TriggerInstance) -> Dict[str, Any]:
 def _checked(definition: Dict[str, Any]) -> Dict[str, Any]:
     definition = _SCHEMA.clean(definition)
     if definition["type"].get("ref") != "standard":
-        raise Refused("the sandbox has no rules of type {!r}".format(definition["type"]))
+        raise Refused(f"the sandbox has no rules of type {definition['type']!r}")
     criteria.check(definition["criteria"])
     templates.check(definition["action"]["parameters"])
     return definition

@@ -47,7 +47,7 @@ class SensorHost:
     """One sensor, and what it is told of its triggers."""
 
     def __init__(self, pack: Pack, definition: Dict[str, Any], triggers: Triggers, broker: Broker):
-        self._types = ["{}.{}".format(pack.ref, each["name"])
+        self._types = [f"{pack.ref}.{each['name']}"
                        for each in definition["trigger_types"]]
         self._triggers, self._broker = triggers, broker
         self._known = set()

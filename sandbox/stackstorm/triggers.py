@@ -25,12 +25,12 @@ class Trigger:
     @property
     def ref(self) -> str:
         """What is dispatched to."""
-        return "{}.{}".format(self.pack, self.name)
+        return f"{self.pack}.{self.name}"
 
     def to_dict(self) -> Dict[str, Any]:
         """The trigger as the platform gives it to a sensor."""
         digest = hashlib.md5(json.dumps(self.parameters, sort_keys=True).encode()).hexdigest()
-        return {"uid": "trigger:{}:{}:{}".format(self.pack, self.name, digest), "ref": self.ref,
+        return {"uid": f"trigger:{self.pack}:{self.name}:{digest}", "ref": self.ref,
                 "name": self.name, "pack": self.pack, "type": self.type,
                 "parameters": dict(self.parameters), "id": self.id}
 
@@ -40,7 +40,7 @@ class TriggerType:
 
     def __init__(self, pack: str, definition: Dict[str, Any]):
         self.pack, self.name = pack, definition["name"]
-        self.ref = "{}.{}".format(pack, self.name)
+        self.ref = f"{pack}.{self.name}"
         self._parameters = _schema(definition.get("parameters_schema"))
         self._payload = _schema(definition.get("payload_schema"))
 
@@ -79,7 +79,7 @@ class Triggers:
         """The type of a trigger or the type itself; raises Invalid."""
         type_ref = self._triggers[ref].type if ref in self._triggers else ref
         if type_ref not in self._types:
-            raise Invalid("there is no trigger and no trigger type {!r}".format(ref))
+            raise Invalid(f"there is no trigger and no trigger type {ref!r}")
         return self._types[type_ref]
 
     def acquire(self, type_ref: str, parameters: Dict[str, Any]) -> Trigger:
@@ -89,7 +89,7 @@ class Triggers:
         trigger = self._find(type_ref, parameters)
         if trigger is None:
             if not parameters:
-                raise Invalid("trigger type {!r} needs parameters".format(type_ref))
+                raise Invalid(f"trigger type {type_ref!r} needs parameters")
             trigger = Trigger(str(uuid.uuid4()), trigger_type.pack, type_ref, parameters)
             self._add(trigger)
             self._publish("create", trigger)

@@ -40,7 +40,7 @@ def get_emoticon(id_or_shortcut: str) -> Any:
 
 def short(number: int) -> Dict[str, Any]:
     return {"id": number, "shortcut": EMOTICONS[number], "type": "global",
-            "url": "https://files.example.com/emoticons/%s.png" % EMOTICONS[number],
+            "url": f"https://files.example.com/emoticons/{EMOTICONS[number]}.png",
             "links": {"self": "%s/emoticon/%d" % (group.url, number)}}
 
 

@@ -50,7 +50,7 @@ def get_all_participants(id_or_name: str) -> Any:
 def invite_user(id_or_name: str, id_or_email: str) -> Any:
     room, user = group.room(id_or_name), group.user(id_or_email)
     reason = json_body(schemas.INVITATION).get("reason", "")
-    text = "You are invited to %s. %s" % (room.name, reason)
+    text = f"You are invited to {room.name}. {reason}"
     user.inbox.append(Message(g.token.actor, text.strip(), type="invitation"))
     return done()
 
@@ -59,5 +59,5 @@ def private_room(what: str, id_or_name: str) -> Room:
     """Find a room that has members, or raise HipChat's 400."""
     room = group.room(id_or_name)
     if room.privacy != "private":
-        raise ApiError(400, "Can only %s participants to private rooms" % what)
+        raise ApiError(400, f"Can only {what} participants to private rooms")
     return room

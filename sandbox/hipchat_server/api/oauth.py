@@ -23,7 +23,7 @@ def generate_token() -> Any:
     scopes = fields.get("scope", " ".join(client.scopes)).split()
     refused = set(scopes) - set(client.scopes)
     if refused:
-        raise ApiError(400, "Invalid scopes: %s" % " ".join(sorted(refused)))
+        raise ApiError(400, f"Invalid scopes: {' '.join(sorted(refused))}")
     token = group.issue_token(client, scopes)
     return jsonify({"access_token": token.value, "token_type": "bearer",
                     "scope": " ".join(scopes), "expires_in": client.token_life,

@@ -68,7 +68,7 @@ def shared_file() -> Tuple[Dict[str, Any], str]:
     """Return the file of a multipart/related body, as HipChat shows it, and the message."""
     if request.mimetype != "multipart/related":
         raise ApiError(400, "Content-Type must be multipart/related")
-    head = "Content-Type: %s\r\n\r\n" % request.headers["Content-Type"]
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n"
     whole = email.message_from_bytes(head.encode() + request.get_data(),
                                      policy=email.policy.HTTP)
     parts = {part.get_param("name", header="content-disposition"): part
@@ -82,7 +82,7 @@ def described(part: email.message.Message) -> Dict[str, Any]:
     """Return the name, size and URL of an uploaded file."""
     name = part.get_filename() or "file"
     return {"name": name, "size": len(part.get_payload(decode=True)),
-            "url": "https://files.example.com/%s" % name}
+            "url": f"https://files.example.com/{name}"}
 
 
 def _text(parts: Dict[str, email.message.Message]) -> str:

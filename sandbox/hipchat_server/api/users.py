@@ -91,7 +91,7 @@ def check(fields: Dict[str, Any], user: Optional[User] = None) -> None:
     for other in group.users.values():
         for name in ("email", "mention_name"):
             if other is not user and getattr(other, name) == fields.get(name):
-                raise ApiError(409, "Another user exists with that %s." % name.replace("_", " "))
+                raise ApiError(409, f"Another user exists with that {name.replace('_', ' ')}.")
 
 
 def change(user: User, fields: Dict[str, Any]) -> None:

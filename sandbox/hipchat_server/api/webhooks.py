@@ -75,7 +75,7 @@ def check(fields: Dict[str, Any]) -> None:
     try:
         re.compile(fields.get("pattern") or "")
     except re.error as error:
-        raise ApiError(400, "Field pattern must be a regular expression: %s" % error) from error
+        raise ApiError(400, f"Field pattern must be a regular expression: {error}") from error
     if fields.get("authentication") == "jwt" and not g.token.client.is_integration:
         raise ApiError(400, "Only an integration can have its webhooks authenticated by jwt")
 

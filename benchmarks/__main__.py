@@ -20,7 +20,7 @@ def main(arguments: List[str]) -> None:
         started = time.monotonic()
         found = importlib.import_module("benchmarks." + name).rows()
         report.show(found)
-        print("  ({}: {:.0f} s)".format(name, time.monotonic() - started), flush=True)
+        print(f"  ({name}: {time.monotonic() - started:.0f} s)", flush=True)
         report.keep(kind, name, found)
     report.write()
 

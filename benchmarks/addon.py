@@ -37,7 +37,7 @@ def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as name, _addon(Path(name), MANY) as many, \
             _addon(Path(name), FEW) as few:
         ours, theirs = alternate(ROUNDS, many, few)
-    what, against = "an add-on in {:,} rooms: ".format(MANY), "in {} rooms".format(FEW)
+    what, against = f"an add-on in {MANY:,} rooms: ", f"in {FEW} rooms"
     looks = [[1000 * (each.looked - each.heard) / count for each in side]
              for side, count in ((ours, MANY), (theirs, FEW))]
     return [
@@ -56,7 +56,7 @@ def _addon(directory: Path, rooms: int) -> Iterator[Callable[[], Restart]]:
     """Install the pack in a HipChat with so many rooms; what restarts and measures it."""
     place = directory / str(rooms)
     place.mkdir()
-    names = ["Room {}".format(number) for number in range(rooms)]
+    names = [f"Room {number}" for number in range(rooms)]
     with hipchat(names, "--rate-limit", str(10 ** 9)) as server:
         people, port, store = ControlClient(server.url), free_port(), place / "datastore.json"
 
@@ -93,4 +93,4 @@ def _measured(process: Server, port: int, people: ControlClient, names: List[str
 
 def _descriptor(port: int, store: Path) -> str:
     kept = json.loads(store.read_text())["hipchat_addon"]
-    return AddonUrls("http://127.0.0.1:{}/hipchat".format(port), Addon.read(kept).secret).descriptor
+    return AddonUrls(f"http://127.0.0.1:{port}/hipchat", Addon.read(kept).secret).descriptor

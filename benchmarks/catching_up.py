@@ -64,9 +64,9 @@ class _Missed:
         return COUNT / (time.monotonic() - since)
 
     def _post(self) -> None:
-        number, url = next(self._rounds), "http://127.0.0.1:{}/hipchat".format(self._port)
+        number, url = next(self._rounds), f"http://127.0.0.1:{self._port}/hipchat"
         result = burst([[request(signed_url(url, place), delivery(
-            "{}/{}/{}".format(number, room, each), "Room {}".format(place)))
+            f"{number}/{room}/{each}", f"Room {place}"))
             for each in range(EACH)] for place, room in enumerate(self._hipchat.rooms)])
         assert result.statuses == {204: COUNT}, result.statuses
 
@@ -75,4 +75,4 @@ class _Missed:
 
     def _pack(self) -> ContextManager:
         return pack(self._hipchat.url, self._port, self._directory, self._rules,
-                    rooms=["Room {}".format(number) for number in range(ROOMS)])
+                    rooms=[f"Room {number}" for number in range(ROOMS)])

@@ -35,4 +35,4 @@ def _line(samples: List[Dict[str, Any]], line: Any, top: int) -> Iterator[str]:
         points = " ".join("{:.1f},{:.1f}".format(
             LEFT + WIDTH * each["seconds"] / end, top + HEIGHT * (1 - each[key] / highest))
             for each in samples if each["life"] == life)
-        yield '<polyline points="{}" fill="none" stroke="{}"/>'.format(points, color)
+        yield f'<polyline points="{points}" fill="none" stroke="{color}"/>'

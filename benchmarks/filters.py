@@ -24,9 +24,9 @@ HOSTILE_TEXT = "a" * 50 + "b"
 
 
 def rows() -> List[Row]:
-    friendly = ["{} service-{} (\\d+)".format(VERBS[number % len(VERBS)], number)
+    friendly = [f"{VERBS[number % len(VERBS)]} service-{number} (\\d+)"
                 for number in range(FILTERS)]
-    hostile = [HOSTILE[number % len(HOSTILE)] + "|never{}".format(number)
+    hostile = [HOSTILE[number % len(HOSTILE)] + f"|never{number}"
                for number in range(FILTERS)]
     compiled = [re.compile(pattern) for pattern in friendly]
     pack, besieged = _subscriptions(friendly), _subscriptions(hostile)
@@ -73,13 +73,13 @@ def _everywhere(patterns: List[str]) -> Row:
 def _subscriptions(patterns: List[str], in_all: int = 0) -> Subscriptions:
     """Of one room, or of each of so many."""
     directory = RoomDirectory()
-    directory.take([{"id": ADDRESS.room + number, "name": "Room {}".format(number)}
+    directory.take([{"id": ADDRESS.room + number, "name": f"Room {number}"}
                     for number in range(in_all)])
     subscriptions = Subscriptions([EVERYWHERE] if in_all else [], ["message"], directory,
                           logging.getLogger("benchmarks"), lambda: None)
     place = {} if in_all else {"room": ADDRESS.room}
     for number, pattern in enumerate(patterns):
-        ref = "hipchat.{}".format(number)
+        ref = f"hipchat.{number}"
         subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
                        "parameters": dict(place, filter=pattern)})
     return subscriptions

@@ -62,8 +62,8 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
 
 
 def _add(subscriptions: Subscriptions, room: int, number: int) -> None:
-    ref = "hipchat.{}.{}".format(room, number)
-    pattern = "deploy (\\w+)" if number == 0 else "deploy service-{} (\\d+)".format(number)
+    ref = f"hipchat.{room}.{number}"
+    pattern = "deploy (\\w+)" if number == 0 else f"deploy service-{number} (\\d+)"
     subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
                    "parameters": {"room": room, "filter": pattern}})
 
@@ -75,7 +75,7 @@ def _fill(directory: str, rooms: int, count: int) -> None:
         db.executemany(
             "INSERT INTO deliveries (lane, event, room, trace, received, body) VALUES "
             "(?, 'room_message', ?, ?, ?, ?)",
-            ((room, room, str(number), time.time(), delivery("m/{}".format(number), room))
+            ((room, room, str(number), time.time(), delivery(f"m/{number}", room))
              for number in range(count) for room in [str(FIRST_ROOM + number % rooms)]))
     db.close()
 

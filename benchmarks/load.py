@@ -104,7 +104,7 @@ class _Loop:
             pause = due[0][0] + started - time.perf_counter() if due else PATIENCE
             events = self._poll.poll(max(0.0, pause))
             if not events and not due:
-                raise TimeoutError("no answer within {} s".format(PATIENCE))
+                raise TimeoutError(f"no answer within {PATIENCE} s")
             for number, event in events:
                 self._advance(self._calls[number], event)
             while due and due[0][0] + started <= time.perf_counter():

@@ -28,7 +28,7 @@ class Row(NamedTuple):
     @property
     def spread(self) -> str:
         """The lowest and the highest round."""
-        return "{:.3g} to {:.3g}".format(min(self.ratios), max(self.ratios))
+        return f"{min(self.ratios):.3g} to {max(self.ratios):.3g}"
 
     @property
     def reached(self) -> bool:

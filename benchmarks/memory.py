@@ -9,7 +9,7 @@ from benchmarks.measure import Row, alternate, plain
 from benchmarks.restart import hipchat, pack
 from sandbox.both_servers import free_port
 
-ROOMS = ["Room {}".format(number) for number in range(50)]
+ROOMS = [f"Room {number}" for number in range(50)]
 ROUNDS = 3
 EMPTY = '''
 from st2reactor.sensor.base import Sensor

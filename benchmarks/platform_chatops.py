@@ -39,8 +39,8 @@ def rows() -> List[Row]:
             compared("ChatOps: from a command's end to its answer in the room",
                      "StackStorm's `chatops.post_result`, to its announcement", ("<=", 0.25), "s",
                      list(answered), stock),
-            compared("ChatOps: to the acknowledgement, with {} aliases".format(MANY),
-                     "{} aliases".format(FEW), ("<=", 1.1), "s", many, few)]
+            compared(f"ChatOps: to the acknowledgement, with {MANY} aliases",
+                     f"{FEW} aliases", ("<=", 1.1), "s", many, few)]
 
 
 def _numbers_of_aliases(api: Api, chat: "_Chat") -> List[List[float]]:

@@ -42,7 +42,7 @@ def rows() -> List[Row]:
                 grown.append(_growth(process, port))
     return [plain("memory of the sensor at rest", "an empty sensor in the same platform",
                   ("<=", 12), "MiB more", [our - their for our, their in zip(ours, theirs)],
-                  "{:.0f} MiB in all".format(sorted(ours)[1])),
+                  f"{sorted(ours)[1]:.0f} MiB in all"),
             plain("growth of its memory from 10,000 to 100,000 deliveries", "", ("<=", 1), "MiB",
                   grown)]
 
@@ -55,7 +55,7 @@ def _at_rest(server: Server) -> float:
 
 def _growth(process: Server, port: int) -> float:
     """MiB that a sensor takes more after 100,000 deliveries than after 10,000, all dispatched."""
-    url = "http://127.0.0.1:{}/hipchat".format(port)
+    url = f"http://127.0.0.1:{port}/hipchat"
     wait(lambda: health_of(port))
     warm = 0.0
     for sent in range(0, ALL, STEP):
@@ -63,7 +63,7 @@ def _growth(process: Server, port: int) -> float:
             _all_dispatched(port)
             warm = process.memory()
         result = burst([[request(signed_url(url, place),
-                                 delivery("{}/{}/{}".format(room, sent, each), room))
+                                 delivery(f"{room}/{sent}/{each}", room))
                          for each in range(STEP // len(ROOMS))]
                         for place, room in enumerate(ROOMS)])
         assert result.statuses == {204: STEP}, result.statuses

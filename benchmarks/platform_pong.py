@@ -33,7 +33,7 @@ class _Way(NamedTuple):
 def rows() -> List[Row]:
     with Api() as api:
         people = ControlClient(os.environ["HIPCHAT_URL"])
-        url = os.environ["HIPCHAT_URL"].rstrip("/") + "/v2/room/{}/notification".format(ROOM)
+        url = os.environ["HIPCHAT_URL"].rstrip("/") + f"/v2/room/{ROOM}/notification"
         starts = {
             "send": ("hipchat.send", {"room": ROOM, "message": "pong {{ trigger.matches[0] }}"}),
             "workflow": ("hipchat.announce", {
@@ -45,7 +45,7 @@ def rows() -> List[Row]:
             "noop": ("core.noop", {})}
         for name, (action, parameters) in starts.items():
             api.make_rule("ping " + name, "hipchat.message",
-                          {"room": ROOM, "filter": "^ping-{} (.+)$".format(name)}, action,
+                          {"room": ROOM, "filter": f"^ping-{name} (.+)$"}, action,
                           parameters)
         send, workflow, http, noop = alternate(ROUNDS, *(
             lambda name=name, action=action: _way(api, people, name, action)
@@ -74,7 +74,7 @@ def _way(api: Api, people: ControlClient, name: str, action: str) -> _Way:
         return api.get("/executions", action=action, limit=5)
 
     known, word = {each["id"] for each in executions()}, uuid.uuid4().hex
-    message = people.say(ROOM, PERSON, "ping-{} {}".format(name, word))
+    message = people.say(ROOM, PERSON, f"ping-{name} {word}")
     begun = moment(next(line for line in people.transcript(ROOM) if line["id"] == message)["when"])
 
     done = wait(lambda: next((each for each in executions() if each["id"] not in known and

@@ -19,7 +19,7 @@ from sandbox.both_servers import free_port
 
 __all__ = ["Pack", "Peer", "Sides", "sides"]
 
-ROOMS = ["Benchmark {}".format(number) for number in range(50)]
+ROOMS = [f"Benchmark {number}" for number in range(50)]
 PATIENCE = 600  # seconds for StackStorm to work off what was dispatched
 _numbers = itertools.count()
 
@@ -32,7 +32,7 @@ class Pack:
 
     def __init__(self, control: Server, port: int):
         self._control, self._port = control, port
-        self.url = "http://127.0.0.1:{}/hipchat".format(port)
+        self.url = f"http://127.0.0.1:{port}/hipchat"
         self.dispatched = 0
         self.cpu: List[float] = []  # seconds of processor time an event, of each rate()
 
@@ -67,7 +67,7 @@ class Pack:
 
     def _posts(self, count: int, room: str) -> List[Post]:
         url = signed_url(self.url, ROOMS.index(room))
-        return [request(url, delivery("{}/{}".format(room, next(_numbers)), room))
+        return [request(url, delivery(f"{room}/{next(_numbers)}", room))
                 for _ in range(count)]
 
     def _checked(self, count: int, load: Callable[[], Result]) -> Result:
@@ -84,7 +84,7 @@ class Pack:
         return result
 
     def _ask(self, what: str, count: int):
-        with urlopen("{}/{}/{}".format(self._control.url, what, count), timeout=90) as answer:
+        with urlopen(f"{self._control.url}/{what}/{count}", timeout=90) as answer:
             return json.loads(answer.read())
 
 
@@ -104,7 +104,7 @@ class Peer:
         return self.few / self.burst(self.few).seconds
 
     def posts(self, count: int) -> List[Post]:
-        return [request(self.url, delivery("peer/{}".format(number), "Benchmark"))
+        return [request(self.url, delivery(f"peer/{number}", "Benchmark"))
                 for number in range(count)]
 
     def _checked(self, result: Result) -> Result:

@@ -44,7 +44,7 @@ def rows() -> List[Row]:
                      "the least action with `requests.post`", ("<=", 1.15), "ms", ours, theirs),
             compared("what `hipchat.send` adds to an empty action", "what the least action adds",
                      ("<=", 1.1), "ms", added(ours, nothing), added(theirs, nothing),
-                     "an empty action: {:.0f} ms".format(statistics.median(nothing)))]
+                     f"an empty action: {statistics.median(nothing):.0f} ms")]
 
 
 def measured() -> List[List[float]]:

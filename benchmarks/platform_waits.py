@@ -33,7 +33,7 @@ def _steady(both: Sides, nothing: Peer, rate: float, which: str) -> Row:
         result = both.pack.steady(count, rate, beside=nothing.posts(count))
         ours.append(result.p99(both.pack.url))
         floor.append(result.p99(nothing.url))
-    return compared("p99 until HipChat has its 204, at {:.0f}/s ({})".format(rate, which),
+    return compared(f"p99 until HipChat has its 204, at {rate:.0f}/s ({which})",
                     "a WSGI server that does nothing, beside the pack", LIMIT, "ms", ours, floor)
 
 
@@ -41,5 +41,5 @@ def _burst(both: Sides) -> List[Row]:
     ours, *theirs = alternate(BURSTS, *[
         both.quietly(lambda side=side: side.burst(BURST).p99(side.url))
         for side in [both.pack, *both.peers.values()]])
-    return [compared("p99 until HipChat has its 204, in a burst of {:,}".format(BURST), name, AIM,
+    return [compared(f"p99 until HipChat has its 204, in a burst of {BURST:,}", name, AIM,
                      "ms", ours, waits) for name, waits in zip(both.peers, theirs)]

@@ -52,7 +52,7 @@ def _axis(scale: _Scale, height: float) -> Iterator[str]:
         if LABELS <= x <= LABELS + BARS:
             yield LINE.format(x, TOP if digit == 1 else height - 4, x, height, PALE)
             if digit in (1, 3):
-                yield TEXT.format(x, height + 16, "middle", "{:g}".format(value))
+                yield TEXT.format(x, height + 16, "middle", f"{value:g}")
     yield TEXT.format(LABELS + BARS / 2, height + 40, "middle",
                       "times better than the aim (right of 1: reached; thin line: all rounds)")
 

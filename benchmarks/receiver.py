@@ -7,7 +7,7 @@ from benchmarks.load import burst, delivery, request
 from benchmarks.measure import Row, alternate, compared
 from benchmarks.settings import signed_url
 
-ROOMS = ["Room {}".format(number) for number in range(50)]
+ROOMS = [f"Room {number}" for number in range(50)]
 EACH = 40  # deliveries a room and round
 ROUNDS = 9
 _rounds = itertools.count()
@@ -32,7 +32,7 @@ def rows() -> List[Row]:
 def _accepted(server: Server) -> float:
     number = next(_rounds)
     senders = [[request(signed_url(server.url, place),
-                        delivery("{}/{}/{}".format(number, room, each), room))
+                        delivery(f"{number}/{room}/{each}", room))
                 for each in range(EACH)] for place, room in enumerate(ROOMS)]
     result = burst(senders)
     assert result.statuses == {204: EACH * len(ROOMS)}, result.statuses

@@ -49,7 +49,7 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    print("http://127.0.0.1:{}/hipchat".format(port), flush=True)
+    print(f"http://127.0.0.1:{port}/hipchat", flush=True)
     if sys.argv[1] == "bare":
         wsgi.server(eventlet.listen(("127.0.0.1", port), backlog=1024), nothing,
                     max_size=512, keepalive=False, log_output=False, debug=False,

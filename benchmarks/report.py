@@ -79,8 +79,8 @@ def _theirs(row: Row, before: str = "") -> str:
 
 
 def _value(value: float, unit: str) -> str:
-    shown = "{:,.0f}".format(value) if value >= 100 else "{:.3g}".format(value)
-    return "{}{}{}".format(shown, "" if unit.startswith("/") else " ", unit).strip()
+    shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{shown}{'' if unit.startswith('/') else ' '}{unit}".strip()
 
 
 def _conditions(benchmarks: Dict[str, Any]) -> str:
@@ -91,7 +91,7 @@ def _conditions(benchmarks: Dict[str, Any]) -> str:
 
 def _machine() -> str:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2 ** 30
-    return "{} cores, {:.0f} GiB of memory, {}".format(os.cpu_count(), memory, platform.system())
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}"
 
 
 def _versions(kind: str) -> Dict[str, str]:

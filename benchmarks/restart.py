@@ -17,7 +17,7 @@ from benchmarks.settings import TOKEN, config
 from benchmarks.waiting import health_of, wait
 from sandbox.both_servers import free_port
 
-ROOMS = ["Factor"] + ["Room {}".format(number) for number in range(1, 50)]  # samples want Factor
+ROOMS = ["Factor"] + [f"Room {number}" for number in range(1, 50)]  # samples want Factor
 RULES = 500
 ROUNDS = 3
 
@@ -25,8 +25,8 @@ ROUNDS = 3
 def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as name, hipchat(ROOMS) as server:
         api = _Hipchat(server.url)
-        rules = [_rule(Path(name), "rule_{}".format(number), {
-            "room": ROOMS[number % len(ROOMS)], "filter": "ping-{} (.*)".format(number)}, {})
+        rules = [_rule(Path(name), f"rule_{number}", {
+            "room": ROOMS[number % len(ROOMS)], "filter": f"ping-{number} (.*)"}, {})
             for number in range(RULES)]
         port = free_port()
         with pack(server.url, port, Path(name), rules):
@@ -62,7 +62,7 @@ class _Hipchat:
     def look_at_all(self) -> Tuple[float, float]:
         started = time.monotonic()
         for room in ROOMS:
-            self._session.get("{}/room/{}/webhook".format(self._url, quote(room, safe=""))).json()
+            self._session.get(f"{self._url}/room/{quote(room, safe='')}/webhook").json()
         return len(ROOMS), time.monotonic() - started
 
 
@@ -96,7 +96,7 @@ def rule_of_all_rooms(directory: Path) -> Path:
 
 def _rule(directory: Path, name: str, parameters: Dict[str, Any],
           criteria: Dict[str, Any]) -> Path:
-    file = directory / "{}.yaml".format(name)
+    file = directory / f"{name}.yaml"
     file.write_text(json.dumps({
         "name": name, "pack": "hipchat", "enabled": True,
         "trigger": {"type": "hipchat.message", "parameters": parameters}, "criteria": criteria,

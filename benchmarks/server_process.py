@@ -22,7 +22,7 @@ class Server:
             stderr=log or subprocess.DEVNULL, universal_newlines=True)
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("{} did not start".format(" ".join(command[:6])))
+            raise RuntimeError(f"{' '.join(command[:6])} did not start")
         self.url = line.split()[-1]
 
     def __enter__(self) -> "Server":

@@ -17,7 +17,7 @@ def config(hipchat: str, port: int, directory: str,
     return {"api_key": TOKEN, "api_url": hipchat, "events": ["message"],
             "rooms": rooms if rooms == "all" else list(rooms),
             "spool": {"directory": directory, "max_deliveries": 10 ** 6},
-            "webhook": {"public_url": "http://127.0.0.1:{}/hipchat".format(port),
+            "webhook": {"public_url": f"http://127.0.0.1:{port}/hipchat",
                         "host": "127.0.0.1", "port": port, "secret": SECRET}}
 
 

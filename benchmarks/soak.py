@@ -96,7 +96,7 @@ class Sensor:
         return health_of(self._port).get("waiting") == 0
 
     def _ask(self, what: str, number: int) -> int:
-        with urlopen("{}/{}/{}".format(self._process.url, what, number), timeout=10) as answer:
+        with urlopen(f"{self._process.url}/{what}/{number}", timeout=10) as answer:
             return json.loads(answer.read())
 
 
@@ -136,8 +136,8 @@ def rows() -> List[Row]:
         for room, number in itertools.product(hipchat.rooms, range(RULES)):
             parameters = {"room": str(room)}
             if number:
-                parameters["filter"] = "^deploy service-{} (.+)$".format(number)
-            api.make_rule("{} {}".format(room, number), "hipchat.message", parameters)
+                parameters["filter"] = f"^deploy service-{number} (.+)$"
+            api.make_rule(f"{room} {number}", "hipchat.message", parameters)
         sensor = Sensor(hipchat.url, str(disk))
         try:
             wait(sensor.is_ready, 300, SELDOM)
@@ -228,7 +228,7 @@ def _result(hipchat: TalkingHipchat, heard: Heard, samples: List[Sample], struck
     late, disordered = _order(hipchat, heard)
     ends = struck["SIGKILL"] + struck["SIGTERM"] + struck["broker stopped"]
     early, last = next(each for each in samples if each.said >= EARLY), samples[-1]
-    against = "after {:,}".format(EARLY)
+    against = f"after {EARLY:,}"
 
     def row(what: str, against: str, bound: float, unit: str, value: float, note: str = "") -> Row:
         return plain("soak: " + what, against, ("<=", bound), unit, [value], note)
@@ -239,19 +239,18 @@ def _result(hipchat: TalkingHipchat, heard: Heard, samples: List[Sample], struck
                 MESSAGES, ROOMS, ROOMS * RULES, MESSAGES / samples[-2].seconds, _counts(struck),
                 _counts(hipchat.answers))),
         row("out of order in a room, of those that a webhook brought", "", 0, "messages",
-            disordered, "{:,} that none had brought came after newer ones".format(late)),
+            disordered, f"{late:,} that none had brought came after newer ones"),
         row("dispatched again", "", AT_AN_END * ends, "messages", sum(heard.repeats.values()),
             "after: {}; RabbitMQ gave {} again that were not acknowledged yet".format(
                 _counts(heard.repeats) or "nothing", heard.given_again)),
         row("memory at the end, more than", against, 2, "MiB", last.memory - early.memory,
-            "highest growth of a process after its second minute: {:.2f} MiB".format(
-                _growth(samples))),
+            f"highest growth of a process after its second minute: {_growth(samples):.2f} MiB"),
         row("file handles at the end, more than", against, 5, "", last.handles - early.handles),
         row("greenlets at the end, more than", against, 5, "", last.greenlets - early.greenlets)]
 
 
 def _counts(counter: Counter) -> str:
-    return ", ".join("{} {:,}".format("none" if what is None else what, count)
+    return ", ".join(f"{'none' if what is None else what} {count:,}"
                      for what, count in counter.most_common())
 
 
@@ -280,7 +279,7 @@ def _small_disk(parent: Path) -> Iterator[Path]:
     """A file system of its own for the spool."""
     disk = parent / "disk"
     disk.mkdir()
-    subprocess.check_call(["mount", "-t", "tmpfs", "-o", "size={}m".format(DISK), "tmpfs",
+    subprocess.check_call(["mount", "-t", "tmpfs", "-o", f"size={DISK}m", "tmpfs",
                            str(disk)])
     try:
         yield disk

@@ -30,14 +30,14 @@ class TalkingHipchat:
 
     def __init__(self, rooms: int):
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._group = Group("http://127.0.0.1:{}/v2".format(listener.getsockname()[1]))
+        self._group = Group(f"http://127.0.0.1:{listener.getsockname()[1]}/v2")
         self.url = self._group.url
         self._group.add_personal_token(TOKEN)
         app = create_app(self._group, Limits(10 ** 9, 300, 10 ** 9))
         self._events = Events(self._group, app.extensions["shapes"], self._post)
         self._faults, self._calls = app.extensions["faults"], app.extensions["calls"]
         app.extensions["events"] = self._events
-        self._rooms = [self._group.add_room("Room {}".format(number)) for number in range(rooms)]
+        self._rooms = [self._group.add_room(f"Room {number}") for number in range(rooms)]
         self._person, self._names = self._group.person("Ann"), itertools.count(1)
         self.said: Dict[int, int] = {room.id: 0 for room in self._rooms}
         self.accepted: Dict[int, Set[int]] = defaultdict(set)
@@ -79,7 +79,7 @@ class TalkingHipchat:
         """Give a room another name, and its old one to the next."""
         with self._group.lock:
             one, other = self._rooms[:2]
-            one.name, other.name = "Renamed {}".format(next(self._names)), one.name
+            one.name, other.name = f"Renamed {next(self._names)}", one.name
 
     def calls(self, path: str) -> int:
         """How many calls of the API have this in their path."""

@@ -110,7 +110,7 @@ class Api:
                 self.get("/actionalias", limit=100, offset=page) if each["name"] != name]
         for each in kept:
             self._delete("/actionalias/" + each["ref"])
-        names = ["benchmark_{}".format(number) for number in range(1, count)]
+        names = [f"benchmark_{number}" for number in range(1, count)]
         for each in names:
             self.post("/actionalias", {
                 "name": each, "pack": "default", "action_ref": "core.noop", "enabled": True,
@@ -138,7 +138,7 @@ class Api:
         answer = self._session.post(self._url + path, json=body)
         assert answer.ok or answer.status_code == 409, answer.text
         if answer.ok:
-            self._made.append("{}/{}".format(path, answer.json()["id"]))
+            self._made.append(f"{path}/{answer.json()['id']}")
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self._session.get(self._url + path, params=query)

@@ -123,7 +123,7 @@ def main(file: str, name: str, config: str, mode: str = "") -> None:
     address, unheard = "none", mode == "unheard" and take_unheard()
     if mode in ("control", "watched"):
         listener = eventlet.listen(("127.0.0.1", 0), backlog=64)
-        address = "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         application = Control(wrapper._sensor_instance) if mode == "control" else Watch()
         eventlet.spawn(wsgi.server, listener, application, log_output=False)
     print(address, flush=True)

@@ -50,8 +50,7 @@ def rows() -> List[Row]:
             ROUNDS, lambda: run(OURS), lambda: run(THEIRS), lambda: run(NOTHING))
     return [compared(
         "`hipchat.send` in a new process", "the least script with `requests.post`", ("<=", 1.15),
-        "ms", ours, theirs, "`import requests` alone: {:.0f} ms".format(
-            sorted(least)[ROUNDS // 2]))]
+        "ms", ours, theirs, f"`import requests` alone: {sorted(least)[ROUNDS // 2]:.0f} ms")]
 
 
 def _environment() -> dict:

@@ -18,7 +18,7 @@ def wait(condition: Callable[[], Any], seconds: float = PATIENCE, pause: float =
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError("not within {:.0f} s".format(seconds))
+            raise TimeoutError(f"not within {seconds:.0f} s")
         time.sleep(pause)
 
 
@@ -27,7 +27,7 @@ def health_of(port: int) -> Dict[str, Any]:
     with requests.Session() as session:
         session.trust_env = False
         try:
-            return session.get("http://127.0.0.1:{}/hipchat/health".format(port),
+            return session.get(f"http://127.0.0.1:{port}/hipchat/health",
                                timeout=PATIENCE).json()
         except requests.RequestException:
             return {}

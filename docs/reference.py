@@ -58,10 +58,10 @@ def parameters():
     """A section per action: its call and scope, and a line per parameter."""
     parts = []
     for file, action in _actions():
-        rows = [("`{}`".format(name), _default(parameter), parameter["description"])
+        rows = [(f"`{name}`", _default(parameter), parameter["description"])
                 for name, parameter in action.get("parameters", {}).items()
                 if "description" in parameter]
-        parts += ["### {}".format(action["name"]), _call(file) or "An orquesta workflow."]
+        parts += [f"### {action['name']}", _call(file) or "An orquesta workflow."]
         parts += [_table(("parameter", "default", "meaning"), rows)] if rows else []
     return "\n\n".join(parts)
 
@@ -89,7 +89,7 @@ def _config_rows(prefix, schema):
         if "properties" in each:
             yield from _config_rows(prefix + name + ".", each["properties"])
         else:
-            yield "`{}{}`".format(prefix, name), _default(each), each["description"]
+            yield f"`{prefix}{name}`", _default(each), each["description"]
 
 
 def _default(schema):
@@ -119,7 +119,7 @@ PAGES = {"triggers.md": (triggers, payloads), "actions.md": (actions, parameters
 def updated(text, makers):
     """A page with the parts that these functions make, each between its name and an end."""
     for make in makers:
-        start = "<!-- {} -->\n".format(make.__name__)
+        start = f"<!-- {make.__name__} -->\n"
         before, rest = text.split(start)
         text = before + start + make() + "\n<!-- end -->" + rest.split("<!-- end -->", 1)[1]
     return text
@@ -133,7 +133,7 @@ def main(arguments):
         if "--check" not in arguments:
             page.write_text(updated(text, makers), "utf-8")
         elif updated(text, makers) != text:
-            return "docs/{} is not what `make reference` makes of it.".format(name)
+            return f"docs/{name} is not what `make reference` makes of it."
     return 0
 
 

@@ -47,7 +47,7 @@ def main():
             browser.wait_for("document.querySelector('#log').textContent.includes('pong hello')")
             browser.wait_for("document.querySelector('#trace').textContent.includes('succeeded')")
             PICTURE.write_bytes(browser.screenshot())
-    print("{}: {} kB".format(PICTURE.name, PICTURE.stat().st_size // 1000))
+    print(f"{PICTURE.name}: {PICTURE.stat().st_size // 1000} kB")
     return 0
 
 

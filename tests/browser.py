@@ -44,7 +44,7 @@ class Browser:
         self._session = direct()
         self._directory = tempfile.TemporaryDirectory(prefix="browser-")
         self._driver, port = started_driver()
-        self._url = "http://127.0.0.1:{}/session".format(port)
+        self._url = f"http://127.0.0.1:{port}/session"
 
     def __enter__(self):
         options = {"args": ARGUMENTS + ["--user-data-dir=" + self._directory.name],

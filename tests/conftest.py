@@ -44,7 +44,7 @@ def wait_until(condition, seconds=60, what="the condition", sleep=time.sleep):
         value = condition()
         if value:
             return value
-        assert asked < waiting + seconds, "{} did not come true in {} s".format(what, seconds)
+        assert asked < waiting + seconds, f"{what} did not come true in {seconds} s"
         sleep(pause_since(asked, waiting))
 
 
@@ -98,7 +98,7 @@ class Hipchat:
 
     def rename(self, room, name, **more):
         """Rename a room, given by its name or id, or change something else of it."""
-        path = "/room/{}".format(quote(str(room), safe=""))
+        path = f"/room/{quote(str(room), safe='')}"
         whole = self.api("GET", path).json()
         body = {key: whole[key] for key in ("privacy", "is_archived", "is_guest_accessible",
                                             "topic")}
@@ -107,7 +107,7 @@ class Hipchat:
 
     def webhooks(self, room):
         """The webhooks of a room, whole."""
-        answer = self.api("GET", "/room/{}/webhook".format(quote(str(room), safe="")),
+        answer = self.api("GET", f"/room/{quote(str(room), safe='')}/webhook",
                           params={"expand": "items", "max-results": 1000})
         return answer.json()["items"]
 
@@ -123,7 +123,7 @@ class Stackstorm:
         self.directory = directory
         self._hipchat = hipchat
         port = free_port()
-        self.listener = "http://127.0.0.1:{}/hipchat".format(port)
+        self.listener = f"http://127.0.0.1:{port}/hipchat"
         self.config = {
             "api_key": hipchat.token, "api_url": hipchat.url,
             "spool": {"directory": str(directory / "spool")},
@@ -211,7 +211,7 @@ class Stackstorm:
         """
         rule = self.add_rule(event, dict(parameters, room=name or room))
         wait_until(lambda: "room_" + event in [hook["event"] for hook in self.webhooks(room)],
-                   what="the webhook for {} in {}".format(event, room))
+                   what=f"the webhook for {event} in {room}")
         return self.trigger_of(rule)
 
     def remove_rule(self, ref):
@@ -232,7 +232,7 @@ class Stackstorm:
     def heard(self, trigger, count=1):
         """The first payloads dispatched to a trigger, once there are `count` of them."""
         return wait_until(lambda: self._at_least(trigger, count),
-                          what="event {} of {}".format(count, trigger))
+                          what=f"event {count} of {trigger}")
 
     def _at_least(self, trigger, count):
         payloads = self.payloads(trigger)
@@ -304,7 +304,7 @@ def start_stackstorm(tmp_path):
     """Start the pack: start_stackstorm(hipchat, options=(...), rooms=[...], webhook={...})."""
     with contextlib.ExitStack() as processes:
         def start(hipchat, **more):
-            directory = tmp_path / "stackstorm-{}".format(uuid.uuid4().hex[:8])
+            directory = tmp_path / f"stackstorm-{uuid.uuid4().hex[:8]}"
             directory.mkdir()
             process = Stackstorm(directory, hipchat, **more)
             processes.callback(process.stop)

@@ -59,7 +59,7 @@ class Load:
                 self.accepted.append(accepted)
                 self._threads.append(threading.Thread(
                     target=self._send,
-                    args=(room, url, "{}{}/{}".format(prefix, room, number), accepted)))
+                    args=(room, url, f"{prefix}{room}/{number}", accepted)))
 
     def __enter__(self):
         for thread in self._threads:
@@ -82,7 +82,7 @@ class Load:
     def _send(self, room, url, name, accepted):
         sent = 0
         while sent != self._deliveries and not self._stopping.is_set():
-            message_id = "{}/{}".format(name, sent)
+            message_id = f"{name}/{sent}"
             status = post(url, delivery(message_id, room, self._text))
             sent += 1
             with self._lock:
@@ -131,8 +131,7 @@ class Journal:
                 break
             if missing < before and not seconds:
                 deadline = time.monotonic() + 60
-            assert time.monotonic() < deadline, "{} of {} were not dispatched".format(
-                missing, len(wanted))
+            assert time.monotonic() < deadline, f"{missing} of {len(wanted)} were not dispatched"
             time.sleep(pause_since(asked, waiting))
         place = {}
         for number, message in enumerate(self.dispatched()):

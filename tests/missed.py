@@ -27,7 +27,7 @@ def messages(stackstorm):
 
 
 def say(hipchat, room, count, word="missed"):
-    said = ["{} {} in {}".format(word, number, room) for number in range(count)]
+    said = [f"{word} {number} in {room}" for number in range(count)]
     for text in said:
         hipchat.people.say(room, "Ann", text)
     return said

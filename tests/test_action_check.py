@@ -44,7 +44,7 @@ def website():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield "http://127.0.0.1:{}".format(server.server_port)
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
 
@@ -54,16 +54,15 @@ def test_a_healthy_set_up_has_a_line_for_each_thing(run, stackstorm, hipchat):
     room = hipchat.api("GET", "/room/" + stackstorm.room).json()["id"]
     assert succeeded and lines[:-1] == [
         "ok: config: complete",
-        "ok: HipChat: answers at {}, without TLS".format(hipchat.url),
+        f"ok: HipChat: answers at {hipchat.url}, without TLS",
         "ok: token: it has the scopes that the pack needs",
-        "ok: room {}: its id is {}".format(stackstorm.room, room),
-        "ok: listener: the sensor answers at {}/health (as seen from here)".format(
-            stackstorm.listener)]
+        f"ok: room {stackstorm.room}: its id is {room}",
+        f"ok: listener: the sensor answers at {stackstorm.listener}/health (as seen from here)"]
     assert re.fullmatch(r"ok: webhooks: (\d+) wanted, \1 present", lines[-1])
 
 
 def test_no_network(run):
-    succeeded, lines = run(api_url="http://127.0.0.1:{}".format(free_port()))
+    succeeded, lines = run(api_url=f"http://127.0.0.1:{free_port()}")
     assert not succeeded and len(to_do(lines)) == 1
     assert "no connection (Connection refused). Check api_url, the network" in to_do(lines)[0]
 
@@ -139,13 +138,13 @@ def test_a_public_url_that_leads_elsewhere(run, website, path, what):
 
 def test_a_public_url_without_end(run, website):
     lines = run(webhook={"public_url": website + "/large"})[1]
-    assert "nobody answers at {}/large/health (TooLarge)".format(website) in to_do(lines)[1]
+    assert f"nobody answers at {website}/large/health (TooLarge)" in to_do(lines)[1]
 
 
 def test_a_port_that_is_closed(run):
-    url = "http://127.0.0.1:{}/hipchat".format(free_port())
+    url = f"http://127.0.0.1:{free_port()}/hipchat"
     lines = run(webhook={"public_url": url})[1]
-    assert "nobody answers at {}/health".format(url) in to_do(lines)[1]
+    assert f"nobody answers at {url}/health" in to_do(lines)[1]
     assert "that webhook.port is open" in to_do(lines)[1]
 
 

@@ -63,7 +63,7 @@ class TestCheck:
             "ok: chatops: its rules are enabled, commands begin with !",
             "ok: chatops: without chatops.api_key, commands run as StackStorm's system user, who "
             "may do everything",
-            "ok: chatops.rooms: {} is {}".format(config["chatops"]["rooms"][0], stackstorm.room),
+            f"ok: chatops.rooms: {config['chatops']['rooms'][0]} is {stackstorm.room}",
             "ok: chatops.allow: HipChat knows all whom it names"]
         act("enable_chatops", config=config, enabled=False)
 

@@ -6,7 +6,7 @@ def test_invites_the_person_with_the_reason(act, hipchat, room):
     succeeded, result = act("invite", room=room, user="@Hanna", reason="Cake!")
     assert succeeded and result == {"room": room, "user": "@Hanna", "reason": "Cake!"}
     assert hipchat.people.inbox("Hanna")[-1]["what"] == (
-        "You are invited to {}. Cake!".format(room))
+        f"You are invited to {room}. Cake!")
 
 
 def test_needs_no_reason(act, hipchat, room):

@@ -12,13 +12,13 @@ def test_lists_the_people_of_the_group(act, start_hipchat):
 
 
 def test_goes_from_page_to_page_up_to_the_limit(act, start_hipchat):
-    people = (word for number in range(1500) for word in ("--user", "Person {}".format(number)))
+    people = (word for number in range(1500) for word in ("--user", f"Person {number}"))
     server = start_hipchat(*people)
     server.people.forget()
     config = {"api_url": server.url}
     users = act("list_users", config=config, limit=1200)[1]["users"]
     assert [user["name"] for user in users[1:]] == [
-        "Person {}".format(number) for number in range(1199)]
+        f"Person {number}" for number in range(1199)]
     assert len(server.people.requests()) == 2
     assert len(act("list_users", config=config, limit=10000)[1]["users"]) == 1501
 

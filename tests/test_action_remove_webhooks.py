@@ -10,7 +10,7 @@ def server(start_hipchat):
     """A HipChat with two webhooks of ours in the room A, one in C, and one of others in each."""
     server = start_hipchat("--room", "A", "--room", "B", "--room", "C")
     for room, count in (("A", 2), ("B", 0), ("C", 1)):
-        ours = [LISTENER + "/room_enter/{}/".format(number) + 43 * "y" for number in range(count)]
+        ours = [LISTENER + f"/room_enter/{number}/" + 43 * "y" for number in range(count)]
         for url in ours + [OTHER]:
             server.api("POST", "/room/" + room + "/webhook",
                        json={"url": url, "event": "room_enter"})

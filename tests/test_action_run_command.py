@@ -149,7 +149,7 @@ def test_what_is_no_command_gets_silence(commands, text):
 
 def test_another_room_gets_silence(commands):
     assert commands.say("!hipchat rooms", config=commands.config(rooms=[1]))["reason"] == (
-        "The room {} is not among chatops.rooms.".format(commands.room_id))
+        f"The room {commands.room_id} is not among chatops.rooms.")
     assert commands.told() == []
 
 

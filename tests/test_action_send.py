@@ -234,7 +234,7 @@ class TestRefusedByHipchat:
         self.fault(hipchat, room, rate_limited=True, resets_in=30)
         succeeded, result = send({"rate_limit_wait": 1}, room=room, message="hi")
         assert (succeeded, result["status"]) == (False, 429)
-        assert any("in {} s".format(seconds) in result["remedy"] for seconds in (29, 30, 31))
+        assert any(f"in {seconds} s" in result["remedy"] for seconds in (29, 30, 31))
         assert hipchat.people.transcript(room) == []
 
     def fault(self, hipchat, room, **fault):
@@ -256,7 +256,7 @@ class TestNoAnswer:
         monkeypatch.setattr("hipchat.api.client.PAUSES", (), raising=False)
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
-            address = "127.0.0.1:{}".format(unused.getsockname()[1])
+            address = f"127.0.0.1:{unused.getsockname()[1]}"
             succeeded, result = send({"api_url": "http://" + address}, room=room, message="hi")
         assert not succeeded
         assert address in result["error"] and "api_url" in result["error"]

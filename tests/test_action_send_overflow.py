@@ -6,7 +6,7 @@ def texts(hipchat, room):
     return [line["what"] for line in hipchat.people.transcript(room)]
 
 
-LINES = ["line {:04d} ".format(number) + "x" * 90 for number in range(250)]  # 25,249 characters
+LINES = [f"line {number:04d} " + "x" * 90 for number in range(250)]  # 25,249 characters
 
 
 def test_a_text_that_is_too_long_is_refused_by_default(act, hipchat, room):

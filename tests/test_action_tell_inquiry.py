@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 ASKED, BEGUN, ALIAS, OWN = (each * 12 for each in ("5a", "5b", "5c", "5d"))
-ALREADY = "Inquiry {} has already been responded to".format(ASKED)
+ALREADY = f"Inquiry {ASKED} has already been responded to"
 
 
 class Api:
@@ -37,7 +37,7 @@ class Api:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = "http://127.0.0.1:{}/v1".format(self._server.server_port)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def stop(self):
         self._server.shutdown()

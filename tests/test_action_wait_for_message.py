@@ -11,7 +11,7 @@ from conftest import wait_until
 def later(hipchat, room):
     """Do something once the action has looked into the room: later(function, argument, ...)."""
     threads = []
-    looked = "/room/{}/history/latest".format(hipchat.room_id(room))
+    looked = f"/room/{hipchat.room_id(room)}/history/latest"
 
     def act(function, *what):
         wait_until(lambda: any(looked in call["path"] for call in hipchat.people.requests()))

@@ -106,7 +106,7 @@ def test_says_who_somebody_is(act):
     ({"show": "xa"}, "offline"), (None, "offline")])
 def test_says_whether_somebody_is_there(presence, word):
     ann = {"id": 1, "name": "Ann", "mention_name": "Ann", "email": None, "presence": presence}
-    assert said("who_is", True, {"result": ann}).endswith(" is {}.".format(word))
+    assert said("who_is", True, {"result": ann}).endswith(f" is {word}.")
 
 
 def test_the_url_of_the_addon_is_not_told_in_a_room():

@@ -82,7 +82,7 @@ def test_the_rules_come_disabled_and_are_enabled_with_the_configs_prefix(stackst
 def test_a_command_is_acknowledged_and_answered(factor, rooms):
     assert factor.ask(":hc hipchat Rooms", 2) == [
         "@Ann Looking for rooms.",
-        "@Ann 2 rooms:\nFactor ({})\nOps ({})".format(rooms[ROOM], rooms["Ops"])]
+        f"@Ann 2 rooms:\nFactor ({rooms[ROOM]})\nOps ({rooms['Ops']})"]
 
 
 def test_an_answer_that_reads_like_a_command_is_none(factor):
@@ -117,7 +117,7 @@ PIECES = ["{{ config_context.api_key }}", "{{ st2kv.system.secret }}", "{{ 7*7 }
 def test_nothing_hostile_is_evaluated_and_nothing_gets_stuck(hipchat, factor, text):
     """What evaluates on the real platform is tried there; here nothing fails, or tells a secret."""
     tag = uuid.uuid4().hex
-    heard = factor.say(":hc hipchat topic Factor {} {}".format(tag, text))["result"]
+    heard = factor.say(f":hc hipchat topic Factor {tag} {text}")["result"]
     assert heard["outcome"] in ("ran", "refused"), heard
     for line in hipchat.people.transcript(ROOM)[-5:]:
         assert hipchat.token not in line["what"]

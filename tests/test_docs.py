@@ -63,7 +63,7 @@ def test_every_sample_rule_is_explained():
             assert "rules/" + file.name in (REPOSITORY / "docs/chatops.md").read_text("utf-8")
             continue
         assert "sandbox rule rules/" + file.name in PAGE
-        assert "`{}`".format(yaml.safe_load(file.read_text())["name"]) in PAGE
+        assert f"`{yaml.safe_load(file.read_text())['name']}`" in PAGE
 
 
 def prose(page):
@@ -91,7 +91,7 @@ def test_every_link_leads_somewhere(page):
 @each_page
 def test_every_file_that_is_named_is_there(page):
     folders = "actions|aliases|benchmarks|docs|rules|sandbox|sensors|tests"
-    named = re.findall("`((?:{})/[^` ]*)`".format(folders), prose(page))
+    named = re.findall(f"`((?:{folders})/[^` ]*)`", prose(page))
     for path in named:
         assert list(REPOSITORY.glob(path.rstrip("/").replace("NAME", "*"))), path
 

@@ -65,7 +65,7 @@ class Template:
         self._command = command
 
     def _address(self):
-        return "\0sandbox-{}-{}".format(os.environ[NAME], self._command)
+        return f"\x00sandbox-{os.environ[NAME]}-{self._command}"
 
     def start(self):
         with socket(AF_UNIX) as listener:
@@ -86,7 +86,7 @@ class Template:
     def fork(self, options, log):
         """Start one; log: a file, or None for this process's stderr."""
         reader, writer = os.pipe()
-        here = "/proc/{}/fd/".format(os.getpid())
+        here = f"/proc/{os.getpid()}/fd/"
         with os.fdopen(writer):
             files = {1: here + str(writer)}
             if log:

@@ -27,12 +27,12 @@ def connect(url):
 def delivery(text="hi", number=0, room="Factor"):
     """The body of a delivery by HipChat; `number` tells it from others."""
     return {"event": "room_message", "webhook_id": 7, "item": {
-        "message": {"id": "message-{}".format(number), "message": text, "from": {"name": "Ann"}},
+        "message": {"id": f"message-{number}", "message": text, "from": {"name": "Ann"}},
         "room": {"name": room}}}
 
 
 def named_url(public_url, secret, event, room):
     """The URL of a webhook as version 0.1.0 made it, signed over what a rule calls the room."""
-    digest = hmac.new(secret, "{}\n{}".format(event, room).encode(), hashlib.sha256).digest()
+    digest = hmac.new(secret, f"{event}\n{room}".encode(), hashlib.sha256).digest()
     return "{}/{}/{}/{}".format(public_url, event, quote(room, safe=""),
                                 base64.urlsafe_b64encode(digest).decode().rstrip("="))

@@ -143,7 +143,7 @@ class TestAck:
         return ack_of(started)
 
     def test_is_plain_where_the_alias_says_nothing(self):
-        assert self.of().text == "Running ops.deploy. (details available at {})".format(URL)
+        assert self.of().text == f"Running ops.deploy. (details available at {URL})"
 
     def test_is_what_the_alias_says(self):
         answer = self.of({"append_url": False}, message="On it {~} ls",

@@ -79,7 +79,7 @@ def test_in_private_the_room_learns_no_more_than_that(tell, hipchat):
     assert texts(tell(Answer(secret, "code " + secret, private=True))) == [
         "@Ann I answered you in private."]
     assert [line["what"] for line in hipchat.people.inbox("Ann")[-2:]] == [
-        secret, "<pre>code {}</pre>".format(secret)]
+        secret, f"<pre>code {secret}</pre>"]
 
 
 def test_a_reply_stands_under_the_command(tell):
@@ -116,7 +116,7 @@ def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, er
 def test_that_a_private_answer_was_refused_is_told(tell, monkeypatch, error, status, more):
     monkeypatch.setattr("chatops.voice.send_private", refusing(error, status, **more))
     line, = tell(Answer("secret", private=True))
-    assert "I cannot give it: HipChat answered {}".format(status) in line["what"]
+    assert f"I cannot give it: HipChat answered {status}" in line["what"]
     assert texts(tell(Answer("Help", aside=True))) == ["@Ann Help"]
 
 

@@ -51,7 +51,7 @@ def test_five_hundred_deliveries_while_the_broker_is_away_and_then_comes_back_wi
 def test_health_says_that_the_broker_is_in_trouble_and_what_waits(stackstorm, rooms, journal):
     url = signed_url(stackstorm, rooms[0])
     set_fault(stackstorm, "fail")
-    accepted = ["message-{}".format(number) for number in range(3)]
+    accepted = [f"message-{number}" for number in range(3)]
     for message in accepted:
         assert post(url, delivery(message, rooms[0])) == 204
     health = wait_until(lambda: _degraded(stackstorm))
@@ -132,7 +132,7 @@ def test_deliveries_wait_while_the_database_is_away_since_the_rules_engine_would
     url, accepted = signed_url(stackstorm, rooms[0]), []
 
     def say():
-        accepted.append("message-{}".format(len(accepted)))
+        accepted.append(f"message-{len(accepted)}")
         assert post(url, delivery(accepted[-1], rooms[0])) == 204
 
     say()

@@ -49,7 +49,7 @@ class Sender:
     def post(self, text="deploy"):
         """The status of the answer to one more delivery."""
         self._sent += 1
-        message_id = "message-{}".format(self._sent)
+        message_id = f"message-{self._sent}"
         status = post(self._url, delivery(message_id, self._room, text))
         if status == 204:
             self.accepted.append(message_id)
@@ -305,7 +305,7 @@ class TestFallback:
         stackstorm.start()
         journal.wait_for([sender.accepted])
         assert journal.dispatched() == sender.accepted
-        assert "The 5 deliveries that waited in {}".format(tmp_path / "home") in stackstorm.log()
+        assert f"The 5 deliveries that waited in {tmp_path / 'home'}" in stackstorm.log()
         assert list((tmp_path / "home").glob(".local/state/*")) == []
 
 
@@ -359,5 +359,5 @@ def flip(file, place):
 
 def set_format(file, version):
     db = sqlite3.connect(str(file))
-    db.execute("PRAGMA user_version = {}".format(version))
+    db.execute(f"PRAGMA user_version = {version}")
     db.close()

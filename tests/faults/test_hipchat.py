@@ -33,7 +33,7 @@ def impatient(hipchat, tmp_path_factory):
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_calls_that_go_wrong_delay_the_webhooks_but_no_delivery(hipchat, impatient, fault):
     room = hipchat.make_room()
-    hipchat.people.faults(dict(fault, paths="/room/{}/webhook".format(quote(room))))
+    hipchat.people.faults(dict(fault, paths=f"/room/{quote(room)}/webhook"))
     accepted = impatient.health()["accepted"]
     impatient.add_rule("message", {"room": room})
     hipchat.people.act("Factor", "Ada", "enter")

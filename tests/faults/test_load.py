@@ -23,7 +23,7 @@ def journal(tmp_path):
 
 def memory(stackstorm, what="VmRSS"):
     """Bytes that the process uses; VmHWM: has used at most."""
-    with open("/proc/{}/status".format(stackstorm.process.pid)) as status:
+    with open(f"/proc/{stackstorm.process.pid}/status") as status:
         return next(1024 * int(line.split()[1]) for line in status if line.startswith(what))
 
 

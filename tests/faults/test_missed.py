@@ -27,7 +27,7 @@ class TestStopped:
         unheard = {room: say(hipchat, room, 100) for room in ROOMS}
         for number in range(20):
             hipchat.api("POST", "/room/Ops/notification", json={
-                "message": "notified {}".format(number), "message_format": "text"})
+                "message": f"notified {number}", "message_format": "text"})
         for room in ROOMS:
             hipchat.people.act(room, "Ann", "topic_change", topic="Lunch in " + room)
         stackstorm.start()
@@ -42,7 +42,7 @@ class TestStopped:
             assert told == unheard[room] + after[room]
         notified = stackstorm.payloads("hipchat.notification")
         assert [each["message"] for each in notified] == [
-            "notified {}".format(number) for number in range(20)]
+            f"notified {number}" for number in range(20)]
         topics = stackstorm.payloads("hipchat.topic_change")
         assert sorted(each["item"]["topic"] for each in topics) == sorted(
             "Lunch in " + room for room in ROOMS)
@@ -64,7 +64,7 @@ class TestStopped:
 
     def test_a_room_in_which_somebody_speaks_is_looked_at_before_the_others(
             self, start_hipchat, start_stackstorm):
-        rooms = ["Factor"] + ["Room {}".format(number) for number in range(39)]
+        rooms = ["Factor"] + [f"Room {number}" for number in range(39)]
         hipchat = start_hipchat(*[option for room in rooms for option in ("--room", room)])
         stackstorm = missed.starter(hipchat, start_stackstorm)(rooms, events=["message"])
         stackstorm.stop()
@@ -140,7 +140,7 @@ class TestOld:
         stackstorm.stop()
         said = say(hipchat, "Factor", 3)
         (tmp_path / "sitecustomize.py").write_text(
-            "import time\nreal = time.time\ntime.time = lambda: real() + {}\n".format(ahead))
+            f"import time\nreal = time.time\ntime.time = lambda: real() + {ahead}\n")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         stackstorm.start()
         stackstorm.heard("hipchat.message", 3)

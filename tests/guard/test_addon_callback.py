@@ -125,7 +125,7 @@ class Kept:
 @pytest.fixture(scope="module")
 def hipchat():
     """A HipChat that knows one OAuth client, as if it had installed an add-on."""
-    server = Hipchat("--oauth", "{}:{}".format(ID, SECRET))
+    server = Hipchat("--oauth", f"{ID}:{SECRET}")
     yield server
     server.stop()
 

@@ -110,7 +110,7 @@ BAD = {
 @pytest.fixture(scope="module")
 def integration(tmp_path_factory):
     """StackStorm with the pack as an integration; url is a webhook of HipChat's."""
-    hipchat = Hipchat("--oauth", "{}:{}".format(ID, SECRET))
+    hipchat = Hipchat("--oauth", f"{ID}:{SECRET}")
     room = hipchat.make_room()
     process = Stackstorm(tmp_path_factory.mktemp("integration"), hipchat, api_key=None,
                          oauth={"id": ID, "secret": SECRET})
@@ -261,7 +261,7 @@ class TestToken:
     @pytest.fixture
     def hipchat(self, start_hipchat):
         # A token that ends in 62 s is renewed after 2.
-        return start_hipchat("--oauth", "{}:{}".format(ID, SECRET), "--oauth-life", "62")
+        return start_hipchat("--oauth", f"{ID}:{SECRET}", "--oauth-life", "62")
 
     def client(self, hipchat, secret=SECRET):
         return Client(ApiSettings.from_config({

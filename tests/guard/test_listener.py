@@ -51,8 +51,8 @@ def status_on(connection):
 
 
 def request_for(url, body=b"", method="POST", headers=()):
-    lines = ["{} {} HTTP/1.1".format(method, urlsplit(url).path), "Host: st2",
-             "Content-Length: {}".format(len(body))] + list(headers)
+    lines = [f"{method} {urlsplit(url).path} HTTP/1.1", "Host: st2",
+             f"Content-Length: {len(body)}"] + list(headers)
     return "\r\n".join(lines + ["", ""]).encode() + body
 
 
@@ -66,7 +66,7 @@ def deliver(url, number, text="hi"):
 
 def typical(url, label, count=30):
     """The median seconds of some signed deliveries, one after the other."""
-    return statistics.median(deliver(url, "{} {}".format(label, each)) for each in range(count))
+    return statistics.median(deliver(url, f"{label} {each}") for each in range(count))
 
 
 class Strange:
@@ -145,10 +145,10 @@ class TestStrangers:
         return [ask(url, strange.request()) for _ in range(count)]
 
     @pytest.mark.parametrize("status, request_line, headers", [
-        (414, "GET /{} HTTP/1.1".format("x" * 9000), []),
+        (414, f"GET /{'x' * 9000} HTTP/1.1", []),
         (400, "GET / HTTP/1.1", ["X: " + "y" * 9000]),
-        (400, "GET / HTTP/1.1", ["X{}: {}".format(each, "y" * 900) for each in range(90)]),
-        (431, "GET / HTTP/1.1", ["X{}: y".format(each) for each in range(200)]),
+        (400, "GET / HTTP/1.1", [f"X{each}: {'y' * 900}" for each in range(90)]),
+        (431, "GET / HTTP/1.1", [f"X{each}: y" for each in range(200)]),
         (400, "GET / HTTP/2.0", []), (400, "GET / HTTP/1.1 x", [])])
     def test_are_refused_for_what_is_too_long_or_too_much(self, url, status, request_line, headers):
         assert ask(url, "\r\n".join([request_line] + headers + ["", ""]).encode()) == status
@@ -191,8 +191,8 @@ def hold(url, kind):
     """Open a connection that never comes to an end; kind: how far it gets."""
     connection = connect(url)
     path = urlsplit(url).path
-    start = ["", "PO", "POST {} HTTP/1.1\r\nX-Slow: ".format(path),
-             "POST {} HTTP/1.1\r\nContent-Length: 500\r\n\r\n{{".format(path),
+    start = ["", "PO", f"POST {path} HTTP/1.1\r\nX-Slow: ",
+             f"POST {path} HTTP/1.1\r\nContent-Length: 500\r\n\r\n{{",
              "POST /x HTTP/1.1\r\nContent-Length: 500000\r\n\r\n{"][kind % 5]
     connection.sendall(start.encode())
     return connection
@@ -224,7 +224,7 @@ def slow_clients(url, count):
 def flood(url, kind, done):
     """Send what is not signed, as fast as may be, until done."""
     path = "/hipchat/room_message/Factor/" + "x" * 43
-    chunked = "POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".format(path).encode()
+    chunked = f"POST {path} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     while not done.is_set():
         if kind == "requests":
             ask(url, request_for("http://st2" + path, b"{}" * 500))
@@ -254,7 +254,7 @@ def flooded(url, kind, clients=4):
 
 def memory_of(process):
     """Its resident memory in MiB."""
-    with open("/proc/{}/status".format(process.pid)) as status:
+    with open(f"/proc/{process.pid}/status") as status:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1)) / 1024
 
 
@@ -295,7 +295,7 @@ class TestHoldUps:
         stackstorm.listen("message", room)
         url = stackstorm.webhooks(room)[0]["url"]
         with ThreadPoolExecutor(40) as pool:
-            list(pool.map(lambda each: deliver(url, "at once {}".format(each)), range(200)))
+            list(pool.map(lambda each: deliver(url, f"at once {each}"), range(200)))
         assert stackstorm.health()["accepted"] == 200
 
 
@@ -304,9 +304,9 @@ class TestAllowFrom:
 
     def start(self, hipchat, start_stackstorm, host, allow_from):
         port, room = free_port(), hipchat.make_room()
-        name = "[{}]".format(host) if ":" in host else host
+        name = f"[{host}]" if ":" in host else host
         stackstorm = start_stackstorm(hipchat, webhook={
-            "public_url": "http://{}:{}/hipchat".format(name, port), "port": port, "host": host,
+            "public_url": f"http://{name}:{port}/hipchat", "port": port, "host": host,
             "allow_from": allow_from})
         wait_until(lambda: "Listening" in stackstorm.log())
         stackstorm.add_rule("message", {"room": room})
@@ -314,7 +314,7 @@ class TestAllowFrom:
 
     def posted(self, url, to, source):
         body = json.dumps(delivery(number=source)).encode()
-        to = "http://{}:{}/".format("[{}]".format(to) if ":" in to else to, urlsplit(url).port)
+        to = f"http://{(f'[{to}]' if ':' in to else to)}:{urlsplit(url).port}/"
         return ask(to, request_for(url, body), (source, 0))
 
     def test_let_in_who_is_in_one_of_them_and_nobody_else(self, hipchat, start_stackstorm):

@@ -27,7 +27,7 @@ class Stranger:
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self):
-                stranger.requests.append("{} {}\n{}".format(self.command, self.path, self.headers))
+                stranger.requests.append(f"{self.command} {self.path}\n{self.headers}")
                 self.send_response(302 if stranger.location else 204)
                 if stranger.location:
                     self.send_header("Location", stranger.location)
@@ -40,7 +40,7 @@ class Stranger:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:{}/v2".format(self._server.server_port)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v2"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self):
@@ -54,7 +54,7 @@ class Proxy:
     def __init__(self):
         self.asked, self.seen = [], b""
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:{}".format(self._listener.getsockname()[1])
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):

@@ -47,7 +47,7 @@ class Echo(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def echo():
     server = HTTPServer(("127.0.0.1", 0), Echo)
-    server.url = "http://127.0.0.1:{}".format(server.server_port)
+    server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -80,11 +80,11 @@ class TestMask:
         assert mask(text.format(TOKEN), [TOKEN]) == masked
 
     def test_takes_the_place_of_a_secret_that_is_encoded_for_a_url(self):
-        text = "GET /v2/oauth/token/{}".format(quote(ODD_TOKEN, safe=""))
+        text = f"GET /v2/oauth/token/{quote(ODD_TOKEN, safe='')}"
         assert mask(text, [ODD_TOKEN]) == "GET /v2/oauth/token/***"
 
     def test_takes_the_place_of_a_signature_and_leaves_the_rest_of_the_url(self):
-        assert mask("to {}, twice".format(URL), []) == (
+        assert mask(f"to {URL}, twice", []) == (
             "to https://st2.example.com/hipchat/room_message/1001/***, twice")
 
     @pytest.mark.parametrize("text", [

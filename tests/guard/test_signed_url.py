@@ -104,5 +104,5 @@ def test_leads_nowhere_with_another_host_or_path_before_it(hipchat, stackstorm, 
     stackstorm.listen("message", room)
     parts = urlsplit(signed(stackstorm, room)["room_message"])
     for path in ("/other" + parts.path, parts.path[len("/hipchat"):], parts.path + "/.."):
-        answer = http.post("http://{}{}".format(parts.netloc, path), json=delivery(), timeout=60)
+        answer = http.post(f"http://{parts.netloc}{path}", json=delivery(), timeout=60)
         assert answer.status_code == 404

@@ -22,7 +22,7 @@ def start_over_tls(directory, hipchat, files, **webhook):
     """StackStorm with the pack, met over TLS with this certificate and key."""
     port = free_port()
     stackstorm = Stackstorm(directory, hipchat, webhook=dict({
-        "public_url": "https://127.0.0.1:{}/hipchat".format(port), "port": port,
+        "public_url": f"https://127.0.0.1:{port}/hipchat", "port": port,
         "tls_certificate": files[0], "tls_key": files[1]}, **webhook))
     stackstorm._session.verify = files[0]
     return stackstorm
@@ -209,15 +209,14 @@ def proxied(hipchat, tmp_path_factory):
     directory = tmp_path_factory.mktemp("nginx")
     files, port = make_certificate(directory), free_port()
     process = Stackstorm(directory, hipchat, webhook={
-        "public_url": "https://127.0.0.1:{}/hipchat".format(port)})
+        "public_url": f"https://127.0.0.1:{port}/hipchat"})
     configuration = CONFIGURATION.read_text()
     for written, here in [
-            ("listen 443 ssl", "listen 127.0.0.1:{} ssl".format(port)),
-            ("http://127.0.0.1:8088", "http://127.0.0.1:{}".format(
-                process.config["webhook"]["port"])),
+            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+            ("http://127.0.0.1:8088", f"http://127.0.0.1:{process.config['webhook']['port']}"),
             ("/etc/nginx/st2.example.com.crt", files[0]),
             ("/etc/nginx/st2.example.com.key", files[1]),
-            ("/var/log/nginx/", "{}/".format(directory))]:
+            ("/var/log/nginx/", f"{directory}/")]:
         assert written in configuration
         configuration = configuration.replace(written, here)
     (directory / "nginx.conf").write_text(
@@ -257,7 +256,7 @@ class TestReverseProxy:
         if answer.status_code != 201:
             pytest.skip("HipChat has no room of that name: " + answer.text)
         proxied.add_rule("message", {"room": answer.json()["id"]})
-        path = "/room/{}/webhook".format(answer.json()["id"])
+        path = f"/room/{answer.json()['id']}/webhook"
         url = wait_until(lambda: [
             hook["url"] for hook in hipchat.api("GET", path, params={"expand": "items"}).json()[
                 "items"] if hook["url"].startswith(proxied.listener)])[0]

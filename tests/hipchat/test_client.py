@@ -74,8 +74,8 @@ class Server:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.address = "127.0.0.1:{}".format(self._server.server_port)
-        self.url = "{}://{}/v2".format("https" if tls else "http", self.address)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+        self.url = f"{'https' if tls else 'http'}://{self.address}/v2"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self):
@@ -171,7 +171,7 @@ class TestCall:
         ("ann@example.com", "ann%40example.com"), (1001, "1001"), ("a;b", "a%3Bb"), ("~x", "~x")])
     def test_percent_encodes_each_segment_of_the_path(self, server, client, name, encoded):
         client.call("GET", "room", name, "webhook")
-        assert server.requests[0].path == "/v2/room/{}/webhook".format(encoded)
+        assert server.requests[0].path == f"/v2/room/{encoded}/webhook"
 
     @pytest.mark.parametrize("name", ["", ".", ".."])
     def test_refuses_a_segment_that_would_name_another_resource(self, server, client, name):
@@ -219,8 +219,8 @@ class TestRefused:
     @pytest.mark.parametrize("status", [302, 400, 401, 429, 500])
     def test_may_repeat_the_token_which_is_masked(self, server, client, status):
         server.answers = [Answer(
-            status, error_body(status, "Token {} is bad".format(TOKEN), field=TOKEN),
-            {"Location": "http://127.0.0.1/{}?token={}".format(TOKEN, TOKEN),
+            status, error_body(status, f"Token {TOKEN} is bad", field=TOKEN),
+            {"Location": f"http://127.0.0.1/{TOKEN}?token={TOKEN}",
              "X-Ratelimit-Reset": "3000"})]
         failure(client, errors.HipChatError)
 
@@ -288,7 +288,7 @@ class TestNoAnswer:
     def test_because_nobody_listens(self):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
-            address = "127.0.0.1:{}".format(unused.getsockname()[1])
+            address = f"127.0.0.1:{unused.getsockname()[1]}"
             text = str(failure(client_of("http://" + address), errors.NoAnswer))
         assert address in text and "refused" in text and "api_url" in text
 
@@ -301,7 +301,7 @@ class TestNoAnswer:
             listening.bind(("127.0.0.1", 0))
             listening.listen(5)
             threading.Thread(target=self.hang_up, args=(listening,), daemon=True).start()
-            address = "127.0.0.1:{}".format(listening.getsockname()[1])
+            address = f"127.0.0.1:{listening.getsockname()[1]}"
             assert address in str(failure(client_of("http://" + address), errors.NoAnswer))
 
     def test_because_it_is_no_http(self):
@@ -310,7 +310,7 @@ class TestNoAnswer:
             listening.listen(5)
             threading.Thread(target=self.hang_up, args=(listening, b"SSH-2.0-x\r\n"),
                              daemon=True).start()
-            address = "127.0.0.1:{}".format(listening.getsockname()[1])
+            address = f"127.0.0.1:{listening.getsockname()[1]}"
             assert address in str(failure(client_of("http://" + address), errors.NoAnswer))
 
     def hang_up(self, listening, greeting=b""):

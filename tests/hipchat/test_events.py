@@ -225,7 +225,7 @@ class TestReadBody:
         ('{"a\\u0000b": 1}', {"a\ufffdb": 1}), (r'{"\udc00": 1}', {"?": 1}),
         (r'[["\udc00"]]', [["?"]]), ("1.5", 1.5), ("true", True), ("null", None)])
     def test_replaces_what_no_database_can_store(self, text, stored):
-        body = read_body('{{"item": {{"value": {}}}}}'.format(text).encode())
+        body = read_body(f'{{"item": {{"value": {text}}}}}'.encode())
         assert body["item"]["value"] == stored
 
     def test_keeps_everything_else(self):

@@ -87,7 +87,7 @@ class TestSet:
         assert found <= set(FilterSet(filters).candidates(text))
 
     def test_that_is_too_large_for_re2_has_all(self):
-        filters = [Filter(".{{0,30}}y{}".format(number)) for number in range(1000)]
+        filters = [Filter(f".{{0,30}}y{number}") for number in range(1000)]
         assert list(FilterSet(filters).candidates("ab")) == list(range(1000))
 
     def test_for_which_re2_runs_out_of_memory_has_all(self, monkeypatch):

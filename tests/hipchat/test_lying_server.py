@@ -28,7 +28,7 @@ class Liar:
     def __init__(self):
         self.answers, self.requests = [{}], []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:{}/v2".format(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v2"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -67,7 +67,7 @@ def raw(status, headers, body=b""):
 
 
 def ok(body, *headers):
-    return raw("200 OK", ["Content-Length: {}".format(len(body))] + list(headers), body)
+    return raw("200 OK", [f"Content-Length: {len(body)}"] + list(headers), body)
 
 
 def dripping(before, drop):
@@ -178,7 +178,7 @@ class TestRateLimit:
 
     def test_that_has_passed_counts_as_unknown(self, liar):
         liar.answers = [raw("429 Too Many Requests", [
-            "X-Ratelimit-Reset: {}".format(time.time() - 60), "Content-Length: 0"])]
+            f"X-Ratelimit-Reset: {time.time() - 60}", "Content-Length: 0"])]
         with pytest.raises(errors.RateLimited, match="Try again in 300 s"):
             client_of(liar).call("GET", "room")
         assert len(liar.requests) == 1
@@ -187,7 +187,7 @@ class TestRateLimit:
         body = json.dumps({"error": {"code": 403, "type": "Forbidden", "message":
                                      "You have exceeded the rate limit. See the documentation."}})
         liar.answers = [raw("403 Forbidden", [
-            "X-Ratelimit-Reset: 60", "Content-Length: {}".format(len(body))], body.encode())]
+            "X-Ratelimit-Reset: 60", f"Content-Length: {len(body)}"], body.encode())]
         with pytest.raises(errors.RateLimited, match="Try again in 60 s") as caught:
             client_of(liar, rate_limit_wait=5).call("GET", "room")
         assert caught.value.status == 403
@@ -246,7 +246,7 @@ ROOM = {"id": 1, "name": "Ops", "topic": "", "privacy": "public", "is_archived":
 def test_a_room_that_lacks_a_field_is_not_changed_and_the_field_named(act, liar, change, named):
     liar.answers = [dict(ROOM, **change)]
     succeeded, result = act("update_room", config={"api_url": liar.url}, room="Ops", topic="x")
-    assert not succeeded and "/v2/room/Ops has no {}.".format(named) in result["error"]
+    assert not succeeded and f"/v2/room/Ops has no {named}." in result["error"]
     assert [line.split()[0] for line in liar.requests] == ["GET"]
 
 

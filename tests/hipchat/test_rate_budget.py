@@ -32,7 +32,7 @@ def windows(calls):
 
 
 def test_the_sensor_keeps_within_a_fifth_of_the_announced_limit(start_hipchat, start_stackstorm):
-    rooms = ["Room {}".format(number) for number in range(9)]
+    rooms = [f"Room {number}" for number in range(9)]
     options = [option for room in rooms for option in ("--room", room)]
     hipchat = start_hipchat("--rate-limit", str(LIMIT), "--rate-window", str(WINDOW), *options)
     stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"])
@@ -61,7 +61,7 @@ def test_a_hipchat_that_answers_nothing_for_hours_is_not_waited_for_until_doomsd
 
 
 class TestFiveHundredRulesInFiftyRooms:
-    ROOMS = ["Room {}".format(number) for number in range(50)]
+    ROOMS = [f"Room {number}" for number in range(50)]
 
     @pytest.fixture
     def hipchat(self, start_hipchat):
@@ -77,11 +77,11 @@ class TestFiveHundredRulesInFiftyRooms:
         """Options that load ten rules for each room, each with a filter of its own."""
         options = []
         for number in range(500):
-            file = directory / "rule_{}.yaml".format(number)
+            file = directory / f"rule_{number}.yaml"
             file.write_text(json.dumps({
                 "name": file.stem, "pack": "hipchat", "enabled": True,
                 "trigger": {"type": "hipchat.message", "parameters": {
-                    "room": self.ROOMS[number % 50], "filter": "deploy {}".format(number)}},
+                    "room": self.ROOMS[number % 50], "filter": f"deploy {number}"}},
                 "action": {"ref": "hipchat.send", "parameters": {"message": "unused"}}}))
             options += ["--rule", str(file)]
         return options

@@ -76,7 +76,7 @@ def test_a_connection_that_is_refused_is_tried_again_for_any_call(act):
 
     timer = threading.Timer(0.2, start)
     timer.start()
-    succeeded, _ = act("send", config={"api_url": "http://127.0.0.1:{}".format(port)},
+    succeeded, _ = act("send", config={"api_url": f"http://127.0.0.1:{port}"},
                        room="Factor", message="once")
     assert succeeded and len(received) == 1
     servers[0].shutdown()
@@ -86,6 +86,6 @@ def test_a_connection_that_is_refused_is_tried_again_for_any_call(act):
 def test_a_connection_that_stays_refused_is_told(act):
     before = time.monotonic()
     succeeded, result = act("get_room", room="Factor", config={
-        "api_url": "http://127.0.0.1:{}".format(free_port())})
+        "api_url": f"http://127.0.0.1:{free_port()}"})
     assert not succeeded and "no connection (Connection refused)" in result["error"]
     assert time.monotonic() - before < 4

@@ -12,10 +12,10 @@ BEGAN = datetime(2018, 5, 4, 9, 30, tzinfo=timezone.utc)
 
 def said(number, **more):
     """The item of the number-th message, a second after the one before."""
-    return dict({"id": "message-{}".format(number), "type": "message",
+    return dict({"id": f"message-{number}", "type": "message",
                  "date": (BEGAN + timedelta(seconds=number)).isoformat(timespec="microseconds"),
                  "from": {"id": 2002, "name": "Ann"}, "mentions": [],
-                 "message": "number {}".format(number)}, **more)
+                 "message": f"number {number}"}, **more)
 
 
 class Server:

@@ -56,7 +56,7 @@ def test_whoever_makes_many_of_one_has_few_of_them_asked_for(monkeypatch):
         "webhook": {"public_url": PUBLIC, "secret": "s" * 16}})
     ownership = Ownership(settings, lambda: "mark", ask)
     copied = ownership.urls.make(ADDRESS)[len(PUBLIC):]
-    ours = [ownership.is_ours({"url": "http://evil/{}{}".format(number, copied)})
+    ours = [ownership.is_ours({"url": f"http://evil/{number}{copied}"})
             for number in range(100)]
     assert len(asked) == 3 and ours == 3 * [True] + 97 * [False]
 

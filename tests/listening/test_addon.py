@@ -128,7 +128,7 @@ class TestBesideAToken:
         def talk():
             while not ended.is_set() or len(said) % 2:
                 room = ("Factor", "Ops")[len(said) % 2]
-                said.append("message {}".format(len(said)))
+                said.append(f"message {len(said)}")
                 both.hipchat.people.say(room, "Ann", said[-1])
                 if len(said) % 10 == 0:
                     both.hipchat.people.act(room, "Ann", "topic_change", topic=said[-1])

@@ -62,10 +62,10 @@ class Hipchat:
             meanwhile()
         self.looks.append(room)
         if room in self.forbidden:
-            raise Forbidden("GET /v2/room/{}/history".format(room), 403, "no scope")
+            raise Forbidden(f"GET /v2/room/{room}/history", 403, "no scope")
         if self.limited:
             self.limited -= 1
-            raise RateLimited("GET /v2/room/{}/history".format(room), 429, "", reset_in=1.0)
+            raise RateLimited(f"GET /v2/room/{room}/history", 429, "", reset_in=1.0)
         if room in self.broken:
             raise NoAnswer("HipChat did not answer.")
         if "not-before" in params:
@@ -156,7 +156,7 @@ class Bench:
 
 def trigger(event="message", room=FACTOR):
     """A trigger as StackStorm gives it to a sensor."""
-    ref = "hipchat.{} in {}".format(event, room)
+    ref = f"hipchat.{event} in {room}"
     return {"ref": ref, "type": "hipchat." + event, "parameters": {"room": room}, "id": ref}
 
 

@@ -166,7 +166,7 @@ class TestOrder:
     def test_across_rooms_is_parallel_up_to_the_number_of_workers(self, bench):
         bench.stackstorm.hold()
         for number in range(3 * WORKERS):
-            bench.listen("trigger {}".format(number), str(number))
+            bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.lanes.start(bench.supervisor)
         eventually(lambda: bench.stackstorm.under_way == WORKERS)
@@ -218,7 +218,7 @@ class TestArrivals:
         monkeypatch.setattr("listening.dispatch.room_queues.time",
                             Clock())  # or the pause would end by itself
         for number in range(3 * GROUP):
-            bench.listen("trigger {}".format(number), str(number))
+            bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.spool.arriving = arriving = Arriving()
         bench.lanes.start(bench.supervisor)
@@ -379,7 +379,7 @@ class TestHealing:
             return True
 
         for number in range(10):
-            bench.listen("trigger {}".format(number), str(number))
+            bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.stackstorm.fails = fail_together
         bench.refresh = lambda: bench.refreshes == 1 or eventually(lambda: len(failed) == 10)
@@ -502,7 +502,7 @@ class TestOutage:
             lambda address, name: None, False, bench.health, LOG)
         bench.lanes = RoomQueues(bench.spool, dispatcher.deliver, bench.health)
         for number in range(10):
-            bench.listen("trigger {}".format(number), str(number))
+            bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.lanes.start(bench.supervisor)
         return attempts

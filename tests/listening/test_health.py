@@ -59,7 +59,7 @@ def test_troubles_are_reported_in_words_without_their_details(health):
 
 def test_a_trouble_is_warned_of_once_with_its_detail_and_its_end_is_told(health, log):
     for number in range(3):
-        health.set_problem("broker", "dispatching fails", "Error {}.".format(number))
+        health.set_problem("broker", "dispatching fails", f"Error {number}.")
     for _ in range(3):
         health.clear_problem("broker")
     assert log() == [("WARNING", "broker: dispatching fails. Error 0."),

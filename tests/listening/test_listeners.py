@@ -275,7 +275,7 @@ def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
     subscriptions.add(trigger("message"))
     subscriptions.add(trigger("one", room="Factor"))
     for number, room in enumerate((0, "0", -1, "-1")):
-        subscriptions.add(trigger("odd{}".format(number), room=room))
+        subscriptions.add(trigger(f"odd{number}", room=room))
     assert hearing(subscriptions, FACTOR) == ["hipchat.message", "hipchat.one"]
     assert hearing(subscriptions, 12345) == ["hipchat.message"]
     assert subscriptions.matching(Address("room_enter", FACTOR), "") is None

@@ -23,7 +23,7 @@ def pauses(monkeypatch):
         subscriptions.add({"ref": "hipchat.x", "id": "x",
                           "type": "hipchat.message", "parameters": {}})
         client = SimpleNamespace(items=lambda *path, **params: [
-            {"id": number, "name": "Room {}".format(number)} for number in range(rooms)])
+            {"id": number, "name": f"Room {number}"} for number in range(rooms)])
         names = RoomList(client, directory, subscriptions, log)
         for _ in range(times):
             names.look()

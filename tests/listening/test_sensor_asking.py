@@ -26,7 +26,7 @@ def looks(hipchat, room):
 
 
 def looks_at(hipchat, number):
-    path = "/v2/room/{}/history/latest".format(number)
+    path = f"/v2/room/{number}/history/latest"
     return [call for call in hipchat.people.requests() if call["path"] == path]
 
 
@@ -34,7 +34,7 @@ class TestWithoutPublicUrl:
     def test_hears_messages_notifications_and_topics_in_order(self, start_hipchat, start):
         hipchat = start_hipchat("--room", "Factor")
         stackstorm = start(hipchat)
-        said = ["message {}".format(number) for number in range(20)]
+        said = [f"message {number}" for number in range(20)]
         for text in said:
             hipchat.people.say("Factor", "Ann", text)
         hipchat.people.act("Factor", "Ann", "topic_change", topic="Lunch")
@@ -72,7 +72,7 @@ class TestWithoutPublicUrl:
         assert [each["message"] for each in stackstorm.heard("hipchat.message")] == ["meanwhile"]
 
     def test_keeps_within_its_share_of_the_calls(self, start_hipchat, start):
-        rooms = ["Factor"] + ["Room {}".format(number) for number in range(49)]
+        rooms = ["Factor"] + [f"Room {number}" for number in range(49)]
         options = [option for room in rooms for option in ("--room", room)]
         hipchat = start_hipchat("--rate-limit", "800", "--rate-window", "300", *options)
         start(hipchat, rooms=rooms, calls_share=0.5)

@@ -49,7 +49,7 @@ class Recorder:
                 pass
 
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:{}/".format(self._server.server_port)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self):
@@ -64,7 +64,7 @@ def ten(hipchat, stackstorm):
     triggers = {event: stackstorm.listen(event, room) for event in EVENTS}
     webhooks = {hook["event"]: hook for hook in stackstorm.webhooks(room)}
     for event in EVENTS:
-        hipchat.api("POST", "/room/{}/webhook".format(room), json={
+        hipchat.api("POST", f"/room/{room}/webhook", json={
             "url": recorder.url + event, "event": "room_" + event})
     ids = {trigger["ref"]: trigger["id"] for trigger in stackstorm.api(
         "GET", "/v1/triggers", params={"limit": -1})}
@@ -347,7 +347,7 @@ class TestRooms:
         assert stackstorm.payloads("hipchat.enter") == []
 
     def test_what_was_said_in_a_room_is_heard_once_and_in_order(self, hipchat, stackstorm):
-        said = ["message {}".format(number) for number in range(50)]
+        said = [f"message {number}" for number in range(50)]
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room)
         for text in said:

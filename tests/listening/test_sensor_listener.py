@@ -98,26 +98,26 @@ def wrong_urls(url):
     base = url[:url.index("/" + event)]
     other = "A" if signature[0] != "A" else "B"
     return {
-        "no signature": "{}/{}/{}".format(base, event, room),
-        "empty signature": "{}/{}/{}/".format(base, event, room),
+        "no signature": f"{base}/{event}/{room}",
+        "empty signature": f"{base}/{event}/{room}/",
         "wrong signature": url[:-len(signature)] + other + signature[1:],
         "short signature": url[:-1],
         "long signature": url + "A",
         "padded signature": url + "=",
         "unicode signature": url[:-len(signature)] + "%C3%A4" * 43,
-        "other event": "{}/room_enter/{}/{}".format(base, room, signature),
-        "unknown event": "{}/room_party/{}/{}".format(base, room, signature),
-        "other room": "{}/{}/Other/{}".format(base, event, signature),
-        "no room": "{}/{}//{}".format(base, event, signature),
-        "swapped": "{}/{}/{}/{}".format(base, room, event, signature),
+        "other event": f"{base}/room_enter/{room}/{signature}",
+        "unknown event": f"{base}/room_party/{room}/{signature}",
+        "other room": f"{base}/{event}/Other/{signature}",
+        "no room": f"{base}/{event}//{signature}",
+        "swapped": f"{base}/{room}/{event}/{signature}",
         "other prefix": url.replace("/hipchat/", "/slack/"),
         "no prefix": url.replace("/hipchat/", "/"),
         "doubled slashes": url.replace("/hipchat/", "/hipchat//"),
         "the prefix": base,
         "the root": base[:-len("/hipchat")] + "/",
         "a file": base + "/../../etc/passwd",
-        "not UTF-8": "{}/{}/%FF%FE/{}".format(base, event, signature),
-        "a null byte": "{}/{}/%00/{}".format(base, event, signature)}
+        "not UTF-8": f"{base}/{event}/%FF%FE/{signature}",
+        "a null byte": f"{base}/{event}/%00/{signature}"}
 
 
 def odd_requests(url):
@@ -126,21 +126,21 @@ def odd_requests(url):
     path = urlsplit(url).path
     return {
         "no HTTP": mark + "\r\n\r\n",
-        "an old version": "GET /{} HTTP/9.9\r\n\r\n".format(mark),
-        "a bad version": "GET /{} {}\r\n\r\n".format(mark, mark),
-        "a bad header": "GET / HTTP/1.1\r\n{}\r\n\r\n".format(mark),
-        "a long line": "GET /{} HTTP/1.1\r\n\r\n".format(mark * 2000),
-        "a long header": "GET / HTTP/1.1\r\nX: {}\r\n\r\n".format(mark * 2000),
+        "an old version": f"GET /{mark} HTTP/9.9\r\n\r\n",
+        "a bad version": f"GET /{mark} {mark}\r\n\r\n",
+        "a bad header": f"GET / HTTP/1.1\r\n{mark}\r\n\r\n",
+        "a long line": f"GET /{mark * 2000} HTTP/1.1\r\n\r\n",
+        "a long header": f"GET / HTTP/1.1\r\nX: {mark * 2000}\r\n\r\n",
         "many headers": "GET / HTTP/1.1\r\n" + "".join(
-            "X-{}: {}\r\n".format(number, mark) for number in range(500)) + "\r\n",
-        "an unknown path": "GET /{} HTTP/1.1\r\n\r\n".format(mark),
-        "an unknown path, HTTP/1.0": "GET /{} HTTP/1.0\r\n\r\n".format(mark),
-        "a script": "GET /<script>{}</script> HTTP/1.1\r\n\r\n".format(mark),
-        "a bad length": "POST {} HTTP/1.1\r\nContent-Length: {}\r\n\r\n".format(path, mark),
-        "a bad body": "POST {} HTTP/1.1\r\nContent-Length: 11\r\n\r\n{}".format(path, mark),
+            f"X-{number}: {mark}\r\n" for number in range(500)) + "\r\n",
+        "an unknown path": f"GET /{mark} HTTP/1.1\r\n\r\n",
+        "an unknown path, HTTP/1.0": f"GET /{mark} HTTP/1.0\r\n\r\n",
+        "a script": f"GET /<script>{mark}</script> HTTP/1.1\r\n\r\n",
+        "a bad length": f"POST {path} HTTP/1.1\r\nContent-Length: {mark}\r\n\r\n",
+        "a bad body": f"POST {path} HTTP/1.1\r\nContent-Length: 11\r\n\r\n{mark}",
         "a bad item": "POST {} HTTP/1.1\r\nContent-Length: 23\r\n\r\n{}".format(
             path, json.dumps({"item": mark})),
-        "a method": "{} {} HTTP/1.1\r\n\r\n".format(mark, path)}
+        "a method": f"{mark} {path} HTTP/1.1\r\n\r\n"}
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ class TestAccepted:
 
     def test_may_come_in_the_very_form_that_hipchat_used(self, webhook):
         body = json.dumps(delivery(), sort_keys=True).encode()
-        answer = post_raw(webhook, ["connection: close", "content-length: %d" % len(body),
+        answer = post_raw(webhook, ["connection: close", f"content-length: {len(body)}",
                                     "content-type: application/json", "accept-encoding: gzip"],
                           body)
         assert answer.status == 204
@@ -217,7 +217,7 @@ class TestNotFound:
     def test_for_a_url_that_is_no_webhook_of_ours(self, webhook, way, method):
         url = wrong_urls(webhook)[way]
         body = json.dumps(delivery()).encode()
-        answer = post_raw(url, ["Content-Length: %d" % len(body)], body, method=method)
+        answer = post_raw(url, [f"Content-Length: {len(body)}"], body, method=method)
         assert answer.status == 404
         assert answer.body.count(b"\n") == 1
 
@@ -412,7 +412,7 @@ def url(monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    base = "http://127.0.0.1:{}".format(port)
+    base = f"http://127.0.0.1:{port}"
     settings = SensorSettings.from_config({
         "api_key": "t" * 40, "api_url": "http://127.0.0.1/v2",
         "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s" * 16}})
@@ -515,7 +515,7 @@ class TestStartAndStop:
             squatter.bind(("127.0.0.1", 0))
             squatter.listen(1)
             port = squatter.getsockname()[1]
-            url = "http://127.0.0.1:{}/hipchat".format(port)
+            url = f"http://127.0.0.1:{port}/hipchat"
             room = hipchat.make_room()
             stackstorm = start_stackstorm(hipchat, rooms=[room],
                                           webhook={"port": port, "public_url": url})
@@ -537,7 +537,7 @@ class TestStartAndStop:
         room = hipchat.make_room()
         stackstorm.listen("message", room)
         url, body = stackstorm.webhooks(room)[0]["url"], json.dumps(delivery()).encode()
-        assert post_raw(url, ["Content-Length: %d" % len(body)], body).status == 204
+        assert post_raw(url, [f"Content-Length: {len(body)}"], body).status == 204
         stackstorm.process.send_signal(signal.SIGTERM)
         answers = list(self.until_nobody_listens(url))
         assert answers[-1].status == 503
@@ -550,7 +550,7 @@ class TestStartAndStop:
         while True:
             body = json.dumps(delivery()).encode()
             try:
-                answer = post_raw(url, ["Content-Length: %d" % len(body)], body)
+                answer = post_raw(url, [f"Content-Length: {len(body)}"], body)
             except ConnectionError:
                 return
             if answer.status:  # a process that ends cuts its last connections off

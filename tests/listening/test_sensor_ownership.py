@@ -8,7 +8,7 @@ SIGNATURE = "s" * 43
 
 
 def make_webhook(hipchat, room, url, event="room_message"):
-    answer = hipchat.api("POST", "/room/{}/webhook".format(room), json={
+    answer = hipchat.api("POST", f"/room/{room}/webhook", json={
         "url": url, "event": event, "name": "StackStorm"})
     assert answer.status_code == 201
     return answer.json()["id"]
@@ -22,7 +22,7 @@ class TestOthers:
     def test_on_the_host_of_a_public_url_without_a_path_are_left_alone(
             self, hipchat, start_stackstorm, act, room):
         port = free_port()
-        base = "http://127.0.0.1:{}".format(port)
+        base = f"http://127.0.0.1:{port}"
         others = [base + path for path in (
             "/api/v1/webhooks/ci", "/room_message/1001/short", "/room_party/1001/" + SIGNATURE,
             "/x/room_message/1001/" + SIGNATURE, "/room_message/" + SIGNATURE)]
@@ -43,7 +43,7 @@ class TestLeftOver:
         """Give the sensor another public_url; returns the one that it had."""
         earlier, port = stackstorm.listener, free_port()
         stackstorm.stop()
-        stackstorm.listener = "http://127.0.0.1:{}/moved".format(port)
+        stackstorm.listener = f"http://127.0.0.1:{port}/moved"
         stackstorm.config["webhook"].update(public_url=stackstorm.listener, port=port)
         return earlier
 
@@ -131,7 +131,7 @@ class TestTrouble:
 
     def test_in_all_rooms_is_no_reason_to_hammer(self, start_hipchat, start_stackstorm):
         hipchat = start_hipchat("--room", "Factor", *[
-            option for number in range(10) for option in ("--room", "Room {}".format(number))])
+            option for number in range(10) for option in ("--room", f"Room {number}")])
         hipchat.people.faults({"paths": "/v2/", "status": 503})
         started = time.monotonic()
         start_stackstorm(hipchat, rooms=[

@@ -33,7 +33,7 @@ def http():
 @pytest.fixture
 def names():
     """Two names that no room bears."""
-    return ["{} {}".format(word, uuid.uuid4().hex[:6]) for word in ("Factor", "Lunch")]
+    return [f"{word} {uuid.uuid4().hex[:6]}" for word in ("Factor", "Lunch")]
 
 
 def make(hipchat, name):
@@ -85,7 +85,7 @@ class TestRenamed:
                 body = message(id=number, name=names[1])
                 assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.listen("message", hipchat.make_room())
-        path = "/v2/room/{}/".format(number)
+        path = f"/v2/room/{number}/"
         assert len([call for call in hipchat.people.requests()
                     if call["path"].startswith(path)]) <= 1  # a look at what may be left over
 
@@ -96,7 +96,7 @@ class TestRenamed:
         hipchat.people.forget()
         began = time.monotonic()
         for place in range(30):
-            body = message(id=number, name="Lie {}".format(place))
+            body = message(id=number, name=f"Lie {place}")
             assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.heard(trigger, 30)
         lists = [call for call in hipchat.people.requests() if call["path"] == "/v2/room"]
@@ -136,7 +136,7 @@ class TestOfAnotherRoom:
             assert (answer.status_code, answer.text) == (400, "the body is of another room.\n")
         assert stackstorm.health()["dropped"]["misplaced"] == before + 2
         lines = [line for line in stackstorm.log().splitlines()
-                 if " WARN " in line and "room_message in room {}.".format(lunch[0]) in line]
+                 if " WARN " in line and f"room_message in room {lunch[0]}." in line]
         assert len(lines) == 1
 
     def test_count_for_the_room_of_the_address_whatever_name_they_tell(
@@ -169,7 +169,7 @@ class TestOnce:
         stackstorm = start_stackstorm(hipchat)
         trigger = stackstorm.listen("message", "Factor")
         hook = stackstorm.webhooks("Factor")[0]
-        hipchat.api("POST", "/room/{}/webhook".format(hipchat.room_id("Factor")),
+        hipchat.api("POST", f"/room/{hipchat.room_id('Factor')}/webhook",
                     json={"url": hook["url"], "event": "room_message"})
         for text in ("first", "second"):
             hipchat.people.say("Factor", "Ann", text)
@@ -265,10 +265,10 @@ class TestUpgradeFrom010:
         stackstorm.stop()
         secret = SensorSettings.from_config(stackstorm.config).secret
         for hook in hipchat.webhooks("Factor"):
-            hipchat.api("DELETE", "/room/1001/webhook/{}".format(hook["id"]))
+            hipchat.api("DELETE", f"/room/1001/webhook/{hook['id']}")
 
         def make_old(room, name):
-            hipchat.api("POST", "/room/{}/webhook".format(room), json={
+            hipchat.api("POST", f"/room/{room}/webhook", json={
                 "url": named_url(stackstorm.listener, secret, "room_message", name),
                 "event": "room_message", "name": "StackStorm"})
 
@@ -288,7 +288,7 @@ class TestUpgradeFrom010:
         wait_until(lambda: stackstorm.health().get("status") == "ok")
         said = []
         while len(said) < 200:
-            said.append(hipchat.people.say("Factor", "Ann", "message {}".format(len(said))))
+            said.append(hipchat.people.say("Factor", "Ann", f"message {len(said)}"))
         wait_until(lambda: self.rooms_in_urls(stackstorm) == ["1001"])
         said.append(hipchat.people.say("Factor", "Ann", "the last one"))
         wait_until(lambda: said[-1] in stackstorm.journal.dispatched())

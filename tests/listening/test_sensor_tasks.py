@@ -79,7 +79,7 @@ def make(hipchat, room, tmp_path, monkeypatch, tasks):
     port = free_port()
     config = {"api_key": hipchat.token, "api_url": hipchat.url,
               "spool": {"directory": str(tmp_path / "spool")},
-              "webhook": {"public_url": "http://127.0.0.1:{}".format(port), "host": "127.0.0.1",
+              "webhook": {"public_url": f"http://127.0.0.1:{port}", "host": "127.0.0.1",
                           "port": port}}
 
     def make():
@@ -134,7 +134,7 @@ def test_a_task_that_fails_is_told_of_and_begins_again(
     toy = make()
     owner = type(toy.sensor).run.__globals__[owner] if isinstance(owner, str) else owner
     monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
-    reason = "{}: failed unexpectedly and begins again".format(name)
+    reason = f"{name}: failed unexpectedly and begins again"
     told_of = eventlet.event.Event()
     monkeypatch.setattr(supervisor, "sleep", lambda seconds: told_of.wait())
     bodies = itertools.count()
@@ -144,7 +144,7 @@ def test_a_task_that_fails_is_told_of_and_begins_again(
         eventlet.sleep(0.05)
         urls = [hook["url"] for hook in hipchat.webhooks(room)]
         if urls:  # some tasks do nothing before there is a delivery
-            eventlet.spawn(post, urls[0], delivery("before-{}".format(next(bodies)), room))
+            eventlet.spawn(post, urls[0], delivery(f"before-{next(bodies)}", room))
         return reason in toy.health()["reasons"]
 
     eventually(told, "the reason in /health")

@@ -132,7 +132,7 @@ def test_sends_together_what_comes_while_the_broker_has_not_confirmed(
     platform.confirming = lambda: eventlet.sleep(0.01)
     assert together(publish, range(10)) == [None] * 10
     assert platform.connections == 1
-    assert platform.texts() == ['{{"text": "{}"}}'.format(number) for number in range(10)]
+    assert platform.texts() == [f'{{"text": "{number}"}}' for number in range(10)]
     assert platform.asked == 1
 
 
@@ -175,7 +175,7 @@ def test_what_was_confirmed_before_the_connection_broke_is_not_sent_again(
 
     platform.confirming = breaks
     assert together(publish, range(6)) == [None] * 6
-    assert platform.texts()[1:] == ['{{"text": "{}"}}'.format(number) for number in range(6)]
+    assert platform.texts()[1:] == [f'{{"text": "{number}"}}' for number in range(6)]
     assert platform.connections == 2
 
 
@@ -247,7 +247,7 @@ class TestAlarm:
         assert len(platform.texts()) == 1
         platform.broker.set_fault("none")
         assert waiting.wait() == [None] * 20
-        assert platform.texts()[1:] == ['{{"text": "{}"}}'.format(each) for each in range(20)]
+        assert platform.texts()[1:] == [f'{{"text": "{each}"}}' for each in range(20)]
         assert platform.connections == 1
         assert health.report()["reasons"] == []
 

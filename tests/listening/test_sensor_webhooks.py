@@ -14,7 +14,7 @@ def events(hooks):
 
 def make_webhook(hipchat, room, url, event="room_message"):
     """A webhook made by hand; returns its id."""
-    answer = hipchat.api("POST", "/room/{}/webhook".format(room), json={
+    answer = hipchat.api("POST", f"/room/{room}/webhook", json={
         "url": url, "event": event, "name": "by hand"})
     assert answer.status_code == 201
     return answer.json()["id"]
@@ -22,7 +22,7 @@ def make_webhook(hipchat, room, url, event="room_message"):
 
 def calls(hipchat, room, *methods):
     """The API calls to a room's webhooks."""
-    path = "/v2/room/{}/webhook".format(hipchat.room_id(room))
+    path = f"/v2/room/{hipchat.room_id(room)}/webhook"
     return [call for call in hipchat.people.requests()
             if call["path"].startswith(path) and call["method"] in methods]
 
@@ -204,7 +204,7 @@ class TestFoundAgain:
     def test_without_a_call_that_changes_anything(self, hipchat, start_stackstorm, room):
         many = hipchat.make_room()
         for number in range(1000):  # as many as HipChat lists at once
-            make_webhook(hipchat, many, "https://example.com/{}".format(number))
+            make_webhook(hipchat, many, f"https://example.com/{number}")
         stackstorm = start_stackstorm(hipchat, rooms=[room, many])
         wait_until(stackstorm.has_its_webhooks)
         before = stackstorm.webhooks(room)
@@ -289,7 +289,7 @@ class TestRoomsInTrouble:
 
     def warnings(self, stackstorm, room):
         return [line for line in stackstorm.log().splitlines()
-                if " WARN " in line and "Room {} ".format(room) in line]
+                if " WARN " in line and f"Room {room} " in line]
 
     def tries(self, hipchat, count):
         """When the sensor asked for the rooms, in seconds, once it did so often enough."""
@@ -325,7 +325,7 @@ class TestRoomsInTrouble:
         wait_until(lambda: stackstorm.webhooks(room))
         hipchat.people.say(room, "Ann", "hello")
         assert stackstorm.heard("hipchat.message")
-        wait_until(lambda: "Room {}: can be listened to now".format(room) in stackstorm.log())
+        wait_until(lambda: f"Room {room}: can be listened to now" in stackstorm.log())
 
     def test_that_the_token_may_not_administer_is_warned_of_with_the_scope(
             self, start_hipchat, start_stackstorm):
@@ -353,6 +353,6 @@ class TestCallsToHipchat:
         wait_until(stackstorm.has_its_webhooks)
         hipchat.people.forget()
         for number in range(20):
-            hipchat.people.say("Factor", "Ann", "message {}".format(number))
+            hipchat.people.say("Factor", "Ann", f"message {number}")
         stackstorm.heard("hipchat.message", 20)
         assert hipchat.people.requests() == []

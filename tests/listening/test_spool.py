@@ -238,7 +238,7 @@ class TestRepetition:
     def test_gives_way_to_deliveries_on_a_disk_that_is_too_small_for_it(
             self, spool, spools, monkeypatch):
         now = time.time()
-        spool._store.adopt([], (("message {}".format(number), now - number)
+        spool._store.adopt([], ((f"message {number}", now - number)
                                 for number in range(20000)))
         free = (store_module.RESERVE - 200000) // PAGE
         monkeypatch.setattr(store_module.os, "statvfs", lambda directory: SimpleNamespace(
@@ -258,7 +258,7 @@ class TestRepetition:
         assert spool.forgotten == now
         told = len(spools.said)
         for number in range(4):
-            spool.put(arrival("more {}".format(number)))
+            spool.put(arrival(f"more {number}"))
         spools.kill()
         again = spools.open()
         assert again.forgotten >= now, "what is fetched is not what was heard before"
@@ -328,7 +328,7 @@ class TestFull:
     def test_disk_refuses_all_that_came_together_and_is_fine_when_there_is_room(self, spool):
         spool.put(arrival("before"))
         pages, = spool._store._file.db.execute("PRAGMA page_count").fetchone()
-        spool._store._file.db.execute("PRAGMA max_page_count = {}".format(pages))
+        spool._store._file.db.execute(f"PRAGMA max_page_count = {pages}")
         threads = [eventlet.spawn(spool.put, arrival(body=50000 * b"x")) for _ in range(3)]
         for thread in threads:
             with pytest.raises(SpoolError, match="full.*Check its disk"):
@@ -341,7 +341,7 @@ class TestFull:
     def test_disk_does_not_keep_deliveries_from_leaving(self, spool):
         put_many(spool, 3)
         pages, = spool._store._file.db.execute("PRAGMA page_count").fetchone()
-        spool._store._file.db.execute("PRAGMA max_page_count = {}".format(pages))
+        spool._store._file.db.execute(f"PRAGMA max_page_count = {pages}")
         large = eventlet.spawn(spool.put, arrival(body=50000 * b"x"))
         spool.remove(waiting(spool)[0])
         with pytest.raises(SpoolError):
@@ -388,9 +388,8 @@ class TestFormat:
     @pytest.mark.parametrize("version", [0, 3])
     def test_that_is_another_is_said_and_nothing_is_touched(self, spool, spools, version):
         spool.put(arrival("one"))
-        spool._store._file.db.execute("PRAGMA user_version = {}".format(version))
-        with pytest.raises(SpoolError, match="has the format {}, but .* reads format 2".format(
-                version)):
+        spool._store._file.db.execute(f"PRAGMA user_version = {version}")
+        with pytest.raises(SpoolError, match=f"has the format {version}, but .* reads format 2"):
             spools.open()
         spool._store._file.db.execute("PRAGMA user_version = 2")
         assert traces(spools.open()) == ["one"]
@@ -923,7 +922,7 @@ class TestTakingOver:
         assert spool.waiting == 14
         assert not any(os.path.exists(directory) for directory in self.earlier)
         assert len(self.spools.said) == 4
-        assert "The 3 deliveries that waited in {}".format(self.earlier[0]) in self.spools.said[0]
+        assert f"The 3 deliveries that waited in {self.earlier[0]}" in self.spools.said[0]
         assert traces(self.open()) == traces(spool)
 
     def test_keeps_when_they_came_and_which_messages_were_seen(self):

@@ -33,7 +33,7 @@ LANES = "abc"
 
 def arrival(number, size, lane=None):
     """A delivery that can be recognised in each page on which a part of its body stands."""
-    text = "<{:06d}>".format(number).encode()
+    text = f"<{number:06d}>".encode()
     return Arrival(event="message", room="room", lane=lane or LANES[number % 3],
                    message=str(number), trace=str(number), body=text * (1 + size // len(text)))
 
@@ -268,7 +268,7 @@ def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
         assert max(found) > sample.given, context
         assert len(store.repairs) <= 1, (context, store.repairs)
         outcomes["mended in use" if store.repairs else "not noticed in use"] += 1
-        killed = tmp_path / "{}-killed".format(seed)
+        killed = tmp_path / f"{seed}-killed"
         shutil.copytree(str(directory), str(killed))
         store.close()
         again = Store(str(killed), 10 ** 6)
@@ -310,7 +310,7 @@ class TestKill:
 
     def test_while_it_is_taken_over_loses_nothing_and_doubles_nothing(self, samples, tmp_path):
         for step in range(0, 1000, EVERY):
-            directory, earlier = (tmp_path / "{}-{}".format(step, name) for name in "ab")
+            directory, earlier = (tmp_path / f"{step}-{name}" for name in "ab")
             samples[3].copy(earlier)
             if not is_killed_at(step, lambda: open_and_take_over(directory, earlier).close()):
                 break

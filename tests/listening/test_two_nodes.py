@@ -21,7 +21,7 @@ def nodes(hipchat, rooms, start_stackstorm, tmp_path):
         (tmp_path / "journals" / str(number)).mkdir(parents=True)
         node = start_stackstorm(
             hipchat, options=journal.options, rooms=share, only_rooms=share, events=["message"],
-            webhook={"public_url": "http://127.0.0.1:{}/node-{}".format(port, number),
+            webhook={"public_url": f"http://127.0.0.1:{port}/node-{number}",
                      "port": port})
         node.journal = journal
         node.add_rule("message")

@@ -145,7 +145,7 @@ def test_the_names_of_many_new_rules_are_looked_at_together(keep, monkeypatch):
     names = mock.Mock(wraps=kept.subscriptions.nameless)
     monkeypatch.setattr(kept.subscriptions, "nameless", names)
     for number in range(1000):
-        kept.subscriptions.add(dict(TRIGGER, ref="hipchat.{}".format(number),
-                                parameters={"room": "Room {}".format(number)}))
+        kept.subscriptions.add(dict(TRIGGER, ref=f"hipchat.{number}",
+                                parameters={"room": f"Room {number}"}))
     kept.eventually(lambda: names.called)
     assert names.call_count < 10

@@ -37,7 +37,7 @@ class HipChat:
     def hook(self, room, receiver, event, token="TOKEN", **more):
         """Make a webhook of the room that delivers to the receiver; returns its id."""
         body = {"url": receiver.url + "/hook", "event": event, **more}
-        answer = self.post("/room/%s/webhook" % room, body, token=token)
+        answer = self.post(f"/room/{room}/webhook", body, token=token)
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 

@@ -222,9 +222,9 @@ class TestTokens:
 
     def test_notify_in_the_addons_name(self, hipchat, client):
         room = hipchat.make_room()
-        assert client()("POST", "/room/%s/notification" % room, json={"message": "Tea!"}).ok
+        assert client()("POST", f"/room/{room}/notification", json={"message": "Tea!"}).ok
         assert hipchat.people.transcript(room)[0]["who"] == "Tea Bot"
-        item = hipchat.get("/room/%s/history" % room).json()["items"][0]
+        item = hipchat.get(f"/room/{room}/history").json()["items"][0]
         assert item["notification_sender"] == {
             "type": "addon", "id": "com.example.tea",
             "client_id": hipchat.people.addons()[0]["id"]}

@@ -56,7 +56,7 @@ class Page:
 
     def message(self, text):
         """An expression for the element of the message that has this text."""
-        self.browser.wait_for("document.querySelector('#log').textContent.includes(%r)" % text)
+        self.browser.wait_for(f"document.querySelector('#log').textContent.includes({text!r})")
         return "[...document.querySelectorAll('.what')].find(" \
                "(each) => each.textContent.includes(%r))" % text
 
@@ -93,9 +93,9 @@ class TestTalk:
         text = uuid.uuid4().hex
         page.browser.press("ping " + text, "Enter")
         pong = page.message("pong " + text)
-        assert "green" in page.browser.run("return {}.className".format(pong))
+        assert "green" in page.browser.run(f"return {pong}.className")
         red, green, blue = page.browser.run(
-            "return {}.match(/\\d+/g).map(Number)".format(COLOR_OF.format(pong)))
+            f"return {COLOR_OF.format(pong)}.match(/\\d+/g).map(Number)")
         assert green > red and green > blue
 
     def test_keyboard_alone_is_enough(self, page):
@@ -126,7 +126,7 @@ class TestTalk:
         name = "Room " + uuid.uuid4().hex[:8]
         page.tab_to("room-name")
         page.browser.press(name, "Enter")
-        page.browser.wait_for("document.querySelector('#rooms').textContent.includes(%r)" % name)
+        page.browser.wait_for(f"document.querySelector('#rooms').textContent.includes({name!r})")
         page.people.say(name, "Bob", "hello")
         page.browser.wait_for(
             "document.querySelector('#rooms li:last-child').textContent.includes('1 new')")
@@ -151,7 +151,7 @@ class TestWay:
             ["event", "ok"], ["webhook", "ok"], ["trigger", "ok"], ["rule", "ok"],
             ["action", "ok"]]
         assert re.search(r"/hipchat/room_message/\d+/\*\*\* answered 204", steps[1][2])
-        assert 'matches ["{}"]'.format(text) in steps[2][2]
+        assert f'matches ["{text}"]' in steps[2][2]
         assert steps[3][2].startswith("hipchat.ping_pong matched")
         assert steps[4][2].endswith("succeeded")
 
@@ -179,7 +179,7 @@ class TestHtml:
     def test_never_runs(self, page):
         page.people.act(ROOM, "Bob", "notification", message=HURT, message_format="html")
         element = page.message("end")
-        shown = page.browser.run("return {}.innerHTML".format(element))
+        shown = page.browser.run(f"return {element}.innerHTML")
         assert shown == ('<b>bold</b><span>link</span>'
                          '<a href="https://example.com/" target="_blank" '
                          'rel="noopener noreferrer">good</a><p>end</p>')
@@ -199,7 +199,7 @@ class TestHtml:
         card = page.message("a card")
         assert page.browser.run("return {}.querySelectorAll('script, [onerror], [onclick], "
                                 "[href^=javascript]').length".format(card)) == 0
-        assert page.browser.run("return {}.querySelector('.lozenge').textContent".format(card)) \
+        assert page.browser.run(f"return {card}.querySelector('.lozenge').textContent") \
             == "good"
         assert page.browser.run("return window.hurt === undefined")
 
@@ -210,7 +210,7 @@ class TestLook:
     @pytest.mark.parametrize("width", [320, 390, 700, 1280])
     def test_nothing_has_to_be_scrolled_sideways(self, page, width):
         page.people.say(ROOM, "Bob", "x" * 400)
-        page.people.act(ROOM, "Bob", "notification", message="<pre>{}</pre>".format("y" * 400))
+        page.people.act(ROOM, "Bob", "notification", message=f"<pre>{'y' * 400}</pre>")
         page.open(width=width)
         page.message("y" * 400)
         wide = page.browser.run("return document.documentElement.scrollWidth")
@@ -241,7 +241,7 @@ class TestAddons:
     def look_at(self, page, descriptor):
         """Paste the URL of a descriptor, which is its content."""
         url = "data:," + quote(json.dumps(descriptor))
-        page.browser.run("document.querySelector('#addon-url').value = %s" % json.dumps(url))
+        page.browser.run(f"document.querySelector('#addon-url').value = {json.dumps(url)}")
         page.browser.run("document.querySelector('#new-addon').requestSubmit()")
 
     @pytest.fixture

@@ -52,7 +52,7 @@ class TestPeople:
         hipchat.people.say(room, "Lou Marsh", "Dinner!")
         assert hipchat.delete("/user/lou@example.com").status_code == 204
         assert hipchat.get(lou).status_code == 404
-        assert hipchat.get("/room/%s/participant" % room).json()["items"] == []
+        assert hipchat.get(f"/room/{room}/participant").json()["items"] == []
 
     def test_are_not_made_by_others(self, hipchat):
         assert hipchat.post("/user", self.ACCOUNT, token="READER").status_code == 403
@@ -83,7 +83,7 @@ class TestPeople:
     def test_have_a_history_of_private_messages(self, hipchat, lou):
         hipchat.post(lou + "/message", {"message": "psst"})
         item = hipchat.get(lou + "/history/latest").json()["items"][0]
-        assert hipchat.get("%s/history/%s" % (lou, item["id"])).json()["message"] == item
+        assert hipchat.get(f"{lou}/history/{item['id']}").json()["message"] == item
         assert hipchat.get(lou + "/history/none").status_code == 404
 
     def test_cannot_speak_in_a_room_that_does_not_exist(self, hipchat):

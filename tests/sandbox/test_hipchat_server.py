@@ -117,7 +117,7 @@ class TestTokens:
             "This action requires one of the following scopes: [u'send_notification']")
 
     def test_can_be_tested_without_doing_anything(self, hipchat, room):
-        answer = hipchat.post("/room/%s/notification?auth_test=true" % room, {"message": "hi"})
+        answer = hipchat.post(f"/room/{room}/notification?auth_test=true", {"message": "hi"})
         assert answer.status_code == 202
         assert answer.json()["success"]["type"] == "Accepted"
         assert hipchat.people.transcript(room) == []
@@ -216,7 +216,7 @@ class TestRooms:
         answer = hipchat.get("/room/" + name)
         assert answer.status_code == 404
         assert error(answer) == {
-            "code": 404, "message": "Room '%s' not found" % name, "type": "Not Found"}
+            "code": 404, "message": f"Room '{name}' not found", "type": "Not Found"}
 
     def test_are_created_once(self, hipchat):
         answer = hipchat.post("/room", {"name": "Once", "topic": "Tea", "privacy": "private"})
@@ -247,9 +247,9 @@ class TestRooms:
         assert hipchat.get("/room/" + room).status_code == 404
 
     def test_have_a_topic(self, hipchat, room):
-        assert hipchat.put("/room/%s/topic" % room, {"topic": "Lunch"}).status_code == 204
+        assert hipchat.put(f"/room/{room}/topic", {"topic": "Lunch"}).status_code == 204
         assert hipchat.get("/room/" + room).json()["topic"] == "Lunch"
-        assert hipchat.put("/room/%s/topic" % room, {"topic": "x" * 251}).status_code == 400
+        assert hipchat.put(f"/room/{room}/topic", {"topic": "x" * 251}).status_code == 400
 
     def test_have_statistics(self, hipchat, room):
         link = hipchat.get("/room/" + room).json()["statistics"]["links"]["self"]
@@ -276,22 +276,22 @@ class TestRooms:
 
     def test_have_participants(self, hipchat, room):
         hipchat.people.act(room, "Robin Reed", "enter")
-        participants = hipchat.get("/room/%s/participant" % room).json()["items"]
+        participants = hipchat.get(f"/room/{room}/participant").json()["items"]
         assert [user["mention_name"] for user in participants] == ["RobinReed"]
 
     def test_that_are_public_have_no_members(self, hipchat, room):
         hipchat.people.act(room, "Robin Reed", "enter")
-        member = "/room/%s/member/@RobinReed" % room
+        member = f"/room/{room}/member/@RobinReed"
         for call, what in ((hipchat.put, "add"), (hipchat.delete, "remove")):
             answer = call(member)
             assert (answer.status_code, error(answer)["message"]) == (
-                400, "Can only %s participants to private rooms" % what)
+                400, f"Can only {what} participants to private rooms")
 
     def test_that_are_private_have_members(self, hipchat):
         room = next(names)
         hipchat.post("/room", {"name": room, "privacy": "private"})
         hipchat.people.act(room, "Robin Reed", "enter")
-        member = "/room/%s/member/@RobinReed" % room
+        member = f"/room/{room}/member/@RobinReed"
         assert hipchat.put(member).status_code == 204
         assert "Robin Reed" in self.members(hipchat, room)
         assert hipchat.delete(member).status_code == 204
@@ -299,7 +299,7 @@ class TestRooms:
 
     def test_people_are_invited_to_them(self, hipchat, room):
         hipchat.people.say(room, "Kim Field", "here")
-        answer = hipchat.post("/room/%s/invite/@KimField" % room, {"reason": "Cake"})
+        answer = hipchat.post(f"/room/{room}/invite/@KimField", {"reason": "Cake"})
         assert answer.status_code == 204
         assert hipchat.people.inbox("Kim Field")[-1]["what"].endswith("Cake")
 
@@ -310,13 +310,13 @@ class TestRooms:
 
     @staticmethod
     def members(hipchat, room):
-        items = hipchat.get("/room/%s/member" % room).json()["items"]
+        items = hipchat.get(f"/room/{room}/member").json()["items"]
         return [user["name"] for user in items]
 
 
 class TestNotifications:
     def test_stand_in_the_room_as_they_were_sent(self, hipchat, room):
-        answer = hipchat.post("/room/%s/notification" % room, {
+        answer = hipchat.post(f"/room/{room}/notification", {
             "message": "pong", "message_format": "text", "color": "green", "notify": True,
             "from": "Build", "card": {**SMALLEST_CARD, "icon": {"url": "http://a/b"}}})
         assert (answer.status_code, answer.content) == (204, b"")
@@ -332,7 +332,7 @@ class TestNotifications:
         ("text/html; charset=utf-8", "<b>é</b>".encode("utf-8"), ("<b>é</b>", "html", "yellow")),
     ])
     def test_come_in_four_kinds_of_body(self, hipchat, room, mime_type, body, expected):
-        answer = hipchat.call("POST", "/room/%s/notification" % room, data=body,
+        answer = hipchat.call("POST", f"/room/{room}/notification", data=body,
                               headers={"Content-Type": mime_type})
         assert answer.status_code == 204
         line = hipchat.people.transcript(room)[-1]
@@ -352,7 +352,7 @@ class TestNotifications:
         (["x"], "<obj>", "type"),
     ])
     def test_that_break_a_rule_are_refused(self, hipchat, room, fields, field, validation):
-        answer = hipchat.post("/room/%s/notification" % room, fields)
+        answer = hipchat.post(f"/room/{room}/notification", fields)
         assert answer.status_code == 400
         assert (error(answer)["field"], error(answer)["validation"]) == (field, validation)
         assert hipchat.people.transcript(room) == []
@@ -366,13 +366,13 @@ class TestNotifications:
             "validation": "type", "value": "true"}
 
     def test_may_say_true_in_a_text_as_servers_of_2017_took_it(self, hipchat, room):
-        path = "/room/%s/notification" % room
+        path = f"/room/{room}/notification"
         for notify, status in (("true", 204), ("false", 204), ("yes", 400), (1, 400)):
             answer = hipchat.post(path, {"message": "x", "notify": notify})
             assert answer.status_code == status
 
     def test_stand_alone_where_what_they_are_attached_to_is_not_there(self, hipchat, room):
-        path = "/room/%s/notification" % room
+        path = f"/room/{room}/notification"
         parent = hipchat.people.say(room, "Robin Reed", "who?")
         for attach_to in (parent, "no-such-message"):
             assert hipchat.post(path, {"message": "me", "attach_to": attach_to}).ok
@@ -392,7 +392,7 @@ class TestNotifications:
         {"thumbnail": {"url": "x" * 250, "url@2x": "x" * 250}},
         {"attributes": [{"label": "x" * 50, "value": {"label": "y"}}]}])
     def test_may_have_cards_up_to_their_limits(self, hipchat, room, part):
-        answer = hipchat.post("/room/%s/notification" % room,
+        answer = hipchat.post(f"/room/{room}/notification",
                               {"message": "x", "card": {**SMALLEST_CARD, **part}})
         assert answer.status_code == 204, answer.text
 
@@ -403,7 +403,7 @@ class TestNotifications:
         {"attributes": [{"label": "x" * 51, "value": {"label": "y"}}]},
         {"attributes": [{"label": "", "value": {"label": "y"}}]}])
     def test_cannot_have_cards_beyond_their_limits(self, hipchat, room, part):
-        answer = hipchat.post("/room/%s/notification" % room,
+        answer = hipchat.post(f"/room/{room}/notification",
                               {"message": "x", "card": {**SMALLEST_CARD, **part}})
         assert (answer.status_code, error(answer)["field"].split(".")[:2]) == (
             400, ["card", list(part)[0]])
@@ -423,7 +423,7 @@ class TestNotifications:
 
 class TestTalk:
     def test_a_message_is_the_owners_and_has_an_id(self, hipchat, room):
-        answer = hipchat.post("/room/%s/message" % room, {"message": "hi"})
+        answer = hipchat.post(f"/room/{room}/message", {"message": "hi"})
         assert answer.status_code == 201
         line = hipchat.people.transcript(room)[-1]
         assert (line["id"], line["who"]) == (answer.json()["id"], "Sandbox Owner")
@@ -431,19 +431,19 @@ class TestTalk:
     def test_a_reply_hangs_on_its_parent(self, hipchat, room):
         parent = hipchat.people.say(room, "Robin Reed", "who?")
         body = {"parentMessageId": parent, "message": "me"}
-        assert hipchat.post("/room/%s/reply" % room, body).status_code == 204
+        assert hipchat.post(f"/room/{room}/reply", body).status_code == 204
         assert hipchat.people.transcript(room)[-1]["attach_to"] == parent
         orphan = {"parentMessageId": "no-such-message", "message": "me"}
-        assert hipchat.post("/room/%s/reply" % room, orphan).status_code == 404
+        assert hipchat.post(f"/room/{room}/reply", orphan).status_code == 404
 
     def test_a_link_is_shared(self, hipchat, room):
         body = {"link": "https://example.com/tea", "message": "Tea:"}
-        assert hipchat.post("/room/%s/share/link" % room, body).status_code == 204
+        assert hipchat.post(f"/room/{room}/share/link", body).status_code == 204
         assert hipchat.people.transcript(room)[-1]["what"] == "Tea: https://example.com/tea"
 
     def test_a_file_is_shared(self, hipchat, room, receiver, hook):
         hook("room_file_upload")
-        answer = hipchat.call("POST", "/room/%s/share/file" % room, data=MULTIPART, headers={
+        answer = hipchat.call("POST", f"/room/{room}/share/file", data=MULTIPART, headers={
             "Content-Type": "multipart/related; boundary=sep"})
         assert answer.status_code == 204
         line = hipchat.people.transcript(room)[-1]
@@ -481,7 +481,7 @@ aGVsbG8=\r
 class TestWebhooks:
     def test_are_created_found_and_deleted(self, hipchat, room):
         body = {"url": "https://example.com/hook?key=1", "event": "room_message", "name": "ping"}
-        answer = hipchat.post("/room/%s/webhook" % room, body)
+        answer = hipchat.post(f"/room/{room}/webhook", body)
         assert answer.status_code == 201
         path = "/room/%s/webhook/%d" % (room, answer.json()["id"])
         assert answer.headers["Location"] == answer.json()["links"]["self"]
@@ -493,7 +493,7 @@ class TestWebhooks:
 
     def test_are_listed_in_pages(self, hipchat, room, hook):
         ids = [hook("room_message") for _ in range(5)]
-        page = hipchat.get("/room/%s/webhook?max-results=2&expand=items" % room).json()
+        page = hipchat.get(f"/room/{room}/webhook?max-results=2&expand=items").json()
         assert "prev" not in page["links"] and page["items"][0]["creator"]
         found = page["items"]
         while "next" in page["links"]:
@@ -556,7 +556,7 @@ class TestDeliveries:
     def test_of_a_topic_change_tell_the_topic(self, hipchat, room, receiver, hook):
         hook("room_topic_change")
         hipchat.people.act(room, "Robin Reed", "topic_change", topic="Lunch")
-        hipchat.put("/room/%s/topic" % room, {"topic": "Tea"})
+        hipchat.put(f"/room/{room}/topic", {"topic": "Tea"})
         items = [body["item"] for body in receiver.bodies(2)]
         assert [item["topic"] for item in items] == ["Lunch", "Tea"]
         assert [item["sender"]["name"] for item in items] == ["Robin Reed", "Sandbox Owner"]
@@ -570,7 +570,7 @@ class TestDeliveries:
     def test_of_a_notification_are_from_a_string(self, hipchat, room, receiver, hook):
         hook("room_notification")
         hipchat.people.act(room, "Robin Reed", "notification", message="built", color="red")
-        hipchat.post("/room/%s/notification" % room, {"message": "by the API"})
+        hipchat.post(f"/room/{room}/notification", {"message": "by the API"})
         by_hand, by_api = (body["item"]["message"] for body in receiver.bodies(2))
         assert (by_hand["from"], by_hand["color"]) == ("Robin Reed", "red")
         assert (by_api["from"], by_api["color"]) == ("Sandbox Owner", "yellow")
@@ -611,7 +611,7 @@ class TestDeliveries:
         hook("room_message")
         receiver.status = 503
         body = {"url": "http://127.0.0.1:1/nobody", "event": "room_message"}
-        hipchat.post("/room/%s/webhook" % room, body)
+        hipchat.post(f"/room/{room}/webhook", body)
         hipchat.people.forget()
         hipchat.people.say(room, "Robin Reed", "hi")
         wait_until(lambda: len(hipchat.people.deliveries()) == 2)
@@ -667,7 +667,7 @@ class TestLimits:
     def test_hold_for_messages_to_a_room(self, start):
         hipchat = start("--token", "TOKEN", "--room", "Factor", "--room", "Ops",
                         "--flood-limit", "1")
-        sent = [hipchat.post("/room/%s/notification" % room, {"message": "hi"})
+        sent = [hipchat.post(f"/room/{room}/notification", {"message": "hi"})
                 for room in ("Factor", "Factor", "Ops")]
         assert [answer.status_code for answer in sent] == [204, 429, 204]
         assert sent[1].headers["X-FloodControl-Remaining"] == "0"

@@ -59,7 +59,7 @@ def installed(request):
             done = subprocess.run(command + packages, cwd=str(directory), stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, universal_newlines=True)
             if done.returncode:
-                pytest.skip("{} failed: {}".format(" ".join(packages), done.stdout[-200:].strip()))
+                pytest.skip(f"{' '.join(packages)} failed: {done.stdout[-200:].strip()}")
             mark.touch()
         return directory
 

@@ -104,7 +104,7 @@ class TestRuleThatTakesCharactersOut:
         action = {"ref": "core.echo", "parameters": {"deep": {"list": [template]}, "x": "y"}}
         status, output = attempt(on(action=action, filter="(.*)"), "--say", "1")
         warning, = [line for line in output.splitlines() if line.startswith("warning")]
-        assert status == 0 and "{} in deep: ".format(named) in warning
+        assert status == 0 and f"{named} in deep: " in warning
 
     @pytest.mark.parametrize("template", [
         "{{ trigger.message }}", "{{ trigger.matches[0] }}", "{{ trigger.message | upper }}",

@@ -45,7 +45,7 @@ def call(stackstorm):
 
 def test_lists_aliases_by_pages(call):
     names = [alias["name"] for offset in (0, 2, 4)
-             for alias in call("GET", "/v1/actionalias?limit=2&offset={}".format(offset))[1]]
+             for alias in call("GET", f"/v1/actionalias?limit=2&offset={offset}")[1]]
     assert names == ["check", "rooms", "send", "topic", "who_is"]
 
 
@@ -84,4 +84,4 @@ def test_refuses_what_stackstorm_refuses_and_what_it_does_not_do(call, change, w
     ("POST", "/v1/aliasexecution/match_and_execute")])
 def test_refuses_by_name_what_it_has_not(call, method, path):
     assert call(method, path, x=1) == (
-        400, {"faultstring": "the sandbox does not do {} {}".format(method, path)})
+        400, {"faultstring": f"the sandbox does not do {method} {path}"})

@@ -8,11 +8,9 @@ from eventlet.event import Event
 from eventlet.semaphore import Semaphore
 from kombu import Connection, Exchange, Producer
 
-__all__ = ["BrokerConnection"]
+from listening import timing
 
-HEARTBEAT = 5  # seconds; broker and client are heard at least twice in it
-CONNECT_WITHIN = 4.0  # seconds, for each of the brokers that may be asked
-CLOSE_WITHIN = 2.0  # seconds for the end of a connection
+__all__ = ["BrokerConnection"]
 
 
 class BrokerConnection:
@@ -28,7 +26,8 @@ class BrokerConnection:
     def __init__(self, connect: Callable[[Dict[str, Any]], Connection], exchange: Exchange,
                  blocked: Callable[[bool], None]):
         """Connect; connect makes kombu's Connection of options. Raises what kombu raises."""
-        self._connection = connect({"heartbeat": HEARTBEAT, "connect_timeout": CONNECT_WITHIN,
+        self._connection = connect({"heartbeat": timing.BROKER_HEARTBEAT,
+                                    "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
                                     "transport_options": {
                                         "on_blocked": lambda reason: self._block(True),
                                         "on_unblocked": lambda: self._block(False)}})
@@ -84,7 +83,7 @@ class BrokerConnection:
         """Whether the broker has not been heard from for two heartbeats."""
         if self._wire.bytes_recv != self._received:
             return False
-        return time.monotonic() - self._heard > 2 * HEARTBEAT
+        return time.monotonic() - self._heard > 2 * timing.BROKER_HEARTBEAT
 
     def end(self, error: BaseException) -> None:
         """End the link for a reason, which all that waits raises."""
@@ -99,7 +98,8 @@ class BrokerConnection:
 
     def _connected(self, exchange: Exchange) -> Producer:
         brokers = max(1, len(self._connection.alt))
-        with eventlet.Timeout(brokers * CONNECT_WITHIN, TimeoutError("the broker does not answer")):
+        with eventlet.Timeout(brokers * timing.BROKER_CONNECT_TIMEOUT,
+                              TimeoutError("the broker does not answer")):
             self._connection.ensure_connection(max_retries=brokers, interval_start=0)
             channel = self._connection.channel()
             channel.confirm_select()
@@ -124,7 +124,7 @@ class BrokerConnection:
             self.end(error)
 
     def _close(self) -> None:
-        with eventlet.Timeout(CLOSE_WITHIN, False):
+        with eventlet.Timeout(timing.BROKER_CLOSE_TIMEOUT, False):
             try:
                 self._connection.collect()
             except Exception:  # it is gone in any case

@@ -14,6 +14,7 @@ from st2common.services.config import set_datastore_value_for_config_key
 from st2common.util.config_loader import ContentPackConfigLoader
 
 from hipchat.config.addon import KEY, REFERENCE
+from listening import timing
 from listening.addon.installation import NotKept
 from listening.errors import ServiceUnavailable
 
@@ -22,7 +23,6 @@ __all__ = ["check_writable", "enabled_rules", "keep_addon", "kept_addon", "regis
 
 PACK = "hipchat"
 SYSTEM = "st2kv.system"  # the scope of the datastore's keys to which configs refer
-ANSWER_WITHIN = 4.0  # seconds
 NOBODY = "0" * 24  # an id that no document has
 
 
@@ -110,8 +110,8 @@ def check_writable() -> None:
 @contextlib.contextmanager
 def _answering() -> Iterator[None]:
     try:
-        with eventlet.Timeout(ANSWER_WITHIN, TimeoutError(
-                f"no answer in {ANSWER_WITHIN:.0f} s")):
+        with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError(
+                f"no answer in {timing.DATABASE_TIMEOUT:.0f} s")):
             yield
     except (NotKept, ServiceUnavailable):
         raise

@@ -9,6 +9,7 @@ from st2common.models.api.trace import TraceContext
 from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG, TriggerDispatcher
 from st2common.transport.utils import get_connection
 
+from listening import timing
 from stackstorm.broker import BrokerConnection
 from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
@@ -16,9 +17,6 @@ from stackstorm.single_flight import SingleFlight
 from stackstorm.database import check_writable
 
 __all__ = ["TriggerPublisher"]
-
-BEAT_EVERY = 1.0  # seconds between two looks at the connection
-FRESH = 0.25  # seconds for which an answer of the database holds
 
 
 class _Message(NamedTuple):
@@ -48,7 +46,7 @@ class TriggerPublisher:
         self._link: Optional[BrokerConnection] = None
         self._open = SingleFlight(self._opened)
         self._check = SingleFlight(self._check_database)
-        self._checked = -FRESH
+        self._checked = -timing.DATABASE_CHECK_KEPT
 
     def publish(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
         """Publish to a trigger's ref.
@@ -59,7 +57,7 @@ class TriggerPublisher:
         dispatcher publishes in another way.
         """
         message = self._message(trigger, payload, trace_tag)
-        if time.monotonic() - self._checked >= FRESH:
+        if time.monotonic() - self._checked >= timing.DATABASE_CHECK_KEPT:
             self._check()
         try:
             self._send(message)
@@ -86,7 +84,7 @@ class TriggerPublisher:
     def watch(self) -> None:
         """Keep the connection alive, for ever, and replace one that was forgotten on the way."""
         while True:
-            eventlet.sleep(BEAT_EVERY)
+            eventlet.sleep(timing.BROKER_BEAT_PERIOD)
             link = self._link
             if link and not link.ended:
                 try:

@@ -14,7 +14,8 @@ from wire import delivery
 from hipchat.api.client import Client
 from hipchat.errors import InvalidToken
 from hipchat.config.api_settings import ApiSettings
-from listening.http.jwt_check import LEEWAY, is_signed
+from listening.http.jwt_check import is_signed
+from listening.timing import JWT_LEEWAY
 
 ID = "6f0c1d7e-our-integration"
 SECRET = 4 * "an-oauth-secret-"
@@ -61,7 +62,7 @@ GOOD = {
     "sub as a number": lambda: handmade({"alg": "HS256"}, claims(sub=12)),
     "prn in place of sub": lambda: encode(sub=None, prn="12"),
     "iat in milliseconds": lambda: encode(iat=int(time.time() * 1000)),
-    "ended a moment ago": lambda: encode(exp=int(time.time()) - LEEWAY + 20),
+    "ended a moment ago": lambda: encode(exp=int(time.time()) - JWT_LEEWAY + 20),
     "exp with a fraction": lambda: encode(exp=time.time() + 0.5),
     "exp in milliseconds": lambda: encode(exp=int(time.time() * 1000)),
     "no typ": lambda: handmade({"alg": "HS256"}, claims()),
@@ -74,7 +75,7 @@ BAD = {
     "signature left out": stripped,
     "other secret": lambda: encode(key="another-secret-of-forty-letters-or-more!"),
     "empty secret": lambda: handmade({"alg": "HS256"}, claims(), secret=""),
-    "expired": lambda: encode(exp=int(time.time()) - LEEWAY - 5),
+    "expired": lambda: encode(exp=int(time.time()) - JWT_LEEWAY - 5),
     "no exp": lambda: encode(exp=None),
     "exp null": lambda: handmade({"alg": "HS256"}, dict(claims(), exp=None)),
     "exp infinite": lambda: handmade(
@@ -199,8 +200,8 @@ class TestSignedRequest:
         def signed(**more):
             return is_signed({"HTTP_AUTHORIZATION": "JWT " + encode(**more)}, ID, SECRET, now)
         assert signed(exp=now + 5) and signed(exp=now + 5, nbf=now)
-        assert not signed(exp=now - LEEWAY - 5)
-        assert not signed(exp=now + 900, nbf=now + LEEWAY + 60)
+        assert not signed(exp=now - JWT_LEEWAY - 5)
+        assert not signed(exp=now + 900, nbf=now + JWT_LEEWAY + 60)
 
 
 class TestIntegration:

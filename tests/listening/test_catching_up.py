@@ -15,6 +15,7 @@ from hipchat.api.room_directory import RoomDirectory
 from hipchat.api.room_history import event_of
 from listening.spool.arrivals import arrival
 from listening.operations.health import Health
+from listening import timing
 from listening.history import poller as catching_up
 from listening.history import backfill as fetching
 from listening.history import wanted
@@ -149,7 +150,7 @@ class Bench:
         if doubt:
             self.history.doubt(room)
         else:
-            self.let_pass(catching_up.AUDIT_QUIET_EVERY)
+            self.let_pass(timing.AUDIT_QUIET_PERIOD)
         self.eventually(lambda: self.hipchat.looks.count(room) > looks and not self.told(
             "doubtful"))
 
@@ -162,7 +163,7 @@ def trigger(event="message", room=FACTOR):
 
 @pytest.fixture
 def clock(monkeypatch):
-    monkeypatch.setattr(catching_up, "SETTLED", 0.0)
+    monkeypatch.setattr("listening.timing.WEBHOOK_SETTLE_DELAY", 0.0)
     clock = Clock()
     for module in (catching_up, fetching, wanted):
         monkeypatch.setattr(module, "time", clock)
@@ -273,7 +274,7 @@ class TestNewRule:
         bench.subscriptions.remove(trigger())
         bench.look()
         hipchat.say("old")
-        bench.let_pass(catching_up.GRACE)
+        bench.let_pass(timing.CURSOR_KEPT)
         bench.subscriptions.add(trigger())
         hipchat.say("new")
         bench.look()
@@ -284,7 +285,7 @@ class TestNewRule:
         bench.subscriptions.remove(trigger())
         bench.let_pass(1)
         hipchat.say("between")
-        bench.let_pass(catching_up.GRACE - 2)
+        bench.let_pass(timing.CURSOR_KEPT - 2)
         bench.subscriptions.add(trigger())
         bench.look()
         bench.eventually(lambda: bench.dispatched == ["between"])
@@ -349,10 +350,10 @@ class TestAsked:
     @pytest.fixture
     def ask(self, make, pauses, monkeypatch):
         def ask(seconds):
-            monkeypatch.setattr(catching_up, "LEAST_PACE", seconds)
+            monkeypatch.setattr("listening.timing.POLL_PERIOD_MIN", seconds)
             bench = make()
             bench.webhooks.are_none_in.return_value = True
-            bench.let_pass(catching_up.AUDIT_QUIET_EVERY)
+            bench.let_pass(timing.AUDIT_QUIET_PERIOD)
             return bench
 
         return ask
@@ -393,7 +394,7 @@ def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_na
     make()
     hipchat.say("missed")
     bench = make(trigger(room="Factor"), trigger(room=OPS), rooms=[])
-    bench.let_pass(catching_up.GRACE)
+    bench.let_pass(timing.CURSOR_KEPT)
     bench.look(OPS)
     bench.tell(ROOMS)
     bench.eventually(lambda: bench.dispatched == ["missed"])
@@ -423,5 +424,5 @@ class TestTrouble:
             "history: what is missed in a room cannot be fetched"]
         bench.subscriptions.remove(trigger())
         bench.eventually(lambda: bench.told("rooms") == 1)
-        bench.let_pass(catching_up.GRACE)
+        bench.let_pass(timing.CURSOR_KEPT)
         bench.eventually(lambda: bench.health.report()["status"] == "ok")

@@ -200,7 +200,7 @@ class TestArrivals:
         disk.close()
 
     def test_come_first(self, bench, disk, monkeypatch):
-        monkeypatch.setattr("listening.dispatch.room_queues.GIVE_WAY", 5)
+        monkeypatch.setattr("listening.timing.DISPATCH_YIELD_TIMEOUT", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
         bench.lanes.start(bench.supervisor)
@@ -413,7 +413,7 @@ class TestHealing:
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatch.room_queues.SLOW", 0.01)
+        monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.hold()
         bench.lanes.start(bench.supervisor)
@@ -424,7 +424,7 @@ class TestHealing:
         eventually(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatch.room_queues.SLOW", 0.01)
+        monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
         bench.lanes.start(bench.supervisor)
         bench.spool.hangs = True
         eventually(lambda: bench.health.report()["reasons"] == ["spool: the disk does not answer"])
@@ -433,7 +433,7 @@ class TestHealing:
 
     def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
             self, bench, pauses, monkeypatch, caplog):
-        monkeypatch.setattr("listening.dispatch.room_queues.SLOW", 0.005)
+        monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.005)
         bench.listen("trigger")
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
@@ -572,7 +572,7 @@ class TestStop:
 
 class TestUnheard:
     def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
-        monkeypatch.setattr("listening.dispatch.dispatcher.LOOK_AGAIN_EVERY", 0)
+        monkeypatch.setattr("listening.timing.TRIGGER_REFRESH_THROTTLE", 0)
         bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         bench.put("nobody")

@@ -16,7 +16,6 @@ from eventlet.event import Event
 from hipchat.api.credentials import Integration
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.webhook.webhook_url import Address, WebhookUrl
-from listening.http import throttle as rarely
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
 from listening.spool import SpoolError, SpoolFull
@@ -95,7 +94,7 @@ class TestDelivery:
 
     def test_that_does_not_arrive_again_and_again_is_looked_for_now_and_then(
             self, listener, monkeypatch):
-        monkeypatch.setattr(rarely, "EVERY", 0.2)
+        monkeypatch.setattr("listening.timing.CHECK_THROTTLE", 0.2)
         for _ in range(20):
             listener.post(listener.by_webhook, read=failing(OSError()))
         assert listener.missed == [ROOM]

@@ -8,7 +8,8 @@ from clock import Clock
 from hipchat.api.room_directory import RoomDirectory
 from listening.webhooks import room_list as room_names
 from listening.dispatch.subscriptions import Subscriptions
-from listening.webhooks.room_list import LOOK_EVERY, RoomList
+from listening.timing import ROOM_LIST_PERIOD
+from listening.webhooks.room_list import RoomList
 
 
 @pytest.fixture
@@ -34,9 +35,9 @@ def pauses(monkeypatch):
 
 def test_a_name_that_no_room_bears_is_looked_for_again_ever_more_rarely(pauses):
     found = pauses(2, 12)
-    assert found[:4] == [1, 2, 4, 8] and found[-1] == LOOK_EVERY
+    assert found[:4] == [1, 2, 4, 8] and found[-1] == ROOM_LIST_PERIOD
 
 
 def test_and_the_more_rarely_the_more_calls_that_takes(pauses):
     found = pauses(4500, 12)
-    assert found[:4] == [5, 10, 20, 40] and found[-1] == LOOK_EVERY
+    assert found[:4] == [5, 10, 20, 40] and found[-1] == ROOM_LIST_PERIOD

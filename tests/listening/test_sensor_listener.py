@@ -408,7 +408,7 @@ class TestHealth:
 @pytest.fixture
 def url(monkeypatch):
     """Where a listener in this process takes deliveries; its patience is short."""
-    monkeypatch.setattr(connections, "REQUEST_TIME", 0.5)
+    monkeypatch.setattr("listening.timing.REQUEST_TIMEOUT", 0.5)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

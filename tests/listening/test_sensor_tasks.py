@@ -10,7 +10,6 @@ from conftest import REPOSITORY, wait_until
 from eventlet.green import socket
 from load import delivery
 
-from listening.operations import supervisor
 from listening.operations.config_watch import ConfigWatch
 from listening.http.server import Server
 from listening.dispatch.room_queues import RoomQueues
@@ -73,8 +72,8 @@ class Sensor:
 @pytest.fixture
 def make(hipchat, room, tmp_path, monkeypatch, tasks):
     """Make the sensor; it ends with the test."""
-    monkeypatch.setattr(supervisor, "STEADY", 0.5)
-    monkeypatch.setattr("listening.dispatch.room_queues.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("listening.timing.TASK_STEADY_DELAY", 0.5)
+    monkeypatch.setattr("listening.timing.DISPATCH_RETRY_MAX", 0.1)
     sensors = []
     port = free_port()
     config = {"api_key": hipchat.token, "api_url": hipchat.url,
@@ -136,7 +135,7 @@ def test_a_task_that_fails_is_told_of_and_begins_again(
     monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
     reason = f"{name}: failed unexpectedly and begins again"
     told_of = eventlet.event.Event()
-    monkeypatch.setattr(supervisor, "sleep", lambda seconds: told_of.wait())
+    monkeypatch.setattr("listening.operations.supervisor.sleep", lambda seconds: told_of.wait())
     bodies = itertools.count()
     toy.run()
 

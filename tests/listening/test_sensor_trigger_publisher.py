@@ -9,7 +9,6 @@ import pytest
 from amqp.exceptions import MessageNacked
 from conftest import REPOSITORY, wait_until
 
-from stackstorm import broker as broker_link
 from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
 from sandbox.stackstorm import platform_modules
@@ -221,7 +220,7 @@ def test_a_connection_is_not_used_again_after_an_error(publish, platform, error)
 
 def test_waits_as_long_as_the_broker_takes_and_sends_nothing_twice(
         publish, platform, monkeypatch):
-    monkeypatch.setattr(broker_link, "HEARTBEAT", 0.05)
+    monkeypatch.setattr("listening.timing.BROKER_HEARTBEAT", 0.05)
     publish("before")
     slowly = eventlet.Event()
     platform.confirming = slowly.wait
@@ -274,8 +273,8 @@ class TestForgottenConnection:
 
     @pytest.fixture(autouse=True)
     def quickly(self, module, monkeypatch):
-        monkeypatch.setattr(broker_link, "HEARTBEAT", 0.1)
-        monkeypatch.setattr(module, "BEAT_EVERY", 0.02)
+        monkeypatch.setattr("listening.timing.BROKER_HEARTBEAT", 0.1)
+        monkeypatch.setattr("listening.timing.BROKER_BEAT_PERIOD", 0.02)
 
     def test_is_replaced_while_nothing_is_published(self, publish, platform):
         publish("before")
@@ -335,7 +334,7 @@ def test_a_dispatcher_whose_publisher_cannot_be_replaced_is_not_even_asked(modul
 
 
 def test_a_connection_that_does_not_end_holds_nobody_up(publish, platform, module, monkeypatch):
-    monkeypatch.setattr(broker_link, "CLOSE_WITHIN", 0.05)
+    monkeypatch.setattr("listening.timing.BROKER_CLOSE_TIMEOUT", 0.05)
     monkeypatch.setattr(Transport, "close_connection", lambda *_: eventlet.sleep(60))
     platform.confirming = mock.Mock(side_effect=RuntimeError("odd"))
     with eventlet.Timeout(5), pytest.raises(RuntimeError):
@@ -363,7 +362,7 @@ def test_publishes_nothing_while_the_database_is_away(publish, platform):
 
 
 def test_asks_the_database_again_when_its_answer_is_old(publish, platform, module, monkeypatch):
-    monkeypatch.setattr(module, "FRESH", 0.0)
+    monkeypatch.setattr("listening.timing.DATABASE_CHECK_KEPT", 0.0)
     publish("one")
     publish("two")
     assert platform.asked == 2
@@ -381,7 +380,7 @@ def test_says_which_of_the_two_takes_nothing(publisher, platform, fault, part):
 
 
 def test_raises_where_the_database_does_not_answer(publish, platform, module, monkeypatch):
-    monkeypatch.setattr(sys.modules["stackstorm.database"], "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr("listening.timing.DATABASE_TIMEOUT", 0.05)
     monkeypatch.setattr(Database, "_write", lambda *_, **__: eventlet.sleep(60))
     with eventlet.Timeout(5), pytest.raises(TimeoutError, match="no answer"):
         publish("one")

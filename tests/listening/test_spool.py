@@ -246,7 +246,7 @@ class TestRepetition:
         with pytest.raises(SpoolFull, match="has less than 16 MiB left"):
             spool.put(arrival("one"))
         assert len(list(spool._store.seen())) == 20000, "a disk that is full for a moment"
-        monkeypatch.setattr(store_module, "SHORT", 0.0)
+        monkeypatch.setattr("listening.timing.DISK_SHORT_DELAY", 0.0)
         refused = 0
         while refused < 5:
             try:
@@ -795,7 +795,7 @@ class TestWriter:
         assert spool.put(arrival("one")) is True
 
     def test_tries_a_removal_again_that_failed(self, spool, monkeypatch):
-        monkeypatch.setattr(spool_module, "PAUSE", 0.01)
+        monkeypatch.setattr("listening.timing.COMMIT_RETRY_DELAY", 0.01)
         spool.put(arrival("one"))
         with monkeypatch.context() as context:
             failures = []
@@ -819,7 +819,7 @@ class TestHangingDisk:
     @pytest.fixture
     def disk(self, spool, monkeypatch):
         """Answers when it is set, and that is later than anybody may wait."""
-        monkeypatch.setattr(spool_module, "SLOW", 0.05)
+        monkeypatch.setattr("listening.timing.COMMIT_TIMEOUT", 0.05)
         disk, commit = eventlet.patcher.original("threading").Event(), spool._store.commit
         monkeypatch.setattr(spool._store, "commit", lambda *args: disk.wait(60) and commit(*args))
         yield disk

@@ -6,7 +6,7 @@ import pytest
 from conftest import wait_until
 from eventlet.event import Event
 
-from listening.operations import supervisor as module
+from listening import timing
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
 
@@ -26,7 +26,7 @@ def pauses(monkeypatch):
         asked.append(seconds)
         eventlet.sleep(0.001)
 
-    monkeypatch.setattr(module, "sleep", sleep)
+    monkeypatch.setattr("listening.operations.supervisor.sleep", sleep)
     return asked
 
 
@@ -58,8 +58,8 @@ def failing(errors):
     ids=lambda error: type(error).__name__)
 def test_a_task_begins_again_whatever_it_raises(keep, health, caplog, monkeypatch, error):
     pause = Event()
-    monkeypatch.setattr(module, "sleep", lambda seconds: pause.wait())
-    monkeypatch.setattr(module, "STEADY", 0.05)
+    monkeypatch.setattr("listening.operations.supervisor.sleep", lambda seconds: pause.wait())
+    monkeypatch.setattr(timing, "TASK_STEADY_DELAY", 0.05)
     keep(failing([error]))
     eventually(lambda: health.report()["reasons"] == [REASON])
     assert type(error).__name__ in caplog.records[0].getMessage()
@@ -78,7 +78,7 @@ def test_a_task_that_fails_again_and_again_is_told_of_once_and_begins_ever_more_
 
 
 def test_a_task_that_ran_for_a_while_begins_soon_again(keep, pauses, monkeypatch):
-    monkeypatch.setattr(module, "STEADY", 0.01)
+    monkeypatch.setattr(timing, "TASK_STEADY_DELAY", 0.01)
 
     def task():
         eventlet.sleep(0.05)

@@ -12,6 +12,7 @@ from hipchat.errors import NoAnswer, NotFound
 from hipchat.webhook.ownership import Ownership
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import SensorSettings
+from listening import timing
 from listening.webhooks import room_list as room_names
 from listening.webhooks import reconciler as webhooks
 from listening.operations.health import Health
@@ -88,7 +89,7 @@ class Kept:
 
     def eventually(self, condition):
         """Wait for it after a time in which each room is looked at."""
-        self._clock.now += webhooks.CHECK_EVERY
+        self._clock.now += timing.WEBHOOK_CHECK_PERIOD
         self._kept.changed()
         wait_until(condition, sleep=eventlet.sleep)
 

@@ -12,6 +12,7 @@ from hipchat.api.client import Client
 from hipchat.api.credentials import Integration
 from hipchat.errors import ApiError, HipChatError, InvalidToken, RateLimited, ServerTrouble
 from hipchat.config.sensor_settings import SensorSettings
+from listening import timing
 from listening.addon.claim import Claim, is_capabilities_of
 from listening.http.responses import Answer, Refused
 from listening.backoff import Backoff
@@ -19,11 +20,6 @@ from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
 
 __all__ = ["Installation", "NotKept"]
-
-LOOK_EVERY = 600.0  # seconds between two looks whether HipChat still knows the add-on
-LOOK_SOON = 1.0  # seconds until a look where HipChat told that it is gone, and between two answers
-LOOK_LATER = 60.0  # seconds until one more: HipChat may tell before it deletes
-LONGEST_PAUSE = 60.0  # seconds between two attempts while StackStorm's datastore cannot be used
 
 
 class NotKept(Exception):
@@ -81,16 +77,16 @@ class Installation:
         """Take what is kept, and then look now and then whether HipChat still knows it."""
         self._begin()
         self._look()
-        pause = LOOK_EVERY
+        pause = timing.ADDON_CHECK_PERIOD
         while True:
             self._look_now = Signal()
             with eventlet.Timeout(pause, False):
                 self._look_now.wait()
             told = self._look_now.ready()
             if told:
-                eventlet.sleep(LOOK_SOON)
+                eventlet.sleep(timing.ADDON_CHECK_DELAY)
             self._look()
-            pause = LOOK_LATER if told else LOOK_EVERY
+            pause = timing.ADDON_RECHECK_DELAY if told else timing.ADDON_CHECK_PERIOD
 
     def heard(self) -> None:
         """A delivery came that HipChat signed for the add-on, which may be gone since."""
@@ -124,7 +120,7 @@ class Installation:
             self._look_now.send()
 
     def _begin(self) -> None:
-        backoff = Backoff(LONGEST_PAUSE)
+        backoff = Backoff(timing.DATASTORE_RETRY_MAX)
         while self._addon is None:
             try:
                 kept = self._load()
@@ -226,7 +222,7 @@ class Installation:
                 self._log.info("HipChat could not be asked for the add-on: %s", error)
 
     def _look_again(self) -> None:
-        eventlet.sleep(LOOK_SOON)
+        eventlet.sleep(timing.ADDON_CHECK_DELAY)
         try:
             self._token(self.credentials)
         except InvalidToken:

@@ -7,9 +7,9 @@ from typing import Any, Dict, List, NamedTuple
 
 from eventlet.event import Event as Signal
 
-__all__ = ["Twins"]
+from listening import timing
 
-APART = 60.0  # seconds between the two at most
+__all__ = ["Twins"]
 
 
 class _Single(NamedTuple):
@@ -52,7 +52,7 @@ class Twins:
                 return True
 
     def _forget_old(self) -> None:
-        long_ago = time.monotonic() - APART
+        long_ago = time.monotonic() - timing.TWINS_KEPT
         while self._single:
             key, came = next(iter(self._single.items()))
             if came and came[-1].came > long_ago:

@@ -8,6 +8,7 @@ from eventlet.semaphore import Semaphore
 from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.text.room_reference import is_room_id
+from listening import timing
 from listening.operations.health import Health
 from listening.dispatch.subscriptions import Subscription, Subscriptions
 from listening.errors import RetryLater, ServiceUnavailable
@@ -17,7 +18,6 @@ from hipchat.webhook.webhook_url import Address
 
 __all__ = ["Dispatcher"]
 
-LOOK_AGAIN_EVERY = 5.0  # seconds between two looks at the triggers for deliveries nobody hears
 
 DROPPED = {
     "filtered": "no trigger's filter is found in its text",
@@ -134,7 +134,7 @@ class Dispatcher:
 
     def _look_again(self) -> bool:
         """Whether the triggers were read anew: that of a new rule may have come unheard."""
-        if time.monotonic() - self._refreshed < LOOK_AGAIN_EVERY:
+        if time.monotonic() - self._refreshed < timing.TRIGGER_REFRESH_THROTTLE:
             return False
         self._stale = True
         self._refresh_if_stale()

@@ -6,6 +6,7 @@ import eventlet
 from eventlet.queue import Queue
 from eventlet.semaphore import Semaphore
 
+from listening import timing
 from listening.backoff import Backoff
 from listening.operations.health import Health
 from listening.errors import RetryLater, ServiceUnavailable
@@ -16,10 +17,6 @@ __all__ = ["RoomQueues"]
 
 WORKERS = 50  # dispatches at the same time
 GROUP = 10  # dispatches that go together while deliveries arrive
-GIVE_WAY = 0.02  # seconds for which a group waits, at most, for deliveries that arrive
-SLOW = 5.0  # seconds after which a dispatch counts as trouble, though it has not failed yet
-LONGEST_PAUSE = 30.0  # seconds between two attempts of a delivery that alone fails
-LONGEST_OUTAGE_PAUSE = 2.0  # seconds between two attempts while StackStorm takes nothing
 STACKSTORM = ("broker", "database")
 OUTAGES = STACKSTORM + ("HipChat",)  # what an outage can be of
 
@@ -31,7 +28,7 @@ class _RoomQueue:
     def __init__(self):
         self.begun = self.done = 0
         self.told: Set[str] = set()
-        self.backoff = Backoff(LONGEST_PAUSE)
+        self.backoff = Backoff(timing.DISPATCH_RETRY_MAX)
 
 
 class RoomQueues:
@@ -56,7 +53,7 @@ class RoomQueues:
         self._probe: Optional[str] = None  # the lane that is tried during an outage
         self._held: List[str] = []  # those that wait for its end
         self._stopped: Dict[str, bool] = {}  # lanes on hold, and whether a delivery waits there
-        self._outage_backoff = Backoff(LONGEST_OUTAGE_PAUSE)
+        self._outage_backoff = Backoff(timing.OUTAGE_RETRY_MAX)
         self._finishing = False
 
     def start(self, supervisor: Supervisor) -> None:
@@ -101,7 +98,8 @@ class RoomQueues:
             try:
                 self._attend(name)
             except BaseException:
-                self._queue_after(LONGEST_PAUSE, name)  # or else nobody looked at it any more
+                # Or else nobody looked at it any more.
+                self._queue_after(timing.DISPATCH_RETRY_MAX, name)
                 raise
 
     def _attend(self, name: str) -> None:
@@ -153,9 +151,9 @@ class RoomQueues:
         """HipChat waits for its 204, and nobody for a dispatch."""
         with self._gate:
             if self._gone % GROUP == 0:
-                until = time.monotonic() + GIVE_WAY
+                until = time.monotonic() + timing.DISPATCH_YIELD_TIMEOUT
                 while self._spool.arriving and time.monotonic() < until:
-                    eventlet.sleep(GIVE_WAY / 10)
+                    eventlet.sleep(timing.DISPATCH_YIELD_TIMEOUT / 10)
             self._gone += 1
 
     def _hold(self, name: str, outage: ServiceUnavailable) -> None:
@@ -187,7 +185,7 @@ class RoomQueues:
     def _watch(self) -> None:
         """A broker, a database and a disk may take long before they fail."""
         while True:
-            eventlet.sleep(SLOW / 5)
+            eventlet.sleep(timing.DISPATCH_SLOW / 5)
             if self._spool.hangs:
                 self._health.set_problem("spool", "the disk does not answer",
                                          "Deliveries are refused, "
@@ -196,7 +194,7 @@ class RoomQueues:
             else:
                 self._health.clear_problem("spool", about="disk")
             slow = {lane for lane, since in self._under_way.items()
-                    if time.monotonic() - since > SLOW}
+                    if time.monotonic() - since > timing.DISPATCH_SLOW}
             # Else what is told already says more.
             if slow and not any(map(self._health.is_troubled, STACKSTORM)):
                 self._health.set_problem("broker", "dispatching to StackStorm takes long",

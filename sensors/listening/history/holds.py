@@ -8,13 +8,13 @@ import eventlet
 
 from hipchat.text.room_reference import is_room_id
 from hipchat.api.room_history import Item
+from listening import timing
 from listening.dispatch.room_queues import RoomQueues
 from listening.spool import Arrival, Spool, SpoolError
 from listening.spool.epochs import epoch_of, has_come_in_it
 
 __all__ = ["Holds"]
 
-HOLD_FOR = 30.0  # seconds for which new deliveries of a room wait for those that were missed
 AT_ONCE = 500  # deliveries in one commit
 
 
@@ -35,8 +35,8 @@ class _Hold:
 class Holds:
     """Keeps what was missed in the order of the history, among the deliveries that wait.
 
-    While a room is on hold, its new deliveries are kept and not dispatched, at most HOLD_FOR. kept:
-    how many deliveries were put that nobody had heard.
+    While a room is on hold, its new deliveries are kept and not dispatched, at most
+    ROOM_PAUSE_MAX. kept: how many deliveries were put that nobody had heard.
     """
 
     def __init__(self, spool: Spool, room_queues: RoomQueues, log: logging.Logger):
@@ -56,7 +56,7 @@ class Holds:
         for number in holds:
             self._room_queues.hold(str(number))
         if holds:
-            eventlet.spawn_after(HOLD_FOR, self._hold_no_longer, holds)
+            eventlet.spawn_after(timing.ROOM_PAUSE_MAX, self._hold_no_longer, holds)
             # Not before: what is dispatched has a lower number than what was missed.
             try:
                 epoch = self._spool.begin_epoch()
@@ -139,7 +139,7 @@ class Holds:
                 self.release(number)
                 self._log.info("Room %d: what was said while nobody listened could not be fetched "
                                "within %.0f s. It comes later than what is said now.", number,
-                               HOLD_FOR)
+                               timing.ROOM_PAUSE_MAX)
 
     def _placed(self, arrived: Optional[Arrival], hold: _Hold,
                 epoch: Optional[int]) -> Union[Arrival, bool, None]:

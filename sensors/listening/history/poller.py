@@ -13,6 +13,7 @@ from hipchat.errors import (
 from hipchat.api.rate_limit import CallBudget
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.api.room_history import TOLD
+from listening import timing
 from listening.backoff import Backoff
 from listening.operations.health import Health
 from listening.history.backfill import Fetching
@@ -24,18 +25,6 @@ from listening.spool import SpoolError
 from listening.webhooks.reconciler import WebhookReconciler
 
 __all__ = ["HistoryPoller"]
-
-AUDIT_EVERY = 900.0  # seconds between two looks at a room in which somebody spoke
-AUDIT_QUIET_EVERY = 21600.0  # the same for one in which nobody did
-GRACE = 600.0  # seconds for which a room that no rule wants keeps its mark: rules are replaced
-SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
-LONGEST_PAUSE = 60.0  # seconds between two attempts while HipChat is in trouble
-LONGEST_ROOM_PAUSE = 3600.0  # seconds between two attempts for a room that cannot be read
-LIVELY = 600.0  # seconds for which a room in which somebody spoke is asked twice as often
-LEAST_PACE = 1.0  # seconds from call to call where HipChat announces no limit
-ORDER_HOLDS = 1.0  # seconds for which the rooms are taken in the order that they had
-SETTLED = 5.0  # seconds after which what is on its way by a webhook has come
-LEAST_REACH = 300.0  # seconds back that are fetched at least where there is no other way to hear
 
 
 class _Room:
@@ -52,11 +41,12 @@ class _Room:
         self.doubts = 0
         self.spoken = 0.0  # when somebody was heard there last
         self.looked = 0.0  # when the last look began
-        self.marked = -SETTLED  # when it got its first mark; what was said before may be on its way
+        # When it got its first mark; what was said before may be on its way.
+        self.marked = -timing.WEBHOOK_SETTLE_DELAY
         self.unwanted = 0.0  # since when nobody wants to hear it
         self.refused = False
         self.failed: Optional[int] = None
-        self.backoff = Backoff(LONGEST_ROOM_PAUSE)
+        self.backoff = Backoff(timing.HISTORY_ROOM_RETRY_MAX)
 
 
 class HistoryPoller:
@@ -82,13 +72,13 @@ class HistoryPoller:
         self._subscriptions, self._directory = subscriptions, directory
         self._seconds, self._remembered = seconds, remembered
         self._health, self._log = health, log
-        self._wanted = Wanted(subscriptions, client.now, GRACE)
+        self._wanted = Wanted(subscriptions, client.now, timing.CURSOR_KEPT)
         self._fetching = Fetching(client, marks, holds, self._wanted, directory, webhooks, log)
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
         self._asked = 0
         self._succeeded = 0  # looks
-        self._backoff = Backoff(LONGEST_PAUSE)
+        self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
         self._changed = Signal()
         health.add_metrics(history=self._report)
 
@@ -104,7 +94,7 @@ class HistoryPoller:
         now, to_hold = time.monotonic(), []
         for number, known in self._rooms.items():
             if room in (None, number):
-                known.due = known.marked + SETTLED
+                known.due = known.marked + timing.WEBHOOK_SETTLE_DELAY
                 if not known.doubtful and known.due <= now and self._marks.get(number):
                     to_hold.append(number)
                 known.doubtful = True
@@ -118,7 +108,7 @@ class HistoryPoller:
         if known:
             known.spoken = time.monotonic()
             if not known.refused:
-                known.due = min(known.due, known.looked + AUDIT_EVERY)
+                known.due = min(known.due, known.looked + timing.AUDIT_PERIOD)
 
     def changed(self) -> None:
         """What is wanted has changed."""
@@ -133,14 +123,14 @@ class HistoryPoller:
             self._changed = Signal()
             self._note_wanted()
             rooms = sorted(self._rooms, key=self._urgency)
-            ends = time.monotonic() + ORDER_HOLDS
+            ends = time.monotonic() + timing.ROOM_ORDER_KEPT
             for number in itertools.takewhile(self._is_due, rooms):
                 eventlet.sleep(self._attend(number))
                 if self._changed.ready() or time.monotonic() >= ends:
                     break
             else:
                 due = min((room.due for room in self._rooms.values()), default=float("inf"))
-                with eventlet.Timeout(min(due - time.monotonic(), AUDIT_EVERY), False):
+                with eventlet.Timeout(min(due - time.monotonic(), timing.AUDIT_PERIOD), False):
                     self._changed.wait()
 
     def is_asked(self, number: int) -> bool:
@@ -199,7 +189,7 @@ class HistoryPoller:
     def _note_unwanted(self, number: int, room: _Room) -> None:
         if not room.unwanted or self._subscriptions.lack_names():
             room.unwanted = time.monotonic()
-        room.due = room.unwanted + GRACE
+        room.due = room.unwanted + timing.CURSOR_KEPT
         if room.due <= time.monotonic():
             try:
                 self._marks.forget(number)
@@ -231,10 +221,10 @@ class HistoryPoller:
         except (NotFound, Forbidden) as error:
             self._room_trouble(number, room, error)
         except NotInstalled:  # told by the add-on itself
-            room.due = time.monotonic() + LONGEST_PAUSE
+            room.due = time.monotonic() + timing.HIPCHAT_RETRY_MAX
             return 0.0
         except RateLimited as error:
-            return self._trouble(room, error, max(error.reset_in, SHORTEST_PAUSE))
+            return self._trouble(room, error, max(error.reset_in, timing.HIPCHAT_RETRY_MIN))
         except SpoolError as error:
             self._holds.release(number)  # or a full spool would never get room
             if self._holds.kept > kept:
@@ -254,7 +244,7 @@ class HistoryPoller:
             doubted = room.doubts > doubts  # after the history was asked for, perhaps
             room.doubtful, room.looked = doubted or not whole, began
             room.due = time.monotonic() + (
-                SETTLED if room.doubtful else self._pause(number, room))
+                timing.WEBHOOK_SETTLE_DELAY if room.doubtful else self._pause(number, room))
             if not doubted:
                 self._holds.release(number)
         return self._pace() if self.is_asked(number) else 0.0
@@ -263,10 +253,12 @@ class HistoryPoller:
         """Seconds until the next look."""
         if self.is_asked(number):
             return self._round() * _rounds_of(room)
-        return AUDIT_EVERY if time.monotonic() - room.spoken < AUDIT_EVERY else AUDIT_QUIET_EVERY
+        if time.monotonic() - room.spoken < timing.AUDIT_PERIOD:
+            return timing.AUDIT_PERIOD
+        return timing.AUDIT_QUIET_PERIOD
 
     def _pace(self) -> float:
-        return max(self._budget.pace(), LEAST_PACE)
+        return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
         """Seconds in which each lively room is asked once, and each quiet one in two rounds."""
@@ -296,7 +288,7 @@ class HistoryPoller:
         """How many seconds old it may be what is fetched."""
         if not self.is_asked(number):
             return self._seconds
-        return min(max(self._seconds, LEAST_REACH, 2 * self._pause(number, room)),
+        return min(max(self._seconds, timing.POLL_REACH_MIN, 2 * self._pause(number, room)),
                    self._remembered)
 
     def _is_unheard(self, number: int, room: _Room) -> bool:
@@ -336,4 +328,4 @@ def _rounds_of(room: _Room) -> int:
 
 
 def _is_lively(room: _Room) -> bool:
-    return bool(room.spoken) and time.monotonic() - room.spoken < LIVELY
+    return bool(room.spoken) and time.monotonic() - room.spoken < timing.ROOM_LIVELY_KEPT

@@ -4,9 +4,10 @@ from urllib.parse import parse_qs
 
 import jwt
 
+from listening import timing
+
 __all__ = ["is_signed"]
 
-LEEWAY = 60  # seconds by which we may have HipChat's clock wrong
 NEVER = 2 ** 53  # what is no time any more, in seconds or in milliseconds
 
 
@@ -30,8 +31,8 @@ def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: fl
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
         return False
     begins, ends = claims.get("nbf", now), claims["exp"]
-    return (_is_number(begins) and begins <= now + LEEWAY and
-            _is_number(ends) and now - LEEWAY < ends < NEVER)
+    return (_is_number(begins) and begins <= now + timing.JWT_LEEWAY and
+            _is_number(ends) and now - timing.JWT_LEEWAY < ends < NEVER)
 
 
 def _is_number(value: Any) -> bool:

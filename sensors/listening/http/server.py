@@ -9,16 +9,12 @@ import eventlet
 from eventlet import wsgi
 
 from hipchat.config.sensor_settings import SensorSettings
+from listening import timing
 from listening.backoff import Backoff
 from listening.operations.health import Health
 from listening.http.tls import Tls
 
 __all__ = ["Protocol", "Server"]
-
-REQUEST_TIME = 15.0  # seconds in which a request must have arrived
-CROWDED_TIME = 1.0  # seconds for the same where all connections are in use
-LINGER_TIME = 1.0  # seconds for what a refused client still sends
-LONGEST_PAUSE = 15.0  # seconds between two attempts to take the port
 
 
 class Server:
@@ -34,7 +30,7 @@ class Server:
 
     def serve(self) -> None:
         """Listen, for ever; a port that is in use is tried again until it is free."""
-        backoff = Backoff(LONGEST_PAUSE)
+        backoff = Backoff(timing.PORT_RETRY_MAX)
         while True:
             try:
                 self._serve_once()
@@ -54,7 +50,8 @@ class Server:
         pool = _Pool(self._settings.max_connections)
         protocol = functools.partial(Protocol, tls=tls, arriving=pool.arriving)
         wsgi.server(listening, self._application, protocol=protocol, custom_pool=pool,
-                    keepalive=False, log_output=False, debug=False, socket_timeout=REQUEST_TIME)
+                    keepalive=False, log_output=False, debug=False,
+                    socket_timeout=timing.REQUEST_TIMEOUT)
 
     def _tls(self) -> Optional[Tls]:
         if self._settings.tls is None:
@@ -90,7 +87,7 @@ class _Pool(eventlet.GreenPool):
     def spawn(self, function: Callable, *args: Any) -> Any:
         while not self.free():
             deadline, (greenlet, began) = next(iter(self.arriving.items()), (None, (None, 0.0)))
-            if deadline and time.monotonic() > began + CROWDED_TIME:
+            if deadline and time.monotonic() > began + timing.CROWDED_REQUEST_TIMEOUT:
                 del self.arriving[deadline]
                 deadline.cancel()
                 eventlet.kill(greenlet, deadline)
@@ -107,7 +104,7 @@ class Protocol(wsgi.HttpProtocol):
     def __init__(self, connection: List, server: Any, tls: Optional[Tls],
                  arriving: Dict[eventlet.Timeout, Tuple[Any, float]]):
         self._tls, self._arriving = tls, arriving
-        self._deadline = eventlet.Timeout(REQUEST_TIME, False)
+        self._deadline = eventlet.Timeout(timing.REQUEST_TIMEOUT, False)
         arriving[self._deadline] = (eventlet.getcurrent(), time.monotonic())
         try:
             if tls:
@@ -139,7 +136,7 @@ class Protocol(wsgi.HttpProtocol):
             self.wfile.flush()
             if not self._tls:
                 self.connection.shutdown(socket.SHUT_WR)
-            with eventlet.Timeout(LINGER_TIME, False):
+            with eventlet.Timeout(timing.LINGER_TIMEOUT, False):
                 while self.connection.recv(65536):
                     eventlet.sleep()  # one that sends fast must not keep the others waiting
         super().finish()

@@ -3,13 +3,13 @@ from typing import Callable, Dict, Optional
 
 import eventlet
 
-__all__ = ["Throttle"]
+from listening import timing
 
-EVERY = 60.0  # seconds
+__all__ = ["Throttle"]
 
 
 class Throttle:
-    """Calls a function with a room at once, and then once in EVERY at most; none is forgotten."""
+    """Calls a function with a room at once, then at most once in CHECK_THROTTLE; forgets none."""
 
     def __init__(self, function: Callable[[Optional[int]], None]):
         self._function = function
@@ -20,7 +20,7 @@ class Throttle:
             self._again[room] = True
             return
         self._again[room] = False
-        eventlet.spawn_after(EVERY, self._rested, room)
+        eventlet.spawn_after(timing.CHECK_THROTTLE, self._rested, room)
         self._function(room)
 
     def _rested(self, room: Optional[int]) -> None:

@@ -7,15 +7,12 @@ import eventlet
 
 from hipchat.errors import ConfigError
 from hipchat.config.sensor_settings import SensorSettings
+from listening import timing
 from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
 
 __all__ = ["ConfigWatch"]
 
-LOOK_EVERY = 3.0  # seconds between two looks
-LOOK_RARELY = 30.0  # seconds for the same once the config has been wrong for long
-FOR_LONG = 300.0  # seconds
-REGISTRATION = 60.0  # seconds in which StackStorm registers the config of a pack it has installed
 
 Config = Optional[Dict[str, Any]]
 
@@ -43,15 +40,16 @@ class ConfigWatch:
         began = time.monotonic()
         while True:
             waited = time.monotonic() - began
-            settings = self._look(patient=waited < REGISTRATION)
+            settings = self._look(patient=waited < timing.CONFIG_REGISTRATION_TIMEOUT)
             if settings:
                 return settings
-            eventlet.sleep(LOOK_EVERY if waited < FOR_LONG else LOOK_RARELY)
+            eventlet.sleep(timing.CONFIG_PERIOD if waited < timing.CONFIG_SLOW_DELAY else
+                           timing.CONFIG_SLOW_PERIOD)
 
     def change(self, settings: SensorSettings) -> None:
         """Return when a config that can be used was registered in place of these settings'."""
         while self._look(patient=True) in (None, settings):
-            eventlet.sleep(LOOK_EVERY)
+            eventlet.sleep(timing.CONFIG_PERIOD)
 
     def _look(self, patient: bool) -> Optional[SensorSettings]:
         """The settings of what is registered now; None if it is wrong, or what was seen before."""

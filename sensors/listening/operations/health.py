@@ -4,10 +4,10 @@ import time
 from collections import Counter
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
+from listening import timing
+
 __all__ = ["Health"]
 
-WARN_EVERY = 60.0  # seconds between two warnings of a trouble that comes and goes
-REMEMBERED = 3600.0  # seconds for which what has happened, and is over, is told
 CONSEQUENCES = ("rooms", "webhooks")  # parts that are in trouble where HipChat is
 
 
@@ -47,8 +47,8 @@ class Health:
 
     def record_incident(self, part: str, summary: str, detail: str, about: str = "") -> None:
         """Something went wrong and is over; it is told for an hour."""
-        self._note(part, about or summary, _Trouble(summary, detail, time.monotonic() + REMEMBERED),
-                   logging.WARNING)
+        ends = time.monotonic() + timing.INCIDENT_KEPT
+        self._note(part, about or summary, _Trouble(summary, detail, ends), logging.WARNING)
 
     def clear_problem(self, part: str, about: str = "") -> None:
         """A part works; logged if it did not before."""
@@ -110,7 +110,7 @@ class Health:
         if known and known.summary == trouble.summary and known.ends == trouble.ends:
             return
         now, key = time.monotonic(), (part, about, trouble.summary)
-        if now >= self._warned.get(key, now - WARN_EVERY) + WARN_EVERY:
+        if now >= self._warned.get(key, now - timing.WARNING_THROTTLE) + timing.WARNING_THROTTLE:
             self._warned[key] = now
             self._log.log(level, "%s: %s. %s", part, trouble.summary, trouble.detail)
 

@@ -8,13 +8,11 @@ from typing import Any, Callable, Dict, Set
 from eventlet import getcurrent, sleep, spawn, spawn_after
 from greenlet import GreenletExit
 
+from listening import timing
 from listening.backoff import Backoff
 from listening.operations.health import Health
 
 __all__ = ["Supervisor"]
-
-LONGEST_PAUSE = 30.0  # seconds between the failure of a task and its next beginning
-STEADY = 10.0  # seconds after which a task that runs counts as well
 
 
 class Supervisor:
@@ -33,9 +31,9 @@ class Supervisor:
         return spawn(self._run, name, task)
 
     def _run(self, name: str, task: Callable[[], None]) -> None:
-        backoff = Backoff(LONGEST_PAUSE)
+        backoff = Backoff(timing.TASK_RETRY_MAX)
         while True:
-            steady = spawn_after(STEADY, self._well, name, getcurrent())
+            steady = spawn_after(timing.TASK_STEADY_DELAY, self._well, name, getcurrent())
             began = time.monotonic()
             try:
                 task()
@@ -50,7 +48,7 @@ class Supervisor:
                         repr(error), _place(error)), about="task")
             finally:
                 steady.cancel()
-            if time.monotonic() - began > STEADY:
+            if time.monotonic() - began > timing.TASK_STEADY_DELAY:
                 backoff.succeeded()
             sleep(backoff.failed())
 

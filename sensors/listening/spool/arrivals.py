@@ -5,12 +5,12 @@ import uuid
 from typing import Any, Dict, Tuple, Union
 
 from hipchat.events import message_id, room_id
+from listening import timing
 from listening.spool import Arrival
 
 __all__ = ["WrongRoom", "arrival", "of_history"]
 
 TOPIC_CHANGE = "room_topic_change"
-TOPIC_SPAN = 120.0  # seconds; the same topic again in one span is taken for the same change
 
 
 class WrongRoom(ValueError):
@@ -55,6 +55,6 @@ def _of_history(keys: Tuple[str, ...]) -> Tuple[str, ...]:
 def _topic_keys(room: Union[int, str], topic: Any, when: float) -> Tuple[str, ...]:
     """By what a change of the topic is known: that first, and then what it may be known by, too."""
     digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
-    span = int(when // TOPIC_SPAN)
+    span = int(when // timing.TOPIC_SPAN)
     return tuple(f"{TOPIC_CHANGE} {room} {digest} {each}"
                  for each in (span, span - 1, span + 1))

@@ -8,6 +8,7 @@ from eventlet import tpool
 from eventlet.event import Event as Signal
 from eventlet.hubs import get_hub
 
+from listening import timing
 from listening.spool.delivery import Arrival, Delivery, SpoolError
 from listening.spool.store import Store
 from listening.spool.takeover import take_over
@@ -15,8 +16,6 @@ from listening.spool.takeover import take_over
 __all__ = ["Spool"]
 
 LARGEST_BATCH = 500  # deliveries in one commit, or groups of those that go together
-SLOW = 10.0  # seconds of a commit after which nobody else is kept waiting for it
-PAUSE = 1.0  # seconds after which what nobody waits for is tried again
 
 
 def _spawn(name: str, task: Callable[[], None]) -> Any:
@@ -29,9 +28,9 @@ class Spool:
     put() returns when a delivery is on disk. All writing is done by one greenlet in a thread of
     its own, so that waiting for the disk holds nobody up; what arrives meanwhile shares the next
     commit. arriving: how many deliveries are on their way to the disk; hangs: the disk has not
-    answered for SLOW, and nothing is taken until it does. repaired is called with words for the
-    operator whenever a file had to be given up, notice with words on what else was done on disk.
-    earlier: directories whose deliveries are taken over. keep(name, task) runs the writer.
+    answered for COMMIT_TIMEOUT, and nothing is taken until it does. repaired is called with words
+    for the operator whenever a file had to be given up, notice with words on what else was done on
+    disk. earlier: directories whose deliveries are taken over. keep(name, task) runs the writer.
     remembered: for how many seconds a message that comes again is known.
     """
 
@@ -162,7 +161,7 @@ class Spool:
             self._wake = Signal()
             while self._puts or self._removals or self._store.damaged:
                 if not self._write_batch():
-                    eventlet.spawn_after(PAUSE, self._nudge)
+                    eventlet.spawn_after(timing.COMMIT_RETRY_DELAY, self._nudge)
                     break
 
     def _write_batch(self) -> bool:
@@ -170,7 +169,7 @@ class Spool:
         batch, self._puts = self._puts[:LARGEST_BATCH], self._puts[LARGEST_BATCH:]
         removals = set(self._removals)
         arrivals = [arrival for together, _ in batch for arrival in together]
-        slow = get_hub().schedule_call_global(SLOW, self._refuse)
+        slow = get_hub().schedule_call_global(timing.COMMIT_TIMEOUT, self._refuse)
         try:
             results = iter(tpool.execute(self._store.commit, arrivals, removals))
         except BaseException as error:  # the writer may be begun again, but those here wait

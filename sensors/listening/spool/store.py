@@ -4,6 +4,7 @@ import os
 import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
+from listening import timing
 from listening.spool.delivery import Arrival, Delivery, SpoolError, SpoolFull
 from listening.spool.epochs import epoch_of, room_of
 from listening.spool.file import File
@@ -13,8 +14,6 @@ from listening.spool.pages import PAGE
 __all__ = ["Store"]
 
 RESERVE = 16 * 1024 ** 2  # bytes of the disk that deliveries leave: to remove one takes some, too
-SHORT = 60.0  # seconds for which the disk is short until something is forgotten
-SET_WITHIN = 3600.0  # seconds of a run in which the clock may be set, and it is not time to forget
 INSERT = f"INSERT INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -221,7 +220,7 @@ class Store:
         now = time.monotonic()
         if space is not None:
             self._short = (self._short or now) if space < 0 else None
-        if space is not None and self._short and now >= self._short + SHORT:
+        if space is not None and self._short and now >= self._short + timing.DISK_SHORT_DELAY:
             self._short = now
             self._forget_for_want_of_space()
         elif now >= self._turned + self._remembered:
@@ -283,7 +282,8 @@ class Store:
         self._note_forgotten()
         first = since[self._seen[0]]
         age = max(0.0, time.time() - first) if first else 0.0
-        self._turned = time.monotonic() - min(age, max(0.0, self._remembered - SET_WITHIN))
+        self._turned = time.monotonic() - min(
+            age, max(0.0, self._remembered - timing.CLOCK_SETTLE_DELAY))
 
     def _note_forgotten(self) -> None:
         """Up to when messages are forgotten, as it stands in the file."""

@@ -5,10 +5,9 @@ import eventlet
 
 from hipchat.check.health import sensor_at
 from hipchat.config.sensor_settings import SensorSettings
+from listening import timing
 
 __all__ = ["other_sensor_at"]
-
-LONGEST = 10.0  # seconds
 
 
 def other_sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
@@ -16,6 +15,6 @@ def other_sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
 
     Its own timeout begins anew with each packet of a TLS handshake.
     """
-    with eventlet.Timeout(LONGEST, False):
+    with eventlet.Timeout(timing.OTHER_SENSOR_TIMEOUT, False):
         return sensor_at(public_url, settings)
     return None

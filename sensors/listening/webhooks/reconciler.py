@@ -13,6 +13,7 @@ from hipchat.errors import (
 from hipchat.webhook.ownership import Ownership
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.webhook.webhook_url import Address, NamedAddress
+from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
 from listening.operations.health import Health
@@ -22,11 +23,6 @@ from listening.webhooks.room_webhooks import RoomWebhooks
 
 __all__ = ["WebhookReconciler"]
 
-CHECK_EVERY = 300.0  # seconds between two looks at a room in which nothing changed
-SHORTEST_PAUSE = 1.0  # seconds, also where HipChat announces that its limit has just ended
-LONGEST_PAUSE = 60.0  # seconds between two calls while HipChat is in trouble
-LONGEST_ROOM_PAUSE = 900.0  # seconds between two attempts for a room that cannot be had
-NAMES_WITHIN = 5.0  # seconds for which a delivery to a name waits for the names
 UNKNOWN = ("HipChat shows the token's owner no room of that name (404). Correct the name or id, or "
            "let the owner see the room.")
 HISTORY = (" Meanwhile it is asked for its history, which holds messages, notifications and topics "
@@ -45,7 +41,7 @@ class _Room:
         self.changed = False
         self.refused = False
         self.due = 0.0
-        self.backoff = Backoff(LONGEST_ROOM_PAUSE)
+        self.backoff = Backoff(timing.WEBHOOK_ROOM_RETRY_MAX)
         self.trouble = ""
 
 
@@ -72,7 +68,7 @@ class WebhookReconciler:
         self._rooms: Dict[int, _Room] = {}
         self._failing: Set[Hashable] = set()  # rooms, and the names, that HipChat failed on last
         self._failures = 0  # in a row
-        self._backoff = Backoff(LONGEST_PAUSE)
+        self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
         self._changed = Signal()
 
     def changed(self) -> None:
@@ -98,7 +94,7 @@ class WebhookReconciler:
 
         stated: which one a delivery tells of; if it is another, there may be a left-over in that.
         """
-        with eventlet.Timeout(NAMES_WITHIN, False):
+        with eventlet.Timeout(timing.ROOM_NAMES_TIMEOUT, False):
             while not self._directory.loaded:
                 eventlet.sleep(0.05)
         found = [number for number, room in self._rooms.items() if address in room.webhooks.named]
@@ -155,7 +151,7 @@ class WebhookReconciler:
             self._note_wanted()
             number = min(self._rooms, key=self._urgency, default=None)
             now = time.monotonic()
-            due = now + CHECK_EVERY if number is None else self._rooms[number].due
+            due = now + timing.WEBHOOK_CHECK_PERIOD if number is None else self._rooms[number].due
             if self._names.due <= now:
                 eventlet.sleep(self._look_at_names())
             elif due <= now:
@@ -219,7 +215,7 @@ class WebhookReconciler:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat fails."""
         room = self._rooms[number]
         room.changed = False
-        room.due = time.monotonic() + CHECK_EVERY
+        room.due = time.monotonic() + timing.WEBHOOK_CHECK_PERIOD
         try:
             room.webhooks.set_right()
         except (NotFound, Forbidden, InvalidRequest) as error:
@@ -278,7 +274,8 @@ class WebhookReconciler:
     def _hipchat_trouble(self, what: Hashable, error: Exception) -> float:
         """HipChat failed: the seconds to pause before the next call. Others go before it, then."""
         if isinstance(error, RateLimited):
-            summary, pause = "its rate limit is reached", max(error.reset_in, SHORTEST_PAUSE)
+            summary = "its rate limit is reached"
+            pause = max(error.reset_in, timing.HIPCHAT_RETRY_MIN)
         else:
             summary, pause = "webhooks cannot be managed", self._backoff.failed()
         self._failing.add(what)

@@ -7,13 +7,12 @@ from hipchat.api.client import PAGE, Client
 from hipchat.errors import Forbidden
 from hipchat.api.room_directory import RoomDirectory, find_rooms
 from hipchat.webhook.webhook_url import Address
+from listening import timing
 from listening.backoff import Backoff
 from listening.dispatch.subscriptions import Subscriptions
 
 __all__ = ["RoomList"]
 
-LOOK_EVERY = 300.0  # seconds between two looks where there is no reason for one
-LONGEST_PAUSE = 60.0  # seconds between two looks that fail
 # Events that change the list.
 OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 
@@ -28,8 +27,10 @@ class RoomList:
         self._due = self._looked = 0.0
         self._nameless: Set[str] = set()
         self._version = subscriptions.version  # of the subscriptions whose names were weighed
-        self._failures, self._searches = Backoff(LONGEST_PAUSE), Backoff(LOOK_EVERY)
-        self._rumours, self._rumoured, self._rumour_pause = Backoff(LOOK_EVERY), False, 0.0
+        self._failures = Backoff(timing.ROOM_LIST_RETRY_MAX)
+        self._searches = Backoff(timing.ROOM_LIST_PERIOD)
+        self._rumours = Backoff(timing.ROOM_LIST_PERIOD)
+        self._rumoured, self._rumour_pause = False, 0.0
 
     @property
     def due(self) -> float:
@@ -87,7 +88,7 @@ class RoomList:
         if nameless:
             pages = 1 + len(self._directory) // PAGE  # each is a call
             pause = self._searches.failed() * pages
-            self._due = self._looked + min(pause, LOOK_EVERY)
+            self._due = self._looked + min(pause, timing.ROOM_LIST_PERIOD)
         else:
             self._searches.succeeded()
-            self._due = self._looked + LOOK_EVERY
+            self._due = self._looked + timing.ROOM_LIST_PERIOD

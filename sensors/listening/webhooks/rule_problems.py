@@ -7,6 +7,7 @@ import eventlet
 
 from hipchat.events import EVENTS
 from hipchat.api.room_history import TOLD
+from listening import timing
 from listening.operations.health import Health
 from listening.dispatch.subscriptions import Subscriptions
 from listening.errors import ServiceUnavailable
@@ -15,7 +16,6 @@ from listening.webhooks.reconciler import WebhookReconciler
 __all__ = ["RuleProblems"]
 
 WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are their types
-LOOK_EVERY = 3.0  # seconds; StackStorm stores a rule after it has told of its trigger
 
 
 class _Wrong(NamedTuple):
@@ -48,7 +48,7 @@ class RuleProblems:
     def watch(self) -> None:
         """Look again and again, for ever."""
         while True:
-            eventlet.sleep(LOOK_EVERY)
+            eventlet.sleep(timing.RULE_PROBLEMS_PERIOD)
             try:
                 self._look()
             except ServiceUnavailable:  # told by whoever has something to dispatch

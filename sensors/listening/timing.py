@@ -1,0 +1,154 @@
+"""Every period, delay, timeout and backoff of the sensor, in seconds.
+
+Modules write `from listening import timing` and `timing.NAME`, so that a test can set one. A name
+ends in what it is: PERIOD (from one run to the next), DELAY (before something), TIMEOUT (after
+which something is given up), RETRY_MAX (the longest pause of a backoff), THROTTLE (at most once in
+this time), KEPT (for how long something is remembered).
+"""
+
+# http: the webhook endpoint
+
+REQUEST_TIMEOUT = 15.0
+"""In which a request must have arrived. HipChat waits about 10 s for an answer."""
+CROWDED_REQUEST_TIMEOUT = 1.0
+"""The same while all connections are in use: the slowest client is cut off after it."""
+LINGER_TIMEOUT = 1.0
+"""For what a refused client still sends; without it, the client would not see the answer."""
+PORT_RETRY_MAX = 15.0
+"""Between two attempts to listen on the port."""
+CHECK_THROTTLE = 60.0
+"""A room's history is read at most once in it for requests that anybody can send."""
+JWT_LEEWAY = 60.0
+"""By which our notion of HipChat's clock may be wrong when a JWT is checked."""
+
+# spool
+
+SPOOL_OPEN_RETRY_MAX = 15.0
+"""Between two attempts to open the spool; deliveries get 503 meanwhile."""
+COMMIT_TIMEOUT = 10.0
+"""Of a commit, after which deliveries get 503 until the disk answers. HipChat waits about 10 s."""
+COMMIT_RETRY_DELAY = 1.0
+"""Before the removal of dispatched deliveries is tried again."""
+DISK_SHORT_DELAY = 60.0
+"""For which the disk must be short of space before known messages are forgotten to make some."""
+CLOCK_SETTLE_DELAY = 3600.0
+"""Of a run in which the machine's clock may be set; nothing expires before."""
+DEDUP_KEPT = 3600.0
+"""For which a message is known again, beyond catch_up: the latest repetition that counts."""
+TOPIC_SPAN = 120.0
+"""The same topic set again in one span is taken for the same change."""
+
+# dispatch
+
+DISPATCH_RETRY_MAX = 30.0
+"""Between two attempts of a delivery that alone fails; its room waits behind it."""
+OUTAGE_RETRY_MAX = 2.0
+"""Between two probes while StackStorm takes nothing; how late everything is when it is back."""
+DISPATCH_SLOW = 5.0
+"""After which a dispatch that has not failed yet is a problem in /health."""
+DISPATCH_YIELD_TIMEOUT = 0.02
+"""For which dispatches wait for deliveries that arrive: HipChat waits for its 204."""
+TRIGGER_REFRESH_PERIOD = 30.0
+"""Between two reads of StackStorm's triggers: a change may be lost while the broker is away."""
+TRIGGER_REFRESH_RETRY_DELAY = 2.0
+"""The same while StackStorm's database does not answer."""
+TRIGGER_REFRESH_THROTTLE = 5.0
+"""Between two reads of the triggers for deliveries that no subscription matches."""
+
+# stackstorm: broker and database
+
+BROKER_HEARTBEAT = 5
+"""Broker and client are heard at least twice in it; a dead connection is noticed after it."""
+BROKER_BEAT_PERIOD = 1.0
+"""Between two looks at the connection to the broker; several must fit in BROKER_HEARTBEAT."""
+BROKER_CONNECT_TIMEOUT = 4.0
+"""For each broker that may be tried."""
+BROKER_CLOSE_TIMEOUT = 2.0
+"""For the end of a connection to the broker."""
+BROKER_RETRY_DELAY = 15.0
+"""Between two looks whether the broker is there, before the sensor ends for a new config."""
+DATABASE_TIMEOUT = 4.0
+"""For an answer of StackStorm's database."""
+DATABASE_CHECK_KEPT = 0.25
+"""For which the check that the database takes writes holds: publishing checks it first."""
+
+# webhooks
+
+WEBHOOK_CHECK_PERIOD = 300.0
+"""Between two looks at a room's webhooks: how long one that somebody deleted is missing."""
+WEBHOOK_ROOM_RETRY_MAX = 900.0
+"""Between two attempts for a room whose webhooks cannot be managed."""
+ROOM_LIST_PERIOD = 300.0
+"""Between two looks at HipChat's list of rooms: how long a new name may be unknown."""
+ROOM_LIST_RETRY_MAX = 60.0
+"""Between two looks at the list of rooms that fail."""
+ROOM_NAMES_TIMEOUT = 5.0
+"""For which a delivery to a room's name waits until the names are known."""
+RULE_PROBLEMS_PERIOD = 3.0
+"""Between two checks of the rules: StackStorm stores a rule after it has told of its trigger."""
+OTHER_SENSOR_TIMEOUT = 10.0
+"""For the answer of a sensor at another public_url."""
+
+# HipChat's API, wherever it fails as a whole
+
+HIPCHAT_RETRY_MIN = 1.0
+"""Before the next call, also where HipChat announces that its limit has just ended."""
+HIPCHAT_RETRY_MAX = 60.0
+"""Between two calls while HipChat is in trouble."""
+
+# history
+
+AUDIT_PERIOD = 900.0
+"""Between two looks at a room with webhooks in which somebody spoke."""
+AUDIT_QUIET_PERIOD = 21600.0
+"""The same for a room in which nobody spoke."""
+HISTORY_ROOM_RETRY_MAX = 3600.0
+"""Between two attempts for a room whose history cannot be read."""
+POLL_PERIOD_MIN = 1.0
+"""From one poll to the next where HipChat announces no limit."""
+ROOM_LIVELY_KEPT = 600.0
+"""For which a polled room counts as lively after a message: it is polled twice as often."""
+ROOM_ORDER_KEPT = 1.0
+"""For which the order of the rooms is kept before it is worked out again."""
+WEBHOOK_SETTLE_DELAY = 5.0
+"""After which a delivery that is on its way by a webhook has arrived."""
+POLL_REACH_MIN = 300.0
+"""How far back a polled room is read at least, whatever catch_up says."""
+CURSOR_KEPT = 600.0
+"""For which a room that no rule wants keeps its cursor: rules are deleted and made again."""
+ROOM_PAUSE_MAX = 30.0
+"""For which new deliveries of a room wait for the backfilled ones."""
+
+# addon
+
+ADDON_CHECK_PERIOD = 600.0
+"""Between two checks that HipChat still knows the add-on."""
+ADDON_CHECK_DELAY = 1.0
+"""Before a check that a callback asked for, and between two of its calls."""
+ADDON_RECHECK_DELAY = 60.0
+"""Before one more such check: HipChat may call back before it deletes."""
+DATASTORE_RETRY_MAX = 60.0
+"""Between two attempts to read or write StackStorm's datastore."""
+TWINS_KEPT = 60.0
+"""Between the two deliveries of an event by the add-on and by a webhook, at most."""
+
+# operations
+
+TASK_RETRY_MAX = 30.0
+"""Before a task that failed is started again."""
+TASK_STEADY_DELAY = 10.0
+"""After which a restarted task counts as well."""
+WARNING_THROTTLE = 60.0
+"""Between two log lines about a problem that comes and goes."""
+INCIDENT_KEPT = 3600.0
+"""For which an incident, which is over, is shown in /health."""
+CONFIG_PERIOD = 3.0
+"""Between two looks at the registered config."""
+CONFIG_SLOW_PERIOD = 30.0
+"""The same once the config has been wrong for CONFIG_SLOW_DELAY."""
+CONFIG_SLOW_DELAY = 300.0
+"""After which a wrong config is looked at every CONFIG_SLOW_PERIOD only."""
+CONFIG_REGISTRATION_TIMEOUT = 60.0
+"""In which StackStorm registers the config of a pack that it has installed."""
+STOP_TIMEOUT = 3.5
+"""For work that is under way at SIGTERM; StackStorm kills a sensor after 5 s."""

@@ -3,10 +3,10 @@ from datetime import datetime, timezone
 
 from base import HipChatAction
 from chatops.accounts import Accounts
-from chatops.command import Heard
+from chatops.command import ChatMessage
 from chatops.commands import Commands
+from chatops.responder import Responder
 from chatops.settings import ChatOpsSettings
-from chatops.voice import Voice
 from hipchat.errors import Incomplete
 from hipchat.api.people import mention_name
 
@@ -19,13 +19,13 @@ class RunCommandAction(HipChatAction):
     def do(self, message, message_id, room, person, date, mention=""):
         """{"outcome": what was done, "said": the texts that the room got, ...}."""
         settings = ChatOpsSettings.from_config(self.config)
-        heard = Heard(room, person, mention_name(mention), message_id, date, message)
+        message = ChatMessage(room, person, mention_name(mention), message_id, date, message)
         commands = Commands(settings, Accounts(settings), self.people,
                             self.settings.rate_limit_wait + self.settings.timeout)
-        outcome = commands.handle(heard, datetime.now(timezone.utc))
-        voice = Voice(self.hipchat, lambda: self.hipchat_as_user, room, person, heard.mention,
-                      message_id)
-        said = [voice.tell(answer) for answer in outcome.answers]
+        outcome = commands.handle(message, datetime.now(timezone.utc))
+        responder = Responder(self.hipchat, lambda: self.hipchat_as_user, room, person,
+                              message.mention_name, message_id)
+        said = [responder.send(answer) for answer in outcome.replies]
         result = dict(outcome.result, outcome=outcome.outcome, said=said)
         if outcome.outcome == "failed":
             raise Incomplete(result.pop("error"), **result)

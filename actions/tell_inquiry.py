@@ -1,12 +1,12 @@
 """hipchat.tell_inquiry: tell a room what a workflow asks."""
 from base import HipChatAction
 from chatops.accounts import Accounts
-from chatops.answer import Answer
-from chatops.errors import Ignored
+from chatops.reply import Reply
+from chatops.errors import NotACommand
 from chatops.inquiry import question
 from chatops.origin import begun_by, origin_of
 from chatops.settings import ChatOpsSettings
-from chatops.voice import Voice
+from chatops.responder import Responder
 
 __all__ = ["TellInquiryAction"]
 
@@ -21,10 +21,10 @@ class TellInquiryAction(HipChatAction):
         begun = begun_by(stackstorm.execution(inquiry_id), stackstorm)
         try:
             origin = origin_of(begun, settings)
-        except Ignored as reason:
+        except NotACommand as reason:
             return {"said": [], "reason": str(reason)}
         asked = question(stackstorm.inquiry(inquiry_id), begun["action"]["ref"], settings.opening)
         mention = self.people.mention(origin.person)
-        voice = Voice(self.hipchat, lambda: self.hipchat_as_user, origin.room, origin.person,
-                      mention, origin.message_id)
-        return {"said": [voice.tell(Answer(asked, color="yellow", notify=True))]}
+        responder = Responder(self.hipchat, lambda: self.hipchat_as_user, origin.room,
+                              origin.person, mention, origin.message_id)
+        return {"said": [responder.send(Reply(asked, color="yellow", notify=True))]}

@@ -1,11 +1,11 @@
 """hipchat.tell_result: tell a room what became of a command."""
 from base import HipChatAction
 from chatops.accounts import Accounts
-from chatops.errors import Ignored, StackStormError
+from chatops.errors import NotACommand, StackStormError
 from chatops.origin import origin_of
 from chatops.result import result_of
 from chatops.settings import ChatOpsSettings
-from chatops.voice import Voice
+from chatops.responder import Responder
 from hipchat.api.people import mention_name
 
 __all__ = ["TellResultAction"]
@@ -23,17 +23,17 @@ class TellResultAction(HipChatAction):
             origin = origin_of(execution, settings)
             alias = stackstorm.alias(execution["context"]["action_alias_ref"]["id"])
             answer = result_of(execution, alias)
-        except Ignored as reason:
+        except NotACommand as reason:
             return {"said": [], "reason": str(reason)}
-        voice = Voice(self.hipchat, lambda: self.hipchat_as_user, origin.room, origin.person,
-                      self._mention(origin, stackstorm), origin.message_id)
-        return {"said": [voice.tell(answer)]}
+        responder = Responder(self.hipchat, lambda: self.hipchat_as_user, origin.room,
+                              origin.person, self._mention(origin, stackstorm), origin.message_id)
+        return {"said": [responder.send(answer)]}
 
     def _mention(self, origin, stackstorm):
         """How the person is mentioned: StackStorm heard it, which costs HipChat no call."""
         try:
-            heard = stackstorm.execution(origin.heard_by) if origin.heard_by else {}
+            message = stackstorm.execution(origin.heard_by) if origin.heard_by else {}
         except StackStormError:
-            heard = {}
-        return mention_name((heard.get("parameters") or {}).get("mention")) or (
+            message = {}
+        return mention_name((message.get("parameters") or {}).get("mention")) or (
             self.people.mention(origin.person))

@@ -15,7 +15,7 @@ from sandbox.stackstorm.ids import new_id
 plugins.add_to_path(REPOSITORY / "actions/lib", first=True)
 from chatops.ack import ack_of  # noqa: E402
 from chatops.aliases import find  # noqa: E402
-from chatops.answer import Answer  # noqa: E402
+from chatops.reply import Reply  # noqa: E402
 from chatops.command import check_harmless, command_in  # noqa: E402
 from chatops.matching import Fit, formats_of  # noqa: E402
 from chatops.result import result_of  # noqa: E402
@@ -102,7 +102,7 @@ def _say(when: str, answer: Any) -> None:
         _row(when, "nothing")
         return
     shown = {key: value for key, value in answer._asdict().items()
-             if key not in ("text", "code", "web_url") and value != Answer("")._asdict()[key]}
+             if key not in ("text", "code", "web_url") and value != Reply("")._asdict()[key]}
     _row(when, answer.text.replace("\n", "\n" + " " * 11))
     if answer.code:
         _row("", answer.code.replace("\n", "\n" + " " * 11))

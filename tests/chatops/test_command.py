@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatops.command import check_age, check_clock, check_harmless, command_in, prefix_filter
-from chatops.errors import Ignored, Refused
+from chatops.errors import NotACommand, CommandRejected
 from hipchat.text.filters import Filter
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=timezone.utc)
@@ -22,13 +22,13 @@ def test_command_has_single_blanks_and_straight_quotes(text, command):
 
 @pytest.mark.parametrize("text", ["deploy", "", "!", "!  ", " !deploy", "hi !deploy"])
 def test_other_text_is_none(text):
-    with pytest.raises(Ignored):
+    with pytest.raises(NotACommand):
         command_in(text, "!")
 
 
 def test_a_prefix_of_letters_is_a_word():
     assert command_in("st2 deploy", "st2") == "deploy"
-    with pytest.raises(Ignored):
+    with pytest.raises(NotACommand):
         command_in("st2deploy", "st2")
 
 
@@ -46,18 +46,18 @@ def test_a_recent_message_is_run(minutes):
 
 
 def test_an_old_message_is_to_be_said_again():
-    with pytest.raises(Refused, match="That was said 12 minutes ago.* Say it again"):
+    with pytest.raises(CommandRejected, match="That was said 12 minutes ago.* Say it again"):
         check_age((NOW - timedelta(minutes=12.5)).isoformat().replace("+00:00", "Z"), NOW)
 
 
 def test_a_message_from_the_future_tells_of_the_clocks():
-    with pytest.raises(Refused, match="HipChat's clock is 7 minutes ahead"):
+    with pytest.raises(CommandRejected, match="HipChat's clock is 7 minutes ahead"):
         check_clock((NOW + timedelta(minutes=7)).isoformat(), NOW)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "2026-05-04T09:30:00"])
 def test_a_message_without_a_date_is_not_run(date):
-    with pytest.raises(Ignored, match="no date that can be read"):
+    with pytest.raises(NotACommand, match="no date that can be read"):
         check_clock(date, NOW)
 
 
@@ -65,6 +65,6 @@ def test_a_message_without_a_date_is_not_run(date):
     ("x" * 1001, "at most 1000 characters; this has 1001"),
     ("x " + "a=b " * 6, "at most 5 equals signs; this has 6")])
 def test_what_would_hang_stackstorm_is_refused(command, words):
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(CommandRejected, match=words):
         check_harmless(command)
     check_harmless("x" * 990 + "=====")

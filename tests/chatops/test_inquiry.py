@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatops.errors import Refused
+from chatops.errors import CommandRejected
 from chatops.inquiry import check_may_answer, question, response_of
 from chatops.settings import ChatOpsSettings
 
@@ -54,7 +54,7 @@ def test_words_are_a_response(schema, words, response):
     (TWO, '{"host": "h1"', "is no JSON object"), (TWO, '{"a":' + "[" * 5000, "is no JSON object"),
     ({}, "yes", "takes several answers")])
 def test_words_that_are_none_are_refused(schema, words, said):
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(CommandRejected, match=said):
         response_of(words, inquiry(schema))
 
 
@@ -68,7 +68,7 @@ class TestWhoMayAnswer:
         stackstorm = SimpleNamespace(has_rbac=lambda: rbac)
         try:
             check_may_answer(of or inquiry(), alias, person, ROOM, settings(**more), stackstorm)
-        except Refused:
+        except CommandRejected:
             return False
         return True
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chatops.aliases import Aliases, find
-from chatops.errors import Ignored, Refused
+from chatops.errors import NotACommand, CommandRejected
 from chatops.matching import formats_of
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
@@ -83,7 +83,7 @@ def test_groups_with_names_are_values_too(command, sent, values):
     ("START web", "(Start|Stop) {{ host }}"), ("jira abc-12", r"jira (?P<key>[A-Z]+-\d+)"),
     ("build x now", BRANCH["formats"][0])])
 def test_what_has_to_be_written_in_a_case_that_is_not_known_is_refused(command, display):
-    with pytest.raises(Refused, match=re.escape("Write it as: " + display)):
+    with pytest.raises(CommandRejected, match=re.escape("Write it as: " + display)):
         find(command, NAMED)
 
 
@@ -97,19 +97,20 @@ def test_a_format_whose_case_is_known_goes_before_one_whose_is_not():
     ("say http://h/?q=1", "takes a last word with = in it for a parameter"),
 ])
 def test_what_fits_nothing_is_told_with_what_is_near(command, words):
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(CommandRejected, match=words):
         find(command, FORMATS)
 
 
 @pytest.mark.parametrize("command", ["!", "!!", "?", "= 5", "..."])
 def test_what_begins_with_no_letter_and_fits_nothing_gets_silence(command):
-    with pytest.raises(Ignored):
+    with pytest.raises(NotACommand):
         find(command, FORMATS)
 
 
 def test_of_two_that_fit_both_are_named():
     others = [*FORMATS, *formats_of(alias("deploy_all", "deploy {{ everything }}"))]
-    with pytest.raises(Refused, match=r"deploy \{\{ app \}\} to .* \(ops.deploy\); .*deploy_all"):
+    with pytest.raises(CommandRejected,
+                       match=r"deploy \{\{ app \}\} to .* \(ops.deploy\); .*deploy_all"):
         find("deploy web to h1", others)
 
 
@@ -125,9 +126,10 @@ def test_of_two_packs_aliases_with_one_name_neither_is_run():
     stackstorm = SimpleNamespace(aliases=lambda: iter([DEPLOY, SAY, other]))
     aliases = Aliases(stackstorm, Permissions(allowed), person=2, room=1)
     assert aliases.find("say hi").format.alias == SAY
-    with pytest.raises(Refused, match="by its name alone, and ops.deploy and web.deploy have"):
+    with pytest.raises(CommandRejected,
+                       match="by its name alone, and ops.deploy and web.deploy have"):
         aliases.find("deploy web to h1")
-    with pytest.raises(Refused, match="no such command"):
+    with pytest.raises(CommandRejected, match="no such command"):
         aliases.find("put x")
 
 
@@ -143,7 +145,7 @@ def test_what_stackstorm_would_run_as_another_command_is_not_run():
         found.get(command, {"actionalias": each, "representation": "{{ words }}"})))
     aliases = Aliases(stackstorm, Permissions(allowed), person=2, room=1)
     assert aliases.find("say hi").format.alias == each
-    with pytest.raises(Refused, match="takes that for another command than ops.each"):
+    with pytest.raises(CommandRejected, match="takes that for another command than ops.each"):
         aliases.find("wipe web1")
 
 
@@ -157,7 +159,7 @@ def test_of_letters_that_re2_does_not_know_stackstorm_judges(format, command):
         "actionalias": deploy, "representation": format})
     aliases = Aliases(stackstorm, Permissions(allowed), person=2, room=1)
     assert aliases.find(command).command == command
-    with pytest.raises(Refused, match="no such command"):
+    with pytest.raises(CommandRejected, match="no such command"):
         aliases.find("deploy -")
     if extract_parameters:
         assert extract_parameters(format, command)
@@ -187,7 +189,7 @@ def test_match_multiple_is_for_what_nothing_else_fits():
     ("say '< text=1% st2kv(1) % text=1>' text=1", "Write 'text=1' once"),
 ])
 def test_values_that_cannot_be_carried_are_refused(command, words):
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(CommandRejected, match=words):
         check_values(find(command, FORMATS), extra_parameters=False)
 
 
@@ -242,7 +244,7 @@ def test_no_text_becomes_a_template_on_its_way_through_stackstorm(text):
     assume(fit)
     try:
         check_values(fit, extra_parameters=True)
-    except Refused:
+    except CommandRejected:
         return
     for value in extract_parameters(format.representation, fit.command).values():
         try:
@@ -255,6 +257,6 @@ def test_no_text_becomes_a_template_on_its_way_through_stackstorm(text):
 def test_time_is_linear_in_the_command():
     formats = list(formats_of(alias("many", "x {{ a }} {{ b }} {{ c }} {{ d }} {{ e }} end")))
     begin = time.process_time()
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRejected):
         find("x " + "a " * 490 + "en", formats)
     assert time.process_time() - begin < 0.2

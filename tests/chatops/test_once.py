@@ -3,11 +3,11 @@ import threading
 
 import pytest
 
-from chatops.command import Heard
+from chatops.command import ChatMessage
 from chatops.errors import StackStormError
 from chatops.once import REPEATED, is_repeated
 
-HEARD = Heard(1001, 2002, "Ann", "m1", "2026-05-04T09:30:00+00:00", "!x")
+HEARD = ChatMessage(1001, 2002, "Ann", "m1", "2026-05-04T09:30:00+00:00", "!x")
 
 
 class Executions:

@@ -3,8 +3,8 @@ import pytest
 from jinja2.defaults import DEFAULT_FILTERS
 
 from chatops.ack import ack_of
-from chatops.answer import Answer
-from chatops.errors import Ignored
+from chatops.reply import Reply
+from chatops.errors import NotACommand
 from chatops.origin import origin_of
 from chatops.result import result_of
 from chatops.settings import ChatOpsSettings
@@ -36,7 +36,7 @@ def told(format=None, extra=None, **more):
     ("succeeded", "green"), ("failed", "red"), ("timeout", "red"), ("abandoned", "red"),
     ("canceled", "gray")])
 def test_color_tells_how_it_ended(status, color):
-    assert told("{{ execution.status }}!", status=status) == Answer(
+    assert told("{{ execution.status }}!", status=status) == Reply(
         status + "!", color=color, web_url=URL)
 
 
@@ -102,8 +102,8 @@ def test_extra_says_how_it_is_shown():
         "color": "{{ 'purple' if execution.status == 'succeeded' else 'red' }}", "notify": True,
         "private": True, "reply": "{{ 1 == 1 }}", "format": "html",
         "card": {"title": "{{ execution.id }}"}}})
-    assert answer == Answer("x", color="purple", format="html", notify=True, private=True,
-                            reply=True, card={"title": "5f"}, web_url=URL)
+    assert answer == Reply("x", color="purple", format="html", notify=True, private=True,
+                           reply=True, card={"title": "5f"}, web_url=URL)
 
 
 def test_extra_cannot_be_changed_by_output():
@@ -113,7 +113,7 @@ def test_extra_cannot_be_changed_by_output():
 
 
 def test_a_result_that_is_not_wanted_is_not_told():
-    with pytest.raises(Ignored):
+    with pytest.raises(NotACommand):
         result_of(execution(), {"name": "x", "result": {"enabled": False}})
 
 
@@ -148,7 +148,7 @@ class TestAck:
     def test_is_what_the_alias_says(self):
         answer = self.of({"append_url": False}, message="On it {~} ls",
                          extra={"hipchat": {"color": "yellow"}})
-        assert answer == Answer("On it", "ls", color="yellow", web_url=URL)
+        assert answer == Reply("On it", "ls", color="yellow", web_url=URL)
 
     def test_is_nothing_where_the_alias_wants_none(self):
         assert self.of({"enabled": False}, message="On it") is None
@@ -179,5 +179,5 @@ class TestOrigin:
         {"context": dict(CONTEXT, api_user="ann")}, {"context": dict(CONTEXT, action_alias_ref={})},
         {"context": dict(CONTEXT, source_channel="1002")}])
     def test_of_other_executions_is_nowhere(self, change):
-        with pytest.raises(Ignored):
+        with pytest.raises(NotACommand):
             origin_of(execution(**change), SETTINGS)

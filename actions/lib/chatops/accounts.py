@@ -2,7 +2,7 @@
 import os
 from typing import Dict, Optional
 
-from chatops.errors import Refused
+from chatops.errors import CommandRejected
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from hipchat.errors import ConfigError
@@ -35,12 +35,12 @@ class Accounts:
         return StackStorm(self._url, {"X-Auth-Token": self._token} if self._token else {})
 
     def of(self, person: int) -> StackStorm:
-        """That under which a person's commands run; Refused where they have none."""
+        """That under which a person's commands run; CommandRejected where they have none."""
         if not self._settings.api_keys:
             return self.pack()
         if person not in self._settings.api_keys:
-            raise Refused("You have no account of StackStorm's here. chatops.api_keys in the "
-                          "pack's config needs a key for your id, {}.".format(person))
+            raise CommandRejected("You have no account of StackStorm's here. chatops.api_keys in "
+                                  "the pack's config needs a key for your id, {}.".format(person))
         return self._with_key(self._settings.api_keys[person])
 
     def _with_key(self, key: str) -> StackStorm:

@@ -1,12 +1,12 @@
 """What is told of a command that begins: what its alias wants said."""
 from typing import Any, Dict, Optional
 
-from chatops.answer import Answer, is_private, parted, styled
+from chatops.reply import Reply, is_private, parted, styled
 
 __all__ = ["ack_of"]
 
 
-def ack_of(started: Dict[str, Any]) -> Optional[Answer]:
+def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
     """What is said when a command begins; None where its alias wants nothing said."""
     ack = started["actionalias"].get("ack") or {}
     if ack.get("enabled") is False:
@@ -17,8 +17,8 @@ def ack_of(started: Dict[str, Any]) -> Optional[Answer]:
                         f"Running {execution['action']['ref']}.")
     if ack.get("append_url") is not False and url:
         text += f" (details available at {url})"
-    answer = Answer(text, code, color="gray", web_url=url)
+    reply = Reply(text, code, color="gray", web_url=url)
     extra = started.get("extra")
     # It is a text where StackStorm could not render it.
-    return styled(answer, extra) if isinstance(extra, dict) else (
-        answer._replace(private=is_private(ack.get("extra"))))
+    return styled(reply, extra) if isinstance(extra, dict) else (
+        reply._replace(private=is_private(ack.get("extra"))))

@@ -5,16 +5,16 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 import re2
 
 from chatops.command import check_words
-from chatops.errors import Refused, StackStormError
+from chatops.errors import CommandRejected, StackStormError
 from chatops.help import nearest
 from chatops.matching import Fit, Format, formats_of, pairs_at_end, pairs_in
 from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
 
-__all__ = ["Aliases", "Forbidden", "find", "name_of", "named_alike"]
+__all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike"]
 
 
-class Forbidden(Refused):
+class CommandForbidden(CommandRejected):
     """The person may not run the command; people are those who may, None for everybody."""
 
     def __init__(self, command: str, people: Optional[List[int]]):
@@ -42,22 +42,27 @@ class Aliases:
         return [format for format in self._formats if self._may(format)]
 
     def find(self, command: str) -> Fit:
-        """The one format that a command fits; Refused or Ignored, if there is not just one."""
+        """Find the one format that a command fits.
+
+        Raises:
+            CommandRejected, NotACommand: none fits, or more than one does.
+        """
         fits = _fits_of(command, self._formats) or self._by_stackstorm(command)
         if not fits:
             raise _unknown(command, self._formats, self.allowed())
         allowed = [fit for fit in fits if self._may(fit.format)]
         if not allowed:
             name = name_of(fits[0].format.alias)
-            raise Forbidden(name, self._permissions.who(name, self._room))
+            raise CommandForbidden(name, self._permissions.who(name, self._room))
         fit = _only(allowed)
         ambiguous = named_alike(self._aliases).get(fit.format.alias["name"])
         if ambiguous:
-            raise Refused(ambiguous)
+            raise CommandRejected(ambiguous)
         if fit.format.multiple and self._found(fit.command) != _key(fit.format):
             # Then StackStorm chooses the alias itself, and knows formats that RE2 does not.
-            raise Refused("StackStorm takes that for another command than {}. Say it otherwise, or "
-                          "ask who made them.".format(name_of(fit.format.alias)))
+            raise CommandRejected("StackStorm takes that for another command than {}. Say it "
+                                  "otherwise, or ask who made them."
+                                  .format(name_of(fit.format.alias)))
         return fit
 
     def _by_stackstorm(self, command: str) -> List[Fit]:
@@ -101,8 +106,7 @@ def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
 
 
 def find(command: str, formats: List[Format]) -> Fit:
-    """The one of these formats that a command fits; Refused or Ignored, if there is not just one.
-    """
+    """Find the one of these formats that a command fits; raises what Aliases.find() raises."""
     fits = _fits_of(command, formats)
     if not fits:
         raise _unknown(command, formats, formats)
@@ -127,20 +131,22 @@ def _only(fits: List[Fit]) -> Fit:
     fits = [fit for fit in fits if fit.exact] or [fit for fit in fits if fit.command] or fits
     same = {(name_of(fit.format.alias), json.dumps(fit.values, sort_keys=True)) for fit in fits}
     if len(same) > 1:
-        raise Refused("More than one command fits: {}. Say more, or ask who made them.".format(
-            "; ".join(sorted("{} ({})".format(fit.format.display, name_of(fit.format.alias))
-                             for fit in fits))))
+        both = "; ".join(sorted(f"{fit.format.display} ({name_of(fit.format.alias)})"
+                                for fit in fits))
+        raise CommandRejected(
+            f"More than one command fits: {both}. Say more, or ask who made them.")
     if not fits[0].command:
-        raise Refused(f"Capitals count in that command. Write it as: {fits[0].format.display}")
+        raise CommandRejected(f"Capitals count in that command. Write it as: "
+                              f"{fits[0].format.display}")
     return fits[0]
 
 
-def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> Refused:
-    """Why nothing fits; Ignored is raised where it may be no command at all."""
+def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> CommandRejected:
+    """Why nothing fits; NotACommand is raised where it may be no command at all."""
     check_words(command)
     if pairs_at_end(command)[1] and any(_fit(format, command + " .") for format in formats):
-        return Refused("StackStorm takes a last word with = in it for a parameter, and not for "
-                       "text. Let another word follow it.")
+        return CommandRejected("StackStorm takes a last word with = in it for a parameter, and not "
+                               "for text. Let another word follow it.")
     like = nearest(command, allowed)
-    return Refused("There is no such command. {}".format(
+    return CommandRejected("There is no such command. {}".format(
         "Did you mean: {}?".format("; ".join(like)) if like else "You may run none here."))

@@ -3,9 +3,9 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from chatops.errors import Ignored, Refused
+from chatops.errors import NotACommand, CommandRejected
 
-__all__ = ["Heard", "check_age", "check_clock", "check_harmless", "check_words", "command_in",
+__all__ = ["ChatMessage", "check_age", "check_clock", "check_harmless", "check_words", "command_in",
            "earliest", "prefix_filter"]
 
 LONGEST_AGE = timedelta(minutes=5)
@@ -16,23 +16,30 @@ STRAIGHT = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018":
                           "\u2019": "'", "\u201a": "'"})
 
 
-class Heard(NamedTuple):
-    """A message: ids of room, person and message, how the person is mentioned, and the text."""
+class ChatMessage(NamedTuple):
+    """A chat message that may be a command, and who wrote it where.
 
-    room: int
-    person: int
-    mention: str
+    mention_name: how the requester is mentioned, without "@"; date: in ISO 8601, as HipChat has it.
+    """
+
+    room_id: int
+    requester_id: int
+    mention_name: str
     message_id: str
     date: str
     text: str
 
 
 def command_in(text: str, prefix: str) -> str:
-    """What follows the prefix, with single blanks and straight quotes; Ignored if it is none."""
+    """Return what follows the prefix, with single blanks and straight quotes.
+
+    Raises:
+        NotACommand: the text does not begin with the prefix, or nothing follows it.
+    """
     matched = re.match(prefix_filter(prefix), text)
     command = re.sub(r"\s+", _blank, text[matched.end():]).strip() if matched else ""
     if not command:
-        raise Ignored("It is no command.")
+        raise NotACommand("It is no command.")
     return command.translate(STRAIGHT)
 
 
@@ -47,50 +54,53 @@ def _blank(run: "re.Match") -> str:
 
 
 def said_at(date: str) -> datetime:
-    """When a message was said; Ignored for a date that cannot be read."""
+    """When a message was said; NotACommand for a date that cannot be read."""
     try:
         said = datetime.fromisoformat(date.replace("Z", "+00:00"))
     except ValueError:
         said = None
     if said is None or said.tzinfo is None:
-        raise Ignored(f"The message has no date that can be read: {date!r}.")
+        raise NotACommand(f"The message has no date that can be read: {date!r}.")
     return said.astimezone(timezone.utc)
 
 
-def earliest(heard: Heard) -> str:
+def earliest(message: ChatMessage) -> str:
     """The time, as StackStorm writes it, after which all begins that comes of a message."""
     # Nobody hears what is not said yet, but by a clock that is wrong.
-    return (said_at(heard.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (said_at(message.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def check_clock(date: str, now: datetime) -> None:
-    """Refused for a message more than one minute ahead of our clock."""
+    """CommandRejected for a message more than one minute ahead of our clock."""
     lead = said_at(date) - now
     if lead > LARGEST_LEAD:
-        raise Refused("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody can "
-                      "tell how old this is. The clocks must be set right first.".format(
-                          int(lead.total_seconds() // 60)))
+        raise CommandRejected("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody "
+                              "can tell how old this is. The clocks must be set right first."
+                              .format(int(lead.total_seconds() // 60)))
 
 
 def check_age(date: str, now: datetime) -> None:
-    """Refused for a message older than five minutes."""
+    """CommandRejected for a message older than five minutes."""
     age = now - said_at(date)
     if age > LONGEST_AGE:
-        raise Refused("That was said {} minutes ago, and is too old to be run now. Say it again if "
-                      "you still want it.".format(int(age.total_seconds() // 60)))
+        raise CommandRejected("That was said {} minutes ago, and is too old to be run now. Say it "
+                              "again if you still want it.".format(int(age.total_seconds() // 60)))
 
 
 def check_words(command: str) -> None:
-    """Ignored for what hardly is meant as a command: `!!!`."""
+    """NotACommand for what hardly is meant as a command: `!!!`."""
     if not command[0].isalnum():
-        raise Ignored(f"It is no command: {command!r}.")
+        raise NotACommand(f"It is no command: {command!r}.")
 
 
 def check_harmless(command: str) -> None:
-    """Refused for a text on which StackStorm's matching, which is exponential, might hang."""
+    """Raise CommandRejected for a text on which StackStorm's matching might hang.
+
+    That matching takes exponential time.
+    """
     if len(command) > LONGEST_COMMAND:
-        raise Refused("A command has at most {} characters; this has {}.".format(
+        raise CommandRejected("A command has at most {} characters; this has {}.".format(
             LONGEST_COMMAND, len(command)))
     if command.count("=") > MOST_EQUALS:
-        raise Refused("A command has at most {} equals signs; this has {}.".format(
+        raise CommandRejected("A command has at most {} equals signs; this has {}.".format(
             MOST_EQUALS, command.count("=")))

@@ -5,11 +5,11 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from chatops.accounts import Accounts
 from chatops.ack import ack_of
-from chatops.aliases import Aliases, Forbidden, name_of
-from chatops.answer import Answer
-from chatops.command import (Heard, check_age, check_clock, check_harmless, check_words, command_in,
-                             earliest)
-from chatops.errors import Ignored, Refused, StackStormError
+from chatops.aliases import Aliases, CommandForbidden, name_of
+from chatops.reply import Reply
+from chatops.command import (ChatMessage, check_age, check_clock, check_harmless, check_words,
+                             command_in, earliest)
+from chatops.errors import NotACommand, CommandRejected, StackStormError
 from chatops.help import help_on
 from chatops.inquiry import check_may_answer, response_of
 from chatops.matching import Fit
@@ -32,11 +32,11 @@ TROUBLE = "{}. (hipchat.check may tell what is to be done.)"
 class Outcome(NamedTuple):
     """What was done: outcome is ran, answered, refused, ignored, repeated or failed.
 
-    answers: what the room is told; result: what else the action's result has.
+    replies: what the room is told; result: what else the action's result has.
     """
 
     outcome: str
-    answers: List[Answer]
+    replies: List[Reply]
     result: Dict[str, Any]
 
 
@@ -52,75 +52,77 @@ class Commands:
         self._patience = patience
         self._permissions = Permissions(settings)
 
-    def handle(self, heard: Heard, now: datetime) -> Outcome:
+    def handle(self, message: ChatMessage, now: datetime) -> Outcome:
         """Run it, or say why not."""
         try:
-            return self._handled(heard, now)
-        except Ignored as reason:
+            return self._handled(message, now)
+        except NotACommand as reason:
             return Outcome("ignored", [], {"reason": str(reason)})
-        except Forbidden as reason:
+        except CommandForbidden as reason:
             words = str(reason)
             if reason.people:
                 words += f" Those who may: {self._people.names(reason.people)}."
             return _refusal(words)
-        except Refused as reason:
+        except CommandRejected as reason:
             return _refusal(str(reason))
         except HipChatError as error:  # StackStorm's too
-            return Outcome("failed", [Answer(TROUBLE.format(error), color="red")],
+            return Outcome("failed", [Reply(TROUBLE.format(error), color="red")],
                            error.as_result())
 
-    def _handled(self, heard: Heard, now: datetime) -> Outcome:
-        command = self._checked(heard, now)
+    def _handled(self, message: ChatMessage, now: datetime) -> Outcome:
+        command = self._checked(message, now)
         word, _, rest = command.partition(" ")
         answers = word.lower() == "answer"
         with ThreadPoolExecutor() as at_once:  # somebody waits, and these do not for each other
-            repeated = at_once.submit(is_repeated, heard, self._accounts.execution_id,
+            repeated = at_once.submit(is_repeated, message, self._accounts.execution_id,
                                       self._accounts.pack(), self._patience)
-            own = at_once.submit(self._people.is_own, heard.person)
+            own = at_once.submit(self._people.is_own, message.requester_id)
             aliases = None if answers else at_once.submit(
-                Aliases, self._accounts.pack(), self._permissions, heard.person, heard.room)
+                Aliases, self._accounts.pack(), self._permissions, message.requester_id,
+                message.room_id)
         if repeated.result():
             return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
         if own.result():
-            raise Ignored("The pack itself said it.")
-        check_age(heard.date, now)  # what is repeated has run, and is not to be said again
+            raise NotACommand("The pack itself said it.")
+        check_age(message.date, now)  # what is repeated has run, and is not to be said again
         if answers:
-            return self._answer(heard, rest)
+            return self._answer(message, rest)
         if word.lower() == "help":
             allowed = aliases.result().allowed()
             return Outcome("answered", [help_on(rest, allowed, self._settings.opening)], {})
-        return self._run(heard, aliases.result().find(command))
+        return self._run(message, aliases.result().find(command))
 
-    def _checked(self, heard: Heard, now: datetime) -> str:
+    def _checked(self, message: ChatMessage, now: datetime) -> str:
         """The command, if it may be one; no call has been made until then."""
-        if heard.room not in self._settings.rooms:
-            raise Ignored(f"The room {heard.room} is not among chatops.rooms.")
-        command = command_in(heard.text, self._settings.prefix)
-        check_clock(heard.date, now)
-        if not self._permissions.any(heard.person, heard.room):
+        if message.room_id not in self._settings.rooms:
+            raise NotACommand(f"The room {message.room_id} is not among chatops.rooms.")
+        command = command_in(message.text, self._settings.prefix)
+        check_clock(message.date, now)
+        if not self._permissions.any(message.requester_id, message.room_id):
             check_words(command)
-            raise Refused("You may not run commands here. (Your id is {}; chatops.allow in the "
-                          "pack's config says who may.)".format(heard.person))
-        self._accounts.of(heard.person)  # refuses those who have none
+            raise CommandRejected("You may not run commands here. (Your id is {}; chatops.allow in "
+                                  "the pack's config says who may.)".format(message.requester_id))
+        self._accounts.of(message.requester_id)  # refuses those who have none
         check_harmless(command)
         return command
 
-    def _run(self, heard: Heard, fit: Fit) -> Outcome:
-        stackstorm = self._accounts.of(heard.person)
+    def _run(self, message: ChatMessage, fit: Fit) -> Outcome:
+        stackstorm = self._accounts.of(message.requester_id)
         check_values(fit, self._settings.extra_parameters)
-        started = self._start(stackstorm, heard, fit)
+        started = self._start(stackstorm, message, fit)
         acks = [ack for ack in map(ack_of, started) if ack]
         return Outcome("ran", acks, {
             "alias": name_of(fit.format.alias),
             "executions": [each["execution"]["id"] for each in started]})
 
-    def _start(self, stackstorm: StackStorm, heard: Heard, fit: Fit) -> List[Dict[str, Any]]:
+    def _start(self, stackstorm: StackStorm, message: ChatMessage,
+               fit: Fit) -> List[Dict[str, Any]]:
         # StackStorm's notifier evaluates these: they are ids, and nothing that somebody wrote.
-        what = {"command": fit.command, "user": str(heard.person),
-                "source_channel": str(heard.room)}
+        what = {"command": fit.command, "user": str(message.requester_id),
+                "source_channel": str(message.room_id)}
         if fit.format.multiple:
             return _starting(lambda: stackstorm.run_each_match(**what))
-        ids = {"message_id": identifier(heard.message_id),
+        ids = {"message_id": identifier(message.message_id),
                "heard_by": self._accounts.execution_id}
 
         def run() -> Dict[str, Any]:
@@ -130,62 +132,63 @@ class Commands:
                     source_context=ids, **what)
             except StackStormError:
                 # It starts before StackStorm renders the alias's ack, which may fail.
-                started = self._started(heard, fit)
+                started = self._started(message, fit)
                 if started:
                     return started
                 raise
 
         return [_starting(run)]
 
-    def _started(self, heard: Heard, fit: Fit) -> Optional[Dict[str, Any]]:
+    def _started(self, message: ChatMessage, fit: Fit) -> Optional[Dict[str, Any]]:
         """What the message has started: execution and actionalias; None for nothing."""
         stackstorm, alias = self._accounts.pack(), fit.format.alias
-        for each in stackstorm.executions_since(alias["action_ref"], earliest(heard)):
+        for each in stackstorm.executions_since(alias["action_ref"], earliest(message)):
             if source_of(each).get("heard_by") == self._accounts.execution_id:
                 return {"execution": stackstorm.execution(each["id"]),
                         "actionalias": stackstorm.alias(alias["ref"]) or {}}
         return None
 
-    def _answer(self, heard: Heard, rest: str) -> Outcome:
+    def _answer(self, message: ChatMessage, rest: str) -> Outcome:
         id, _, words = rest.partition(" ")
         if not words.strip() or not id.isalnum():
-            raise Refused("Write {}answer, the question's id, and your answer."
+            raise CommandRejected("Write {}answer, the question's id, and your answer."
                           .format(self._settings.opening))
-        stackstorm = self._accounts.of(heard.person)
-        inquiry, alias = self._asked(heard, id)
-        check_may_answer(inquiry, alias, heard.person, heard.room, self._settings, stackstorm)
+        stackstorm = self._accounts.of(message.requester_id)
+        inquiry, alias = self._asked(message, id)
+        check_may_answer(inquiry, alias, message.requester_id, message.room_id, self._settings,
+                         stackstorm)
         _refusing(lambda: stackstorm.respond(id, response_of(words, inquiry)))
-        return Outcome("answered", [Answer("Thank you, it goes on.", color="green")],
+        return Outcome("answered", [Reply("Thank you, it goes on.", color="green")],
                        {"inquiry": id})
 
-    def _asked(self, heard: Heard, id: str) -> Tuple[Dict[str, Any], str]:
-        """The inquiry, and the alias that led to it; Refused if it was not asked in this room."""
+    def _asked(self, message: ChatMessage, id: str) -> Tuple[Dict[str, Any], str]:
+        """Return an inquiry that was asked in the message's room, and the alias that led to it."""
         stackstorm = self._accounts.pack()
         inquiry = _refusing(lambda: stackstorm.inquiry(id))
         begun = begun_by(stackstorm.execution(id), stackstorm)
         try:
-            asked = origin_of(begun, self._settings).room == heard.room
-        except Ignored:
+            asked = origin_of(begun, self._settings).room == message.room_id
+        except NotACommand:
             asked = False
         if not asked:
-            raise Refused("That was not asked in this room.")
+            raise CommandRejected("That was not asked in this room.")
         alias = stackstorm.alias(begun["context"]["action_alias_ref"]["id"])
         return inquiry, name_of(alias) if alias else ""
 
 
 def _refusal(words: str) -> Outcome:
-    return Outcome("refused", [Answer(words, color="red")], {"reason": words})
+    return Outcome("refused", [Reply(words, color="red")], {"reason": words})
 
 
 def _refusing(call: Callable[[], Any]) -> Any:
-    """What the call returns; Refused, in StackStorm's words, where it is the person's matter."""
+    """Call StackStorm; CommandRejected, in its words, where it is the person's matter."""
     try:
         return call()
     except StackStormError as error:
         if error.status is None:
-            raise Refused(UNKNOWN_END) from None
+            raise CommandRejected(UNKNOWN_END) from None
         if error.status < 500 and error.status != 401:
-            raise Refused(error.words) from None
+            raise CommandRejected(error.words) from None
         raise
 
 
@@ -194,4 +197,4 @@ def _starting(call: Callable[[], Any]) -> Any:
     try:
         return _refusing(call)
     except StackStormError as error:
-        raise (error if error.status == 401 else Refused(UNKNOWN_END)) from None
+        raise (error if error.status == 401 else CommandRejected(UNKNOWN_END)) from None

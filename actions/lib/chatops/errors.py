@@ -3,14 +3,14 @@ from typing import Optional
 
 from hipchat.errors import HipChatError
 
-__all__ = ["Ignored", "Refused", "StackStormError"]
+__all__ = ["NotACommand", "CommandRejected", "StackStormError"]
 
 
-class Ignored(HipChatError):
+class NotACommand(HipChatError):
     """Nothing is said of it in the room; the text is for the execution's result."""
 
 
-class Refused(HipChatError):
+class CommandRejected(HipChatError):
     """The person is told in the room, with this text, what was wrong and what to do."""
 
 

@@ -1,7 +1,7 @@
 """The commands that a person may run in a room."""
 from typing import Iterable, List
 
-from chatops.answer import Answer
+from chatops.reply import Reply
 from chatops.matching import Format
 
 __all__ = ["help_on", "nearest"]
@@ -11,15 +11,15 @@ BUILT_IN = ("help [word] - This list, or what of it holds the word.",
             "answer <id> <answer> - Answer what a workflow asks.")
 
 
-def help_on(word: str, formats: Iterable[Format], opening: str) -> Answer:
+def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
     """The list, of all or of what holds the word, each after the opening; aside if it is long."""
     lines = [line for line in dict.fromkeys([*map(_line, formats), *BUILT_IN])
              if word.lower() in line.lower()]
     if not lines:
-        return Answer("No command that you may run here has {!r} in it. {}help lists all."
-                      .format(word, opening))
-    return Answer("You may run here:", "\n".join(opening + line for line in sorted(lines)),
-                  aside=len(lines) > LONG)
+        return Reply("No command that you may run here has {!r} in it. {}help lists all."
+                     .format(word, opening))
+    return Reply("You may run here:", "\n".join(opening + line for line in sorted(lines)),
+                 aside=len(lines) > LONG)
 
 
 def _line(format: Format) -> str:

@@ -2,7 +2,7 @@
 import json
 from typing import Any, Dict, Optional
 
-from chatops.errors import Refused
+from chatops.errors import CommandRejected
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
@@ -50,7 +50,7 @@ def _only(fields: Dict[str, Any]) -> Optional[str]:
 
 
 def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
-    """The response that a person's words are; Refused where they cannot be one.
+    """The response that a person's words are; CommandRejected where they cannot be one.
 
     It is inert, whatever JSON's escapes have hidden: the workflow evaluates what it is given.
     """
@@ -59,14 +59,14 @@ def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
     fields = _fields(inquiry)
     only = _only(fields)
     if only is None:
-        raise Refused("That question takes several answers: write them as {{\"{}\": ...}}.".format(
-            "\": ..., \"".join(fields)))
+        raise CommandRejected("That question takes several answers: write them as {{\"{}\": ...}}."
+                              .format("\": ..., \"".join(fields)))
     kind = _kind(fields[only])
     try:
         value = (WORDS[kind][words.lower()] if kind in WORDS else
                  NUMBERS[kind](words) if kind in NUMBERS else words)
     except (KeyError, ValueError):
-        raise Refused("{!r} is no answer to that: it takes {}.".format(
+        raise CommandRejected("{!r} is no answer to that: it takes {}.".format(
             words, "yes or no" if kind == "boolean" else "a number")) from None
     return {only: _finite(value)}
 
@@ -75,22 +75,23 @@ def _object(words: str) -> Dict[str, Any]:
     try:
         return _finite(loads(words))
     except ValueError:
-        raise Refused("That answer is no JSON object. Where two braces meet, write a blank between "
-                      "them: } }.") from None
+        raise CommandRejected("That answer is no JSON object. Where two braces meet, write a blank "
+                              "between them: } }.") from None
 
 
 def _finite(value: Any) -> Any:
-    """The value; Refused where JSON has no number for one in it."""
+    """The value; CommandRejected where JSON has no number for one in it."""
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        raise Refused("An answer takes no numbers without an end, such as NaN or 1e999.") from None
+        raise CommandRejected("An answer takes no numbers without an end, such as NaN or 1e999."
+                              ) from None
     return value
 
 
 def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int,
                      settings: ChatOpsSettings, stackstorm: StackStorm) -> None:
-    """Refused unless the person may answer; StackStorm itself looks at the account alone.
+    """CommandRejected unless the person may answer; StackStorm itself looks at the account alone.
 
     With a key for each person, StackStorm's look is at the person: at their name, and where it has
     RBAC at their roles; without RBAC everybody has each role there. Without such keys, users must
@@ -99,11 +100,12 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int
     """
     if inquiry.get("roles"):
         if not settings.api_keys or not stackstorm.has_rbac():
-            raise Refused("That question is for people with a role in StackStorm, which knows none "
-                          "of yours: it takes RBAC, and chatops.api_keys in the pack's config.")
+            raise CommandRejected("That question is for people with a role in StackStorm, which "
+                                  "knows none of yours: it takes RBAC, and chatops.api_keys in the "
+                                  "pack's config.")
     elif inquiry.get("users"):
         if not settings.api_keys and str(person) not in map(str, inquiry["users"]):
-            raise Refused("That question is not for you to answer.")
+            raise CommandRejected("That question is not for you to answer.")
     elif not Permissions(settings).may(alias, person, room):
-        raise Refused("That question is not for you to answer: it is for those who may run {}."
-                      .format(alias))
+        raise CommandRejected("That question is not for you to answer: it is for those who may run "
+                              "{}.".format(alias))

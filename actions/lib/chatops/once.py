@@ -1,8 +1,8 @@
-"""Whether a message was heard before: a command runs once, though deliveries may come twice."""
+"""Whether a message was seen before: a command runs once, though deliveries may come twice."""
 import time
 from typing import Any, Dict
 
-from chatops.command import Heard, earliest
+from chatops.command import ChatMessage, earliest
 from chatops.errors import StackStormError
 from chatops.stackstorm import StackStorm
 
@@ -17,7 +17,8 @@ HIDDEN = ("it shows not even this execution, which so cannot see whether another
           "With permission_isolation, the user of chatops.api_key must be an admin")
 
 
-def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm, patience: float) -> bool:
+def is_repeated(message: ChatMessage, execution_id: str, stackstorm: StackStorm,
+                patience: float) -> bool:
     """Whether this message is another execution's to run.
 
     patience: the seconds that one may take to leave it, beside what StackStorm itself takes.
@@ -27,18 +28,19 @@ def is_repeated(heard: Heard, execution_id: str, stackstorm: StackStorm, patienc
     the one with the smaller id waits for that: where the other has not seen it, the other has run.
     One that has not begun yet is bound to see it.
     """
-    seen = list(stackstorm.executions_since(ACTION, earliest(heard)))
+    seen = list(stackstorm.executions_since(ACTION, earliest(message)))
     if execution_id not in (each["id"] for each in seen):
         raise StackStormError("GET /v1/executions", words=HIDDEN)
-    others = [each for each in seen if _is_of(each, heard) and each["id"] != execution_id]
+    others = [each for each in seen if _is_of(each, message) and each["id"] != execution_id]
     if any(other["id"] < execution_id for other in others):
         return True
     return any(not _has_left_it(other, stackstorm, patience) for other in others)
 
 
-def _is_of(execution: Dict[str, Any], heard: Heard) -> bool:
+def _is_of(execution: Dict[str, Any], message: ChatMessage) -> bool:
     parameters = execution.get("parameters") or {}
-    return (parameters.get("message_id"), parameters.get("room")) == (heard.message_id, heard.room)
+    return (parameters.get("message_id"), parameters.get("room")) == (
+        message.message_id, message.room_id)
 
 
 def _has_left_it(execution: Dict[str, Any], stackstorm: StackStorm, patience: float) -> bool:

@@ -2,7 +2,7 @@
 import re
 from typing import Any, Dict, NamedTuple
 
-from chatops.errors import Ignored
+from chatops.errors import NotACommand
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 
@@ -24,18 +24,18 @@ class Origin(NamedTuple):
 
 
 def origin_of(execution: Dict[str, Any], settings: ChatOpsSettings) -> Origin:
-    """Where an execution was asked for; Ignored unless it was in a room that takes commands.
+    """Where an execution was asked for; NotACommand unless it was in a room that takes commands.
 
     An action with a notify section of its own takes the alias's place, and with it the ids of
     message and hearing; room and person then still stand in the context.
     """
     context = execution.get("context") or {}
     if execution.get("parent"):
-        raise Ignored("It is a part of a workflow, which answers as a whole.")
+        raise NotACommand("It is a part of a workflow, which answers as a whole.")
     room, person = (str(context.get(key, "")) for key in ("source_channel", "api_user"))
     if not (context.get("action_alias_ref") and room.isdecimal() and person.isdecimal() and
             int(room) in settings.rooms):
-        raise Ignored("No command in one of chatops.rooms started it.")
+        raise NotACommand("No command in one of chatops.rooms started it.")
     known = source_of(execution)
     return Origin(int(room), int(person), identifier(known.get("message_id")),
                   identifier(known.get("heard_by")))

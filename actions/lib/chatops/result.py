@@ -1,9 +1,9 @@
 """What is told of a command that has ended: what its alias wants said."""
 from typing import Any, Dict, Optional
 
-from chatops.answer import Answer, is_private, parted, styled
+from chatops.reply import Reply, is_private, parted, styled
 from chatops.default_text import default_text
-from chatops.errors import Ignored
+from chatops.errors import NotACommand
 from chatops.templates import render, render_leaves
 
 __all__ = ["result_of"]
@@ -12,19 +12,19 @@ COLORS = {"succeeded": "green", "canceled": "gray"}
 NOT_SEEN = ("trigger", "trigger_type", "trigger_instance", "liveaction")  # by an alias's templates
 
 
-def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Answer:
-    """What is said when a command has ended; Ignored where its alias wants nothing said.
+def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Reply:
+    """What is said when a command has ended; NotACommand where its alias wants nothing said.
 
     Where the words of the alias cannot be used, or it is gone, the room learns how it ended, and
     not what others perhaps may not read: StackStorm's own ChatOps says nothing then.
     """
-    plain = Answer("", color=COLORS.get(execution["status"], "red"),
-                   web_url=execution.get("web_url") or "")
+    plain = Reply("", color=COLORS.get(execution["status"], "red"),
+                  web_url=execution.get("web_url") or "")
     if alias is None:
         return plain._replace(text=_end(execution, "Its alias is gone, which knew what to say."))
     wanted = alias.get("result") or {}
     if wanted.get("enabled") is False:
-        raise Ignored("The alias wants no result to be told.")
+        raise NotACommand("The alias wants no result to be told.")
     context = {"execution": {key: value for key, value in execution.items()
                              if key not in NOT_SEEN}, "alias": alias}
     try:
@@ -39,9 +39,9 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Ans
             text=_end(execution, why) if "format" in wanted else
             f"{default_text(execution)}\n({why})")
     text, code = parted(text)
-    answer = styled(plain._replace(text=text, code=code), extra)
+    reply = styled(plain._replace(text=text, code=code), extra)
     # What a command printed is no HTML, unless the alias makes some of it.
-    return answer if "format" in wanted else answer._replace(format="text")
+    return reply if "format" in wanted else reply._replace(format="text")
 
 
 def _end(execution: Dict[str, Any], why: str) -> str:

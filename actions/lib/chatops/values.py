@@ -2,7 +2,7 @@
 import re
 from typing import Optional
 
-from chatops.errors import Refused
+from chatops.errors import CommandRejected
 from chatops.matching import Fit
 from hipchat.text.template_guard import BREAK
 from hipchat.text.shallow_json import loads
@@ -16,26 +16,26 @@ _JOINED = re.compile(r"[{}<%#]['\"](?:\s|\\\n|#[^\n]*\n|['\"bBfFrRuU])*['\"][{}%
 
 
 def check_values(fit: Fit, extra_parameters: bool) -> None:
-    """Refused for parameters that the format does not name, and for what StackStorm would read
-    otherwise than the guard has.
+    """Raise CommandRejected for values that StackStorm would read otherwise than the guard has,
+    and for parameters that the format does not name.
     """
     extra = sorted(set(fit.values) - set(fit.format.names))
     if extra and not extra_parameters:
-        raise Refused("That command has no parameter {}. (StackStorm takes a last word with = in "
-                      "it for one.)".format(", ".join(map(repr, extra))))
+        raise CommandRejected("That command has no parameter {}. (StackStorm takes a last word "
+                              "with = in it for one.)".format(", ".join(map(repr, extra))))
     if "{" in fit.command and _ESCAPES.search(fit.command):
-        raise Refused("Write the characters themselves: a command takes no escapes such as \\u007b "
-                      "beside braces.")
+        raise CommandRejected("Write the characters themselves: a command takes no escapes such as "
+                              "\\u007b beside braces.")
     if "{" in fit.command and _JOINED.search(fit.command):
-        raise Refused("Write one text in one pair of quotes: a command takes no two side by side "
-                      "beside braces.")
+        raise CommandRejected("Write one text in one pair of quotes: a command takes no two side "
+                              "by side beside braces.")
     again = _cut_twice(fit.command)
     if again:
-        raise Refused(f"Write {again!r} once: StackStorm takes it out wherever it stands.")
+        raise CommandRejected(f"Write {again!r} once: StackStorm takes it out wherever it stands.")
     for value in fit.values.values():
         if BREAK in value and value.lstrip("\"' [").startswith("{") and (
                 _is_json(value.replace(BREAK, ""))):
-            raise Refused("Where two braces meet, write a blank between them: } }.")
+            raise CommandRejected("Where two braces meet, write a blank between them: } }.")
 
 
 def _cut_twice(command: str) -> Optional[str]:

@@ -2,14 +2,14 @@
 import re
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-__all__ = ["Answer", "is_private", "parted", "styled"]
+__all__ = ["Reply", "is_private", "parted", "styled"]
 
 MARK = "{~}"  # parts text from code
 COLORS = ("yellow", "green", "red", "purple", "gray", "random")
 NO = ("", "false", "no", "none", "0")
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """A text, with code after it, and how it is shown.
 
     format is text or html; color is that of a notification; private: to the person alone, with a
@@ -29,8 +29,8 @@ class Answer(NamedTuple):
     web_url: str = ""
 
 
-def styled(answer: Answer, extra: Any) -> Answer:
-    """The answer as an alias's `extra` wants it: its `hipchat`, those of its keys that are well."""
+def styled(reply: Reply, extra: Any) -> Reply:
+    """The reply as an alias's `extra` wants it: its `hipchat`, those of its keys that are well."""
     wanted = _of_hipchat(extra)
     style: Dict[str, Any] = {
         key: _is_yes(wanted.get(key)) for key in ("notify", "private", "reply")}
@@ -40,11 +40,11 @@ def styled(answer: Answer, extra: Any) -> Answer:
         style["format"] = wanted["format"]
     if isinstance(wanted.get("card"), dict):
         style["card"] = wanted["card"]
-    return answer._replace(**style)
+    return reply._replace(**style)
 
 
 def is_private(extra: Any) -> bool:
-    """Whether an alias's `extra` wants a private answer; so does what is a template, unrendered."""
+    """Whether an alias's `extra` wants a private reply; so does what is a template, unrendered."""
     return _is_yes(_of_hipchat(extra).get("private"))
 
 

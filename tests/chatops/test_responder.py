@@ -3,8 +3,8 @@ import uuid
 
 import pytest
 
-from chatops.answer import Answer
-from chatops.voice import Voice
+from chatops.reply import Reply
+from chatops.responder import Responder
 from hipchat.api.client import Client
 from hipchat.errors import InvalidRequest, NotFound, ParameterError, RateLimited, ServerTrouble
 from hipchat.config.api_settings import ApiSettings
@@ -21,7 +21,7 @@ def tell(hipchat, room):
 
     def tell(answer, message_id=asked, as_user=lambda: client):
         before = len(people.transcript(room))
-        Voice(client, as_user, room_id, ann, "Ann", message_id).tell(answer)
+        Responder(client, as_user, room_id, ann, "Ann", message_id).send(answer)
         return people.transcript(room)[before:]
 
     tell.asked = asked
@@ -33,67 +33,67 @@ def texts(lines):
 
 
 def test_text_mentions_the_person(tell):
-    line, = tell(Answer("Done (ok)", color="green"))
+    line, = tell(Reply("Done (ok)", color="green"))
     assert (line["what"], line["color"], line["format"]) == ("@Ann Done (ok)", "green", "text")
 
 
 def test_code_comes_after_the_text_as_code(tell):
-    text, code = tell(Answer("It says:", "<b> & 'x'\n  y"))
+    text, code = tell(Reply("It says:", "<b> & 'x'\n  y"))
     assert text["what"] == "@Ann It says:"
     assert code["what"] == "<pre>&lt;b&gt; &amp; &#x27;x&#x27;\n  y</pre>"
     assert code["format"] == "html"
 
 
 def test_nothing_is_told_as_such(tell):
-    assert texts(tell(Answer(""))) == ["@Ann It has nothing to tell."]
+    assert texts(tell(Reply(""))) == ["@Ann It has nothing to tell."]
 
 
 def test_a_long_text_is_split_and_a_very_long_one_cut_with_its_url(tell):
-    assert [len(text) for text in texts(tell(Answer("x" * 15000)))] == [10000, 5005]
-    parts = texts(tell(Answer("x\n" * 30000, web_url="https://st2/5f")))
+    assert [len(text) for text in texts(tell(Reply("x" * 15000)))] == [10000, 5005]
+    parts = texts(tell(Reply("x\n" * 30000, web_url="https://st2/5f")))
     assert len(parts) == 3 and all(len(part) <= 10000 for part in parts)
     assert parts[-1].endswith("\n[...] The rest is at https://st2/5f")
 
 
 def test_long_code_is_split_too(tell):
-    lines = tell(Answer("", "<" * 100000, web_url="https://st2/5f"))
+    lines = tell(Reply("", "<" * 100000, web_url="https://st2/5f"))
     codes = [line["what"] for line in lines if line["format"] == "html"]
     assert len(codes) == 3 and all(len(code) <= 10000 for code in codes)
     assert codes[-1].endswith("The rest is at https://st2/5f</pre>")
 
 
 def test_html_that_is_too_long_is_not_cut(tell):
-    line, = tell(Answer("<b>" + "x" * 10000 + "</b>", format="html", web_url="https://st2/5f"))
+    line, = tell(Reply("<b>" + "x" * 10000 + "</b>", format="html", web_url="https://st2/5f"))
     assert line["what"] == "@Ann The answer is too long: https://st2/5f"
 
 
 def test_html_that_is_too_long_is_not_cut_in_private_either(tell, hipchat, monkeypatch):
     said = []
-    monkeypatch.setattr("chatops.voice.send_private", lambda *given: said.append(given[2]))
-    tell(Answer("<b>" + "x" * 10000, format="html", private=True, web_url="https://st2/5f"))
+    monkeypatch.setattr("chatops.responder.send_private", lambda *given: said.append(given[2]))
+    tell(Reply("<b>" + "x" * 10000, format="html", private=True, web_url="https://st2/5f"))
     assert said == ["The answer is too long: https://st2/5f"]
 
 
 def test_in_private_the_room_learns_no_more_than_that(tell, hipchat):
     secret = uuid.uuid4().hex
-    assert texts(tell(Answer(secret, "code " + secret, private=True))) == [
+    assert texts(tell(Reply(secret, "code " + secret, private=True))) == [
         "@Ann I answered you in private."]
     assert [line["what"] for line in hipchat.people.inbox("Ann")[-2:]] == [
         secret, f"<pre>code {secret}</pre>"]
 
 
 def test_a_reply_stands_under_the_command(tell):
-    line, = tell(Answer("Done", "code", reply=True))
+    line, = tell(Reply("Done", "code", reply=True))
     assert (line["what"], line["attach_to"]) == ("@Ann Done\ncode", tell.asked)
 
 
 def test_a_reply_to_what_is_not_known_is_a_notification(tell):
-    line, = tell(Answer("Done", reply=True), message_id="")
+    line, = tell(Reply("Done", reply=True), message_id="")
     assert line["type"] == "notification"
 
 
 def test_a_reply_to_what_was_deleted_is_a_notification(tell):
-    line, = tell(Answer("Done", reply=True), message_id=str(uuid.uuid4()))
+    line, = tell(Reply("Done", reply=True), message_id=str(uuid.uuid4()))
     assert (line["type"], line["what"]) == ("notification", "@Ann Done")
 
 
@@ -105,8 +105,8 @@ def refusing(error, status, **more):
 
 @pytest.mark.parametrize("error, status", [(InvalidRequest, 400), (NotFound, 404)])
 def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, error, status):
-    monkeypatch.setattr("chatops.voice.reply", refusing(error, status))
-    assert texts(tell(Answer("It says:", "code", reply=True))) == [
+    monkeypatch.setattr("chatops.responder.send_reply", refusing(error, status))
+    assert texts(tell(Reply("It says:", "code", reply=True))) == [
         "@Ann It says:", "<pre>code</pre>"]
 
 
@@ -114,10 +114,10 @@ def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, er
     (InvalidRequest, 400, {}), (NotFound, 404, {}), (RateLimited, 429, {"reset_in": 60.0}),
     (ServerTrouble, 503, {})])
 def test_that_a_private_answer_was_refused_is_told(tell, monkeypatch, error, status, more):
-    monkeypatch.setattr("chatops.voice.send_private", refusing(error, status, **more))
-    line, = tell(Answer("secret", private=True))
+    monkeypatch.setattr("chatops.responder.send_private", refusing(error, status, **more))
+    line, = tell(Reply("secret", private=True))
     assert f"I cannot give it: HipChat answered {status}" in line["what"]
-    assert texts(tell(Answer("Help", aside=True))) == ["@Ann Help"]
+    assert texts(tell(Reply("Help", aside=True))) == ["@Ann Help"]
 
 
 def no_user():
@@ -128,34 +128,34 @@ class TestWhereThePackIsNoUser:
     """As an add-on it may neither reply nor write to a person."""
 
     def test_a_private_answer_is_not_told_to_the_room_which_learns_why(self, tell):
-        line, = tell(Answer("secret", "secret", private=True), as_user=no_user)
+        line, = tell(Reply("secret", "secret", private=True), as_user=no_user)
         assert (line["color"], line["what"]) == (
             "red", "@Ann The answer is for you alone, and I cannot give it: Set api_key.")
 
     @pytest.mark.parametrize("how", ["reply", "aside"])
     def test_other_answers_are_notifications(self, tell, how):
-        assert texts(tell(Answer("It says:", "code", **{how: True}), as_user=no_user)) == [
+        assert texts(tell(Reply("It says:", "code", **{how: True}), as_user=no_user)) == [
             "@Ann It says:", "<pre>code</pre>"]
 
     def test_that_hipchat_refuses_is_told_too(self, tell, start_hipchat, hipchat):
         token = "narrow:view_room,send_notification"
         server = start_hipchat("--token", token)
         config = {"api_key": token.partition(":")[0], "api_url": server.url}
-        line, = tell(Answer("secret", private=True),
+        line, = tell(Reply("secret", private=True),
                      as_user=lambda: Client(ApiSettings.from_config(config)))
         assert "send_message" in line["what"] and "secret" not in line["what"]
 
 
 def test_what_is_aside_is_told_in_private(tell, hipchat):
-    assert texts(tell(Answer("Help", aside=True))) == ["@Ann I answered you in private."]
+    assert texts(tell(Reply("Help", aside=True))) == ["@Ann I answered you in private."]
     assert hipchat.people.inbox("Ann")[-1]["what"] == "Help"
 
 
 def test_a_card_that_is_wrong_is_told_beside_the_answer(tell):
     card = {"style": "link", "id": "1", "title": "A build", "url": "http://example.com/"}
-    line, = tell(Answer("Done", card=card))
+    line, = tell(Reply("Done", card=card))
     assert line["card"] == card
-    answer, complaint = tell(Answer("Done", card={"title": "A build"}))
+    answer, complaint = tell(Reply("Done", card={"title": "A build"}))
     assert (answer["what"], answer["card"]) == ("@Ann Done", None)
     assert complaint["what"] == (
         "The card that the alias wants cannot be shown: card lacks style, id.")

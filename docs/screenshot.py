@@ -6,7 +6,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 
-from browser import Browser  # noqa: E402
+from support.browser import Browser  # noqa: E402
 from sandbox.both_servers import ROOM, BothServers  # noqa: E402
 
 PICTURE = REPOSITORY / "docs/chat-page.png"

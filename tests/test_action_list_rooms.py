@@ -1,6 +1,6 @@
 """hipchat.list_rooms: which rooms there are."""
 import pytest
-from conftest import Hipchat
+from support.servers import Hipchat
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import sys
 
 import jsonschema
 import pytest
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 from sandbox.stackstorm import platform_modules, plugins
 from sandbox.stackstorm.pack import read

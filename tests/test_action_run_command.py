@@ -3,8 +3,9 @@ import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from action_runner import ActionRunner
-from conftest import REPOSITORY, wait_until
+from support import REPOSITORY
+from support.action_runner import ActionRunner
+from support.waiting import wait_until
 
 from chatops.errors import StackStormError
 from chatops.stackstorm import StackStorm

@@ -7,7 +7,8 @@ import uuid
 import jsonschema
 import pytest
 import yaml
-from conftest import REPOSITORY, wait_until
+from support import REPOSITORY
+from support.waiting import wait_until
 
 from sandbox.stackstorm import platform_modules, plugins
 

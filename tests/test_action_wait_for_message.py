@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from conftest import wait_until
+from support.waiting import wait_until
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 from chatops.templates import render
 from sandbox.stackstorm.pack import read

@@ -3,9 +3,10 @@ import re
 import uuid
 
 import pytest
-from conftest import Hipchat, Stackstorm, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.servers import Hipchat, Stackstorm
+from support.waiting import wait_until
 
 ROOM = "Factor"
 RULES = {"hipchat.run_command", "hipchat.tell_result", "hipchat.tell_inquiry"}

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 from benchmarks import report
 from hipchat.config.addon import REFERENCE

@@ -9,7 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from conftest import EVENTS, REPOSITORY
+from support import REPOSITORY
+from support.servers import EVENTS
 
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.config.api_settings import ApiSettings

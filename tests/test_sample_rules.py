@@ -3,7 +3,9 @@ import uuid
 
 import pytest
 import yaml
-from conftest import REPOSITORY, Hipchat, Stackstorm, wait_until
+from support import REPOSITORY
+from support.servers import Hipchat, Stackstorm
+from support.waiting import wait_until
 
 FILES = sorted((REPOSITORY / "rules").glob("*.yaml"))
 ANSWERING = ["hipchat.enter", "hipchat.exit", "hipchat.notification", "hipchat.ping_pong",

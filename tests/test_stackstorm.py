@@ -7,7 +7,8 @@ import os
 import uuid
 
 import pytest
-from conftest import direct, wait_until
+from support.servers import direct
+from support.waiting import wait_until
 
 from sandbox.control_client import ControlClient
 

@@ -2,7 +2,9 @@
 import jinja2
 import pytest
 import yaml
-from conftest import REPOSITORY, Hipchat, Stackstorm, wait_until
+from support import REPOSITORY
+from support.servers import Hipchat, Stackstorm
+from support.waiting import wait_until
 from test_sample_rules import Room
 
 

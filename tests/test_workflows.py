@@ -1,7 +1,7 @@
 """The workflows: what they call is there, and nothing that people write comes out of them."""
 import pytest
 import yaml
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 from hipchat.text.filters import Filter
 

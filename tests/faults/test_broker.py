@@ -2,8 +2,8 @@
 import time
 
 import pytest
-from conftest import wait_until
-from load import Journal, Load, delivery, post, signed_url
+from support.load import Journal, Load, delivery, post, signed_url
+from support.waiting import wait_until
 
 ROOMS = 5
 

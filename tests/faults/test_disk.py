@@ -8,8 +8,8 @@ import sqlite3
 import subprocess
 
 import pytest
-from conftest import wait_until
-from load import Journal, delivery, post, signed_url
+from support.load import Journal, delivery, post, signed_url
+from support.waiting import wait_until
 
 PAGE = 4096
 LIMIT = 2 * 1024 * 1024

@@ -2,8 +2,11 @@
 from urllib.parse import quote
 
 import pytest
-from conftest import Stackstorm, free_port, wait_until
-from load import Journal, Load, signed_url
+from support.load import Journal, Load, signed_url
+from support.servers import Stackstorm
+from support.waiting import wait_until
+
+from sandbox.both_servers import free_port
 
 FAULTS = {
     "429 on every second call": {"every": 2, "rate_limited": True},

@@ -2,8 +2,8 @@
 import random
 import time
 
-from conftest import wait_until
-from load import Journal, Load, signed_url
+from support.load import Journal, Load, signed_url
+from support.waiting import wait_until
 
 KILLS = 20
 

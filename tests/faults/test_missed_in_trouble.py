@@ -8,11 +8,11 @@ import socket
 import threading
 import time
 
-import missed
 import pytest
-from conftest import wait_until
-from load import Journal
-from missed import ROOMS, is_sure, messages, say
+from support import missed
+from support.load import Journal
+from support.missed import ROOMS, is_sure, messages, say
+from support.waiting import wait_until
 
 KILLS = int(os.environ.get("KILLS", "8"))
 

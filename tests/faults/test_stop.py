@@ -3,8 +3,8 @@ import signal
 import time
 
 import pytest
-from conftest import wait_until
-from load import Journal, Load, delivery, post, signed_url
+from support.load import Journal, Load, delivery, post, signed_url
+from support.waiting import wait_until
 
 
 def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_stackstorm, tmp_path):

@@ -3,9 +3,9 @@ import time
 
 import jwt
 import pytest
-from addon import AddonStackstorm
-from conftest import Hipchat, direct
-from wire import delivery
+from support.addon import AddonStackstorm
+from support.servers import Hipchat, direct
+from support.wire import delivery
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import TOKEN, Hipchat, wait_until
-from wire import make_certificate
+from support.servers import TOKEN, Hipchat
+from support.waiting import wait_until
+from support.wire import make_certificate
 
 from hipchat.api.client import Client
 from hipchat.errors import NoAnswer

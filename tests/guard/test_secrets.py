@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from conftest import TOKEN, Hipchat, Stackstorm, secrets_in, wait_until
+from support.servers import TOKEN, Hipchat, Stackstorm, secrets_in
+from support.waiting import wait_until
 
 from hipchat.api.client import Client
 from hipchat.errors import HipChatError

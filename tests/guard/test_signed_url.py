@@ -5,8 +5,9 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import direct, secrets_in, wait_until
-from wire import delivery
+from support.servers import direct, secrets_in
+from support.waiting import wait_until
+from support.wire import delivery
 
 from hipchat.webhook import webhook_url
 

@@ -2,10 +2,10 @@
 import json
 
 import pytest
-from conftest import EVENTS as NAMES
-from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
+from support import REPOSITORY
+from support.servers import EVENTS as NAMES
 
 from hipchat.events import (
     EVENTS, HIPCHAT_EVENTS, message_id, payload, read_body, room_id, room_name, text_of, webhook_id)

@@ -6,7 +6,8 @@ from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from conftest import EVENTS, direct, wait_until
+from support.servers import EVENTS, direct
+from support.waiting import wait_until
 
 KEYS = ["event", "oauth_client_id", "webhook_id", "hook_id", "service_id", "listener_id",
         "instance_id", "message", "matches", "item"]

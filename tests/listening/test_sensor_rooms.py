@@ -4,9 +4,10 @@ import time
 import uuid
 
 import pytest
-from conftest import direct, wait_until
-from load import Journal
-from wire import named_url
+from support.load import Journal
+from support.servers import direct
+from support.waiting import wait_until
+from support.wire import named_url
 
 from hipchat.config.sensor_settings import SensorSettings
 

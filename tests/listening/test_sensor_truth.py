@@ -2,7 +2,8 @@
 import re
 
 import pytest
-from conftest import REPOSITORY, wait_until
+from support import REPOSITORY
+from support.waiting import wait_until
 
 WRONG = [{"filter": "("}, {"room": ""}, {"colour": "red"}]
 

@@ -1,8 +1,10 @@
 """Two sensors, each with its share of the rooms of one HipChat."""
 import pytest
 
-from conftest import free_port, wait_until
-from load import Journal, Load, signed_url
+from support.load import Journal, Load, signed_url
+from support.waiting import wait_until
+
+from sandbox.both_servers import free_port
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 import pytest
 import requests
-from api_client import HipChat, error, names
-from conftest import wait_until
+from support.api_client import HipChat, error, names
+from support.waiting import wait_until
 
 from sandbox.control_client import SandboxError
 

@@ -4,7 +4,7 @@ import re
 import shlex
 
 import pytest
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 from sandbox import alias
 

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import quote
 
 import pytest
-from browser import CHROMEDRIVER, Browser
-from conftest import wait_until
+from support.browser import CHROMEDRIVER, Browser
+from support.waiting import wait_until
 
 from sandbox.both_servers import ROOM, BothServers
 

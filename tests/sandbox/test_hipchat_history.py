@@ -5,7 +5,7 @@ import time
 
 import pytest
 import requests
-from api_client import HipChat, Receiver
+from support.api_client import HipChat, Receiver
 
 from sandbox.control_client import SandboxError
 

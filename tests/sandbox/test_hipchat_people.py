@@ -1,7 +1,7 @@
 """The people of the sandbox's HipChat, and its emoticons."""
 
 import pytest
-from api_client import HipChat, error
+from support.api_client import HipChat, error
 
 from sandbox.control_client import SandboxError
 

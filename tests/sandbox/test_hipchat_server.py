@@ -13,8 +13,9 @@ import time
 
 import pytest
 import requests
-from api_client import HipChat, Receiver, error, names
-from conftest import REPOSITORY, wait_until
+from support import REPOSITORY
+from support.api_client import HipChat, Receiver, error, names
+from support.waiting import wait_until
 
 from sandbox.control_client import SandboxError
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TOKEN, Hipchat
+from support.servers import TOKEN, Hipchat
 
 from sandbox.control_client import ControlClient
 

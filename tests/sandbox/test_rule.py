@@ -3,7 +3,7 @@ import argparse
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 from sandbox import rule
 

@@ -1,7 +1,7 @@
 """The sandbox's aliases: the calls of StackStorm's API, and what the sandbox refuses by name."""
 import pytest
 import requests
-from conftest import wait_until
+from support.waiting import wait_until
 
 from sandbox.stackstorm.aliases import parameters_in
 

@@ -8,8 +8,10 @@ import sys
 import textwrap
 
 import pytest
-from conftest import REPOSITORY, direct, wait_until
-from warm import Template
+from support import REPOSITORY
+from support.servers import direct
+from support.waiting import wait_until
+from support.warm import Template
 
 from sandbox.stackstorm import config, criteria, parameters, templates
 from sandbox.stackstorm.datastore import CryptoKeyNotSetupException, Datastore

@@ -1,0 +1,335 @@
+"""The pack's config: its defaults, and how wrong values are named."""
+import socket
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from support import REPOSITORY
+from support.servers import EVENTS
+
+from hipchat.errors import ConfigError
+from hipchat.text.room_reference import room_key
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.config.api_settings import ApiSettings
+
+LEAST = {"api_key": "token", "api_url": "https://hipchat.example.com/v2",
+         "webhook": {"public_url": "https://st2.example.com:8088/hipchat"}}
+
+
+def settings(**config):
+    return SensorSettings.from_config(dict(LEAST, **config))
+
+
+def webhook(**more):
+    return settings(webhook=dict(LEAST["webhook"], **more))
+
+
+def refusal(config, kind=SensorSettings):
+    with pytest.raises(ConfigError) as caught:
+        kind.from_config(config)
+    return str(caught.value)
+
+
+def changed(key, value):
+    """The least config with one dotted key changed."""
+    section, _, name = key.rpartition(".")
+    if not section:
+        return dict(LEAST, **{name: value})
+    return dict(LEAST, **{section: dict(LEAST.get(section, {}), **{name: value})})
+
+
+class TestDefaults:
+    """What need not be set."""
+
+    def test_are_those_of_the_documentation(self):
+        found = settings()
+        assert (found.rooms, found.host, found.port) == ([], "0.0.0.0", 8088)
+        assert found.events == ["message", "notification", "enter", "exit", "topic_change"]
+        assert (found.api.default_room, found.api.verify, found.api.timeout) == (None, True, 10)
+        assert found.api.rate_limit_wait == 60
+
+    def test_are_those_of_the_schema(self):
+        schema = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())
+        found = settings()
+        assert schema["rooms"]["default"] == found.rooms
+        assert schema["events"]["default"] == found.events
+        assert schema["events"]["items"]["enum"] == EVENTS
+        assert schema["timeout"]["default"] == found.api.timeout
+        assert schema["rate_limit_wait"]["default"] == found.api.rate_limit_wait
+        properties = schema["webhook"]["properties"]
+        assert (properties["host"]["default"], properties["port"]["default"]) == (
+            found.host, found.port)
+        properties = schema["spool"]["properties"]
+        assert properties["directory"]["default"] == found.spool_directory
+        assert properties["max_deliveries"]["default"] == found.max_deliveries
+
+    @pytest.mark.parametrize("key", [
+        "rooms", "events", "default_room", "verify_tls", "ca_bundle", "timeout", "webhook.host",
+        "webhook.port", "webhook.secret", "spool.directory", "spool.max_deliveries"])
+    def test_hold_where_the_value_is_null(self, key):
+        assert SensorSettings.from_config(changed(key, None)) == settings()
+
+    def test_are_all_there_is_to_say_beside_a_token_and_a_url(self):
+        config = {"api_key": "token", "api_url": "https://hipchat.example.com"}
+        assert ApiSettings.from_config(config) == settings().api
+        found = SensorSettings.from_config(config)
+        assert (found.public_url, found.calls_share, settings().calls_share) == ("", 0.6, 0.2)
+
+    def test_leave_no_add_on_without_a_url_to_be_reached_at(self):
+        assert "webhook.public_url" in refusal({
+            "api_url": "https://hipchat.example.com",
+            "addon": {"enabled": True, "credentials": None}})
+
+
+class TestValues:
+    """What may be set."""
+
+    @pytest.mark.parametrize("given, read", [
+        ("https://hipchat.example.com", "https://hipchat.example.com/v2"),
+        ("https://hipchat.example.com/", "https://hipchat.example.com/v2"),
+        ("https://hipchat.example.com/v2", "https://hipchat.example.com/v2"),
+        ("https://hipchat.example.com/v2/", "https://hipchat.example.com/v2"),
+        ("http://127.0.0.1:8090", "http://127.0.0.1:8090/v2"),
+        ("http://[::1]:8090/v2", "http://[::1]:8090/v2"),
+        ("https://example.com/hipchat/", "https://example.com/hipchat/v2"),
+        (" https://hipchat.example.com/v2\n", "https://hipchat.example.com/v2")])
+    def test_api_url_with_or_without_v2_and_slash(self, given, read):
+        assert settings(api_url=given).api.api_url == read
+
+    @pytest.mark.parametrize("given, read", [
+        ("https://st2.example.com:8088/hipchat/", "https://st2.example.com:8088/hipchat"),
+        ("http://st2.example.com", "http://st2.example.com"),
+        ("http://st2.example.com/", "http://st2.example.com"),
+        ("http://st2/a/b/", "http://st2/a/b")])
+    def test_public_url_with_or_without_slash(self, given, read):
+        assert webhook(public_url=given).public_url == read
+
+    def test_rooms_by_name_and_by_id(self):
+        assert settings(rooms=["Factor", "1001", 1002]).rooms == ["Factor", "1001", "1002"]
+
+    def test_events_any_of_the_ten(self):
+        assert settings(events=EVENTS).events == EVENTS
+        assert settings(events=[]).events == []
+
+    @pytest.mark.parametrize("config, verify", [
+        ({}, True), ({"verify_tls": False}, False), ({"ca_bundle": "/etc/ca.pem"}, "/etc/ca.pem"),
+        ({"verify_tls": True, "ca_bundle": "/etc/ca.pem"}, "/etc/ca.pem"),
+        ({"verify_tls": False, "ca_bundle": "/etc/ca.pem"}, False), ({"ca_bundle": ""}, True)])
+    def test_how_tls_is_verified(self, config, verify):
+        assert settings(**config).api.verify == verify
+
+    def test_secret_which_is_derived_from_the_token_if_absent(self):
+        first, again, other = settings(), settings(), settings(api_key="another")
+        assert first.secret == again.secret != other.secret
+        assert webhook(secret="own " * 4).secret == SensorSettings.from_config(dict(
+            LEAST, api_key="another", webhook=dict(LEAST["webhook"], secret="own " * 4))).secret
+        assert len(first.secret) >= 32
+        assert b"token" not in first.secret
+
+    @pytest.mark.parametrize("timeout", [0.5, 1, 600])
+    def test_timeout(self, timeout):
+        assert settings(timeout=timeout).api.timeout == timeout
+
+
+def changed_in(config, key, value):
+    """The config with one dotted key changed, if there can be one in its section."""
+    section, _, name = key.rpartition(".")
+    if not section:
+        return dict(config, **{name: value})
+    old = config.get(section, {})
+    if not isinstance(old, dict):
+        return config
+    return dict(config, **{section: {**old, name: value}})
+
+
+KEYS = """api_key oauth oauth.id oauth.secret api_url rooms only_rooms nodes nodes.{host} events
+    default_room template_guard verify_tls ca_bundle timeout rate_limit_wait webhook
+    webhook.public_url webhook.host webhook.port webhook.secret webhook.tls_certificate
+    webhook.tls_key webhook.max_connections webhook.allow_from spool spool.directory
+    spool.max_deliveries""".format(host=socket.gethostname()).split()
+NAMES = ["public_url", "host", "port", "secret", "directory", "id", "webhook", "rooms", "nodes"]
+ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=20)  # halves of characters too
+HUGE = st.none().map(lambda _: 10 ** 5000)  # hypothesis itself cannot write it
+SCALARS = (st.none() | st.booleans() | st.integers() | HUGE | st.floats() | st.dates() |
+           st.binary(max_size=5) | ANY_TEXT |
+           st.sampled_from(["http://[", "https://a:b", "http://h/\ud800", "10.0.0.1/8", "::/0"]))
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(NAMES) | st.integers() | st.none(), inner, max_size=3), max_leaves=6)
+
+
+class TestWrongValues:
+    """Each is named, with what it is and what to do."""
+
+    @pytest.mark.parametrize("key, value, words", [
+        ("api_key", None, ["personal access token"]),
+        ("api_key", "", ["personal access token"]),
+        ("api_key", 12345, ["personal access token"]),
+        ("api_key", "two words", ["copy"]),
+        ("api_key", "tokén", ["copy"]),
+        ("api_key", "token\n", ["copy"]),
+        ("api_url", None, ["https://hipchat.example.com/v2"]),
+        ("api_url", "", ["https://hipchat.example.com/v2"]),
+        ("api_url", 5, ["5", "https://hipchat.example.com/v2"]),
+        ("api_url", "hipchat.example.com", ["'hipchat.example.com'", "absolute"]),
+        ("api_url", "ftp://hipchat.example.com", ["'ftp://hipchat.example.com'", "absolute"]),
+        ("api_url", "https://", ["absolute"]),
+        ("api_url", "https://host:port", ["absolute"]),
+        ("api_url", "https://host:99999", ["absolute"]),
+        ("api_url", "https://[::1", ["absolute"]),
+        ("api_url", "https://hipchat.example.com/v1", ["v1", "/v2"]),
+        ("api_url", "https://hipchat.example.com/v2?auth_token=x", ["query"]),
+        ("rooms", "Factor", ["'Factor'", "list"]),
+        ("rooms", [""], ["rooms[0]", "''"]),
+        ("rooms", ["Factor", None], ["rooms[1]"]),
+        ("rooms", ["x" * 101], ["rooms[0]", "100"]),
+        ("rooms", ["a\nb"], ["rooms[0]", "control"]),
+        ("rooms", [10 ** 5000], ["rooms[0]"]),
+        ("events", "message", ["'message'", "list"]),
+        ("events", ["message", "party"], ["'party'", "topic_change"]),
+        ("events", ["room_message"], ["'room_message'"]),
+        ("default_room", ["Factor"], ["['Factor']"]),
+        ("verify_tls", "false", ["'false'", "true or false"]),
+        ("ca_bundle", True, ["string"]),
+        ("timeout", 0, ["is 0:", "above 0, at most 600"]),
+        ("timeout", -1, ["-1"]),
+        ("timeout", 601, ["601", "600"]),
+        ("timeout", "10", ["'10'", "number"]),
+        ("timeout", True, ["True", "number"]),
+        ("timeout", float("nan"), ["nan"]),
+        ("timeout", float("inf"), ["inf"]),
+        ("timeout", 10 ** 400, ["number"]),
+        ("rate_limit_wait", -1, ["-1", "from 0 to 3600"]),
+        ("rate_limit_wait", -0.5, ["-0.5"]),
+        ("webhook.public_url", "https://st2.example.com/hip chat", ["'https://st2", "blanks"]),
+        ("webhook.public_url", "https://st2.example.com/hipch\u00e4t", ["ASCII"]),
+        ("webhook.public_url", "https://st2.example.com/a/../b", [".."]),
+        ("webhook.public_url", "https://st2.example.com//b", ["empty part"]),
+        ("webhook.allow_from", [10], ["10 is no network", "10.1.0.0/16"]),
+        ("webhook.allow_from", [True], ["True is no network"]),
+        ("webhook.secret", "s", ["at least 16 characters"]),
+        ("webhook.tls_certificate", "cert.pem", ["absolute"]),
+        ("spool.directory", "spool", ["'spool'", "absolute"]),
+        ("spool.directory", "~/spool", ["'~/spool'", "absolute"]),
+        ("spool.directory", "/a\0b", ["control"]),
+        ("ca_bundle", "ca.pem", ["absolute"]),
+        ("oauth", "x", ["must be an object"]),
+        ("spool", [], ["must be an object"]),
+        ("nodes", ["st2-a"], ["must be an object"]),
+        ("nodes", {17: {}}, ["its key 17 must be a string", "quotes"]),
+        ("nodes.st2-a", "x", ["must be an object"]),
+        ("webhook.public_url", "", ["https://st2.example.com:8088/hipchat"]),
+        ("catch_up", -1, ["-1", "0 to 604800"]),
+        ("catch_up", 10 ** 6, ["1000000"]),
+        ("calls_share", 0, ["0", "0.01 to 1"]),
+        ("calls_share", "half", ["'half'"]),
+        ("webhook.public_url", "st2:8088", ["'st2:8088'", "absolute"]),
+        ("webhook.public_url", "https://st2.example.com/?a=b", ["query"]),
+        ("webhook.port", 0, ["0", "65535"]),
+        ("webhook.port", 65536, ["65536", "65535"]),
+        ("webhook.port", 80.5, ["80.5", "whole number"]),
+        ("webhook.port", "8088", ["'8088'", "whole number"]),
+        ("webhook.host", 127, ["string"]),
+        ("webhook.secret", 5, ["string"]),
+        ("spool.max_deliveries", 0, ["0", "whole number"]),
+        ("spool.directory", ["/tmp"], ["string"]),
+    ])
+    def test_are_named_with_the_remedy(self, key, value, words):
+        text = refusal(changed(key, value))
+        line, = [line for line in text.splitlines() if line.strip().startswith(key)]
+        for word in words:
+            assert word in line
+
+    def test_are_all_named_at_once(self):
+        text = refusal({"rooms": "Factor", "timeout": 0, "events": ["party"]})
+        for key in ("api_key", "api_url", "rooms", "timeout", "events"):
+            assert "\n  " + key in text
+
+    @pytest.mark.parametrize("config", [None, {}, {"webhook": None}, {"webhook": "x"},
+                                        {"webhook": []}])
+    def test_may_be_all_of_them(self, config):
+        assert "api_key" in refusal(config)
+
+    @pytest.mark.parametrize("config", [
+        {"api_key": "secret words"}, {"api_key": ["secret"]},
+        {"api_url": "https://ann:secret@hipchat.example.com"},
+        {"api_url": "hipchat://ann:secret@hipchat.example.com"},
+        {"webhook": {"public_url": "https://x", "secret": ["secret"]}}])
+    def test_that_are_secret_are_not_shown(self, config):
+        assert "secret w" not in refusal(dict(LEAST, **config))
+        assert "'secret" not in refusal(dict(LEAST, **config))
+        assert ":secret@" not in refusal(dict(LEAST, **config))
+
+    @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=4), st.data())
+    def test_whatever_they_are_raise_nothing_but_config_errors_that_name_them(self, changes, data):
+        config = LEAST
+        for key, value in changes.items():
+            config = changed_in(config, key, value)
+        for kind in (SensorSettings, ApiSettings):
+            try:
+                kind.from_config(config)
+            except ConfigError as error:
+                sections = {key.partition(".")[0] for key in changes}
+                assert "nodes" in sections or all(
+                    problem.startswith(tuple(sections)) for problem in error.problems)
+
+    @given(ANYTHING)
+    def test_may_stand_in_place_of_the_config(self, config):
+        if not isinstance(config, dict):
+            assert "api_key" in refusal(config)
+
+
+@pytest.mark.parametrize("given, key", [
+    ("Factor", "Factor"), (1001, "1001"), ("1001", "1001"), (" Factor ", "Factor"),
+    ("ä" * 100, "ä" * 100)])
+def test_a_room_key_is_a_name_or_an_id_as_text(given, key):
+    assert room_key(given) == key
+
+
+@pytest.mark.parametrize("given", ["", " ", None, True, 1.5, [], {}, "x" * 101, "a\tb", "a\0b",
+                                   "\ud800"])
+def test_anything_else_is_no_room_key(given):
+    with pytest.raises(ValueError):
+        room_key(given)
+
+
+def test_a_node_has_what_the_config_has_for_its_host(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "st2-b")
+    shared = {"api_key": "token", "api_url": "https://hipchat.example.com/v2", "rooms": ["A", "B"],
+              "webhook": {"public_url": "https://st2.example.com/hipchat", "port": 8099},
+              "nodes": {"st2-a": {"only_rooms": ["A"]},
+                        "st2-b": {"only_rooms": ["B"], "webhook": {
+                            "public_url": "https://st2.example.com/hipchat-b"}}}}
+    settings = SensorSettings.from_config(shared)
+    assert (settings.only_rooms, settings.public_url, settings.port) == (
+        ["B"], "https://st2.example.com/hipchat-b", 8099)
+
+
+def test_nodes_cannot_share_an_add_on():
+    config = {"api_url": "https://hipchat.example.com/v2", "nodes": {"st2-a": {}, "st2-b": {}},
+              "webhook": {"public_url": "https://st2.example.com/hipchat"},
+              "addon": {"enabled": True, "credentials": ""}}
+    with pytest.raises(ConfigError, match="addon: HipChat posts to the one public_url .* or nodes"):
+        SensorSettings.from_config(config)
+    assert SensorSettings.from_config(dict(config, nodes={"st2-a": {}})).api.addon.enabled
+
+
+def test_a_node_that_is_not_named_is_warned_and_has_the_rest(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "st2-c")
+    found = settings(nodes={"st2-a": {"rooms": ["A"]}, "st2-b": None})
+    warning, = found.warnings
+    assert "st2-a, st2-b" in warning and "st2-c" in warning
+    assert found == settings()._replace(
+        warnings=found.warnings, node_urls=found.node_urls)
+
+
+@pytest.mark.parametrize("nodes", [None, {}, {"st2-c": {}}, {"st2-c": None}])
+def test_a_node_that_is_named_or_where_none_is_has_no_warning(monkeypatch, nodes):
+    monkeypatch.setattr("socket.gethostname", lambda: "st2-c")
+    assert settings(nodes=nodes).warnings == ()
+
+
+def test_wrong_values_of_a_node_are_named():
+    own = {socket.gethostname(): {"webhook": {"port": "x", 5: 6}, 7: 8}}
+    assert "webhook.port is 'x'" in refusal(dict(LEAST, nodes=own))

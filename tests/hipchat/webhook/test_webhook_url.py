@@ -1,0 +1,188 @@
+"""Webhook URLs, and that nobody else can make one."""
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.clock import Clock
+
+from hipchat.webhook import ownership as ownership_module
+from hipchat.events import HIPCHAT_EVENTS
+from hipchat.webhook.ownership import Ownership
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, NamedAddress, WebhookUrl, normalised
+from support.wire import named_url
+
+PUBLIC = "https://st2.example.com:8088/hipchat"
+ADDRESS = Address("room_message", 1001)
+URLS = WebhookUrl(PUBLIC, b"secret")
+ROOMS = st.integers(0, 2 ** 63 - 1)
+NAMES = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs"]), min_size=1)
+
+
+def named(room, event="room_message"):
+    """A URL of version 0.1.0."""
+    return named_url(PUBLIC, b"secret", event, room)
+
+
+@pytest.fixture
+def url():
+    return URLS.make(ADDRESS)
+
+
+def test_stands_for_its_event_and_room(url):
+    assert url.startswith(PUBLIC + "/room_message/1001/")
+    assert URLS.read(url) == ADDRESS
+
+
+def test_of_any_length_is_read_in_a_moment(url):
+    """An admin of a room may make webhooks with whatever URLs."""
+    started = time.process_time()
+    for hostile in ("http://x" + "/room_enter/a" * 10 ** 5, url * 2000, url + "/" * 10 ** 6):
+        URLS.base_of(hostile), URLS.read(hostile), URLS.is_ours(hostile)
+    assert time.process_time() - started < 5
+
+
+def test_whoever_makes_many_of_one_has_few_of_them_asked_for(monkeypatch):
+    clock, asked = Clock(), []
+    monkeypatch.setattr(ownership_module, "time", clock)
+
+    def ask(public_url):
+        asked.append(public_url)
+        clock.now += 9  # it takes long to answer
+
+    settings = SensorSettings.from_config({
+        "api_key": "t" * 40, "api_url": "http://hipchat/v2",
+        "webhook": {"public_url": PUBLIC, "secret": "s" * 16}})
+    ownership = Ownership(settings, lambda: "mark", ask)
+    copied = ownership.urls.make(ADDRESS)[len(PUBLIC):]
+    ours = [ownership.is_ours({"url": f"http://evil/{number}{copied}"})
+            for number in range(100)]
+    assert len(asked) == 3 and ours == 3 * [True] + 97 * [False]
+
+
+def test_is_the_same_after_a_restart(url):
+    assert WebhookUrl(PUBLIC, b"secret").make(ADDRESS) == url
+
+
+def test_carries_a_signature_of_256_bits_that_tells_nothing_of_the_secret(url):
+    assert len(url.rpartition("/")[2]) == 43
+    assert "secret" not in url
+
+
+@given(st.sampled_from(sorted(HIPCHAT_EVENTS)), ROOMS)
+def test_can_be_read_for_any_event_and_room(event, room):
+    url = URLS.make(Address(event, room))
+    assert URLS.read(url) == Address(event, room)
+    assert url.isascii() and not set(url) & set(" \"<>\\^`{|}?#")
+    assert url.count("/") == PUBLIC.count("/") + 3
+
+
+@given(st.sampled_from(sorted(HIPCHAT_EVENTS)), NAMES)
+def test_of_version_0_1_0_is_read_by_what_it_calls_the_room(event, room):
+    assert URLS.read(named(room, event)) == NamedAddress(event, room)
+
+
+@pytest.mark.parametrize("room", ["Ops/Dev", "a//b", "/", "../x", "50%", "%2F", "a?b#c", "ä ☃"])
+def test_of_version_0_1_0_is_read_where_a_proxy_has_decoded_the_slashes_of_the_room(room):
+    assert URLS.read(named(room)) == NamedAddress("room_message", room)
+    if "%" not in room:
+        assert URLS.read(named(room).replace("%2F", "/")) == NamedAddress("room_message", room)
+
+
+@pytest.mark.parametrize("room", ["1001", "room id", "room id\nroom_message\n1001"])
+def test_of_version_0_1_0_is_none_of_a_room_that_is_called_as_anothers_id(url, room):
+    assert URLS.read(named(room)) != ADDRESS and named(room) != url
+
+
+@pytest.mark.parametrize("spelling", [
+    lambda url: url.replace("st2.example", "ST2.Example"),
+    lambda url: url.replace("https", "HTTPS"),
+    lambda url: url.replace("room_message", "room%5Fmessage"),
+    lambda url: url + "/"])
+def test_is_the_same_in_another_spelling(url, spelling):
+    assert URLS.read(spelling(url)) == ADDRESS and URLS.is_ours(spelling(url))
+
+
+@pytest.mark.parametrize("one, other", [
+    ("https://a:443/x", "https://A/x/"), ("http://a:80/x%20y", "http://a/x y"),
+    ("https://[2001:DB8::1]:443/x", "https://[2001:db8::1]/x")])
+def test_are_compared_in_one_spelling(one, other):
+    assert normalised(one) == normalised(other)
+
+
+@pytest.mark.parametrize("one, other", [
+    ("https://a:80/x", "https://a/x"), ("http://a/x", "https://a/x"), ("http://a/x", "http://a/X"),
+    ("http://a/x", "http://a/x?y"), ("http://a/x", "http://b@a/x"), ("http://a/", "http://a:x/"),
+    ("http://a/x", "http://a/\nx"), ("http://a", "http://[a"), ("", "http://a")])
+def test_are_different_where_they_lead_elsewhere(one, other):
+    assert normalised(one) != normalised(other)
+
+
+@given(st.integers(0, 42), st.sampled_from("ABCXYZabcxyz019-_"))
+def test_is_nobodys_with_one_letter_of_the_signature_changed(position, letter):
+    url = URLS.make(ADDRESS)
+    start = len(url) - 43 + position
+    changed = url[:start] + letter + url[start + 1:]
+    if changed != url:
+        assert URLS.read(changed) is None
+
+
+@pytest.mark.parametrize("change", [
+    lambda url: url.replace("room_message", "room_enter"),
+    lambda url: url.replace("room_message", "room_party"),
+    lambda url: url.replace("1001", "1002"),
+    lambda url: url.replace("1001", "Factor"),
+    lambda url: url.replace("1001", "1" * 5000),
+    lambda url: url.replace("/1001", ""),
+    lambda url: url.replace("/hipchat/", "/other/"),
+    lambda url: url.replace("https:", "http:"),
+    lambda url: url.replace("st2.", "st3."),
+    lambda url: url[:-1],
+    lambda url: url + "A",
+    lambda url: url + "/x",
+    lambda url: url + "?a=b",
+    lambda url: url.rpartition("/")[0] + "/" + "ä" * 43,
+    lambda url: url.rpartition("/")[0] + "/",
+    lambda url: PUBLIC,
+    lambda url: PUBLIC + "/",
+    lambda url: "",
+    lambda url: "\n".join(url),
+])
+def test_is_nobodys_if_anything_else_is_changed(url, change):
+    assert URLS.read(change(url)) is None
+
+
+def test_of_another_secret_is_not_read(url):
+    assert WebhookUrl(PUBLIC, b"another").read(url) is None
+
+
+def test_is_ours_by_its_shape_whatever_its_signature(url):
+    assert URLS.is_ours(url) and URLS.is_ours(url[:-43] + "x" * 43)
+    assert URLS.is_ours(PUBLIC + "/room_enter/Old name/" + "x" * 43)
+
+
+@pytest.mark.parametrize("other", [
+    PUBLIC, PUBLIC + "-two/room_message/1001/" + "x" * 43, PUBLIC + "/anything",
+    PUBLIC + "/room_message/1001/" + "x" * 42, PUBLIC + "/room_party/1001/" + "x" * 43,
+    PUBLIC + "/api/v1/webhooks/ci", PUBLIC + "/room_message/" + "x" * 43,
+    PUBLIC + "/a/room_message/1001/" + "x" * 43, "https://example.com/?" + PUBLIC])
+def test_of_another_shape_or_elsewhere_are_not_ours(other):
+    assert not URLS.is_ours(other) and URLS.read(other) is None
+
+
+@pytest.mark.parametrize("base", [
+    "https://old.example.com", "https://old.example.com:8088/hipchat", "http://10.0.0.1:8088/a/b"])
+def test_of_an_earlier_public_url_are_known_by_their_signature(base):
+    for url in (WebhookUrl(base, b"secret").make(ADDRESS),
+                named_url(base, b"secret", "room_enter", "A B/C")):
+        assert URLS.base_of(url) == base and not URLS.is_ours(url)
+        assert WebhookUrl(PUBLIC, b"another").base_of(url) is None
+
+
+@given(ROOMS, ROOMS)
+def test_of_one_room_is_no_url_of_another(one, other):
+    if one != other:
+        signature = URLS.make(Address("room_message", one)).rpartition("/")[2]
+        prefix = URLS.make(Address("room_message", other)).rpartition("/")[0]
+        assert URLS.read(prefix + "/" + signature) is None

@@ -1,0 +1,308 @@
+"""News of an installation, which anybody can send: what is believed, and what is refused."""
+import json
+import logging
+import os
+from functools import partial
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3.connection
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.addon import AddonStackstorm
+from support.servers import Hipchat, direct
+from support.waiting import wait_until
+
+from hipchat.config.addon import Addon
+from hipchat.config.sensor_settings import SensorSettings
+from listening.addon.claim import Claim, is_capabilities_of
+from listening.addon.installation import Installation
+from listening.http.responses import Refused
+from listening.operations.health import Health
+
+ID, SECRET = "11111111-2222-4333-8444-555555555555", "an-oauth-secret-" * 3
+API = "https://hipchat.example.com/v2"
+EXAMPLES = int(os.environ.get("EXAMPLES", 150))  # 10,000 were run by hand
+
+OTHER_HIPCHATS = [
+    "https://hipchat.example.org/v2/capabilities", "http://hipchat.example.com/v2/capabilities",
+    "https://hipchat.example.com:8443/v2/capabilities",
+    "https://hipchat.example.com:0/v2/capabilities",
+    "https://hipchat.example.com:99999/v2/capabilities",
+    "https://hipchat.example.com.evil.example/v2/capabilities",
+    "https://evil.example/https://hipchat.example.com/v2/capabilities",
+    "https://user@hipchat.example.com/v2/capabilities",
+    "https://hipchat.example.com@evil.example/v2/capabilities",
+    "https://@hipchat.example.com/v2/capabilities", "https://:@hipchat.example.com/v2/capabilities",
+    "https://hipchat.example.com/v2/capabilities?to=evil",
+    "https://hipchat.example.com/v2/capabilities?",
+    "https://hipchat.example.com/v2/capabilities#x", "https://hipchat.example.com/v2/capabilities#",
+    "https://evil.example\\@hipchat.example.com/v2/capabilities",
+    "https:\\\\hipchat.example.com\\v2\\capabilities", "https:hipchat.example.com/v2/capabilities",
+    "//hipchat.example.com/v2/capabilities", "hipchat.example.com/v2/capabilities",
+    "https://hipchat.example.com/v2/capabilities/", "https://hipchat.example.com//v2/capabilities",
+    "https://hipchat.example.com/v2/../v2/capabilities",
+    "https://hipchat.example.com/V2/capabilities",
+    "https://hipchat.example.com/v2%2fcapabilities", "https://hipchat.example.com./v2/capabilities",
+    "https://hipchat.example.com/v2/capabilities;x",
+    "https://hipchat%2eexample.com/v2/capabilities", "https://[::ffff:7f00:1]/v2/capabilities",
+    "https://[hipchat.example.com]/v2/capabilities",
+    "file:///v2/capabilities", "gopher://hipchat.example.com/v2/capabilities", "https://", "x"]
+SAME_HIPCHAT = ["https://hipchat.example.com/v2/capabilities",
+                "https://HipChat.Example.COM/v2/capabilities",
+                "HTTPS://hipchat.example.com:443/v2/capabilities"]
+
+
+@pytest.mark.parametrize("url", OTHER_HIPCHATS)
+def test_another_hipchat_is_known_by_its_url(url):
+    assert not is_capabilities_of(url, API)
+
+
+@pytest.mark.parametrize("url", SAME_HIPCHAT)
+def test_the_configured_hipchat_is_known_by_its_url(url):
+    assert is_capabilities_of(url, API)
+
+
+@pytest.mark.parametrize("url", [
+    "http://2130706433/v2/capabilities", "http://0x7f000001/v2/capabilities",
+    "http://017700000001/v2/capabilities", "http://127.1/v2/capabilities",
+    "http://[::1]/v2/capabilities", "http://localhost/v2/capabilities"])
+def test_an_address_in_another_notation_is_another(url):
+    assert not is_capabilities_of(url, "http://127.0.0.1/v2")
+
+
+@pytest.mark.parametrize("wrong", [
+    b"", b"[]", b"null", b"5", b"{", b"\xff", b"[" * 100000, b"{}" + b" " * 20000,
+    {"oauthId": None}, {"oauthId": ""}, {"oauthId": 5}, {"oauthId": ["x"]}, {"oauthId": "x" * 201},
+    {"oauthId": "a b"}, {"oauthId": "a\nb"}, {"oauthId": "a:b"}, {"oauthId": "\xe4"},
+    {"oauthSecret": ""}, {"oauthSecret": {}}, {"oauthSecret": "x\r\ny"}, {"capabilitiesUrl": None},
+    {"capabilitiesUrl": "https://hipchat.example.com/v2/\ncapabilities"}, {"groupId": "one"},
+    {"groupId": 1.5}, {"groupId": True}, {"groupId": []}, {"groupId": "9" * 30}, {"roomId": 42},
+    {"roomId": "42"}, {"roomId": 0}])
+def test_a_body_that_is_wrong_is_refused_with_words(wrong):
+    with pytest.raises(ValueError) as caught:
+        Claim.read(wrong if isinstance(wrong, bytes) else json.dumps(news(**wrong)).encode())
+    assert str(caught.value).startswith("the ")
+
+
+def test_room_id_null_and_a_group_id_as_text_are_fine():
+    claim = Claim.read(json.dumps(news(roomId=None, groupId="7")).encode())
+    assert (claim.group, claim.secret) == (7, SECRET)
+
+
+def news(**more):
+    """What HipChat posts, with changes."""
+    return dict({"oauthId": ID, "oauthSecret": SECRET, "groupId": 1,
+                 "capabilitiesUrl": API + "/capabilities"}, **more)
+
+
+TEXTS = st.one_of(st.text(max_size=40), st.integers(), st.none(), st.lists(st.text(), max_size=2),
+                  st.just("x" * 201))
+MADE_UP = st.one_of(
+    st.binary(max_size=300),
+    st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(
+        inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)).map(
+            lambda value: json.dumps(value).encode()),
+    st.fixed_dictionaries({}, optional={
+        "oauthId": st.just(ID) | st.uuids().map(str) | TEXTS, "oauthSecret": TEXTS,
+        "capabilitiesUrl": st.sampled_from(SAME_HIPCHAT[:1] * 20 + OTHER_HIPCHATS) | TEXTS,
+        "groupId": st.just(1) | TEXTS, "roomId": st.none() | TEXTS}).map(
+            lambda value: json.dumps(value).encode()))
+
+
+class Kept:
+    """What an installation keeps, in place of StackStorm's datastore."""
+
+    def __init__(self):
+        self.text = None
+
+    def load(self):
+        return self.text
+
+    def save(self, text):
+        self.text = text
+
+
+@pytest.fixture(scope="module")
+def hipchat():
+    """A HipChat that knows one OAuth client, as if it had installed an add-on."""
+    server = Hipchat("--oauth", f"{ID}:{SECRET}")
+    yield server
+    server.stop()
+
+
+def made(hipchat, **addon):
+    """An add-on that waits to be installed, in this process, and what it keeps."""
+    config = {"api_url": hipchat.url, "webhook": {"public_url": "http://st2.example.com"},
+              "addon": dict({"enabled": True, "credentials": None}, **addon)}
+    kept, log = Kept(), logging.getLogger("addon")
+    installation = Installation(SensorSettings.from_config(config), kept.load, kept.save,
+                                lambda: None, Health(log), log)
+    installation._begin()
+    return installation, kept
+
+
+@pytest.fixture
+def make(hipchat):
+    """Make an installation: make(group=...)."""
+    return partial(made, hipchat)
+
+
+def install(installation, **more):
+    """The status with which a callback is answered."""
+    try:
+        installation.install(Claim.read(json.dumps(news(**more)).encode()))
+    except Refused as refused:
+        return int(refused.answer.status.split()[0])
+    return 200
+
+
+def integration_in(kept):
+    return Addon.read(kept.text).integration
+
+
+class TestCallback:
+    @pytest.fixture
+    def url(self, hipchat):
+        return hipchat.url + "/capabilities"
+
+    def test_that_hipchat_vouches_for_is_kept(self, make, url):
+        installation, kept = make()
+        assert install(installation, capabilitiesUrl=url) == 200
+        assert integration_in(kept) == (ID, SECRET) and Addon.read(kept.text).group == 1
+
+    def test_that_comes_again_is_fine(self, make, url):
+        installation, kept = make()
+        for _ in range(2):
+            assert install(installation, capabilitiesUrl=url) == 200
+        assert integration_in(kept) == (ID, SECRET)
+
+    @pytest.mark.parametrize("wrong", [
+        {"oauthSecret": "one-that-is-wrong"}, {"oauthId": "another"}, {"groupId": 2}])
+    def test_that_is_wrong_changes_nothing(self, make, url, wrong):
+        installation, kept = make()
+        before = kept.text
+        assert install(installation, capabilitiesUrl=url, **wrong) == 403
+        assert kept.text == before
+        install(installation, capabilitiesUrl=url)
+        before = kept.text
+        assert install(installation, capabilitiesUrl=url, **wrong) == 403
+        assert kept.text == before and installation.credentials == (ID, SECRET)
+
+    def test_for_another_group_than_the_configs_is_refused(self, make, url):
+        installation, kept = make(group=7)
+        assert install(installation, capabilitiesUrl=url) == 403
+        assert integration_in(kept) is None
+
+    def test_of_an_update_keeps_the_secret(self, make, url):
+        installation, kept = make()
+        assert install(installation, capabilitiesUrl=url, oauthSecret=None) == 403
+        install(installation, capabilitiesUrl=url)
+        assert install(installation, capabilitiesUrl=url, oauthSecret=None, groupId=None) == 200
+        assert install(installation, capabilitiesUrl=url, oauthSecret=None, oauthId="x") == 403
+        assert integration_in(kept) == (ID, SECRET)
+
+    def test_that_was_forgotten_since_a_delivery_was_signed_for_it_is_not_heard(self, make, url):
+        installation, _ = make()
+        install(installation, capabilitiesUrl=url)
+        installation.heard()
+        assert installation.hears
+        installation._forget()
+        installation.heard()
+        assert not installation.hears
+
+    def test_is_refused_for_now_while_hipchat_cannot_be_asked(self, make, url, hipchat):
+        installation, kept = make()
+        hipchat.people.faults({"paths": "/oauth/token$", "status": 500, "times": 1})
+        assert install(installation, capabilitiesUrl=url) == 503
+        assert integration_in(kept) is None
+        assert install(installation, capabilitiesUrl=url) == 200
+
+    @settings(max_examples=EXAMPLES)
+    @given(body=MADE_UP)
+    def test_that_is_made_up_reaches_no_other_host_and_is_not_kept(self, hipchat, body):
+        place = hipchat.url[:-len("/v2")]
+        raw = body.replace(b"https://hipchat.example.com", place.encode())
+        installation, kept = made(hipchat)
+        before, reached = kept.text, set()
+        with pytest.MonkeyPatch.context() as patch:
+            connect = urllib3.connection.connection.create_connection
+            patch.setattr(urllib3.connection.connection, "create_connection",
+                          lambda address, *rest, **more: reached.add(address) or
+                          connect(address, *rest, **more))
+            try:
+                installation.install(Claim.read(raw))
+            except (Refused, ValueError):
+                pass
+        assert kept.text == before and installation.credentials is None
+        assert reached <= {("127.0.0.1", urlsplit(place).port)}
+
+
+@pytest.fixture(scope="module")
+def addon(tmp_path_factory):
+    hipchat = Hipchat()
+    process = AddonStackstorm(tmp_path_factory.mktemp("routes"), hipchat)
+    process.id = hipchat.people.install(process.url)["id"]
+    yield process
+    process.stop()
+    hipchat.stop()
+
+
+class TestRoutes:
+    """Below {public_url}/addon."""
+
+    @pytest.fixture
+    def http(self):
+        with direct() as session:
+            yield session
+
+    @pytest.mark.parametrize("path, method", [
+        ("", "GET"), ("/", "GET"), ("/descriptor", "GET"), ("/x/descriptor", "GET"),
+        ("/{wrong}/descriptor", "GET"), ("/{wrong}/installed", "POST"), ("/{secret}", "GET"),
+        ("/{wrong}/updated", "POST"), ("/{wrong}/installed/{id}", "DELETE"), ("/{secret}/", "GET"),
+        ("/{secret}/descriptor/x", "GET"), ("/{secret}/x", "GET"),
+        ("/{secret}/descriptor//", "GET"),
+        ("/room_message", "POST"), ("/room_message/{wrong}", "POST"), ("/%2e%2e/icon.png", "GET"),
+        ("/../../../icon.png", "GET"), ("/avatar.png/x", "GET"), ("/all/{secret}", "POST")])
+    def test_that_are_none_answer_404(self, addon, http, path, method):
+        secret = addon.url.split("/")[-2]
+        url = addon.listener + "/addon" + path.format(
+            secret=secret, wrong=secret[:-1] + ("A" if secret[-1] != "A" else "B"), id=addon.id)
+        answer = http.request(method, url, json={}, timeout=60)
+        assert (answer.status_code, answer.text) == (404, "There is nothing here.\n")
+
+    @pytest.mark.parametrize("name, method", [
+        ("descriptor", "POST"), ("installed", "GET"), ("updated", "DELETE"), ("installed/x", "GET"),
+        ("installed", "PUT")])
+    def test_tell_what_method_they_take(self, addon, http, name, method):
+        answer = http.request(method, addon.url.replace("descriptor", name), timeout=60)
+        assert answer.status_code == 405 and answer.headers["Allow"]
+
+    @pytest.mark.parametrize("name", ["installed", "updated", "installed/", "updated/"])
+    def test_refuse_what_hipchat_does_not_vouch_for(self, addon, http, name):
+        before = addon.kept()
+        answer = http.post(addon.url.replace("descriptor", name), timeout=20, json=news(
+            capabilitiesUrl=addon.hipchat.url + "/capabilities"))
+        assert (answer.status_code, answer.text) == (
+            403, "The installation is refused: HipChat gives no token for it.\n")
+        assert addon.kept() == before and addon.is_installed()
+
+    def test_say_that_they_are_of_another_hipchat(self, addon, http):
+        answer = http.post(addon.url.replace("descriptor", "installed"), json=news(), timeout=60)
+        assert answer.status_code == 403 and "api_url" in answer.text
+        assert addon.is_installed()
+
+    def test_take_news_of_the_living_with_a_slash_at_the_end(self, addon, http):
+        update = {"oauthId": addon.id, "capabilitiesUrl": addon.hipchat.url + "/capabilities"}
+        for name in ("updated", "updated/", "installed/"):
+            answer = http.post(addon.url.replace("descriptor", name), json=update, timeout=60)
+            assert (answer.status_code, answer.content) == (200, b"")
+
+    def test_do_not_believe_that_a_living_installation_is_gone(self, addon, http):
+        addon.hipchat.people.forget()
+        gone = addon.url.replace("descriptor", "installed/") + addon.id
+        for url in (gone, gone + "/"):
+            assert http.delete(url, timeout=60).status_code == 204
+        wait_until(lambda: "/v2/oauth/token" in [
+            call["path"] for call in addon.hipchat.people.requests()])
+        assert addon.is_installed() and addon.id in addon.kept()

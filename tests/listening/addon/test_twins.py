@@ -1,0 +1,131 @@
+"""One event that comes by the add-on and by a webhook in the room, both at the same time."""
+import io
+import json
+import logging
+import time
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest import mock
+
+import eventlet
+import jwt
+import pytest
+from eventlet.event import Event
+from support.waiting import wait_until
+
+from hipchat.api.credentials import Integration
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, WebhookUrl
+from listening.operations.health import Health
+from listening.http.receiver import Receiver
+from listening.spool import SpoolError
+
+CLIENT = Integration("id of the installation", "the secret of the installation of the add-on")
+BY_ADDON = "http://st2/addon/room_enter"
+
+
+class Disk:
+    """A spool that is done with a delivery when the test says so."""
+
+    hangs = False
+
+    def __init__(self):
+        self.puts = []
+
+    def put(self, arrival):
+        self.puts.append(Event())
+        return self.puts[-1].wait()
+
+    def reached(self, count):
+        """Whether so many deliveries have come as far as here."""
+        wait_until(lambda: len(self.puts) >= count, sleep=eventlet.sleep)
+
+
+@pytest.fixture
+def disk():
+    return Disk()
+
+
+@pytest.fixture
+def health():
+    return Health(logging.getLogger("twins"))
+
+
+@pytest.fixture
+def deliver(disk, health):
+    """Deliver that Ann entered, by the add-on or by the webhook: a greenlet, for the status."""
+    settings = SensorSettings.from_config({
+        "api_key": "t" * 40, "api_url": "http://hipchat/v2",
+        "webhook": {"public_url": "http://st2", "secret": "s" * 16}})
+    urls = WebhookUrl(settings.public_url, settings.secret)
+    addon = SimpleNamespace(
+        event_of=lambda url: "room_enter" if url == BY_ADDON else None, hears=False,
+        credentials=CLIENT, heard=lambda: None)
+    receiver = Receiver(settings, urls, addon, mock.Mock(), mock.Mock(), disk,
+                        lambda arrived: nullcontext(), mock.Mock(), mock.Mock(), time.time,
+                        health)
+    receiver.accepting = True
+    by_webhook = urls.make(Address("room_enter", 1001))
+    body = json.dumps({"event": "room_enter", "item": {
+        "sender": {"id": 2002, "name": "Ann"}, "room": {"id": 1001, "name": "Factor"}}}).encode()
+    token = jwt.encode({"iss": CLIENT.id, "exp": time.time() + 3600}, CLIENT.secret,
+                       algorithm="HS256")
+
+    def answer(by_addon):
+        started = []
+        receiver({"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "POST",
+                  "RAW_PATH_INFO": (BY_ADDON if by_addon else by_webhook)[len("http://st2"):],
+                  "HTTP_AUTHORIZATION": "JWT " + token, "CONTENT_LENGTH": str(len(body)),
+                  "wsgi.input": io.BytesIO(body), "hipchat.arrived": lambda: None},
+                 lambda status, headers: started.append(int(status.split()[0])))
+        return started[0]
+
+    with eventlet.Timeout(60):
+        yield lambda by_addon: eventlet.spawn(answer, by_addon)
+
+
+@pytest.mark.parametrize("by_addon", [True, False], ids=["the add-on first", "the webhook first"])
+def test_is_kept_once(deliver, disk, health, by_addon):
+    first = deliver(by_addon)
+    disk.reached(1)
+    second = deliver(not by_addon)
+    eventlet.sleep(0)
+    disk.puts[0].send(True)
+    assert (first.wait(), second.wait(), len(disk.puts)) == (204, 204, 1)
+    assert (health.accepted, health.dropped) == (1, {"repeated": 1})
+
+
+def test_is_kept_of_the_second_where_the_first_was_not(deliver, disk, health):
+    first = deliver(True)
+    disk.reached(1)
+    second = deliver(False)
+    eventlet.sleep(0)
+    disk.puts[0].send_exception(SpoolError("the disk is full"))
+    assert first.wait() == 503
+    disk.reached(2)
+    disk.puts[1].send(True)
+    assert second.wait() == 204
+    assert (health.accepted, health.dropped) == (1, {})
+
+
+def test_is_kept_of_one_that_comes_after_the_other_was_refused(deliver, disk, health):
+    first = deliver(True)
+    disk.reached(1)
+    disk.puts[0].send_exception(SpoolError("the disk is full"))
+    assert first.wait() == 503
+    second = deliver(False)
+    disk.reached(2)
+    disk.puts[1].send(True)
+    assert second.wait() == 204
+    assert (health.accepted, health.dropped) == (1, {})
+
+
+def test_that_happens_twice_is_kept_twice(deliver, disk, health):
+    answers = [deliver(by_addon) for by_addon in (True, True)]
+    disk.reached(2)
+    answers += [deliver(by_addon) for by_addon in (False, False)]
+    eventlet.sleep(0)
+    for put in disk.puts:
+        put.send(True)
+    assert [answer.wait() for answer in answers] == [204] * 4
+    assert (health.accepted, health.dropped) == (2, {"repeated": 2})

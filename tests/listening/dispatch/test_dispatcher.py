@@ -1,0 +1,174 @@
+"""The dispatcher: what reaches which trigger, and what is dropped."""
+import logging
+
+import eventlet
+import pytest
+from support.dispatching import Bench
+from support.waiting import wait_until
+
+from hipchat.webhook.webhook_url import Address
+
+
+def eventually(condition):
+    return wait_until(condition, sleep=eventlet.sleep)
+
+
+@pytest.fixture
+def bench(tmp_path, tasks):
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def pauses(bench, monkeypatch):
+    return bench.shorten_pauses(monkeypatch)
+
+
+class TestDelivery:
+    def test_leaves_the_spool_once_every_matching_trigger_has_it(self, bench):
+        bench.listen("one")
+        bench.listen("two", filter="deploy")
+        bench.listen("three", filter="never said")
+        bench.listen("four", room="Elsewhere")
+        bench.lanes.start(bench.supervisor)
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
+        assert bench.health.report()["dispatched"] == 1
+
+    def test_is_not_dispatched_again_to_the_triggers_that_have_it(self, bench, pauses):
+        for ref in ("one", "two", "three"):
+            bench.listen(ref)
+        attempts = bench.stackstorm.attempts
+        bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
+        bench.lanes.start(bench.supervisor)
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
+
+    def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
+        bench.listen("trigger")
+        bench.stackstorm.fails = lambda trigger, trace: True
+        bench.lanes.start(bench.supervisor)
+        bench.put("trace")
+        eventually(lambda: len(pauses) > 7)
+        assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
+        assert bench.spool.waiting == 1
+        bench.stackstorm.fails = lambda trigger, trace: False
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.stackstorm.told == [("trigger", "trace")]
+
+    def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
+        bench.listen("trigger")
+        bench.put("trace")
+        bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.stackstorm.told == [("trigger", "trace")]
+
+    def test_that_comes_before_the_triggers_are_known_waits_for_them(self, bench, pauses):
+        def unknown():
+            raise ConnectionError("no database")
+
+        bench.refresh = unknown
+        bench.lanes.start(bench.supervisor)
+        bench.put("trace")
+        eventually(lambda: bench.refreshes > 3)
+        assert bench.spool.waiting == 1
+        bench.refresh = lambda: bench.listen("trigger")
+        eventually(lambda: bench.stackstorm.told == [("trigger", "trace")])
+
+
+class TestDropped:
+    @pytest.fixture(autouse=True)
+    def start(self, bench):
+        bench.lanes.start(bench.supervisor)
+
+    def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
+        bench.know("Factor")
+        bench.listen("trigger", room="Elsewhere")
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"unwanted": 1}
+        assert bench.unwanted == [Address("room_message", 1001)]
+
+    def test_is_what_no_filter_finds(self, bench):
+        bench.listen("trigger", filter="never said")
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"filtered": 1}
+        assert bench.unwanted == []
+
+    @pytest.mark.parametrize("damage", [{"body": b"\xff"}, {"event": "room_mess\x00ge"}])
+    def test_is_what_a_damaged_disk_made_unreadable(self, bench, damage):
+        bench.listen("trigger")
+        bench.put("broken", **damage)
+        bench.put("whole")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"unreadable": 1}
+        assert bench.stackstorm.traces() == ["whole"]
+
+
+class TestNamesNotTold:
+    """HipChat has answered and told of no room, while a rule names one."""
+
+    @pytest.fixture(autouse=True)
+    def start(self, bench):
+        bench.rooms.take([])
+        bench.add("by name", "Factor")
+        bench.add("by id", "1002")
+        bench.lanes.start(bench.supervisor)
+
+    def test_what_nobody_hears_waits_until_they_are(self, bench, pauses):
+        bench.put("waits", "1001")
+        eventually(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
+        assert bench.spool.waiting == 1 and not bench.unwanted
+        bench.know("Factor")
+        eventually(lambda: bench.stackstorm.told == [("by name", "waits")])
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_rooms_that_rules_call_by_id_go_on(self, bench, pauses):
+        bench.put("waits", "1001")
+        eventually(lambda: bench.health.report()["reasons"])
+        bench.put("goes", "1002")
+        eventually(lambda: bench.stackstorm.told == [("by id", "goes")])
+
+    def test_what_nobody_hears_is_dropped_where_no_rule_names_a_room(self, bench):
+        bench.subscriptions.remove({"ref": "by name"})
+        bench.put("nobody's", "1001")
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+
+    def test_troubles_end_each_by_itself(self, bench, pauses):
+        bench.put("waits", "1001")
+        bench.stackstorm.fails = lambda trigger, trace: True
+        bench.put("goes", "1002")
+        eventually(lambda: len(bench.health.report()["reasons"]) == 2)
+        bench.stackstorm.fails = lambda trigger, trace: False
+        eventually(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
+
+
+class TestUnheard:
+    def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.timing.TRIGGER_REFRESH_THROTTLE", 0)
+        bench.know("Factor")
+        bench.lanes.start(bench.supervisor)
+        bench.put("nobody")
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+        bench.refresh = lambda: bench.listen("trigger")
+        bench.put("somebody")
+        eventually(lambda: bench.stackstorm.told == [("trigger", "somebody")])
+
+    def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
+        bench.know("Factor")
+        bench.lanes.start(bench.supervisor)
+        for number in range(50):
+            bench.put(number)
+        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 50})
+        assert bench.refreshes == 1
+
+
+def test_the_log_joins_a_delivery_to_its_trace(bench, caplog):
+    caplog.set_level(logging.INFO)
+    bench.listen("trigger")
+    bench.lanes.start(bench.supervisor)
+    bench.put("trace-of-it")
+    eventually(lambda: bench.spool.waiting == 0)
+    assert "dispatched to trigger with the trace tag trace-of-it" in caplog.text

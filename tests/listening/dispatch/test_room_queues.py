@@ -1,0 +1,344 @@
+"""The queues of rooms: in order within a room, until StackStorm has each delivery."""
+import os
+import sqlite3
+
+import eventlet
+import pytest
+from support.clock import Clock
+from support.dispatching import LOG, Bench
+from support.waiting import wait_until
+
+from listening.dispatch.dispatcher import Dispatcher
+from listening.dispatch.room_queues import GROUP, WORKERS, RoomQueues
+from listening.errors import ServiceUnavailable
+from listening.spool import FILE, SpoolError
+
+
+def eventually(condition):
+    return wait_until(condition, sleep=eventlet.sleep)
+
+
+@pytest.fixture
+def bench(tmp_path, tasks):
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def pauses(bench, monkeypatch):
+    return bench.shorten_pauses(monkeypatch)
+
+
+class TestOrder:
+    def test_within_a_room_is_that_of_arrival(self, bench):
+        bench.listen("trigger")
+        bench.lanes.start(bench.supervisor)
+        for number in range(50):
+            bench.put(number)
+        eventually(lambda: len(bench.stackstorm.told) == 50)
+        assert bench.stackstorm.traces() == [str(number) for number in range(50)]
+
+    def test_within_a_room_is_kept_when_dispatches_fail(self, bench, pauses):
+        bench.listen("trigger")
+        attempts = bench.stackstorm.attempts
+        bench.stackstorm.fails = lambda trigger, trace: attempts[trace] < 3
+        bench.lanes.start(bench.supervisor)
+        for number in range(10):
+            bench.put(number)
+        eventually(lambda: len(bench.stackstorm.told) == 10)
+        assert bench.stackstorm.traces() == [str(number) for number in range(10)]
+
+    def test_goes_on_in_other_rooms_while_one_is_held_up(self, bench):
+        for room in ("Slow", "Fast"):
+            bench.listen("trigger of " + room, room)
+        bench.stackstorm.fails = lambda trigger, trace: trace == "stuck"
+        bench.lanes.start(bench.supervisor)
+        bench.put("stuck", "Slow")
+        bench.put("behind it", "Slow")
+        for number in range(20):
+            bench.put(number, "Fast")
+        eventually(lambda: len(bench.stackstorm.told) == 20)
+        assert "behind it" not in bench.stackstorm.traces()
+
+    def test_across_rooms_is_parallel_up_to_the_number_of_workers(self, bench):
+        bench.stackstorm.hold()
+        for number in range(3 * WORKERS):
+            bench.listen(f"trigger {number}", str(number))
+            bench.put(number, str(number))
+        bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.stackstorm.under_way == WORKERS)
+        bench.stackstorm.release()
+        eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
+        assert bench.stackstorm.most_under_way == WORKERS == 50
+
+
+class Arriving:
+    """Deliveries that arrive all the time, but for as many pauses as a test says."""
+
+    def __init__(self):
+        self.pauses = 0
+
+    def __bool__(self):
+        self.pauses, paused = max(self.pauses - 1, 0), self.pauses > 0
+        return not paused
+
+
+class TestArrivals:
+    @pytest.fixture
+    def disk(self, bench):
+        """A disk that is busy until commit(), while a second delivery arrives; one waits."""
+        bench.listen("trigger")
+        bench.put("waits")
+        disk = sqlite3.connect(os.path.join(bench.spool.directory, FILE), isolation_level=None)
+        disk.execute("BEGIN IMMEDIATE")
+        eventlet.spawn(bench.put, "arrives")
+        eventually(lambda: bench.spool.arriving == 1)
+        yield disk
+        disk.close()
+
+    def test_come_first(self, bench, disk, monkeypatch):
+        monkeypatch.setattr("listening.timing.DISPATCH_YIELD_TIMEOUT", 5)
+        arriving = []
+        bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
+        bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.lanes._queue.empty())
+        disk.commit()
+        eventually(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
+        assert arriving == [0, 0]
+
+    def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
+        bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.stackstorm.traces() == ["waits"])
+        assert bench.spool.arriving == 1
+
+    def test_that_pause_let_a_group_go_at_a_time(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.dispatch.room_queues.time",
+                            Clock())  # or the pause would end by itself
+        for number in range(3 * GROUP):
+            bench.listen(f"trigger {number}", str(number))
+            bench.put(number, str(number))
+        bench.spool.arriving = arriving = Arriving()
+        bench.lanes.start(bench.supervisor)
+        for groups in (1, 2, 3):
+            bench.stackstorm.hold()
+            arriving.pauses = 1
+            eventually(lambda: bench.stackstorm.under_way == GROUP)
+            bench.stackstorm.release()
+            eventually(lambda: len(bench.stackstorm.told) == groups * GROUP)
+        bench.spool.arriving = 0
+        assert bench.stackstorm.most_under_way == GROUP == 10
+
+
+class TestHealing:
+    def test_looks_for_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
+            self, bench, pauses):
+        bench.listen("trigger")
+        bench.lanes.start(bench.supervisor)
+        bench.put("one")
+        bench.put("two")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.refreshes == 1
+        bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
+        bench.put("three")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.refreshes == 2
+
+    def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
+        attempts, failed = bench.stackstorm.attempts, []
+
+        def fail_together(trigger, trace):
+            if attempts[trace] > 1:
+                return False
+            eventually(lambda: len(attempts) == 10)
+            failed.append(trace)
+            return True
+
+        for number in range(10):
+            bench.listen(f"trigger {number}", str(number))
+            bench.put(number, str(number))
+        bench.stackstorm.fails = fail_together
+        bench.refresh = lambda: bench.refreshes == 1 or eventually(lambda: len(failed) == 10)
+        bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.refreshes == 2
+
+    def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
+        bench.listen("deleted")
+        bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
+        bench.lanes.start(bench.supervisor)
+        bench.refresh = lambda: bench.refreshes > 1 and bench.subscriptions.replace([])
+        bench.put("trace")
+        eventually(lambda: bench.spool.waiting == 0)
+        assert bench.health.report()["dropped"] == {"unwanted": 1}
+
+    def test_is_told_to_health_when_the_last_room_is_well(self, bench, pauses):
+        for room in ("One", "Two"):
+            bench.listen("trigger of " + room, room)
+        failing = {"trigger of One", "trigger of Two"}
+        bench.stackstorm.fails = lambda trigger, trace: trigger in failing
+        bench.lanes.start(bench.supervisor)
+        bench.put("1", "One")
+        bench.put("2", "Two")
+        eventually(lambda: min(bench.stackstorm.attempts[trace] for trace in "12") > 1)
+        for room in ("One", "Two"):
+            assert bench.health.report()["reasons"] == [
+                "broker: dispatching to StackStorm fails"]
+            failing.discard("trigger of " + room)
+            eventually(lambda: len(bench.stackstorm.told) == 2 - len(failing))
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
+        bench.listen("trigger")
+        bench.stackstorm.hold()
+        bench.lanes.start(bench.supervisor)
+        bench.put("trace")
+        eventually(lambda: bench.health.report()["reasons"] == [
+            "broker: dispatching to StackStorm takes long"])
+        bench.stackstorm.release()
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
+        monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
+        bench.lanes.start(bench.supervisor)
+        bench.spool.hangs = True
+        eventually(lambda: bench.health.report()["reasons"] == ["spool: the disk does not answer"])
+        bench.spool.hangs = False
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
+            self, bench, pauses, monkeypatch, caplog):
+        monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.005)
+        bench.listen("trigger")
+        bench.stackstorm.takes = 0.02
+        bench.stackstorm.fails = lambda trigger, trace: True
+        bench.stackstorm.hold()
+        bench.lanes.start(bench.supervisor)
+        bench.put("trace")
+        eventually(lambda: caplog.records)
+        bench.stackstorm.release()
+        eventually(lambda: len(pauses) > 5)
+        warned = [record.getMessage().partition(".")[0] for record in caplog.records]
+        assert warned == ["broker: dispatching to StackStorm takes long",
+                          "broker: dispatching to StackStorm fails"]
+
+
+class TestSpoolInTrouble:
+    def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
+        bench.listen("trigger")
+        bench.lanes.start(bench.supervisor)
+        with monkeypatch.context() as context:
+            context.setattr(bench.spool, "next", _unreadable)
+            bench.put("trace")
+            eventually(lambda: bench.health.report()["reasons"] == ["spool: cannot be read"])
+        eventually(lambda: bench.stackstorm.told == [("trigger", "trace")])
+        assert bench.health.report()["status"] == "ok"
+
+    def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
+        bench.lanes.start(bench.supervisor)
+        with monkeypatch.context() as context:
+            context.setattr(bench.spool, "next", _unreadable)
+            bench.lanes.notify("Factor")
+            eventually(lambda: bench.health.report()["status"] == "degraded")
+        eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_that_is_mended_skips_no_delivery(self, bench):
+        bench.listen("trigger")
+        bench.lanes.start(bench.supervisor)
+        for number in range(20):
+            bench.put(number)
+            if number % 5 == 0:
+                bench.spool._store.damaged = True
+        eventually(lambda: len(bench.stackstorm.told) == 20)
+        assert bench.stackstorm.traces() == [str(number) for number in range(20)]
+
+
+def _unreadable(lane, after):
+    raise SpoolError("The spool cannot be used.")
+
+
+class TestOutage:
+    """StackStorm takes nothing at all."""
+
+    @pytest.fixture
+    def outage(self, bench):
+        """Ten rooms whose deliveries meet an outage; traces of the attempts, in their order."""
+        attempts = []
+
+        def dispatch(trigger, payload, trace):
+            attempts.append(trace)
+            if bench.away:
+                raise ServiceUnavailable(bench.away, "is away", "The error: odd.")
+            bench.stackstorm.told.append((trigger, trace))
+
+        bench.stackstorm.dispatch, bench.away = dispatch, "broker"
+        dispatcher = Dispatcher(
+            bench.subscriptions, bench.rooms, dispatch, bench._refresh, bench.unwanted.append,
+            lambda address, name: None, False, bench.health, LOG)
+        bench.lanes = RoomQueues(bench.spool, dispatcher.deliver, bench.health)
+        for number in range(10):
+            bench.listen(f"trigger {number}", str(number))
+            bench.put(number, str(number))
+        bench.lanes.start(bench.supervisor)
+        return attempts
+
+    def test_is_tried_with_one_delivery_for_all_every_two_seconds_at_most(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 10)
+        assert pauses[:5] == [1, 2, 2, 2, 2]
+        probe = outage[-1]
+        assert set(outage[10:]) == {probe}
+
+    def test_ends_for_all_at_once(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 10)
+        assert len(set(bench.stackstorm.told)) == 10
+        assert bench.health.report()["reasons"] == []
+
+    def test_holds_what_comes_meanwhile_too(self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        bench.listen("trigger late", "late")
+        bench.put("late", "late")
+        count = len(pauses)
+        eventually(lambda: len(pauses) > count + 5)
+        assert "late" not in outage
+        bench.away = None
+        eventually(lambda: len(bench.stackstorm.told) == 11)
+
+    def test_says_what_is_away(self, bench, pauses, outage):
+        eventually(lambda: bench.health.report()["reasons"] == ["broker: is away"])
+        bench.away = "database"
+        eventually(lambda: bench.health.report()["reasons"] == ["database: is away"])
+
+    def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(
+            self, bench, pauses, outage):
+        eventually(lambda: len(pauses) > 3)
+        stuck = outage[-1]
+        told = bench.stackstorm.told
+
+        class Told(list):
+            def append(self, dispatched):
+                if dispatched[1] == stuck:
+                    raise ValueError("odd")
+                told.append(dispatched)
+
+        bench.stackstorm.told, bench.away = Told(), None
+        eventually(lambda: len(told) == 9)
+        eventually(lambda: bench.health.report()["reasons"] == [
+            "broker: dispatching to StackStorm fails"])
+
+
+class TestStop:
+    def test_waits_for_what_is_under_way_and_begins_no_other(self, bench):
+        bench.listen("trigger")
+        bench.stackstorm.takes = 0.5
+        for number in range(10):
+            bench.put(number)
+        bench.lanes.start(bench.supervisor)
+        eventually(lambda: bench.stackstorm.under_way)
+        bench.lanes.finish()
+        bench.spool.settle()
+        done = list(bench.stackstorm.told)
+        assert len(done) + bench.spool.waiting == 10 and bench.spool.waiting
+        eventlet.sleep(0.2)
+        assert bench.stackstorm.told == done

@@ -1,0 +1,428 @@
+"""When the history of a room is looked at, and which of it is dispatched, by a clock of ours."""
+import json
+import logging
+from types import SimpleNamespace
+from unittest import mock
+
+import eventlet
+import pytest
+from support.clock import Clock
+from support.waiting import wait_until
+
+from hipchat.errors import Forbidden, NoAnswer, RateLimited
+from hipchat.api.rate_limit import CallBudget
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.api.room_history import event_of
+from listening.spool.arrivals import arrival
+from listening.operations.health import Health
+from listening import timing
+from listening.history import poller as catching_up
+from listening.history import backfill as fetching
+from listening.history import wanted
+from listening.history.bodies import as_body
+from listening.history.poller import HistoryPoller
+from listening.history.holds import Holds
+from listening.history.cursors import Cursors
+from listening.dispatch.room_queues import RoomQueues
+from listening.dispatch.subscriptions import Subscriptions
+from listening.spool import Spool
+from listening.operations.supervisor import Supervisor
+
+FACTOR, OPS = 1001, 1002
+ROOMS = [{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}]
+CATCH_UP, REMEMBERED = 3600.0, 7200.0
+LOG = logging.getLogger("sensor")
+
+
+class Hipchat:
+    """HipChat's histories, and the client that asks for them.
+
+    looks: the rooms whose histories were asked for; forbidden: those that may not be read; broken:
+    those where the answer never comes; limited: how many calls more are refused; meanwhile: what
+    happens once while an answer is on its way.
+    """
+
+    def __init__(self, clock):
+        self._clock, self._histories = clock, {FACTOR: [], OPS: []}
+        self.looks, self.forbidden, self.broken, self.meanwhile = [], set(), set(), None
+        self.limited = 0
+
+    def now(self):
+        return self._clock.now
+
+    def say(self, text, kind="message", room=FACTOR):
+        self._histories[room].append({"id": text, "type": kind, "date": self._clock.now,
+                                      "from": {"id": 2002, "name": "Ann"}, "message": text})
+        return self._histories[room][-1]
+
+    def page(self, *path, **params):
+        room = path[1]
+        items, meanwhile = list(self._histories[room]), self.meanwhile
+        self.meanwhile = None
+        if meanwhile:
+            meanwhile()
+        self.looks.append(room)
+        if room in self.forbidden:
+            raise Forbidden(f"GET /v2/room/{room}/history", 403, "no scope")
+        if self.limited:
+            self.limited -= 1
+            raise RateLimited(f"GET /v2/room/{room}/history", 429, "", reset_in=1.0)
+        if room in self.broken:
+            raise NoAnswer("HipChat did not answer.")
+        if "not-before" in params:
+            items = items[[item["id"] for item in items].index(params["not-before"]):]
+        return {"items": items[-params["max-results"]:]}
+
+
+class Bench:
+    """A sensor without its sockets; dispatched: the texts, in order. fails: StackStorm is away.
+
+    rooms: those that HipChat tells of.
+    """
+
+    def __init__(self, directory, hipchat, clock, triggers, rooms):
+        self.hipchat, self._clock = hipchat, clock
+        self.dispatched, self.fails = [], False
+        self.health = Health(LOG)
+        self._rooms = RoomDirectory()
+        self._rooms.take(rooms)
+        self.spool = Spool(str(directory), 1000, LOG.warning)
+        self.spool.open()
+        self._lanes = RoomQueues(self.spool, self._deliver, self.health)
+        self._holds = Holds(self.spool, self._lanes, LOG)
+        self.subscriptions = Subscriptions([], [], self._rooms, LOG, lambda: self.history.changed())
+        self.webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
+        self.history = HistoryPoller(hipchat, CallBudget(1), Cursors(str(directory)), self._holds,
+                                  self.subscriptions, self._rooms, self.webhooks, CATCH_UP,
+                                  REMEMBERED,
+                                  self.health, LOG)
+        for trigger in triggers:
+            self.subscriptions.add(trigger)
+        self.history.begin()
+        supervisor = Supervisor(self.health)
+        self._lanes.start(supervisor)
+        self._looking = supervisor.run_forever("history", self.history.run)
+
+    def stop(self):
+        self._looking.kill()
+        self._lanes.finish()
+        self.spool.settle()
+        self.spool._store.close()
+
+    def tell(self, rooms):
+        """HipChat tells of these rooms."""
+        self._rooms.take(rooms)
+        self.subscriptions.renew()
+
+    def _deliver(self, delivery, told):
+        if self.fails:
+            raise ConnectionError("away")
+        self.dispatched.append(delivery.trace)
+        self.history.spoken(int(delivery.room))
+
+    def come(self, item, room=FACTOR):
+        """What a webhook brings."""
+        body = as_body(item, {"id": room}, 7)
+        arrived = arrival(event_of(item), room, json.dumps(body).encode(), body)
+        with self._holds.arriving(arrived):
+            self.spool.put(arrived)
+        self._lanes.notify(arrived.lane)
+
+    def hear(self, text):
+        """Somebody says something, and it is dispatched."""
+        self.come(self.hipchat.say(text))
+        self.eventually(lambda: text in self.dispatched)
+
+    def eventually(self, condition):
+        return wait_until(condition, sleep=eventlet.sleep)
+
+    def told(self, key):
+        """What /health tells of the history."""
+        return self.health.report()["history"][key]
+
+    def let_pass(self, seconds):
+        self._clock.now += seconds
+        self.history.changed()
+
+    def look(self, room=FACTOR, doubt=True):
+        """Return when the room was looked at once more; without a doubt, when that is due."""
+        looks = self.hipchat.looks.count(room)
+        if doubt:
+            self.history.doubt(room)
+        else:
+            self.let_pass(timing.AUDIT_QUIET_PERIOD)
+        self.eventually(lambda: self.hipchat.looks.count(room) > looks and not self.told(
+            "doubtful"))
+
+
+def trigger(event="message", room=FACTOR):
+    """A trigger as StackStorm gives it to a sensor."""
+    ref = f"hipchat.{event} in {room}"
+    return {"ref": ref, "type": "hipchat." + event, "parameters": {"room": room}, "id": ref}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr("listening.timing.WEBHOOK_SETTLE_DELAY", 0.0)
+    clock = Clock()
+    for module in (catching_up, fetching, wanted):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def hipchat(clock):
+    return Hipchat(clock)
+
+
+@pytest.fixture
+def make(tmp_path, hipchat, clock, tasks):
+    """Make a bench that listens in Factor, and look once; the next one is that after a restart."""
+    made = []
+
+    def make(*triggers, rooms=ROOMS):
+        for bench in made:
+            bench.stop()
+        made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()], rooms)]
+        made[0].eventually(lambda: made[0].told("rooms") and not made[0].told("doubtful"))
+        return made[0]
+
+    yield make
+    for bench in made:
+        bench.stop()
+
+
+@pytest.mark.parametrize("doubt", [True, False], ids=["for a doubt", "though there is no doubt"])
+def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make, hipchat, doubt):
+    bench = make()
+
+    def meanwhile():
+        hipchat.say("missed")
+        bench.history.doubt(FACTOR)
+        bench.come(hipchat.say("heard"))
+
+    hipchat.meanwhile = meanwhile
+    bench.look(doubt=doubt)
+    bench.eventually(lambda: len(bench.dispatched) == 2)
+    assert bench.dispatched == ["missed", "heard"]
+
+
+@pytest.fixture
+def pauses(clock, monkeypatch):
+    """The pauses between calls pass by the clock alone."""
+    def sleep(seconds):
+        clock.now += seconds
+        eventlet.sleep(0)
+
+    monkeypatch.setattr(catching_up, "eventlet", SimpleNamespace(
+        sleep=sleep, Timeout=eventlet.Timeout))
+
+
+def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(make, hipchat, pauses):
+    bench = make(trigger(), trigger(room=OPS))
+    looks = hipchat.looks.count(OPS)
+    hipchat.broken.add(FACTOR)
+    bench.history.doubt(FACTOR)
+    bench.eventually(lambda: bench.let_pass(3000) or hipchat.looks.count(OPS) > looks + 1)
+    assert bench.told("doubtful") == 1
+    assert hipchat.looks.count(FACTOR) < 50, "ever more rarely, since the other can be read"
+    hipchat.broken.clear()
+    bench.eventually(lambda: bench.let_pass(60) or not bench.told("doubtful"))
+
+
+def test_a_room_that_is_waited_for_is_the_first_again_when_hipchats_limit_has_ended(make, hipchat):
+    bench = make(trigger(), trigger(room=OPS))
+    hipchat.limited = 1
+    bench.history.spoken(FACTOR)
+    looks = len(hipchat.looks)
+    bench.history.doubt()
+    bench.eventually(lambda: not hipchat.limited)
+    bench.eventually(lambda: bench.let_pass(1) or not bench.told("doubtful"))
+    assert hipchat.looks[looks:looks + 2] == [FACTOR, FACTOR]
+
+
+class TestNewRule:
+    @pytest.fixture
+    def bench(self, make):
+        return make(trigger("notification"))
+
+    def test_hears_nothing_that_was_said_before(self, bench, hipchat):
+        hipchat.say("old")
+        bench.let_pass(1)
+        bench.subscriptions.add(trigger())
+        hipchat.say("new")
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["new"])
+        assert bench.health.dropped == {}
+
+    def test_hears_nothing_that_was_said_before_where_it_comes_in_the_midst_of_a_look(
+            self, bench, hipchat, clock):
+        hipchat.say("old")
+
+        def meanwhile():
+            clock.now += 1
+            bench.subscriptions.add(trigger())
+
+        hipchat.meanwhile = meanwhile
+        bench.look()
+        hipchat.say("new")
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["new"])
+
+    def test_hears_nothing_that_was_said_while_there_was_none_for_long(self, make, hipchat):
+        bench = make(trigger(), trigger("notification"))
+        bench.subscriptions.remove(trigger())
+        bench.look()
+        hipchat.say("old")
+        bench.let_pass(timing.CURSOR_KEPT)
+        bench.subscriptions.add(trigger())
+        hipchat.say("new")
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["new"])
+
+    def test_hears_all_that_was_said_while_an_old_one_was_replaced(self, make, hipchat):
+        bench = make(trigger(), trigger("notification"))
+        bench.subscriptions.remove(trigger())
+        bench.let_pass(1)
+        hipchat.say("between")
+        bench.let_pass(timing.CURSOR_KEPT - 2)
+        bench.subscriptions.add(trigger())
+        bench.look()
+        bench.eventually(lambda: bench.dispatched == ["between"])
+
+    def test_that_was_there_at_the_start_hears_what_was_said_before(self, make, hipchat):
+        make(trigger("notification"))
+        hipchat.say("missed")
+        bench = make(trigger())
+        bench.eventually(lambda: bench.dispatched == ["missed"])
+
+
+class TestOld:
+    """What an audit finds that is older than catch_up."""
+
+    @pytest.fixture
+    def too_old(self, make):
+        self.bench = make()
+
+        def too_old():
+            self.bench.look(doubt=False)
+            return self.bench.health.dropped["too old"]
+
+        return too_old
+
+    def test_was_missed_where_nothing_was_heard(self, too_old, hipchat, caplog):
+        caplog.set_level(logging.INFO)
+        hipchat.say("missed")
+        assert too_old() == 1 and not self.bench.dispatched
+        assert "1 are older than 3600 s" in caplog.text
+        assert too_old() == 1
+
+    def test_was_heard_where_somebody_was(self, too_old, hipchat):
+        self.bench.hear("heard")
+        assert too_old() == 0
+
+    def test_was_heard_where_a_webhook_brought_it_while_a_look_was_under_way(
+            self, too_old, hipchat, clock):
+        def meanwhile():
+            clock.now += 1
+            self.bench.hear("heard")
+            clock.now += 1
+
+        hipchat.meanwhile = meanwhile
+        assert too_old() == 0
+        assert too_old() == 0
+
+    def test_was_heard_where_it_waits_for_stackstorm(self, too_old, hipchat):
+        self.bench.fails = True
+        self.bench.come(hipchat.say("waits"))
+        assert too_old() == 0
+        self.bench.fails = False
+        self.bench.eventually(lambda: self.bench.dispatched == ["waits"])
+
+    def test_is_nothing_that_no_rule_wants(self, too_old, hipchat):
+        hipchat.say("a notification", kind="notification")
+        assert too_old() == 0
+
+
+class TestAsked:
+    """A quiet room without webhooks, which is asked more rarely than every catch_up seconds."""
+
+    @pytest.fixture
+    def ask(self, make, pauses, monkeypatch):
+        def ask(seconds):
+            monkeypatch.setattr("listening.timing.POLL_PERIOD_MIN", seconds)
+            bench = make()
+            bench.webhooks.are_none_in.return_value = True
+            bench.let_pass(timing.AUDIT_QUIET_PERIOD)
+            return bench
+
+        return ask
+
+    def test_is_heard_from_look_to_look(self, ask, hipchat, caplog):
+        bench = ask(CATCH_UP + 1)
+        hipchat.meanwhile = lambda: hipchat.say("after the look")
+        bench.eventually(lambda: bench.dispatched == ["after the look"])
+        bench.history.spoken(FACTOR)  # perhaps after the pause, as it was dispatched then
+        bench.history.changed()
+        bench.eventually(lambda: not bench.history._changed.ready())
+        assert bench.health.report()["status"] == "ok" and not bench.health.dropped
+        assert "too rarely" not in caplog.text
+
+    def test_is_told_of_where_that_is_longer_than_it_is_known_what_was_heard(self, ask, hipchat):
+        bench = ask(REMEMBERED + 1)
+        hipchat.meanwhile = lambda: hipchat.say("after the look")
+        bench.eventually(lambda: bench.health.dropped == {"too old": 1})
+        assert bench.health.report()["reasons"] == ["history: rooms are asked too rarely"]
+        bench.webhooks.are_none_in.return_value = False
+        bench.eventually(lambda: bench.health.report()["status"] == "ok")
+
+
+def test_what_is_forgotten_for_want_of_space_is_not_heard_again(make, hipchat, clock):
+    bench = make()
+    bench.hear("heard")
+    bench.spool._store._turn()
+    bench.spool._store._turn()
+    clock.now += 1
+    bench.spool._store.forgotten = clock.now
+    hipchat.say("missed")
+    bench.look()
+    bench.eventually(lambda: bench.dispatched == ["heard", "missed"])
+
+
+def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_names_it(
+        make, hipchat):
+    make()
+    hipchat.say("missed")
+    bench = make(trigger(room="Factor"), trigger(room=OPS), rooms=[])
+    bench.let_pass(timing.CURSOR_KEPT)
+    bench.look(OPS)
+    bench.tell(ROOMS)
+    bench.eventually(lambda: bench.dispatched == ["missed"])
+
+
+class TestTrouble:
+    """The history of a room that may not be read."""
+
+    @pytest.fixture
+    def bench(self, make, hipchat):
+        hipchat.forbidden.add(FACTOR)
+        return make(trigger(), trigger(room=OPS))
+
+    def test_is_not_tried_again_for_each_message(self, bench, hipchat):
+        bench.hear("hello")
+        for _ in range(2):
+            bench.look(OPS)
+        assert hipchat.looks.count(FACTOR) == 1
+        bench.let_pass(1.0)
+        bench.eventually(lambda: hipchat.looks.count(FACTOR) == 2)
+        hipchat.forbidden.clear()
+        bench.let_pass(2.0)
+        bench.eventually(lambda: bench.health.report()["status"] == "ok")
+
+    def test_is_no_trouble_any_more_when_the_room_is_forgotten(self, bench):
+        assert bench.health.report()["reasons"] == [
+            "history: what is missed in a room cannot be fetched"]
+        bench.subscriptions.remove(trigger())
+        bench.eventually(lambda: bench.told("rooms") == 1)
+        bench.let_pass(timing.CURSOR_KEPT)
+        bench.eventually(lambda: bench.health.report()["status"] == "ok")

@@ -1,0 +1,160 @@
+"""What the listener does not accept and HipChat may have meant: its room is looked at."""
+import io
+import json
+import logging
+import time
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest import mock
+
+import eventlet
+import jwt
+import pytest
+from eventlet.event import Event
+from support.waiting import wait_until
+
+from hipchat.api.credentials import Integration
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.webhook_url import Address, WebhookUrl
+from listening.operations.health import Health
+from listening.http.receiver import Receiver
+from listening.spool import SpoolError, SpoolFull
+
+ROOM = 1001
+CLIENT = Integration("id-of-the-integration", "the-secret-of-the-integration-of-many-letters")
+BY_ADDON = "http://st2/addon/room_message"
+
+
+class Subscription:
+    """A receiver; missed: the rooms in which something was, None for all.
+
+    look: what is done about these; ahead: by how many seconds our clock is.
+    """
+
+    def __init__(self, **config):
+        settings = SensorSettings.from_config(dict({
+            "api_url": "http://hipchat/v2",
+            "webhook": {"public_url": "http://st2", "secret": "s" * 16}}, **config))
+        urls = WebhookUrl(settings.public_url, settings.secret)
+        addon = SimpleNamespace(
+            event_of=lambda url: "room_message" if url == BY_ADDON else None, hears=False,
+            credentials=CLIENT, heard=lambda: None)
+        self.missed, self.spool, self.ahead = [], mock.Mock(hangs=False), 0.0
+        self.look = self.missed.append
+        self.health = Health(logging.getLogger("refused"))
+        self.receiver = Receiver(
+            settings, urls, addon, None, None, self.spool, lambda arrived: nullcontext(),
+            mock.Mock(), lambda room: self.look(room), lambda: time.time() - self.ahead,
+            self.health)
+        self.receiver.accepting = True
+        self.by_webhook = urls.make(Address("room_message", ROOM))
+
+    def post(self, url, read=None, **claims):
+        """The status of the answer to a delivery of the room; read: how its body arrives."""
+        body = json.dumps({"item": {"room": {"id": ROOM}, "message": {
+            "id": "m", "message": "hi"}}}).encode()
+        token = jwt.encode(dict({"iss": CLIENT.id, "exp": time.time() + 3600}, **claims),
+                           CLIENT.secret, algorithm="HS256")
+        environ = {"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "POST",
+                   "RAW_PATH_INFO": url[len("http://st2"):], "HTTP_AUTHORIZATION": "JWT " + token,
+                   "CONTENT_LENGTH": str(len(body)), "hipchat.arrived": lambda: None,
+                   "wsgi.input": SimpleNamespace(read=read) if read else io.BytesIO(body)}
+        started = []
+        self.receiver(environ, lambda status, headers: started.append(int(status.split()[0])))
+        eventlet.sleep(0)
+        return started[0]
+
+
+@pytest.fixture
+def listener():
+    return Subscription(api_key="t" * 40)
+
+
+@pytest.fixture
+def integration():
+    return Subscription(oauth=CLIENT._asdict())
+
+
+def failing(error):
+    def fail(*args):
+        raise error
+
+    return fail
+
+
+CUT_OFF = {"late": (eventlet.Timeout(None), 408), "cut off": (OSError(), 400),
+           "a defect": (KeyError("x"), 500)}
+
+
+class TestDelivery:
+    @pytest.mark.parametrize("error, status", CUT_OFF.values(), ids=CUT_OFF)
+    def test_that_does_not_arrive_is_missed_in_its_room(self, listener, error, status):
+        assert listener.post(listener.by_webhook, read=failing(error)) == status
+        assert listener.missed == [ROOM]
+
+    def test_that_does_not_arrive_again_and_again_is_looked_for_now_and_then(
+            self, listener, monkeypatch):
+        monkeypatch.setattr("listening.timing.CHECK_THROTTLE", 0.2)
+        for _ in range(20):
+            listener.post(listener.by_webhook, read=failing(OSError()))
+        assert listener.missed == [ROOM]
+        wait_until(lambda: listener.missed == [ROOM, ROOM], sleep=eventlet.sleep)
+        listener.post(listener.by_webhook, read=failing(OSError()))
+        wait_until(lambda: len(listener.missed) == 3, sleep=eventlet.sleep)
+
+    def test_of_the_addon_that_the_spool_refuses_is_missed_in_its_room(self, listener):
+        listener.spool.put.side_effect = SpoolFull("100,000 deliveries wait")
+        assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
+        assert listener.missed == [ROOM, ROOM]
+
+    def test_of_the_addon_whose_body_is_not_read_may_be_of_any_room(self, listener):
+        listener.receiver.accepting = False
+        assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
+        assert listener.missed == [None, ROOM]
+
+    def test_that_a_disk_that_hangs_does_not_take_is_answered_though_the_look_has_to_wait(
+            self, listener):
+        listener.spool.hangs = True
+        listener.spool.put.side_effect = SpoolError("the disk does not answer")
+        listener.look = lambda room: Event().wait()
+        answer = eventlet.spawn(listener.post, listener.by_webhook)
+        wait_until(lambda: answer.dead, sleep=eventlet.sleep)
+        assert answer.wait() == 503
+
+    def test_that_is_wrong_is_missed_nowhere(self, listener):
+        assert listener.post(listener.by_webhook, read=lambda size: b"[]" + 200 * b" ") == 400
+        assert listener.post(listener.by_webhook) == 204
+        assert not listener.missed
+
+
+class TestUnsigned:
+    """A delivery without a valid JWT, where each must carry one."""
+
+    def test_is_counted_told_and_looked_for_now_and_then(self, integration):
+        for _ in range(3):
+            assert integration.post(integration.by_webhook, exp=time.time() - 3600) == 401
+        assert integration.missed == [ROOM]
+        assert integration.health.dropped == {"unsigned": 3}
+        assert integration.health.report()["reasons"] == [
+            "listener: what was posted to a signed address has no valid JWT"]
+
+    def test_makes_not_every_room_be_looked_at(self, listener):
+        assert listener.post(BY_ADDON, exp=time.time() - 3600) == 401
+        assert not listener.missed and listener.health.dropped == {"unsigned": 1}
+
+    @pytest.mark.parametrize("ahead", [86400, -86400])
+    def test_is_none_whose_time_has_not_ended_by_hipchats_clock(self, integration, ahead):
+        integration.ahead = ahead
+        assert integration.post(integration.by_webhook, exp=time.time() - ahead + 900) == 204
+        assert integration.post(integration.by_webhook, exp=time.time() - ahead - 900) == 401
+
+
+@pytest.mark.parametrize("accepting, hangs, status", [
+    (True, False, "200"), (True, True, "503"), (False, False, "503")])
+def test_a_strict_probe_hears_whether_deliveries_are_accepted(listener, accepting, hangs, status):
+    listener.receiver.accepting, listener.spool.hangs = accepting, hangs
+    started = []
+    listener.receiver({"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "GET",
+                       "RAW_PATH_INFO": "/health", "QUERY_STRING": "strict"},
+                      lambda status, headers: started.append(status[:3]))
+    assert started == [status]

@@ -1,0 +1,346 @@
+"""A listener that cannot be held up: strangers, slow clients, floods and hostile bodies."""
+import contextlib
+import json
+import multiprocessing
+import random
+import re
+import socket
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+from support.servers import EVENTS
+from support.waiting import wait_until
+from support.wire import connect, delivery
+
+from sandbox.both_servers import free_port
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def url(hipchat, stackstorm):
+    """The URL of a webhook for messages."""
+    room = hipchat.make_room()
+    stackstorm.listen("message", room)
+    return stackstorm.webhooks(room)[0]["url"]
+
+
+def ask(url, request, source=None):
+    """Send bytes to who listens at a URL; the status of the answer, None if there is none."""
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+    try:
+        with socket.create_connection((host, port), 20, source) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return status_on(connection)
+    except (ConnectionError, OSError):
+        return None
+
+
+def status_on(connection):
+    answer = b""
+    with contextlib.suppress(OSError):
+        while b"\r\n\r\n" not in answer:
+            received = connection.recv(65536)
+            if not received:
+                break
+            answer += received
+    found = re.match(rb"HTTP/1\.[01] (\d{3}) ", answer)
+    return int(found.group(1)) if found else None
+
+
+def request_for(url, body=b"", method="POST", headers=()):
+    lines = [f"{method} {urlsplit(url).path} HTTP/1.1", "Host: st2",
+             f"Content-Length: {len(body)}"] + list(headers)
+    return "\r\n".join(lines + ["", ""]).encode() + body
+
+
+def deliver(url, number, text="hi"):
+    """Post a signed delivery; the seconds until it was accepted."""
+    body = json.dumps(delivery(text, number)).encode()
+    started = time.monotonic()
+    assert ask(url, request_for(url, body)) == 204
+    return time.monotonic() - started
+
+
+def typical(url, label, count=30):
+    """The median seconds of some signed deliveries, one after the other."""
+    return statistics.median(deliver(url, f"{label} {each}") for each in range(count))
+
+
+class Strange:
+    """Makes requests of any method, path, headers and body, well-formed or not."""
+
+    METHODS = ["GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH",
+               "PRI", "get", "", "POST POST", "\x00", "M\xfcll", "A" * 300]
+    PIECES = ["/", "hipchat", "health", "..", "%2e%2e", "%00", "%ff", "%", "%zz", "//", "\\", "?",
+              "#", ";", "*", "&a=b", "\xfc", "\x7f", "x" * 43, "A" * 500, "{{7*7}}", "<%7*7%>",
+              "<script>", "http://127.0.0.1/", "$(id)", "'--"] + ["room_" + name for name in EVENTS]
+    VERSIONS = ["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/0.9", "HTTP/1.1 ", "HTTP/1.x", "http/1.1",
+                "HTTP/9999999999.1", "HTTP/-1.1", "HTTP", "", "JUNK/1.1"]
+    HEADERS = ["Host: st2", "Host:", "Content-Length: {length}", "Content-Length: 0",
+               "Content-Length: -1", "Content-Length: 1e3", "Content-Length: +5",
+               "Content-Length: 5, 5", "Content-Length: 99999999999999999999999",
+               "Content-Length: \xb2", "Content_Length: 7", "Transfer-Encoding: chunked",
+               "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: \x0bchunked",
+               "Expect: 100-continue", "Connection: keep-alive", "Connection: upgrade",
+               "Upgrade: websocket", "Authorization: JWT x.y.z", "Authorization: JWT",
+               "Content-Type: application/json", "Content-Type: text/\xff", "X: " + "y" * 3000,
+               "X:" + "\t" * 50, "No colon", ": no name", " folded", "\x00: \x00", "A\rB: c",
+               "Cookie: " + "a=b; " * 500, "X-Forwarded-For: 127.0.0.1", "Range: bytes=0-,1-",
+               "Content-Encoding: gzip"]
+    BODIES = [b"", b"{", b"[]", b"{}", b"null", b"\xff\xfe", b"\x1f\x8b\x08\0",
+              b"5\r\nhello\r\n0\r\n\r\n", b"-1\r\n\r\n", b"ffffffffffffffff\r\nx", b"zz\r\n",
+              b'{"item": 5}', b'{"item": null}', b"[" * 2000, b'{"a":' * 500, b"9" * 5000,
+              b"GET / HTTP/1.1\r\n\r\n", b"a=b&c=d", b'{"event": "room_message"}',
+              b"--x\r\nContent-Disposition: form-data\r\n"]
+
+    def __init__(self, seed, url):
+        self._random = random.Random(seed)
+        self._paths = ["/hipchat/health", urlsplit(url).path, urlsplit(url).path + "?a=b"]
+
+    def request(self):
+        """One request, as bytes."""
+        chance = self._random.random()
+        if chance < 0.05:
+            return bytes(self._random.randrange(256) for _ in range(self._random.randrange(200)))
+        body = self._random.choice(self.BODIES) + (b"" if chance < 0.9 else bytes(
+            self._random.randrange(256) for _ in range(50)))
+        line = " ".join([self._random.choice(self.METHODS[:2] * 4 + self.METHODS), self._path(),
+                         self._random.choice(["HTTP/1.1"] * 12 + self.VERSIONS)])
+        headers = [self._random.choice(self.HEADERS) for _ in range(self._random.randrange(7))]
+        end = self._random.choice(["\r\n"] * 8 + ["\n", "\r", "\0"])
+        head = end.join([line] + headers + ["", ""]).replace("{length}", str(len(body)))
+        whole = head.encode("latin-1") + body
+        return whole if chance < 0.85 else whole[:self._random.randrange(len(whole) + 1)]
+
+    def _path(self):
+        if self._random.random() < 0.3:
+            return self._random.choice(self._paths)
+        return "/" + "".join(self._random.choice(self.PIECES)
+                             for _ in range(self._random.randrange(6)))
+
+
+class TestStrangers:
+    """Requests of every kind."""
+
+    def test_ten_thousand_of_them_get_no_5xx_leave_no_traceback_and_reach_nobody(
+            self, stackstorm, url):
+        payloads, accepted = stackstorm.payloads(), stackstorm.health()["accepted"]
+        with ThreadPoolExecutor(24) as pool:
+            statuses = [status for part in pool.map(
+                lambda seed: self.asked(url, seed, 400), range(25)) for status in part]
+        assert len(statuses) == 10000
+        assert {status for status in statuses if status and status >= 500} == set()
+        # Not all are refused for the same trifle.
+        assert {None, 200, 400, 401, 404, 405, 411, 414, 431} - {401, 414, 431} <= set(statuses)
+        assert stackstorm.payloads() == payloads
+        assert stackstorm.health()["accepted"] == accepted
+        assert "Traceback" not in stackstorm.log()
+        assert stackstorm.health()["status"] == "ok"
+
+    def asked(self, url, seed, count):
+        strange = Strange(seed, url)
+        return [ask(url, strange.request()) for _ in range(count)]
+
+    @pytest.mark.parametrize("status, request_line, headers", [
+        (414, f"GET /{'x' * 9000} HTTP/1.1", []),
+        (400, "GET / HTTP/1.1", ["X: " + "y" * 9000]),
+        (400, "GET / HTTP/1.1", [f"X{each}: {'y' * 900}" for each in range(90)]),
+        (431, "GET / HTTP/1.1", [f"X{each}: y" for each in range(200)]),
+        (400, "GET / HTTP/2.0", []), (400, "GET / HTTP/1.1 x", [])])
+    def test_are_refused_for_what_is_too_long_or_too_much(self, url, status, request_line, headers):
+        assert ask(url, "\r\n".join([request_line] + headers + ["", ""]).encode()) == status
+
+
+class TestBodies:
+    """What comes to a signed URL and is no delivery that anybody sent."""
+
+    HOSTILE = {
+        "deep lists": b"[" * (MEBIBYTE - 1),
+        "deep objects": b'{"a":' * (MEBIBYTE // 5),
+        "deep and well-formed": b'{"item": ' + b"[" * 400000 + b"]" * 400000 + b"}",
+        "deeper than a database takes": b'{"item": {"a": ' + b"[" * 60 + b"]" * 60 + b"}}",
+        "many values": b'{"item": [' + b"1," * 500000 + b"1]}",
+        "many keys": b'{"item": {' + b",".join(b'"%d":1' % each for each in range(80000)) + b"}}",
+        "many objects": b'{"item": [' + b"{}," * 300000 + b"{}]}",
+        "a huge number alone": b"9" * MEBIBYTE,
+        "not a number": b'{"item": {"a": NaN}}', "infinity": b'{"item": {"a": -Infinity}}',
+        "escapes": b'"' + b"\\u0000" * 170000, "not UTF-8": b"\xff" * MEBIBYTE,
+        "UTF-16": json.dumps(delivery()).encode("utf-16"), "blanks": b" " * MEBIBYTE,
+        "gzip": b"\x1f\x8b\x08\0" + b"\0" * 1000}
+
+    @pytest.mark.parametrize("kind", HOSTILE)
+    def test_are_refused_cheaply(self, stackstorm, url, kind):
+        started = time.monotonic()
+        assert ask(url, request_for(url, self.HOSTILE[kind])) == 400
+        assert time.monotonic() - started < 1
+        assert "Traceback" not in stackstorm.log()
+
+    def test_of_a_mebibyte_that_are_text_are_taken(self, url):
+        deliver(url, "large", text="{{x " * (10 ** 4) + "x" * 10 ** 6)
+
+    def test_whose_numbers_are_beyond_any_are_taken_with_the_digits(self, stackstorm, url):
+        body = json.dumps(delivery(number="huge"))[:-1].encode()
+        body += b', "a": %s, "b": 1e999, "c": -1e999}' % (b"9" * 100000)
+        assert ask(url, request_for(url, body)) == 204
+
+
+def hold(url, kind):
+    """Open a connection that never comes to an end; kind: how far it gets."""
+    connection = connect(url)
+    path = urlsplit(url).path
+    start = ["", "PO", f"POST {path} HTTP/1.1\r\nX-Slow: ",
+             f"POST {path} HTTP/1.1\r\nContent-Length: 500\r\n\r\n{{",
+             "POST /x HTTP/1.1\r\nContent-Length: 500000\r\n\r\n{"][kind % 5]
+    connection.sendall(start.encode())
+    return connection
+
+
+@contextlib.contextmanager
+def slow_clients(url, count):
+    """So many connections that each send one more byte now and then."""
+    connections = [hold(url, number) for number in range(count)]
+    done = threading.Event()
+
+    def drip():
+        while not done.wait(0.2):
+            for connection in connections:
+                with contextlib.suppress(OSError):
+                    connection.send(b"x")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield connections
+    finally:
+        done.set()
+        thread.join()
+        for connection in connections:
+            connection.close()
+
+
+def flood(url, kind, done):
+    """Send what is not signed, as fast as may be, until done."""
+    path = "/hipchat/room_message/Factor/" + "x" * 43
+    chunked = f"POST {path} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    while not done.is_set():
+        if kind == "requests":
+            ask(url, request_for("http://st2" + path, b"{}" * 500))
+            continue
+        with contextlib.suppress(OSError), connect(url) as connection:
+            connection.sendall(chunked if kind != "a body without end" else request_for(
+                "http://st2" + path, headers=["Content-Length: 99999999999"]))
+            while not done.is_set():
+                connection.sendall({"tiny chunks": b"1\r\nx\r\n" * 10000}.get(kind, b"1" * 65536))
+
+
+@contextlib.contextmanager
+def flooded(url, kind, clients=4):
+    """So many clients that flood, each in a process of its own."""
+    done = multiprocessing.Event()
+    processes = [multiprocessing.Process(target=flood, args=(url, kind, done), daemon=True)
+                 for _ in range(clients)]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for process in processes:
+            process.join()
+
+
+def memory_of(process):
+    """Its resident memory in MiB."""
+    with open(f"/proc/{process.pid}/status") as status:
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1)) / 1024
+
+
+class TestHoldUps:
+    """Signed deliveries, while others do what they can against them."""
+
+    def test_go_through_promptly_amid_two_hundred_slow_connections(self, url):
+        alone = typical(url, "before the slow")
+        with slow_clients(url, 200):
+            amid = typical(url, "amid the slow")
+        assert amid < max(10 * alone, 0.3)
+
+    def test_go_through_where_slow_clients_want_more_connections_than_there_are(
+            self, hipchat, start_stackstorm):
+        room = hipchat.make_room()
+        stackstorm = start_stackstorm(hipchat, webhook={"max_connections": 20})
+        stackstorm.listen("message", room)
+        url = stackstorm.webhooks(room)[0]["url"]
+        with slow_clients(url, 60):
+            # Each could hold a connection for 15 s, and they all came first.
+            assert deliver(url, "first") < 12
+            assert typical(url, "amid more") < 1
+        assert "Traceback" not in stackstorm.log()
+
+    @pytest.mark.parametrize("kind", ["requests", "tiny chunks", "an endless chunk's size",
+                                      "a body without end"])
+    def test_are_hardly_delayed_by_a_flood_of_what_is_not_signed(self, stackstorm, url, kind):
+        alone, before = typical(url, "before " + kind), memory_of(stackstorm.process)
+        with flooded(url, kind):
+            amid = typical(url, "amid " + kind)
+        # Measured side by side; the flood has processors of its own to take from the listener.
+        assert amid < max(30 * alone, 0.3)
+        assert memory_of(stackstorm.process) < before + 60
+
+    def test_of_max_connections_at_once_are_all_taken(self, hipchat, start_stackstorm):
+        room = hipchat.make_room()
+        stackstorm = start_stackstorm(hipchat, webhook={"max_connections": 5})
+        stackstorm.listen("message", room)
+        url = stackstorm.webhooks(room)[0]["url"]
+        with ThreadPoolExecutor(40) as pool:
+            list(pool.map(lambda each: deliver(url, f"at once {each}"), range(200)))
+        assert stackstorm.health()["accepted"] == 200
+
+
+class TestAllowFrom:
+    """Networks from which alone requests are taken."""
+
+    def start(self, hipchat, start_stackstorm, host, allow_from):
+        port, room = free_port(), hipchat.make_room()
+        name = f"[{host}]" if ":" in host else host
+        stackstorm = start_stackstorm(hipchat, webhook={
+            "public_url": f"http://{name}:{port}/hipchat", "port": port, "host": host,
+            "allow_from": allow_from})
+        wait_until(lambda: "Listening" in stackstorm.log())
+        stackstorm.add_rule("message", {"room": room})
+        return wait_until(lambda: [hook["url"] for hook in stackstorm.webhooks(room)])[0]
+
+    def posted(self, url, to, source):
+        body = json.dumps(delivery(number=source)).encode()
+        to = f"http://{(f'[{to}]' if ':' in to else to)}:{urlsplit(url).port}/"
+        return ask(to, request_for(url, body), (source, 0))
+
+    def test_let_in_who_is_in_one_of_them_and_nobody_else(self, hipchat, start_stackstorm):
+        url = self.start(hipchat, start_stackstorm, "127.0.0.1",
+                         ["127.0.0.2", "127.1.0.0/16", "10.0.0.0/8", "2001:db8::/32"])
+        statuses = {source: self.posted(url, "127.0.0.1", source) for source in [
+            "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.1.2.3", "127.2.0.1"]}
+        assert statuses == {"127.0.0.1": 403, "127.0.0.2": 204, "127.0.0.3": 403,
+                            "127.1.2.3": 204, "127.2.0.1": 403}
+
+    def test_are_of_the_connection_and_not_of_a_header(self, hipchat, start_stackstorm):
+        url = self.start(hipchat, start_stackstorm, "127.0.0.1", ["127.0.0.2"])
+        assert ask(url, request_for(url, b"{}", headers=[
+            "X-Forwarded-For: 127.0.0.2", "X-Real-IP: 127.0.0.2", "Forwarded: for=127.0.0.2",
+            "Remote-Addr: 127.0.0.2"])) == 403
+
+    def test_may_be_of_ipv6_and_know_ipv4_that_comes_by_it(self, hipchat, start_stackstorm):
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("there is no IPv6 here")
+        url = self.start(hipchat, start_stackstorm, "::", ["::1/128", "127.0.0.2/32"])
+        assert self.posted(url, "::1", "::1") == 204
+        assert self.posted(url, "127.0.0.1", "127.0.0.2") == 204
+        assert self.posted(url, "127.0.0.1", "127.0.0.1") == 403

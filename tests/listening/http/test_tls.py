@@ -1,0 +1,292 @@
+"""TLS: the listener's own, and that of a reverse proxy before it."""
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import requests
+from support.servers import Stackstorm, direct
+from support.waiting import wait_until
+from support.wire import connect, delivery, make_certificate, named_url
+
+from hipchat.config.sensor_settings import SensorSettings
+from sandbox.both_servers import free_port
+
+CONFIGURATION = Path(__file__).resolve().parents[3] / "docs" / "nginx.conf"
+
+
+def start_over_tls(directory, hipchat, files, **webhook):
+    """StackStorm with the pack, met over TLS with this certificate and key."""
+    port = free_port()
+    stackstorm = Stackstorm(directory, hipchat, webhook=dict({
+        "public_url": f"https://127.0.0.1:{port}/hipchat", "port": port,
+        "tls_certificate": files[0], "tls_key": files[1]}, **webhook))
+    stackstorm._session.verify = files[0]
+    return stackstorm
+
+
+@pytest.fixture(scope="module")
+def secure(hipchat, tmp_path_factory):
+    """A listener with TLS; files are its certificate and key, url a webhook."""
+    directory = tmp_path_factory.mktemp("secure")
+    files = make_certificate(directory)
+    process = start_over_tls(directory, hipchat, files)
+    process.files = files
+    process.room = hipchat.make_room()
+    process.trigger = process.listen("message", process.room)
+    process.url, = [hook["url"] for hook in process.webhooks(process.room)]
+    yield process
+    process.stop()
+
+
+def session(certificate):
+    http = direct()
+    http.verify = certificate
+    return http
+
+
+def handshake(url, certificate=None, version=None, ciphers=None):
+    """Shake hands; returns (TLS version, the certificate's common name)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    if certificate:
+        context.load_verify_locations(certificate)
+    else:
+        context.verify_mode = ssl.CERT_NONE
+    if ciphers:
+        context.set_ciphers(ciphers)
+    if version:
+        context.minimum_version = context.maximum_version = version
+    with connect(url) as plain, context.wrap_socket(plain) as encrypted:
+        subject = dict(part[0] for part in (encrypted.getpeercert() or {}).get("subject", ()))
+        return encrypted.version(), subject.get("commonName")
+
+
+class TestListener:
+    """The sensor with a certificate and a key."""
+
+    def test_takes_a_signed_delivery_and_dispatches_it(self, secure):
+        answer = session(secure.files[0]).post(secure.url, json=delivery("over TLS"), timeout=60)
+        assert answer.status_code == 204
+        wait_until(lambda: "over TLS" in [
+            payload["message"] for payload in secure.payloads(secure.trigger)])
+
+    @pytest.mark.parametrize("status, change", [
+        (404, {"url": "x"}), (400, {"body": b"{"}), (413, {"body": b"x" * 1200000})])
+    def test_refuses_what_it_refuses_without_tls(self, secure, status, change):
+        answer = session(secure.files[0]).post(
+            secure.url + change.get("url", ""), data=change.get("body", b"{}"), timeout=60)
+        assert answer.status_code == status
+
+    @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+    def test_speaks_tls_1_2_and_1_3(self, secure, version):
+        spoken, _ = handshake(secure.url, secure.files[0], ssl.TLSVersion[version])
+        assert spoken == version.replace("_", ".")
+
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
+    def test_speaks_nothing_older(self, secure, version):
+        with pytest.raises(ssl.SSLError) as caught:
+            # At OpenSSL's usual level the client would not even ask.
+            handshake(secure.url, None, ssl.TLSVersion[version], "ALL:@SECLEVEL=0")
+        assert "ALERT" in caught.value.reason
+
+    @pytest.mark.parametrize("sent", [
+        b"GET /hipchat/health HTTP/1.1\r\nHost: st2\r\n\r\n", b"\x16\x03\x01\x00\x05hello",
+        b"\x16\x03\x01\xff\xff" + b"\0" * 70000, b"\0" * 100, b"SSH-2.0-x\r\n",
+        b"\x80\x2e\x01\x00"])
+    def test_hangs_up_on_what_is_no_tls_and_tells_nothing(self, secure, sent):
+        with connect(secure.url) as connection:
+            try:
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+                answer = connection.recv(65536)
+            except OSError:  # it has hung up already
+                answer = b""
+        assert len(answer) < 16 and b"HTTP" not in answer  # an alert at most
+        assert secure.health()["status"] == "ok"
+
+    def test_serves_others_while_a_hundred_clients_never_shake_hands(self, secure):
+        silent = [connect(secure.url) for _ in range(100)]
+        for each in silent[:50]:
+            each.sendall(b"\x16\x03\x01")
+        answer = session(secure.files[0]).post(
+            secure.url, json=delivery(number="amid silence"), timeout=5)
+        assert answer.status_code == 204
+        for each in silent:
+            each.close()
+
+    def test_logs_nothing_of_clients_that_go_wrong(self, secure):
+        secure.health()
+        assert "Traceback" not in secure.log() and "SSL" not in secure.log()
+
+
+class TestCertificate:
+    """The files, as they come and go."""
+
+    def renew(self, directory, files, name):
+        """Put a new certificate in place as certbot does: two files, one after the other."""
+        for made, place in zip(make_certificate(directory, name, prefix="new-"), files):
+            os.replace(made, place)
+
+    def name_of(self, stackstorm):
+        return handshake(stackstorm.url, stackstorm.files[0])[1]
+
+    def test_that_is_renewed_is_used_without_a_restart(self, secure, tmp_path):
+        started = secure.process.pid
+        for name in ("first", "second"):
+            self.renew(tmp_path, secure.files, name)
+            assert self.name_of(secure) == name
+        assert secure.process.pid == started and secure.process.poll() is None
+
+    def test_that_does_not_fit_its_key_is_told_and_the_former_one_serves_until_it_does(
+            self, secure, tmp_path):
+        former = tmp_path / "former.pem"
+        shutil.copy(secure.files[0], str(former))
+        files = make_certificate(tmp_path, "third", prefix="new-")
+        os.replace(files[0], secure.files[0])
+        secure._session.verify = str(former)
+        health = secure.health()
+        assert health["status"] == "degraded"
+        assert health["reasons"] == ["TLS: the renewed certificate cannot be used"]
+        assert secure.health() and secure.log().count("the renewed certificate cannot be used") == 1
+        line, = [line for line in secure.log().splitlines() if "renewed certificate" in line]
+        assert all(file in line for file in secure.files) and "KEY_VALUES_MISMATCH" in line
+        os.replace(files[1], secure.files[1])
+        secure._session.verify = secure.files[0]
+        assert secure.health()["status"] == "ok"
+        assert self.name_of(secure) == "third"
+
+    def test_that_is_away_for_a_while_goes_on_serving(self, secure, tmp_path):
+        away = str(tmp_path / "away.pem")
+        os.replace(secure.files[0], away)
+        secure._session.verify = away
+        assert secure.health()["status"] == "degraded"
+        os.replace(away, secure.files[0])
+        secure._session.verify = secure.files[0]
+        assert secure.health()["status"] == "ok"
+
+    @pytest.mark.parametrize("trouble, words", [
+        ("missing", "No such file or directory"), ("mismatch", "KEY_VALUES_MISMATCH"),
+        ("empty", "do not make a certificate with its key"),
+        ("encrypted", "do not make a certificate with its key")])
+    def test_that_cannot_be_used_at_the_start_is_told_and_used_when_it_can(
+            self, hipchat, tmp_path, trouble, words):
+        files = make_certificate(tmp_path)
+        good = tmp_path / "good.pem"
+        shutil.copy(files[1], str(good))
+        if trouble == "missing":
+            os.remove(files[1])
+        elif trouble == "mismatch":
+            os.replace(make_certificate(tmp_path, prefix="other-")[1], files[1])
+        elif trouble == "empty":
+            Path(files[1]).write_text("")
+        else:
+            subprocess.run(["openssl", "ec", "-aes256", "-passout", "pass:x", "-in", str(good),
+                            "-out", files[1]], check=True, stderr=subprocess.DEVNULL)
+        stackstorm = start_over_tls(tmp_path, hipchat, files)
+        try:
+            wait_until(lambda: words in stackstorm.log())
+            line, = [line for line in stackstorm.log().splitlines() if words in line]
+            assert "webhook.tls_certificate and webhook.tls_key" in line and files[1] in line
+            assert stackstorm.health() == {}
+            os.replace(str(good), files[1])
+            wait_until(stackstorm.health)
+            assert "Traceback" not in stackstorm.log()
+        finally:
+            stackstorm.stop()
+
+
+@pytest.fixture(scope="module")
+def proxied(hipchat, tmp_path_factory):
+    """StackStorm behind a real nginx with the configuration of docs/; `files` are nginx's."""
+    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    if not nginx:
+        pytest.skip("nginx is not here")
+    directory = tmp_path_factory.mktemp("nginx")
+    files, port = make_certificate(directory), free_port()
+    process = Stackstorm(directory, hipchat, webhook={
+        "public_url": f"https://127.0.0.1:{port}/hipchat"})
+    configuration = CONFIGURATION.read_text()
+    for written, here in [
+            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+            ("http://127.0.0.1:8088", f"http://127.0.0.1:{process.config['webhook']['port']}"),
+            ("/etc/nginx/st2.example.com.crt", files[0]),
+            ("/etc/nginx/st2.example.com.key", files[1]),
+            ("/var/log/nginx/", f"{directory}/")]:
+        assert written in configuration
+        configuration = configuration.replace(written, here)
+    (directory / "nginx.conf").write_text(
+        "daemon off; pid {0}/pid; error_log {0}/error.log;\nevents {{}}\nhttp {{\n"
+        "access_log {0}/access.log; client_body_temp_path {0}/body; proxy_temp_path {0}/proxy;\n"
+        "fastcgi_temp_path {0}/fastcgi; uwsgi_temp_path {0}/uwsgi; scgi_temp_path {0}/scgi;\n"
+        "{1}\n}}\n".format(directory, configuration))
+    child = subprocess.Popen(
+        [nginx, "-p", str(directory), "-e", str(directory / "error.log"),
+         "-c", str(directory / "nginx.conf")], stderr=subprocess.DEVNULL)
+    process.directory, process.files = directory, files
+    process._session.verify = files[0]
+    try:
+        wait_until(lambda: answers(process))
+        yield process
+    finally:
+        child.terminate()
+        child.wait()
+        process.stop()
+
+
+def answers(stackstorm):
+    """Whether both nginx and the listener behind it are there."""
+    try:
+        return stackstorm._session.get(stackstorm.listener + "/health", timeout=60).ok
+    except requests.ConnectionError:
+        return False
+
+
+class TestReverseProxy:
+    """nginx in front, configured as docs/nginx.conf shows."""
+
+    @pytest.mark.parametrize("room", ["Plain", "A/B & C", "\u00fcml\u00e4ut \u2603", "100 %2F",
+                                      "a+b;c=d?e#f", "..", "{{ room }}", "'\"<>\\|^`"])
+    def test_passes_deliveries_for_any_room_on(self, hipchat, proxied, room):
+        answer = hipchat.api("POST", "/room", json={"name": room})
+        if answer.status_code != 201:
+            pytest.skip("HipChat has no room of that name: " + answer.text)
+        proxied.add_rule("message", {"room": answer.json()["id"]})
+        path = f"/room/{answer.json()['id']}/webhook"
+        url = wait_until(lambda: [
+            hook["url"] for hook in hipchat.api("GET", path, params={"expand": "items"}).json()[
+                "items"] if hook["url"].startswith(proxied.listener)])[0]
+        assert session(proxied.files[0]).post(
+            url, json=delivery(number=room), timeout=60).status_code == 204
+
+    @pytest.mark.parametrize("room", ["A/B & C", "\u00fcml\u00e4ut \u2603", "100 %2F",
+                                      "a+b;c=d?e#f"])
+    def test_leaves_the_encoded_names_of_rooms_as_they_are(self, proxied, room):
+        settings = SensorSettings.from_config(proxied.config)
+        url = named_url(settings.public_url, settings.secret, "room_message", room)
+        assert quote(room, safe="") in url
+        assert session(proxied.files[0]).post(
+            url, json=delivery(number="name " + room), timeout=60).status_code == 204
+
+    def test_answers_404_for_what_is_not_signed_and_413_for_what_is_too_large(self, proxied):
+        http = session(proxied.files[0])
+        assert http.post(proxied.listener + "/room_message/Factor/" + "x" * 43,
+                         json={}, timeout=60).status_code == 404
+        assert http.post(proxied.listener + "/x", data=b"x" * 1100000, timeout=10
+                         ).status_code == 413
+
+    def test_speaks_tls_only(self, proxied):
+        with pytest.raises(requests.exceptions.SSLError):
+            direct().get(proxied.listener + "/health", timeout=60)
+        assert handshake(proxied.listener, proxied.files[0])[0] in ("TLSv1.2", "TLSv1.3")
+
+    def test_writes_no_signed_url_to_a_log(self, proxied):
+        logs = [(proxied.directory / name).read_text()
+                for name in ("access.log", "error.log", "hipchat.log")]
+        assert not re.search("room_message", "".join(logs))

@@ -1,0 +1,152 @@
+"""What the webhooks of rooms are looked at for, by a clock of ours."""
+import logging
+from types import SimpleNamespace
+from unittest import mock
+
+import eventlet
+import pytest
+from support.clock import Clock
+from support.waiting import wait_until
+
+from hipchat.errors import NoAnswer, NotFound
+from hipchat.webhook.ownership import Ownership
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import SensorSettings
+from listening import timing
+from listening.webhooks import room_list as room_names
+from listening.webhooks import reconciler as webhooks
+from listening.operations.health import Health
+from listening.dispatch.subscriptions import Subscriptions
+from listening.webhooks.reconciler import WebhookReconciler
+
+FACTOR = 1001
+LOG = logging.getLogger("sensor")
+SETTINGS = SensorSettings.from_config({
+    "api_key": "t" * 40, "api_url": "http://hipchat/v2",
+    "webhook": {"public_url": "http://st2", "secret": "s" * 16}})
+
+
+class Unlisting:
+    """A HipChat that makes webhooks and lists none; made, deleted: their numbers."""
+
+    def __init__(self):
+        self.made, self.deleted = [], []
+
+    def items(self, *path, **params):
+        return [{"id": FACTOR, "name": "Factor"}] if path == ("room",) else []
+
+    def call(self, method, *path, json=None):
+        if method == "DELETE":
+            self.deleted.append(path[-1])
+            return None
+        if method == "GET":
+            return {"id": path[-1]}
+        self.made.append(str(len(self.made)))
+        return {"id": self.made[-1]}
+
+
+class Forgetting(Unlisting):
+    """One in which somebody deletes each webhook before it is listed."""
+
+    def call(self, method, *path, json=None):
+        if method == "GET":
+            raise NotFound("GET /v2/room/1001/webhook/0", 404, "Webhook not found")
+        return super().call(method, *path, json=json)
+
+
+class Losing(Unlisting):
+    """One whose answer to the first webhook is lost, though it is made."""
+
+    url = None
+
+    def items(self, *path, **params):
+        return [{"id": 1, "event": "room_message", "url": self.url}] if (
+            self.url and path != ("room",)) else super().items(*path, **params)
+
+    def call(self, method, *path, json=None):
+        if method == "POST" and not self.url:
+            self.url = json["url"]
+            raise NoAnswer("HipChat did not answer.")
+        return super().call(method, *path, json=json)
+
+
+TRIGGER = {"ref": "hipchat.x", "id": "x", "type": "hipchat.message", "parameters": {"room": FACTOR}}
+
+
+class Kept:
+    """The webhooks that a trigger wants; missed: what is told where one was missing."""
+
+    def __init__(self, client, clock):
+        self._clock, self.health, self.missed = clock, Health(LOG), mock.Mock()
+        rooms = RoomDirectory()
+        self.subscriptions = Subscriptions([], [], rooms, LOG, lambda: self._kept.changed())
+        self._kept = WebhookReconciler(
+            client, client, SimpleNamespace(is_missing=False, hears_alone=False),
+            Ownership(SETTINGS, lambda: "mark"), None, True, self.subscriptions, rooms, self.missed,
+            self.health, LOG)
+        self.subscriptions.add(TRIGGER)
+        self.running = eventlet.spawn(self._kept.run)
+
+    def eventually(self, condition):
+        """Wait for it after a time in which each room is looked at."""
+        self._clock.now += timing.WEBHOOK_CHECK_PERIOD
+        self._kept.changed()
+        wait_until(condition, sleep=eventlet.sleep)
+
+
+@pytest.fixture
+def keep(monkeypatch):
+    clock, made = Clock(), []
+    for module in (webhooks, room_names):
+        monkeypatch.setattr(module, "time", clock)
+
+    def keep(client):
+        made.append(Kept(client, clock))
+        return made[-1]
+
+    yield keep
+    for kept in made:
+        kept.running.kill()
+
+
+def test_a_room_that_is_forgotten_takes_its_trouble_along(keep):
+    client = Unlisting()
+    kept = keep(client)
+    kept.eventually(lambda: client.made)
+    kept.eventually(lambda: kept.health.report()["reasons"] == [
+        "webhooks: HipChat does not list what it made"])
+    kept.subscriptions.remove(TRIGGER)
+    kept.eventually(lambda: client.deleted == client.made)
+    kept.eventually(lambda: kept.health.report()["status"] == "ok")
+
+
+def test_a_webhook_that_is_deleted_before_it_is_listed_is_made_again(keep):
+    client = Forgetting()
+    kept = keep(client)
+    kept.eventually(lambda: client.made)
+    kept.eventually(lambda: len(client.made) > 1)
+    assert kept.health.report()["status"] == "ok" and kept.missed.called
+    kept.eventually(lambda: kept.health.report()["reasons"] == [
+        "webhooks: HipChat does not list what it made"])
+    assert len(client.made) == 2, "it might know nothing of any, and all would deliver"
+
+
+def test_what_a_webhook_missed_is_fetched_though_hipchats_answer_to_it_is_lost(keep):
+    client = Losing()
+    kept = keep(client)
+    kept.eventually(lambda: client.url)
+    kept.eventually(lambda: kept.missed.called)
+    assert kept.missed.call_args == mock.call(FACTOR) and not client.made
+
+
+def test_the_names_of_many_new_rules_are_looked_at_together(keep, monkeypatch):
+    client = Unlisting()
+    kept = keep(client)
+    kept.eventually(lambda: client.made)
+    names = mock.Mock(wraps=kept.subscriptions.nameless)
+    monkeypatch.setattr(kept.subscriptions, "nameless", names)
+    for number in range(1000):
+        kept.subscriptions.add(dict(TRIGGER, ref=f"hipchat.{number}",
+                                parameters={"room": f"Room {number}"}))
+    kept.eventually(lambda: names.called)
+    assert names.call_count < 10

@@ -1,0 +1,359 @@
+"""The webhooks that the sensor makes, finds again and removes in HipChat."""
+import uuid
+from datetime import datetime
+
+import pytest
+from support.servers import EVENTS, Stackstorm
+from support.waiting import wait_until
+
+CHANGING = ("POST", "PUT", "DELETE")
+
+
+def events(hooks):
+    return sorted(hook["event"] for hook in hooks)
+
+
+def make_webhook(hipchat, room, url, event="room_message"):
+    """A webhook made by hand; returns its id."""
+    answer = hipchat.api("POST", f"/room/{room}/webhook", json={
+        "url": url, "event": event, "name": "by hand"})
+    assert answer.status_code == 201
+    return answer.json()["id"]
+
+
+def calls(hipchat, room, *methods):
+    """The API calls to a room's webhooks."""
+    path = f"/v2/room/{hipchat.room_id(room)}/webhook"
+    return [call for call in hipchat.people.requests()
+            if call["path"].startswith(path) and call["method"] in methods]
+
+
+@pytest.fixture
+def room(hipchat):
+    return hipchat.make_room()
+
+
+class TestMade:
+    """One webhook for each room and event that is needed."""
+
+    def test_for_each_event_that_the_config_names_in_each_of_its_rooms(
+            self, hipchat, start_stackstorm):
+        rooms = [hipchat.make_room(), hipchat.make_room()]
+        stackstorm = start_stackstorm(hipchat, rooms=rooms, events=EVENTS)
+        wait_until(stackstorm.has_its_webhooks)
+        for room in rooms:
+            assert events(stackstorm.webhooks(room)) == sorted("room_" + each for each in EVENTS)
+
+    def test_with_a_url_below_the_public_url_and_a_name_that_people_understand(
+            self, hipchat, stackstorm):
+        for hook in stackstorm.webhooks(stackstorm.room):
+            event, room, signature = hook["url"][len(stackstorm.listener) + 1:].split("/")
+            assert (event, room) == (hook["event"], str(hipchat.room_id(stackstorm.room)))
+            assert len(signature) == 43
+            assert hook["name"] == "StackStorm"
+            assert not hook["pattern"]
+
+    def test_one_only_however_many_rules_need_it(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        for pattern in ("a", "b", "c"):
+            stackstorm.listen("message", room, filter=pattern)
+        stackstorm.listen("message", room)
+        stackstorm.listen("enter", room)
+        assert events(stackstorm.webhooks(room)) == ["room_enter", "room_message"]
+
+    def test_one_only_for_a_room_by_name_and_by_id_and_each_rule_hears_an_event_once(
+            self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        number = hipchat.api("GET", "/room/" + room).json()["id"]
+        by_name = stackstorm.listen("message", room)
+        by_id = stackstorm.listen("message", room, name=number)
+        wanted = stackstorm.health()["webhooks"]["wanted"]
+        wait_until(lambda: stackstorm.health()["webhooks"]["present"] == wanted)
+        assert events(stackstorm.webhooks(room)) == ["room_message"]
+        for text in ("first", "second"):
+            hipchat.people.say(room, "Ann", text)
+        for trigger in (by_name, by_id):
+            heard = stackstorm.heard(trigger, 2)
+            assert [payload["message"] for payload in heard] == ["first", "second"]
+
+    def test_and_kept_while_one_of_a_rooms_two_names_is_needed(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        number = hipchat.api("GET", "/room/" + room).json()["id"]
+        by_name = stackstorm.add_rule("message", {"room": room})
+        wait_until(lambda: stackstorm.webhooks(room))
+        by_id = stackstorm.add_rule("message", {"room": number})
+        stackstorm.remove_rule(by_name)
+        stackstorm.listen("message", hipchat.make_room())  # looked at after the other room
+        assert events(stackstorm.webhooks(room)) == ["room_message"]
+        hipchat.people.say(room, "Ann", "hello")
+        assert stackstorm.heard(stackstorm.trigger_of(by_id))
+        stackstorm.remove_rule(by_id)
+        wait_until(lambda: stackstorm.webhooks(room) == [])
+
+
+class TestRemoved:
+    """No webhook stays that no rule needs."""
+
+    def test_with_the_last_rule_that_needs_it(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        first, second = (stackstorm.add_rule("message", {"room": room, "filter": each})
+                         for each in ("a", "b"))
+        other = stackstorm.add_rule("enter", {"room": room})
+        wait_until(lambda: events(stackstorm.webhooks(room)) == ["room_enter", "room_message"])
+        kept = stackstorm.webhooks(room)
+        stackstorm.remove_rule(first)
+        stackstorm.remove_rule(other)
+        wait_until(lambda: events(stackstorm.webhooks(room)) == ["room_message"])
+        assert stackstorm.webhooks(room)[0] in kept
+        stackstorm.remove_rule(second)
+        wait_until(lambda: stackstorm.webhooks(room) == [])
+
+    def test_and_not_when_a_rule_is_only_disabled(self, hipchat, stackstorm):
+        # StackStorm does not tell a sensor of that, and the rule drops the events itself.
+        room = hipchat.make_room()
+        rule = stackstorm.add_rule("message", {"room": room})
+        wait_until(lambda: stackstorm.webhooks(room))
+        definition = stackstorm.api("GET", "/v1/rules/" + rule)
+        stackstorm.api("PUT", "/v1/rules/" + rule, json=dict(definition, enabled=False))
+        hipchat.people.say(room, "Ann", "hello")
+        assert stackstorm.heard(stackstorm.trigger_of(rule))
+        assert events(stackstorm.webhooks(room)) == ["room_message"]
+
+    def test_though_its_room_is_gone(self, hipchat, stackstorm):
+        room = hipchat.make_room()
+        rule = stackstorm.add_rule("message", {"room": room}, enabled=False)
+        wait_until(lambda: stackstorm.webhooks(room))
+        wanted = stackstorm.health()["webhooks"]["wanted"]
+        hipchat.people.act(room, "Ann", "deleted")
+        stackstorm.remove_rule(rule)
+        wait_until(lambda: stackstorm.health()["webhooks"]["wanted"] == wanted - 1)
+        stackstorm.listen("message", hipchat.make_room())  # looked at after the room that is gone
+        assert [line for line in stackstorm.log().splitlines()
+                if " WARN " in line and room in line] == []
+
+    def test_that_was_left_over_when_a_rule_was_deleted_unheard(
+            self, hipchat, start_stackstorm, room):
+        stackstorm = start_stackstorm(hipchat)
+        stackstorm.listen("message", room)
+        wait_until(stackstorm.has_its_webhooks)
+        stackstorm.stop()  # and with it the sandbox forgets the rule
+        assert events(stackstorm.webhooks(room)) == ["room_message"]
+        stackstorm.start()
+        wait_until(stackstorm.has_its_webhooks)
+        hipchat.people.say(room, "Ann", "does anybody hear?")
+        wait_until(lambda: stackstorm.webhooks(room) == [])
+        assert stackstorm.health()["dropped"]["unwanted"] == 1
+
+
+RESTARTED = ["kept", "deleted", "doubled", "doubled by id", "stale"]
+
+
+class Restarted:
+    """A StackStorm after a restart, before which something was done in each of its rooms."""
+
+    def __init__(self, hipchat, directory):
+        self._hipchat = hipchat
+        self.rooms = {name: hipchat.make_room() for name in RESTARTED}
+        named = dict(self.rooms)
+        named["doubled by id"] = str(
+            hipchat.api("GET", "/room/" + self.rooms["doubled by id"]).json()["id"])
+        self.stackstorm = Stackstorm(directory, hipchat, rooms=list(named.values()),
+                                     events=["message", "enter"])
+        wait_until(self.stackstorm.has_its_webhooks)
+        self.stackstorm.stop()
+        self.before = {name: self._for_messages(room) for name, room in self.rooms.items()}
+        self._change()
+        self.stackstorm.config["events"] = ["message"]
+        self.stackstorm.start()
+
+    def _for_messages(self, room):
+        return {hook["event"]: hook for hook in self.stackstorm.webhooks(room)}["room_message"]
+
+    def _change(self):
+        for name in ("deleted", "stale"):
+            self._hipchat.api("DELETE", "/room/{}/webhook/{}".format(
+                self.rooms[name], self.before[name]["id"]))
+        for name in ("doubled", "doubled by id") * 3:
+            make_webhook(self._hipchat, self.rooms[name], self.before[name]["url"])
+        make_webhook(self._hipchat, self.rooms["stale"],
+                     self.before["stale"]["url"][:-43] + "x" * 43)
+
+    def webhook(self, name):
+        """The one webhook of a room, once there is only one and it is signed rightly."""
+        prefix = self.stackstorm.listener + "/room_message/"
+        return wait_until(lambda: [
+            hook for hooks in [self.stackstorm.webhooks(self.rooms[name])] for hook in hooks
+            if len(hooks) == 1 and hook["url"].startswith(prefix) and
+            not hook["url"].endswith("xxx")])[0]
+
+    def heard(self, text):
+        """How many times a message was heard."""
+        return [payload["message"] for payload in
+                self.stackstorm.payloads("hipchat.message")].count(text)
+
+
+@pytest.fixture(scope="module")
+def restarted(hipchat, tmp_path_factory):
+    changed = Restarted(hipchat, tmp_path_factory.mktemp("restarted"))
+    yield changed
+    changed.stackstorm.stop()
+
+
+class TestFoundAgain:
+    """After a restart, what is there is used."""
+
+    def test_without_a_call_that_changes_anything(self, hipchat, start_stackstorm, room):
+        many = hipchat.make_room()
+        for number in range(1000):  # as many as HipChat lists at once
+            make_webhook(hipchat, many, f"https://example.com/{number}")
+        stackstorm = start_stackstorm(hipchat, rooms=[room, many])
+        wait_until(stackstorm.has_its_webhooks)
+        before = stackstorm.webhooks(room)
+        stackstorm.stop()
+        hipchat.people.forget()
+        stackstorm.start()
+        wait_until(stackstorm.has_its_webhooks)
+        for each in (room, many, "Factor"):
+            assert calls(hipchat, each, *CHANGING) == []
+            assert 1 <= len(calls(hipchat, each, "GET")) <= 4
+        assert stackstorm.webhooks(room) == before
+        hipchat.people.say(many, "Ann", "welcome back")
+        assert stackstorm.heard("hipchat.message")
+
+    @pytest.mark.parametrize("name", RESTARTED)
+    def test_and_set_right_to_one_for_each_event_that_is_needed(self, restarted, name):
+        assert restarted.webhook(name)["event"] == "room_message"
+
+    @pytest.mark.parametrize("name", ["kept", "doubled", "doubled by id"])
+    def test_and_kept_where_it_is_right(self, restarted, name):
+        assert restarted.webhook(name) == restarted.before[name]
+
+    def test_and_signed_anew_where_the_signature_is_wrong(self, restarted):
+        assert restarted.webhook("stale")["url"] == restarted.before["stale"]["url"]
+
+    @pytest.mark.parametrize("name", RESTARTED)
+    def test_and_heard_once(self, hipchat, restarted, name):
+        restarted.webhook(name)
+        for text in ("once", "marker"):
+            hipchat.people.say(restarted.rooms[name], "Ann", text + name)
+        wait_until(lambda: restarted.heard("marker" + name))
+        assert restarted.heard("once" + name) == 1
+
+    def test_and_replaced_if_the_secret_is_a_new_one(self, hipchat, start_stackstorm, room):
+        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message", "enter"])
+        wait_until(stackstorm.has_its_webhooks)
+        old = {hook["id"] for hook in stackstorm.webhooks(room)}
+        stackstorm.stop()
+        stackstorm.config["webhook"]["secret"] = "another secret than before"
+        stackstorm.start()
+        wait_until(lambda: not old & {hook["id"] for hook in stackstorm.webhooks(room)})
+        assert events(stackstorm.webhooks(room)) == ["room_enter", "room_message"]
+        hipchat.people.say(room, "Ann", "hello")
+        assert stackstorm.heard("hipchat.message")
+
+
+class TestStrangers:
+    """Webhooks that are not ours."""
+
+    def test_survive_whatever_the_sensor_does(self, hipchat, start_stackstorm, room):
+        stackstorm = start_stackstorm(hipchat)
+        listener = stackstorm.listener
+        strangers = sorted(make_webhook(hipchat, room, url, event) for url, event in [
+            ("https://bot.example.com/hook", "room_message"),
+            ("https://bot.example.com/hook", "room_enter"),
+            (listener, "room_message"),
+            (listener + "-of-another/room_message/Ops/" + "x" * 43, "room_message"),
+            (listener.replace("/hipchat", "/other") + "/room_message/Ops/x", "room_message"),
+            (listener.replace("http:", "https:") + "/room_message/Ops/x", "room_message"),
+            ("http://example.com/?url=" + listener + "/", "room_message")])
+        rule = stackstorm.add_rule("message", {"room": room})
+        wait_until(lambda: stackstorm.webhooks(room))
+        stackstorm.remove_rule(rule)
+        wait_until(lambda: stackstorm.webhooks(room) == [])
+        stackstorm.restart()
+        stackstorm.listen("message", room)
+        assert strangers == sorted(hook["id"] for hook in hipchat.webhooks(room)
+                                   if hook not in stackstorm.webhooks(room))
+
+    def test_of_another_stackstorm_are_left_to_it(self, hipchat, start_stackstorm, room):
+        first, second = (start_stackstorm(hipchat, rooms=[room]) for _ in range(2))
+        for stackstorm in (first, second):
+            wait_until(stackstorm.has_its_webhooks)
+        hipchat.people.say(room, "Ann", "hello both")
+        for stackstorm in (first, second):
+            assert len(stackstorm.heard("hipchat.message")) == 1
+            assert len(stackstorm.webhooks(room)) == 5
+
+
+class TestRoomsInTrouble:
+    """A room that cannot be listened to."""
+
+    def warnings(self, stackstorm, room):
+        return [line for line in stackstorm.log().splitlines()
+                if " WARN " in line and f"Room {room} " in line]
+
+    def tries(self, hipchat, count):
+        """When the sensor asked for the rooms, in seconds, once it did so often enough."""
+        times = [datetime.fromisoformat(call["when"]).timestamp()
+                 for call in hipchat.people.requests() if call["path"] == "/v2/room"]
+        return times if len(times) >= count else None
+
+    def test_that_does_not_exist_is_warned_of_once_tried_ever_more_rarely_and_delays_nobody(
+            self, start_hipchat, start_stackstorm):
+        hipchat, room = start_hipchat("--room", "Ops", "--room", "Factor"), "Ops"
+        stackstorm = start_stackstorm(hipchat, rooms=["Nowhere at all", room])
+        wait_until(lambda: len(stackstorm.webhooks(room)) == 5)
+        hipchat.people.say(room, "Ann", "hello")
+        assert stackstorm.heard("hipchat.message")
+        tries = wait_until(lambda: self.tries(hipchat, 4))
+        pauses = [after - before for before, after in zip(tries, tries[1:4])]
+        assert pauses == sorted(pauses) and sum(pauses) > 6.6, "1, 2 and 4 s"
+        line, = wait_until(lambda: self.warnings(stackstorm, "Nowhere at all"))
+        assert "404" in line and "name or id" in line
+
+    def test_of_the_sample_rules_disturbs_nobody(self, start_hipchat, start_stackstorm):
+        stackstorm = start_stackstorm(start_hipchat("--room", "Ops"), rooms=["Ops"])
+        wait_until(lambda: len(stackstorm.webhooks("Ops")) == 5)
+        wait_until(lambda: "Room Factor cannot be listened to" in stackstorm.log())
+        assert stackstorm.process.poll() is None
+        assert stackstorm.health()["status"] == "ok", "they are disabled"
+
+    def test_that_is_created_later_is_picked_up(self, hipchat, start_stackstorm):
+        room = "Soon " + uuid.uuid4().hex[:8]
+        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
+        wait_until(lambda: self.warnings(stackstorm, room))
+        hipchat.people.act(room, "Ann", "created")
+        wait_until(lambda: stackstorm.webhooks(room))
+        hipchat.people.say(room, "Ann", "hello")
+        assert stackstorm.heard("hipchat.message")
+        wait_until(lambda: f"Room {room}: can be listened to now" in stackstorm.log())
+
+    def test_that_the_token_may_not_administer_is_warned_of_with_the_scope(
+            self, start_hipchat, start_stackstorm):
+        hipchat = start_hipchat("--room", "Factor", "--token", "weak:send_notification,view_group")
+        stackstorm = start_stackstorm(hipchat, api_key="weak", rooms=["Factor"])
+        wait_until(lambda: self.warnings(stackstorm, "Factor"))
+        line, = self.warnings(stackstorm, "Factor")
+        assert "403" in line and "admin_room" in line
+        assert stackstorm.health()["webhooks"]["present"] == 0
+
+
+class TestCallsToHipchat:
+    """HipChat allows a personal token 100 calls in five minutes."""
+
+    def test_are_one_for_each_room_and_one_for_each_webhook(self, hipchat, start_stackstorm, room):
+        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message", "enter"])
+        wait_until(stackstorm.has_its_webhooks)
+        assert len(calls(hipchat, room, "POST")) == 2
+        # Once more where a rule came to the sensor's knowledge after the first look.
+        assert len(calls(hipchat, room, "GET")) <= 2
+
+    def test_are_not_made_for_messages(self, start_hipchat, start_stackstorm):
+        hipchat = start_hipchat("--room", "Factor")
+        stackstorm = start_stackstorm(hipchat, rooms=["Factor"], catch_up=0)
+        wait_until(stackstorm.has_its_webhooks)
+        hipchat.people.forget()
+        for number in range(20):
+            hipchat.people.say("Factor", "Ann", f"message {number}")
+        stackstorm.heard("hipchat.message", 20)
+        assert hipchat.people.requests() == []

@@ -1,0 +1,403 @@
+"""The sensor's publisher: over kombu, to a broker and a database that can fail."""
+import importlib
+import logging
+import sys
+from unittest import mock
+
+import eventlet
+import pytest
+from amqp.exceptions import MessageNacked
+from support import REPOSITORY
+from support.waiting import wait_until
+
+from listening.operations.health import Health
+from listening.errors import ServiceUnavailable
+from sandbox.stackstorm import platform_modules
+from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.database import Database
+from sandbox.stackstorm.transport import Transport
+from sandbox.stackstorm.triggers import Triggers, TriggerType
+
+TRIGGER = "toy.said"
+
+
+class Platform:
+    """A broker and triggers, and what the publisher does with them."""
+
+    def __init__(self):
+        self.broker = Broker()
+        self.triggers = Triggers(self.broker.publish)
+        self.triggers.add_type(TriggerType("toy", {
+            "name": "said", "payload_schema": {"type": "object", "properties": {
+                "text": {"type": "string", "required": True}}}}))
+        self.connections = self.asked = 0
+        self.confirming = lambda: None  # called by the broker for each message
+
+    def texts(self):
+        return [instance.payload for instance in self.broker.history]
+
+
+def eventually(condition):
+    return wait_until(condition, sleep=eventlet.sleep)
+
+
+@pytest.fixture
+def platform(monkeypatch):
+    platform = Platform()
+    connect, send, write = platform.broker.connect, platform.broker.send, Database._write
+
+    def connecting():
+        platform.connections += 1
+        return connect()
+
+    def sending(*message):
+        platform.confirming()
+        return send(*message)
+
+    def writing(database, **changes):
+        platform.asked += 1
+        eventlet.sleep(0.01)
+        return write(database, **changes)
+
+    monkeypatch.setattr(platform.broker, "connect", connecting)
+    monkeypatch.setattr(platform.broker, "send", sending)
+    monkeypatch.setattr(Database, "_write", writing)
+    return platform
+
+
+@pytest.fixture
+def module(platform, monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
+    with mock.patch.dict(sys.modules):
+        for name in ("stackstorm.publisher", "stackstorm.database"):
+            sys.modules.pop(name, None)
+        platform_modules.install_services(platform.triggers, platform.broker, Database(
+            platform.triggers, platform.broker))
+        yield importlib.import_module("stackstorm.publisher")
+
+
+@pytest.fixture
+def health():
+    return Health(logging.getLogger("test"))
+
+
+@pytest.fixture
+def publisher(module, health):
+    publisher = module.TriggerPublisher(health, logging.getLogger("test"))
+    watching = eventlet.spawn(publisher.watch)
+    yield publisher
+    watching.kill()
+
+
+@pytest.fixture
+def publish(publisher):
+    """Publish a text; raises the cause of an outage."""
+    def publish(text):
+        try:
+            publisher.publish(TRIGGER, {"text": text}, "trace of " + text)
+        except ServiceUnavailable as outage:
+            raise outage.__cause__
+    return publish
+
+
+@pytest.fixture
+def together():
+    """Publish each of some numbers from a greenlet of its own; returns their errors, or None."""
+    def together(publish, numbers):
+        def attempt(number):
+            try:
+                publish(str(number))
+            except Exception as error:
+                return error
+
+        return list(eventlet.GreenPool(100).imap(attempt, numbers))
+    return together
+
+
+def test_publishes_payload_and_trace(publish, platform):
+    publish("hello")
+    found, = platform.broker.history
+    assert (found.trigger, found.payload, found.trace_tag) == (
+        TRIGGER, '{"text": "hello"}', "trace of hello")
+
+
+def test_keeps_one_connection_for_triggers_that_come_one_after_the_other(publish, platform):
+    for number in range(20):
+        publish(str(number))
+    assert platform.connections == 1
+
+
+def test_sends_together_what_comes_while_the_broker_has_not_confirmed(
+        publish, platform, together):
+    platform.confirming = lambda: eventlet.sleep(0.01)
+    assert together(publish, range(10)) == [None] * 10
+    assert platform.connections == 1
+    assert platform.texts() == [f'{{"text": "{number}"}}' for number in range(10)]
+    assert platform.asked == 1
+
+
+def test_where_one_cannot_be_sent_the_others_are(publish, platform, together, module):
+    dumps = module.dumps
+
+    def failing(message, serializer):
+        if message["payload"]["text"] == "3":
+            raise RecursionError("too deep")
+        return dumps(message, serializer)
+
+    with mock.patch.object(module, "dumps", failing):
+        errors = together(publish, range(5))
+    assert [type(error) for error in errors] == [
+        type(None), type(None), type(None), RecursionError, type(None)]
+    assert len(platform.texts()) == 4
+
+
+def test_a_trigger_that_no_queue_takes_is_an_error_and_the_connection_stays(
+        publish, platform, together):
+    publish("before")
+    platform.broker.set_fault("no_queue")
+    errors = together(publish, range(5))
+    assert [str(error) for error in errors] == ["NO_ROUTE"] * 5
+    platform.broker.set_fault("none")
+    publish("after")
+    assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+    assert platform.connections == 1
+
+
+def test_what_was_confirmed_before_the_connection_broke_is_not_sent_again(
+        publish, platform, together):
+    publish("before")
+    confirming = iter([None] * 3 + [ConnectionResetError("broken")] + [None] * 100)
+
+    def breaks():
+        error = next(confirming)
+        if error:
+            raise error
+
+    platform.confirming = breaks
+    assert together(publish, range(6)) == [None] * 6
+    assert platform.texts()[1:] == [f'{{"text": "{number}"}}' for number in range(6)]
+    assert platform.connections == 2
+
+
+def test_a_trigger_that_the_broker_refuses_is_an_error(publish, platform, together, module):
+    def refuse(channel, number, message, taken):
+        for refused in channel.events["basic_nack"]:
+            refused(number + 4, True)
+
+    with mock.patch.object(Transport.Channel, "answer", refuse):
+        errors = together(publish, range(5))
+    assert all(isinstance(error, MessageNacked) for error in errors), errors
+
+
+def test_raises_while_the_broker_is_away_and_works_when_it_is_back(publish, platform):
+    publish("before")
+    platform.broker.set_fault("fail")
+    for _ in range(3):
+        with pytest.raises(Exception, match="broker is away"):
+            publish("during")
+    platform.broker.set_fault("none")
+    publish("after")
+    assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+
+
+def test_a_connection_that_broke_unseen_is_made_anew_at_once(publish, platform):
+    publish("before")
+    platform.broker.set_fault("restart")
+    publish("after")
+    assert platform.connections == 2
+    assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+
+
+@pytest.mark.parametrize("error", [RuntimeError("NO_ROUTE"), ValueError("odd")])
+def test_a_connection_is_not_used_again_after_an_error(publish, platform, error):
+    platform.confirming = mock.Mock(side_effect=error)
+    with pytest.raises(type(error)):
+        publish("one")
+    platform.confirming = lambda: None
+    publish("two")
+    assert platform.connections == 2
+    assert platform.texts() == ['{"text": "two"}']
+
+
+def test_waits_as_long_as_the_broker_takes_and_sends_nothing_twice(
+        publish, platform, monkeypatch):
+    monkeypatch.setattr("listening.timing.BROKER_HEARTBEAT", 0.05)
+    publish("before")
+    slowly = eventlet.Event()
+    platform.confirming = slowly.wait
+    waiting = eventlet.spawn(publish, "one")
+    eventlet.sleep(0.5)
+    assert not waiting.dead
+    slowly.send()
+    waiting.wait()
+    assert platform.texts() == ['{"text": "before"}', '{"text": "one"}']
+    assert platform.connections == 1
+
+
+class TestAlarm:
+    """RabbitMQ's memory or disk alarm."""
+
+    def test_is_waited_for_on_the_same_connection_and_each_is_sent_once(
+            self, publish, platform, together, health):
+        publish("before")
+        platform.broker.set_fault("blocked")
+        waiting = eventlet.spawn(together, publish, range(20))
+        eventually(lambda: health.report()["reasons"] == ["broker: blocked"])
+        eventlet.sleep(0.3)
+        assert len(platform.texts()) == 1
+        platform.broker.set_fault("none")
+        assert waiting.wait() == [None] * 20
+        assert platform.texts()[1:] == [f'{{"text": "{each}"}}' for each in range(20)]
+        assert platform.connections == 1
+        assert health.report()["reasons"] == []
+
+    def test_lets_nothing_be_written_that_a_lost_connection_would_have_sent_twice(
+            self, publish, platform, together):
+        publish("before")
+        platform.broker.set_fault("blocked")
+        first = eventlet.spawn(publish, "first")
+        channel = Transport.Channel
+        eventlet.sleep(0.1)
+        with mock.patch.object(channel, "basic_publish", autospec=True,
+                               side_effect=channel.basic_publish) as basic_publish:
+            rest = eventlet.spawn(together, publish, range(5))
+            eventlet.sleep(0.1)
+            assert not basic_publish.called
+            platform.broker.set_fault("none")
+            first.wait()
+            rest.wait()
+        assert len(platform.texts()) == 7
+
+
+class TestForgottenConnection:
+    """Established for the sensor, and unknown to a firewall on the way."""
+
+    @pytest.fixture(autouse=True)
+    def quickly(self, module, monkeypatch):
+        monkeypatch.setattr("listening.timing.BROKER_HEARTBEAT", 0.1)
+        monkeypatch.setattr("listening.timing.BROKER_BEAT_PERIOD", 0.02)
+
+    def test_is_replaced_while_nothing_is_published(self, publish, platform):
+        publish("before")
+        platform.broker.set_fault("forget")
+        eventually(lambda: platform.connections == 2)
+        publish("after")
+        assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+
+    def test_holds_what_is_published_up_for_two_heartbeats_only(self, publish, platform):
+        publish("before")
+        platform.broker.set_fault("forget")
+        with eventlet.Timeout(2):
+            publish("after")
+        assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
+
+    def test_is_kept_while_the_broker_does_not_answer_on_another(
+            self, publish, platform, monkeypatch):
+        publish("before")
+        connect = platform.broker.connect
+        monkeypatch.setattr(platform.broker, "connect", mock.Mock(
+            side_effect=ConnectionRefusedError("stopped for a time")))
+        monkeypatch.setattr(platform.broker, "reaches", lambda connection: False)
+        eventually(lambda: platform.broker.connect.called)
+        monkeypatch.setattr(platform.broker, "reaches", lambda connection: True)
+        monkeypatch.setattr(platform.broker, "connect", connect)
+        publish("after")
+        assert platform.connections == 1
+
+    def test_that_is_still_there_hears_from_the_sensor(self, publish):
+        with mock.patch.object(Transport, "send_heartbeat") as beat:
+            publish("before")
+            eventually(lambda: beat.call_count > 2)
+
+
+def test_a_platform_that_dispatches_in_another_way_is_an_error_and_nothing_is_sent_twice(
+        publisher, platform):
+    sent = []
+
+    class Another:
+        def dispatch(self, trigger, payload, trace_context):
+            sent.append(trigger)
+
+    publisher._dispatcher = Another()
+    for _ in range(3):
+        with pytest.raises(NotImplementedError, match="does not publish"):
+            publisher.publish(TRIGGER, {"text": "hello"}, "trace")
+    assert len(sent) == 1
+
+
+def test_a_dispatcher_whose_publisher_cannot_be_replaced_is_not_even_asked(module, health):
+    with mock.patch.object(module.TriggerDispatcher, "__init__", lambda self, logger: None), \
+            mock.patch.object(module.TriggerDispatcher, "dispatch") as dispatch:
+        publisher = module.TriggerPublisher(health, logging.getLogger("test"))
+        with pytest.raises(NotImplementedError, match="does not publish"):
+            publisher.publish(TRIGGER, {"text": "hello"}, "trace")
+    assert not dispatch.called
+
+
+def test_a_connection_that_does_not_end_holds_nobody_up(publish, platform, module, monkeypatch):
+    monkeypatch.setattr("listening.timing.BROKER_CLOSE_TIMEOUT", 0.05)
+    monkeypatch.setattr(Transport, "close_connection", lambda *_: eventlet.sleep(60))
+    platform.confirming = mock.Mock(side_effect=RuntimeError("odd"))
+    with eventlet.Timeout(5), pytest.raises(RuntimeError):
+        publish("one")
+
+
+def test_asks_for_confirmation_and_for_a_queue_that_takes_the_trigger(publish):
+    channel = Transport.Channel
+    with mock.patch.object(channel, "confirm_select", autospec=True) as confirm_select, \
+            mock.patch.object(channel, "basic_publish", autospec=True,
+                              side_effect=channel.basic_publish) as basic_publish:
+        publish("hello")
+    confirm_select.assert_called_once()
+    assert basic_publish.call_args[1]["mandatory"] is True
+
+
+def test_publishes_nothing_while_the_database_is_away(publish, platform):
+    platform.broker.set_fault("no_database")
+    with pytest.raises(ConnectionError, match="database is away"):
+        publish("during")
+    assert platform.texts() == []
+    platform.broker.set_fault("none")
+    publish("after")
+    assert platform.texts() == ['{"text": "after"}']
+
+
+def test_asks_the_database_again_when_its_answer_is_old(publish, platform, module, monkeypatch):
+    monkeypatch.setattr("listening.timing.DATABASE_CHECK_KEPT", 0.0)
+    publish("one")
+    publish("two")
+    assert platform.asked == 2
+
+
+@pytest.mark.parametrize("fault, part", [
+    ("fail", "broker"), ("no_queue", "broker"), ("no_database", "database"),
+    ("read_only_database", "database")])
+def test_says_which_of_the_two_takes_nothing(publisher, platform, fault, part):
+    platform.broker.set_fault(fault)
+    with pytest.raises(ServiceUnavailable) as raised:
+        publisher.publish(TRIGGER, {"text": "during"}, "trace")
+    assert raised.value.part == part
+    assert platform.texts() == []
+
+
+def test_raises_where_the_database_does_not_answer(publish, platform, module, monkeypatch):
+    monkeypatch.setattr("listening.timing.DATABASE_TIMEOUT", 0.05)
+    monkeypatch.setattr(Database, "_write", lambda *_, **__: eventlet.sleep(60))
+    with eventlet.Timeout(5), pytest.raises(TimeoutError, match="no answer"):
+        publish("one")
+
+
+def test_asks_the_database_and_connects_once_for_all_that_wait(
+        publish, platform, together, monkeypatch):
+    connect = platform.broker.connect
+
+    def slowly():
+        eventlet.sleep(0.1)
+        return connect()
+
+    monkeypatch.setattr(platform.broker, "connect", slowly)
+    platform.broker.set_fault("fail")
+    errors = together(publish, range(20))
+    assert all(errors)
+    assert platform.asked == 1
+    assert platform.connections <= 2, "kombu tries once more"

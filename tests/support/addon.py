@@ -1,0 +1,38 @@
+"""The pack as an add-on, in processes of their own."""
+import json
+
+from support.servers import Stackstorm
+from support.waiting import wait_until
+
+REFERENCE = "{{ st2kv.system.hipchat_addon }}"
+
+
+class AddonStackstorm(Stackstorm):
+    """The pack as an add-on that is not installed yet; url is the one to paste.
+
+    What StackStorm's datastore keeps outlives a restart.
+    """
+
+    def __init__(self, directory, hipchat, options=(), addon=(), **config):
+        self.hipchat = hipchat
+        config = dict({"api_key": None, "rooms": "all"}, **config)
+        super().__init__(directory, hipchat, options=[
+            "--datastore", str(directory / "datastore.json"), *options], addon=dict(
+                {"enabled": True, "credentials": REFERENCE}, **dict(addon)), **config)
+        self.url = wait_until(self.url_to_paste) if not options else None
+
+    def url_to_paste(self):
+        """What hipchat.check says is to be pasted; None if it is nothing."""
+        lines = self.run_action("hipchat.check")[1]["lines"]
+        return next((line.split()[-1] for line in lines if line.endswith("/descriptor")), None)
+
+    def kept(self):
+        """What the datastore keeps, as text."""
+        return (self.directory / "datastore.json").read_text()
+
+    def credentials(self):
+        """The id and the secret of the OAuth client that HipChat made."""
+        return json.loads(json.loads(self.kept())["hipchat_addon"])["integration"]
+
+    def is_installed(self):
+        return self.health().get("addon") == {"installed": True}

@@ -1,0 +1,102 @@
+"""A HipChat server in a process of its own with a client for it, and where it delivers to."""
+
+import itertools
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from support.servers import direct
+from support.waiting import wait_until
+from support.warm import WarmServer
+
+from sandbox.control_client import ControlClient
+
+names = ("Room-%d" % number for number in itertools.count(1))
+
+
+class HipChat:
+    """A server in a process of its own, and a client for it."""
+
+    def __init__(self, *arguments):
+        self._child = WarmServer("hipchat", "--port", "0", *arguments)
+        self.url = self._child.url()
+        self.people = ControlClient(self.url)
+        self._session = direct()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._child.stop()
+
+    def make_room(self):
+        """The name of a room that no other test uses."""
+        name = next(names)
+        assert self.post("/room", {"name": name}).status_code == 201
+        return name
+
+    def hook(self, room, receiver, event, token="TOKEN", **more):
+        """Make a webhook of the room that delivers to the receiver; returns its id."""
+        body = {"url": receiver.url + "/hook", "event": event, **more}
+        answer = self.post(f"/room/{room}/webhook", body, token=token)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def call(self, method, path, token="TOKEN", **options):
+        if token:
+            options.setdefault("headers", {})["Authorization"] = "Bearer " + token
+        return self._session.request(method, self.url + path, timeout=60, **options)
+
+    def get(self, path, **options):
+        return self.call("GET", path, **options)
+
+    def post(self, path, body=None, **options):
+        return self.call("POST", path, json=body, **options)
+
+    def put(self, path, body=None, **options):
+        return self.call("PUT", path, json=body, **options)
+
+    def delete(self, path, **options):
+        return self.call("DELETE", path, **options)
+
+
+class Receiver:
+    """Where webhooks are delivered to; keeps what came, and answers what it is told to."""
+
+    def __init__(self):
+        receiver, self.received = self, []
+        self.status, self.answer, self.may_answer = 204, b"", threading.Event()
+        self.may_answer.set()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.may_answer.wait(60)
+                receiver.received.append((self.path, dict(self.headers), body))
+                self.send_response(receiver.status)
+                self.end_headers()
+                self.wfile.write(receiver.answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.may_answer.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def bodies(self, count):
+        """Wait for `count` deliveries, and return the body of each."""
+        wait_until(lambda: len(self.received) >= count)
+        return [json.loads(body) for _, _, body in self.received]
+
+
+def error(response):
+    return response.json()["error"]

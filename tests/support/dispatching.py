@@ -1,0 +1,114 @@
+"""RoomQueues and a dispatcher between a real spool and a StackStorm of the test's."""
+import json
+import logging
+from collections import Counter
+
+import eventlet
+from eventlet.event import Event
+
+from hipchat.api.room_directory import RoomDirectory
+from listening.dispatch.dispatcher import Dispatcher
+from listening.dispatch.room_queues import RoomQueues
+from listening.dispatch.subscriptions import Subscriptions
+from listening.operations.health import Health
+from listening.operations.supervisor import Supervisor
+from listening.spool import Arrival, Spool
+
+LOG = logging.getLogger("test")
+
+
+class Publisher:
+    """A publisher that can fail. told: (trigger, trace) of each dispatch that did not."""
+
+    def __init__(self):
+        self.told, self.attempts = [], Counter()
+        self.under_way = self.most_under_way = 0
+        self.fails = lambda trigger, trace: False
+        self.takes, self._held = 0, None
+
+    def hold(self):
+        """Let no dispatch end before release()."""
+        self._held = Event()
+
+    def release(self):
+        self._held.send()
+        self._held = None
+
+    def dispatch(self, trigger, payload, trace):
+        self.attempts[trace] += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        eventlet.sleep(self.takes)
+        if self._held:
+            self._held.wait()
+        self.under_way -= 1
+        if self.fails(trigger, trace):
+            raise ConnectionError("the broker is away")
+        self.told.append((trigger, trace))
+
+    def traces(self):
+        return [trace for _, trace in self.told]
+
+
+class Bench:
+    """The room queues, their dispatcher, and what these need."""
+
+    def __init__(self, directory):
+        self.stackstorm = Publisher()
+        self.refreshes = 0
+        self.unwanted = []
+        self.health = Health(LOG)
+        self.rooms = RoomDirectory()
+        self._names = []
+        self.subscriptions = Subscriptions([], [], self.rooms, LOG, changed=lambda: None)
+        self.spool = Spool(str(directory), 1000, LOG.warning)
+        self.spool.open()
+        dispatcher = Dispatcher(
+            self.subscriptions, self.rooms, self.stackstorm.dispatch, self._refresh,
+            self.unwanted.append, lambda address, name: None, False, self.health, LOG)
+        self.supervisor = Supervisor(self.health)
+        self.lanes = RoomQueues(self.spool, dispatcher.deliver, self.health)
+        self.refresh = lambda: None
+
+    def _refresh(self):
+        self.refreshes += 1
+        self.refresh()
+
+    def know(self, room):
+        """Let HipChat have a room of that name; 1001 is the first one's id."""
+        self._names.append(room)
+        self.rooms.take([{"id": 1001 + number, "name": name}
+                         for number, name in enumerate(dict.fromkeys(self._names))])
+        self.subscriptions.renew()
+
+    def listen(self, ref, room="Factor", event="message", **parameters):
+        self.know(room)
+        self.add(ref, room, event, **parameters)
+
+    def add(self, ref, room, event="message", **parameters):
+        """A rule, for a room that HipChat may not have told of."""
+        self.subscriptions.add({"ref": ref, "id": "id of " + ref, "type": "hipchat." + event,
+                            "parameters": dict(parameters, room=room)})
+
+    def put(self, trace, room="Factor", text="deploy", event="room_message", body=None):
+        """What the receiver does with a delivery."""
+        if body is None:
+            body = json.dumps({"item": {"message": {"message": text}}}).encode()
+        self.spool.put(Arrival(event=event, room=room, lane=room, message="", trace=str(trace),
+                               body=body))
+        self.lanes.notify(room)
+
+    def shorten_pauses(self, monkeypatch):
+        """The pauses of the lanes between attempts as they would be; they take no time here."""
+        asked = []
+        spawn_after = eventlet.spawn_after
+
+        def soon(seconds, function, *args):
+            if seconds < 1:
+                return spawn_after(seconds, function, *args)
+            if getattr(function, "__self__", None) is self.lanes._queue:
+                asked.append(seconds)
+            return spawn_after(0.001, function, *args)
+
+        monkeypatch.setattr(eventlet, "spawn_after", soon)
+        return asked

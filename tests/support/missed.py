@@ -1,0 +1,33 @@
+"""Rooms in which people talk, and whether a sensor has looked at all that they said."""
+from support.waiting import wait_until
+
+ROOMS = ("Factor", "Ops", "Sales")
+OPTIONS = tuple(option for room in ROOMS for option in ("--room", room))  # of the sandbox's HipChat
+
+
+def starter(hipchat, start_stackstorm):
+    """Starts a StackStorm that listens to the rooms, and waits until it has looked at them all."""
+    def start(rooms=ROOMS, **more):
+        stackstorm = start_stackstorm(hipchat, rooms=list(rooms), **more)
+        wait_until(stackstorm.has_its_webhooks)
+        wait_until(lambda: is_sure(stackstorm, len(rooms)))
+        return stackstorm
+
+    return start
+
+
+def is_sure(stackstorm, rooms=1):
+    """Whether it has looked at all that was said in so many rooms."""
+    told = stackstorm.health().get("history", {"rooms": 0})
+    return told["rooms"] >= rooms and not told["doubtful"]
+
+
+def messages(stackstorm):
+    return [payload["message"] for payload in stackstorm.payloads("hipchat.message")]
+
+
+def say(hipchat, room, count, word="missed"):
+    said = [f"{word} {number} in {room}" for number in range(count)]
+    for text in said:
+        hipchat.people.say(room, "Ann", text)
+    return said

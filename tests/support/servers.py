@@ -1,0 +1,221 @@
+"""HipChat and StackStorm from the sandbox, each in a process of its own."""
+import json
+import re
+import uuid
+from urllib.parse import quote
+
+import requests
+
+from sandbox.both_servers import free_port
+from sandbox.control_client import ControlClient
+from support.waiting import wait_until
+from support.warm import WarmServer
+
+EVENTS = ["message", "notification", "enter", "exit", "topic_change",
+          "archived", "unarchived", "created", "deleted", "file_upload"]
+TOKEN = "a-personal-access-token-of-forty-letters"
+# What a webhook's URL ends in. (That of an add-on's descriptor is told, to be pasted.)
+SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-]|/descriptor)")
+JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.")
+
+
+def direct():
+    """A session that no proxy of the environment stands in the way of."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+class Hipchat:
+    """A HipChat server in another process: url ends in /v2, people plays those in its rooms.
+
+    ca_bundle is the path of the certificate to trust, where it serves https.
+    """
+
+    def __init__(self, *options, ca_bundle=None):
+        self._child = WarmServer("hipchat", "--port", "0", "--token", TOKEN, *options)
+        self.url = self._child.url()
+        self.token = TOKEN
+        self.people = ControlClient(self.url, ca_bundle)
+        self._session = direct()
+        self._session.headers["Authorization"] = "Bearer " + TOKEN
+        self._session.verify = ca_bundle or True
+        self.stop = self._child.stop
+
+    def api(self, method, path, **more):
+        """Call the API v2 as the token's owner; returns the response."""
+        return self._session.request(method, self.url + path, timeout=60, **more)
+
+    def make_room(self, **more):
+        """The name of a new room; more: what else HipChat is told of it, such as its privacy."""
+        name = "Room " + uuid.uuid4().hex[:8]
+        assert self.api("POST", "/room", json=dict(more, name=name)).status_code == 201
+        return name
+
+    def room_id(self, name):
+        """The id of a room."""
+        rooms = self.api("GET", "/room", params={
+            "max-results": 1000, "include-archived": "true"}).json()["items"]
+        return next(room["id"] for room in rooms if room["name"] == name)
+
+    def rename(self, room, name, **more):
+        """Rename a room, given by its name or id, or change something else of it."""
+        path = f"/room/{quote(str(room), safe='')}"
+        whole = self.api("GET", path).json()
+        body = {key: whole[key] for key in ("privacy", "is_archived", "is_guest_accessible",
+                                            "topic")}
+        body.update(more, name=name, owner={"id": whole["owner"]["id"]})
+        assert self.api("PUT", path, json=body).status_code == 204
+
+    def webhooks(self, room):
+        """The webhooks of a room, whole."""
+        answer = self.api("GET", f"/room/{quote(str(room), safe='')}/webhook",
+                          params={"expand": "items", "max-results": 1000})
+        return answer.json()["items"]
+
+
+class Stackstorm:
+    """The pack in the sandbox's StackStorm, in another process.
+
+    listener is the public_url, None if the config's webhook is; config is written as the pack's
+    config file, and registered unless that is left to the test.
+    """
+
+    def __init__(self, directory, hipchat, options=(), registered=True, **config):
+        self.directory = directory
+        self._hipchat = hipchat
+        port = free_port()
+        self.listener = f"http://127.0.0.1:{port}/hipchat"
+        self.config = {
+            "api_key": hipchat.token, "api_url": hipchat.url,
+            "spool": {"directory": str(directory / "spool")},
+            "webhook": {"public_url": self.listener, "host": "127.0.0.1", "port": port}}
+        for key, value in config.items():
+            if isinstance(value, dict):
+                value = dict(self.config.get(key, {}), **value)
+            self.config[key] = value
+        self.listener = (self.config["webhook"] or {}).get("public_url")
+        self._options, self._session = options, direct()
+        self._registered = registered
+        self.log_path = directory / "stackstorm.log"
+        self.start()
+
+    def start(self):
+        """Start the process (again, after stop)."""
+        file = self.directory / "hipchat.yaml"
+        file.write_text(json.dumps(self.config))  # JSON is YAML
+        with open(str(self.log_path), "a") as log:
+            config = ["--config", str(file)] if self._registered else []
+            self._child = WarmServer("stackstorm", "--api-port", "0", *config, *self._options,
+                                     log=log)
+        self._url = self._child.url()
+
+    def stop(self):
+        """End the process as StackStorm does; nothing secret may be in what it has logged."""
+        self._child.stop()
+        assert not secrets_in(self.log(), self.config)
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    @property
+    def process(self):
+        """The subprocess.Popen."""
+        return self._child._process
+
+    def log(self):
+        return self.log_path.read_text()
+
+    def health(self):
+        """What GET {public_url}/health answers; {} if nobody listens."""
+        try:
+            return self._session.get(self.listener + "/health", timeout=60).json() if (
+                self.listener) else {}
+        except requests.ConnectionError:
+            return {}
+
+    def has_its_webhooks(self):
+        """Whether HipChat has all webhooks that are wanted."""
+        webhooks = self.health().get("webhooks", {"wanted": 0})
+        return webhooks["wanted"] and webhooks["present"] == webhooks["wanted"]
+
+    def webhooks(self, room):
+        """The webhooks in a room that post to this StackStorm."""
+        return [hook for hook in self._hipchat.webhooks(room)
+                if hook["url"].startswith(self.listener + "/")]
+
+    def api(self, method, path, **more):
+        """Call the API, whose shape is StackStorm's own; returns the answer's JSON."""
+        answer = self._session.request(method, self._url + path, timeout=30, **more)
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    def add_rule(self, event, parameters=None, criteria=None, action=None, name=None,
+                 enabled=True):
+        """Create a rule, by default one that never starts its action; returns its ref."""
+        name = name or "rule_" + uuid.uuid4().hex[:8]
+        if not criteria and not action:
+            criteria = {"trigger.event": {"type": "equals", "pattern": "never"}}
+        self.api("POST", "/v1/rules", json={
+            "name": name, "pack": "hipchat", "enabled": enabled,
+            "trigger": dict({"type": "hipchat." + event},
+                            **({} if parameters is None else {"parameters": parameters})),
+            "criteria": criteria or {},
+            "action": action or {"ref": "hipchat.send", "parameters": {
+                "room": "Nowhere", "message": "unused"}}})
+        return "hipchat." + name
+
+    def listen(self, event, room, name=None, **parameters):
+        """Add a rule with these trigger parameters and wait for its webhook.
+
+        Returns the ref of its trigger; name: what the parameters call the room, if not its name.
+        """
+        rule = self.add_rule(event, dict(parameters, room=name or room))
+        wait_until(lambda: "room_" + event in [hook["event"] for hook in self.webhooks(room)],
+                   what=f"the webhook for {event} in {room}")
+        return self.trigger_of(rule)
+
+    def remove_rule(self, ref):
+        self.api("DELETE", "/v1/rules/" + ref)
+
+    def trigger_of(self, rule):
+        """The ref of a rule's trigger."""
+        return self.api("GET", "/v1/rules/" + rule)["trigger"]["ref"]
+
+    def payloads(self, trigger=None):
+        """The payloads dispatched so far, oldest first: to one trigger, or to all."""
+        params = {"limit": 100000}
+        if trigger:
+            params["trigger"] = trigger
+        instances = self.api("GET", "/v1/triggerinstances", params=params)
+        return [instance["payload"] for instance in reversed(instances)]
+
+    def heard(self, trigger, count=1):
+        """The first payloads dispatched to a trigger, once there are `count` of them."""
+        return wait_until(lambda: self._at_least(trigger, count),
+                          what=f"event {count} of {trigger}")
+
+    def _at_least(self, trigger, count):
+        payloads = self.payloads(trigger)
+        return payloads if len(payloads) >= count else None
+
+    def run_action(self, action, **parameters):
+        """Run an action to its end; returns (succeeded, its result)."""
+        execution = self.api("POST", "/v1/executions", json={
+            "action": action, "parameters": parameters})
+        execution = wait_until(
+            lambda: _ended(self.api("GET", "/v1/executions/" + execution["id"])), 60)
+        return execution["status"] == "succeeded", execution["result"]["result"]
+
+
+def secrets_in(text, config):
+    """What the text shows of a config's secrets, of signed URLs and of signed requests."""
+    secrets = [config.get("api_key"), config.get("oauth", {}).get("secret"),
+               (config["webhook"] or {}).get("secret")]
+    shown = [secret for secret in secrets if secret and len(secret) > 15 and secret in text]
+    return shown + SIGNATURE.findall(text) + JWT.findall(text)
+
+
+def _ended(execution):
+    return execution if execution["status"] in ("succeeded", "failed", "timeout") else None

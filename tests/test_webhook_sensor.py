@@ -1,0 +1,165 @@
+"""The sensor as StackStorm makes it, each of its tasks made to fail in a way nobody expects."""
+import itertools
+import json
+import sys
+from unittest import mock
+
+import eventlet
+import pytest
+from eventlet.green import socket
+from support import REPOSITORY
+from support.load import delivery
+from support.waiting import wait_until
+
+from listening.operations.config_watch import ConfigWatch
+from listening.http.server import Server
+from listening.dispatch.room_queues import RoomQueues
+from listening.spool import Spool
+from listening.webhooks.reconciler import WebhookReconciler
+from sandbox.both_servers import free_port
+from sandbox.stackstorm import pack, platform_modules
+from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.database import Database
+from sandbox.stackstorm.sensor_host import SensorHost
+from sandbox.stackstorm.triggers import Triggers, TriggerType
+
+MODULES = ("webhook_sensor", "stackstorm.publisher", "stackstorm.database")
+TASKS = [  # the name in /health, where the task is (or its name in the sensor), its function
+    ("starting", ConfigWatch, "first"),
+    ("starting", ConfigWatch, "change"),
+    ("listening", Server, "serve"),
+    ("opening", Spool, "open"),
+    ("spool", Spool, "_write_forever"),
+    ("dispatching", RoomQueues, "_notify_all"),
+    ("dispatching", RoomQueues, "_work"),
+    ("dispatching", RoomQueues, "_give_way"),
+    ("watching", RoomQueues, "_watch"),
+    ("publishing", "TriggerPublisher", "watch"),
+    ("refreshing", "_Parts", "_refresh_forever"),
+    ("refreshing", "_Parts", "_refresh"),
+    ("webhooks", WebhookReconciler, "run"),
+    ("webhooks", WebhookReconciler, "_note_wanted")]
+
+
+def eventually(condition, what="the condition"):
+    return wait_until(condition, what=what, sleep=eventlet.sleep)
+
+
+class Sensor:
+    """The pack's sensor in this process, which listens in one room."""
+
+    def __init__(self, config, room):
+        self._pack = pack.load(REPOSITORY, None)
+        self._pack.register(dict(config, rooms=[room], events=["message"]))
+        self.broker = Broker()
+        triggers = Triggers(self.broker.publish)
+        definition = self._pack.sensors[0]
+        for each in definition["trigger_types"]:
+            triggers.add_type(TriggerType("hipchat", each))
+        platform_modules.install_base_classes()
+        platform_modules.install_services(triggers, self.broker, Database(
+            triggers, self.broker, pack=self._pack))
+        self._host = SensorHost(self._pack, definition, triggers, self.broker)
+        self.sensor = self._host._sensor
+        self.running = None
+
+    def run(self):
+        self.running = eventlet.spawn(self.sensor.run)
+
+    def health(self):
+        return self.sensor._health.report()
+
+
+@pytest.fixture
+def make(hipchat, room, tmp_path, monkeypatch, tasks):
+    """Make the sensor; it ends with the test."""
+    monkeypatch.setattr("listening.timing.TASK_STEADY_DELAY", 0.5)
+    monkeypatch.setattr("listening.timing.DISPATCH_RETRY_MAX", 0.1)
+    sensors = []
+    port = free_port()
+    config = {"api_key": hipchat.token, "api_url": hipchat.url,
+              "spool": {"directory": str(tmp_path / "spool")},
+              "webhook": {"public_url": f"http://127.0.0.1:{port}", "host": "127.0.0.1",
+                          "port": port}}
+
+    def make():
+        sensors.append(Sensor(config, room))
+        return sensors[-1]
+
+    monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
+    with mock.patch.dict(sys.modules):
+        for name in MODULES:
+            sys.modules.pop(name, None)
+        yield make
+        for sensor in sensors:
+            if sensor.running:
+                sensor.running.kill()
+
+
+def failing_once(original, error, tasks):
+    """Fails in the first of these tasks that calls it, and never in what another test has left."""
+    failed = []
+
+    def function(*args, **kwargs):
+        if not failed and eventlet.getcurrent() in tasks:
+            failed.append(error)
+            raise error
+        return original(*args, **kwargs)
+
+    return function
+
+
+def post(url, body):
+    """What HipChat does, from a greenlet; None where nobody listens."""
+    address, _, path = url.partition("//")[2].partition("/")
+    host, port = address.split(":")
+    try:
+        connection = socket.create_connection((host, int(port)), 10)
+    except ConnectionRefusedError:
+        return None
+    connection.sendall("POST /{} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n".format(
+        path, address, len(body)).encode() + body)
+    status = int(connection.recv(1000).split()[1])
+    connection.close()
+    return status
+
+
+@pytest.mark.parametrize("error", [
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd"), eventlet.Timeout(None)],
+    ids=["an exception", "no exception"])
+@pytest.mark.parametrize("name, owner, function", TASKS,
+                         ids=[task[2].strip("_") for task in TASKS])
+def test_a_task_that_fails_is_told_of_and_begins_again(
+        make, tasks, hipchat, room, monkeypatch, name, owner, function, error):
+    toy = make()
+    owner = type(toy.sensor).run.__globals__[owner] if isinstance(owner, str) else owner
+    monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
+    reason = f"{name}: failed unexpectedly and begins again"
+    told_of = eventlet.event.Event()
+    monkeypatch.setattr("listening.operations.supervisor.sleep", lambda seconds: told_of.wait())
+    bodies = itertools.count()
+    toy.run()
+
+    def told():
+        eventlet.sleep(0.05)
+        urls = [hook["url"] for hook in hipchat.webhooks(room)]
+        if urls:  # some tasks do nothing before there is a delivery
+            eventlet.spawn(post, urls[0], delivery(f"before-{next(bodies)}", room))
+        return reason in toy.health()["reasons"]
+
+    eventually(told, "the reason in /health")
+    told_of.send()
+    eventually(lambda: toy.health()["status"] == "ok", "the end of all trouble")
+    url = eventually(lambda: hipchat.webhooks(room), "the webhook")[0]["url"]
+    assert post(url, delivery("after", room)) == 204
+    eventually(lambda: "after" in [json.loads(each.payload)["item"]["message"]["id"]
+                                   for each in toy.broker.history], "the dispatch")
+
+
+def test_health_is_degraded_whenever_deliveries_are_not_accepted(make, monkeypatch):
+    toy = make()
+    opened = eventlet.event.Event()
+    monkeypatch.setattr(Spool, "open", lambda *_: opened.wait())
+    toy.run()
+    eventually(lambda: toy.sensor._parts)
+    assert toy.health()["reasons"] == ["listener: deliveries are not accepted"]

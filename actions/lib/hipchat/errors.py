@@ -3,8 +3,8 @@ from typing import Any, Dict, List, Optional
 
 __all__ = [
     "HipChatError", "ConfigError", "NotInstalled", "ParameterError", "Incomplete", "NoAnswer",
-    "NotReached", "CutOff", "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound",
-    "Conflict", "RateLimited", "ServerTrouble", "api_error",
+    "NotReached", "CutOff", "TimedOut", "TooLarge", "ApiError", "InvalidRequest", "InvalidToken",
+    "Forbidden", "NotFound", "Conflict", "RateLimited", "ServerTrouble", "api_error",
 ]
 
 TOKEN_REMEDY = (
@@ -67,6 +67,10 @@ class NoAnswer(HipChatError):
 
 class TooLarge(NoAnswer):
     """HipChat's answer is larger than what is read of one."""
+
+
+class TimedOut(NoAnswer):
+    """HipChat did not answer within the timeout."""
 
 
 class NotReached(NoAnswer):

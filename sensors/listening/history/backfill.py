@@ -6,7 +6,7 @@ from typing import Callable, FrozenSet, NamedTuple
 
 from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory
-from hipchat.api.room_history import Item, Cursor, RoomHistory, event_of, cursor_of
+from hipchat.api.room_history import Cursor, HistoryItem, RoomHistory
 from hipchat.webhook.webhook_url import Address
 from listening.spool.arrivals import arrival, of_history
 from listening.history.bodies import as_body
@@ -61,30 +61,32 @@ class Fetching:
         missed = self._history.since(number, mark)
         if not missed.whole:
             self._log.info("Room %d: more was said since the last look than can be fetched; what "
-                           "is older than %s is left out.", number, missed.items[0]["date"])
+                           "is older than %s is left out.", number,
+                           missed.items[0].body.get("date"))
         begin = max(time.time() - reach, self._holds.forgotten) + self._ahead()
-        fresh = [item for item in missed.items if cursor_of(item).date >= begin]
-        old = missed.items[:len(missed.items) - len(fresh)]
+        done = next((place for place, item in enumerate(missed.items) if item.sent_at >= begin),
+                    len(missed.items))
+        old, fresh = missed.items[:done], missed.items[done:]
         wanted = self._wanted.addresses()
         stale = sum(self._was_wanted(number, item, wanted) for item in old) if is_unheard() else 0
         results = self._holds.put(number, fresh, [
-            self._arrival(Address(event_of(item), number), item)
+            self._arrival(Address(item.event, number), item)
             if self._was_wanted(number, item, wanted) else None for item in fresh])
         done = len(old) + len(results)
         if done:
-            self._marks.set(number, cursor_of(missed.items[done - 1]))
+            self._marks.set(number, missed.items[done - 1].cursor)
         return Fetched(done == len(missed.items), results.count(True), stale)
 
     def _ahead(self) -> float:
         """How many seconds HipChat's clock is ahead of ours."""
         return self._client.now() - time.time()
 
-    def _was_wanted(self, number: int, item: Item, wanted: FrozenSet[Address]) -> bool:
+    def _was_wanted(self, number: int, item: HistoryItem, wanted: FrozenSet[Address]) -> bool:
         """Whether an item is of what is wanted, and was said since it is."""
-        address = Address(event_of(item), number)
-        return address in wanted and cursor_of(item).date >= self._wanted.since(address)
+        address = Address(item.event, number)
+        return address in wanted and item.sent_at >= self._wanted.since(address)
 
-    def _arrival(self, address: Address, item: Item) -> Arrival:
+    def _arrival(self, address: Address, item: HistoryItem) -> Arrival:
         body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))
         arrived = arrival(address.event, address.room, json.dumps(body).encode("utf-8"), body)
-        return of_history(arrived, body["item"].get("topic"), cursor_of(item).date - self._ahead())
+        return of_history(arrived, body["item"].get("topic"), item.sent_at - self._ahead())

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Set, Union
 import eventlet
 
 from hipchat.text.room_reference import is_room_id
-from hipchat.api.room_history import Item
+from hipchat.api.room_history import HistoryItem
 from listening import timing
 from listening.dispatch.room_queues import RoomQueues
 from listening.spool import Arrival, Spool, SpoolError
@@ -101,7 +101,7 @@ class Holds:
         """Up to when it is not known any more what came, by our clock; 0.0 if it is."""
         return self._spool.forgotten
 
-    def put(self, number: int, items: List[Item],
+    def put(self, number: int, items: List[HistoryItem],
             arrivals: List[Optional[Arrival]]) -> List[bool]:
         """Keep them; those of a room on hold where they belong among the deliveries that wait.
 
@@ -165,11 +165,11 @@ class Holds:
         return results
 
 
-def _epochs(items: List[Item], numbers: Dict[str, int], last: int) -> List[Optional[int]]:
+def _epochs(items: List[HistoryItem], numbers: Dict[str, int], last: int) -> List[Optional[int]]:
     """In the room of which epoch each item of a history belongs, so that it is before whatever
     waits (numbers, by message id) and follows it there; None where it follows what came in that
     epoch itself, too."""
-    waiting = [numbers.get(str(item["id"]), -1) for item in items]
+    waiting = [numbers.get(item.message_id, -1) for item in items]
     came = [epoch_of(number) if number >= 0 and has_come_in_it(number) else None
             for number in waiting]
     found: List[Optional[int]] = []

@@ -12,7 +12,7 @@ from hipchat.errors import (
     Forbidden, HipChatError, NotFound, NotInstalled, RateLimited)
 from hipchat.api.rate_limit import CallBudget
 from hipchat.api.room_directory import RoomDirectory
-from hipchat.api.room_history import TOLD
+from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
 from listening.backoff import Backoff
 from listening.operations.health import Health
@@ -153,7 +153,8 @@ class HistoryPoller:
 
     def _note_wanted(self) -> None:
         wanted = {address.room for address in self._wanted.addresses()
-                  if address.event in TOLD and (self._seconds or self.is_asked(address.room))}
+                  if address.event in HISTORY_EVENTS and (
+                      self._seconds or self.is_asked(address.room))}
         self._named = self._subscriptions.named()
         of_earlier_run = self._marks.rooms()
         for number in wanted.union(of_earlier_run) - set(self._rooms):
@@ -207,7 +208,7 @@ class HistoryPoller:
         waits = room.due > time.monotonic()
         return (waits, not waits and not room.doubtful, not self._holds.is_awaited(number),
                 room.due if waits or not room.doubtful else 0.0, number not in self._named,
-                -room.spoken, -(mark.date if mark else 0.0))
+                -room.spoken, -(mark.sent_at if mark else 0.0))
 
     def _is_due(self, number: int) -> bool:
         return self._rooms[number].due <= time.monotonic()

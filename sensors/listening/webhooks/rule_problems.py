@@ -6,7 +6,7 @@ from typing import Callable, Dict, List, NamedTuple, Set, Tuple
 import eventlet
 
 from hipchat.events import EVENTS
-from hipchat.api.room_history import TOLD
+from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
 from listening.operations.health import Health
 from listening.dispatch.subscriptions import Subscriptions
@@ -88,7 +88,7 @@ class RuleProblems:
         """The triggers, by HipChat's name of their event, that no webhook and no history tells."""
         found: Dict[str, Set[str]] = {}
         for address in self._subscriptions.wanted():
-            if address.event not in TOLD and self._webhooks.are_none_in(address.room):
+            if address.event not in HISTORY_EVENTS and self._webhooks.are_none_in(address.room):
                 found.setdefault(address.event, set()).update(
                     listener.ref for listener in self._subscriptions.hearing(address))
         return found

@@ -6,6 +6,7 @@ from unittest import mock
 import eventlet
 import pytest
 
+from hipchat.api.room_history import read_items
 from listening.operations.health import Health
 from listening.history.holds import Holds
 from listening.dispatch.room_queues import RoomQueues
@@ -50,7 +51,8 @@ class Bench:
 
     def fetch(self, *texts):
         """What the history holds; whether each had not been heard."""
-        return self.holds.put(ROOM, [{"id": text} for text in texts], list(map(arrival, texts)))
+        return self.holds.put(ROOM, read_items([{"id": text} for text in texts]),
+                              list(map(arrival, texts)))
 
     def all_dispatched(self):
         with eventlet.Timeout(5):
@@ -191,7 +193,7 @@ def test_rooms_on_hold_do_not_get_into_each_others_way(make):
     bench.holds.hold([ROOM, 1002])
     bench.come("z")
     other = [arrival(text)._replace(lane="1002", message=text) for text in "xy"]
-    assert bench.holds.put(1002, [{"id": "x"}, {"id": "y"}], other) == [True, True]
+    assert bench.holds.put(1002, read_items([{"id": "x"}, {"id": "y"}]), other) == [True, True]
     assert bench.fetch("v", "w", "z") == [True, True]
     numbers = list(itertools.chain(bench.spool.numbers(LANE).values(),
                                    bench.spool.numbers("1002").values()))

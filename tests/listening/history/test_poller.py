@@ -12,7 +12,7 @@ from support.waiting import wait_until
 from hipchat.errors import Forbidden, NoAnswer, RateLimited
 from hipchat.api.rate_limit import CallBudget
 from hipchat.api.room_directory import RoomDirectory
-from hipchat.api.room_history import event_of
+from hipchat.api.room_history import read_items
 from listening.spool.arrivals import arrival
 from listening.operations.health import Health
 from listening import timing
@@ -122,8 +122,8 @@ class Bench:
 
     def come(self, item, room=FACTOR):
         """What a webhook brings."""
-        body = as_body(item, {"id": room}, 7)
-        arrived = arrival(event_of(item), room, json.dumps(body).encode(), body)
+        body = as_body(*read_items([item]), {"id": room}, 7)
+        arrived = arrival(body["event"], room, json.dumps(body).encode(), body)
         with self._holds.arriving(arrived):
             self.spool.put(arrived)
         self._lanes.notify(arrived.lane)

@@ -2,14 +2,14 @@
 import socket
 import ssl
 from http.client import IncompleteRead
-from typing import Any, Callable, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Tuple, Type
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from hipchat.errors import (
     ADDON_REMEDY, INTEGRATION_REMEDY, CutOff, HipChatError, NoAnswer, NotReached, RateLimited,
-    api_error)
+    TimedOut, api_error)
 from hipchat.api.rate_limit import RateLimit
 from hipchat.config.api_settings import ApiSettings
 from hipchat.text.shallow_json import loads
@@ -69,10 +69,12 @@ class Refusals:
 
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
         """The error for an exception of requests or of urllib3."""
-        kind, root = NoAnswer, _innermost(error)
+        kind: Type[NoAnswer] = NoAnswer
+        root = _innermost(error)
         if isinstance(error, requests.exceptions.SSLError) or isinstance(root, ssl.SSLError):
             reason = self._tls(root)
         elif isinstance(error, requests.Timeout) or isinstance(root, socket.timeout):
+            kind = TimedOut
             reason = "no answer within {:g} s. Raise timeout if HipChat is that slow".format(
                 self._settings.timeout)
         elif isinstance(error, requests.exceptions.ProxyError):
@@ -117,7 +119,7 @@ class Refusals:
         return "Set ca_bundle to the file of the certificate authority that signed it"
 
 
-def _kind_of(root: BaseException) -> Any:
+def _kind_of(root: BaseException) -> Type[NoAnswer]:
     if isinstance(root, ConnectionRefusedError):
         return NotReached
     return CutOff if isinstance(root, (ConnectionError, IncompleteRead)) else NoAnswer

@@ -6,8 +6,9 @@ from hipchat.api.responses import part
 from hipchat.api.client import Client
 from hipchat.errors import Incomplete, NoAnswer, ParameterError, RateLimited, ServerTrouble
 from hipchat.text.room_reference import is_room_id
+from hipchat.values import positive_id
 from hipchat.api.people import People
-from hipchat.api.room_history import Item, Cursor, RoomHistory, event_of, cursor_of
+from hipchat.api.room_history import Cursor, HistoryItem, RoomHistory
 
 __all__ = ["Wanted", "wait_for"]
 
@@ -32,14 +33,14 @@ class Wanted(NamedTuple):
             raise ParameterError("The filter {!r} is no regular expression that RE2 knows: {}."
                                  .format(self.pattern, error)) from None
 
-    def has(self, item: Item, people: AbstractSet[str]) -> bool:
-        """Whether an item is a message of one of these people, by their ids, or a notification
+    def has(self, item: HistoryItem, people: AbstractSet[int]) -> bool:
+        """Tell whether an item is a message of one of these people, by their IDs, or a notification
         that counts."""
-        event, sender = event_of(item), item.get("from")
-        if event == "room_notification":
+        sender = item.body.get("from")
+        if item.event == "room_notification":
             return self.notifications and not self.people
-        return event == "room_message" and isinstance(sender, dict) and (
-            not self.people or str(sender.get("id")) in people)
+        return item.event == "room_message" and isinstance(sender, dict) and (
+            not self.people or positive_id(sender.get("id")) in people)
 
 
 def wait_for(client: Client, people: People, room: str, wanted: Wanted, after: Optional[str],
@@ -54,17 +55,17 @@ def wait_for(client: Client, people: People, room: str, wanted: Wanted, after: O
     pattern, patience = wanted.compiled(), _Patience(seconds, every)
     history = RoomHistory(client)
     number = patience.until(lambda: _id_of(client, room))
-    mark = patience.until(lambda: history.mark(number, after) if after else (
+    cursor = patience.until(lambda: history.position(number, after) if after else (
         history.newest(number) or Cursor("", 0.0)))
-    ids = patience.until(lambda: {str(people.id_of(each)) for each in wanted.people})
+    ids = patience.until(lambda: {people.id_of(each) for each in wanted.people})
 
     def look() -> Optional[Dict[str, Any]]:
-        nonlocal mark
-        for item in history.since(number, mark).items:
-            mark = cursor_of(item)
-            matches = pattern.groups(str(item.get("message") or ""))
+        nonlocal cursor
+        for item in history.since(number, cursor).items:
+            cursor = item.cursor
+            matches = pattern.groups(str(item.body.get("message") or ""))
             if matches is not None and wanted.has(item, ids):
-                return {"message": item, "matches": matches}
+                return {"message": item.body, "matches": matches}
         return None
 
     return patience.until(look)

@@ -1,0 +1,41 @@
+"""IDs and dates out of HipChat's JSON: what these return is used, and the raw value is not."""
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+__all__ = ["message_id", "positive_id", "unix_time"]
+
+LARGEST_ID = 2 ** 63 - 1
+LONGEST_MESSAGE_ID = 100  # characters; HipChat's are UUIDs of 36
+LATEST_DATE = 253402300799.0  # the end of the year 9999, in Unix time
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def positive_id(value: Any) -> Optional[int]:
+    """Return the ID of a room or a person: a whole number, or its digits as text; else None."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        value = int(value)
+    return value if type(value) is int and 1 <= value <= LARGEST_ID else None
+
+
+def message_id(value: Any) -> str:
+    """Return the ID of a message as text; "" for a value that is none."""
+    if type(value) is int:
+        value = str(value) if abs(value) <= LARGEST_ID else ""
+    return value if isinstance(value, str) and len(value) <= LONGEST_MESSAGE_ID else ""
+
+
+def unix_time(date: Any) -> Optional[float]:
+    """Return a date as Unix time, which is HipChat's clock; None if it is none, or before 1970.
+
+    Args:
+        date: in ISO 8601, in UTC where it names no zone, or Unix time as a number.
+    """
+    if isinstance(date, (int, float)) and not isinstance(date, bool):
+        return float(date) if 0 <= date <= LATEST_DATE else None
+    try:
+        read = datetime.fromisoformat(str(date).replace("Z", "+00:00"))
+        seconds = ((read if read.tzinfo else read.replace(tzinfo=timezone.utc)) -
+                   EPOCH).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds <= LATEST_DATE else None

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from benchmarks.load import delivery
-from benchmarks.settings import FIRST_ROOM
+from benchmarks.settings import FIRST_ROOM, config
+from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import SensorSettings
+from listening.context import Context
 from listening.dispatch.dispatcher import Dispatcher
 from listening.operations.health import Health
 from listening.dispatch.room_queues import RoomQueues
@@ -46,9 +49,13 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
             heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
 
         health = Health(log)
-        dispatcher = Dispatcher(subscriptions, directory, dispatch, lambda: None,
-                                lambda address: None,
-                                lambda address, name: None, True, health, log)
+        settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", 1, place))
+        dispatcher = Dispatcher(
+            context=Context(
+                settings=settings, client=Client(settings.api), rooms=directory,
+                subscriptions=subscriptions, health=health, log=log),
+            publish=dispatch, refresh=lambda: None, delivery_unwanted=lambda address: None,
+            delivery_handled=lambda address, name: None)
         used = time.process_time()
         RoomQueues(spool, dispatcher.deliver, health).start(Supervisor(health))
         while health.dispatched < DELIVERIES:

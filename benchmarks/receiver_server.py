@@ -3,19 +3,21 @@ import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
 
-import contextlib
 import logging
 import socket
 import sys
 import tempfile
-import time
 from typing import Any, Callable, Dict, List
 
 from eventlet import wsgi
 
 from benchmarks.settings import config
+from hipchat.api.client import Client
+from hipchat.api.room_directory import RoomDirectory
 from listening.addon.installation import Installation
 from listening.addon.routes import Routes
+from listening.context import Context
+from listening.dispatch.subscriptions import Subscriptions
 from listening.http.server import Server
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
@@ -37,10 +39,14 @@ def pack(port: int, directory: str) -> None:
     health = Health(log)
     addon = Routes(Installation(settings, lambda: None, lambda text: None, lambda: None, health,
                                 log))
-    receiver = Receiver(settings, WebhookUrl(settings.public_url, settings.secret), addon,
-                        lambda address: None, lambda address, room: None, spool,
-                        lambda arrived: contextlib.nullcontext(), lambda lane: None,
-                        lambda room: None, time.time, health)
+    rooms = RoomDirectory()
+    context = Context(
+        settings=settings, client=Client(settings.api), rooms=rooms, health=health, log=log,
+        subscriptions=Subscriptions([], [], rooms, log, lambda: None))
+    receiver = Receiver(
+        context=context, urls=WebhookUrl(settings.public_url, settings.secret), addon=addon,
+        intake=spool, room_of=lambda address, room: None, note_leftover=lambda address: None,
+        request_check=lambda room: None)
     receiver.accepting = True
     Server(settings, receiver, lambda: None, health, log).serve()
 

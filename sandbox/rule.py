@@ -107,7 +107,7 @@ class Trial:
         directory = RoomDirectory()
         directory.take([body["item"]["room"]])
         subscriptions = Subscriptions(self._settings.rooms, self._settings.events, directory,
-                              logging.getLogger("sandbox.rule"), changed=lambda: None)
+                              logging.getLogger("sandbox.rule"), lambda: None)
         subscriptions.add(trigger)
         if not subscriptions.hearing(Address(event.hipchat, room_id(body))):
             raise Unmoved(self._deaf(listener, body))

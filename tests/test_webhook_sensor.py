@@ -23,8 +23,9 @@ from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.sensor_host import SensorHost
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
-MODULES = ("webhook_sensor", "stackstorm.publisher", "stackstorm.database")
-TASKS = [  # the name in /health, where the task is (or its name in the sensor), its function
+MODULES = ("webhook_sensor", "wiring", "stackstorm.publisher", "stackstorm.triggers",
+           "stackstorm.database")
+TASKS = [  # the name in /health, where the task is (or its name in wiring), its function
     ("starting", ConfigWatch, "first"),
     ("starting", ConfigWatch, "change"),
     ("listening", Server, "serve"),
@@ -35,8 +36,8 @@ TASKS = [  # the name in /health, where the task is (or its name in the sensor),
     ("dispatching", RoomQueues, "_give_way"),
     ("watching", RoomQueues, "_watch"),
     ("publishing", "TriggerPublisher", "watch"),
-    ("refreshing", "_Parts", "_refresh_forever"),
-    ("refreshing", "_Parts", "_refresh"),
+    ("refreshing", "Triggers", "run"),
+    ("refreshing", "Triggers", "refresh"),
     ("webhooks", WebhookReconciler, "run"),
     ("webhooks", WebhookReconciler, "_note_wanted")]
 
@@ -132,7 +133,7 @@ def post(url, body):
 def test_a_task_that_fails_is_told_of_and_begins_again(
         make, tasks, hipchat, room, monkeypatch, name, owner, function, error):
     toy = make()
-    owner = type(toy.sensor).run.__globals__[owner] if isinstance(owner, str) else owner
+    owner = getattr(sys.modules["wiring"], owner) if isinstance(owner, str) else owner
     monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
     reason = f"{name}: failed unexpectedly and begins again"
     told_of = eventlet.event.Event()

@@ -5,6 +5,7 @@ from collections import Counter
 
 import eventlet
 from eventlet.event import Event
+from support.context import CONFIG, make_context
 
 from hipchat.api.room_directory import RoomDirectory
 from listening.dispatch.dispatcher import Dispatcher
@@ -60,15 +61,20 @@ class Bench:
         self.health = Health(LOG)
         self.rooms = RoomDirectory()
         self._names = []
-        self.subscriptions = Subscriptions([], [], self.rooms, LOG, changed=lambda: None)
+        self.subscriptions = Subscriptions([], [], self.rooms, LOG, lambda: None)
         self.spool = Spool(str(directory), 1000, LOG.warning)
         self.spool.open()
-        dispatcher = Dispatcher(
-            self.subscriptions, self.rooms, self.stackstorm.dispatch, self._refresh,
-            self.unwanted.append, lambda address, name: None, False, self.health, LOG)
+        dispatcher = self.dispatcher(self.stackstorm.dispatch)
         self.supervisor = Supervisor(self.health)
         self.lanes = RoomQueues(self.spool, dispatcher.deliver, self.health)
         self.refresh = lambda: None
+
+    def dispatcher(self, publish):
+        return Dispatcher(
+            context=make_context(dict(CONFIG, template_guard=False), rooms=self.rooms,
+                                 subscriptions=self.subscriptions, health=self.health),
+            publish=publish, refresh=self._refresh, delivery_unwanted=self.unwanted.append,
+            delivery_handled=lambda address, name: None)
 
     def _refresh(self):
         self.refreshes += 1

@@ -36,16 +36,16 @@ class Installation:
     A callback is unsigned: it is believed when HipChat's own token endpoint, at the configured
     address and nowhere else, gives a token for what the callback brought. load returns the text
     that save kept last, None if there is none; both raise ServiceUnavailable, and save NotKept.
-    changed is
-    called after the credentials have changed, or hears: whether the add-on is wanted and HipChat is
-    known to deliver all events to it, so that webhooks in rooms are not needed.
+    credentials_changed is called after the credentials, or hears, have changed. hears: whether the
+    add-on is wanted and HipChat is known to deliver all events to it, so that webhooks in rooms are
+    not needed.
     """
 
     def __init__(self, settings: SensorSettings, load: Callable[[], Optional[str]],
-                 save: Callable[[str], None], changed: Callable[[], None], health: Health,
-                 log: logging.Logger):
+                 save: Callable[[str], None], credentials_changed: Callable[[], None],
+                 health: Health, log: logging.Logger):
         self._api, self._public_url = settings.api, settings.public_url
-        self._load, self._save, self._changed = load, save, changed
+        self._load, self._save, self._credentials_changed = load, save, credentials_changed
         self._health, self._log = health, log
         self._client = Client(settings.api._replace(rate_limit_wait=0))  # for what is not believed
         self._one_at_a_time = Semaphore()
@@ -92,7 +92,7 @@ class Installation:
         """A delivery came that HipChat signed for the add-on, which may be gone since."""
         if self.enabled and self.credentials is not None and not self.hears:
             self.hears = True
-            self._changed()
+            self._credentials_changed()
             self._health.clear_problem("add-on", about="public_url")
 
     def install(self, claim: Claim) -> None:
@@ -158,7 +158,7 @@ class Installation:
                 "anew.".format(addon.public_url), about="public_url")
         else:
             self._health.clear_problem("add-on", about="public_url")
-        self._changed()
+        self._credentials_changed()
 
     def _believed(self, claim: Claim) -> Addon:
         known = self._addon

@@ -1,16 +1,14 @@
 """A delivery to StackStorm: once to each trigger that hears it."""
-import logging
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from eventlet.semaphore import Semaphore
 
 from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of
-from hipchat.api.room_directory import RoomDirectory
 from hipchat.text.room_reference import is_room_id
 from listening import timing
-from listening.operations.health import Health
-from listening.dispatch.subscriptions import Subscription, Subscriptions
+from listening.context import Context
+from listening.dispatch.subscriptions import Subscription
 from listening.errors import RetryLater, ServiceUnavailable
 from listening.spool import Delivery
 from listening.spool.epochs import epoch_of
@@ -25,26 +23,27 @@ DROPPED = {
     "unreadable": "it cannot be read any more",
 }
 
-Dispatch = Callable[[str, Dict[str, Any], str], None]
+Publish = Callable[[str, Dict[str, Any], str], None]
 
 
 class Dispatcher:
     """Matches deliveries with subscriptions and dispatches each once per matching trigger.
 
-    dispatch (trigger ref, payload, trace tag) raises when it fails. refresh is called before the
-    first delivery, after a failure, and for a delivery that no listener hears, to learn of triggers
-    that changed unheard; it may raise. unwanted is called with the address of a delivery that no
-    listener hears, and noticed with that of each delivery, and what it calls its room.
+    publish (trigger ref, payload, trace tag) raises when it fails. refresh is called before the
+    first delivery, after a failure, and for a delivery that no subscription matches, to learn of
+    triggers that changed unheard; it may raise. delivery_unwanted is called with the address of a
+    delivery that no subscription matches, and delivery_handled with that of each delivery, and
+    what it calls its room.
     """
 
-    def __init__(self, subscriptions: Subscriptions, directory: RoomDirectory, dispatch: Dispatch,
-                 refresh: Callable[[], None], unwanted: Callable[[Address], None],
-                 noticed: Callable[[Address, str], None], template_guard: bool, health: Health,
-                 log: logging.Logger):
-        self._subscriptions, self._directory = subscriptions, directory
-        self._noticed, self._template_guard = noticed, template_guard
-        self._dispatch, self._refresh, self._unwanted = dispatch, refresh, unwanted
-        self._health, self._log = health, log
+    def __init__(self, context: Context, publish: Publish, refresh: Callable[[], None],
+                 delivery_unwanted: Callable[[Address], None],
+                 delivery_handled: Callable[[Address, str], None]):
+        self._subscriptions, self._directory = context.subscriptions, context.rooms
+        self._template_guard = context.settings.template_guard
+        self._health, self._log = context.health, context.log
+        self._publish, self._refresh = publish, refresh
+        self._delivery_unwanted, self._delivery_handled = delivery_unwanted, delivery_handled
         self._stale, self._refreshed = True, 0.0
         self._refreshing = Semaphore()
         self._epoch = 0
@@ -56,7 +55,7 @@ class Dispatcher:
     def deliver(self, delivery: Delivery, told: Set[str]) -> None:
         """Dispatch to every matching trigger that is not in told, which grows as they are.
 
-        Raises what dispatch and refresh raise, ServiceUnavailable while HipChat has not answered
+        Raises what publish and refresh raise, ServiceUnavailable while HipChat has not answered
         which room
         bears which name, and RetryLater while it has told of no room; the delivery is to be given
         here again, then.
@@ -79,14 +78,14 @@ class Dispatcher:
             if listener.ref in told:
                 continue
             try:
-                self._dispatch(listener.ref, payload(event, body, listener.trigger_id, groups,
-                                                     self._template_guard), delivery.trace)
+                self._publish(listener.ref, payload(event, body, listener.trigger_id, groups,
+                                                    self._template_guard), delivery.trace)
             except Exception:
                 self._stale = True
                 raise
             told.add(listener.ref)
         if address:
-            self._noticed(address, room_name(body))
+            self._delivery_handled(address, room_name(body))
         if told:
             self._health.dispatched += 1
             self._log.info("Delivery %d, %s in room %s: dispatched to %s with the trace tag %s, "
@@ -98,7 +97,7 @@ class Dispatcher:
         else:
             self._drop(delivery, "unwanted")
             if address:
-                self._unwanted(address)
+                self._delivery_unwanted(address)
 
     def _address(self, delivery: Delivery) -> Optional[Address]:
         """Which event in which room it is; None if no room bears the name by which it was kept.

@@ -82,18 +82,19 @@ class Subscriptions:
     rooms, events: where subscriptions without a room listen (the pack's config), which may be
     [EVERYWHERE]. only_rooms: where this node listens at all, everywhere if empty. A listener for a
     name listens in the room that bears it in the directory; renew() heeds that this has changed.
-    changed is called after each change; version counts the changes. Adding is idempotent and never
-    raises for a trigger with wrong parameters, which hears nothing.
+    subscriptions_changed is called after each change; version counts the changes. Adding is
+    idempotent and never raises for a trigger with wrong parameters, which hears nothing.
     """
 
     def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
-                 log: logging.Logger, changed: Callable[[], None],
+                 log: logging.Logger, subscriptions_changed: Callable[[], None],
                  only_rooms: Sequence[str] = ()):
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
         self._everywhere = rooms == [EVERYWHERE]
         if self._everywhere and only_rooms:
             self._rooms = list(only_rooms)
-        self._directory, self._log, self._changed = directory, log, changed
+        self._directory, self._log = directory, log
+        self._subscriptions_changed = subscriptions_changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._wrong: Dict[str, ParameterError] = {}
         self._subscriptions: Dict[str, Subscription] = {}
@@ -285,7 +286,7 @@ class Subscriptions:
     def _note_change(self) -> None:
         self.version += 1
         self._names = None
-        self._changed()
+        self._subscriptions_changed()
 
 
 def _finding(subscriptions: List[Subscription], text: str) -> Iterator[Tuple[Subscription,

@@ -1,13 +1,11 @@
 """Fetches what was missed in a room, and keeps it."""
 import json
-import logging
 import time
 from typing import Callable, FrozenSet, NamedTuple
 
-from hipchat.api.client import Client
-from hipchat.api.room_directory import RoomDirectory
 from hipchat.api.room_history import Cursor, HistoryItem, RoomHistory
 from hipchat.webhook.webhook_url import Address
+from listening.context import Context
 from listening.spool.arrivals import arrival, of_history
 from listening.history.bodies import as_body
 from listening.history.holds import Holds
@@ -41,11 +39,12 @@ class Fetching:
     heard before is known by its key.
     """
 
-    def __init__(self, client: Client, marks: Cursors, holds: Holds, wanted: Wanted,
-                 directory: RoomDirectory, webhooks: WebhookReconciler, log: logging.Logger):
-        self._client, self._history = client, RoomHistory(client)
-        self._marks, self._holds, self._wanted = marks, holds, wanted
-        self._directory, self._webhooks, self._log = directory, webhooks, log
+    def __init__(self, context: Context, cursors: Cursors, holds: Holds, wanted: Wanted,
+                 webhooks: WebhookReconciler):
+        self._client, self._history = context.client, RoomHistory(context.client)
+        self._directory, self._log = context.rooms, context.log
+        self._cursors, self._holds, self._wanted = cursors, holds, wanted
+        self._webhooks = webhooks
 
     def fetch(self, number: int, reach: float, is_unheard: Callable[[], bool]) -> Fetched:
         """Keep what was missed, and then move the mark: after a kill in between, all is known.
@@ -53,10 +52,10 @@ class Fetching:
         reach: how many seconds old it may be; is_unheard: whether what is older was missed, asked
         when the history is there. Raises what HipChat's API, the spool and the marks' file raise.
         """
-        mark = self._marks.get(number)
+        mark = self._cursors.get(number)
         if mark is None:
             newest = self._history.newest(number)
-            self._marks.set(number, newest or Cursor("", self._client.now()))
+            self._cursors.set(number, newest or Cursor("", self._client.now()))
             return Fetched(True, begun=True)
         missed = self._history.since(number, mark)
         if not missed.whole:
@@ -74,7 +73,7 @@ class Fetching:
             if self._was_wanted(number, item, wanted) else None for item in fresh])
         done = len(old) + len(results)
         if done:
-            self._marks.set(number, missed.items[done - 1].cursor)
+            self._cursors.set(number, missed.items[done - 1].cursor)
         return Fetched(done == len(missed.items), results.count(True), stale)
 
     def _ahead(self) -> float:

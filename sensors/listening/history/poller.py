@@ -1,26 +1,22 @@
 """When which room's history is looked at for what nobody has heard."""
 import itertools
-import logging
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import eventlet
 from eventlet.event import Event as Signal
 
-from hipchat.api.client import Client
 from hipchat.errors import (
     Forbidden, HipChatError, NotFound, NotInstalled, RateLimited)
 from hipchat.api.rate_limit import CallBudget
-from hipchat.api.room_directory import RoomDirectory
 from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
 from listening.backoff import Backoff
-from listening.operations.health import Health
+from listening.context import Context
 from listening.history.backfill import Fetching
 from listening.history.holds import Holds
 from listening.history.cursors import Cursors
 from listening.history.wanted import Wanted
-from listening.dispatch.subscriptions import Subscriptions
 from listening.spool import SpoolError
 from listening.webhooks.reconciler import WebhookReconciler
 
@@ -58,51 +54,51 @@ class HistoryPoller:
     Rooms without webhooks are heard by this alone: they are asked in turn, at the pace that the
     budget of calls allows.
 
-    webhooks: of the rooms that have them; seconds: how old a message may be, and with 0 only rooms
-    without webhooks are looked at; older messages are counted and logged. Where a room is heard by
-    its history alone, a message may be as old as two pauses between looks, but not older than
-    remembered, the seconds for which it is known what was heard.
+    webhooks: of the rooms that have them. A message may be as old as catch_up says, and with 0
+    only rooms without webhooks are looked at; older messages are counted and logged. Where a room
+    is heard by its history alone, a message may be as old as two pauses between looks, but not
+    older than it is known what was heard (dedup_kept).
     """
 
-    def __init__(self, client: Client, budget: CallBudget, marks: Cursors, holds: Holds,
-                 subscriptions: Subscriptions, directory: RoomDirectory, webhooks:
-                 WebhookReconciler,
-                 seconds: float, remembered: float, health: Health, log: logging.Logger):
-        self._budget, self._marks, self._holds, self._webhooks = budget, marks, holds, webhooks
-        self._subscriptions, self._directory = subscriptions, directory
-        self._seconds, self._remembered = seconds, remembered
-        self._health, self._log = health, log
-        self._wanted = Wanted(subscriptions, client.now, timing.CURSOR_KEPT)
-        self._fetching = Fetching(client, marks, holds, self._wanted, directory, webhooks, log)
+    def __init__(self, context: Context, budget: CallBudget, cursors: Cursors, holds: Holds,
+                 webhooks: WebhookReconciler):
+        self._budget, self._cursors, self._holds = budget, cursors, holds
+        self._webhooks = webhooks
+        self._subscriptions, self._directory = context.subscriptions, context.rooms
+        self._seconds, self._remembered = context.settings.catch_up, context.dedup_kept
+        self._health, self._log = context.health, context.log
+        self._wanted = Wanted(context.subscriptions, context.client.now, timing.CURSOR_KEPT)
+        self._fetching = Fetching(context=context, cursors=cursors, holds=holds,
+                                  wanted=self._wanted, webhooks=webhooks)
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
         self._asked = 0
         self._succeeded = 0  # looks
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
         self._changed = Signal()
-        health.add_metrics(history=self._report)
+        context.health.add_metrics(history=self._report)
 
     def begin(self) -> None:
         """Let new deliveries wait in the rooms that are known; before any comes."""
-        self._marks.load(lambda words: self._health.record_incident(
+        self._cursors.load(lambda words: self._health.record_incident(
             "history", "where it was read up to is not known any more", words))
         if self._seconds:
-            self._holds.hold(self._marks.rooms())
+            self._holds.hold(self._cursors.rooms())
 
-    def doubt(self, room: Optional[int] = None) -> None:
+    def request_check(self, room: Optional[int] = None) -> None:
         """Something may have been missed in a room, or in every room: look there soon."""
         now, to_hold = time.monotonic(), []
         for number, known in self._rooms.items():
             if room in (None, number):
                 known.due = known.marked + timing.WEBHOOK_SETTLE_DELAY
-                if not known.doubtful and known.due <= now and self._marks.get(number):
+                if not known.doubtful and known.due <= now and self._cursors.get(number):
                     to_hold.append(number)
                 known.doubtful = True
                 known.doubts += 1
         self._holds.hold(to_hold)
         self._wake()
 
-    def spoken(self, room: int) -> None:
+    def note_activity(self, room: int) -> None:
         """Somebody was heard in a room: it is looked at before quiet ones, and more often."""
         known = self._rooms.get(room)
         if known:
@@ -110,7 +106,7 @@ class HistoryPoller:
             if not known.refused:
                 known.due = min(known.due, known.looked + timing.AUDIT_PERIOD)
 
-    def changed(self) -> None:
+    def subscriptions_changed(self) -> None:
         """What is wanted has changed."""
         self._wanted.changed()
         self._wake()
@@ -156,7 +152,7 @@ class HistoryPoller:
                   if address.event in HISTORY_EVENTS and (
                       self._seconds or self.is_asked(address.room))}
         self._named = self._subscriptions.named()
-        of_earlier_run = self._marks.rooms()
+        of_earlier_run = self._cursors.rooms()
         for number in wanted.union(of_earlier_run) - set(self._rooms):
             self._rooms[number] = _Room()
         for number in list(self._rooms):
@@ -193,7 +189,7 @@ class HistoryPoller:
         room.due = room.unwanted + timing.CURSOR_KEPT
         if room.due <= time.monotonic():
             try:
-                self._marks.forget(number)
+                self._cursors.forget(number)
             except OSError as error:
                 room.unwanted = time.monotonic()
                 self._health.set_problem("history", "a room cannot be forgotten", str(error),
@@ -204,7 +200,7 @@ class HistoryPoller:
 
     def _urgency(self, number: int) -> Tuple[Any, ...]:
         """What is due first: in doubt, waited for, named by a rule, where somebody spoke last."""
-        room, mark = self._rooms[number], self._marks.get(number)
+        room, mark = self._rooms[number], self._cursors.get(number)
         waits = room.due > time.monotonic()
         return (waits, not waits and not room.doubtful, not self._holds.is_awaited(number),
                 room.due if waits or not room.doubtful else 0.0, number not in self._named,

@@ -2,7 +2,7 @@
 import hmac
 import ipaddress
 import json
-from typing import Any, Callable, ContextManager, Dict, Iterable, List, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
 from urllib.parse import urlsplit
 
 import eventlet
@@ -16,11 +16,11 @@ from listening.http.responses import (
     ACCEPTED, FAILED, NOT_ALLOWED, NOT_SIGNED, TOO_SLOW, UNAVAILABLE, Answer, Refused, body_of,
     wrong_method, wrong_request)
 from listening.spool.arrivals import WrongRoom, arrival
-from listening.operations.health import Health
+from listening.context import Context
+from listening.http.intake import Intake
 from listening.http.throttle import Throttle
-from hipchat.config.sensor_settings import SensorSettings
 from listening.http.jwt_check import is_signed
-from listening.spool import Arrival, Spool, SpoolError
+from listening.spool import Arrival, SpoolError
 from hipchat.webhook.webhook_url import Address, NamedAddress, WebhookUrl
 
 __all__ = ["Receiver"]
@@ -31,32 +31,30 @@ class Receiver:
 
     For probes, `GET {public_url}/health?strict` answers 503 while deliveries are not accepted; for
     hipchat.check, `GET {public_url}/health/{signature}` tells troubles by name. A delivery is
-    answered 204 when the spool has it on disk; arriving is called with it before, and notify with
-    its lane then. missed is called where one had to be refused for now, with its room if known;
-    and where one is not signed or does not arrive whole, but rarely, as anybody who knows its
-    address can do that. now: seconds since 1970 by HipChat's clock.
+    answered 204 when intake has it on disk. request_check is called where one had to be refused
+    for now, with its room if known; and where one is not signed or does not arrive whole, but
+    rarely, as anybody who knows its address can do that.
     room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
     which one the body names.
 
     What lies below `{public_url}/addon` are the routes of the add-on, whose events are of the room
-    that their body names. While it hears all rooms, left_over is called with the address of a
-    webhook in a room that delivers all the same.
+    that their body names. While it hears all rooms, note_leftover is called with the address
+    of a webhook in a room that delivers all the same.
     """
 
-    def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: Routes,
-                 left_over: Callable[[Address], None],
-                 room_of: Callable[[NamedAddress, Optional[int]], Optional[int]], spool: Spool,
-                 arriving: Callable[[Arrival], ContextManager], notify: Callable[[str], None],
-                 missed: Callable[[Optional[int]], None], now: Callable[[], float],
-                 health: Health):
+    def __init__(self, context: Context, urls: WebhookUrl, addon: Routes, intake: Intake,
+                 room_of: Callable[[NamedAddress, Optional[int]], Optional[int]],
+                 note_leftover: Callable[[Address], None],
+                 request_check: Callable[[Optional[int]], None]):
+        settings, health = context.settings, context.health
         public = urlsplit(settings.public_url)
         self._origin = f"{public.scheme}://{public.netloc}"
         self._health_path = urlsplit(health_url(settings.public_url)).path
-        self._settings = settings
-        self._urls, self._room_of, self._spool, self._notify = urls, room_of, spool, notify
-        self._arriving, self._health = arriving, health
-        self._tell_missed, self._perhaps_missed, self._now = missed, Throttle(self._missed), now
-        self._addon, self._left_over, self._twins = addon, left_over, Twins()
+        self._settings, self._health, self._now = settings, health, context.client.now
+        self._urls, self._addon, self._intake = urls, addon, intake
+        self._room_of, self._note_leftover = room_of, note_leftover
+        self._request_check, self._perhaps_missed = request_check, Throttle(self._missed)
+        self._twins = Twins()
         self._misused: Set[Address] = set()
         self.accepting = False
         health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
@@ -115,10 +113,10 @@ class Receiver:
             raise
 
     def _missed(self, room: Optional[int]) -> None:
-        if self._spool.hangs:  # the answer must not wait for the disk, as this does
-            eventlet.spawn(self._tell_missed, room)
+        if self._intake.hangs:  # the answer must not wait for the disk, as this does
+            eventlet.spawn(self._request_check, room)
         else:
-            self._tell_missed(room)
+            self._request_check(room)
 
     def _not_signed(self, address: Union[Address, NamedAddress, None]) -> Answer:
         """It may be HipChat's. (That of an add-on may be of any room, and these are too many.)"""
@@ -147,7 +145,7 @@ class Receiver:
         report = self._health.report()
         if named:
             report["details"] = self._health.details()
-        refused = strict and (not self.accepting or self._spool.hangs)
+        refused = strict and (not self.accepting or self._intake.hangs)
         status = "503 Service Unavailable" if refused else "200 OK"
         return Answer(status, json.dumps(report) + "\n", "application/json")
 
@@ -168,7 +166,7 @@ class Receiver:
         body = read_body(raw)
         arrived = self._arrival(address, raw, body)
         if self._addon.hears and isinstance(address, Address):
-            self._left_over(address)
+            self._note_leftover(address)
         return self._keep_one(arrived, body, by_addon=False)
 
     def _keep_one(self, arrived: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
@@ -205,8 +203,7 @@ class Receiver:
 
     def _keep(self, arrived: Arrival) -> Answer:
         try:
-            with self._arriving(arrived):
-                kept = self._spool.put(arrived)
+            kept = self._intake.put(arrived)
         except SpoolError as error:
             self._health.set_problem("spool", "deliveries are refused", str(error))
             self._missed(int(arrived.room) if is_room_id(arrived.room) else None)
@@ -214,7 +211,6 @@ class Receiver:
         self._health.clear_problem("spool")
         if kept:
             self._health.accepted += 1
-            self._notify(arrived.lane)
         else:
             self._health.dropped["repeated"] += 1
         return ACCEPTED

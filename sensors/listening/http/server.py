@@ -20,13 +20,13 @@ __all__ = ["Protocol", "Server"]
 class Server:
     """Serves a WSGI application at the host and port of the settings.
 
-    begins is called each time that the port was taken: before, nobody may have listened.
+    request_check is called each time that the port was taken: before, nobody may have listened.
     """
 
     def __init__(self, settings: SensorSettings, application: Callable,
-                 begins: Callable[[], None], health: Health, log: logging.Logger):
-        self._settings, self._application, self._begins = settings, application, begins
-        self._health, self._log = health, log
+                 request_check: Callable[[], None], health: Health, log: logging.Logger):
+        self._settings, self._application = settings, application
+        self._request_check, self._health, self._log = request_check, health, log
 
     def serve(self) -> None:
         """Listen, for ever; a port that is in use is tried again until it is free."""
@@ -43,7 +43,7 @@ class Server:
     def _serve_once(self) -> None:
         tls = self._tls()
         listening = self._listening()
-        self._begins()
+        self._request_check()
         self._health.clear_problem("listener")
         self._log.info("Listening on %s:%d%s.", self._settings.host, self._settings.port,
                        " with TLS" if tls else "")

@@ -1,5 +1,4 @@
 """HipChat's webhooks, kept at just those that the subscriptions need."""
-import logging
 import time
 from collections import defaultdict
 from typing import Callable, Dict, FrozenSet, Hashable, Optional, Set, Tuple, Union
@@ -11,13 +10,11 @@ from hipchat.api.client import Client
 from hipchat.errors import (
     ApiError, Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited)
 from hipchat.webhook.ownership import Ownership
-from hipchat.api.room_directory import RoomDirectory
 from hipchat.webhook.webhook_url import Address, NamedAddress
 from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
-from listening.operations.health import Health
-from listening.dispatch.subscriptions import Subscriptions
+from listening.context import Context
 from listening.webhooks.room_list import RoomList
 from listening.webhooks.room_webhooks import RoomWebhooks
 
@@ -50,44 +47,49 @@ class WebhookReconciler:
 
     run() looks at one room after the other: rooms where something changed first, then those that
     were looked at longest ago; and at HipChat's list of rooms. Each look costs one call, and one
-    more for each change. authentication: "jwt" for an integration's webhooks. owner is the client
-    to whom the webhooks belong. None is wanted while the add-on hears all rooms, or where HipChat
-    cannot reach the sensor (reached is False), and nothing is done while there is nothing but an
-    add-on that is not installed. missed is called with a room in which a webhook was missing.
+    more for each change. owner is the client to whom the webhooks belong. None is wanted while the
+    add-on hears all rooms, or where HipChat cannot reach the sensor, and nothing is done while
+    there is nothing but an add-on that is not installed. request_check is called with the ID of a
+    room in which a webhook was missing.
     """
 
-    def __init__(self, client: Client, owner: Client, addon: Installation, ownership: Ownership,
-                 authentication: Optional[str], reached: bool, subscriptions: Subscriptions,
-                 directory: RoomDirectory, missed: Callable[[int], None], health: Health,
-                 log: logging.Logger):
-        self._webhooks_of = lambda room: RoomWebhooks(room, owner, ownership, authentication, log)
-        self._addon, self._reached, self._missed = addon, reached, missed
-        self._subscriptions, self._directory = subscriptions, directory
-        self._names = RoomList(client, directory, subscriptions, log)
-        self._health, self._log = health, log
+    def __init__(self, context: Context, owner: Client, addon: Installation, ownership: Ownership,
+                 request_check: Callable[[int], None]):
+        self._owner, self._addon, self._ownership = owner, addon, ownership
+        self._request_check = request_check
+        self._reached = bool(context.settings.public_url)
+        self._authentication = "jwt" if context.settings.api.integration else None
+        self._subscriptions, self._directory = context.subscriptions, context.rooms
+        self._names = RoomList(client=context.client, directory=context.rooms,
+                               subscriptions=context.subscriptions, log=context.log)
+        self._health, self._log = context.health, context.log
         self._rooms: Dict[int, _Room] = {}
         self._failing: Set[Hashable] = set()  # rooms, and the names, that HipChat failed on last
         self._failures = 0  # in a row
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
         self._changed = Signal()
 
-    def changed(self) -> None:
-        """What is wanted has changed, or what is known of a room: run() looks at once."""
+    def subscriptions_changed(self) -> None:
+        """Other events or rooms are subscribed: run() looks at once."""
+        self.wake()
+
+    def wake(self) -> None:
+        """Let run() look at once whether there is something to do."""
         if not self._changed.ready():
             self._changed.send()
 
-    def unwanted(self, address: Address) -> None:
+    def note_leftover(self, address: Address) -> None:
         """HipChat posted what nobody wants: a webhook is left over in a room we know nothing of."""
         if address.room not in self._rooms:
             self._room(address.room)
-            self.changed()
+            self.wake()
 
-    def heard(self, address: Address, name: str) -> None:
+    def note_room_name(self, address: Address, name: str) -> None:
         """A delivery calls its room so: it may have another name than it had."""
         if self._names.heard(address, name):
             if address.room in self._rooms:
                 self._rooms[address.room].due = 0.0
-            self.changed()
+            self.wake()
 
     def room_of(self, address: NamedAddress, stated: Optional[int]) -> Optional[int]:
         """The room of a webhook of version 0.1.0: where it was found, or else which bears the name.
@@ -100,7 +102,7 @@ class WebhookReconciler:
         found = [number for number, room in self._rooms.items() if address in room.webhooks.named]
         room = found[0] if len(found) == 1 else self._directory.id_of(address.name)
         if stated not in (None, room) and self._directory.name_of(stated):
-            self.unwanted(Address(address.event, stated))
+            self.note_leftover(Address(address.event, stated))
         return room
 
     def count(self) -> Dict[str, int]:
@@ -168,7 +170,9 @@ class WebhookReconciler:
 
     def _room(self, number: int) -> _Room:
         if number not in self._rooms:
-            self._rooms[number] = _Room(self._webhooks_of(number))
+            self._rooms[number] = _Room(RoomWebhooks(
+                room=number, client=self._owner, ownership=self._ownership,
+                authentication=self._authentication, log=self._log))
         return self._rooms[number]
 
     def _urgency(self, number: int) -> Tuple[bool, bool, float]:
@@ -223,7 +227,7 @@ class WebhookReconciler:
             room.due = time.monotonic() + room.backoff.failed()
             room.refused = isinstance(error, Forbidden)
             self._note_trouble(number, str(error) + (HISTORY if room.refused else ""))
-            self._missed(number)
+            self._request_check(number)
         except Exception as error:
             if not isinstance(error, ApiError):
                 room.webhooks.begin_anew()
@@ -234,7 +238,7 @@ class WebhookReconciler:
             room.refused = False
             if room.webhooks.lacked:
                 room.webhooks.lacked = False
-                self._missed(number)
+                self._request_check(number)
             self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
             self._note_unlisted(number, room.webhooks.unlisted)
         self._answered(number)

@@ -3,7 +3,6 @@ import io
 import json
 import logging
 import time
-from contextlib import nullcontext
 from types import SimpleNamespace
 from unittest import mock
 
@@ -11,10 +10,10 @@ import eventlet
 import jwt
 import pytest
 from eventlet.event import Event
+from support.context import make_context
 from support.waiting import wait_until
 
 from hipchat.api.credentials import Integration
-from hipchat.config.sensor_settings import SensorSettings
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
@@ -54,16 +53,14 @@ def health():
 @pytest.fixture
 def deliver(disk, health):
     """Deliver that Ann entered, by the add-on or by the webhook: a greenlet, for the status."""
-    settings = SensorSettings.from_config({
-        "api_key": "t" * 40, "api_url": "http://hipchat/v2",
-        "webhook": {"public_url": "http://st2", "secret": "s" * 16}})
+    context = make_context(health=health)
+    settings = context.settings
     urls = WebhookUrl(settings.public_url, settings.secret)
     addon = SimpleNamespace(
         event_of=lambda url: "room_enter" if url == BY_ADDON else None, hears=False,
         credentials=CLIENT, heard=lambda: None)
-    receiver = Receiver(settings, urls, addon, mock.Mock(), mock.Mock(), disk,
-                        lambda arrived: nullcontext(), mock.Mock(), mock.Mock(), time.time,
-                        health)
+    receiver = Receiver(context=context, urls=urls, addon=addon, intake=disk,
+                        room_of=mock.Mock(), note_leftover=mock.Mock(), request_check=mock.Mock())
     receiver.accepting = True
     by_webhook = urls.make(Address("room_enter", 1001))
     body = json.dumps({"event": "room_enter", "item": {

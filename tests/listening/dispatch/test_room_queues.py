@@ -5,10 +5,9 @@ import sqlite3
 import eventlet
 import pytest
 from support.clock import Clock
-from support.dispatching import LOG, Bench
+from support.dispatching import Bench
 from support.waiting import wait_until
 
-from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import GROUP, WORKERS, RoomQueues
 from listening.errors import ServiceUnavailable
 from listening.spool import FILE, SpoolError
@@ -271,10 +270,7 @@ class TestOutage:
             bench.stackstorm.told.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
-        dispatcher = Dispatcher(
-            bench.subscriptions, bench.rooms, dispatch, bench._refresh, bench.unwanted.append,
-            lambda address, name: None, False, bench.health, LOG)
-        bench.lanes = RoomQueues(bench.spool, dispatcher.deliver, bench.health)
+        bench.lanes = RoomQueues(bench.spool, bench.dispatcher(dispatch).deliver, bench.health)
         for number in range(10):
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))

@@ -7,6 +7,7 @@ from unittest import mock
 import eventlet
 import pytest
 from support.clock import Clock
+from support.context import CONFIG, make_context
 from support.waiting import wait_until
 
 from hipchat.errors import Forbidden, NoAnswer, RateLimited
@@ -90,12 +91,15 @@ class Bench:
         self.spool.open()
         self._lanes = RoomQueues(self.spool, self._deliver, self.health)
         self._holds = Holds(self.spool, self._lanes, LOG)
-        self.subscriptions = Subscriptions([], [], self._rooms, LOG, lambda: self.history.changed())
+        self.subscriptions = Subscriptions([], [], self._rooms, LOG,
+                                           lambda: self.history.subscriptions_changed())
         self.webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
-        self.history = HistoryPoller(hipchat, CallBudget(1), Cursors(str(directory)), self._holds,
-                                  self.subscriptions, self._rooms, self.webhooks, CATCH_UP,
-                                  REMEMBERED,
-                                  self.health, LOG)
+        self.history = HistoryPoller(
+            context=make_context(dict(CONFIG, catch_up=CATCH_UP), client=hipchat,
+                                 rooms=self._rooms, subscriptions=self.subscriptions,
+                                 health=self.health),
+            budget=CallBudget(1), cursors=Cursors(str(directory)), holds=self._holds,
+            webhooks=self.webhooks)
         for trigger in triggers:
             self.subscriptions.add(trigger)
         self.history.begin()
@@ -118,7 +122,7 @@ class Bench:
         if self.fails:
             raise ConnectionError("away")
         self.dispatched.append(delivery.trace)
-        self.history.spoken(int(delivery.room))
+        self.history.note_activity(int(delivery.room))
 
     def come(self, item, room=FACTOR):
         """What a webhook brings."""
@@ -142,13 +146,13 @@ class Bench:
 
     def let_pass(self, seconds):
         self._clock.now += seconds
-        self.history.changed()
+        self.history.subscriptions_changed()
 
     def look(self, room=FACTOR, doubt=True):
         """Return when the room was looked at once more; without a doubt, when that is due."""
         looks = self.hipchat.looks.count(room)
         if doubt:
-            self.history.doubt(room)
+            self.history.request_check(room)
         else:
             self.let_pass(timing.AUDIT_QUIET_PERIOD)
         self.eventually(lambda: self.hipchat.looks.count(room) > looks and not self.told(
@@ -198,7 +202,7 @@ def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make
 
     def meanwhile():
         hipchat.say("missed")
-        bench.history.doubt(FACTOR)
+        bench.history.request_check(FACTOR)
         bench.come(hipchat.say("heard"))
 
     hipchat.meanwhile = meanwhile
@@ -222,7 +226,7 @@ def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(make, 
     bench = make(trigger(), trigger(room=OPS))
     looks = hipchat.looks.count(OPS)
     hipchat.broken.add(FACTOR)
-    bench.history.doubt(FACTOR)
+    bench.history.request_check(FACTOR)
     bench.eventually(lambda: bench.let_pass(3000) or hipchat.looks.count(OPS) > looks + 1)
     assert bench.told("doubtful") == 1
     assert hipchat.looks.count(FACTOR) < 50, "ever more rarely, since the other can be read"
@@ -233,9 +237,9 @@ def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(make, 
 def test_a_room_that_is_waited_for_is_the_first_again_when_hipchats_limit_has_ended(make, hipchat):
     bench = make(trigger(), trigger(room=OPS))
     hipchat.limited = 1
-    bench.history.spoken(FACTOR)
+    bench.history.note_activity(FACTOR)
     looks = len(hipchat.looks)
-    bench.history.doubt()
+    bench.history.request_check()
     bench.eventually(lambda: not hipchat.limited)
     bench.eventually(lambda: bench.let_pass(1) or not bench.told("doubtful"))
     assert hipchat.looks[looks:looks + 2] == [FACTOR, FACTOR]
@@ -362,8 +366,8 @@ class TestAsked:
         bench = ask(CATCH_UP + 1)
         hipchat.meanwhile = lambda: hipchat.say("after the look")
         bench.eventually(lambda: bench.dispatched == ["after the look"])
-        bench.history.spoken(FACTOR)  # perhaps after the pause, as it was dispatched then
-        bench.history.changed()
+        bench.history.note_activity(FACTOR)  # perhaps after the pause, as it was dispatched then
+        bench.history.subscriptions_changed()
         bench.eventually(lambda: not bench.history._changed.ready())
         assert bench.health.report()["status"] == "ok" and not bench.health.dropped
         assert "too rarely" not in caplog.text

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.servers import direct
+from support.context import make_context
 from support.waiting import wait_until
 
 from listening.http import server as connections
@@ -414,15 +415,16 @@ def url(monkeypatch):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     base = f"http://127.0.0.1:{port}"
-    settings = SensorSettings.from_config({
-        "api_key": "t" * 40, "api_url": "http://127.0.0.1/v2",
-        "webhook": {"public_url": base, "host": "127.0.0.1", "port": port, "secret": "s" * 16}})
+    config = {"api_key": "t" * 40, "api_url": "http://127.0.0.1/v2", "webhook": {
+        "public_url": base, "host": "127.0.0.1", "port": port, "secret": "s" * 16}}
+    settings = SensorSettings.from_config(config)
     urls = WebhookUrl(settings.public_url, settings.secret)
     log = logging.getLogger("test")
     health = Health(log)
-    receiver = Receiver(settings, urls, no_addon(settings, health, log), None, None,
-                        SimpleNamespace(hangs=False), None, None, lambda room: None, time.time,
-                        health)
+    receiver = Receiver(
+        context=make_context(config, health=health), urls=urls,
+        addon=no_addon(settings, health, log), intake=SimpleNamespace(hangs=False), room_of=None,
+        note_leftover=None, request_check=lambda room: None)
     receiver.accepting = True
     server = connections.Server(settings, receiver, lambda: None, health, log)
     threading.Thread(target=server.serve, daemon=True).start()

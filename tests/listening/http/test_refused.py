@@ -1,9 +1,7 @@
 """What the listener does not accept and HipChat may have meant: its room is looked at."""
 import io
 import json
-import logging
 import time
-from contextlib import nullcontext
 from types import SimpleNamespace
 from unittest import mock
 
@@ -11,12 +9,11 @@ import eventlet
 import jwt
 import pytest
 from eventlet.event import Event
+from support.context import CONFIG, make_context
 from support.waiting import wait_until
 
 from hipchat.api.credentials import Integration
-from hipchat.config.sensor_settings import SensorSettings
 from hipchat.webhook.webhook_url import Address, WebhookUrl
-from listening.operations.health import Health
 from listening.http.receiver import Receiver
 from listening.spool import SpoolError, SpoolFull
 
@@ -32,20 +29,19 @@ class Subscription:
     """
 
     def __init__(self, **config):
-        settings = SensorSettings.from_config(dict({
-            "api_url": "http://hipchat/v2",
-            "webhook": {"public_url": "http://st2", "secret": "s" * 16}}, **config))
+        context = make_context(
+            dict({"api_url": CONFIG["api_url"], "webhook": CONFIG["webhook"]}, **config),
+            client=SimpleNamespace(now=lambda: time.time() - self.ahead))
+        settings, self.health = context.settings, context.health
         urls = WebhookUrl(settings.public_url, settings.secret)
         addon = SimpleNamespace(
             event_of=lambda url: "room_message" if url == BY_ADDON else None, hears=False,
             credentials=CLIENT, heard=lambda: None)
         self.missed, self.spool, self.ahead = [], mock.Mock(hangs=False), 0.0
         self.look = self.missed.append
-        self.health = Health(logging.getLogger("refused"))
         self.receiver = Receiver(
-            settings, urls, addon, None, None, self.spool, lambda arrived: nullcontext(),
-            mock.Mock(), lambda room: self.look(room), lambda: time.time() - self.ahead,
-            self.health)
+            context=context, urls=urls, addon=addon, intake=self.spool, room_of=None,
+            note_leftover=None, request_check=lambda room: self.look(room))
         self.receiver.accepting = True
         self.by_webhook = urls.make(Address("room_message", ROOM))
 

@@ -1,17 +1,16 @@
 """What the webhooks of rooms are looked at for, by a clock of ours."""
-import logging
 from types import SimpleNamespace
 from unittest import mock
 
 import eventlet
 import pytest
 from support.clock import Clock
+from support.context import LOG, make_context
 from support.waiting import wait_until
 
 from hipchat.errors import NoAnswer, NotFound
 from hipchat.webhook.ownership import Ownership
 from hipchat.api.room_directory import RoomDirectory
-from hipchat.config.sensor_settings import SensorSettings
 from listening import timing
 from listening.webhooks import room_list as room_names
 from listening.webhooks import reconciler as webhooks
@@ -20,10 +19,6 @@ from listening.dispatch.subscriptions import Subscriptions
 from listening.webhooks.reconciler import WebhookReconciler
 
 FACTOR = 1001
-LOG = logging.getLogger("sensor")
-SETTINGS = SensorSettings.from_config({
-    "api_key": "t" * 40, "api_url": "http://hipchat/v2",
-    "webhook": {"public_url": "http://st2", "secret": "s" * 16}})
 
 
 class Unlisting:
@@ -79,18 +74,20 @@ class Kept:
     def __init__(self, client, clock):
         self._clock, self.health, self.missed = clock, Health(LOG), mock.Mock()
         rooms = RoomDirectory()
-        self.subscriptions = Subscriptions([], [], rooms, LOG, lambda: self._kept.changed())
+        self.subscriptions = Subscriptions([], [], rooms, LOG, lambda: self._kept.wake())
+        context = make_context(client=client, rooms=rooms, subscriptions=self.subscriptions,
+                               health=self.health)
         self._kept = WebhookReconciler(
-            client, client, SimpleNamespace(is_missing=False, hears_alone=False),
-            Ownership(SETTINGS, lambda: "mark"), None, True, self.subscriptions, rooms, self.missed,
-            self.health, LOG)
+            context=context, owner=client, request_check=self.missed,
+            addon=SimpleNamespace(is_missing=False, hears_alone=False),
+            ownership=Ownership(context.settings, lambda: "mark"))
         self.subscriptions.add(TRIGGER)
         self.running = eventlet.spawn(self._kept.run)
 
     def eventually(self, condition):
         """Wait for it after a time in which each room is looked at."""
         self._clock.now += timing.WEBHOOK_CHECK_PERIOD
-        self._kept.changed()
+        self._kept.wake()
         wait_until(condition, sleep=eventlet.sleep)
 
 

@@ -1,0 +1,35 @@
+"""What all parts of the sensor share."""
+import logging
+from dataclasses import dataclass
+
+from hipchat.api.client import Client
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import SensorSettings
+from listening import timing
+from listening.dispatch.subscriptions import Subscriptions
+from listening.operations.health import Health
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The settings of a config, and the objects that exist once for it.
+
+    Attributes:
+        client: calls HipChat's API within the sensor's budget of calls.
+        rooms: HipChat's rooms, as they were listed last.
+        subscriptions: the triggers of StackStorm's rules.
+    """
+
+    settings: SensorSettings
+    client: Client
+    rooms: RoomDirectory
+    subscriptions: Subscriptions
+    health: Health
+    log: logging.Logger
+
+    @property
+    def dedup_kept(self) -> float:
+        """For how many seconds a message that was received is known again."""
+        return self.settings.catch_up + timing.DEDUP_KEPT

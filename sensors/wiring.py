@@ -1,0 +1,193 @@
+"""Builds the sensor's parts for a config, and connects them."""
+import logging
+import uuid
+from typing import Any, List, Optional
+
+import eventlet
+
+from hipchat.api.client import Client
+from hipchat.api.rate_limit import CallBudget
+from hipchat.api.room_directory import RoomDirectory
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.webhook.ownership import Ownership
+from hipchat.webhook.webhook_url import Address
+from listening import timing
+from listening.addon.installation import Installation
+from listening.addon.routes import Routes
+from listening.backoff import Backoff
+from listening.context import Context
+from listening.dispatch.dispatcher import Dispatcher
+from listening.dispatch.room_queues import RoomQueues
+from listening.dispatch.subscriptions import Subscriptions
+from listening.history.cursors import Cursors
+from listening.history.holds import Holds
+from listening.history.poller import HistoryPoller
+from listening.http.intake import Intake
+from listening.http.receiver import Receiver
+from listening.http.server import Server
+from listening.operations.health import Health
+from listening.operations.supervisor import Supervisor
+from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
+from listening.webhooks.other_sensors import other_sensor_at
+from listening.webhooks.reconciler import WebhookReconciler
+from listening.webhooks.rule_problems import RuleProblems
+from stackstorm import database
+from stackstorm.publisher import TriggerPublisher
+from stackstorm.triggers import Triggers
+
+__all__ = ["Parts"]
+
+
+class Parts:
+    """All parts of the sensor, built for one config.
+
+    The public methods below finish() are the callbacks that connect parts: each has the same name
+    where it is called, here, and (where one part alone answers it) in that part.
+    """
+
+    def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor,
+                 log: logging.Logger):
+        self._supervisor = supervisor
+        self._reconciling: List[Any] = []  # greenlets that must not run before triggers are known
+        mark, budget = uuid.uuid4().hex, CallBudget(settings.calls_share)
+        self._api = settings.api._replace(rate_limit_wait=0)
+        rooms = RoomDirectory()
+        self.subscriptions = Subscriptions(
+            rooms=settings.rooms, events=settings.events, directory=rooms, log=log,
+            subscriptions_changed=self.subscriptions_changed, only_rooms=settings.only_rooms)
+        self._context = context = Context(
+            settings=settings, client=Client(self._api, budget), rooms=rooms,
+            subscriptions=self.subscriptions, health=health, log=log)
+        self._triggers = Triggers(database.triggers, self.subscriptions, health)
+        self._addon = Installation(
+            settings=settings, load=database.kept_addon, save=database.keep_addon,
+            credentials_changed=self.credentials_changed, health=health, log=log)
+        ownership = Ownership(settings, lambda: mark,
+                              lambda public_url: other_sensor_at(public_url, settings))
+        self._webhooks = WebhookReconciler(
+            context=context, owner=self._webhook_owner(), addon=self._addon, ownership=ownership,
+            request_check=self.request_check)
+        self._build_spool(context)
+        self.publisher = TriggerPublisher(health, log)
+        self._dispatcher = Dispatcher(
+            context=context, publish=self.publisher.publish, refresh=self._triggers.refresh,
+            delivery_unwanted=self.delivery_unwanted, delivery_handled=self.delivery_handled)
+        self._room_queues = RoomQueues(self.spool, self._dispatcher.deliver, health)
+        holds = Holds(self.spool, self._room_queues, log)
+        self._history = HistoryPoller(
+            context=context, budget=budget, cursors=Cursors(self.spool.directory), holds=holds,
+            webhooks=self._webhooks)
+        self.receiver = Receiver(
+            context=context, urls=ownership.urls, addon=Routes(self._addon),
+            intake=Intake(self.spool, self._room_queues, holds),
+            room_of=self._webhooks.room_of, note_leftover=self._webhooks.note_leftover,
+            request_check=self.request_check)
+        health.add_metrics(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
+                           webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
+                           sensor=lambda: mark)
+        self._report_config()
+
+    def start(self) -> None:
+        """Listen at once; accept and dispatch when the spool is open."""
+        context = self._context
+        if context.settings.public_url:
+            server = Server(settings=context.settings, application=self.receiver,
+                            request_check=self.request_check, health=context.health,
+                            log=context.log)
+            self._supervisor.run_forever("listening", server.serve)
+        self._supervisor.run_forever("opening", self._open)
+        self._supervisor.run_forever("add-on", self._addon.run)
+
+    def finish(self) -> None:
+        """Accept no more; return when the work under way is done, at the latest in STOP_TIMEOUT."""
+        self.receiver.accepting = False
+        with eventlet.Timeout(timing.STOP_TIMEOUT, False):
+            self._room_queues.finish()
+            self.spool.settle()
+
+    def request_check(self, room_id: Optional[int] = None) -> None:
+        """Something may have been missed in a room, or in every room."""
+        self._history.request_check(room_id)
+
+    def subscriptions_changed(self) -> None:
+        """Other events or rooms are subscribed."""
+        self._webhooks.subscriptions_changed()
+        self._history.subscriptions_changed()
+
+    def credentials_changed(self) -> None:
+        """The add-on was installed, uninstalled, or received its first delivery."""
+        if self._addon.enabled:
+            self._context.client.use(self._api._replace(integration=self._addon.credentials))
+        self._webhooks.wake()
+        self.request_check()
+
+    def delivery_unwanted(self, address: Address) -> None:
+        """No subscription matches a delivery. (An add-on cannot choose what HipChat posts.)"""
+        if not self._addon.hears_alone:
+            self._webhooks.note_leftover(address)
+
+    def delivery_handled(self, address: Address, room_name: str) -> None:
+        """A delivery was dispatched or dropped; it calls its room by a name."""
+        self._webhooks.note_room_name(address, room_name)
+        self._history.note_activity(address.room)
+
+    def _webhook_owner(self) -> Client:
+        """The client that makes and deletes webhooks in rooms: they belong to its token."""
+        if self._addon.hears_alone or not self._addon.enabled:
+            return self._context.client
+        return Client(self._api, CallBudget(self._context.settings.calls_share))
+
+    def _build_spool(self, context: Context) -> None:
+        settings, health = context.settings, context.health
+        directory = usable_directory(settings.spool_directory, lambda words: health.set_problem(
+            "spool", "deliveries are kept in another directory than the config's", words,
+            about="directory"))
+        self.spool = Spool(
+            directory=directory, max_deliveries=settings.max_deliveries,
+            repaired=lambda words: health.record_incident("spool", "was mended", words),
+            earlier=earlier_directories(settings.spool_directory),
+            keep=self._supervisor.run_forever, notice=context.log.warning,
+            remembered=context.dedup_kept)
+
+    def _report_config(self) -> None:
+        settings, health = self._context.settings, self._context.health
+        for warning in settings.warnings:
+            health.set_problem("settings", "something in the config is hardly meant", warning)
+        if settings.api.verify is False:
+            health.set_problem(
+                "TLS", "HipChat's certificate is not checked", "verify_tls is false: whoever "
+                "stands between here and HipChat can read and use the token. Set ca_bundle "
+                "instead.", about="HipChat")
+
+    def _open(self) -> None:
+        """Open the spool, then accept, dispatch and manage webhooks."""
+        health = self._context.health
+        backoff = Backoff(timing.SPOOL_OPEN_RETRY_MAX)
+        while True:
+            try:
+                self.spool.open()
+                break
+            except SpoolError as error:
+                health.set_problem("spool", "cannot be opened", str(error))
+                eventlet.sleep(backoff.failed())
+        health.clear_problem("spool")
+        self._dispatcher.begin(self.spool.begin_epoch())
+        self._history.begin()
+        self.receiver.accepting = True
+        self._room_queues.start(self._supervisor)
+        self._supervisor.run_forever("publishing", self.publisher.watch)
+        self._supervisor.run_forever("refreshing", self._refresh_triggers)
+        self._supervisor.run_forever("rules", RuleProblems(
+            subscriptions=self.subscriptions, webhooks=self._webhooks,
+            rules=database.enabled_rules, health=health).watch)
+
+    def _refresh_triggers(self) -> None:
+        self._triggers.run(self._reconcile)
+
+    def _reconcile(self) -> None:
+        """Start to manage webhooks and to read histories. Not before the triggers are known:
+        webhooks that none needs are deleted."""
+        if not self._reconciling:
+            self._reconciling = [
+                self._supervisor.run_forever("webhooks", self._webhooks.run),
+                self._supervisor.run_forever("history", self._history.run)]

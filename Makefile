@@ -17,8 +17,9 @@ LINTED := actions sensors sandbox tests docs benchmarks
 demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack makes of it
 	@$(RUN) -m sandbox demo
 
-sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with, until Ctrl-C
-	@$(RUN) -m sandbox serve
+sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with; HIPCHAT_PORT=, API_PORT=, WEBHOOK_PORT=
+	@$(RUN) -m sandbox serve $(HIPCHAT_PORT:%=--hipchat-port %) $(API_PORT:%=--api-port %) \
+		$(WEBHOOK_PORT:%=--webhook-port %)
 
 # Eight at a time, whatever the number of cores: most of them wait for another process. They start
 # hundreds, which would compile the pack each anew where the environment says to write no bytecode.

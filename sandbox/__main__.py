@@ -1,4 +1,4 @@
-"""The command line of the sandbox: `python -m sandbox`."""
+"""The sandbox's command line: `python -m sandbox COMMAND`."""
 
 import argparse
 import importlib
@@ -6,10 +6,10 @@ import sys
 from typing import List
 
 COMMANDS = {
-    "demo": ("sandbox.demo", "say \"ping hello\", show its way through, and end"),
-    "serve": ("sandbox.serve", "start a HipChat and a StackStorm, and stay until Ctrl-C"),
-    "rule": ("sandbox.rule", "tell whether a rule would fire, why not, and what it would send"),
-    "alias": ("sandbox.alias", "tell which alias a command is for, and what it would say"),
+    "demo": ("sandbox.demo", "say \"ping hello\", show how the pack answers it, and end"),
+    "serve": ("sandbox.serve", "start a HipChat and a StackStorm, until Ctrl-C"),
+    "rule": ("sandbox.rule", "try a rule: whether it fires, why not, and what it would send"),
+    "alias": ("sandbox.alias", "try a chat command: which alias it runs, and what the room reads"),
     "hipchat": ("sandbox.hipchat_server", "a HipChat server alone, for use with a real StackStorm"),
     "stackstorm": ("sandbox.stackstorm", "the pack alone, for use with a real HipChat"),
 }
@@ -23,7 +23,7 @@ def main(arguments: List[str]) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (module_name, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
-        # Only what is asked for is imported: one command patches the whole process.
+        # Import only the requested command: `stackstorm` patches the whole process for Eventlet.
         if name in arguments[:1]:
             module = importlib.import_module(module_name)
             module.add_arguments(command)

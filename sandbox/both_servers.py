@@ -1,4 +1,4 @@
-"""A HipChat and a StackStorm that know each other."""
+"""Starts a sandbox HipChat and a sandbox StackStorm that are connected to each other."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import secrets
 import socket
 import time
 from pathlib import Path
-from typing import IO, Any, Callable, List, Optional, Sequence
+from typing import IO, Any, Callable, List, NamedTuple, Optional, Sequence
 from urllib.parse import quote
 
 import requests
@@ -17,26 +17,40 @@ from sandbox.server_process import ServerProcess, ServerProcessError
 ROOM = "Factor"
 COMMAND_RULES = ("hipchat.run_command", "hipchat.tell_result")
 
-_HELD: List[socket.socket] = []  # on the ports that free_port() has given
+_HELD: List[socket.socket] = []  # bound to the ports that free_port() has returned
+
+
+class Ports(NamedTuple):
+    """The ports of HipChat, of StackStorm's API and of the webhook endpoint; 0 picks a free one."""
+
+    hipchat: int = 0
+    api: int = 0
+    webhook: int = 0
 
 
 class BothServers:
-    """Both servers, from `with` to its end; files are kept in the directory.
+    """Runs both servers inside a `with` block:
 
-    Ports are free ones where 0. Without webhooks, StackStorm asks for the history. The children log
-    to `log`, or to this process's stderr.
+        with BothServers(directory, ["hipchat.ping_pong"]) as servers:
+            servers.people.say("Factor", "Ann", "ping hello")
+
+    Args:
+        directory: where the pack's config and spool are written.
+        rules: refs of the rules to enable.
+        rooms: names of the rooms in HipChat.
+        log: where both servers log; this process's stderr if None.
+        has_webhooks: False makes the sensor poll the rooms' history instead.
     """
 
     def __init__(self, directory: Path, rules: Sequence[str], rooms: Sequence[str] = (ROOM,),
-                 hipchat_port: int = 0, api_port: int = 0, webhook_port: int = 0,
-                 log: Optional[IO[str]] = None, has_webhooks: bool = True):
+                 ports: Ports = Ports(), log: Optional[IO[str]] = None,
+                 has_webhooks: bool = True):
         self._directory, self._rules, self._rooms, self._log = directory, rules, rooms, log
-        self._hipchat_port, self._api_port = hipchat_port, api_port
-        self._has_webhooks = has_webhooks
-        self._webhook_url = f"http://127.0.0.1:{webhook_port or free_port()}/hipchat"
-        self._children = []
+        self._ports, self._has_webhooks = ports, has_webhooks
+        self._webhook_url = f"http://127.0.0.1:{ports.webhook or free_port()}/hipchat"
+        self._children: List[ServerProcess] = []
         self._session = requests.Session()
-        # The servers are here: no proxy of the environment stands between.
+        # Both servers are local: ignore the environment's proxy.
         self._session.trust_env = False
         self.token = secrets.token_hex(20)
 
@@ -54,15 +68,15 @@ class BothServers:
 
     def _start(self) -> None:
         rooms = [option for room in self._rooms for option in ("--room", room)]
-        self.hipchat_url = self._child("hipchat", "--port", str(self._hipchat_port),
+        self.hipchat_url = self._child("hipchat", "--port", str(self._ports.hipchat),
                                        "--token", self.token, *rooms)
         self.people = ControlClient(self.hipchat_url)
         config = self._directory / "hipchat.yaml"
-        # JSON is YAML.
+        # JSON is valid YAML.
         config.write_text(json.dumps(self._config()))
         rules = [option for rule in self._rules for option in ("--enable", rule)]
         self.stackstorm_url = self._child("stackstorm", "--config", str(config),
-                                          "--api-port", str(self._api_port), *rules)
+                                          "--api-port", str(self._ports.api), *rules)
         self.people.use_stackstorm(self.stackstorm_url)
 
     def _child(self, command: str, *options: str) -> str:
@@ -75,29 +89,29 @@ class BothServers:
         address = self._webhook_url.split("/")[2]
         host, port = address.split(":")
         config = {"api_key": self.token, "api_url": self.hipchat_url, "rooms": list(self._rooms),
-                "chatops": {"rooms": rooms,
-                            "allow": [{"commands": ["hipchat.*"], "people": "*"}]},
-                "default_room": ROOM, "spool": {"directory": str(self._directory / "spool")}}
+                  "chatops": {"rooms": rooms,
+                              "allow": [{"commands": ["hipchat.*"], "people": "*"}]},
+                  "default_room": ROOM, "spool": {"directory": str(self._directory / "spool")}}
         webhook = {"public_url": self._webhook_url, "host": host, "port": int(port)}
         return dict(config, webhook=webhook) if self._has_webhooks else config
 
     def webhooks(self) -> Any:
-        """The webhooks that the pack made in the room, as HipChat lists them."""
+        """Return the webhooks that the pack created in the room, as HipChat lists them."""
         return self._hipchat_room(ROOM, "/webhook")["items"]
 
     def is_asked_for_history(self) -> bool:
-        """Whether the pack has asked for what was said in the room."""
+        """Whether the pack has requested the room's history."""
         return any("/history/" in call["path"] for call in self.people.requests())
 
     def run_action(self, ref: str, **parameters: Any) -> None:
-        """Let StackStorm run an action; ServerProcessError if it refuses."""
+        """Run an action in StackStorm; raises ServerProcessError if StackStorm rejects it."""
         answer = self._session.post(self.stackstorm_url + "/v1/executions", timeout=5, json={
             "action": ref, "parameters": parameters})
         if not answer.ok:
             raise ServerProcessError(f"StackStorm did not run {ref}: {answer.text}")
 
-    def commands_are_heard(self) -> bool:
-        """Whether the rules of ChatOps are enabled."""
+    def has_chatops(self) -> bool:
+        """Whether the rules for chat commands are enabled."""
         rules = self._session.get(self.stackstorm_url + "/v1/rules", timeout=5).json()
         return all(rule["enabled"] for rule in rules if rule["ref"] in COMMAND_RULES)
 
@@ -107,7 +121,16 @@ class BothServers:
         return self._session.get(url, headers=headers, timeout=5).json()
 
     def wait_for(self, what: str, condition: Callable[[], Any], seconds: float) -> Any:
-        """The first true value of the condition; ServerProcessError says what is missing."""
+        """Poll a condition until it is true.
+
+        Args:
+            what: what is waited for, a noun phrase for the error.
+            condition: called every 20 ms.
+            seconds: how long to wait.
+
+        Returns: the condition's first true value.
+        Raises: ServerProcessError after that time, or if a server has ended.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()
@@ -118,15 +141,16 @@ class BothServers:
         raise ServerProcessError(f"after {seconds:.0f} s there is still no {what}")
 
     def check(self) -> None:
-        """Raise ServerProcessError if one of the two has ended."""
+        """Raise ServerProcessError if one of the servers has ended."""
         for child in self._children:
             child.check()
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no system gives to whoever asks for any.
+    """Return a free port below the range from which the kernel assigns ports.
 
-    As long as this process runs, nobody else gets it from here, though nobody may listen for long.
+    The port stays reserved while this process runs, even when no server listens on it: a server
+    can stop and start again there.
     """
     while True:
         holder, port = socket.socket(), random.randrange(10000, 32768)
@@ -135,7 +159,7 @@ def free_port() -> int:
         except OSError:
             holder.close()
             continue
-        # One who listens may share it with one who does not, if both allow it.
+        # A listening socket may share the port with this bound one if both set the option.
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _HELD.append(holder)
         return port

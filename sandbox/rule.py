@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+from sandbox.hipchat_server.deliveries import Delivery
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.events import Events
 from sandbox.hipchat_server.group import Group
@@ -166,7 +167,8 @@ class Trial:
 def delivery(event: str, room_name: str, user_name: str, user_id: Optional[int],
              text: str) -> Dict[str, Any]:
     """What HipChat posts when somebody does this; raises ApiError if HipChat refuses it."""
-    group, posted = Group(URL), []
+    group = Group(URL)
+    posted: List[Delivery] = []
     for name in PEOPLE:
         group.person(name)
     user, room = group.person(user_name), group.add_room(room_name)

@@ -1,71 +1,91 @@
-"""Both servers, until Ctrl-C: to control with."""
+"""`python -m sandbox serve`: a HipChat and a StackStorm to play with, until Ctrl-C."""
 
 import argparse
 import signal
+import socket
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import List
 
-from sandbox.both_servers import COMMAND_RULES, ROOM, BothServers
+from sandbox.both_servers import COMMAND_RULES, ROOM, BothServers, Ports
 from sandbox.server_process import ServerProcessError
 
-GUIDE = """\
-HipChat     {hipchat}  with the rooms {rooms}
-            token {token}, good for this sandbox alone, for as long as it runs
-StackStorm  {stackstorm}  with this pack; enabled: {rules}
-
-Open {page} and say "ping hello" or "!hipchat rooms" in {room}. Or without a browser:
-
-  curl -X POST {control}/say -H 'Content-Type: application/json' \\
-       -d '{{"room": "{room}", "user": "Ann", "message": "ping hello"}}'
-  curl '{control}/transcript?room={room}'
-
-The webhooks that the pack made, and any other call of HipChat's API v2:
-
-  curl '{hipchat}/room/{room}/webhook?auth_token={token}'
-
-What StackStorm made of it:
-
-  curl {stackstorm}/v1/triggerinstances
-  curl {stackstorm}/v1/executions
-
-Its log follows. Ctrl-C ends both.
-"""
+# What each port is for: the option, its default and the server.
+PORTS = (("hipchat", 8090, "HipChat"), ("api", 9101, "StackStorm's API"),
+         ("webhook", 8088, "the sensor's webhook endpoint"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `python -m sandbox serve`."""
     add = parser.add_argument
     add("--room", action="append", metavar="NAME",
-        help=f"one more room than {ROOM}; may be repeated")
+        help=f"a room beside {ROOM}; may be repeated")
     add("--enable", action="append", metavar="REF",
-        help="a rule to enable instead of hipchat.ping_pong and of those for commands; may be "
-        "repeated")
-    for name, port in (("hipchat", 8090), ("api", 9101), ("webhook", 8088)):
+        help="a rule to enable instead of hipchat.ping_pong and the rules for chat commands; may "
+        "be repeated")
+    for name, port, server in PORTS:
         add(f"--{name}-port", type=int, default=port, metavar="PORT",
-            help="0 picks a free one (default: %(default)s)")
+            help=f"the port of {server}; 0 picks a free one (default: %(default)s)")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Stay until Ctrl-C; returns the exit status."""
+    """Serve until Ctrl-C; returns the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rooms, rules = [ROOM, *(args.room or [])], args.enable or [
-        "hipchat.ping_pong", *COMMAND_RULES]
-    with tempfile.TemporaryDirectory(prefix="hipchat-sandbox-") as directory:
-        try:
-            with BothServers(Path(directory), rules, rooms, args.hipchat_port, args.api_port,
-                      args.webhook_port) as servers:
-                print(GUIDE.format(
-                    hipchat=servers.hipchat_url, token=servers.token, room=ROOM,
-                    stackstorm=servers.stackstorm_url, rooms=", ".join(rooms),
-                    rules=", ".join(rules), page=servers.hipchat_url[:-len("v2")],
-                    control=servers.hipchat_url.replace("/v2", "/sandbox")), flush=True)
+    rooms = [ROOM, *(args.room or [])]
+    rules = args.enable or ["hipchat.ping_pong", *COMMAND_RULES]
+    try:
+        ports = Ports(*(_checked_port(args, *each) for each in PORTS))
+        with tempfile.TemporaryDirectory(prefix="hipchat-sandbox-") as directory:
+            with BothServers(Path(directory), rules, rooms, ports) as servers:
+                print(_guide(servers, rooms, rules), flush=True)
                 while True:
                     servers.check()
                     time.sleep(0.5)
-        except KeyboardInterrupt:
-            return 0
-        except ServerProcessError as error:
-            print(f"The sandbox ends: {error}.", file=sys.stderr)
-            return 1
+    except KeyboardInterrupt:
+        return 0
+    except ServerProcessError as error:
+        print(f"The sandbox has stopped: {error}.", file=sys.stderr)
+        return 1
+
+
+def _checked_port(args: argparse.Namespace, name: str, default: int, server: str) -> int:
+    """Return the port of an option; raises ServerProcessError if it is taken."""
+    port: int = getattr(args, f"{name}_port")
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except (OSError, OverflowError) as error:
+        raise ServerProcessError(
+            f"cannot listen on port {port} for {server} ({error}): choose another with "
+            f"--{name}-port PORT, or `make sandbox {name.upper()}_PORT=...`; 0 picks a free "
+            "one") from error
+    return port
+
+
+def _guide(servers: BothServers, rooms: List[str], rules: List[str]) -> str:
+    """Return what to try in this sandbox."""
+    page = servers.hipchat_url[:-len("v2")]
+    control = page + "sandbox"
+    return f"""\
+HipChat     {servers.hipchat_url}  with the rooms {', '.join(rooms)}
+            token {servers.token}, valid in this sandbox until it stops
+StackStorm  {servers.stackstorm_url}  with this pack; enabled rules: {', '.join(rules)}
+
+Open {page} and say "ping hello" or "!hipchat rooms" in {ROOM}. Or without a browser:
+
+  curl -X POST {control}/say -H 'Content-Type: application/json' \\
+       -d '{{"room": "{ROOM}", "user": "Ann", "message": "ping hello"}}'
+  curl '{control}/transcript?room={ROOM}'
+
+List the webhooks that the pack created, or make any other call of HipChat's API v2:
+
+  curl '{servers.hipchat_url}/room/{ROOM}/webhook?auth_token={servers.token}'
+
+See the triggers that StackStorm received, and the actions it ran:
+
+  curl {servers.stackstorm_url}/v1/triggerinstances
+  curl {servers.stackstorm_url}/v1/executions
+
+StackStorm's log follows. Ctrl-C stops both.
+"""

@@ -32,8 +32,8 @@ class Addons:
         """
         descriptor = descriptors.fetch(url)
         if not descriptors.allows(descriptor, in_a_room=room is not None):
-            raise ApiError(400, "%s cannot be installed %s" % (
-                descriptor["name"], "in a single room" if room else "for the whole group"))
+            where = "in a single room" if room else "for the whole group"
+            raise ApiError(400, f"{descriptor['name']} cannot be installed {where}")
         old = self._installed(descriptor["key"], room)
         update_url = descriptors.callback(descriptor, "updateCallbackUrl")
         if old and update_url:
@@ -96,7 +96,7 @@ class Addons:
 
     def _news(self, installation: Installation, secret: bool) -> Dict[str, Any]:
         """What an add-on is told of its installation; an update has no secret."""
-        news = {"oauthId": installation.client.id,
+        news: Dict[str, Any] = {"oauthId": installation.client.id,
                 "capabilitiesUrl": self._group.url + "/capabilities"}
         if secret:
             news.update(oauthSecret=installation.client.secret, groupId=self._group.id)
@@ -115,8 +115,8 @@ class Addons:
         except (requests.RequestException, ValueError) as error:
             raise ApiError(400, f"{name} could not be told: {error}") from error
         if not 200 <= answer.status_code < 300:
-            raise ApiError(400, "%s refused: it answered %d, %.200s" % (
-                name, answer.status_code, answer.text))
+            raise ApiError(400, f"{name} refused: it answered {answer.status_code}, "
+                                f"{answer.text:.200}")
         return answer.status_code
 
     def _forget(self, installation: Installation) -> None:

@@ -45,8 +45,8 @@ def main(args: argparse.Namespace) -> int:
     try:
         listener = socket.create_server((args.host, args.port), backlog=BACKLOG)
     except OSError as error:
-        print("Cannot listen on %s:%d: %s. Choose another --port." %
-              (args.host, args.port, error.strerror), file=sys.stderr)
+        print(f"Cannot listen on {args.host}:{args.port}: {error.strerror}. "
+              "Choose another --port.", file=sys.stderr)
         return 1
     try:
         _serve(args, listener)
@@ -63,7 +63,8 @@ def _serve(args: argparse.Namespace, listener: socket.socket) -> None:
     from sandbox.hipchat_server.server import make_server
 
     scheme = "https" if args.tls else "http"
-    group = Group("%s://%s:%d/v2" % (scheme, *listener.getsockname()))
+    host, port = listener.getsockname()[:2]
+    group = Group(f"{scheme}://{host}:{port}/v2")
     for name in args.user:
         group.person(name)
     for name in dict.fromkeys(args.room):
@@ -76,8 +77,8 @@ def _serve(args: argparse.Namespace, listener: socket.socket) -> None:
         group.add_integration(client_id, secret, args.oauth_life)
     limits = Limits(args.rate_limit, args.rate_window, args.flood_limit)
     server = make_server(listener, create_app(group, limits), args.tls)
-    print("HipChat sandbox: %s\nTo install an add-on, paste the URL of its descriptor on the chat "
-          "page, %s/" % (group.url, group.url.rpartition("/")[0]), flush=True)
+    print(f"HipChat sandbox: {group.url}\nTo install an add-on, paste the URL of its descriptor on "
+          f"the chat page, {group.url.rpartition('/')[0]}/", flush=True)
     server.serve_forever()
 
 

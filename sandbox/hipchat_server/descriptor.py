@@ -89,8 +89,7 @@ def _check_pattern(pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ApiError(400, "A webhook's pattern must be a regular expression: %s" %
-                       error) from error
+        raise ApiError(400, f"A webhook's pattern must be a regular expression: {error}") from error
 
 
 def _text_of(url: str) -> str:
@@ -107,6 +106,6 @@ def _text_of(url: str) -> str:
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise ApiError(400, f"The descriptor at {url} cannot be fetched: {error}") from error
     if answer.status_code != 200 or len(content) > LARGEST:
-        raise ApiError(400, "The descriptor at %s cannot be fetched: it answers %d with %d bytes"
-                       % (url, answer.status_code, len(content)))
+        raise ApiError(400, f"The descriptor at {url} cannot be fetched: it answers "
+                            f"{answer.status_code} with {len(content)} bytes")
     return content.decode()

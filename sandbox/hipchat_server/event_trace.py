@@ -74,8 +74,9 @@ class EventTrace:
         if more:
             yield _step("webhook", "waiting", "HipChat posts to the webhook")
         elif not deliveries:
-            yield _step("webhook", "stopped", "none for room_{} in {}".format(
-                happening.event, happening.room), "no rule listens for it in this room")
+            yield _step("webhook", "stopped",
+                        f"none for room_{happening.event} in {happening.room}",
+                        "no rule listens for it in this room")
         elif self.stackstorm_url:
             yield from self._in_stackstorm(happening, deliveries)
 
@@ -143,8 +144,8 @@ class EventTrace:
 
 def in_words(event: str, who: str, room: str, text: str) -> str:
     """What somebody did."""
-    return WORDS.get(event, OTHER_WORDS).format(
-        who=who, room=room, text=text, event=event.replace("_", " "))
+    return WORDS.get(event, OTHER_WORDS).format_map({
+        "who": who, "room": room, "text": text, "event": event.replace("_", " ")})
 
 
 def listed(values: Json) -> str:

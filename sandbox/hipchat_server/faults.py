@@ -18,8 +18,8 @@ from sandbox.hipchat_server.errors import error_body
 # How `X-Ratelimit-Reset` was seen in the wild, from the time and the seconds until then.
 RESETS: Dict[str, Callable[[float, float], str]] = {
     "float": lambda at, seconds: f"{at:.1f}",
-    "integer": lambda at, seconds: "%d" % round(at),
-    "relative": lambda at, seconds: "%d" % round(seconds),
+    "integer": lambda at, seconds: f"{at:.0f}",
+    "relative": lambda at, seconds: f"{seconds:.0f}",
 }
 
 
@@ -42,9 +42,8 @@ class Fault:
 
     def __post_init__(self) -> None:
         re.compile(self.paths)
-        if self.rate_limited is True:
-            self.rate_limited = "float"
-        if self.rate_limited and self.rate_limited not in RESETS:
+        if self.rate_limited and self.rate_limited is not True and (
+                self.rate_limited not in RESETS):
             raise ValueError(f"rate_limited is true or one of {', '.join(RESETS)}")
 
     def strikes(self, method: str, path: str) -> bool:
@@ -60,7 +59,8 @@ class Fault:
     def answer(self) -> Optional[Response]:
         """Return what the client gets instead of an answer, if anything."""
         if self.rate_limited:
-            return self._too_many_requests()
+            form = "float" if self.rate_limited is True else self.rate_limited
+            return self._too_many_requests(RESETS[form])
         if self.status is None and self.body is None:
             return None
         status, body = self.status or 200, self.body
@@ -69,10 +69,9 @@ class Fault:
         text = body if isinstance(body, str) else json.dumps(body)
         return Response(text, status, mimetype="application/json")
 
-    def _too_many_requests(self) -> Response:
-        reset = RESETS[self.rate_limited](time.time() + self.resets_in, self.resets_in)
+    def _too_many_requests(self, form: Callable[[float, float], str]) -> Response:
         headers = {"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "0",
-                   "X-Ratelimit-Reset": reset}
+                   "X-Ratelimit-Reset": form(time.time() + self.resets_in, self.resets_in)}
         return Response(json.dumps(error_body(429, "Rate Limit exceeded")), 429, headers,
                         mimetype="application/json")
 

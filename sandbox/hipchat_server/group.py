@@ -148,5 +148,5 @@ class Group:
     @staticmethod
     def _unused(name: str, taken: Iterable[str]) -> str:
         taken = set(taken)
-        numbered = itertools.chain([name], ("%s%d" % (name, n) for n in itertools.count(2)))
+        numbered = itertools.chain([name], (f"{name}{n}" for n in itertools.count(2)))
         return next(candidate for candidate in numbered if candidate not in taken)

@@ -36,8 +36,8 @@ def needs(*scopes: str, by: Sequence[str] = USERS + CLIENTS) -> Callable[[View],
             g.token = _token()
             g.limit_headers = limits.count_call(g.token.value)
             if scopes and not set(scopes) & set(g.token.scopes):
-                raise ApiError(403, "This action requires one of the following scopes: %s" %
-                               python2_list(scopes))
+                raise ApiError(403, "This action requires one of the following scopes: "
+                                    f"{python2_list(scopes)}")
             check_kind(g.token, by)
             if "id_or_name" in path:
                 check_room(g.token, path["id_or_name"])
@@ -64,8 +64,8 @@ def needs_no_token(view: View) -> View:
 def check_kind(token: Token, kinds: Sequence[str]) -> None:
     """Refuse a token of another kind, with 403."""
     if token.kind not in kinds:
-        raise ApiError(403, "This action can only be called by: %s. This token is a %s's." % (
-            ", ".join(kinds), token.kind))
+        raise ApiError(403, f"This action can only be called by: {', '.join(kinds)}. "
+                            f"This token is a {token.kind}'s.")
 
 
 def check_room(token: Token, id_or_name: str) -> None:

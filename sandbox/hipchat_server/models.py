@@ -27,7 +27,7 @@ class Client:
     id: str
     name: str
     secret: str = field(default="", repr=False)
-    token_life: Optional[int] = None
+    token_life: int = 3600
     key: str = ""
     scopes: Tuple[str, ...] = SCOPES
     room: Optional["Room"] = None

@@ -15,8 +15,8 @@ def number(name: str, default: int, maximum: int) -> int:
     """Return a number from the query, or raise HipChat's 400."""
     value = request.args.get(name, str(default))
     if not value.isdigit() or int(value) > maximum:
-        raise ApiError(400, "Value u'%s' for field '%s' is not an integer from 0 to %d" %
-                       (value, name, maximum), field=name, value=value)
+        raise ApiError(400, f"Value u'{value}' for field '{name}' is not an integer from 0 to "
+                            f"{maximum}", field=name, value=value)
     return int(value)
 
 

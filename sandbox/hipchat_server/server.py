@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
@@ -13,7 +13,12 @@ class Handler(WSGIRequestHandler):
     """Werkzeug's handler without an access log."""
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Say nothing: `/sandbox/requests` tells what was called."""
+        """Log nothing: `/sandbox/requests` lists the calls."""
+
+    def connection_dropped(self, error: BaseException,
+                           environ: Optional[Dict[str, Any]] = None) -> None:
+        """Read no further request from a connection that is gone, or that a fault has reset."""
+        self.close_connection = True
 
 
 def make_server(listener: socket.socket, app: Flask, tls: Optional[str]) -> BaseWSGIServer:

@@ -33,7 +33,7 @@ class Shapes:
 
     def user_ref(self, user: User) -> Json:
         return {"id": user.id, "name": user.name, "mention_name": user.mention_name,
-                "version": version(user), "links": {"self": "%s/user/%d" % (self.url, user.id)}}
+                "version": version(user), "links": {"self": f"{self.url}/user/{user.id}"}}
 
     def user(self, user: User) -> Json:
         presence = {"is_online": True, "show": "chat", "status": ""} if user.is_online else None
@@ -42,7 +42,7 @@ class Shapes:
                 "timezone": user.timezone, "roles": ["user"], "is_deleted": False,
                 "is_group_admin": user.is_group_admin, "is_guest": False,
                 "photo_url": user.photo_url, "last_active": None,
-                "xmpp_jid": "1_%d@chat.example.com" % user.id}
+                "xmpp_jid": f"1_{user.id}@chat.example.com"}
 
     def client(self, client: Client, scopes: Optional[List[str]] = None) -> Json:
         return {"id": client.id, "name": client.name, "room": None,
@@ -65,7 +65,7 @@ class Shapes:
                 "client": client}
 
     def room_ref(self, room: Room) -> Json:
-        own = "%s/room/%d" % (self.url, room.id)
+        own = f"{self.url}/room/{room.id}"
         links = {"self": own, "webhooks": own + "/webhook", "participants": own + "/participant"}
         if room.privacy == "private":
             links["members"] = own + "/member"
@@ -73,24 +73,25 @@ class Shapes:
                 "is_archived": room.is_archived, "version": version(room), "links": links}
 
     def room(self, room: Room) -> Json:
-        statistics = {"links": {"self": "%s/room/%d/statistics" % (self.url, room.id)}}
+        statistics = {"links": {"self": f"{self.url}/room/{room.id}/statistics"}}
         return {**self.room_ref(room), "topic": room.topic, "owner": self.user_ref(room.owner),
                 "created": room.created.isoformat(), "statistics": statistics,
                 "is_guest_accessible": room.is_guest_accessible, "guest_access_url": None,
                 "participants": [self.user_ref(user) for user in room.participants.values()],
-                "xmpp_jid": "1_%d@conf.example.com" % room.id, "avatar_url": None,
+                "xmpp_jid": f"1_{room.id}@conf.example.com", "avatar_url": None,
                 "last_active": last_active(room)}
 
     def statistics(self, room: Room) -> Json:
-        return {"links": {"self": "%s/room/%d/statistics" % (self.url, room.id)},
+        return {"links": {"self": f"{self.url}/room/{room.id}/statistics"},
                 "messages_sent": len(room.history), "last_active": last_active(room)}
 
     def message(self, message: Message) -> Json:
         sender = message.sender
-        shape = {"id": message.id, "date": message.date.isoformat(timespec="microseconds"),
-                 "from": self.user_ref(sender) if isinstance(sender, User) else label(sender),
-                 "mentions": [self.user_ref(user) for user in message.mentions],
-                 "message": message.text, "type": message.type}
+        shape: Json = {
+            "id": message.id, "date": message.date.isoformat(timespec="microseconds"),
+            "from": self.user_ref(sender) if isinstance(sender, User) else label(sender),
+            "mentions": [self.user_ref(user) for user in message.mentions],
+            "message": message.text, "type": message.type}
         if message.type == "notification":
             shape.update(color=message.color, message_format=message.format)
         for optional in ("card", "file", "attach_to"):
@@ -114,7 +115,7 @@ class Shapes:
         return shape
 
     def webhook_ref(self, room: Room, hook: Webhook) -> Json:
-        own = "%s/room/%d/webhook/%d" % (self.url, room.id, hook.id)
+        own = f"{self.url}/room/{room.id}/webhook/{hook.id}"
         return {"id": hook.id, "links": {"self": own}, "key": hook.key, "name": hook.name,
                 "event": hook.event, "pattern": hook.pattern,
                 "url": SPELLINGS[self.spelling](hook.url),

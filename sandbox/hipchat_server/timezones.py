@@ -2,9 +2,11 @@
 
 import datetime
 
-try:
+import sys
+
+if sys.version_info >= (3, 9):
     from zoneinfo import ZoneInfo
-except ImportError:  # Python 3.8
+else:
     from backports.zoneinfo import ZoneInfo
 
 from sandbox.hipchat_server.errors import ApiError

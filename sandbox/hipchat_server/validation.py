@@ -31,7 +31,7 @@ def json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
     if not request.content_length and "required" not in schema:
         return {}
     if not request.is_json:
-        raise ApiError(400, "Invalid content type: %s" % (request.mimetype or None))
+        raise ApiError(400, f"Invalid content type: {request.mimetype or None}")
     return validate(_booleans(request.get_json(), schema), schema)
 
 

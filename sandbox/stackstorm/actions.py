@@ -18,7 +18,7 @@ from sandbox.stackstorm.pack import Pack
 LOG = logging.getLogger("sandbox.actions")
 HISTORY = 1000
 POOL_SIZE = 60
-WEB_URL = "https://localhost/#/history/{}/general"
+WEB_URL = "https://localhost/#/history/"
 
 RUNNER_PARAMETERS = {"timeout": {"type": "integer", "default": 600}}
 REFUSED_PARAMETERS = {"content_version", "debug", "env", "log_level"}
@@ -53,14 +53,15 @@ class Actions:
         """
         action, values = self.prepare(ref, given, **context)
         if action["runner_type"] != "python-script":
-            raise Refused("the sandbox runs python-script actions only, {!r} is {!r}".format(
-                ref, action["runner_type"]))
+            raise Refused("the sandbox runs python-script actions only, "
+                          f"{ref!r} is {action['runner_type']!r}")
         id = new_id()
         execution = {"id": id, "status": "requested", "action": {"ref": ref},
                      "runner": {"name": action["runner_type"]},
                      "parameters": {name: value for name, value in values.items()
                                     if name in given},
-                     "start_timestamp": now(), "web_url": WEB_URL.format(id), **(origin or {})}
+                     "start_timestamp": now(), "web_url": f"{WEB_URL}{id}/general",
+                     **(origin or {})}
         self._executions.append(execution)
         self._pool.spawn_n(self._run, action, execution, values)
         return execution

@@ -117,14 +117,14 @@ class Api:
 
     def _run_action(self, request: Request) -> Answer:
         body = _body(request)
-        return 201, self._actions.request(body.get("action"), body.get("parameters") or {})
+        return 201, self._actions.request(str(body.get("action")), body.get("parameters") or {})
 
     def _get_execution(self, request: Request, ref: str) -> Answer:
         return 200, _first((each for each in self._actions.executions() if each["id"] == ref),
                            "execution", ref)
 
     def _set_fault(self, request: Request) -> Answer:
-        self._broker.set_fault(_body(request).get("mode"))
+        self._broker.set_fault(str(_body(request).get("mode")))
         return 200, _body(request)
 
 

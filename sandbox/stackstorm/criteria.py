@@ -65,8 +65,8 @@ def check(criteria: Dict[str, Any], root: str = "trigger") -> None:
             raise Invalid(f"criterion {key!r}: {operator!r} needs a pattern")
         matched = _KEY.fullmatch(key.split("#")[0])
         if not matched or matched.group(1) != root:
-            raise Refused("criterion {0!r}: the sandbox looks up keys such as {1}.name, "
-                          "{1}.name[0] and {1}.name.more".format(key, root))
+            raise Refused(f"criterion {key!r}: the sandbox looks up keys such as {root}.name, "
+                          f"{root}.name[0] and {root}.name.more")
         templates.check(criterion["pattern"])
         if operator == "search":
             check(criterion["pattern"], root="item")

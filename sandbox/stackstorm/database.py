@@ -45,9 +45,9 @@ class Database:
         return types.SimpleNamespace(values=self._pack.registered)
 
     def resolved_config(self) -> Dict[str, Any]:
-        """ContentPackConfigLoader.get_config: with its defaults."""
+        """ContentPackConfigLoader.get_config: with its defaults, empty without a pack."""
         self._check()
-        return self._pack.config
+        return self._pack.config if self._pack else {}
 
     def _write(self, **changes: Any) -> int:
         self._check()

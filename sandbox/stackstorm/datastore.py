@@ -64,9 +64,8 @@ class Datastore:
             return copy.deepcopy(value)
         reference = REFERENCE.fullmatch(value)
         if not reference or not schema.get("secret"):
-            raise Refused("config.{} is {!r}: the sandbox resolves nothing but "
-                          "{{{{ st2kv.system.KEY }}}}, where the schema says secret".format(
-                              path, value))
+            raise Refused(f"config.{path} is {value!r}: the sandbox resolves nothing but "
+                          "{{ st2kv.system.KEY }}, where the schema says secret")
         return self._values.get(reference.group(1))
 
     def _write(self) -> None:

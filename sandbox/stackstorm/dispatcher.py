@@ -35,5 +35,5 @@ class TriggerDispatcherService:
             self._logger.warning("Trigger payload validation failed, not dispatching %s: %s",
                                  trigger, error)
             return
-        self._broker.send(self._broker.connect(), trigger, payload,
-                          trace_context and trace_context.trace_tag)
+        trace_tag = trace_context.trace_tag if trace_context else None
+        self._broker.send(self._broker.connect(), trigger, payload, trace_tag)

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Set
 
 from sandbox.stackstorm import templates
 from sandbox.stackstorm.errors import Invalid, Refused
@@ -46,7 +46,7 @@ class _Rendering:
         self._sources = {**self._defaults,
                          **{name: value for name, value in given.items() if value is not None}}
         self._done = dict(context)
-        self._begun = set()
+        self._begun: Set[str] = set()
         for name in given:
             self._sources.setdefault(name)
 

@@ -1,8 +1,8 @@
 """Loads the class of a sensor or an action from its file."""
 
-import importlib.util
 import inspect
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Tuple, Type
@@ -14,8 +14,9 @@ def load_class(file: Path, bases: Tuple[Type, ...], name: str = "") -> Type:
              if issubclass(each, bases) and not inspect.isabstract(each) and
              (each_name == name if name else each.__module__ == file.stem)]
     if not found:
-        raise ImportError("{} has no {} that extends {} and has all of its methods".format(
-            file, name or "class", " or ".join(base.__name__ for base in bases)))
+        kinds = " or ".join(base.__name__ for base in bases)
+        raise ImportError(f"{file} has no {name or 'class'} that extends {kinds} and implements "
+                          "all of its abstract methods")
     return found[0]
 
 
@@ -28,7 +29,8 @@ def add_to_path(directory: Path, first: bool = False) -> None:
 def _load(file: Path) -> ModuleType:
     # As on the platform, only the file's own directory is on the path for it.
     add_to_path(file.parent.resolve())
-    spec = importlib.util.spec_from_file_location(file.stem, str(file))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    loader = SourceFileLoader(file.stem, str(file))
+    module = ModuleType(file.stem)
+    module.__file__, module.__loader__ = str(file), loader
+    loader.exec_module(module)
     return module

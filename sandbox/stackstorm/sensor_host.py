@@ -2,7 +2,7 @@
 
 import atexit
 import logging
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 import eventlet
 
@@ -50,7 +50,7 @@ class SensorHost:
         self._types = [f"{pack.ref}.{each['name']}"
                        for each in definition["trigger_types"]]
         self._triggers, self._broker = triggers, broker
-        self._known = set()
+        self._known: Set[str] = set()
         self._sensor = _instance(pack, definition, triggers, broker)
         self._tell = {"create": self._create, "update": self._update, "delete": self._delete}
 

@@ -96,8 +96,8 @@ def _variables(text: str) -> Optional[FrozenSet[str]]:
     try:
         return frozenset(jinja2.meta.find_undeclared_variables(tree))
     except jinja2.TemplateAssertionError as error:
-        raise Refused("{!r}: {} The sandbox has Jinja's own filters and {}.".format(
-            text, error.message, ", ".join(FILTERS)))
+        raise Refused(f"{text!r}: {error.message} The sandbox has Jinja's own filters and "
+                      f"{', '.join(FILTERS)}.")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -23,8 +23,8 @@ EMOTICONS = {105216 + place: shortcut for place, shortcut in enumerate(SHORTCUTS
 def get_all_emoticons() -> Any:
     kind = request.args.get("type", "all")
     if kind not in TYPES:
-        raise ApiError(400, "Value u'%s' for field 'type' is not in the enumeration: %s" % (
-            kind, ", ".join(TYPES)), field="type", value=kind)
+        raise ApiError(400, f"Value u'{kind}' for field 'type' is not in the enumeration: "
+                            f"{', '.join(TYPES)}", field="type", value=kind)
     listed = [] if kind == "group" else list(EMOTICONS)
     return jsonify(page(listed, short, full))
 
@@ -41,7 +41,7 @@ def get_emoticon(id_or_shortcut: str) -> Any:
 def short(number: int) -> Dict[str, Any]:
     return {"id": number, "shortcut": EMOTICONS[number], "type": "global",
             "url": f"https://files.example.com/emoticons/{EMOTICONS[number]}.png",
-            "links": {"self": "%s/emoticon/%d" % (group.url, number)}}
+            "links": {"self": f"{group.url}/emoticon/{number}"}}
 
 
 def full(number: int) -> Dict[str, Any]:

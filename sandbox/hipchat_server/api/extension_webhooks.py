@@ -27,7 +27,7 @@ def put_webhook(id_or_name: str, key: str) -> Any:
     if old:
         del room.webhooks[old.id]
     elif sum(not hook.token.owner for hook in room.webhooks.values()) >= MOST:
-        raise ApiError(400, "You can only create %d webhooks in a room" % MOST)
+        raise ApiError(400, f"You can only create {MOST} webhooks in a room")
     hook = make(room, fields)
     links = shapes.webhook_ref(room, hook)["links"]
     return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}

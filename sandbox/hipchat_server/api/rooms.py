@@ -1,6 +1,6 @@
 """Rooms: list, create, get, update, delete, and their topic."""
 
-from typing import Any
+from typing import Any, Set
 
 from flask import Blueprint, g, jsonify, request
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("rooms", __name__)
 @blueprint.get("/room/")  # nothing was created under it: POST is a 405
 @needs("view_group", "view_room", by=GROUP_WIDE)
 def get_all_rooms() -> Any:
-    hidden = set()
+    hidden: Set[int] = set()
     if request.args.get("include-archived") != "true":
         hidden.update(room.id for room in group.rooms.values() if room.is_archived)
     if request.args.get("include-private") == "false":

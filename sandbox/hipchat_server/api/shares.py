@@ -4,7 +4,7 @@ import email
 import email.message
 import email.policy
 import json
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
 from flask import Blueprint, g, request
 
@@ -71,7 +71,7 @@ def shared_file() -> Tuple[Dict[str, Any], str]:
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n"
     whole = email.message_from_bytes(head.encode() + request.get_data(),
                                      policy=email.policy.HTTP)
-    parts = {part.get_param("name", header="content-disposition"): part
+    parts = {str(part.get_param("name", header="content-disposition")): part
              for part in whole.walk()}
     if "file" not in parts:
         raise ApiError(400, "Required field 'file' is missing", field="file")
@@ -81,15 +81,21 @@ def shared_file() -> Tuple[Dict[str, Any], str]:
 def described(part: email.message.Message) -> Dict[str, Any]:
     """Return the name, size and URL of an uploaded file."""
     name = part.get_filename() or "file"
-    return {"name": name, "size": len(part.get_payload(decode=True)),
+    return {"name": name, "size": len(_content(part)),
             "url": f"https://files.example.com/{name}"}
 
 
-def _text(parts: Dict[str, email.message.Message]) -> str:
+def _text(parts: Mapping[str, email.message.Message]) -> str:
     if "metadata" not in parts:
         return ""
     try:
-        metadata = json.loads(parts["metadata"].get_payload(decode=True))
+        metadata = json.loads(_content(parts["metadata"]))
     except ValueError as error:
         raise ApiError(400, "The part 'metadata' is not JSON", field="metadata") from error
     return validate(metadata, schemas.FILE_METADATA).get("message", "")
+
+
+def _content(part: email.message.Message) -> bytes:
+    """Return the decoded bytes of a part; none for one that is a multipart itself."""
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""

@@ -66,7 +66,7 @@ def delete_user(id_or_email: str) -> Any:
 def update_photo(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     json_body(schemas.PHOTO)
-    user.photo_url = "https://files.example.com/photos/%d.png" % user.id
+    user.photo_url = f"https://files.example.com/photos/{user.id}.png"
     return done()
 
 

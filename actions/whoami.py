@@ -10,5 +10,5 @@ class WhoamiAction(HipChatAction):
 
     def do(self):
         """HipChat's session without the token, and `kind`."""
-        session = self.hipchat.session()
-        return dict(session, kind=token_kind(session))
+        info = self.hipchat.token_info()
+        return dict(info, kind=token_kind(info))

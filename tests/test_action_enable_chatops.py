@@ -99,7 +99,7 @@ class TestCheck:
             self, act, rules, config, monkeypatch):
         def session(client):
             raise NoAnswer("HipChat answered 404")
-        monkeypatch.setattr("hipchat.api.client.Client.session", session)
+        monkeypatch.setattr("hipchat.api.client.Client.token_info", session)
         assert any("no command is run. HipChat answered 404" in line
                    for line in self.lines(act, config))
 

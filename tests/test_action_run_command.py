@@ -188,7 +188,7 @@ def test_who_may_run_nothing_and_means_no_command_is_not_told_so(commands, text)
 def test_a_hipchat_that_does_not_tell_whose_token_it_is_is_told(commands, monkeypatch):
     def session(client):
         raise NoAnswer("HipChat answered 403")
-    monkeypatch.setattr("hipchat.api.client.Client.session", session)
+    monkeypatch.setattr("hipchat.api.client.Client.token_info", session)
     assert commands.say("!hipchat rooms")["error"] == "HipChat answered 403"
     assert "HipChat answered 403" in commands.told()[0]
 
@@ -274,7 +274,7 @@ def test_help_names_what_the_person_may_run(commands):
 
 def test_stackstorm_that_does_not_answer_is_told(commands, monkeypatch):
     monkeypatch.setenv("ST2_ACTION_API_URL", "http://127.0.0.1:1/v1")
-    monkeypatch.setattr("chatops.stackstorm.PAUSES", ())
+    monkeypatch.setattr("hipchat.timing.RETRY_DELAYS", ())
     result = commands.say("!hipchat rooms")
     assert not commands.succeeded and result["error"].startswith("StackStorm did not answer GET")
     assert "StackStorm did not answer" in commands.told()[0]

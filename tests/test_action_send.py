@@ -254,7 +254,7 @@ class TestNoAnswer:
         wait_until(lambda: hipchat.people.transcript(room))  # else the delay outlives the test
 
     def test_where_nobody_listens(self, send, room, monkeypatch):
-        monkeypatch.setattr("hipchat.api.client.PAUSES", (), raising=False)
+        monkeypatch.setattr("hipchat.timing.RETRY_DELAYS", ())
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{unused.getsockname()[1]}"

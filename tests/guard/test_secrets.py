@@ -135,7 +135,7 @@ class TestUrllib3:
 
     def test_at_debug_show_calls_without_the_token(self, hipchat, everything):
         client = Client(settings(hipchat.url))
-        client.session()  # whose URL holds the token
+        client.token_info()  # whose URL holds the token
         assert "/oauth/token/***" in everything.text
         assert TOKEN not in everything.text
 

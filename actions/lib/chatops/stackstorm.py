@@ -1,18 +1,15 @@
 """HTTP calls to StackStorm's API."""
-import time
 from typing import Any, Dict, Iterator, List, Optional
 from urllib.parse import quote
 
-import requests
-
 from chatops.errors import StackStormError
+from hipchat import timing
+from hipchat.api.transport import FAILURES, ApiResponse, http_session, send
 
 __all__ = ["ROUTE", "StackStorm"]
 
 ROUTE = "hipchat"  # of the notifications that come back to this pack
 PAGE = 100  # the most that everybody may ask for
-TIMEOUT = 30  # seconds
-PAUSES = (0.5, 1.5)  # seconds before a call that can do no harm is made again
 OF_ALIASES = "name,ref,pack,description,enabled,formats,action_ref"
 
 
@@ -22,7 +19,7 @@ class StackStorm:
     def __init__(self, url: str, headers: Dict[str, str]):
         """url ends in /v1; headers say whose account it is."""
         self._url = url.rstrip("/")
-        self._session = requests.Session()
+        self._session = http_session()
         # It is near: no proxy of the environment stands between, nor ~/.netrc.
         self._session.trust_env = False
         # A connection that lay idle may be closed under the next call, which then may have run.
@@ -110,37 +107,23 @@ class StackStorm:
     def _call(self, method: str, *path: str, **options: Any) -> Any:
         call = f"{method} /v1/{'/'.join(path)}"
         url = "/".join([self._url, *(quote(part, safe="") for part in path)])
-        for pause in PAUSES + (None,):
-            try:
-                answer = self._session.request(method, url, timeout=TIMEOUT,
-                                               allow_redirects=False, **options)
-                break
-            except requests.RequestException as error:
-                if pause is None or not _may_be_repeated(method, error):
-                    raise StackStormError(call, words=type(error).__name__) from None
-            time.sleep(pause)
-        if answer.status_code >= 300:
-            raise StackStormError(call, answer.status_code, _words(answer))
-        return answer.json() if answer.content else None
+        try:
+            response = send(self._session, method, url, timeout=timing.STACKSTORM_TIMEOUT,
+                            retry_delays=timing.RETRY_DELAYS, **options)
+        except FAILURES as error:
+            raise StackStormError(call, words=type(error).__name__) from None
+        if response.status >= 300:
+            raise StackStormError(call, response.status, _words(response))
+        try:
+            return response.json()
+        except ValueError:
+            raise StackStormError(call, words="what it answered is no JSON") from None
 
 
-def _may_be_repeated(method: str, error: BaseException) -> bool:
-    """Whether StackStorm has not seen the call, or may see it twice."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    return isinstance(error, requests.ConnectionError) and (method == "GET" or _was_refused(error))
-
-
-def _was_refused(error: BaseException) -> bool:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
-    return isinstance(error, ConnectionRefusedError)
-
-
-def _words(answer: requests.Response) -> str:
+def _words(response: ApiResponse) -> str:
     """The first line of StackStorm's own words: a schema may follow."""
     try:
-        words = str(answer.json()["faultstring"])
+        words = str(response.json()["faultstring"])
     except (ValueError, KeyError, TypeError):
-        words = answer.reason or "no reason given"
+        words = response.reason or "no reason given"
     return words.strip().partition("\n")[0]

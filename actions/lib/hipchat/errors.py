@@ -3,8 +3,8 @@ from typing import Any, Dict, List, Optional
 
 __all__ = [
     "HipChatError", "ConfigError", "NotInstalled", "ParameterError", "Incomplete", "NoAnswer",
-    "NotReached", "CutOff", "TimedOut", "TooLarge", "ApiError", "InvalidRequest", "InvalidToken",
-    "Forbidden", "NotFound", "Conflict", "RateLimited", "ServerTrouble", "api_error",
+    "TimedOut", "TooLarge", "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound",
+    "Conflict", "RateLimited", "ServerTrouble", "api_error",
 ]
 
 TOKEN_REMEDY = (
@@ -71,14 +71,6 @@ class TooLarge(NoAnswer):
 
 class TimedOut(NoAnswer):
     """HipChat did not answer within the timeout."""
-
-
-class NotReached(NoAnswer):
-    """The connection was refused, so that HipChat has not seen the call."""
-
-
-class CutOff(NoAnswer):
-    """The connection was cut before the answer was there; HipChat may have seen the call."""
 
 
 class ApiError(HipChatError):

@@ -89,8 +89,8 @@ def environment(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("hipchat.api.client.PAUSES", (0.01, 0.01))
-    monkeypatch.setattr("hipchat.api.rate_limit.LEAST_WAIT", 0.01)
+    monkeypatch.setattr("hipchat.timing.RETRY_DELAYS", (0.01, 0.01))
+    monkeypatch.setattr("hipchat.timing.RATE_DELAY_MIN", 0.01)
 
 
 @pytest.fixture(scope="module")

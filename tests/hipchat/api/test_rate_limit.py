@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hipchat.api import rate_limit
-from hipchat.api.rate_limit import DEFAULT_WAIT, LONGEST_WAIT, CallBudget, RateLimit
+from hipchat.api.rate_limit import CallBudget, RateLimit
+from hipchat.timing import RATE_DELAY_MAX, RATE_WINDOW
 
 
 def announced(**headers):
@@ -45,17 +46,17 @@ class TestAnnounced:
     @pytest.mark.parametrize("reset", ["", "soon", "nan", "None", "1,5"])
     def test_that_cannot_be_read_count_as_hipchats_window(self, reset):
         found = announced(X_Ratelimit_Reset=reset, X_Ratelimit_Limit=reset)
-        assert (found.reset_in, found.limit) == (DEFAULT_WAIT, None)
-        assert announced() == RateLimit(None, None, DEFAULT_WAIT)
+        assert (found.reset_in, found.limit) == (RATE_WINDOW, None)
+        assert announced() == RateLimit(None, None, RATE_WINDOW)
 
     @pytest.mark.parametrize("reset, seconds", [
-        ("0", 0), ("60", 60), ("inf", LONGEST_WAIT), ("9999999999999", LONGEST_WAIT)])
+        ("0", 0), ("60", 60), ("inf", RATE_DELAY_MAX), ("9999999999999", RATE_DELAY_MAX)])
     def test_are_kept_within_bounds(self, reset, seconds):
         assert announced(X_Ratelimit_Reset=reset).reset_in == seconds
 
     @pytest.mark.parametrize("reset", ["-5", "-inf", "1412564640.0"])
     def test_that_have_passed_count_as_hipchats_window(self, reset):
-        assert announced(X_Ratelimit_Reset=reset).reset_in == DEFAULT_WAIT
+        assert announced(X_Ratelimit_Reset=reset).reset_in == RATE_WINDOW
         assert announced(X_Ratelimit_Reset=reset, X_FloodControl_Reset="5").reset_in == 5
 
     def test_may_have_been_rounded_down_to_a_second_that_is_now(self):
@@ -66,7 +67,7 @@ class TestAnnounced:
         "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-FloodControl-Reset",
         "Date"]), st.text(max_size=20) | st.floats().map(str) | st.integers().map(str)))
     def test_whatever_they_hold_are_read(self, headers):
-        assert 0 <= RateLimit.announced_by(headers).reset_in <= LONGEST_WAIT
+        assert 0 <= RateLimit.announced_by(headers).reset_in <= RATE_DELAY_MAX
 
 
 class Clock:
@@ -135,7 +136,7 @@ class TestCallBudget:
             budget.spend()
             budget.learn(announced(X_Ratelimit_Limit="100", X_Ratelimit_Reset=str(clock.now - 9),
                                    Date=formatdate(clock.now)))
-        assert clock.now - 1.6e9 == DEFAULT_WAIT
+        assert clock.now - 1.6e9 == RATE_WINDOW
 
     def test_holds_nothing_back_where_no_limit_is_announced(self, clock):
         assert spend(CallBudget(0.2), clock, 1000, limit=None, remaining=None) == 0

@@ -173,7 +173,8 @@ class TestItems:
 
     def test_without_a_date_have_that_of_the_item_before(self):
         items = read_items([{"id": "a", "date": "now"}, said(1), {"id": "b"},
-                            {"id": "c", "date": []}, said(2), said(3, date="0001-01-01T00:00:00+00:00")])
+                            {"id": "c", "date": []}, said(2),
+                            said(3, date="0001-01-01T00:00:00+00:00")])
         assert [item.sent_at - BEGAN.timestamp() for item in items] == [1, 1, 1, 1, 2, 2]
 
     @pytest.mark.parametrize("more, event", [

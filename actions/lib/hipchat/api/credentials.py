@@ -4,11 +4,10 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from requests.auth import AuthBase
 
+from hipchat import timing
 from hipchat.errors import NotInstalled
 
 __all__ = ["Integration", "IntegrationToken", "NoToken", "PersonalToken"]
-
-RENEW_BEFORE = 60.0  # seconds before a token ends
 
 
 class Integration(NamedTuple):
@@ -49,7 +48,7 @@ class NoToken(AuthBase):
         raise NotInstalled()
 
     def __call__(self, request: Any) -> Any:
-        return self.value
+        return self.value  # which raises
 
     def renewed(self) -> bool:
         """There is nothing to renew."""
@@ -80,7 +79,7 @@ class IntegrationToken(AuthBase):
             # Without `scope` it is for all that the integration may do.
             answer = self._fetch({"grant_type": "client_credentials"})
             self._token = answer["access_token"]
-            self._ends = time.monotonic() + float(answer["expires_in"]) - RENEW_BEFORE
+            self._ends = time.monotonic() + float(answer["expires_in"]) - timing.TOKEN_RENEWAL_DELAY
         return self._token
 
     def __call__(self, request: Any) -> Any:

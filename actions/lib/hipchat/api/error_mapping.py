@@ -1,20 +1,18 @@
 """The wording of what goes wrong in a call: which error it is, the reason, and the remedy."""
 import socket
 import ssl
-from http.client import IncompleteRead
-from typing import Any, Callable, Mapping, NamedTuple, Optional, Tuple, Type
+from typing import Any, Callable, Optional, Tuple, Type
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from hipchat.errors import (
-    ADDON_REMEDY, INTEGRATION_REMEDY, CutOff, HipChatError, NoAnswer, NotReached, RateLimited,
-    TimedOut, api_error)
+    ADDON_REMEDY, INTEGRATION_REMEDY, HipChatError, NoAnswer, RateLimited, TimedOut, api_error)
 from hipchat.api.rate_limit import RateLimit
 from hipchat.config.api_settings import ApiSettings
-from hipchat.text.shallow_json import loads
+from hipchat.api.transport import ApiResponse, innermost
 
-__all__ = ["Answer", "Refusals"]
+__all__ = ["ErrorMapping"]
 
 LONGEST_WORDS = 500  # characters of HipChat's message that are passed on; some fill pages
 # The numbers that OpenSSL gives to what is wrong with a certificate.
@@ -22,21 +20,7 @@ NOT_YET, EXPIRED, OTHER_NAMES = 9, 10, (62, 64)
 BUNDLE_PARTS = ("X509", "PEM", "ASN1")  # of OpenSSL: what reads files of certificates
 
 
-class Answer(NamedTuple):
-    """A whole answer: its status and reason, its headers, its body, and the URL it came from."""
-
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    content: bytes
-    url: str
-
-    def json(self) -> Any:
-        """The body's JSON, None for an empty one; ValueError if it is none, or too deep."""
-        return loads(self.content.decode("utf-8")) if self.content else None
-
-
-class Refusals:
+class ErrorMapping:
     """Makes errors of what HipChat refuses and of what prevents an answer.
 
     masked takes secrets out of a text; no error holds one.
@@ -45,7 +29,7 @@ class Refusals:
     def __init__(self, settings: ApiSettings, masked: Callable[[str], str]):
         self._settings, self._masked = settings, masked
 
-    def refused(self, call: str, answer: Answer) -> HipChatError:
+    def refused(self, call: str, answer: ApiResponse) -> HipChatError:
         """The error for an answer whose status is none of success."""
         if answer.status < 400:
             return NoAnswer("{} is redirected to {}, which is not followed, to keep the token "
@@ -70,7 +54,7 @@ class Refusals:
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
         """The error for an exception of requests or of urllib3."""
         kind: Type[NoAnswer] = NoAnswer
-        root = _innermost(error)
+        root = innermost(error)
         if isinstance(error, requests.exceptions.SSLError) or isinstance(root, ssl.SSLError):
             reason = self._tls(root)
         elif isinstance(error, requests.Timeout) or isinstance(root, socket.timeout):
@@ -80,7 +64,6 @@ class Refusals:
         elif isinstance(error, requests.exceptions.ProxyError):
             reason = "the proxy does not let us through. Check HTTPS_PROXY and NO_PROXY"
         else:
-            kind = _kind_of(root)
             reason = "no connection ({}). Check api_url, the network, and that HipChat runs".format(
                 getattr(root, "strerror", None) or type(root).__name__)
         return kind(f"HipChat at {urlsplit(self._settings.api_url).netloc}, {call}: {reason}.")
@@ -119,13 +102,7 @@ class Refusals:
         return "Set ca_bundle to the file of the certificate authority that signed it"
 
 
-def _kind_of(root: BaseException) -> Type[NoAnswer]:
-    if isinstance(root, ConnectionRefusedError):
-        return NotReached
-    return CutOff if isinstance(root, (ConnectionError, IncompleteRead)) else NoAnswer
-
-
-def _words(answer: Answer) -> Tuple[str, Optional[Any]]:
+def _words(answer: ApiResponse) -> Tuple[str, Optional[Any]]:
     """HipChat's own message and the field it names; a proxy's page counts by its reason."""
     try:
         error = answer.json()["error"]
@@ -134,20 +111,10 @@ def _words(answer: Answer) -> Tuple[str, Optional[Any]]:
         return answer.reason or "no reason given", None
 
 
-def _target(answer: Answer) -> str:
+def _target(answer: ApiResponse) -> str:
     """Where a redirection leads, without what may be secret in it."""
     try:
         target = urlsplit(urljoin(answer.url, answer.headers.get("Location", "")))
         return f"{target.scheme}://{target.hostname}{target.path}"
     except ValueError:
         return "no address that can be read"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The root cause: what requests and urllib3 wrap around it names the whole URL."""
-    while True:
-        inside = error.__cause__ or error.__context__ or next(
-            (each for each in error.args if isinstance(each, BaseException)), None)
-        if inside is None:
-            return error
-        error = inside

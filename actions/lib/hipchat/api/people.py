@@ -29,7 +29,7 @@ class People:
     def owner(self) -> Optional[int]:
         """The id of the person as whom the pack speaks: the owner of its token, if that is one."""
         try:
-            owner = self._as_user().session().get("owner")
+            owner = self._as_user().token_info().get("owner")
         except ParameterError:  # an add-on alone never speaks as a person
             return None
         return owner.get("id") if isinstance(owner, dict) else None

@@ -1,23 +1,24 @@
 """HipChat's rate limit, as its answers announce it."""
+import math
 import time
 from email.utils import parsedate_to_datetime
 from typing import Mapping, NamedTuple, Optional
 
+from hipchat import timing
+
 __all__ = ["CallBudget", "RateLimit", "server_time"]
 
-DEFAULT_WAIT = 300.0  # HipChat's window; what is waited where it announces no time
-LEAST_WAIT = 1.0  # seconds; ends of windows are rounded to them, and clocks differ by some
-LONGEST_WAIT = 3600.0
 _RELATIVE_BELOW = 1e6  # a smaller number is no date of HipChat's time but seconds from now
 
 
 class RateLimit(NamedTuple):
-    """What one answer announced.
+    """What one response announces, in X-Ratelimit-* and X-FloodControl-*.
 
-    limit, remaining: calls in the window, None where not announced; reset_in: seconds until the
-    window ends, DEFAULT_WAIT where that is not announced, or has passed. Source: X-Ratelimit-* and
-    X-FloodControl-* of HipChat's API v2, whose Reset was seen as an integer, as a float and as
-    seconds from now.
+    HipChat's Reset was seen as an integer, as a float, and as seconds from now.
+
+    Attributes:
+        limit, remaining: calls in the window, None where they are not announced.
+        reset_in: seconds until the window ends; RATE_WINDOW where that is not announced, or over.
     """
 
     limit: Optional[int]
@@ -26,22 +27,25 @@ class RateLimit(NamedTuple):
 
     @classmethod
     def announced_by(cls, headers: Mapping[str, str]) -> "RateLimit":
-        """Read an answer's headers; with two limits, the later end of the two counts."""
+        """Read a response's headers; with two limits, the later end of the two counts."""
         now = server_time(headers)
         resets = [_seconds_until(headers.get(kind + "-Reset"), now)
                   for kind in ("X-Ratelimit", "X-FloodControl")]
-        return cls(_integer(headers.get("X-Ratelimit-Limit")),
-                   _integer(headers.get("X-Ratelimit-Remaining")),
-                   max((reset for reset in resets if reset is not None), default=DEFAULT_WAIT))
+        return cls(
+            limit=_integer(headers.get("X-Ratelimit-Limit")),
+            remaining=_integer(headers.get("X-Ratelimit-Remaining")),
+            reset_in=max((reset for reset in resets if reset is not None),
+                         default=timing.RATE_WINDOW))
 
 
 class CallBudget:
     """Keeps the calls of one client within a part of what HipChat allows its token.
 
-    share: 0.2 for a fifth. Where HipChat announces no limit, nothing is held back.
+    Where HipChat announces no limit, nothing is held back.
     """
 
     def __init__(self, share: float):
+        """Take the part, 0.2 for a fifth."""
         self._share = share
         self._spent = 0
         self._window_ends = 0.0
@@ -54,20 +58,20 @@ class CallBudget:
             time.sleep(pause)
             pause = self._pause()
         if time.monotonic() >= self._window_ends:
-            # Until an answer announces the end of the new window, nothing is known of it.
+            # Until a response announces the end of the new window, nothing is known of it.
             self._spent, self._window_ends, self._announced = 0, float("inf"), None
         self._spent += 1
 
     def learn(self, announced: RateLimit) -> None:
-        """Take what an answer announced."""
+        """Take what a response announced."""
         self._announced = announced
         self._window_ends = min(self._window_ends,
-                                time.monotonic() + max(announced.reset_in, LEAST_WAIT))
+                                time.monotonic() + max(announced.reset_in, timing.RATE_DELAY_MIN))
 
     def pace(self) -> float:
-        """Seconds from call to call that use the part up evenly; 0 where there is no limit."""
+        """Return the seconds from call to call that use the part up evenly; 0 without a limit."""
         limit = self._announced.limit if self._announced else None
-        return DEFAULT_WAIT / self._allowed(limit) if limit is not None else 0.0
+        return timing.RATE_WINDOW / self._allowed(limit) if limit is not None else 0.0
 
     def _allowed(self, limit: int) -> int:
         return max(1, round(limit * self._share))
@@ -82,7 +86,7 @@ class CallBudget:
 
 
 def server_time(headers: Mapping[str, str]) -> float:
-    """Seconds since 1970 by the server's clock, which may differ from ours; ours if not told."""
+    """Return the Unix time by the server's clock, which may differ from ours; ours if not told."""
     try:
         return parsedate_to_datetime(headers["Date"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -90,19 +94,23 @@ def server_time(headers: Mapping[str, str]) -> float:
 
 
 def _seconds_until(reset: Optional[str], now: float) -> Optional[float]:
-    try:
-        value = float(reset)
-    except (TypeError, ValueError):
-        return None
-    if value != value:
+    value = _float(reset)
+    if value is None or math.isnan(value):
         return None
     seconds = value if value < _RELATIVE_BELOW else value - now
     # Of a time that has just passed, whole seconds may hide that it is now.
-    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds > -LEAST_WAIT else None
+    if seconds <= -timing.RATE_DELAY_MIN:
+        return None
+    return min(max(seconds, 0.0), timing.RATE_DELAY_MAX)
 
 
 def _integer(text: Optional[str]) -> Optional[int]:
+    value = _float(text)
+    return int(value) if value is not None and math.isfinite(value) else None
+
+
+def _float(text: Optional[str]) -> Optional[float]:
     try:
-        return int(float(text))
-    except (TypeError, ValueError, OverflowError):
+        return float(text or "")
+    except ValueError:
         return None

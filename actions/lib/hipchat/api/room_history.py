@@ -2,6 +2,7 @@
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from hipchat import timing
 from hipchat.api.client import PAGE, Client
 from hipchat.errors import NoAnswer, NotFound, TimedOut, TooLarge
 from hipchat.values import message_id, unix_time
@@ -10,9 +11,6 @@ __all__ = ["HISTORY_EVENTS", "Cursor", "HistoryItem", "Missed", "RoomHistory", "
 
 MOST_PAGES = 30  # of 1,000 items each, or fewer where HipChat cannot give so many at once
 SMALLEST_PAGE = 10  # items
-# HipChat's clock may be set back by this many seconds: a message that is so much older than
-# another, by its date, was still posted before it.
-CLOCK_STEP = 3600.0
 FUTURE = timedelta(days=1)  # from now; the date of a search that is to leave out nothing
 # What HipChat's history keeps, by an item's type. Who came and went is in no history.
 _EVENT_OF_TYPE = {"message": "room_message", "notification": "room_notification",
@@ -194,7 +192,7 @@ def _event_of(body: Dict[str, Any]) -> Optional[str]:
 def _reaches(items: List[HistoryItem], cursor: Cursor) -> bool:
     """Tell whether these items begin at a cursor or before it."""
     return any(item.message_id == cursor.message_id for item in items) or (
-        bool(items) and items[0].sent_at < cursor.sent_at - CLOCK_STEP)
+        bool(items) and items[0].sent_at < cursor.sent_at - timing.CLOCK_STEP)
 
 
 def _after(items: List[HistoryItem], cursor: Cursor) -> List[HistoryItem]:

@@ -1,39 +1,113 @@
-"""HTTP connections on which an answer comes in full within the timeout, and within a size."""
+"""HTTP calls whose response comes in full within a timeout and within a size."""
 import io
 import time
-from http.client import HTTPResponse
-from typing import Any, Dict, Optional
+from http.client import HTTPResponse, IncompleteRead
+from typing import Any, Dict, Mapping, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from hipchat.errors import TooLarge
+from hipchat.text.shallow_json import loads
 
-__all__ = ["LARGEST_ANSWER", "content_of", "session"]
+__all__ = ["FAILURES", "ApiResponse", "http_session", "innermost", "send"]
 
-LARGEST_ANSWER = 10 * 1024 ** 2  # bytes
+LARGEST_RESPONSE = 10 * 1024 ** 2  # bytes
 PIECE = 16 * 1024  # bytes; what is compressed in one may become a thousand times as much
+GATEWAY_TROUBLE = (502, 503, 504)
+# What send() raises where no response comes. OSError: a bundle of certificates that is not there;
+# ValueError: requests reads a redirection's target, followed or not.
+FAILURES = (requests.RequestException, HTTPError, TooLarge, OSError, ValueError)
 
 
-def session() -> requests.Session:
-    """A session whose timeout is for the whole of an answer, not for each read of it."""
-    made = _Session()
+class ApiResponse(NamedTuple):
+    """A whole response: its status and reason, its headers, its body, and the URL it came from."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+    url: str
+
+    def json(self) -> Any:
+        """Return the body's JSON, None for an empty one; ValueError if it is none, or too deep."""
+        return loads(self.content.decode("utf-8")) if self.content else None
+
+
+def http_session() -> requests.Session:
+    """Make a session whose timeout is for the whole of a response, not for each read of it."""
+    session = _Session()
     for prefix in ("http://", "https://"):
-        made.mount(prefix, _Adapter())
-    return made
+        session.mount(prefix, _Adapter())
+    return session
 
 
-def content_of(response: requests.Response, largest: Optional[int] = None) -> bytes:
-    """The body of a response that is streamed; TooLarge for more bytes (LARGEST_ANSWER)."""
-    content, largest = bytearray(), LARGEST_ANSWER if largest is None else largest
+def send(session: requests.Session, method: str, url: str, timeout: float,
+         retry_delays: Sequence[float] = (), **options: Any) -> ApiResponse:
+    """Send a request; return the response, whatever its status. Redirections are not followed.
+
+    What can do no harm is sent again: a request whose connection was refused, and a GET whose
+    connection was cut or that a gateway answered with 502 to 504.
+
+    Args:
+        session: from http_session().
+        timeout: seconds for each attempt. No further one begins after it, so that all take less
+            than twice as long.
+        retry_delays: seconds before each further attempt.
+        options: those of requests.Session.request, and `largest`, in bytes.
+
+    Raises:
+        TooLarge: the response has more than `largest` bytes (LARGEST_RESPONSE).
+        FAILURES: what requests, urllib3 and the system raise otherwise.
+    """
+    deadline = time.monotonic() + timeout
+    for delay in retry_delays:
+        try:
+            response = _attempt(session, method, url, timeout=timeout, **options)
+            if method != "GET" or response.status not in GATEWAY_TROUBLE:
+                return response
+        except FAILURES as error:
+            if not _is_harmless(method, error) or time.monotonic() + delay > deadline:
+                raise
+        time.sleep(delay)
+    return _attempt(session, method, url, timeout=timeout, **options)
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Return the root cause: what requests and urllib3 wrap around it names the whole URL."""
+    while True:
+        inside = error.__cause__ or error.__context__ or next(
+            (each for each in error.args if isinstance(each, BaseException)), None)
+        if inside is None:
+            return error
+        error = inside
+
+
+def _attempt(session: requests.Session, method: str, url: str, largest: int = 0,
+             **options: Any) -> ApiResponse:
+    with session.request(method, url, allow_redirects=False, stream=True, **options) as response:
+        return ApiResponse(response.status_code, response.reason, response.headers,
+                           _content_of(response, largest or LARGEST_RESPONSE), response.url)
+
+
+def _content_of(response: requests.Response, largest: int) -> bytes:
+    content = bytearray()
     for piece in response.iter_content(PIECE):
         content += piece
         if len(content) > largest:
-            raise TooLarge(f"The answer has more than {largest // 1024} KiB.")
+            raise TooLarge(f"The response has more than {largest // 1024} KiB.")
     return bytes(content)
+
+
+def _is_harmless(method: str, error: BaseException) -> bool:
+    """Tell whether the server has not seen a request, or has seen one that changes nothing."""
+    root = innermost(error)
+    return isinstance(root, ConnectionRefusedError) or method == "GET" and (
+        isinstance(root, (ConnectionError, IncompleteRead)))
 
 
 class _Session(requests.Session):

@@ -1,6 +1,7 @@
 """What an operator needs to know: what works, and what is to be done where something does not."""
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from hipchat import timing
 from hipchat.config.addon import SCOPES, AddonSettings
 from hipchat.webhook.addon_urls import AddonUrls
 from hipchat.api.client import Client
@@ -25,7 +26,6 @@ EXTRA = {"manage_rooms": "the actions create_room and delete_room fail",
 TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
           ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
 OF_USERS = ("reply", "send_message", "send_private_message", "share_file", "share_link", "invite")
-ENDS_SOON = 14 * 86400  # seconds
 
 
 class Finding(NamedTuple):
@@ -130,7 +130,7 @@ def _tls(settings: ApiSettings) -> str:
 
 def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     try:
-        session = client.session()
+        session = client.token_info()
     except (Forbidden, NotFound):
         yield from _trials(client, settings, rooms)
         return
@@ -142,7 +142,7 @@ def _token(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     if personal and kind == "integration":
         yield Finding(False, "token: it is an integration's, which soon ends. Set oauth.id and "
                       "oauth.secret in place of api_key, and it is renewed.")
-    elif personal and isinstance(ends, int) and ends < ENDS_SOON:
+    elif personal and isinstance(ends, int) and ends < timing.TOKEN_ENDS_SOON:
         yield Finding(False, "token: it ends in {} days. Make another and set api_key to it."
                       .format(ends // 86400))
     yield from _scopes(session["scopes"], settings)

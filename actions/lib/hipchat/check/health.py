@@ -5,16 +5,13 @@ import hmac
 from typing import Any, Dict, Optional, Tuple
 
 import requests
-from urllib3.exceptions import HTTPError
 
-from hipchat.errors import TooLarge
+from hipchat import timing
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.text.shallow_json import loads
-from hipchat.api.transport import content_of, session
+from hipchat.api.transport import FAILURES, http_session, send
 
 __all__ = ["Unanswered", "Untrusted", "ask", "details_url", "health_url", "sensor_at"]
 
-ANSWER_WITHIN = 5.0  # seconds, where it is not known who answers
 LARGEST = 1024 ** 2  # bytes
 
 
@@ -47,20 +44,19 @@ def ask(url: str, settings: SensorSettings, timeout: float
     try:
         # The token must not travel there, nor what ~/.netrc says. Who answers is not known: it may
         # be somebody who copied one of our URLs.
-        with session() as http, http.get(
-                url, timeout=timeout, stream=True, verify=settings.api.verify,
-                allow_redirects=False, auth=lambda request: request) as response:
-            status, content = response.status_code, content_of(response, LARGEST)
+        with http_session() as session:
+            response = send(session, "GET", url, timeout=timeout, verify=settings.api.verify,
+                            largest=LARGEST, auth=lambda request: request)
     except requests.exceptions.SSLError as error:
         raise Untrusted(type(error).__name__) from None
-    except (OSError, ValueError, HTTPError, TooLarge) as error:
+    except FAILURES as error:
         raise Unanswered(type(error).__name__) from None
     try:
-        report = loads(content.decode("utf-8"))
+        report = response.json()
     except ValueError:
-        return status, None
+        return response.status, None
     is_sensors = isinstance(report, dict) and isinstance(report.get("webhooks"), dict)
-    return status, report if is_sensors else None
+    return response.status, report if is_sensors else None
 
 
 def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
@@ -69,7 +65,7 @@ def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
     "" for one that has no mark (version 0.1.0), or whose certificate is not trusted here.
     """
     try:
-        _, report = ask(health_url(public_url), settings, ANSWER_WITHIN)
+        _, report = ask(health_url(public_url), settings, timing.HEALTH_PROBE_TIMEOUT)
     except Untrusted:
         return ""
     except Unanswered:

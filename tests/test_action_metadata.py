@@ -67,7 +67,7 @@ def test_an_acknowledgement_waits_for_no_import_that_it_does_not_need():
     code = """import sys
 before = set(sys.modules)
 sys.path.insert(0, "actions/lib")
-import chatops.accounts, chatops.commands, chatops.settings, chatops.voice
+import chatops.accounts, chatops.commands, chatops.settings, chatops.responder
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(new.intersection(["st2client", "st2common", "jinja2", "yaml", "eventlet", "jwt",
                                "sqlite3", "difflib", "flask", "kombu"])))"""

@@ -26,7 +26,7 @@ class ServerProcess:
             stdout=subprocess.PIPE, stderr=log, universal_newlines=True, start_new_session=True)
 
     def url(self) -> str:
-        """Wait for the server and return its URL; raises ServerProcessError if it does not start."""
+        """Wait for the server, and return its URL; raises ServerProcessError without one."""
         with selectors.DefaultSelector() as selector:  # select() takes no descriptor above 1,023
             selector.register(self._stdout, selectors.EVENT_READ)
             ready = selector.select(START_SECONDS)

@@ -22,9 +22,3 @@ def test_a_person_who_does_not_exist_is_told(act, private_room):
 def test_a_person_who_cannot_exist_is_refused_here(act, room):
     succeeded, result = act("add_member", room=room, user="")
     assert not succeeded and "user has 0 characters; HipChat takes 1 to 100." in result["error"]
-
-
-def test_a_public_room_has_no_members(act, hipchat, room):
-    hipchat.people.say(room, "Gustav", "Here I am.")
-    succeeded, result = act("add_member", room=room, user="@Gustav")
-    assert not succeeded and "Can only add participants to private rooms" in result["error"]

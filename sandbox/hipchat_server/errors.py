@@ -39,10 +39,13 @@ def answer_api_error(error: ApiError) -> Response:
 
 
 def answer_http_error(error: HTTPException) -> Response:
-    """Turn an error of Werkzeug's into HipChat's form; HipChat was built on Werkzeug too."""
-    response = jsonify(error_body(error.code, error.get_description()))
-    response.status_code = error.code
-    # What belongs to the status, e.g. Allow; the headers of the body are already right.
+    """Return one of Werkzeug's errors in HipChat's form; HipChat was built on Werkzeug too."""
+    code, message = error.code or 500, error.description or ""
+    if code == HTTPStatus.METHOD_NOT_ALLOWED:
+        message = f"<p>{message}</p>"  # as captured from HipChat
+    response = jsonify(error_body(code, message))
+    response.status_code = code
+    # Keep the headers that belong to the status, e.g. Allow; jsonify has set those of the body.
     own = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     response.headers.extend(own)
     return response

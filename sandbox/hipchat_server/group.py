@@ -118,7 +118,8 @@ class Group:
         self.tokens = {value: token for value, token in self.tokens.items()
                        if token.client is not client}
         for room in self.rooms.values():
-            room.webhooks = {number: hook for number, hook in room.webhooks.items()
+            room.glances.pop(client.id, None)
+            room.webhooks = {webhook_id: hook for webhook_id, hook in room.webhooks.items()
                              if hook.token.client is not client}
 
     def webhooks(self, room: Room) -> List[Webhook]:

@@ -138,7 +138,10 @@ class Webhook:
 
 @dataclass
 class Room:
-    """A room with what was said in it, who is there, and its webhooks."""
+    """A room: its history, the people in it, its webhooks, and add-ons' glances.
+
+    `glances` holds each add-on's own under the ID of its OAuth client, by key.
+    """
 
     id: int
     name: str
@@ -152,6 +155,7 @@ class Room:
     members: Dict[int, User] = field(default_factory=dict, repr=False)
     participants: Dict[int, User] = field(default_factory=dict, repr=False)
     webhooks: Dict[int, Webhook] = field(default_factory=dict, repr=False)
+    glances: Dict[str, Dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 @dataclass

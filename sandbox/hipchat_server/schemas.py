@@ -15,6 +15,11 @@ def text(minimum: int = 0, maximum: int = 0, **more: Any) -> Dict[str, Any]:
     return {"type": "string", "minLength": minimum, **limits, **more}
 
 
+def optional(schema: Dict[str, Any]) -> Dict[str, Any]:
+    """Allow null beside the values of `schema`."""
+    return {**schema, "type": [schema["type"], "null"]}
+
+
 def choice(*values: str) -> Dict[str, Any]:
     return {"type": "string", "enum": list(values)}
 
@@ -69,14 +74,21 @@ ROOM = body(
     is_guest_accessible=BOOLEAN, owner=body("id", id={"type": ["string", "integer"]}))
 INVITATION = body(reason=text(0, 250))
 
-NAMES = dict(name=text(1, 50), mention_name=text(1, 50), email=text(1), title=text(0, 50),
-             password=text(), timezone=text(1), is_group_admin=BOOLEAN,
-             roles={"type": "array", "items": text(1)})
+# Clients send null, or an empty text, for what HipChat is to choose.
+NAMES = dict(name=text(1, 50), mention_name=optional(text(0, 50)), email=text(1),
+             title=optional(text(0, 50)), password=optional(text()), timezone=optional(text()),
+             is_group_admin=optional(BOOLEAN), roles={"type": "array", "items": text(1)})
 NEW_USER = body("name", "email", **NAMES)
-USER = body("name", "email", "mention_name", presence={"type": ["object", "null"]}, **NAMES)
+USER = body("name", "email", presence={"type": ["object", "null"]}, **NAMES)
 PHOTO = body("photo", photo=text(1))
 
 TOKEN_REQUEST = body("grant_type", grant_type=choice("client_credentials"), scope=text())
+
+GLANCE = body(
+    "name", key=text(1, 40), name=body("value", value=text(1)), queryUrl=text(),
+    target={"type": ["string", "object"]}, icon=ICON)
+GLANCE_UPDATE = body("glance", glance={"type": "array", "items": body(
+    "key", "content", key=text(1), content={"type": "object"})})
 
 WEBHOOK = body(
     "url", "event", url=text(1), event=choice(*EVENTS), authentication=choice("none", "jwt"),

@@ -1,13 +1,14 @@
 """Time zones by their names, e.g. Europe/Berlin."""
 
 import datetime
-
+import functools
 import sys
+from typing import Dict
 
 if sys.version_info >= (3, 9):
-    from zoneinfo import ZoneInfo
+    from zoneinfo import ZoneInfo, available_timezones
 else:
-    from backports.zoneinfo import ZoneInfo
+    from backports.zoneinfo import ZoneInfo, available_timezones
 
 from sandbox.hipchat_server.errors import ApiError
 
@@ -15,7 +16,14 @@ from sandbox.hipchat_server.errors import ApiError
 def timezone(name: str) -> datetime.tzinfo:
     """Find a time zone, or raise HipChat's 400."""
     try:
-        return ZoneInfo(name)
+        # Names were found in any case: Atlassian's own tests say "mst".
+        return ZoneInfo(_names().get(name.lower(), name))
     except (KeyError, ValueError, OSError) as error:
         raise ApiError(400, f"Value u'{name}' for field 'timezone' is not a timezone",
                        field="timezone", value=name) from error
+
+
+@functools.lru_cache(maxsize=None)
+def _names() -> Dict[str, str]:
+    """Return the names of all time zones, by their lower case."""
+    return {name.lower(): name for name in available_timezones()}

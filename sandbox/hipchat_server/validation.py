@@ -50,7 +50,7 @@ def _booleans(value: Any, schema: Dict[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
     return {name: BOOLEANS.get(field, field) if isinstance(field, str) and
-            schema["properties"].get(name, {}).get("type") == "boolean" else field
+            "boolean" in schema["properties"].get(name, {}).get("type", ()) else field
             for name, field in value.items()}
 
 

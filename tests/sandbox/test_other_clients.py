@@ -161,6 +161,12 @@ class TestHypchat:
         with pytest.raises(HttpNotFound):
             hypchat.get_room("Nowhere")
 
+    def test_making_a_person_with_nothing_but_a_name(self, hypchat):
+        made = hypchat.create_user("Carla", "carla@example.com")
+        assert hypchat.fromurl(made["links"]["self"])["mention_name"] == "Carla"
+        other = hypchat.users().create("Dora", "dora@example.com", timezone=None)
+        assert hypchat.fromurl(other["links"]["self"])["timezone"] == "UTC"
+
 
 def test_hipnotify(hipchat, room, installed, monkeypatch):
     """hipnotify, by Akira Chiku: Python. (Its pin of requests keeps it out of our own.)"""
@@ -195,10 +201,9 @@ def test_hipchatter(start_hipchat, npm, tmp_path):
     modules = npm("hipchatter@1.0.0", "mocha@1.14.0", "chai@1.8.1", "colors@0.6.2")
     user = {"name": "Test User", "mention_name": "test", "email": "test@example.com",
             "title": "Tester", "timezone": "UTC", "is_group_admin": False, "password": ""}
-    hipchat = start_hipchat("--room", "Lobby", "--room-token", "room-token:Lobby")
-    # What its README wants to be there; that its room is private, it only says in a comment.
+    hipchat = start_hipchat("--room", "Hipchatter")
+    # What its README wants to be there.
     hipchat.api("POST", "/user", json=user)
-    hipchat.api("POST", "/room", json={"name": "Hipchatter", "privacy": "private"})
     hipchat.people.say("Hipchatter", "Anna", "hello")
     settings = {
         "endpoint": hipchat.url.replace("127.0.0.1", "hipchat.example.com") + "/",
@@ -219,8 +224,71 @@ def test_ac_node_hipchat(start_hipchat, npm):
     """ac-node-hipchat, by Atlassian: what add-ons in JavaScript were built on."""
     hipchat = start_hipchat("--room", ROOM, "--oauth", "an-addon:its-secret")
     done = node(npm("ac-node-hipchat@0.2.14"), "ac_node_hipchat.js", HIPCHAT=hipchat.url,
-                ROOM=ROOM, ID="an-addon", SECRET="its-secret")
+                ROOM=ROOM, ID="an-addon", SECRET="its-secret", TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["failed"] == {} and len(report["passed"]) == 30
-    assert [line["what"] for line in lines(hipchat)] == ["hello"]
+    assert report["failed"] == {} and len(report["passed"]) == 38
+    assert [line["what"] for line in lines(hipchat)] == [
+        "hello", "hello to you", "look https://example.com/tea"]
+
+
+GLANCE = {"key": "tea", "name": {"value": "Tea"}, "target": "tea.panel",
+          "queryUrl": "https://example.com/tea", "icon": {"url": "https://example.com/tea.png"}}
+UPLOAD = ("--hipfileboundary\nContent-Type: application/json; charset=UTF-8\n"
+          "Content-Disposition: attachment; name=\"metadata\"\n\n{\"message\": \"tea\"}\n"
+          "--hipfileboundary\nContent-Type: image/png charset=UTF-8\n"
+          "Content-Transfer-Encoding: base64\n"
+          "Content-Disposition: attachment; name=file; filename=tea.png\n\naGk=\n"
+          "--hipfileboundary\n")
+GO_CALLS = [
+    ("GET", "room?expand=items&include-archived=true&max-results=5", None),
+    ("GET", "room/{room}", None), ("GET", "room/{room}/statistics", None),
+    ("POST", "room/{room}/notification", {
+        "message": "tea", "card": {"style": "application", "title": "Tea", "id": "1",
+                                   "description": {"format": "text", "value": "hot"},
+                                   "attributes": [{"value": {"label": "x", "type": "lozenge"}}]}}),
+    ("POST", "room/{room}/message", {"message": "tea"}),
+    ("POST", "room", {"name": "Made by Go", "topic": ""}),
+    ("PUT", "room/{room}", {
+        "name": ROOM, "topic": "Tea", "is_guest_accessible": False, "is_archived": False,
+        "privacy": "public", "owner": {"id": 2001}}),
+    ("GET", "room/{room}/history?date=recent&timezone=UTC", None),
+    ("GET", "room/{room}/history/latest?max-results=1", None),
+    ("PUT", "room/{room}/topic", {"topic": "Tea"}),
+    ("POST", "room/{room}/invite/@Anna", {"reason": "Tea"}),
+    ("PUT", "room/{room}/member/@Anna", {"roles": ["room_member"]}),
+    ("PUT", "room/{room}/member/@Anna", "null"), ("DELETE", "room/{room}/member/@Anna", None),
+    ("POST", "room/{room}/share/file", UPLOAD), ("POST", "user/@Anna/share/file", UPLOAD),
+    ("PUT", "room/{room}/extension/glance/tea", GLANCE),
+    ("POST", "addon/ui/room/{room}", {"glance": [{
+        "key": "tea", "content": {"label": {"type": "html", "value": "hot"}}}]}),
+    ("DELETE", "room/{room}/extension/glance/tea", None),
+    ("POST", "room/{room}/webhook", {"name": "tea", "event": "room_message", "pattern": "",
+                                     "url": "https://example.com/tea"}),
+    ("GET", "room/{room}/webhook?max-results=5", None),
+    ("GET", "user?include-guests=true&include-deleted=true", None), ("GET", "user/@Anna", None),
+    ("POST", "user/@Anna/message", {"message": "tea"}),
+    ("PUT", "user/@Anna", {"name": "Anna", "mention_name": "Anna", "email": "anna@example.com",
+                           "presence": {"status": "", "show": "chat"}}),
+    ("GET", "emoticon?type=global", None)]
+
+
+def test_hipchat_go(start_hipchat):
+    """hipchat-go, by Thomas Bruyelle: Go. Its requests, byte for byte as it writes their bodies."""
+    hipchat = start_hipchat("--room", ROOM, "--user", "Anna", "--oauth", "an-addon:its-secret")
+    addon = hipchat.api("POST", "/oauth/token", auth=("an-addon", "its-secret"),
+                        data={"grant_type": "client_credentials"}).json()["access_token"]
+    refused = []
+    for method, path, body in GO_CALLS:
+        is_upload = body is UPLOAD
+        text = body if isinstance(body, str) else json.dumps(body) if body else ""
+        token = addon if "glance" in path or "addon/" in path else TOKEN
+        answer = hipchat.api(
+            method, "/" + path.format(room="War%20Room"), data=text,
+            headers={"Authorization": "Bearer " + token, "Content-Type":
+                     "multipart/related; boundary=hipfileboundary" if is_upload else
+                     "application/json"})
+        if not answer.ok:
+            refused.append((method, path, answer.text))
+    assert refused == []
+    assert lines(hipchat)[-1]["file"]["name"] == "tea.png"

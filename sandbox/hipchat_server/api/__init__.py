@@ -1,9 +1,9 @@
 """The calls of HipChat's API v2, one module for each kind of thing."""
 
 from sandbox.hipchat_server.api import (
-    capabilities, emoticons, extension_webhooks, history, members, messages, oauth,
+    capabilities, emoticons, extension_webhooks, glances, history, members, messages, oauth,
     private_messages, rooms, shares, users, webhooks)
 
 BLUEPRINTS = [module.blueprint for module in (
-    capabilities, emoticons, extension_webhooks, history, members, messages, oauth,
+    capabilities, emoticons, extension_webhooks, glances, history, members, messages, oauth,
     private_messages, rooms, shares, users, webhooks)]

@@ -6,9 +6,8 @@ from flask import Blueprint, g, jsonify
 
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group, shapes
-from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.guard import USERS, done, needs
-from sandbox.hipchat_server.models import Message, Room
+from sandbox.hipchat_server.models import Message
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
 
@@ -25,7 +24,7 @@ def get_all_members(id_or_name: str) -> Any:
 @blueprint.put("/room/<id_or_name>/member/<id_or_email>")
 @needs("admin_room")
 def add_member(id_or_name: str, id_or_email: str) -> Any:
-    room, user = private_room("add", id_or_name), group.user(id_or_email)
+    room, user = group.room(id_or_name), group.user(id_or_email)
     room.members[user.id] = user
     return done()
 
@@ -33,7 +32,7 @@ def add_member(id_or_name: str, id_or_email: str) -> Any:
 @blueprint.delete("/room/<id_or_name>/member/<id_or_email>")
 @needs("admin_room")
 def remove_member(id_or_name: str, id_or_email: str) -> Any:
-    room, user = private_room("remove", id_or_name), group.user(id_or_email)
+    room, user = group.room(id_or_name), group.user(id_or_email)
     room.members.pop(user.id, None)
     return done()
 
@@ -53,11 +52,3 @@ def invite_user(id_or_name: str, id_or_email: str) -> Any:
     text = f"You are invited to {room.name}. {reason}"
     user.inbox.append(Message(g.token.actor, text.strip(), type="invitation"))
     return done()
-
-
-def private_room(what: str, id_or_name: str) -> Room:
-    """Find a room that has members, or raise HipChat's 400."""
-    room = group.room(id_or_name)
-    if room.privacy != "private":
-        raise ApiError(400, f"Can only {what} participants to private rooms")
-    return room

@@ -17,8 +17,11 @@ from sandbox.hipchat_server.validation import json_body, validate
 
 blueprint = Blueprint("shares", __name__)
 
+# The documentation says POST; ac-node-hipchat, Atlassian's own client, says PUT.
+LINK_METHODS = ("POST", "PUT")
 
-@blueprint.post("/room/<id_or_name>/share/link")
+
+@blueprint.route("/room/<id_or_name>/share/link", methods=LINK_METHODS)
 @needs("send_message", by=USERS)
 def share_link_with_room(id_or_name: str) -> Any:
     room = group.room(id_or_name)
@@ -28,7 +31,7 @@ def share_link_with_room(id_or_name: str) -> Any:
     return done()
 
 
-@blueprint.post("/user/<id_or_email>/share/link")
+@blueprint.route("/user/<id_or_email>/share/link", methods=LINK_METHODS)
 @needs("send_message", by=USERS)
 def share_link_with_user(id_or_email: str) -> Any:
     user = group.user(id_or_email)

@@ -90,11 +90,13 @@ def check(fields: Dict[str, Any], user: Optional[User] = None) -> None:
     timezone(fields.get("timezone") or "UTC")
     for other in group.users.values():
         for name in ("email", "mention_name"):
-            if other is not user and getattr(other, name) == fields.get(name):
+            if other is not user and getattr(other, name) == (fields.get(name) or None):
                 raise ApiError(409, f"Another user exists with that {name.replace('_', ' ')}.")
 
 
 def change(user: User, fields: Dict[str, Any]) -> None:
+    """Set what was given; null leaves a value as it is, and so does an empty text but a title's."""
     for name in CHANGEABLE:
-        if fields.get(name) is not None:
-            setattr(user, name, fields[name])
+        value = fields.get(name)
+        if value is not None and (value != "" or name == "title"):
+            setattr(user, name, value)

@@ -1,17 +1,16 @@
-// Gets itself a token with Atlassian's add-on client and makes its calls; prints which failed.
-// Left out are the calls that HipChat keeps for people (replyToMessage, shareLinkWithRoom,
-// shareLinkWithUser, and the two of private chats), and those whose effect only HipChat's own
-// clients show (glancePushUser, glancePushRoom and glancePushGroup).
+// Gets a token with Atlassian's add-on client, makes each of its calls, and prints which failed.
+// HipChat takes the calls in `asPerson` from people only: they are made with a personal token.
 const ac = require('ac-node-hipchat');
 
-const {HIPCHAT, ID, SECRET, ROOM} = process.env;
-const PERSON = {name: 'Carla', mentionName: 'carla', email: 'carla@example.com', title: 'Cook'};
+const {HIPCHAT, ID, SECRET, ROOM, TOKEN} = process.env;
+const PERSON = {name: 'Carla', mentionName: 'carla', email: 'carla@example.com', title: 'Cook',
+  timezone: 'mst'};
 const rest = ac.RestClient();
 const tokens = {get: async () => undefined, set: async () => undefined};
 
-const calls = async (client) => {
+const calls = async (addon, person) => {
   const done = {passed: [], failed: {}};
-  const call = async (name, ...args) => {
+  const callAs = async (client, name, ...args) => {
     try {
       const answer = await client[name](...args);
       done.passed.push(name);
@@ -22,6 +21,9 @@ const calls = async (client) => {
     }
   };
 
+  const call = (...args) => callAs(addon, ...args);
+  const asPerson = (...args) => callAs(person, ...args);
+
   const token = await call('getToken', 'view_group');
   await call('getSession', token);
   await call('deleteSession', token);
@@ -29,23 +31,23 @@ const calls = async (client) => {
   const emoticons = await call('getEmoticons', {maxResults: 1});
   await call('getEmoticon', emoticons.items[0].shortcut);
 
-  const person = await call('createUser', PERSON);
-  await call('updateUser', person.id, {...PERSON, title: 'Chef'});
+  const carla = await call('createUser', PERSON);
+  await call('updateUser', carla.id, {...PERSON, title: 'Chef'});
   await call('getUser', PERSON.email);
   await call('getUsers', {maxResults: 1000});
-  await call('updateUserPhoto', person.id, 'aGk=');
-  await call('deleteUserPhoto', person.id);
+  await call('updateUserPhoto', carla.id, 'aGk=');
+  await call('deleteUserPhoto', carla.id);
 
   const room = await call('createRoom', {
-    name: 'Made by Atlassian', topic: 'Tea', privacy: 'private', ownerUserId: person.id});
+    name: 'Made by Atlassian', topic: 'Tea', privacy: 'private', ownerUserId: carla.id});
   const whole = await call('getRoom', room.id);
   await call('updateRoom', room.id, {
     name: whole.name, privacy: whole.privacy, isArchived: false, isGuestAccessible: false,
-    topic: 'Coffee', owner: {id: person.id}});
+    topic: 'Coffee', owner: {id: carla.id}});
   await call('getRooms');
-  await call('addRoomMember', room.id, person.id);
+  await call('addRoomMember', room.id, carla.id);
   await call('getRoomMembers', room.id);
-  await call('removeRoomMember', room.id, person.id);
+  await call('removeRoomMember', room.id, carla.id);
   await call('setRoomTopic', room.id, 'Lunch');
 
   await call('sendNotification', ROOM, 'hello', {color: 'green', format: 'text'});
@@ -60,13 +62,26 @@ const calls = async (client) => {
   await call('getRoomWebhooks', ROOM);
   await call('deleteRoomWebhook', ROOM, hook.id);
 
+  await asPerson('replyToMessage', ROOM, history.items[0].id, 'hello to you');
+  await asPerson('shareLinkWithRoom', ROOM, 'https://example.com/tea', 'look');
+  await asPerson('shareLinkWithUser', PERSON.email, 'https://example.com/tea');
+  const inbox = await asPerson('getRecentPrivateChatHistory', PERSON.email);
+  await asPerson('getPrivateChatMessage', PERSON.email, inbox.items[0].id);
+
+  const update = {glance: [{key: 'tea', content: {label: {type: 'html', value: 'hot'}}}]};
+  await call('glancePushGroup', update);
+  await call('glancePushRoom', ROOM, update);
+  await call('glancePushUser', PERSON.email, update);
+
   await call('deleteRoom', room.id);
-  await call('deleteUser', person.id);
+  await call('deleteUser', carla.id);
   return done;
 };
 
 (async () => {
   const installation = {oauthId: ID, oauthSecret: SECRET, groupId: 1};
   const tenant = ac.tenantFactory(installation, await rest.getCapabilities(HIPCHAT + '/capabilities'));
-  console.log(JSON.stringify(await calls(rest.forTenant(tenant, tokens))));
+  const personal = {...tokens, get: async () => ({access_token: TOKEN})};
+  console.log(JSON.stringify(await calls(rest.forTenant(tenant, tokens),
+                                         rest.forTenant(tenant, personal))));
 })();

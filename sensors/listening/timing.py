@@ -109,7 +109,7 @@ POLL_PERIOD_MIN = 1.0
 ROOM_LIVELY_KEPT = 600.0
 """For which a polled room counts as lively after a message: it is polled twice as often."""
 ROOM_ORDER_KEPT = 1.0
-"""For which the order of the rooms is kept before it is worked out again."""
+"""For which a schedule keeps the order of its rooms before it works it out again."""
 WEBHOOK_SETTLE_DELAY = 5.0
 """After which a delivery that is on its way by a webhook has arrived."""
 POLL_REACH_MIN = 300.0

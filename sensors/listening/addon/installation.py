@@ -3,7 +3,6 @@ import logging
 from typing import Any, Callable, Dict, Optional
 
 import eventlet
-from eventlet.event import Event as Signal
 from eventlet.semaphore import Semaphore
 
 from hipchat.config.addon import Addon
@@ -18,6 +17,7 @@ from listening.http.responses import Answer, Refused
 from listening.backoff import Backoff
 from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
+from listening.wakeup import WakeUp
 
 __all__ = ["Installation", "NotKept"]
 
@@ -49,7 +49,7 @@ class Installation:
         self._health, self._log = health, log
         self._client = Client(settings.api._replace(rate_limit_wait=0))  # for what is not believed
         self._one_at_a_time = Semaphore()
-        self._look_now = Signal()
+        self._look_now = WakeUp()
         self._addon: Optional[Addon] = None
         self.urls: Optional[AddonUrls] = None  # what HipChat calls, once the datastore was read
         self.enabled = settings.api.addon.enabled
@@ -79,10 +79,7 @@ class Installation:
         self._look()
         pause = timing.ADDON_CHECK_PERIOD
         while True:
-            self._look_now = Signal()
-            with eventlet.Timeout(pause, False):
-                self._look_now.wait()
-            told = self._look_now.ready()
+            told = self._look_now.wait(pause)
             if told:
                 eventlet.sleep(timing.ADDON_CHECK_DELAY)
             self._look()
@@ -116,8 +113,8 @@ class Installation:
 
     def uninstalled(self, number: str) -> None:
         """HipChat, or somebody, tells that an installation is gone: a hint to look at once."""
-        if self.credentials and self.credentials.id == number and not self._look_now.ready():
-            self._look_now.send()
+        if self.credentials and self.credentials.id == number:
+            self._look_now.set()
 
     def _begin(self) -> None:
         backoff = Backoff(timing.DATASTORE_RETRY_MAX)

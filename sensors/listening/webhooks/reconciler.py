@@ -1,10 +1,8 @@
 """HipChat's webhooks, kept at just those that the subscriptions need."""
-import time
 from collections import defaultdict
-from typing import Callable, Dict, FrozenSet, Hashable, Optional, Set, Tuple, Union
+from typing import Callable, Dict, FrozenSet, Optional, Set, Union
 
 import eventlet
-from eventlet.event import Event as Signal
 
 from hipchat.api.client import Client
 from hipchat.errors import (
@@ -15,7 +13,8 @@ from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
 from listening.context import Context
-from listening.webhooks.room_list import RoomList
+from listening.room_schedule import RoomSchedule
+from listening.webhooks.room_list import ROOM_LIST, RoomList
 from listening.webhooks.room_webhooks import RoomWebhooks
 
 __all__ = ["WebhookReconciler"]
@@ -28,17 +27,15 @@ ARCHIVED = "It is archived. Run hipchat.unarchive_room, or take it out of the ru
 
 
 class _Room:
-    """When a room is looked at next; why it cannot be listened to, "" if it can.
+    """A room's webhooks, and why it cannot be listened to ("" if it can).
 
-    refused: whether the token's owner may have no webhooks there.
+    changed: other events are subscribed there; refused: the token's owner may have no webhooks.
     """
 
     def __init__(self, webhooks: RoomWebhooks):
         self.webhooks = webhooks
         self.changed = False
         self.refused = False
-        self.due = 0.0
-        self.backoff = Backoff(timing.WEBHOOK_ROOM_RETRY_MAX)
         self.trouble = ""
 
 
@@ -60,14 +57,13 @@ class WebhookReconciler:
         self._reached = bool(context.settings.public_url)
         self._authentication = "jwt" if context.settings.api.integration else None
         self._subscriptions, self._directory = context.subscriptions, context.rooms
-        self._names = RoomList(client=context.client, directory=context.rooms,
-                               subscriptions=context.subscriptions, log=context.log)
+        self._schedule = RoomSchedule(timing.WEBHOOK_ROOM_RETRY_MAX, self._priority)
+        self._names = RoomList(context, self._schedule)
         self._health, self._log = context.health, context.log
         self._rooms: Dict[int, _Room] = {}
-        self._failing: Set[Hashable] = set()  # rooms, and the names, that HipChat failed on last
+        self._failing: Set[int] = set()  # rooms, and ROOM_LIST, that HipChat failed on last
         self._failures = 0  # in a row
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
-        self._changed = Signal()
 
     def subscriptions_changed(self) -> None:
         """Other events or rooms are subscribed: run() looks at once."""
@@ -75,8 +71,7 @@ class WebhookReconciler:
 
     def wake(self) -> None:
         """Let run() look at once whether there is something to do."""
-        if not self._changed.ready():
-            self._changed.send()
+        self._schedule.wake()
 
     def note_leftover(self, address: Address) -> None:
         """HipChat posted what nobody wants: a webhook is left over in a room we know nothing of."""
@@ -86,9 +81,9 @@ class WebhookReconciler:
 
     def note_room_name(self, address: Address, name: str) -> None:
         """A delivery calls its room so: it may have another name than it had."""
-        if self._names.heard(address, name):
+        if self._names.note_room_name(address, name):
             if address.room in self._rooms:
-                self._rooms[address.room].due = 0.0
+                self._schedule.set_due(address.room, 0.0)
             self.wake()
 
     def room_of(self, address: NamedAddress, stated: Optional[int]) -> Optional[int]:
@@ -146,21 +141,16 @@ class WebhookReconciler:
     def run(self) -> None:
         """Keep the webhooks right, for ever, whatever HipChat does."""
         while True:
-            self._changed = Signal()
             if self._addon.is_missing:
-                self._changed.wait()
+                self._schedule.wait_for_wake()
                 continue
-            self._note_wanted()
-            number = min(self._rooms, key=self._urgency, default=None)
-            now = time.monotonic()
-            due = now + timing.WEBHOOK_CHECK_PERIOD if number is None else self._rooms[number].due
-            if self._names.due <= now:
-                eventlet.sleep(self._look_at_names())
-            elif due <= now:
-                eventlet.sleep(self._attend(number))
+            if self._schedule.is_stale:
+                self._note_wanted()
+            room_id = self._schedule.next()
+            if room_id is None:
+                self._schedule.wait(timing.WEBHOOK_CHECK_PERIOD)
             else:
-                with eventlet.Timeout(min(due, self._names.due) - now, False):
-                    self._changed.wait()
+                eventlet.sleep(self._serve(room_id))
 
     def _wanted(self) -> FrozenSet[Address]:
         return self._subscriptions.wanted() if self._are_wanted() else frozenset()
@@ -170,30 +160,35 @@ class WebhookReconciler:
 
     def _room(self, number: int) -> _Room:
         if number not in self._rooms:
+            self._schedule.add(number)
             self._rooms[number] = _Room(RoomWebhooks(
                 room=number, client=self._owner, ownership=self._ownership,
                 authentication=self._authentication, log=self._log))
         return self._rooms[number]
 
-    def _urgency(self, number: int) -> Tuple[bool, bool, float]:
-        room = self._rooms[number]
-        waits = room.due > time.monotonic()
-        return waits, not room.changed and not waits, room.due
+    def _priority(self, room_id: int) -> int:
+        """The list of rooms first, then rooms where something changed."""
+        if room_id == ROOM_LIST:
+            return 0
+        return 1 if self._rooms[room_id].changed else 2
 
     def _note_wanted(self) -> None:
+        self._names.note_subscriptions()
         wanted = defaultdict(set)
         for address in self._wanted():
             wanted[address.room].add(address.event)
         for number in set(wanted) | set(self._rooms):
             room = self._room(number)
             if room.webhooks.wanted != wanted[number]:
-                room.webhooks.wanted, room.changed, room.due = wanted[number], True, 0.0
-            elif not wanted[number] and 0 < room.due <= time.monotonic() and (
-                    room.webhooks.is_empty() or room.trouble):
+                room.webhooks.wanted, room.changed = wanted[number], True
+                self._schedule.request(number)
+            elif not wanted[number] and 0 < self._schedule.due_at(number) and (
+                    self._schedule.is_due(number)) and (room.webhooks.is_empty() or room.trouble):
                 self._forget(number)
 
     def _forget(self, number: int) -> None:
         del self._rooms[number]
+        self._schedule.remove(number)
         self._failing.discard(number)
         self._health.clear_problem("webhooks", _unlisted_in(number))
 
@@ -206,43 +201,46 @@ class WebhookReconciler:
         """Whether HipChat, rather than a room, is in trouble: nothing that was seen need hold."""
         return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
 
-    def _look_at_names(self) -> float:
-        """Look at HipChat's rooms; the seconds to pause before the next call."""
+    def _serve(self, room_id: int) -> float:
+        """Look at a room, or at the list of rooms.
+
+        Returns:
+            The seconds to pause before the next call: 0 unless HipChat fails.
+        """
         try:
-            self._names.look()
+            if room_id == ROOM_LIST:
+                self._names.read()
+            else:
+                self._look_at(room_id)
         except Exception as error:
-            return self._hipchat_trouble("names", error)
-        self._answered("names")
+            self._schedule.failed(room_id)  # behind all others that wait
+            return self._hipchat_failed(room_id, error)
+        self._hipchat_answered(room_id)
         return 0.0
 
-    def _attend(self, number: int) -> float:
-        """Look at a room; the seconds to pause before the next call, 0 unless HipChat fails."""
+    def _look_at(self, number: int) -> None:
         room = self._rooms[number]
         room.changed = False
-        room.due = time.monotonic() + timing.WEBHOOK_CHECK_PERIOD
         try:
             room.webhooks.set_right()
         except (NotFound, Forbidden, InvalidRequest) as error:
             room.webhooks.begin_anew()
-            room.due = time.monotonic() + room.backoff.failed()
             room.refused = isinstance(error, Forbidden)
+            self._schedule.failed(number)
             self._note_trouble(number, str(error) + (HISTORY if room.refused else ""))
             self._request_check(number)
         except Exception as error:
             if not isinstance(error, ApiError):
                 room.webhooks.begin_anew()
-            room.due = time.monotonic() + room.backoff.failed()  # behind all others that wait
-            return self._hipchat_trouble(number, error)
+            raise
         else:
-            room.backoff.succeeded()
+            self._schedule.succeeded(number, timing.WEBHOOK_CHECK_PERIOD)
             room.refused = False
             if room.webhooks.lacked:
                 room.webhooks.lacked = False
                 self._request_check(number)
             self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
             self._note_unlisted(number, room.webhooks.unlisted)
-        self._answered(number)
-        return 0.0
 
     def _note_trouble(self, number: int, words: str) -> None:
         """Why a room cannot be listened to: told once, and no other room waits for it."""
@@ -264,25 +262,29 @@ class WebhookReconciler:
             "list_webhooks.".format(self.title(number), ", ".join(sorted(events))),
             _unlisted_in(number))
 
-    def _answered(self, what: Hashable) -> None:
-        """HipChat has answered. If it had been down, what waited for it is tried now."""
+    def _hipchat_answered(self, room_id: int) -> None:
+        """If HipChat had been down, all that waited for it are tried now."""
         self._backoff.succeeded()
-        self._failing.discard(what)
+        self._failing.discard(room_id)
         if not self._failing:
             self._health.clear_problem("HipChat")
         elif self._failures > len(self._rooms) // 2:
-            for room in self._failing & set(self._rooms):
-                self._rooms[room].due = 0.0
+            for failing in self._failing - {ROOM_LIST}:
+                self._schedule.set_due(failing, 0.0)
         self._failures = 0
 
-    def _hipchat_trouble(self, what: Hashable, error: Exception) -> float:
-        """HipChat failed: the seconds to pause before the next call. Others go before it, then."""
+    def _hipchat_failed(self, room_id: int, error: Exception) -> float:
+        """HipChat failed, and not only for a room.
+
+        Returns:
+            The seconds to pause before the next call.
+        """
         if isinstance(error, RateLimited):
             summary = "its rate limit is reached"
             pause = max(error.reset_in, timing.HIPCHAT_RETRY_MIN)
         else:
             summary, pause = "webhooks cannot be managed", self._backoff.failed()
-        self._failing.add(what)
+        self._failing.add(room_id)
         self._failures += 1
         self._health.set_problem("HipChat", summary, "{} It is tried again until it works.".format(
             error if isinstance(error, HipChatError) else repr(error)))

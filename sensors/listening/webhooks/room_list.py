@@ -1,94 +1,97 @@
-"""Which room bears which name, looked up in HipChat anew when there is reason to."""
-import logging
+"""Keeps the names of HipChat's rooms up to date."""
 import time
 from typing import Dict, Set
 
-from hipchat.api.client import PAGE, Client
+from hipchat.api.client import PAGE
 from hipchat.errors import Forbidden
-from hipchat.api.room_directory import RoomDirectory, find_rooms
+from hipchat.api.room_directory import find_rooms
 from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.backoff import Backoff
-from listening.dispatch.subscriptions import Subscriptions
+from listening.context import Context
+from listening.room_schedule import RoomSchedule
 
-__all__ = ["RoomList"]
+__all__ = ["ROOM_LIST", "RoomList"]
 
+ROOM_LIST = 0  # stands for the list in the schedule; no room has this ID
 # Events that change the list.
 OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 
 
 class RoomList:
-    """Keeps the directory as HipChat's list of rooms is, and the subscriptions with it."""
+    """Keeps the directory equal to HipChat's list of rooms, and the subscriptions with it.
 
-    def __init__(self, client: Client, directory: RoomDirectory, subscriptions: Subscriptions,
-                 log: logging.Logger):
-        self._client, self._directory, self._subscriptions = client, directory, subscriptions
-        self._log = log
-        self._due = self._looked = 0.0
-        self._nameless: Set[str] = set()
-        self._version = subscriptions.version  # of the subscriptions whose names were weighed
-        self._failures = Backoff(timing.ROOM_LIST_RETRY_MAX)
+    The list is read when it is due in the schedule of rooms, as ROOM_LIST: again after
+    ROOM_LIST_PERIOD, sooner while a name is subscribed that no room has, at once for a new name,
+    and when a delivery tells of a change. Anybody can cause such deliveries: if the list then shows
+    nothing new, the next one counts later.
+    """
+
+    def __init__(self, context: Context, schedule: RoomSchedule):
+        self._context, self._schedule = context, schedule
+        self._read_at = 0.0
+        self._unknown: Set[str] = set()  # names, as of the last read
+        self._version = context.subscriptions.version  # whose names were looked at
         self._searches = Backoff(timing.ROOM_LIST_PERIOD)
-        self._rumours = Backoff(timing.ROOM_LIST_PERIOD)
-        self._rumoured, self._rumour_pause = False, 0.0
+        self._hints = Backoff(timing.ROOM_LIST_PERIOD)
+        self._hinted, self._hint_pause = False, 0.0
+        schedule.add(ROOM_LIST, retry_max=timing.ROOM_LIST_RETRY_MAX)
 
-    @property
-    def due(self) -> float:
-        """When (time.monotonic()) look() is to be called next: now, if there is a new name."""
-        if self._version != self._subscriptions.version:
-            self._version = self._subscriptions.version
-            if not set(self._subscriptions.nameless()) <= self._nameless:
+    def note_subscriptions(self) -> None:
+        """Read the list at once if a new name is subscribed that no room has."""
+        if self._version != self._context.subscriptions.version:
+            self._version = self._context.subscriptions.version
+            if not set(self.unknown()) <= self._unknown:
                 self._searches.succeeded()
-                self._due = 0.0
-        return self._due
+                self._schedule.set_due(ROOM_LIST, 0.0)
 
-    def heard(self, address: Address, name: str) -> bool:
-        """A delivery tells what its room is called, or what has happened to it: whether that is
-        a reason for a look. It is a rumour; if the look shows nothing new, the next one is heeded
-        later."""
-        if address.event not in OF_ROOMS and (
-                not name or self._directory.name_of(address.room) in (None, name)):
+    def note_room_name(self, address: Address, room_name: str) -> bool:
+        """Read the list sooner if a delivery hints that it has changed.
+
+        Returns:
+            Whether the list is read sooner.
+        """
+        known = self._context.rooms.name_of(address.room)
+        if address.event not in OF_ROOMS and (not room_name or known in (None, room_name)):
             return False
-        before, self._rumoured = self.due, True
-        self._due = min(before, self._looked + self._rumour_pause)
-        return self._due < before
+        self._hinted, before = True, self._schedule.due_at(ROOM_LIST)
+        self._schedule.set_due_by(ROOM_LIST, self._read_at + self._hint_pause)
+        return self._schedule.due_at(ROOM_LIST) < before
 
-    def look(self) -> None:
-        """Take HipChat's rooms anew; raises HipChatError."""
-        self._looked, version = time.monotonic(), self._directory.version
-        self._due = self._looked + self._failures.failed()
+    def read(self) -> None:
+        """Read HipChat's list; raises HipChatError."""
+        context = self._context
+        self._read_at, version = time.monotonic(), context.rooms.version
         try:
-            self._directory.take(find_rooms(self._client, self._subscriptions.names()))
+            context.rooms.take(find_rooms(context.client, context.subscriptions.names()))
         except Forbidden:
-            if not self._directory.loaded:  # what goes by ids need not wait
-                self._directory.take([])
+            if not context.rooms.loaded:  # what goes by IDs need not wait
+                context.rooms.take([])
             raise
-        self._failures.succeeded()
-        self._subscriptions.renew()
-        self._weigh_rumours(self._directory.version != version)
-        self._tell(self._subscriptions.nameless())
+        context.subscriptions.renew()
+        self._weigh_hints(context.rooms.version != version)
+        self._report(self.unknown())
 
     def unknown(self) -> Dict[str, Set[str]]:
-        """The names that no room bears, each with HipChat's events that are wanted there."""
-        return self._subscriptions.nameless()
+        """The names that no room has, each with HipChat's events that are subscribed there."""
+        return self._context.subscriptions.nameless()
 
-    def _weigh_rumours(self, changed: bool) -> None:
-        if changed or not self._rumoured:
-            self._rumours.succeeded()
-        self._rumour_pause = self._rumours.failed() if self._rumoured else 0.0
-        self._rumoured = False
+    def _weigh_hints(self, changed: bool) -> None:
+        if changed or not self._hinted:
+            self._hints.succeeded()
+        self._hint_pause = self._hints.failed() if self._hinted else 0.0
+        self._hinted = False
 
-    def _tell(self, nameless: Dict[str, Set[str]]) -> None:
-        for name in sorted(self._nameless - set(nameless)):
-            if self._directory.id_of(name) is not None:
-                self._log.info("Room %s: can be listened to now.", name)
-        for name in sorted(set(nameless) - self._nameless):
-            self._log.info("Room %s cannot be listened to: no room bears that name.", name)
-        self._nameless = set(nameless)
-        if nameless:
-            pages = 1 + len(self._directory) // PAGE  # each is a call
-            pause = self._searches.failed() * pages
-            self._due = self._looked + min(pause, timing.ROOM_LIST_PERIOD)
-        else:
+    def _report(self, unknown: Dict[str, Set[str]]) -> None:
+        rooms, log = self._context.rooms, self._context.log
+        for name in sorted(self._unknown - set(unknown)):
+            if rooms.id_of(name) is not None:
+                log.info("Room %s: can be listened to now.", name)
+        for name in sorted(set(unknown) - self._unknown):
+            log.info("Room %s cannot be listened to: no room bears that name.", name)
+        self._unknown = set(unknown)
+        if not unknown:
             self._searches.succeeded()
-            self._due = self._looked + timing.ROOM_LIST_PERIOD
+        pages = 1 + len(rooms) // PAGE  # each is a call
+        period = self._searches.failed() * pages if unknown else timing.ROOM_LIST_PERIOD
+        self._schedule.succeeded(ROOM_LIST, min(period, timing.ROOM_LIST_PERIOD))

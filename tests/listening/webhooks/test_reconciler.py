@@ -12,8 +12,8 @@ from hipchat.errors import NoAnswer, NotFound
 from hipchat.webhook.ownership import Ownership
 from hipchat.api.room_directory import RoomDirectory
 from listening import timing
-from listening.webhooks import room_list as room_names
-from listening.webhooks import reconciler as webhooks
+from listening import room_schedule
+from listening.webhooks import room_list
 from listening.operations.health import Health
 from listening.dispatch.subscriptions import Subscriptions
 from listening.webhooks.reconciler import WebhookReconciler
@@ -94,7 +94,7 @@ class Kept:
 @pytest.fixture
 def keep(monkeypatch):
     clock, made = Clock(), []
-    for module in (webhooks, room_names):
+    for module in (room_schedule, room_list):
         monkeypatch.setattr(module, "time", clock)
 
     def keep(client):

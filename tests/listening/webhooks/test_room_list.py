@@ -1,34 +1,41 @@
 """How often HipChat is asked which room bears which name."""
-import logging
 from types import SimpleNamespace
 
 import pytest
 from support.clock import Clock
+from support.context import LOG, make_context
 
 from hipchat.api.room_directory import RoomDirectory
-from listening.webhooks import room_list as room_names
+from listening import room_schedule
 from listening.dispatch.subscriptions import Subscriptions
+from listening.room_schedule import RoomSchedule
 from listening.timing import ROOM_LIST_PERIOD
-from listening.webhooks.room_list import RoomList
+from listening.webhooks import room_list
+from listening.webhooks.room_list import ROOM_LIST, RoomList
 
 
 @pytest.fixture
 def pauses(monkeypatch):
     """The pauses (s) after so many looks for a room that is not among so many: pauses(4500, 3)."""
     clock = Clock()
-    monkeypatch.setattr(room_names, "time", clock)
+    for module in (room_list, room_schedule):
+        monkeypatch.setattr(module, "time", clock)
 
     def look(rooms, times):
-        directory, log = RoomDirectory(), logging.getLogger("room names")
-        subscriptions = Subscriptions(["Nowhere"], ["message"], directory, log, lambda: None)
+        directory = RoomDirectory()
+        subscriptions = Subscriptions(["Nowhere"], ["message"], directory, LOG, lambda: None)
         subscriptions.add({"ref": "hipchat.x", "id": "x",
                           "type": "hipchat.message", "parameters": {}})
         client = SimpleNamespace(items=lambda *path, **params: [
             {"id": number, "name": f"Room {number}"} for number in range(rooms)])
-        names = RoomList(client, directory, subscriptions, log)
+        schedule = RoomSchedule(60)
+        names = RoomList(make_context(client=client, rooms=directory, subscriptions=subscriptions),
+                         schedule)
         for _ in range(times):
-            names.look()
-            yield names.due - clock.now
+            clock.now = max(clock.now, schedule.due_at(ROOM_LIST))
+            assert schedule.next() == ROOM_LIST
+            names.read()
+            yield schedule.due_at(ROOM_LIST) - clock.now
 
     return lambda *how: list(look(*how))
 

@@ -1,0 +1,142 @@
+"""Which room is served next, when, and with which backoff."""
+import time
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+from listening import timing
+from listening.backoff import Backoff
+from listening.wakeup import WakeUp
+
+__all__ = ["RoomSchedule"]
+
+NEVER = float("inf")
+
+
+class _Entry:
+    """When a room is due (time.monotonic(); NEVER while it is served), and its backoff."""
+
+    def __init__(self, retry_max: float):
+        self.due_at = 0.0
+        self.backoff = Backoff(retry_max)
+
+
+class RoomSchedule:
+    """Serves rooms one after the other, for one greenlet that calls next() and wait().
+
+        while True:
+            room_id = schedule.next()
+            if room_id is None:
+                schedule.wait(timing.AUDIT_PERIOD)
+            else:
+                serve(room_id)  # which calls succeeded() or failed() for the room
+
+    A room that was added is due at once. Of the rooms that are due, that with the lowest priority
+    comes first, then the one that has been due for longest. A request for a room that is being
+    served is kept: it is served once more.
+    """
+
+    def __init__(self, retry_max: float, priority: Callable[[int], Any] = lambda room_id: 0):
+        """Args:
+            retry_max: the longest pause, in seconds, between two attempts for a room that fails.
+            priority: a sort key for the ID of a room that is due.
+        """
+        self._retry_max, self._priority = retry_max, priority
+        self._entries: Dict[int, _Entry] = {}
+        self._wake_up = WakeUp()
+        self._order: List[int] = []  # rooms that were due when it was made, the last one first
+        self._order_ends = 0.0
+        self._is_changed = True
+        self._serving: Optional[int] = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether next() works out the order again: after wake(), and every ROOM_ORDER_KEPT."""
+        return self._is_changed or not self._order or time.monotonic() >= self._order_ends
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._entries))
+
+    def __contains__(self, room_id: int) -> bool:
+        return room_id in self._entries
+
+    def add(self, room_id: int, retry_max: Optional[float] = None) -> None:
+        """Serve a room from now on; nothing changes for one that is in the schedule.
+
+        Args:
+            retry_max: the longest pause, in seconds, where it is another than that of all rooms.
+        """
+        self._entries.setdefault(room_id, _Entry(retry_max or self._retry_max))
+
+    def remove(self, room_id: int) -> None:
+        """Serve a room no more."""
+        self._entries.pop(room_id, None)
+
+    def due_at(self, room_id: int) -> float:
+        """When a room is due (time.monotonic())."""
+        return self._entries[room_id].due_at
+
+    def is_due(self, room_id: int) -> bool:
+        """Whether a room is due now."""
+        return self.due_at(room_id) <= time.monotonic()
+
+    def set_due(self, room_id: int, due_at: float) -> None:
+        """Serve a room at a time (time.monotonic()), later or sooner than it was due."""
+        self._entries[room_id].due_at = due_at
+
+    def set_due_by(self, room_id: int, due_at: float) -> None:
+        """Serve a room at a time (time.monotonic()), unless it is due sooner."""
+        self.set_due(room_id, min(self.due_at(room_id), due_at))
+
+    def request(self, room_id: int) -> None:
+        """Serve a room at once."""
+        self.set_due(room_id, 0.0)
+        self.wake()
+
+    def succeeded(self, room_id: int, period: float) -> None:
+        """A room was served; the next time is in period seconds."""
+        self._entries[room_id].backoff.succeeded()
+        self._served(room_id, period)
+
+    def failed(self, room_id: int, at_least: float = 0.0) -> None:
+        """A room could not be served; it is tried again after a pause that grows.
+
+        Args:
+            at_least: the shortest pause, in seconds.
+        """
+        self._served(room_id, max(self._entries[room_id].backoff.failed(), at_least))
+
+    def next(self) -> Optional[int]:
+        """The ID of the room to serve now, None if none is due."""
+        if self._serving in self._entries:  # the service was cut off
+            self._served(self._serving, self._retry_max)
+        if self.is_stale:  # not each time: there may be thousands of rooms
+            self._is_changed = False
+            self._order = sorted(filter(self.is_due, self._entries), key=self._urgency)[::-1]
+            self._order_ends = time.monotonic() + timing.ROOM_ORDER_KEPT
+        while self._order:
+            room_id = self._order.pop()
+            if room_id in self._entries and self.is_due(room_id):
+                self._serving = room_id
+                self.set_due(room_id, NEVER)
+                return room_id
+        return None
+
+    def wake(self) -> None:
+        """Let the waiting greenlet go on, and work out the order again."""
+        self._is_changed = True
+        self._wake_up.set()
+
+    def wait_for_wake(self) -> None:
+        """Return after wake()."""
+        self._wake_up.wait()
+
+    def wait(self, seconds: float) -> None:
+        """Return when a room is due, after wake(), or after so many seconds."""
+        due_at = min((entry.due_at for entry in self._entries.values()), default=NEVER)
+        self._wake_up.wait(min(due_at - time.monotonic(), seconds))
+
+    def _served(self, room_id: int, period: float) -> None:
+        self._serving = None
+        self.set_due_by(room_id, time.monotonic() + period)
+
+    def _urgency(self, room_id: int) -> Any:
+        return self._priority(room_id), self.due_at(room_id)

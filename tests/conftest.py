@@ -15,14 +15,20 @@ os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 for directory in ("", "sensors", "actions/lib", "actions"):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / directory))
 
-from support import REPOSITORY  # noqa: E402
+from support import REPOSITORY, processes  # noqa: E402
 from support.action_runner import ActionRunner  # noqa: E402
 from support.servers import EVENTS, Hipchat, Stackstorm  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
-from support.warm import start_templates  # noqa: E402
+from support.warm import Templates, WarmServer  # noqa: E402
 
 # Files of tests that take long: see pytest_collection_modifyitems.
 LONG = ("test_action_wait_for_message", "test_sample_rules", "test_sandbox_stackstorm")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs(tmp_path_factory):
+    """Where servers log whose log no test looks at."""
+    WarmServer.logs = tmp_path_factory.mktemp("logs")
 
 
 @pytest.fixture(scope="session")
@@ -109,13 +115,25 @@ def pytest_configure(config):
     # Files in their own order: those with few tests, which pytest-xdist would begin last, are long.
     config.option.loadscopereorder = False
     if not (hasattr(config, "workerinput") or config.option.collectonly):
-        config.templates = start_templates()  # pytest-xdist's workers share them
+        config.templates = Templates()  # pytest-xdist's workers share them
     config.addinivalue_line("markers", "stackstorm: needs a running StackStorm (ST2_API_URL)")
 
 
 def pytest_unconfigure(config):
-    for template in getattr(config, "templates", ()):
-        template.communicate()  # it ends with its stdin, and before this process
+    if hasattr(config, "templates"):
+        config.templates.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        report.sections += processes.sections(item.funcargs.values())
+
+
+def pytest_runtest_logfinish():
+    processes.end_test()
 
 
 @pytest.hookimpl(hookwrapper=True)

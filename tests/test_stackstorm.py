@@ -14,6 +14,7 @@ from sandbox.control_client import ControlClient
 
 pytestmark = pytest.mark.stackstorm
 ROOM = "Factor"
+LIMIT = 60  # seconds: a StackStorm starts a process for each action and each look at webhooks
 
 
 class Platform:
@@ -32,7 +33,7 @@ class Platform:
         """Run an action to its end; returns (succeeded, its result)."""
         started = self.call("POST", "/executions",
                             json={"action": action, "parameters": parameters})
-        ended = wait_until(lambda: self._ended(started["id"]), 60, what="the end of " + action)
+        ended = wait_until(lambda: self._ended(started["id"]), LIMIT, what="the end of " + action)
         return ended["status"] == "succeeded", ended["result"]["result"]
 
     def _ended(self, execution):
@@ -100,24 +101,25 @@ def test_a_ping_is_answered_in_green(people, enabled, name):
     enabled("hipchat." + name)
     word = uuid.uuid4().hex
     people.say(ROOM, "Ann", "ping " + word)
-    pong = wait_until(lambda: said(people, "pong " + word), 60)[0]
+    pong = wait_until(lambda: said(people, "pong " + word), LIMIT)[0]
     assert pong["color"] == "green"
 
 
 def test_a_webhook_lives_as_long_as_the_last_rule_that_needs_it(platform, rule):
     refs = [rule("archived", {"room": ROOM}) for _ in range(2)]
-    wait_until(lambda: len(platform.our_webhooks("room_archived")) == 1, 60)
+    wait_until(lambda: len(platform.our_webhooks("room_archived")) == 1, LIMIT)
     platform.delete_rule(refs[0])
     assert len(platform.our_webhooks("room_archived")) == 1
     platform.delete_rule(refs[1])
-    wait_until(lambda: not platform.our_webhooks("room_archived"), 60)
+    wait_until(lambda: not platform.our_webhooks("room_archived"), LIMIT)
 
 
 def test_a_message_is_found_by_its_trace_tag(platform, people, rule):
     word = uuid.uuid4().hex
     rule("message", {"room": ROOM, "filter": word})
     message = people.say(ROOM, "Ann", "say " + word)
-    trace = wait_until(lambda: platform.call("GET", "/traces", params={"trace_tag": message}), 60)
+    trace = wait_until(
+        lambda: platform.call("GET", "/traces", params={"trace_tag": message}), LIMIT)
     assert trace[0]["trigger_instances"]
 
 

@@ -43,7 +43,7 @@ TASKS = [  # the name in /health, where the task is (or its name in wiring), its
 
 
 def eventually(condition, what="the condition"):
-    return wait_until(condition, what=what, sleep=eventlet.sleep)
+    return wait_until(condition, what=what)
 
 
 class Sensor:

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import quote
 
 import pytest
+from support import processes
 from support.browser import CHROMEDRIVER, Browser
 from support.waiting import wait_until
 
@@ -29,7 +30,9 @@ def pair(tmp_path_factory):
             BothServers(directory, ["hipchat.ping_pong"], [ROOM, "Ops"], log=log) as pair:
         pair.wait_for("webhook", lambda: any(
             hook["event"] == "room_message" for hook in pair.webhooks()), 60)
+        processes.watch(directory / "log", "both servers of the sandbox", pair)
         yield pair
+    processes.mark_ended(directory / "log")
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import sys
 import textwrap
 
 import pytest
-from support import REPOSITORY
+from support import REPOSITORY, processes
 from support.servers import direct
 from support.waiting import wait_until
-from support.warm import Template
+from support.warm import WarmServer
 
 from sandbox.stackstorm import config, criteria, parameters, templates
 from sandbox.stackstorm.datastore import CryptoKeyNotSetupException, Datastore
@@ -141,11 +141,11 @@ class Sandbox:
         self.session = direct()
 
     def start(self):
-        with (self.directory / "log").open("w") as log:
-            self.process = Template("stackstorm").fork(
-                [*self.options, "--api-port", "0", "--journal", str(self.directory / "journal")],
-                log)
-        self.url = self.process.stdout.readline().split()[-1]
+        self._server = WarmServer(
+            "stackstorm", *self.options, "--api-port", "0", "--journal",
+            str(self.directory / "journal"), log_path=self.directory / "log", is_forked=True)
+        processes.watch(self.directory / "log", "the toy pack's StackStorm", self)
+        self.process, self.url = self._server._process, self._server.url()
         wait_until(lambda: self.story("setup"))
         return self
 
@@ -158,9 +158,8 @@ class Sandbox:
         return done.stderr
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+        self.process.kill()  # it need not end in order
+        self._server.stop()
 
     def call(self, method, path, status=200, **body):
         answer = self.session.request(method, self.url + path, json=body or None, timeout=60)

@@ -38,7 +38,7 @@ class Platform:
 
 
 def eventually(condition):
-    return wait_until(condition, sleep=eventlet.sleep)
+    return wait_until(condition)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from support import processes
 from support.servers import direct
 from support.waiting import wait_until
 from support.warm import WarmServer
@@ -22,6 +23,7 @@ class HipChat:
         self.url = self._child.url()
         self.people = ControlClient(self.url)
         self._session = direct()
+        processes.watch(self._child.log_path, "HipChat at " + self.url, self)
 
     def __enter__(self):
         return self

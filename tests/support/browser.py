@@ -83,9 +83,9 @@ class Browser:
         """What a script in the page returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
 
-    def wait_for(self, script, seconds=60):
+    def wait_for(self, script):
         """The first true value of an expression in the page."""
-        return wait_until(lambda: self.run("return " + script), seconds, script)
+        return wait_until(lambda: self.run("return " + script), what=script)
 
     def press(self, *keys):
         """Press keys one after another: names of KEYS, or text."""

@@ -5,7 +5,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from support.waiting import pause_since
+from support.waiting import LIMIT, pause_since
 
 EVENT = "room_message"
 
@@ -118,21 +118,23 @@ class Journal:
         """Return when all that was accepted was dispatched; then check the order.
 
         accepted: lists of message ids. Fails if some are missing after so many seconds (by default,
-        when for a minute none of them came), or if those of one list were not first dispatched in
-        its order.
+        when for LIMIT seconds none of them came), or if those of one list were not first dispatched
+        in its order.
         """
         wanted = {message for sent in accepted for message in sent}
-        missing, waiting = len(wanted) + 1, time.monotonic()
-        deadline = waiting + (seconds or 60)
+        missing, began = wanted, time.monotonic()
+        deadline = began + (seconds or LIMIT)
         while True:
-            asked, before = time.monotonic(), missing
-            missing = len(wanted.difference(self.dispatched()))
+            asked, before = time.monotonic(), len(missing)
+            missing = wanted.difference(self.dispatched())
             if not missing:
                 break
-            if missing < before and not seconds:
-                deadline = time.monotonic() + 60
-            assert time.monotonic() < deadline, f"{missing} of {len(wanted)} were not dispatched"
-            time.sleep(pause_since(asked, waiting))
+            if len(missing) < before and not seconds:
+                deadline = asked + LIMIT
+            assert asked < deadline, (
+                f"waited {asked - began:.1f} s for {len(wanted)} messages to be dispatched\n"
+                f"missing are {len(missing)}, such as {sorted(missing)[:3]}")
+            time.sleep(pause_since(asked, began))
         place = {}
         for number, message in enumerate(self.dispatched()):
             place.setdefault(message, number)

@@ -1,5 +1,6 @@
 """HipChat and StackStorm from the sandbox, each in a process of its own."""
 import json
+import pprint
 import re
 import uuid
 from urllib.parse import quote
@@ -8,11 +9,14 @@ import requests
 
 from sandbox.both_servers import free_port
 from sandbox.control_client import ControlClient
+from support import processes
 from support.waiting import wait_until
 from support.warm import WarmServer
 
 EVENTS = ["message", "notification", "enter", "exit", "topic_change",
           "archived", "unarchived", "created", "deleted", "file_upload"]
+ENDED = ("succeeded", "failed", "timeout")  # what the status of an execution ends with
+LAST_CALLS = 15  # of HipChat's API, in a report
 TOKEN = "a-personal-access-token-of-forty-letters"
 # What a webhook's URL ends in. (That of an add-on's descriptor is told, to be pasted.)
 SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-]|/descriptor)")
@@ -41,6 +45,13 @@ class Hipchat:
         self._session.headers["Authorization"] = "Bearer " + TOKEN
         self._session.verify = ca_bundle or True
         self.stop = self._child.stop
+        processes.watch(self._child.log_path, "HipChat at " + self.url, self,
+                        self._last_calls)
+
+    def _last_calls(self):
+        return "\n".join(["The last calls of its API:"] + [
+            "{when}  {method} {path}: {status}".format(**call)
+            for call in self.people.requests()[-LAST_CALLS:]])
 
     def api(self, method, path, **more):
         """Call the API v2 as the token's owner; returns the response."""
@@ -104,10 +115,11 @@ class Stackstorm:
         """Start the process (again, after stop)."""
         file = self.directory / "hipchat.yaml"
         file.write_text(json.dumps(self.config))  # JSON is YAML
-        with open(str(self.log_path), "a") as log:
-            config = ["--config", str(file)] if self._registered else []
-            self._child = WarmServer("stackstorm", "--api-port", "0", *config, *self._options,
-                                     log=log)
+        config = ["--config", str(file)] if self._registered else []
+        self._child = WarmServer("stackstorm", "--api-port", "0", *config, *self._options,
+                                 log_path=self.log_path)
+        processes.watch(self.log_path, f"StackStorm with {self.listener}", self,
+                        self._last_health)
         self._url = self._child.url()
 
     def stop(self):
@@ -127,13 +139,16 @@ class Stackstorm:
     def log(self):
         return self.log_path.read_text()
 
-    def health(self):
+    def health(self, timeout=60):
         """What GET {public_url}/health answers; {} if nobody listens."""
         try:
-            return self._session.get(self.listener + "/health", timeout=60).json() if (
+            return self._session.get(self.listener + "/health", timeout=timeout).json() if (
                 self.listener) else {}
         except requests.ConnectionError:
             return {}
+
+    def _last_health(self):
+        return "/health: " + pprint.pformat(self.health(timeout=5), width=100, compact=True)
 
     def has_its_webhooks(self):
         """Whether HipChat has all webhooks that are wanted."""
@@ -193,19 +208,16 @@ class Stackstorm:
 
     def heard(self, trigger, count=1):
         """The first payloads dispatched to a trigger, once there are `count` of them."""
-        return wait_until(lambda: self._at_least(trigger, count),
-                          what=f"event {count} of {trigger}")
-
-    def _at_least(self, trigger, count):
-        payloads = self.payloads(trigger)
-        return payloads if len(payloads) >= count else None
+        wait_until(lambda: len(self.payloads(trigger)) >= count)
+        return self.payloads(trigger)
 
     def run_action(self, action, **parameters):
         """Run an action to its end; returns (succeeded, its result)."""
         execution = self.api("POST", "/v1/executions", json={
             "action": action, "parameters": parameters})
-        execution = wait_until(
-            lambda: _ended(self.api("GET", "/v1/executions/" + execution["id"])), 60)
+        path = "/v1/executions/" + execution["id"]
+        wait_until(lambda: self.api("GET", path)["status"] in ENDED)
+        execution = self.api("GET", path)
         return execution["status"] == "succeeded", execution["result"]["result"]
 
 
@@ -215,7 +227,3 @@ def secrets_in(text, config):
                (config["webhook"] or {}).get("secret")]
     shown = [secret for secret in secrets if secret and len(secret) > 15 and secret in text]
     return shown + SIGNATURE.findall(text) + JWT.findall(text)
-
-
-def _ended(execution):
-    return execution if execution["status"] in ("succeeded", "failed", "timeout") else None

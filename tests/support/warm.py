@@ -3,30 +3,30 @@
 Imports are half of what such a process costs, and the tests start hundreds. Each is a process of
 its own all the same, with the command line's own main; the tests of that command line start it
 whole. All that run tests at once share the two processes from which is forked.
+
+Whoever can connect to such a process lets it run what they like. So it listens in a directory that
+no other user can enter. (It is no socket that all inherit: pytest-xdist's workers inherit none.)
 """
-import atexit
-import gc
-import importlib
+import itertools
 import json
 import os
-import pkgutil
-import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-import uuid
-# As they are before eventlet takes their modules' places.
-from select import select
+from pathlib import Path
 from socket import AF_UNIX, socket
 
-from sandbox import __main__ as sandbox
 from sandbox.server_process import REPOSITORY, ServerProcess
+from support import processes
 
-__all__ = ["Template", "WarmServer", "start_templates"]
+__all__ = ["Template", "Templates", "WarmServer"]
 
-SENSORS = REPOSITORY / "sensors"
-NAME = "SANDBOX_TEMPLATES"  # of the variable that tells all that run tests what the two are called
+COMMANDS = ("hipchat", "stackstorm")
+SCRIPT = Path(__file__).with_name("template.py")
+NAME = "SANDBOX_TEMPLATES"  # of the variable that tells all that run tests where the two listen
 
 
 def environment():
@@ -36,26 +36,48 @@ def environment():
 
 
 ENVIRONMENT = environment()
+NUMBERS = itertools.count(1)
 
 
-def start_templates():
-    """Start the processes from which servers are forked; each ends with its stdin."""
-    os.environ[NAME] = uuid.uuid4().hex
-    return [Template(command).start() for command in PREPARE]
+class Templates:
+    """The processes from which servers are forked, until stop(); each ends with its stdin."""
+
+    def __init__(self):
+        os.environ[NAME] = tempfile.mkdtemp(prefix="sandbox-")  # of mode 0700
+        self._processes = [Template(command).start() for command in COMMANDS]
+
+    def stop(self):
+        for process in self._processes:
+            process.communicate()
+        shutil.rmtree(os.environ.pop(NAME))
 
 
 class WarmServer(ServerProcess):
     """A ServerProcess that is forked, unless the environment or the pack is another.
 
-    (The toy pack, whose modules bear names of their own, is forked from its Template.)
+    Args:
+        log_path: where its stderr is appended, by default a file of its own in `logs`.
+        is_forked: whether it is forked although the pack is another: one whose modules bear other
+            names than the pack's.
     """
 
-    def __init__(self, command, *options, log=None):
-        if environment() == ENVIRONMENT and "--pack" not in options:
-            self.command = command
-            self._process = Template(command).fork(options, log)
-        else:
-            super().__init__(command, *options, log=log)
+    logs = None  # a pathlib.Path, as long as tests run
+
+    def __init__(self, command, *options, log_path=None, is_forked=None):
+        if is_forked is None:
+            is_forked = environment() == ENVIRONMENT and "--pack" not in options
+        self.command = command
+        self.log_path = log_path or self.logs / f"{command}-{next(NUMBERS)}.log"
+        processes.watch(self.log_path, f"sandbox {command}", self)
+        with open(str(self.log_path), "a") as log:
+            if is_forked:
+                self._process = Template(command).fork(options, log)
+            else:
+                super().__init__(command, *options, log=log)
+
+    def stop(self):
+        super().stop()
+        processes.mark_ended(self.log_path)
 
 
 class Template:
@@ -65,14 +87,14 @@ class Template:
         self._command = command
 
     def _address(self):
-        return f"\x00sandbox-{os.environ[NAME]}-{self._command}"
+        return os.path.join(os.environ[NAME], self._command)
 
     def start(self):
         with socket(AF_UNIX) as listener:
             listener.bind(self._address())
             listener.listen(128)
             return subprocess.Popen(
-                [sys.executable, __file__, self._command, str(listener.fileno())],
+                [sys.executable, str(SCRIPT), self._command, str(listener.fileno())],
                 cwd=str(REPOSITORY), env=dict(ENVIRONMENT, PYTHONPATH=str(REPOSITORY)),
                 pass_fds=[listener.fileno()], stdin=subprocess.PIPE)
 
@@ -84,14 +106,12 @@ class Template:
                 return json.loads(file.readline())
 
     def fork(self, options, log):
-        """Start one; log: a file, or None for this process's stderr."""
+        """Start one; log: the file to which it writes what it has to say."""
         reader, writer = os.pipe()
         here = f"/proc/{os.getpid()}/fd/"
         with os.fdopen(writer):
-            files = {1: here + str(writer)}
-            if log:
-                files[2] = here + str(log.fileno())
-            pid = self.ask(options=options, files=files)
+            pid = self.ask(options=options, files={
+                1: here + str(writer), 2: here + str(log.fileno())})
         return ForkedProcess(self, pid, os.fdopen(reader))
 
 
@@ -123,80 +143,3 @@ class ForkedProcess:
 
     def kill(self):
         self.send_signal(signal.SIGKILL)
-
-
-def returncode(pid):
-    """Of a child, as subprocess has it; None while it runs."""
-    ended, status = os.waitpid(pid, os.WNOHANG)
-    if not ended:
-        return None
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-
-def serve(listener):
-    """Fork a child for each request; returns in the child, with the options it is to run with."""
-    while True:
-        ready, _, _ = select([listener, sys.stdin], [], [])
-        if sys.stdin in ready:
-            sys.exit()
-        connection, _ = listener.accept()
-        with connection, connection.makefile("rw") as file:
-            request = json.loads(file.readline())
-            if "ended" in request:
-                print(json.dumps(returncode(request["ended"])), file=file)
-                continue
-            files = {int(number): os.open(path, os.O_WRONLY | os.O_APPEND)
-                     for number, path in request["files"].items()}
-            files[0] = os.open(os.devnull, os.O_RDONLY)
-            pid = os.fork()
-            if pid:
-                print(pid, file=file)
-            else:
-                os.setsid()
-                listener.close()
-                for number, each in files.items():
-                    os.dup2(each, number)
-            for each in files.values():
-                os.close(each)
-        if not pid:
-            return request["options"]
-
-
-def prepare_hipchat():
-    """Import the server, and compile its routes."""
-    from sandbox.hipchat_server import app, server  # noqa: F401
-    app.routed()
-
-
-def prepare_stackstorm():
-    """Import the sandbox and the pack's sensor, but for what that has from StackStorm."""
-    # The process first: it patches what the others import.
-    from sandbox.stackstorm import process, pack, plugins
-    process.Platform(pack.load(REPOSITORY, None))  # each file and template is parsed but once
-    plugins.add_to_path(SENSORS)
-    listening = pkgutil.walk_packages([str(SENSORS / "listening")], "listening.")
-    for name in ["requests", "jwt", *(module.name for module in listening)]:
-        importlib.import_module(name)
-
-
-def use_own_hub():
-    """Let this process wait for its own files: eventlet has one epoll, which a fork shares."""
-    import eventlet.hubs
-    eventlet.hubs.use_hub()
-
-
-PREPARE = {"hipchat": prepare_hipchat, "stackstorm": prepare_stackstorm}
-
-if __name__ == "__main__":
-    command = sys.argv[1]
-    PREPARE[command]()
-    gc.freeze()  # a collection in a child would copy all of this
-    options = serve(socket(fileno=int(sys.argv[2])))
-    random.seed()  # or all would draw the same
-    if command == "stackstorm":
-        use_own_hub()
-    status = sandbox.main([command, *options])
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(status)  # to take all of it to pieces would copy it too

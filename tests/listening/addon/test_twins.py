@@ -37,7 +37,7 @@ class Disk:
 
     def reached(self, count):
         """Whether so many deliveries have come as far as here."""
-        wait_until(lambda: len(self.puts) >= count, sleep=eventlet.sleep)
+        wait_until(lambda: len(self.puts) >= count)
 
 
 @pytest.fixture

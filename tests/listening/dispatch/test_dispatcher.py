@@ -1,7 +1,6 @@
 """The dispatcher: what reaches which trigger, and what is dropped."""
 import logging
 
-import eventlet
 import pytest
 from support.dispatching import Bench
 from support.waiting import wait_until
@@ -10,7 +9,7 @@ from hipchat.webhook.webhook_url import Address
 
 
 def eventually(condition):
-    return wait_until(condition, sleep=eventlet.sleep)
+    return wait_until(condition)
 
 
 @pytest.fixture

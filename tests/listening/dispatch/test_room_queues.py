@@ -14,7 +14,7 @@ from listening.spool import FILE, SpoolError
 
 
 def eventually(condition):
-    return wait_until(condition, sleep=eventlet.sleep)
+    return wait_until(condition)
 
 
 @pytest.fixture

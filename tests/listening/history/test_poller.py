@@ -138,7 +138,7 @@ class Bench:
         self.eventually(lambda: text in self.dispatched)
 
     def eventually(self, condition):
-        return wait_until(condition, sleep=eventlet.sleep)
+        return wait_until(condition)
 
     def told(self, key):
         """What /health tells of the history."""

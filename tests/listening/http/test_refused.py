@@ -94,9 +94,9 @@ class TestDelivery:
         for _ in range(20):
             listener.post(listener.by_webhook, read=failing(OSError()))
         assert listener.missed == [ROOM]
-        wait_until(lambda: listener.missed == [ROOM, ROOM], sleep=eventlet.sleep)
+        wait_until(lambda: listener.missed == [ROOM, ROOM])
         listener.post(listener.by_webhook, read=failing(OSError()))
-        wait_until(lambda: len(listener.missed) == 3, sleep=eventlet.sleep)
+        wait_until(lambda: len(listener.missed) == 3)
 
     def test_of_the_addon_that_the_spool_refuses_is_missed_in_its_room(self, listener):
         listener.spool.put.side_effect = SpoolFull("100,000 deliveries wait")
@@ -114,7 +114,7 @@ class TestDelivery:
         listener.spool.put.side_effect = SpoolError("the disk does not answer")
         listener.look = lambda room: Event().wait()
         answer = eventlet.spawn(listener.post, listener.by_webhook)
-        wait_until(lambda: answer.dead, sleep=eventlet.sleep)
+        wait_until(lambda: answer.dead)
         assert answer.wait() == 503
 
     def test_that_is_wrong_is_missed_nowhere(self, listener):

@@ -14,7 +14,7 @@ REASON = "task: failed unexpectedly and begins again"
 
 
 def eventually(condition):
-    return wait_until(condition, sleep=eventlet.sleep)
+    return wait_until(condition)
 
 
 @pytest.fixture

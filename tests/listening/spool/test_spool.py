@@ -346,7 +346,7 @@ class TestFull:
         spool.remove(waiting(spool)[0])
         with pytest.raises(SpoolError):
             large.wait()
-        wait_until(lambda: spool.waiting == 2, sleep=eventlet.sleep)
+        wait_until(lambda: spool.waiting == 2)
 
     def test_memory_or_anything_else_that_is_not_foreseen_leaves_the_writer_alive(
             self, spool, monkeypatch):
@@ -541,7 +541,7 @@ class TestCorruptFile:
             for _ in range(2):  # what SQLite still has in its cache, it need not read
                 filled._store._file.reader = spool_format.connect(spools.file)
                 filled.next(LANE, 0)
-        wait_until(lambda: spools.said, sleep=eventlet.sleep)
+        wait_until(lambda: spools.said)
         assert traces(filled) == [str(number) for number in range(40)]
 
     def test_loses_no_delivery_that_comes_while_it_is_mended(self, filled, spools):
@@ -801,8 +801,8 @@ class TestWriter:
             failures = []
             context.setattr(spool._store, "_commit", lambda *args: [failures.append(1), 1 / 0])
             spool.remove(waiting(spool)[0])
-            wait_until(lambda: len(failures) > 1, sleep=eventlet.sleep)
-        wait_until(lambda: spool.waiting == 0, sleep=eventlet.sleep)
+            wait_until(lambda: len(failures) > 1)
+        wait_until(lambda: spool.waiting == 0)
 
     def test_settles_when_all_is_on_disk(self, spool, spools):
         puts = [eventlet.spawn(spool.put, arrival(str(number))) for number in range(30)]
@@ -827,7 +827,7 @@ class TestHangingDisk:
 
     def test_holds_up_nobody_but_those_in_its_commit(self, spool, disk):
         written = eventlet.spawn(spool.put, arrival("one"))
-        wait_until(lambda: spool.arriving and not spool._puts, sleep=eventlet.sleep)
+        wait_until(lambda: spool.arriving and not spool._puts)
         for message in ("that waits", "that comes"):
             with pytest.raises(SpoolError, match="does not answer"), eventlet.Timeout(30):
                 spool.put(arrival(message))
@@ -839,9 +839,9 @@ class TestHangingDisk:
 
     def test_has_an_epoch_wait_for_what_was_put_before_it(self, spool, disk):
         written = eventlet.spawn(spool.put, arrival("one"))
-        wait_until(lambda: spool.arriving and not spool._puts, sleep=eventlet.sleep)
+        wait_until(lambda: spool.arriving and not spool._puts)
         settled = [eventlet.spawn(spool.put_together, [])]
-        wait_until(lambda: spool.hangs, sleep=eventlet.sleep)
+        wait_until(lambda: spool.hangs)
         settled.append(eventlet.spawn(spool.put_together, []))
         eventlet.sleep(0)
         assert not any(each.dead for each in settled)

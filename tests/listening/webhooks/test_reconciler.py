@@ -88,7 +88,7 @@ class Kept:
         """Wait for it after a time in which each room is looked at."""
         self._clock.now += timing.WEBHOOK_CHECK_PERIOD
         self._kept.wake()
-        wait_until(condition, sleep=eventlet.sleep)
+        wait_until(condition)
 
 
 @pytest.fixture

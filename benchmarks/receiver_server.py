@@ -45,7 +45,7 @@ def pack(port: int, directory: str) -> None:
         subscriptions=Subscriptions([], [], rooms, log, lambda: None))
     receiver = Receiver(
         context=context, urls=WebhookUrl(settings.public_url, settings.secret), addon=addon,
-        intake=spool, room_of=lambda address, room: None, note_leftover=lambda address: None,
+        intake=spool, note_leftover=lambda address: None,
         request_check=lambda room: None)
     receiver.accepting = True
     Server(settings, receiver, lambda: None, health, log).serve()

@@ -1,6 +1,5 @@
 """Builds the sensor's parts for a config, and connects them."""
 import logging
-import uuid
 from typing import Any, List, Optional
 
 import eventlet
@@ -28,7 +27,6 @@ from listening.http.server import Server
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
 from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
-from listening.webhooks.other_sensors import other_sensor_at
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
 from stackstorm import database
@@ -49,7 +47,7 @@ class Parts:
                  log: logging.Logger):
         self._supervisor = supervisor
         self._reconciling: List[Any] = []  # greenlets that must not run before triggers are known
-        mark, budget = uuid.uuid4().hex, CallBudget(settings.calls_share)
+        budget = CallBudget(settings.calls_share)
         self._api = settings.api._replace(rate_limit_wait=0)
         rooms = RoomDirectory()
         self.subscriptions = Subscriptions(
@@ -62,8 +60,7 @@ class Parts:
         self._addon = Installation(
             settings=settings, load=database.kept_addon, save=database.keep_addon,
             credentials_changed=self.credentials_changed, health=health, log=log)
-        ownership = Ownership(settings, lambda: mark,
-                              lambda public_url: other_sensor_at(public_url, settings))
+        ownership = Ownership(settings)
         self._webhooks = WebhookReconciler(
             context=context, owner=self._webhook_owner(), addon=self._addon, ownership=ownership,
             request_check=self.request_check)
@@ -80,11 +77,9 @@ class Parts:
         self.receiver = Receiver(
             context=context, urls=ownership.urls, addon=Routes(self._addon),
             intake=Intake(self.spool, self._room_queues, holds),
-            room_of=self._webhooks.room_of, note_leftover=self._webhooks.note_leftover,
-            request_check=self.request_check)
+            note_leftover=self._webhooks.note_leftover, request_check=self.request_check)
         health.add_metrics(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                           webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
-                           sensor=lambda: mark)
+                           webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard)
         self._report_config()
 
     def start(self) -> None:

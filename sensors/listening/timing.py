@@ -82,12 +82,8 @@ ROOM_LIST_PERIOD = 300.0
 """Between two looks at HipChat's list of rooms: how long a new name may be unknown."""
 ROOM_LIST_RETRY_MAX = 60.0
 """Between two looks at the list of rooms that fail."""
-ROOM_NAMES_TIMEOUT = 5.0
-"""For which a delivery to a room's name waits until the names are known."""
 RULE_PROBLEMS_PERIOD = 3.0
 """Between two checks of the rules: StackStorm stores a rule after it has told of its trigger."""
-OTHER_SENSOR_TIMEOUT = 10.0
-"""For the answer of a sensor at another public_url."""
 
 # HipChat's API, wherever it fails as a whole
 

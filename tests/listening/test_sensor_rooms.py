@@ -7,9 +7,7 @@ import pytest
 from support.load import Journal
 from support.servers import direct
 from support.waiting import wait_until
-from support.wire import named_url
 
-from hipchat.config.sensor_settings import SensorSettings
 
 EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 
@@ -250,62 +248,3 @@ class TestNamesAreAway:
         hipchat.people.heal()
         wait_until(lambda: journal.dispatched() == [said])
         wait_until(lambda: stackstorm.health()["status"] == "ok")
-
-
-class TestUpgradeFrom010:
-    """Webhooks that version 0.1.0 made, signed over names, and deliveries that it kept."""
-
-    @pytest.fixture
-    def upgrade(self, start_hipchat, start_stackstorm, tmp_path):
-        """A HipChat with a room Factor, its old webhook, and a StackStorm that is not started."""
-        journal = Journal(tmp_path)
-        hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
-        stackstorm = start_stackstorm(hipchat, options=journal.options, rooms=["Factor"],
-                                      events=["message"])
-        stackstorm.journal = journal
-        stackstorm.stop()
-        secret = SensorSettings.from_config(stackstorm.config).secret
-        for hook in hipchat.webhooks("Factor"):
-            hipchat.api("DELETE", f"/room/1001/webhook/{hook['id']}")
-
-        def make_old(room, name):
-            hipchat.api("POST", f"/room/{room}/webhook", json={
-                "url": named_url(stackstorm.listener, secret, "room_message", name),
-                "event": "room_message", "name": "StackStorm"})
-
-        stackstorm.make_old = make_old
-        return hipchat, stackstorm
-
-    def rooms_in_urls(self, stackstorm):
-        """What the URLs of the webhooks for messages in Factor call the room."""
-        return [hook["url"].split("/")[-2] for hook in stackstorm.webhooks("Factor")
-                if hook["event"] == "room_message"]
-
-    def test_they_are_replaced_while_each_message_is_heard_once(self, upgrade):
-        hipchat, stackstorm = upgrade
-        stackstorm.make_old("Factor", "Factor")
-        stackstorm.start()
-        stackstorm.add_rule("message")
-        wait_until(lambda: stackstorm.health().get("status") == "ok")
-        said = []
-        while len(said) < 200:
-            said.append(hipchat.people.say("Factor", "Ann", f"message {len(said)}"))
-        wait_until(lambda: self.rooms_in_urls(stackstorm) == ["1001"])
-        said.append(hipchat.people.say("Factor", "Ann", "the last one"))
-        wait_until(lambda: said[-1] in stackstorm.journal.dispatched())
-        assert stackstorm.journal.dispatched() == said
-
-    def test_they_are_removed_where_a_room_was_renamed_and_another_bears_its_name(self, upgrade):
-        hipchat, stackstorm = upgrade
-        stackstorm.make_old("Factor", "Factor")
-        hipchat.rename("Factor", "Factor-old")
-        make(hipchat, "Factor")
-        stackstorm.make_old("Factor", "Factor")
-        stackstorm.start()
-        stackstorm.add_rule("message")
-        wait_until(stackstorm.has_its_webhooks)
-        hipchat.people.say("Factor-old", "Ann", "not for the rule")
-        wait_until(lambda: stackstorm.webhooks("Factor-old") == [])
-        said = hipchat.people.say("Factor", "Ann", "for the rule")
-        wait_until(lambda: stackstorm.journal.dispatched() == [said])
-        assert self.rooms_in_urls(stackstorm) == [str(hipchat.room_id("Factor"))]

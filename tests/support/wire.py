@@ -1,10 +1,6 @@
 """What is met on the wire: certificates, plain connections, and the body of a delivery."""
-import base64
-import hashlib
-import hmac
 import socket
 import subprocess
-from urllib.parse import quote
 
 
 def make_certificate(directory, name="127.0.0.1", prefix="", hosts="IP:127.0.0.1,DNS:localhost"):
@@ -29,10 +25,3 @@ def delivery(text="hi", number=0, room="Factor"):
     return {"event": "room_message", "webhook_id": 7, "item": {
         "message": {"id": f"message-{number}", "message": text, "from": {"name": "Ann"}},
         "room": {"name": room}}}
-
-
-def named_url(public_url, secret, event, room):
-    """The URL of a webhook as version 0.1.0 made it, signed over what a rule calls the room."""
-    digest = hmac.new(secret, f"{event}\n{room}".encode(), hashlib.sha256).digest()
-    return "{}/{}/{}/{}".format(public_url, event, quote(room, safe=""),
-                                base64.urlsafe_b64encode(digest).decode().rstrip("="))

@@ -10,8 +10,6 @@ RETRY_DELAYS = (0.5, 1.5)
 """Before each further attempt of a request that can do no harm; none begins after its timeout."""
 STACKSTORM_TIMEOUT = 30.0
 """For a response of StackStorm's API. HipChat's is the config's `timeout`."""
-HEALTH_PROBE_TIMEOUT = 5.0
-"""For the health of whoever answers at a URL."""
 
 # HipChat's rate limit and tokens
 

@@ -3,12 +3,12 @@ from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from hipchat.text.shallow_json import loads
+from hipchat.text.url import normalized_url
 
 __all__ = ["Claim", "is_capabilities_of"]
 
 LONGEST_BODY = 16384  # bytes; HipChat's has about 250
 LONGEST_TEXT = 200  # characters of an id or a secret, which have about 40
-PORTS = {"http": 80, "https": 443}
 
 
 class Claim(NamedTuple):
@@ -57,21 +57,10 @@ def _group(value: Any) -> Optional[int]:
 
 
 def is_capabilities_of(url: str, api_url: str) -> bool:
-    """Whether a URL of printable ASCII is that of the capabilities of the HipChat at api_url.
+    """Tell whether a URL of printable ASCII is that of the capabilities of the HipChat at api_url.
 
     Scheme, host and port are compared by what they mean, the path to the letter; whatever else
     there is in it (a user, a query, a fragment, an address in another notation) makes it another.
     """
-    try:
-        return _origin_and_path(url) == _origin_and_path(api_url + "/capabilities")
-    except ValueError:
-        return False
-
-
-def _origin_and_path(url: str) -> Any:
-    parts = urlsplit(url)
-    if any(mark in url for mark in "@?#\\"):
-        raise ValueError("there is more in it than an origin and a path")
-    port = PORTS.get(parts.scheme) if parts.port is None else parts.port
-    # Python 3.10 and older take [name] for the name.
-    return parts.scheme, parts.hostname, "[" in parts.netloc, port, parts.path
+    expected = api_url + "/capabilities"
+    return url.endswith(urlsplit(expected).path) and normalized_url(url) == normalized_url(expected)

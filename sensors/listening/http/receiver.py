@@ -2,7 +2,7 @@
 import hmac
 import ipaddress
 import json
-from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 from urllib.parse import urlsplit
 
 import eventlet
@@ -21,7 +21,7 @@ from listening.http.intake import Intake
 from listening.http.throttle import Throttle
 from listening.http.jwt_check import is_signed
 from listening.spool import Arrival, SpoolError
-from hipchat.webhook.webhook_url import Address, NamedAddress, WebhookUrl
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 
 __all__ = ["Receiver"]
 
@@ -34,8 +34,6 @@ class Receiver:
     answered 204 when intake has it on disk. request_check is called where one had to be refused
     for now, with its room if known; and where one is not signed or does not arrive whole, but
     rarely, as anybody who knows its address can do that.
-    room_of: the room of a webhook that version 0.1.0 made, None if it is not known; it is told
-    which one the body names.
 
     What lies below `{public_url}/addon` are the routes of the add-on, whose events are of the room
     that their body names. While it hears all rooms, note_leftover is called with the address
@@ -43,7 +41,6 @@ class Receiver:
     """
 
     def __init__(self, context: Context, urls: WebhookUrl, addon: Routes, intake: Intake,
-                 room_of: Callable[[NamedAddress, Optional[int]], Optional[int]],
                  note_leftover: Callable[[Address], None],
                  request_check: Callable[[Optional[int]], None]):
         settings, health = context.settings, context.health
@@ -52,7 +49,7 @@ class Receiver:
         self._health_path = urlsplit(health_url(settings.public_url)).path
         self._settings, self._health, self._now = settings, health, context.client.now
         self._urls, self._addon, self._intake = urls, addon, intake
-        self._room_of, self._note_leftover = room_of, note_leftover
+        self._note_leftover = note_leftover
         self._request_check, self._perhaps_missed = request_check, Throttle(self._missed)
         self._twins = Twins()
         self._misused: Set[Address] = set()
@@ -99,7 +96,7 @@ class Receiver:
         integration = self._addon.credentials if event else self._settings.api.integration
         if integration and not is_signed(environ, *integration, self._now()):
             return self._not_signed(address)
-        room = address.room if isinstance(address, Address) else None
+        room = address.room if address else None
         if not self.accepting:
             self._missed(room)
             return UNAVAILABLE
@@ -118,13 +115,13 @@ class Receiver:
         else:
             self._request_check(room)
 
-    def _not_signed(self, address: Union[Address, NamedAddress, None]) -> Answer:
+    def _not_signed(self, address: Optional[Address]) -> Answer:
         """It may be HipChat's. (That of an add-on may be of any room, and these are too many.)"""
         self._health.dropped["unsigned"] += 1
         self._health.record_incident(
             "listener", "what was posted to a signed address has no valid JWT", "Either somebody "
             "else knows the address, or HipChat signs with another secret than is known here.")
-        if isinstance(address, Address):
+        if address:
             self._perhaps_missed(address.room)
         return NOT_SIGNED
 
@@ -160,12 +157,11 @@ class Receiver:
         self._addon.heard()
         return self._keep_one(arrival(event, room, raw, body), body, by_addon=True)
 
-    def _receive_of_room(self, address: Union[Address, NamedAddress],
-                         environ: Dict[str, Any]) -> Answer:
+    def _receive_of_room(self, address: Address, environ: Dict[str, Any]) -> Answer:
         raw = body_of(environ)
         body = read_body(raw)
         arrived = self._arrival(address, raw, body)
-        if self._addon.hears and isinstance(address, Address):
+        if self._addon.hears:
             self._note_leftover(address)
         return self._keep_one(arrived, body, by_addon=False)
 
@@ -183,16 +179,13 @@ class Receiver:
             kept.send(answer is ACCEPTED)
         return answer
 
-    def _arrival(self, address: Union[Address, NamedAddress], raw: bytes,
-                 body: Dict[str, Any]) -> Arrival:
+    def _arrival(self, address: Address, raw: bytes, body: Dict[str, Any]) -> Arrival:
         event, room = address
-        if isinstance(address, NamedAddress):
-            room = self._room_of(address, room_id(body)) or room
         try:
             return arrival(event, room, raw, body)
         except WrongRoom:
             self._health.dropped["misplaced"] += 1
-            if isinstance(address, Address) and address not in self._misused:
+            if address not in self._misused:
                 self._misused.add(address)
                 self._health.record_incident(
                     "listener", "what was posted for one room tells of another, and was refused",

@@ -1,6 +1,6 @@
 """HipChat's webhooks, kept at just those that the subscriptions need."""
 from collections import defaultdict
-from typing import Callable, Dict, FrozenSet, Optional, Set, Union
+from typing import Callable, Dict, FrozenSet, Set, Union
 
 import eventlet
 
@@ -8,7 +8,7 @@ from hipchat.api.client import Client
 from hipchat.errors import (
     ApiError, Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited)
 from hipchat.webhook.ownership import Ownership
-from hipchat.webhook.webhook_url import Address, NamedAddress
+from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
@@ -85,20 +85,6 @@ class WebhookReconciler:
             if address.room in self._rooms:
                 self._schedule.set_due(address.room, 0.0)
             self.wake()
-
-    def room_of(self, address: NamedAddress, stated: Optional[int]) -> Optional[int]:
-        """The room of a webhook of version 0.1.0: where it was found, or else which bears the name.
-
-        stated: which one a delivery tells of; if it is another, there may be a left-over in that.
-        """
-        with eventlet.Timeout(timing.ROOM_NAMES_TIMEOUT, False):
-            while not self._directory.loaded:
-                eventlet.sleep(0.05)
-        found = [number for number, room in self._rooms.items() if address in room.webhooks.named]
-        room = found[0] if len(found) == 1 else self._directory.id_of(address.name)
-        if stated not in (None, room) and self._directory.name_of(stated):
-            self.note_leftover(Address(address.event, stated))
-        return room
 
     def count(self) -> Dict[str, int]:
         """How many webhooks are wanted, and how many of these HipChat has."""

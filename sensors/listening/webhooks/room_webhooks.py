@@ -5,7 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set
 from hipchat.api.client import Client
 from hipchat.errors import InvalidRequest, NotFound
 from hipchat.webhook.ownership import Ownership
-from hipchat.webhook.webhook_url import Address, NamedAddress
+from hipchat.webhook.webhook_url import Address
 
 __all__ = ["RoomWebhooks"]
 
@@ -24,8 +24,8 @@ class RoomWebhooks:
 
     wanted: HipChat's names of events. lacked: whether a webhook was missing since this was last set
     to False; unlisted: the events whose webhook HipChat made and did not list when it was asked
-    next; named: the URLs of version 0.1.0 that were found here. Ours is what ownership says, and
-    what HipChat gave an id when it was made. authentication: "jwt" for an integration's webhooks.
+    next. Ours is what ownership says, and what HipChat gave an id when it was made. authentication:
+    "jwt" for an integration's webhooks.
     """
 
     def __init__(self, room: int, client: Client, ownership: Ownership,
@@ -35,7 +35,6 @@ class RoomWebhooks:
         self.wanted: Set[str] = set()
         self.lacked = False
         self.unlisted: Set[str] = set()
-        self.named: Set[NamedAddress] = set()
         self._webhooks: List[_Webhook] = []
         self._made: Dict[str, str] = {}  # events by the ids that HipChat gave
         self._seen: Set[str] = set()  # those of them that it has listed
@@ -132,10 +131,7 @@ class RoomWebhooks:
         if number in self._made:
             return self._made[number]
         address = self._ownership.urls.read(str(item.get("url")))
-        if isinstance(address, NamedAddress):
-            self.named.add(address)
-        right = address == (item.get("event"), self._room) and isinstance(address, Address)
-        return address.event if right else None
+        return address.event if address == (item.get("event"), self._room) else None
 
     def _make(self, event: str) -> _Webhook:
         made = self._client.call("POST", "room", self._room, "webhook", json={

@@ -4,25 +4,15 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clock import Clock
 
-from hipchat.webhook import ownership as ownership_module
 from hipchat.events import HIPCHAT_EVENTS
-from hipchat.webhook.ownership import Ownership
-from hipchat.config.sensor_settings import SensorSettings
-from hipchat.webhook.webhook_url import Address, NamedAddress, WebhookUrl, normalised
-from support.wire import named_url
+from hipchat.text.url import normalized_url
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 
 PUBLIC = "https://st2.example.com:8088/hipchat"
 ADDRESS = Address("room_message", 1001)
 URLS = WebhookUrl(PUBLIC, b"secret")
 ROOMS = st.integers(0, 2 ** 63 - 1)
-NAMES = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs"]), min_size=1)
-
-
-def named(room, event="room_message"):
-    """A URL of version 0.1.0."""
-    return named_url(PUBLIC, b"secret", event, room)
 
 
 @pytest.fixture
@@ -43,24 +33,6 @@ def test_of_any_length_is_read_in_a_moment(url):
     assert time.process_time() - started < 5
 
 
-def test_whoever_makes_many_of_one_has_few_of_them_asked_for(monkeypatch):
-    clock, asked = Clock(), []
-    monkeypatch.setattr(ownership_module, "time", clock)
-
-    def ask(public_url):
-        asked.append(public_url)
-        clock.now += 9  # it takes long to answer
-
-    settings = SensorSettings.from_config({
-        "api_key": "t" * 40, "api_url": "http://hipchat/v2",
-        "webhook": {"public_url": PUBLIC, "secret": "s" * 16}})
-    ownership = Ownership(settings, lambda: "mark", ask)
-    copied = ownership.urls.make(ADDRESS)[len(PUBLIC):]
-    ours = [ownership.is_ours({"url": f"http://evil/{number}{copied}"})
-            for number in range(100)]
-    assert len(asked) == 3 and ours == 3 * [True] + 97 * [False]
-
-
 def test_is_the_same_after_a_restart(url):
     assert WebhookUrl(PUBLIC, b"secret").make(ADDRESS) == url
 
@@ -78,23 +50,6 @@ def test_can_be_read_for_any_event_and_room(event, room):
     assert url.count("/") == PUBLIC.count("/") + 3
 
 
-@given(st.sampled_from(sorted(HIPCHAT_EVENTS)), NAMES)
-def test_of_version_0_1_0_is_read_by_what_it_calls_the_room(event, room):
-    assert URLS.read(named(room, event)) == NamedAddress(event, room)
-
-
-@pytest.mark.parametrize("room", ["Ops/Dev", "a//b", "/", "../x", "50%", "%2F", "a?b#c", "ä ☃"])
-def test_of_version_0_1_0_is_read_where_a_proxy_has_decoded_the_slashes_of_the_room(room):
-    assert URLS.read(named(room)) == NamedAddress("room_message", room)
-    if "%" not in room:
-        assert URLS.read(named(room).replace("%2F", "/")) == NamedAddress("room_message", room)
-
-
-@pytest.mark.parametrize("room", ["1001", "room id", "room id\nroom_message\n1001"])
-def test_of_version_0_1_0_is_none_of_a_room_that_is_called_as_anothers_id(url, room):
-    assert URLS.read(named(room)) != ADDRESS and named(room) != url
-
-
 @pytest.mark.parametrize("spelling", [
     lambda url: url.replace("st2.example", "ST2.Example"),
     lambda url: url.replace("https", "HTTPS"),
@@ -108,7 +63,7 @@ def test_is_the_same_in_another_spelling(url, spelling):
     ("https://a:443/x", "https://A/x/"), ("http://a:80/x%20y", "http://a/x y"),
     ("https://[2001:DB8::1]:443/x", "https://[2001:db8::1]/x")])
 def test_are_compared_in_one_spelling(one, other):
-    assert normalised(one) == normalised(other)
+    assert normalized_url(one) == normalized_url(other)
 
 
 @pytest.mark.parametrize("one, other", [
@@ -116,7 +71,7 @@ def test_are_compared_in_one_spelling(one, other):
     ("http://a/x", "http://a/x?y"), ("http://a/x", "http://b@a/x"), ("http://a/", "http://a:x/"),
     ("http://a/x", "http://a/\nx"), ("http://a", "http://[a"), ("", "http://a")])
 def test_are_different_where_they_lead_elsewhere(one, other):
-    assert normalised(one) != normalised(other)
+    assert normalized_url(one) != normalized_url(other)
 
 
 @given(st.integers(0, 42), st.sampled_from("ABCXYZabcxyz019-_"))
@@ -174,10 +129,9 @@ def test_of_another_shape_or_elsewhere_are_not_ours(other):
 @pytest.mark.parametrize("base", [
     "https://old.example.com", "https://old.example.com:8088/hipchat", "http://10.0.0.1:8088/a/b"])
 def test_of_an_earlier_public_url_are_known_by_their_signature(base):
-    for url in (WebhookUrl(base, b"secret").make(ADDRESS),
-                named_url(base, b"secret", "room_enter", "A B/C")):
-        assert URLS.base_of(url) == base and not URLS.is_ours(url)
-        assert WebhookUrl(PUBLIC, b"another").base_of(url) is None
+    url = WebhookUrl(base, b"secret").make(ADDRESS)
+    assert URLS.base_of(url) == base and not URLS.is_ours(url)
+    assert WebhookUrl(PUBLIC, b"another").base_of(url) is None
 
 
 @given(ROOMS, ROOMS)

@@ -60,7 +60,7 @@ def deliver(disk, health):
         event_of=lambda url: "room_enter" if url == BY_ADDON else None, hears=False,
         credentials=CLIENT, heard=lambda: None)
     receiver = Receiver(context=context, urls=urls, addon=addon, intake=disk,
-                        room_of=mock.Mock(), note_leftover=mock.Mock(), request_check=mock.Mock())
+                        note_leftover=mock.Mock(), request_check=mock.Mock())
     receiver.accepting = True
     by_webhook = urls.make(Address("room_enter", 1001))
     body = json.dumps({"event": "room_enter", "item": {

@@ -423,7 +423,7 @@ def url(monkeypatch):
     health = Health(log)
     receiver = Receiver(
         context=make_context(config, health=health), urls=urls,
-        addon=no_addon(settings, health, log), intake=SimpleNamespace(hangs=False), room_of=None,
+        addon=no_addon(settings, health, log), intake=SimpleNamespace(hangs=False),
         note_leftover=None, request_check=lambda room: None)
     receiver.accepting = True
     server = connections.Server(settings, receiver, lambda: None, health, log)

@@ -40,7 +40,7 @@ class Subscription:
         self.missed, self.spool, self.ahead = [], mock.Mock(hangs=False), 0.0
         self.look = self.missed.append
         self.receiver = Receiver(
-            context=context, urls=urls, addon=addon, intake=self.spool, room_of=None,
+            context=context, urls=urls, addon=addon, intake=self.spool,
             note_leftover=None, request_check=lambda room: self.look(room))
         self.receiver.accepting = True
         self.by_webhook = urls.make(Address("room_message", ROOM))

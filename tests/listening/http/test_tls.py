@@ -6,15 +6,13 @@ import socket
 import ssl
 import subprocess
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import requests
 from support.servers import Stackstorm, direct
 from support.waiting import wait_until
-from support.wire import connect, delivery, make_certificate, named_url
+from support.wire import connect, delivery, make_certificate
 
-from hipchat.config.sensor_settings import SensorSettings
 from sandbox.both_servers import free_port
 
 CONFIGURATION = Path(__file__).resolve().parents[3] / "docs" / "nginx.conf"
@@ -264,15 +262,6 @@ class TestReverseProxy:
                 "items"] if hook["url"].startswith(proxied.listener)])[0]
         assert session(proxied.files[0]).post(
             url, json=delivery(number=room), timeout=60).status_code == 204
-
-    @pytest.mark.parametrize("room", ["A/B & C", "\u00fcml\u00e4ut \u2603", "100 %2F",
-                                      "a+b;c=d?e#f"])
-    def test_leaves_the_encoded_names_of_rooms_as_they_are(self, proxied, room):
-        settings = SensorSettings.from_config(proxied.config)
-        url = named_url(settings.public_url, settings.secret, "room_message", room)
-        assert quote(room, safe="") in url
-        assert session(proxied.files[0]).post(
-            url, json=delivery(number="name " + room), timeout=60).status_code == 204
 
     def test_answers_404_for_what_is_not_signed_and_413_for_what_is_too_large(self, proxied):
         http = session(proxied.files[0])

@@ -49,25 +49,29 @@ class TestLeftOver:
         stackstorm.config["webhook"].update(public_url=stackstorm.listener, port=port)
         return earlier
 
-    def test_are_told_by_check_and_removed_by_the_sensor(
+    def test_are_left_alone_told_by_check_and_removed_by_people(
             self, hipchat, start_stackstorm, act, room):
         stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
         wait_until(stackstorm.has_its_webhooks)
         earlier = self.move(stackstorm)
-        lines = act("check", config=stackstorm.config)[1]["lines"]
-        assert [line for line in lines if earlier in line and "another public_url" in line]
         stackstorm.start()
         wait_until(stackstorm.has_its_webhooks)
-        wait_until(lambda: [url for url in urls(hipchat, room) if url.startswith(earlier)] == [])
+        assert len([url for url in urls(hipchat, room) if url.startswith(earlier)]) == 1
+        lines = act("check", config=stackstorm.config)[1]["lines"]
+        assert [line for line in lines if f"(1 for {earlier})" in line and "TO DO" in line]
+        stackstorm.stop()
+        assert act("remove_webhooks", config=stackstorm.config, rooms=[room])[1]["removed"] == 2
+        assert urls(hipchat, room) == []
 
-    def test_are_none_where_another_node_is_there(self, hipchat, start_stackstorm, room):
+    def test_are_none_where_another_node_is_there(self, hipchat, start_stackstorm, act, room):
         stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
         wait_until(stackstorm.has_its_webhooks)
         earlier = self.move(stackstorm)
         stackstorm.config["nodes"] = {"elsewhere": {"webhook": {"public_url": earlier}}}
         stackstorm.start()
         wait_until(stackstorm.has_its_webhooks)
-        assert len([url for url in urls(hipchat, room) if url.startswith(earlier)]) == 1
+        assert act("remove_webhooks", config=stackstorm.config, rooms=[room])[1]["removed"] == 1
+        assert [url for url in urls(hipchat, room) if url.startswith(earlier)]
 
 
 class TestListed:

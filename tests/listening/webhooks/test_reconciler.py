@@ -80,7 +80,7 @@ class Kept:
         self._kept = WebhookReconciler(
             context=context, owner=client, request_check=self.missed,
             addon=SimpleNamespace(is_missing=False, hears_alone=False),
-            ownership=Ownership(context.settings, lambda: "mark"))
+            ownership=Ownership(context.settings))
         self.subscriptions.add(TRIGGER)
         self.running = eventlet.spawn(self._kept.run)
 

@@ -4,7 +4,6 @@ from typing import Any, Dict, Iterator, Optional
 from hipchat.api.client import Client
 from hipchat.config.reader import PUBLIC_URL_EXAMPLE
 from hipchat.errors import ConfigError
-from hipchat.check.health import sensor_at
 from hipchat.text.masking import mask
 from hipchat.webhook.ownership import Ownership
 from hipchat.config.sensor_settings import SensorSettings
@@ -16,15 +15,16 @@ def ownership_of(settings: SensorSettings) -> Ownership:
     """What tells the sensor's webhooks from others; ConfigError where no public_url is set."""
     if not settings.public_url:
         raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
-    return Ownership(settings, lambda: sensor_at(settings.public_url, settings))
+    return Ownership(settings)
 
 
 def webhooks_in(client: Client, ownership: Optional[Ownership],
                 room: Any) -> Iterator[Dict[str, Any]]:
-    """The webhooks of a room, each with `ours`, and no URL with its signature.
+    """Yield the webhooks of a room, each with `ours`, and no URL with its signature.
 
-    GET /v2/room/{id_or_name}/webhook, with the scope admin_room. Without ownership none is ours.
+    GET /v2/room/{id_or_name}/webhook, with the scope admin_room. Ours are those of the sensor, and
+    those that our secret has signed for another public_url. Without ownership none is ours.
     """
     for webhook in client.items("room", room, "webhook"):
-        yield dict(webhook, url=mask(str(webhook.get("url")), ()),
-                   ours=bool(ownership and ownership.is_ours(webhook)))
+        ours = ownership and (ownership.is_ours(webhook) or ownership.other_public_url(webhook))
+        yield dict(webhook, url=mask(str(webhook.get("url")), ()), ours=bool(ours))

@@ -1,4 +1,5 @@
 """What an operator needs to know: what works, and what is to be done where something does not."""
+from collections import Counter
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from hipchat import timing
@@ -227,12 +228,12 @@ def _room(client: Client, key: Any, room: str, ownership: Optional[Ownership],
 
 
 def _left_over(room: str, ownership: Ownership, webhooks: List[Dict[str, Any]]) -> Findings:
-    bases = {ownership.urls.base_of(webhook["url"]) for webhook in webhooks
-             if ownership.is_left_over(webhook)}
-    if bases:
-        yield Finding(False, "room {}: it has webhooks that the sensor made for another public_url "
-                      "({}). The sensor removes them while it runs; or run hipchat.remove_webhooks."
-                      .format(room, ", ".join(sorted(bases))))
+    others = Counter(filter(None, map(ownership.other_public_url, webhooks)))
+    if others:
+        where = ", ".join(f"{count} for {url}" for url, count in sorted(others.items()))
+        yield Finding(False, f"room {room}: it has webhooks with this config's signature for "
+                      f"another webhook.public_url ({where}). If no other sensor with this token "
+                      "is there, run hipchat.remove_webhooks; the sensor makes its own again.")
 
 
 def _lacking(room: int, ownership: Optional[Ownership], webhooks: List[Dict[str, Any]],

@@ -1,16 +1,13 @@
 """The sensor's /health: its URLs, and what answers there."""
-import base64
-import hashlib
-import hmac
 from typing import Any, Dict, Optional, Tuple
 
 import requests
 
-from hipchat import timing
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.api.transport import FAILURES, http_session, send
+from hipchat.webhook.signature import signature
 
-__all__ = ["Unanswered", "Untrusted", "ask", "details_url", "health_url", "sensor_at"]
+__all__ = ["Unanswered", "Untrusted", "ask", "details_url", "health_url"]
 
 LARGEST = 1024 ** 2  # bytes
 
@@ -30,9 +27,7 @@ def health_url(public_url: str) -> str:
 
 def details_url(public_url: str, secret: bytes) -> str:
     """Where the sensor tells what is wrong by name, to those who have its config."""
-    digest = hmac.new(secret, b"health", hashlib.sha256).digest()
-    signature = base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
-    return f"{health_url(public_url)}/{signature}"
+    return f"{health_url(public_url)}/{signature(secret, 'health')}"
 
 
 def ask(url: str, settings: SensorSettings, timeout: float
@@ -57,17 +52,3 @@ def ask(url: str, settings: SensorSettings, timeout: float
         return response.status, None
     is_sensors = isinstance(report, dict) and isinstance(report.get("webhooks"), dict)
     return response.status, report if is_sensors else None
-
-
-def sensor_at(public_url: str, settings: SensorSettings) -> Optional[str]:
-    """The mark of the sensor that answers at a public_url; None where no sensor answers.
-
-    "" for one that has no mark (version 0.1.0), or whose certificate is not trusted here.
-    """
-    try:
-        _, report = ask(health_url(public_url), settings, timing.HEALTH_PROBE_TIMEOUT)
-    except Untrusted:
-        return ""
-    except Unanswered:
-        return None
-    return None if report is None else str(report.get("sensor", ""))

@@ -1,9 +1,6 @@
 """What HipChat calls of the pack as an add-on."""
-import base64
-import hashlib
-import hmac
-
 from hipchat.events import HIPCHAT_EVENTS
+from hipchat.webhook.signature import signature
 
 __all__ = ["AddonUrls"]
 
@@ -22,9 +19,6 @@ class AddonUrls:
         self.installed = private + "installed"
         self.updated = private + "updated"
         self.avatar = public_url + "/addon/avatar.png"
-        self.events = {f"{public_url}/addon/{event}/{self._signature(event)}": event
-                       for event in HIPCHAT_EVENTS}
-
-    def _signature(self, event: str) -> str:
-        digest = hmac.new(self.secret, b"hipchat add-on\n" + event.encode("utf-8"), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest.digest()).decode("ascii").rstrip("=")
+        self.events = {
+            f"{public_url}/addon/{event}/{signature(self.secret, 'hipchat add-on', event)}": event
+            for event in HIPCHAT_EVENTS}

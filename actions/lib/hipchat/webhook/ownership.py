@@ -1,61 +1,33 @@
 """Which of HipChat's webhooks are the sensor's own."""
-import time
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import Any, Dict, Optional
 
-from hipchat.check.health import sensor_at
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.webhook.webhook_url import WebhookUrl, normalised
+from hipchat.text.url import normalized_url
+from hipchat.webhook.webhook_url import WebhookUrl
 
 __all__ = ["Ownership"]
 
-KNOWN_FOR = 300.0  # seconds for which it is remembered who is at a URL
-LONGEST_ASKING = 20.0  # seconds of that: who copies a signed URL can make many others of it
-
-
-class _Found(NamedTuple):
-    """Whose mark was found at a URL, when it was asked for, and how long that took."""
-
-    when: float
-    took: float
-    sensor: Optional[str]
-
 
 class Ownership:
-    """Ours is what lies below public_url and has our shape, and what is left over elsewhere.
+    """Knows a webhook by its URL: what lies below public_url and has our shape is ours.
 
-    sensor: the mark by which /health tells this sensor from others, None if none runs; ask: finds
-    that of the sensor at another public_url, as sensor_at does.
+    A webhook with our signature below another public_url may be a left-over of an earlier config,
+    or that of another sensor with this token, which may be in use: it is shown to people and left
+    to them.
     """
 
-    def __init__(self, settings: SensorSettings, sensor: Callable[[], Optional[str]],
-                 ask: Optional[Callable[[str], Optional[str]]] = None):
+    def __init__(self, settings: SensorSettings):
         self.urls = WebhookUrl(settings.public_url, settings.secret)
-        self._sensor = sensor
-        self._ask = ask or (lambda public_url: sensor_at(public_url, settings))
-        self._others = {normalised(url) for url in settings.node_urls}
-        self._found: Dict[str, _Found] = {}
+        self._of_nodes = {normalized_url(url) for url in settings.node_urls}
 
     def is_ours(self, webhook: Dict[str, Any]) -> bool:
-        """Whether a webhook, as HipChat lists it, is ours to keep or to delete."""
-        return self.urls.is_ours(str(webhook.get("url"))) or self.is_left_over(webhook)
+        """Tell whether a webhook, as HipChat lists it, is ours to keep or to delete."""
+        return self.urls.is_ours(str(webhook.get("url")))
 
-    def is_left_over(self, webhook: Dict[str, Any]) -> bool:
-        """Whether a webhook is ours by its signature, made for an earlier public_url.
+    def other_public_url(self, webhook: Dict[str, Any]) -> Optional[str]:
+        """Return the other public_url for which our secret has signed a webhook.
 
-        Those of other nodes, and of another sensor that answers there, are theirs.
+        None if it is ours, another node's, or somebody else's.
         """
-        url = str(webhook.get("url"))
-        base = None if self.urls.is_ours(url) else self.urls.base_of(url)
-        return base is not None and base not in self._others and not self._is_others(base)
-
-    def _is_others(self, base: str) -> bool:
-        now = time.monotonic()
-        self._found = {known: each for known, each in self._found.items()
-                       if now < each.when + KNOWN_FOR}
-        if base not in self._found:
-            if sum(each.took for each in self._found.values()) > LONGEST_ASKING:
-                return True
-            sensor = self._ask(base)
-            self._found[base] = _Found(now, time.monotonic() - now, sensor)
-        found = self._found[base].sensor
-        return found is not None and found != self._sensor()
+        base = None if self.is_ours(webhook) else self.urls.base_of(str(webhook.get("url")))
+        return base if base not in self._of_nodes else None

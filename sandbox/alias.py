@@ -74,7 +74,7 @@ def _run(fit: Fit, aliases: Aliases, args: argparse.Namespace) -> int:
     alias = fit.format.alias
     _row("alias", alias["ref"])
     _row("format", fit.format.representation)
-    if not fit.exact:
+    if not fit.is_exact:
         _row("", "matched ignoring case, StackStorm gets: " + fit.command)
     try:
         parameters = aliases.parameters(alias, fit.format.representation, fit.command)

@@ -205,7 +205,7 @@ def test_a_prefix_of_letters_is_told_with_its_blank(commands):
     ("!hipchat romos", "There is no such command. Did you mean: hipchat rooms"),
     ("!hipchat rooms " + "x" * 1000, "at most 1000 characters"),
     ("!hipchat rooms" + " a=b" * 6, "at most 5 equals signs"),
-    ("!hipchat rooms timeout=1", "no parameter 'timeout'"),
+    ("!hipchat rooms timeout=1", "no parameter \"timeout\""),
     ("!answer 5f", "Write !answer, the question's id, and your answer."),
 ])
 def test_what_is_wrong_is_told_in_a_sentence(commands, text, words):

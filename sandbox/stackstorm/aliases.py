@@ -1,11 +1,14 @@
 """Action aliases: which one a command is for, and what it makes of it."""
 
 import re
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+from werkzeug.exceptions import NotFound
 
 from sandbox.stackstorm import templates
 from sandbox.stackstorm.actions import Actions, Execution
 from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.format_language import read_command, read_format
 from sandbox.stackstorm.ids import new_id
 from sandbox.stackstorm.schemas import Schema
 
@@ -28,9 +31,6 @@ _SCHEMA = Schema({
         "immutable_parameters": {"type": "object"},
     },
 })
-_VALUE = r"\"\"|''|\"(?:.+?)\"|'(?:.+?)'|\{.+?\}|"
-_PLACE = re.compile(r"(\s*)\{\{\s*(\S+?)\s*(?:=\s*(" + _VALUE + r".+?)\s*)?\}\}")
-_PAIR = re.compile(r"\s+(\S+?)\s*=(" + _VALUE + r"\S+)$", re.DOTALL)
 
 
 class Aliases:
@@ -70,10 +70,12 @@ class Aliases:
                 notification_route: Optional[str] = None,
                 source_context: Optional[Values] = None) -> Dict[str, Any]:
         """Start the action: the execution, the alias, and the acknowledgement's message, extra."""
-        alias = next((each for each in self if each["name"] == name), None)
-        if alias is None or not alias["enabled"]:
-            raise Invalid("Action alias with name \"{}\" is {}.".format(
-                name, "disabled" if alias else "unknown"))
+        named = [each for each in self if each["name"] == name]
+        if len(named) != 1:
+            raise NotFound(f"Unable to identify action alias with name \"{name}\".")
+        alias = named[0]
+        if not alias["enabled"]:
+            raise Invalid(f"Action alias with name \"{name}\" is disabled.")
         data = {"user": user, "source_channel": source_channel, "source_context": source_context}
         execution = self._actions.request(
             alias["action_ref"], self.parameters(alias, format, command), {
@@ -94,9 +96,13 @@ class Aliases:
             raise Invalid(f"Command \"{command}\" doesn't match format string \"{format}\"")
         # The platform splits a text for an array at its commas.
         action = self._actions.definition(alias["action_ref"])
-        types = {name: each.get("type") for name, each in (action.get("parameters") or {}).items()}
-        return {name: [part.strip() for part in value.split(",")] if types.get(name) == "array"
-                else value for name, value in _literal(values).items()}
+        lists = {name for name, each in (action.get("parameters") or {}).items()
+                 if each.get("type") == "array"}
+        absent = sorted(name for name in lists if name in values and values[name] is None)
+        if absent:
+            raise Invalid(f"StackStorm fails: the command has no {absent[0]}, which is a list")
+        return {name: [part.strip() for part in value.split(",")] if name in lists else value
+                for name, value in _literal(values).items()}
 
 
 def representations(alias: Alias) -> Iterator[Tuple[str, str]]:
@@ -111,37 +117,22 @@ def representations(alias: Alias) -> Iterator[Tuple[str, str]]:
 
 
 def parameters_in(format: str, command: str) -> Optional[Values]:
-    """What a format takes out of a command, which must be in its case; None if it does not fit."""
-    pairs, text = _pairs(command)
-    names, defaults = [], {}
+    """Return the values that a format takes out of a command, which must be in its case.
 
-    def pattern(place: Any) -> str:
-        blanks, name, default = place.groups()
-        names.append(name)
-        value = rf"""{blanks}["']?(?P<{name}>(?<=").+?(?=")|(?<=').+?(?=')|\{{.+?\}}|.+?)["']?"""
-        if default is None:
-            return value
-        defaults[name] = default.strip("\"'")
-        return f"(?:{value})?"
+    Returns:
+        None where the command does not fit.
 
-    found = re.match(r"\s*" + _PLACE.sub(pattern, format) + r"\s*\Z", text, re.DOTALL)
-    if not found:
-        return None
-    values = {name: found.group(name) or defaults.get(name) for name in names}
-    return {**values, **pairs}
-
-
-def _pairs(command: str) -> Tuple[Values, str]:
-    """The key=value pairs that end a command, and what is before them."""
-    pairs: List[Tuple[str, str]] = []
-    text = " " + command.strip()
-    while True:
-        found = _PAIR.search(text)
-        if not found:
-            return dict(pairs), text + " "
-        value = found.group(2)
-        pairs.insert(0, (found.group(1), value[1:-1] if value[0] in "\"'" else value))
-        text = text[:found.start()]
+    Raises:
+        Invalid: StackStorm fails on such a format.
+    """
+    try:
+        expression, parted = read_format(format), read_command(command)
+    except re.error as error:
+        raise Invalid(f"the format {format!r} is no regular expression: {error}") from None
+    if expression.problem:
+        raise Invalid(f"StackStorm fails on the format {format!r}: {expression.problem}")
+    found = re.search(expression.source, parted.text, re.DOTALL)
+    return expression.values(found, parted) if found else None
 
 
 def acknowledgement(alias: Alias, execution: Execution) -> Values:

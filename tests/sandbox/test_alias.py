@@ -51,7 +51,7 @@ def test_an_alias_of_ones_own_is_tried(run, tmp_path):
 
 @pytest.mark.parametrize("said, words", [
     ("hipchat romos", "It does not run: There is no such command. Did you mean: hipchat rooms"),
-    ("hipchat rooms x=1", "It does not run: That command has no parameter 'x'."),
+    ("hipchat rooms x=1", "It does not run: That command has no parameter \"x\"."),
     ("x" * 1001, "It does not run: A command has at most 1000 characters")])
 def test_what_does_not_run_is_told_as_in_a_room(run, said, words):
     status, printed = run(["--say", said])

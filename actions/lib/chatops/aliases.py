@@ -1,17 +1,16 @@
 """The one alias that a command is for."""
-import json
-from typing import Any, Dict, Iterable, List, Optional, Tuple
-
-import re2
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from chatops.command import check_words
 from chatops.errors import CommandRejected, StackStormError
-from chatops.help import nearest
-from chatops.matching import Fit, Format, formats_of, pairs_at_end, pairs_in
+from chatops.format_language import read_command
+from chatops.help import hidden_by, nearest
+from chatops.matching import Fit, Format, formats_of, name_of
 from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
 
-__all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike"]
+__all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike", "problems_of",
+           "unkept_safeguard"]
 
 
 class CommandForbidden(CommandRejected):
@@ -20,11 +19,6 @@ class CommandForbidden(CommandRejected):
     def __init__(self, command: str, people: Optional[List[int]]):
         self.people = people or []
         super().__init__(f"You may not run {command} here.")
-
-
-def name_of(alias: Dict[str, Any]) -> str:
-    """How permissions name an alias."""
-    return "{pack}.{name}".format_map(alias)
 
 
 class Aliases:
@@ -47,7 +41,7 @@ class Aliases:
         Raises:
             CommandRejected, NotACommand: none fits, or more than one does.
         """
-        fits = _fits_of(command, self._formats) or self._by_stackstorm(command)
+        fits = _fits_of(command, self._formats)
         if not fits:
             raise _unknown(command, self._formats, self.allowed())
         allowed = [fit for fit in fits if self._may(fit.format)]
@@ -55,26 +49,16 @@ class Aliases:
             name = name_of(fits[0].format.alias)
             raise CommandForbidden(name, self._permissions.who(name, self._room))
         fit = _only(allowed)
-        ambiguous = named_alike(self._aliases).get(fit.format.alias["name"])
-        if ambiguous:
-            raise CommandRejected(ambiguous)
+        problem = named_alike(self._aliases).get(fit.format.alias["name"]) or (
+            unkept_safeguard(fit.format.alias))
+        if problem:
+            raise CommandRejected(problem)
         if fit.format.multiple and self._found(fit.command) != _key(fit.format):
-            # Then StackStorm chooses the alias itself, and knows formats that RE2 does not.
+            # Then StackStorm chooses the alias itself.
             raise CommandRejected("StackStorm takes that for another command than {}. Say it "
                                   "otherwise, or ask who made them."
                                   .format(name_of(fit.format.alias)))
         return fit
-
-    def _by_stackstorm(self, command: str) -> List[Fit]:
-        """By StackStorm's own matching, where formats have what RE2 has not, such as (?!...), or
-        where it knows no letters but English ones.
-        """
-        strange = [format for format in self._formats if not format.is_regular(command)]
-        if not strange:
-            return []
-        found = self._found(command)
-        return [Fit(format, command, True, pairs_in(pairs_at_end(command)[1])) for format in strange
-                if _key(format) == found]
 
     def _found(self, command: str) -> Optional[Tuple[str, str]]:
         """Which format StackStorm's own matching finds; None for none, or several."""
@@ -105,6 +89,33 @@ def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
             for name, refs in found.items() if len(refs) > 1}
 
 
+def unkept_safeguard(alias: Dict[str, Any]) -> str:
+    """Say which safeguard an alias asks for that this pack does not have; "" for none.
+
+    hubot-stackstorm has one, extra.security.twofactor.
+    """
+    extra = alias.get("extra")
+    security = extra.get("security") if isinstance(extra, dict) else None
+    asked = sorted(security) if isinstance(security, dict) else [str(security)]
+    return security and (
+        "{} asks for a safeguard that there is not here (extra.security: {}), so that it is not "
+        "run.".format(name_of(alias), ", ".join(asked))) or ""
+
+
+def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
+    """Say what keeps people from running aliases that are enabled, a sentence for each reason."""
+    enabled = [alias for alias in aliases if alias.get("enabled", True)]
+    problems = [*named_alike(aliases).values(), *map(unkept_safeguard, enabled)]
+    for format in (format for alias in enabled for format in formats_of(alias)):
+        name = name_of(format.alias)
+        if format.problem:
+            problems.append(f"StackStorm cannot run {name}: {format.problem}.")
+        hidden = hidden_by(format)
+        if hidden:
+            problems.append(f"{name} begins with {hidden}, which is built in: {format.label}")
+    return sorted(set(filter(None, problems)))
+
+
 def find(command: str, formats: List[Format]) -> Fit:
     """Find the one of these formats that a command fits; raises what Aliases.find() raises."""
     fits = _fits_of(command, formats)
@@ -114,37 +125,36 @@ def find(command: str, formats: List[Format]) -> Fit:
 
 
 def _fits_of(command: str, formats: List[Format]) -> List[Fit]:
-    """How the command fits; a format with match_multiple counts where no other fits."""
-    fits = [fit for fit in (_fit(format, command) for format in formats) if fit]
-    return [fit for fit in fits if not fit.format.multiple] or fits
+    """Return the one fit of each alias that the command fits.
 
-
-def _fit(format: Format, command: str) -> Optional[Fit]:
-    try:
-        return format.fit(command)
-    except re2.error:
-        return None
+    It is the first of the author's, of those in which StackStorm takes the command. A format with
+    match_multiple counts where no other fits.
+    """
+    fits = [fit for fit in (format.fit(command) for format in formats) if fit]
+    fits = [fit for fit in fits if not fit.format.multiple] or fits
+    first: Dict[str, Fit] = {}
+    for fit in [fit for fit in fits if fit.command] + fits:
+        first.setdefault(name_of(fit.format.alias), fit)
+    return list(first.values())
 
 
 def _only(fits: List[Fit]) -> Fit:
-    """The fit, if there is one: those in the very case go first, and those that mean the same."""
-    fits = [fit for fit in fits if fit.exact] or [fit for fit in fits if fit.command] or fits
-    same = {(name_of(fit.format.alias), json.dumps(fit.values, sort_keys=True)) for fit in fits}
-    if len(same) > 1:
-        both = "; ".join(sorted(f"{fit.format.display} ({name_of(fit.format.alias)})"
+    """Return the fit, if there is one: those that StackStorm takes as typed go first."""
+    fits = [fit for fit in fits if fit.is_exact] or [fit for fit in fits if fit.command] or fits
+    if len(fits) > 1:
+        both = "; ".join(sorted(f"{fit.format.label} ({name_of(fit.format.alias)})"
                                 for fit in fits))
         raise CommandRejected(
             f"More than one command fits: {both}. Say more, or ask who made them.")
-    if not fits[0].command:
-        raise CommandRejected(f"Capitals count in that command. Write it as: "
-                              f"{fits[0].format.display}")
+    if fits[0].obstacle:
+        raise CommandRejected(fits[0].obstacle)
     return fits[0]
 
 
 def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> CommandRejected:
     """Why nothing fits; NotACommand is raised where it may be no command at all."""
     check_words(command)
-    if pairs_at_end(command)[1] and any(_fit(format, command + " .") for format in formats):
+    if read_command(command).ending and any(format.fit(command + " .") for format in formats):
         return CommandRejected("StackStorm takes a last word with = in it for a parameter, and not "
                                "for text. Let another word follow it.")
     like = nearest(command, allowed)

@@ -2,7 +2,7 @@
 from typing import Any, Dict, Iterator, List, Optional
 
 from chatops.accounts import Accounts
-from chatops.aliases import named_alike
+from chatops.aliases import problems_of
 from chatops.errors import StackStormError
 from chatops.rules import HEARING, RULES, hears
 from chatops.settings import ChatOpsSettings
@@ -114,11 +114,11 @@ def _account(key: str, stackstorm: StackStorm, reads: bool = True) -> Findings:
 
 def _aliases(stackstorm: StackStorm) -> Findings:
     try:
-        alike = named_alike(stackstorm.aliases())
+        problems = problems_of(list(stackstorm.aliases()))
     except StackStormError:  # which is told of the account
         return
-    for ambiguous in alike.values():
-        yield Finding(False, "chatops: " + ambiguous)
+    for problem in problems:
+        yield Finding(False, "chatops: " + problem)
 
 
 def _heard(config: Optional[Dict[str, Any]]) -> List[str]:

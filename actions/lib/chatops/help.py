@@ -1,34 +1,61 @@
 """The commands that a person may run in a room."""
-from typing import Iterable, List
+import re
+from typing import Iterable, Iterator, List, Tuple
 
+from chatops.matching import Format, quoted
 from chatops.reply import Reply
-from chatops.matching import Format
 
-__all__ = ["help_on", "nearest"]
+__all__ = ["help_on", "hidden_by", "nearest"]
 
 LONG = 10  # lines that a room is not asked to bear
-BUILT_IN = ("help [word] - This list, or what of it holds the word.",
+BUILT_IN = ("help [word] - This list, or what of it is in that pack or holds the word.",
             "answer <id> <answer> - Answer what a workflow asks.")
+_BUILT_IN_WORD = re.compile(r"(?:\^|\\s\*|\(\?:|\()*(help|answer)(?=\s|\(|\||\)|$)", re.IGNORECASE)
 
 
 def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
-    """The list, of all or of what holds the word, each after the opening; aside if it is long."""
-    lines = [line for line in dict.fromkeys([*map(_line, formats), *BUILT_IN])
-             if word.lower() in line.lower()]
+    """List commands.
+
+    Args:
+        word: A pack, whose commands are listed, or a part of the line of a command; "" for all.
+        formats: What the person may run in the room.
+        opening: What a command begins with.
+
+    Returns:
+        The list, aside if it is long.
+    """
+    lines = list(dict.fromkeys(
+        line for line, pack in _lines(formats)
+        if word.lower() in line.lower() or word.lower() == pack.lower()))
     if not lines:
-        return Reply("No command that you may run here has {!r} in it. {}help lists all."
-                     .format(word, opening))
+        return Reply("No command that you may run here has {} in it. {}help lists all."
+                     .format(quoted(word), opening))
     return Reply("You may run here:", "\n".join(opening + line for line in sorted(lines)),
                  aside=len(lines) > LONG)
 
 
-def _line(format: Format) -> str:
-    description = format.alias.get("description") or ""
-    return f"{format.display} - {description}" if description else format.display
+def _lines(formats: Iterable[Format]) -> Iterator[Tuple[str, str]]:
+    """Yield the line of each command with its pack; as in StackStorm, a format without a display
+    has none.
+    """
+    for line in BUILT_IN:
+        yield line, ""
+    for format in formats:
+        if format.display:
+            hidden = hidden_by(format)
+            about = f"(cannot be said: {hidden} is built in)" if hidden else (
+                format.alias.get("description") or "")
+            yield " - ".join(filter(None, [format.display, about])), str(format.alias["pack"])
+
+
+def hidden_by(format: Format) -> str:
+    """Return the built-in command that a format begins with, so that it is never matched, or ""."""
+    begun = _BUILT_IN_WORD.match(format.representation)
+    return begun.group(1).lower() if begun else ""
 
 
 def nearest(command: str, formats: Iterable[Format]) -> List[str]:
-    """The displays of the three formats that are most like a command."""
+    """Return the displays of the three formats that are most like a command."""
     from difflib import SequenceMatcher  # only who mistypes waits for it
 
     words = command.lower()
@@ -38,5 +65,5 @@ def nearest(command: str, formats: Iterable[Format]) -> List[str]:
         matcher.set_seq1(display.lower()[:len(words)])
         return matcher.ratio()
 
-    displays = dict.fromkeys(format.display for format in formats)
+    displays = dict.fromkeys(format.display for format in formats if format.display)
     return sorted(displays, key=likeness, reverse=True)[:3]

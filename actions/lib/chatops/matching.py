@@ -1,155 +1,200 @@
-"""Finds the alias and the format that a command fits, in time linear in the command's length.
+"""Finds the format that a command fits, ignoring case, and what StackStorm makes of it.
 
-StackStorm's own matching is exponential, and heeds case. What is found here is given to it with the
-format's name, in the format's own case, so that it has that one format to match.
+StackStorm's own matching heeds case. So it is given the command with the words of the format in the
+format's case, and with the values as typed. A command is only run if StackStorm's expression takes
+the same values from what StackStorm is given as it takes, ignoring case, from what was typed.
+
+Python's re takes polynomial time for that, and so does StackStorm. Therefore RE2 says first, in
+linear time, whether a command fits at all: where it fits, re finds its way fast.
 """
+import math
 import re
-from functools import cached_property
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from functools import cached_property, lru_cache
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import re2
 
-__all__ = ["Fit", "Format", "formats_of", "pairs_at_end", "pairs_in"]
+from chatops.format_language import Command, read_command, read_format
 
-_VALUE = r"\"\"|''|\".+?\"|'.+?'|\{.+?\}|"
-_PLACE = re.compile(r"(\s*)\{\{\s*(\S+?)\s*(?:=\s*(" + _VALUE + r".+?)\s*)?\}\}", re.DOTALL)
-_PAIR = r"(?:^|\s+)(\S+?)\s*=(" + _VALUE + r"\S+)"
-_PAIRS_AT_END = re.compile(".*?((?:" + re.sub(r"\((?!\?)", "(?:", _PAIR) + r"\s*)*)\Z", re.DOTALL)
-# What the case of letters does not touch, and what a format may say of where it begins and ends.
-_NOT_ANCHORS = re.compile(r"\\[^AZz]|\[\^?\]?[^\]]*\]")
-_ASCII_ALONE = re.compile(r"\\[wWbBdDsS]")  # to RE2, to StackStorm not
-# Round brackets, one that begins a named group with its name, and what hides some.
-_BRACKETS = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\((?:\?(?:P<(\w+)>)?)?|\)", re.DOTALL)
+__all__ = ["Fit", "Format", "formats_of", "name_of", "quoted"]
+
+_BEGINNING = re.compile(r"(\w*)(.?)", re.DOTALL)
+_NO_WORDS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>")  # letters of a format that no command has
+_WORD = re.compile(r"[^\W\d_]+")
+# What RE2 reads otherwise: letters that are not English, {,3} and [[:alpha:]].
+_CLASSES = re.compile(r"\\[wWbBdDsS]")
+_OTHER_DIALECT = re.compile(r"\{,|\[\[:")
+_MOST_STEPS = 1e6  # of re: some 10 ms
+
+CASE_UNKNOWN = "Capitals count in that command. Write it as: {}"
+TWO_READINGS = ("With its capitals that can be read in two ways, as {} or as {}. Put quotes around "
+                "what belongs together.")
+TOO_LONG = "That is too long for the command {}: StackStorm could take minutes to read it."
+IMPOSSIBLE = "StackStorm cannot run {}: {}. Tell who made it."
+
+Values = Dict[str, Any]
 
 
 class Fit(NamedTuple):
     """A format and a command that fits it.
 
-    command: as StackStorm is to get it, "" if nobody but the person can write it in the format's
-    case; exact: whether it was typed in that; values: by the format's names, those that were given.
+    command: what StackStorm is to be given, "" if it takes nothing of the kind; is_exact: whether
+    it takes the command as typed, or may do so; executions: the values of each, by parameter
+    (several executions only with match_multiple); obstacle: why it is not run, else "".
     """
 
     format: "Format"
     command: str
-    exact: bool
-    values: Dict[str, str]
-
-
-class _Place(NamedTuple):
-    """Where a representation has a parameter: {{ one }}, or (?P<one>...)."""
-
-    start: int
-    end: int
-    name: str
+    is_exact: bool
+    executions: Sequence[Values] = ()
+    obstacle: str = ""
 
 
 class Format:
-    """One representation of an alias, a regular expression with {{ places }} for parameters."""
+    """One representation of an alias; its display is "" where the alias shows none in its help."""
 
     def __init__(self, alias: Dict[str, Any], display: str, representation: str,
                  multiple: bool = False):
         self.alias, self.display, self.multiple = alias, display, multiple
         self.representation = representation
-        self._patterns: Dict[bool, Any] = {}
 
-    @cached_property
-    def _places(self) -> List[_Place]:
-        places = [_Place(*found.span(), found.group(2))
-                  for found in _PLACE.finditer(self.representation)]
-        return sorted([*places, *_named_groups(self.representation)])
+    @property
+    def label(self) -> str:
+        """What a person is told of the format."""
+        return self.display or self.representation
 
     @property
     def names(self) -> List[str]:
-        """What its places are called."""
-        return [place.name for place in self._places]
+        """The names of its parameters."""
+        return read_format(self.representation).names
 
-    def fit(self, command: str) -> Optional[Fit]:
-        """How the command fits, ignoring case; None where it does not."""
-        text, ending = pairs_at_end(command)
-        if not self._possible(text):
-            return None
-        found = self._pattern(False).search(f" {text} ")
-        if not found:
-            return None
-        values = {name: _unquoted(found.group(place + 1))
-                  for place, name in enumerate(self.names) if found.group(place + 1) is not None}
-        exact = self._pattern(True).search(f" {text} ") is not None
-        recased = command if exact else self._recased(found, ending)
-        return Fit(self, recased, exact, dict(values, **pairs_in(ending)))
-
-    def is_regular(self, command: str) -> bool:
-        """Whether RE2 knows all that the representation has, and takes it as StackStorm does."""
-        if not command.isascii() and _ASCII_ALONE.search(self.representation):
-            return False
+    @cached_property
+    def problem(self) -> str:
+        """Why StackStorm cannot run a command in this format; "" if it can."""
         try:
-            self._pattern(True)
-        except re2.error:
-            return False
-        return True
+            return read_format(self.representation).problem
+        except re.error as error:
+            return f"its format is no regular expression ({error})"
 
-    def _possible(self, text: str) -> bool:
+    def fit(self, typed: str) -> Optional[Fit]:
+        """Return how a command fits, ignoring case; None where it does not."""
+        command = read_command(typed)
+        if not self._begins_as(command.text):
+            return None
+        try:
+            if not self._is_quick(command.text):
+                return Fit(self, typed, True, obstacle=TOO_LONG.format(self.label))
+            executions = self._executions(command, re.IGNORECASE)
+        except re.error:
+            return None
+        if not executions:
+            return None
+        if self.problem:
+            return Fit(self, "", False,
+                       obstacle=IMPOSSIBLE.format(name_of(self.alias), self.problem))
+        return self._same(typed, command, executions)
+
+    def _same(self, typed: str, command: Command, executions: List[Values]) -> Fit:
+        """Return the fit with the text from which StackStorm takes these very values."""
+        as_typed = self._executions(command)
+        if as_typed and as_typed != executions:
+            return Fit(self, typed, True, executions, TWO_READINGS.format(
+                _described(as_typed), _described(executions)))
+        if as_typed:
+            return Fit(self, typed, True, executions)
+        for recased in self._recased(command):
+            if self._executions(read_command(recased)) == executions:
+                return Fit(self, recased, False, executions)
+        return Fit(self, "", False, executions, CASE_UNKNOWN.format(self.label))
+
+    def _recased(self, command: Command) -> Iterator[str]:
+        """Yield the command with the words beside its values in the case that the format has.
+
+        Words that the format does not have, where [a-z]+ stands, stay as typed or become small.
+        """
+        words = _WORD.findall(_NO_WORDS.sub(" ", self.representation))
+        known = {word.lower(): word for word in reversed(words)}
+        known.update(zip(words, words))
+        for other in (str, str.lower):
+            def cased(word: "re.Match[str]") -> str:
+                typed = word.group()
+                return known.get(typed) or known.get(typed.lower()) or other(typed)
+
+            parts, end = [], 0
+            for begin, finish in _literals(self._matches(command.text, re.IGNORECASE)):
+                parts += [command.text[end:begin], _WORD.sub(cased, command.text[begin:finish])]
+                end = finish
+            yield "".join([*parts, command.text[end:]])[1:-1] + command.ending
+
+    def _executions(self, command: Command, flags: int = 0) -> List[Values]:
+        """Return the values of each execution that StackStorm starts; none where it takes none."""
+        expression = read_format(self.representation)
+        found = [expression.values(match, command)
+                 for match in self._matches(command.text, flags)]
+        return [] if None in found else [values for values in found if values is not None]
+
+    def _matches(self, text: str, flags: int) -> List["re.Match[str]"]:
+        expression = read_format(self.representation)
+        if self._is_regular(text) and not _gate(expression.superset, flags).search(text):
+            return []
+        pattern = _compiled(expression.source, flags)
+        if self.multiple:
+            return list(pattern.finditer(text))
+        match = pattern.search(text)
+        return [match] if match else []
+
+    def _is_quick(self, text: str) -> bool:
+        """Whether StackStorm, which has no RE2, and re find out in good time."""
+        if self._is_regular(text) and not self.multiple:
+            return True
+        degree = read_format(self.representation).degree
+        return len(text) ** degree <= _MOST_STEPS * math.gamma(min(degree, 100) + 1)
+
+    def _is_regular(self, text: str) -> bool:
+        """Whether RE2 reads the format as Python does."""
+        if _OTHER_DIALECT.search(self.representation) or (
+                not text.isascii() and _CLASSES.search(self.representation)):
+            return False
+        return _gate(read_format(self.representation).superset, 0) is not None
+
+    def _begins_as(self, text: str) -> bool:
         """Whether the text begins as the format does, as far as the format begins with letters."""
-        start, after = re.match(r"(\w*)(.?)", self.representation, re.DOTALL).groups()
+        begun = _BEGINNING.match(self.representation)
+        start, after = begun.groups() if begun else ("", "")
         start = start[:-1] if after in "?*+{" else start
         return "|" in self.representation or text.lstrip().lower().startswith(start.lower())
 
-    def _pattern(self, heeding_case: bool) -> Any:
-        if heeding_case not in self._patterns:
-            options = re2.Options()
-            options.log_errors, options.case_sensitive = False, heeding_case
-            options.dot_nl = True
-            self._patterns[heeding_case] = re2.compile(self._expression(), options)
-        return self._patterns[heeding_case]
 
-    def _expression(self) -> str:
-        """The representation as StackStorm reads it, but that quotes count to the values."""
-        parts, end = [], 0
-        for place in _PLACE.finditer(self.representation):
-            value = place.group(1) + "(.+?)"
-            parts += [_without_groups(self.representation[end:place.start()]),
-                      f"(?:{value})?" if place.group(3) is not None else value]
-            end = place.end()
-        parts.append(_without_groups(self.representation[end:]))
-        expression = "".join(parts)
-        anchors = _NOT_ANCHORS.sub("", self.representation)
-        return "{}{}{}".format("" if re.search(r"\^|\\A", anchors) else r"^\s*", expression,
-                               "" if re.search(r"\$|\\[Zz]", anchors) else r"\s*$")
-
-    def _recased(self, found: Any, ending: str) -> str:
-        """What was found, its words in the format's case, and the ending; values stay as typed.
-
-        "" where the format does not tell the case, as (Start|Stop) does not.
-        """
-        text, parts, end, literal, start = found.string, [], 0, "", 0
-        for number, place in enumerate(self._places, 1):
-            if place.start < start:  # it is in a group with a name
-                continue
-            literal += self.representation[start:place.start]
-            start = place.end
-            begin, finish = found.span(number)
-            if begin < 0:
-                continue
-            parts += [_in_case_of(literal, text[end:begin]), text[begin:finish]]
-            literal, end = "", finish
-        parts.append(_in_case_of(literal + self.representation[start:], text[end:]))
-        recased = "".join(parts)
-        again = self._pattern(True).search(recased)
-        return recased.strip() + ending if again and again.groups() == found.groups() else ""
+@lru_cache(maxsize=2048)
+def _gate(expression: str, flags: int) -> Any:
+    """Compile an expression for RE2; None where RE2 does not know all that it has."""
+    options = re2.Options()
+    options.log_errors, options.case_sensitive = False, not flags & re.IGNORECASE
+    options.dot_nl = options.never_capture = True
+    try:
+        return re2.compile(expression, options)
+    except re2.error:
+        return None
 
 
-def pairs_at_end(command: str) -> Tuple[str, str]:
-    """A command without the key=value pairs that end it, and these; StackStorm cuts them off."""
-    ending = _PAIRS_AT_END.match(command).group(1)
-    return command.replace(ending, "") if ending else command, ending
+@lru_cache(maxsize=2048)
+def _compiled(expression: str, flags: int) -> "re.Pattern[str]":
+    return re.compile(expression, re.DOTALL | flags)
 
 
-def pairs_in(ending: str) -> Dict[str, str]:
-    """Keys and values, these as they were written."""
-    return dict(re.findall(_PAIR, ending, re.DOTALL))
+def _literals(matches: List["re.Match[str]"]) -> Iterator[Tuple[int, int]]:
+    """Yield where the words of the format stand in a text: in matches, outside of all values."""
+    for match in matches:
+        begin = match.start()
+        for start, end in sorted(match.span(name) for name in match.re.groupindex):
+            if start >= begin:
+                yield begin, start
+            begin = max(begin, end)
+        yield begin, match.end()
 
 
 def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:
-    """An alias's formats; one that is no regular expression fits nothing and is left out."""
+    """Yield an alias's formats, in the author's order."""
     for each in alias.get("formats") or []:
         if isinstance(each, str):
             each = {"display": each, "representation": [each]}
@@ -157,35 +202,20 @@ def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:
         if isinstance(representations, str):
             representations = [representations]
         for representation in representations:
-            yield Format(alias, each.get("display") or representation, representation,
+            yield Format(alias, each.get("display") or "", representation,
                          bool(each.get("match_multiple")))
 
 
-def _named_groups(expression: str) -> Iterator[_Place]:
-    """The groups that StackStorm takes for parameters by their names."""
-    begun: List["re.Match"] = []
-    for found in _BRACKETS.finditer(expression):
-        if found.group().startswith("("):
-            begun.append(found)
-        elif found.group() == ")" and begun:
-            begin = begun.pop()
-            if begin.group(1):
-                yield _Place(begin.start(), found.end(), begin.group(1))
+def name_of(alias: Dict[str, Any]) -> str:
+    """How permissions name an alias."""
+    return "{pack}.{name}".format_map(alias)
 
 
-def _without_groups(expression: str) -> str:
-    """The expression in which groups capture nothing but where they have a name: like places."""
-    return _BRACKETS.sub(lambda found: "(" if found.group(1) else (
-        "(?:" if found.group() == "(" else found.group()), expression)
+def quoted(text: str) -> str:
+    """Text that a person wrote, as it is told to people."""
+    return f'"{text}"'
 
 
-def _in_case_of(literal: str, text: str) -> str:
-    """The text in the case of the literal, if that is what it says; else in small letters."""
-    words = text.strip()
-    written = literal.strip()
-    return text.replace(words, written if words.lower() == written.lower() else words.lower())
-
-
-def _unquoted(value: str) -> str:
-    value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] in "\"'" else value
+def _described(executions: Sequence[Values]) -> str:
+    return "; ".join(" ".join(f"{name}={quoted(value)}" for name, value in values.items()
+                              if value is not None) for values in executions)

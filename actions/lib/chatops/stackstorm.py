@@ -10,7 +10,7 @@ __all__ = ["ROUTE", "StackStorm"]
 
 ROUTE = "hipchat"  # of the notifications that come back to this pack
 PAGE = 100  # the most that everybody may ask for
-OF_ALIASES = "name,ref,pack,description,enabled,formats,action_ref"
+OF_ALIASES = "name,ref,pack,description,enabled,formats,action_ref,extra"
 
 
 class StackStorm:

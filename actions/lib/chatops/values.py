@@ -3,7 +3,7 @@ import re
 from typing import Optional
 
 from chatops.errors import CommandRejected
-from chatops.matching import Fit
+from chatops.matching import Fit, quoted
 from hipchat.text.template_guard import BREAK
 from hipchat.text.shallow_json import loads
 
@@ -19,10 +19,10 @@ def check_values(fit: Fit, extra_parameters: bool) -> None:
     """Raise CommandRejected for values that StackStorm would read otherwise than the guard has,
     and for parameters that the format does not name.
     """
-    extra = sorted(set(fit.values) - set(fit.format.names))
+    extra = sorted(set().union(*fit.executions) - set(fit.format.names))
     if extra and not extra_parameters:
         raise CommandRejected("That command has no parameter {}. (StackStorm takes a last word "
-                              "with = in it for one.)".format(", ".join(map(repr, extra))))
+                              "with = in it for one.)".format(", ".join(map(quoted, extra))))
     if "{" in fit.command and _ESCAPES.search(fit.command):
         raise CommandRejected("Write the characters themselves: a command takes no escapes such as "
                               "\\u007b beside braces.")
@@ -31,8 +31,9 @@ def check_values(fit: Fit, extra_parameters: bool) -> None:
                               "by side beside braces.")
     again = _cut_twice(fit.command)
     if again:
-        raise CommandRejected(f"Write {again!r} once: StackStorm takes it out wherever it stands.")
-    for value in fit.values.values():
+        raise CommandRejected(f"Write {quoted(again)} once: StackStorm takes it out wherever it "
+                              "stands.")
+    for value in (value for values in fit.executions for value in values.values() if value):
         if BREAK in value and value.lstrip("\"' [").startswith("{") and (
                 _is_json(value.replace(BREAK, ""))):
             raise CommandRejected("Where two braces meet, write a blank between them: } }.")

@@ -1,0 +1,1 @@
+../../actions/lib/chatops/format_language.py

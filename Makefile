@@ -12,12 +12,19 @@ RUN := $(VENV)/bin/python
 EXCHANGE := .venv/exchange
 LINTED := actions sensors sandbox tests docs benchmarks
 
-.PHONY: demo sandbox test test-all lint lint-exchange reference bench bench-stackstorm clean
+.DEFAULT_GOAL := help
+.PHONY: help venv demo sandbox test test-all lint lint-exchange reference bench bench-stackstorm clean
 
-demo: $(VENV)/ready  ## say "ping hello" in a sandbox and show what the pack makes of it
+help:  ## this list
+	@awk -F '  ## ' '/^[a-z-]+:.*  ## / {sub(/:.*/, "", $$1); printf "make %-18s%s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
+
+venv: $(VENV)/ready  ## the virtualenv alone, .venv/3.x, with all that the tests need
+
+demo: $(VENV)/sandbox-ready  ## say "ping hello" in a sandbox and show what the pack makes of it
 	@$(RUN) -m sandbox demo
 
-sandbox: $(VENV)/ready  ## a HipChat and a StackStorm to play with; HIPCHAT_PORT=, API_PORT=, WEBHOOK_PORT=
+sandbox: $(VENV)/sandbox-ready  ## a HipChat and a StackStorm to play with; HIPCHAT_PORT=, API_PORT=, WEBHOOK_PORT=
 	@$(RUN) -m sandbox serve $(HIPCHAT_PORT:%=--hipchat-port %) $(API_PORT:%=--api-port %) \
 		$(WEBHOOK_PORT:%=--webhook-port %)
 
@@ -71,7 +78,7 @@ $(VENV)/bench-ready: $(VENV)/ready requirements-bench.txt
 	@touch $@
 
 # google-re2 is never built: without a C++ toolchain for it that ends in forty lines of errors.
-$(VENV)/ready: requirements.txt requirements-tests.txt
+$(VENV)/sandbox-ready: requirements.txt requirements-sandbox.txt
 	@$(PYTHON) $(FITS) 2>/dev/null || { echo "$(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo not here): install" \
 		"Python $(RANGE), or name one that is here: make PYTHON=/path/of/python3" >&2; exit 1; }
 	@$(PYTHON) $(HAS_VENV) 2>/dev/null || { echo "$(PYTHON) cannot make a virtualenv: install its" \
@@ -79,7 +86,11 @@ $(VENV)/ready: requirements.txt requirements-tests.txt
 	@echo "Making the virtualenv $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --only-binary google-re2 \
-		-r requirements.txt -r requirements-tests.txt
+		-r requirements.txt -r requirements-sandbox.txt
+	@touch $@
+
+$(VENV)/ready: $(VENV)/sandbox-ready requirements-tests.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-tests.txt
 	@touch $@
 
 clean:  ## remove what the above made

@@ -1,5 +1,6 @@
 """`make` on a machine without a Python that fits: one line says what to install."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def make(tmp_path):
             pytest.skip(tool + " is not here")
     path = tmp_path / "bin"
     path.mkdir()
-    for name in ("Makefile", "requirements.txt", "requirements-tests.txt"):
+    for name in ("Makefile", *(path.name for path in REPOSITORY.glob("requirements*.txt"))):
         shutil.copy(str(REPOSITORY / name), str(tmp_path))
 
     def run(*arguments, **pythons):
@@ -54,6 +55,14 @@ def reason(done):
     assert done.returncode == 2 and len(more) == 1 and more[0].startswith("make: ***")
     assert not done.stdout
     return first
+
+
+def test_help_tells_what_the_commands_of_the_readme_do():
+    said = subprocess.check_output(["make", "help"], cwd=str(REPOSITORY), universal_newlines=True)
+    for line in said.splitlines():
+        assert re.match(r"make [a-z-]+ +\S", line), line
+    commands = re.findall("^make [a-z]+", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    assert commands and all(f"{command} " in said for command in commands)
 
 
 OLD = "sys.version_info = (3, 7, 1)"

@@ -2,6 +2,7 @@
 import inspect
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -40,6 +41,23 @@ class TestFile:
         keys = set(action["output_schema"]["properties"])
         if action["runner_type"] == "python-script":
             assert keys >= ({"error"} if file.stem == "check" else ERRORS)
+
+    def test_is_explained_by_st2_run(self, file, capsys):
+        """`st2 run hipchat.NAME -h`, which sorts by position where there is one, else by name."""
+        commands = pytest.importorskip("st2client.commands.action")
+        action = SimpleNamespace(**dict({"parameters": {}}, **read(file)))
+        runner = SimpleNamespace(runner_parameters={
+            "timeout": {"type": "integer", "description": "Of python-script and of orquesta."}})
+        command = object.__new__(commands.ActionRunCommand)
+        command.app = SimpleNamespace(client=SimpleNamespace(managers={
+            "Action": SimpleNamespace(get_by_ref_or_id=lambda ref, **_: action),
+            "RunnerType": SimpleNamespace(get_by_name=lambda name, **_: runner),
+            "Execution": None}))
+        assert command._print_help(SimpleNamespace(
+            help=True, ref_or_id="hipchat." + file.stem, token=None, api_key=None))
+        printed = capsys.readouterr().out
+        assert "ERROR" not in printed
+        assert all("\n    " + name + "\n" in printed for name in action.parameters)
 
     def test_has_no_yaml_merge_key_which_the_platform_refuses(self, file):
         assert "<<" not in file.read_text("utf-8")

@@ -164,13 +164,6 @@ class TestActions:
                 if parameter.get("enum"):
                     assert parameter["default"] in parameter["enum"]
 
-    @each
-    def test_has_positions_without_a_gap(self, file):
-        positions = sorted(parameter["position"]
-                           for parameter in read(file).get("parameters", {}).values()
-                           if "position" in parameter)
-        assert positions == list(range(len(positions)))
-
     def test_has_a_yaml_file_for_each_python_file(self):
         points = {read(file)["entry_point"] for file in self.each.args[1]}
         assert {file.name for file in REPOSITORY.glob("actions/*.py")} <= points

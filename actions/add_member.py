@@ -1,5 +1,7 @@
 """hipchat.add_member: let a person into a private room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
 __all__ = ["AddMemberAction"]
@@ -8,7 +10,7 @@ __all__ = ["AddMemberAction"]
 class AddMemberAction(HipChatAction):
     """PUT /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room."""
 
-    def do(self, user, room=None):
+    def do(self, user: str, room: Optional[str] = None) -> Result:
         """Add; returns the room and the user."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)

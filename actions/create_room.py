@@ -1,5 +1,7 @@
 """hipchat.create_room: make a room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.rooms import check_room
 
 __all__ = ["CreateRoomAction"]
@@ -8,7 +10,8 @@ __all__ = ["CreateRoomAction"]
 class CreateRoomAction(HipChatAction):
     """POST /v2/room, which needs the scope manage_rooms."""
 
-    def do(self, name, topic=None, privacy="public", guest_access=False, owner=None):
+    def do(self, name: str, topic: Optional[str] = None, privacy: str = "public",
+           guest_access: bool = False, owner: Optional[str] = None) -> Result:
         """Make it; returns HipChat's id and links of the room, and its name."""
         check_room(name, topic)
         made = self.hipchat.ask("POST", "room", json={

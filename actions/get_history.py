@@ -1,5 +1,7 @@
 """hipchat.get_history: get what was said in a room."""
-from base import HipChatAction
+from typing import Any, Dict, List, Optional
+
+from base import HipChatAction, Result
 from hipchat.api.client import PAGE
 from hipchat.errors import ParameterError
 
@@ -9,7 +11,8 @@ __all__ = ["GetHistoryAction"]
 class GetHistoryAction(HipChatAction):
     """GET /v2/room/{id_or_name}/history[/latest], which needs the scope view_messages."""
 
-    def do(self, room=None, limit=100, date=None, end_date=None, timezone="UTC"):
+    def do(self, room: Optional[str] = None, limit: int = 100, date: Optional[str] = None,
+           end_date: Optional[str] = None, timezone: str = "UTC") -> Result:
         """{"room", "messages": HipChat's messages, oldest first}."""
         room = self.room_or_default(room)
         if end_date and not date:
@@ -22,18 +25,19 @@ class GetHistoryAction(HipChatAction):
                     self._latest(room, limit, timezone))
         return {"room": room, "messages": messages}
 
-    def _latest(self, room, limit, timezone):
-        """The newest messages: up to `limit`, at most 1,000."""
+    def _latest(self, room: str, limit: int, timezone: str) -> List[Dict[str, Any]]:
+        """Return the newest messages: up to `limit`, at most 1,000."""
         if limit > PAGE:
-            raise ParameterError("HipChat gives the latest {} messages only, not {}. For more, "
-                                 "give the date up to which you want them.".format(PAGE, limit))
+            raise ParameterError(f"HipChat gives the latest {PAGE} messages only, not {limit}. For "
+                                 "more, give the date up to which you want them.")
         return self.hipchat.page("room", room, "history", "latest",
                                  **{"timezone": timezone, "max-results": limit})["items"]
 
-    def _until(self, room, limit, date, end_date, timezone):
-        """The newest messages up to a date: up to `limit`, none before end_date."""
+    def _until(self, room: str, limit: int, date: str, end_date: Optional[str],
+               timezone: str) -> List[Dict[str, Any]]:
+        """Return the newest messages up to a date: up to `limit`, none before end_date."""
         # HipChat answers 401 to both.
-        either = {"end-date": end_date} if end_date else {"timezone": timezone}
+        either: Dict[str, Any] = {"end-date": end_date} if end_date else {"timezone": timezone}
         found = self.hipchat.items(
             "room", room, "history", limit=limit, date=date, reverse="false", **either)
         return list(found)[::-1]

@@ -1,5 +1,7 @@
 """hipchat.get_message: get one message of a room by its id."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
 __all__ = ["GetMessageAction"]
@@ -8,7 +10,7 @@ __all__ = ["GetMessageAction"]
 class GetMessageAction(HipChatAction):
     """GET /v2/room/{id_or_name}/history/{message_id}, which needs the scope view_messages."""
 
-    def do(self, message_id, room=None):
+    def do(self, message_id: str, room: Optional[str] = None) -> Result:
         """{"message": HipChat's message}."""
         room = self.room_or_default(room)
         check_length("message_id", message_id, 1, 36)

@@ -1,5 +1,7 @@
 """hipchat.get_room: get all that HipChat tells of a room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 
 __all__ = ["GetRoomAction"]
 
@@ -7,6 +9,6 @@ __all__ = ["GetRoomAction"]
 class GetRoomAction(HipChatAction):
     """GET /v2/room/{id_or_name}, which needs the scope view_group or view_room."""
 
-    def do(self, room=None):
+    def do(self, room: Optional[str] = None) -> Result:
         """HipChat's room."""
         return self.hipchat.ask("GET", "room", self.room_or_default(room))

@@ -1,5 +1,5 @@
 """hipchat.get_user: get all that HipChat tells of a person."""
-from base import HipChatAction
+from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
 __all__ = ["GetUserAction"]
@@ -8,7 +8,7 @@ __all__ = ["GetUserAction"]
 class GetUserAction(HipChatAction):
     """GET /v2/user/{id_or_email}, which needs the scope view_group."""
 
-    def do(self, user):
+    def do(self, user: str) -> Result:
         """HipChat's user; presence is null for one who is not online."""
         check_length("user", user, 1, 100)
         return self.hipchat.ask("GET", "user", user)

@@ -1,5 +1,7 @@
 """hipchat.invite: ask a person to come to a room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
 __all__ = ["InviteAction"]
@@ -8,7 +10,7 @@ __all__ = ["InviteAction"]
 class InviteAction(HipChatAction):
     """POST /v2/room/{id_or_name}/invite/{id_or_email}, which needs the scope admin_room."""
 
-    def do(self, user, room=None, reason=None):
+    def do(self, user: str, room: Optional[str] = None, reason: Optional[str] = None) -> Result:
         """Invite; returns the room, the user and the reason."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)

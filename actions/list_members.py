@@ -1,5 +1,7 @@
 """hipchat.list_members: list who belongs to a private room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 
 __all__ = ["ListMembersAction"]
 
@@ -7,7 +9,7 @@ __all__ = ["ListMembersAction"]
 class ListMembersAction(HipChatAction):
     """GET /v2/room/{id_or_name}/member, which needs the scope view_room."""
 
-    def do(self, room=None, limit=1000, expand=False):
+    def do(self, room: Optional[str] = None, limit: int = 1000, expand: bool = False) -> Result:
         """{"room", "members": HipChat's users, in full with expand}."""
         room = self.room_or_default(room)
         return {"room": room, "members": list(self.hipchat.items(

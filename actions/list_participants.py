@@ -1,5 +1,7 @@
 """hipchat.list_participants: list who is in a room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 
 __all__ = ["ListParticipantsAction"]
 
@@ -7,7 +9,8 @@ __all__ = ["ListParticipantsAction"]
 class ListParticipantsAction(HipChatAction):
     """GET /v2/room/{id_or_name}/participant, which needs the scope view_group or view_room."""
 
-    def do(self, room=None, limit=1000, include_offline=False, expand=False):
+    def do(self, room: Optional[str] = None, limit: int = 1000, include_offline: bool = False,
+           expand: bool = False) -> Result:
         """{"room", "participants": HipChat's users, in full with expand}."""
         room = self.room_or_default(room)
         return {"room": room, "participants": list(self.hipchat.items(

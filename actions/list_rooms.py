@@ -1,5 +1,5 @@
 """hipchat.list_rooms: list the rooms that the token's owner can see."""
-from base import HipChatAction
+from base import HipChatAction, Result
 
 __all__ = ["ListRoomsAction"]
 
@@ -7,7 +7,8 @@ __all__ = ["ListRoomsAction"]
 class ListRoomsAction(HipChatAction):
     """GET /v2/room, which needs the scope view_group or view_room."""
 
-    def do(self, limit=1000, include_private=True, include_archived=False, expand=False):
+    def do(self, limit: int = 1000, include_private: bool = True, include_archived: bool = False,
+           expand: bool = False) -> Result:
         """{"rooms": HipChat's rooms, in full with expand}."""
         return {"rooms": list(self.hipchat.items("room", limit=limit, **{
             "include-private": str(include_private).lower(),

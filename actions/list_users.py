@@ -1,5 +1,5 @@
 """hipchat.list_users: list the people of the group."""
-from base import HipChatAction
+from base import HipChatAction, Result
 
 __all__ = ["ListUsersAction"]
 
@@ -7,7 +7,8 @@ __all__ = ["ListUsersAction"]
 class ListUsersAction(HipChatAction):
     """GET /v2/user, which needs the scope view_group."""
 
-    def do(self, limit=1000, include_guests=False, include_deleted=False, expand=False):
+    def do(self, limit: int = 1000, include_guests: bool = False, include_deleted: bool = False,
+           expand: bool = False) -> Result:
         """{"users": HipChat's users, in full with expand}."""
         return {"users": list(self.hipchat.items("user", limit=limit, **{
             "include-guests": str(include_guests).lower(),

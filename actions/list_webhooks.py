@@ -1,5 +1,7 @@
 """hipchat.list_webhooks: list the webhooks in a room, the sensor's own marked."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.api.webhook_list import ownership_of, webhooks_in
 
@@ -9,7 +11,7 @@ __all__ = ["ListWebhooksAction"]
 class ListWebhooksAction(HipChatAction):
     """GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room."""
 
-    def do(self, room=None):
+    def do(self, room: Optional[str] = None) -> Result:
         """{"room", "webhooks": HipChat's webhooks, each with `ours`; no signature is shown}."""
         room = self.room_or_default(room)
         settings = SensorSettings.from_config(self.config)

@@ -1,5 +1,7 @@
 """hipchat.remove_member: take a person out of a private room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
 __all__ = ["RemoveMemberAction"]
@@ -8,7 +10,7 @@ __all__ = ["RemoveMemberAction"]
 class RemoveMemberAction(HipChatAction):
     """DELETE /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room."""
 
-    def do(self, user, room=None):
+    def do(self, user: str, room: Optional[str] = None) -> Result:
         """Remove; returns the room and the user."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)

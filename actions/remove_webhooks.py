@@ -1,10 +1,13 @@
 """hipchat.remove_webhooks: delete the sensor's webhooks, those of others stay."""
-from base import HipChatAction
+from typing import Any, List, Optional, Tuple
+
+from base import HipChatAction, Result
 from hipchat.api.responses import part
 from hipchat.errors import HipChatError, Incomplete
 from hipchat.api.room_directory import RoomDirectory, find_rooms
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.api.webhook_list import ownership_of, webhooks_in
+from hipchat.webhook.ownership import Ownership
 
 __all__ = ["RemoveWebhooksAction"]
 
@@ -12,29 +15,29 @@ __all__ = ["RemoveWebhooksAction"]
 class RemoveWebhooksAction(HipChatAction):
     """DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room."""
 
-    def do(self, rooms=None):
+    def do(self, rooms: Optional[List[Any]] = None) -> Result:
         """{"removed": how many, "rooms": [{"room", "removed"}]}; an error where a room failed."""
         ownership = ownership_of(SensorSettings.from_config(self.config))
         results = [self._remove(ownership, key, room) for key, room in self._keys(rooms)]
         found = {"removed": sum(result["removed"] for result in results), "rooms": results}
         failed = [result["room"] for result in results if "error" in result]
         if failed:
-            raise Incomplete("Webhooks may remain in {} of {} rooms: {}. See the error of each."
-                             .format(len(failed), len(results), ", ".join(failed)), **found)
+            raise Incomplete(f"Webhooks may remain in {len(failed)} of {len(results)} rooms: "
+                             f"{', '.join(failed)}. See the error of each.", **found)
         return found
 
-    def _keys(self, references):
-        """What HipChat is to find each room by, and how people call it."""
+    def _keys(self, references: Optional[List[Any]]) -> List[Tuple[Any, str]]:
+        """Return what HipChat is to find each room by, and how people call it."""
         named = [self.room_of(reference) for reference in references or []]
         found, directory = find_rooms(self.hipchat, named), RoomDirectory()
         directory.take(found)
         if references is None:
-            return [(part(room, "id", "A room in HipChat's list"), room.get("name"))
+            return [(part(room, "id", "A room in HipChat's list"), str(room.get("name")))
                     for room in found]
         return [(directory.id_of(reference) or reference, reference) for reference in named]
 
-    def _remove(self, ownership, key, room):
-        result = {"room": room, "removed": 0}
+    def _remove(self, ownership: Ownership, key: Any, room: str) -> Result:
+        result: Result = {"room": room, "removed": 0}
         try:
             for webhook in list(webhooks_in(self.hipchat, ownership, key)):
                 if webhook["ours"]:

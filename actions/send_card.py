@@ -1,7 +1,8 @@
 """hipchat.send_card: show a card in a room."""
 import uuid
+from typing import Any, Dict, Optional
 
-from base import HipChatAction
+from base import HipChatAction, Result
 from hipchat.api.notifications import notification, notify
 
 __all__ = ["SendCardAction"]
@@ -12,10 +13,11 @@ OF_CARD = ("style", "url", "description", "activity", "thumbnail", "icon", "attr
 class SendCardAction(HipChatAction):
     """POST /v2/room/{id_or_name}/notification, which needs the scope send_notification."""
 
-    def do(self, title, room=None, id=None, format=None, description_format=None, message=None,
-           **fields):
+    def do(self, title: str, room: Optional[str] = None, id: Optional[str] = None,
+           format: Optional[str] = None, description_format: Optional[str] = None,
+           message: Optional[str] = None, **fields: Any) -> Result:
         """Show it; returns what was sent and where, the card in `card`."""
-        card = {"id": id or str(uuid.uuid4()), "title": title, "format": format}
+        card: Dict[str, Any] = {"id": id or str(uuid.uuid4()), "title": title, "format": format}
         card.update((key, fields.pop(key, None)) for key in OF_CARD)
         card["description"] = card["description"] or None  # HipChat takes no empty one
         if description_format and card["description"]:

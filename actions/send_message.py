@@ -1,5 +1,7 @@
 """hipchat.send_message: say something in a room as the token's user."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.limits import LONGEST_MESSAGE, check_length
 
 __all__ = ["SendMessageAction"]
@@ -8,7 +10,7 @@ __all__ = ["SendMessageAction"]
 class SendMessageAction(HipChatAction):
     """POST /v2/room/{id_or_name}/message, which needs the scope send_message."""
 
-    def do(self, message, room=None):
+    def do(self, message: str, room: Optional[str] = None) -> Result:
         """Say it; returns the room, and HipChat's id and timestamp of the message."""
         room = self.room_or_default(room)
         check_length("message", message, 1, LONGEST_MESSAGE)

@@ -1,5 +1,5 @@
 """hipchat.send_private_message: say something to one person as the token's user."""
-from base import HipChatAction
+from base import HipChatAction, Result
 from hipchat.api.messages import send_private
 
 __all__ = ["SendPrivateMessageAction"]
@@ -8,6 +8,6 @@ __all__ = ["SendPrivateMessageAction"]
 class SendPrivateMessageAction(HipChatAction):
     """POST /v2/user/{id_or_email}/message, which needs the scope send_message."""
 
-    def do(self, user, message, format="text", notify=False):
+    def do(self, user: str, message: str, format: str = "text", notify: bool = False) -> Result:
         """Say it; returns what was said to whom."""
         return send_private(self.hipchat_as_user, user, message, format, notify)

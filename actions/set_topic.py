@@ -1,5 +1,7 @@
 """hipchat.set_topic: set the topic of a room."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.rooms import check_room
 
 __all__ = ["SetTopicAction"]
@@ -8,7 +10,7 @@ __all__ = ["SetTopicAction"]
 class SetTopicAction(HipChatAction):
     """PUT /v2/room/{id_or_name}/topic, which needs the scope admin_room."""
 
-    def do(self, topic, room=None):
+    def do(self, topic: str, room: Optional[str] = None) -> Result:
         """Set it; returns the room and the topic."""
         room = self.room_or_default(room)
         check_room(topic=topic)

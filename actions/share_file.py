@@ -1,5 +1,7 @@
 """hipchat.share_file: share a file with a room, or with one person."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.uploads import Upload
 
 __all__ = ["ShareFileAction"]
@@ -8,7 +10,9 @@ __all__ = ["ShareFileAction"]
 class ShareFileAction(HipChatAction):
     """POST /v2/room|user/{id}/share/file, which needs the scope send_message."""
 
-    def do(self, path=None, content=None, name=None, room=None, user=None, message=None):
+    def do(self, path: Optional[str] = None, content: Optional[str] = None,
+           name: Optional[str] = None, room: Optional[str] = None, user: Optional[str] = None,
+           message: Optional[str] = None) -> Result:
         """Share it; returns the file's name and size in bytes, and whom or where it went."""
         target = self.room_or_user(room, user)
         upload = Upload.of(path, content, name)

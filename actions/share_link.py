@@ -1,5 +1,7 @@
 """hipchat.share_link: share a link with a room, or with one person."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
 __all__ = ["ShareLinkAction"]
@@ -8,7 +10,8 @@ __all__ = ["ShareLinkAction"]
 class ShareLinkAction(HipChatAction):
     """POST /v2/room|user/{id}/share/link, which needs the scope send_message."""
 
-    def do(self, link, room=None, user=None, message=None):
+    def do(self, link: str, room: Optional[str] = None, user: Optional[str] = None,
+           message: Optional[str] = None) -> Result:
         """Share it; returns the link, the message, and whom or where it was shared with."""
         check_length("link", link, 10, 1000)
         check_length("message", message, 0, 1000)

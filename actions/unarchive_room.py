@@ -1,5 +1,5 @@
 """hipchat.unarchive_room: open an archived room again."""
-from base import HipChatAction
+from base import HipChatAction, Result
 from hipchat.api.rooms import change_room
 
 __all__ = ["UnarchiveRoomAction"]
@@ -8,6 +8,6 @@ __all__ = ["UnarchiveRoomAction"]
 class UnarchiveRoomAction(HipChatAction):
     """GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room."""
 
-    def do(self, room):
+    def do(self, room: str) -> Result:
         """Do it; returns the room's fields after it, as HipChat names them."""
         return change_room(self.hipchat, self.room_of(room), is_archived=False)

@@ -1,5 +1,7 @@
 """hipchat.update_room: change a room's name, topic, privacy, guest access or owner."""
-from base import HipChatAction
+from typing import Optional
+
+from base import HipChatAction, Result
 from hipchat.api.rooms import change_room, check_room
 
 __all__ = ["UpdateRoomAction"]
@@ -8,7 +10,9 @@ __all__ = ["UpdateRoomAction"]
 class UpdateRoomAction(HipChatAction):
     """GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room."""
 
-    def do(self, room, name=None, topic=None, privacy=None, guest_access=None, owner=None):
+    def do(self, room: str, name: Optional[str] = None, topic: Optional[str] = None,
+           privacy: Optional[str] = None, guest_access: Optional[bool] = None,
+           owner: Optional[str] = None) -> Result:
         """Change what is given; returns the room's fields after it, as HipChat names them."""
         check_room(name, topic)
         return change_room(self.hipchat, self.room_of(room), name=name, topic=topic,

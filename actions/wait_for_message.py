@@ -1,5 +1,7 @@
 """hipchat.wait_for_message: wait until somebody says something in a room."""
-from base import HipChatAction
+from typing import Any, List, Optional
+
+from base import HipChatAction, Result
 from hipchat.api.next_message import Wanted, wait_for
 
 __all__ = ["WaitForMessageAction"]
@@ -8,8 +10,9 @@ __all__ = ["WaitForMessageAction"]
 class WaitForMessageAction(HipChatAction):
     """GET /v2/room/{id_or_name}/history/latest, again and again, with the scope view_messages."""
 
-    def do(self, room=None, filter="", people=None, notifications=False, after=None, seconds=300,
-           every=6):
+    def do(self, room: Optional[str] = None, filter: str = "", people: Optional[List[Any]] = None,
+           notifications: bool = False, after: Optional[str] = None, seconds: float = 300,
+           every: float = 6) -> Result:
         """{"room", "message": HipChat's message, "matches": what the filter's groups captured}."""
         room = self.room_or_default(room)
         wanted = Wanted(filter, people or [], notifications)

@@ -1,5 +1,5 @@
 """hipchat.whoami: tell whose token the pack uses, and what it may do."""
-from base import HipChatAction
+from base import HipChatAction, Result
 from hipchat.check.checkup import token_kind
 
 __all__ = ["WhoamiAction"]
@@ -8,7 +8,7 @@ __all__ = ["WhoamiAction"]
 class WhoamiAction(HipChatAction):
     """GET /v2/oauth/token/{token}, which needs no scope."""
 
-    def do(self):
+    def do(self) -> Result:
         """HipChat's session without the token, and `kind`."""
         info = self.hipchat.token_info()
         return dict(info, kind=token_kind(info))

@@ -1,6 +1,6 @@
 """The base of the pack's actions."""
 from functools import cached_property
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from st2common.runners.base_action import Action
 
@@ -13,26 +13,28 @@ from hipchat.api.people import People
 from hipchat.config.api_settings import ApiSettings
 from hipchat.text.sanitize import sanitize
 
-__all__ = ["HipChatAction"]
+__all__ = ["HipChatAction", "Result"]
+
+Result = Dict[str, Any]
 
 
 class HipChatAction(Action):
     """An action that calls HipChat: subclasses define do(), errors become the result."""
 
-    def run(self, **parameters: Any) -> Tuple[bool, Dict[str, Any]]:
-        """(True, what do() returned), or (False, {"error": what was wrong and what to do, ...})."""
+    do: Callable[..., Result]
+    """What the action does, with its parameters; raises HipChatError."""
+
+    def run(self, **parameters: Any) -> Tuple[bool, Result]:
+        """Return (True, what do() returned), or (False, {"error": what was wrong, and the remedy}).
+        """
         try:
             return True, self._guarded(self.do(**parameters))
         except HipChatError as error:
             return False, self._guarded(error.as_result())
 
-    def do(self, **parameters: Any) -> Dict[str, Any]:
-        """What the action does; raises HipChatError."""
-        raise NotImplementedError
-
     @cached_property
     def settings(self) -> ApiSettings:
-        """The pack's config, as far as it tells how to reach HipChat."""
+        """How to reach HipChat, by the pack's config."""
         return ApiSettings.from_config(self.config)
 
     @cached_property
@@ -42,8 +44,7 @@ class HipChatAction(Action):
 
     @cached_property
     def hipchat_as_user(self) -> Client:
-        """The same as a user, for what HipChat lets no add-on do; ParameterError if it cannot be.
-        """
+        """The client for what HipChat lets users do only; ParameterError without a user's token."""
         settings = self.settings.of_user()
         return self.hipchat if settings is self.settings else Client(settings)
 
@@ -53,7 +54,7 @@ class HipChatAction(Action):
         return People(self.hipchat, lambda: self.hipchat_as_user)
 
     def room_or_default(self, room: Any) -> str:
-        """The room of a parameter, the config's default_room where none is given."""
+        """Return the room of a parameter, the config's default_room where none is given."""
         chosen = self.settings.default_room if room is None else room
         if chosen is None:
             raise ParameterError("No room is given. Give the action a room, or set default_room in "
@@ -61,22 +62,22 @@ class HipChatAction(Action):
         return self.room_of(chosen)
 
     def room_of(self, room: Any) -> str:
-        """A room's name or id, as text; ParameterError if it is none."""
+        """Return a room's name or ID, as text; ParameterError if it is none."""
         try:
             return room_key(room)
         except ValueError as error:
             raise ParameterError(f"The room {room!r} {error}.") from None
 
     def room_or_user(self, room: Optional[str], user: Optional[str]) -> Tuple[str, str]:
-        """("user", user) if one is given, else ("room", the room or the default_room)."""
+        """Return ("user", user) if one is given, else ("room", the room or the default_room)."""
         if user and room:
             raise ParameterError("Give either a room or a user.")
         check_length("user", user, 1, 100)
         return ("user", user) if user else ("room", self.room_or_default(room))
 
-    def _guarded(self, result: Dict[str, Any]) -> Dict[str, Any]:
-        """The result as StackStorm takes it, with text from chat made inert: a workflow evaluates
-        what it is given."""
+    def _guarded(self, result: Result) -> Result:
+        """Return the result as StackStorm can store it, with the templates in chat text made
+        harmless: a workflow evaluates what it is given."""
         result = sanitize(result)
         if (self.config or {}).get("template_guard") is False:
             return result

@@ -40,7 +40,7 @@ class ConfigError(HipChatError):
 class NotInstalled(HipChatError):
     """The pack is to be an add-on, and HipChat has not installed it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("The add-on is not installed in HipChat. Run st2 run hipchat.check, which "
                          "says the URL to paste there.")
 
@@ -138,10 +138,10 @@ class RateLimited(ApiError):
     reset_in is the number of seconds until HipChat allows more.
     """
 
-    def __init__(self, *args: Any, reset_in: float, **kwargs: Any):
+    def __init__(self, call: str, status: int, words: str, *, reset_in: float):
         self.reset_in = reset_in
-        super().__init__(*args, remedy="Try again in {:.0f} s: HipChat allows a token only so many "
-                         "calls (and 30 messages a minute and room).".format(reset_in), **kwargs)
+        super().__init__(call, status, words, remedy=f"Try again in {reset_in:.0f} s: HipChat "
+                         "allows a token only so many calls (and 30 messages a minute and room).")
 
 
 class ServerTrouble(ApiError):

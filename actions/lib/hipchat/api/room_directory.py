@@ -16,8 +16,9 @@ def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
     GET /v2/room, 1,000 a page, with the scope view_group or view_room; for a token that may not
     list, GET /v2/room/{name} for each name. Raises Forbidden where that is refused for all.
     """
+    params: Dict[str, Any] = {"include-archived": "true"}
     try:
-        return list(client.items("room", **{"include-archived": "true"}))
+        return list(client.items("room", **params))
     except Forbidden as error:
         refused = error
     found = []
@@ -37,7 +38,7 @@ class RoomDirectory:
     loaded: whether it has answered; told: whether it has told of any; version counts the changes.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._rooms: Dict[int, Room] = {}
         self._ids: Dict[str, int] = {}
         self._alike: Dict[str, List[int]] = {}

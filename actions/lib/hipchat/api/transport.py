@@ -115,12 +115,12 @@ class _Session(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        self._merged: Dict[Any, Dict[str, Any]] = {}
+        self._merged: Dict[str, Any] = {}
 
-    def merge_environment_settings(self, url: str, *options: Any) -> Dict[str, Any]:
-        asked = repr((urlsplit(url)[:2], options))
+    def merge_environment_settings(self, url: Any, *options: Any, **more: Any) -> Any:
+        asked = repr((urlsplit(url)[:2], options, more))
         if asked not in self._merged:
-            self._merged[asked] = super().merge_environment_settings(url, *options)
+            self._merged[asked] = super().merge_environment_settings(url, *options, **more)
         return dict(self._merged[asked])
 
 
@@ -163,7 +163,8 @@ class _TimedSocket:
 class _TimedResponse(HTTPResponse):
 
     def __init__(self, sock: Any, *args: Any, **options: Any):
-        super().__init__(_TimedSocket(sock), *args, **options)
+        timed: Any = _TimedSocket(sock)
+        super().__init__(timed, *args, **options)
 
 
 class _Connection(HTTPConnection):

@@ -23,27 +23,31 @@ class Upload(NamedTuple):
 
     @classmethod
     def of(cls, path: Optional[str], content: Optional[str], name: Optional[str]) -> "Upload":
-        """A file on this host, or else a text; ParameterError unless it is just one of the two."""
-        if (path is None) == (content is None):
-            raise ParameterError("Give either the path of a file or its content.")
-        if content is not None:
+        """Take a file on this host, or else a text.
+
+        Raises:
+            ParameterError: it is not just one of the two, or the file cannot be read or shared.
+        """
+        if content is not None and path is None:
             return cls._checked(name or "message.txt", content.encode("utf-8"))
+        if path is None or content is not None:
+            raise ParameterError("Give either the path of a file or its content.")
         try:
             with Path(path).open("rb") as file:
                 return cls._checked(name or Path(path).name, file.read(LARGEST_FILE + 1))
         except (OSError, ValueError) as error:
-            raise ParameterError("The file {!r} cannot be read: {}.".format(
-                path, getattr(error, "strerror", None) or error)) from None
+            reason = getattr(error, "strerror", None) or error
+            raise ParameterError(f"The file {path!r} cannot be read: {reason}.") from None
 
     @classmethod
     def _checked(cls, name: str, content: bytes) -> "Upload":
         if not content or len(content) > LARGEST_FILE:
-            raise ParameterError("{} is {}; a file of 1 byte to {} MiB can be shared.".format(
-                name, "empty" if not content else "too large", LARGEST_FILE // 1024 ** 2))
+            raise ParameterError(f"{name} is {'too large' if content else 'empty'}; a file of 1 "
+                                 f"byte to {LARGEST_FILE // 1024 ** 2} MiB can be shared.")
         return cls(name, content)
 
     def body(self, message: Optional[str]) -> Tuple[bytes, str]:
-        """The body of a share/file call, and its content type; message has up to 1,000 characters.
+        """Return the body of a share/file call, and its content type.
 
         Source: the parts and headers that hipchat-rb, by HipChat's makers, sends.
         """
@@ -59,7 +63,8 @@ class Upload(NamedTuple):
 
     def _filename(self) -> str:
         if self.name.isascii() and self.name.isprintable():
-            return 'filename="{}"'.format(self.name.replace("\\", "\\\\").replace('"', '\\"'))
+            escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
+            return f'filename="{escaped}"'
         return f"filename*=utf-8''{quote(self.name, safe='')}"
 
 

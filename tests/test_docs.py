@@ -1,5 +1,6 @@
 """What the documents say is true: links lead somewhere, examples do what the page says."""
 import argparse
+import json
 import re
 import shlex
 
@@ -17,6 +18,10 @@ PAGES = sorted(page.relative_to(REPOSITORY) for pattern in ("*.md", "docs/*.md",
 each_page = pytest.mark.parametrize("page", PAGES, ids=str)
 PAGE = (REPOSITORY / "docs/rules.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(yaml|console)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+HISTORY = {"result": {"result": {"room": "Factor", "messages": [
+    {"id": str(minute), "date": f"2018-03-01T09:{minute}:00+00:00", "message": text,
+     "type": "message", "mentions": [], "from": {"id": minute, "name": name}}
+    for minute, name, text in ((30, "Ann", "ping hello"), (31, "Bob", "I ping you"))]}}}
 
 
 def examples():
@@ -34,10 +39,11 @@ def examples():
 @pytest.mark.parametrize("command, output, definition", list(examples()))
 def test_example_shows_what_the_page_says(command, output, definition, tmp_path, monkeypatch,
                                           capsys):
-    file = tmp_path / "rule.yaml"
-    file.write_text(definition or "")
+    files = {"rule.yaml": definition or "", "history.json": json.dumps(HISTORY)}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(REPOSITORY)
-    words = [str(file) if word == file.name else word for word in shlex.split(command)]
+    words = [str(tmp_path / word) if word in files else word for word in shlex.split(command)]
     assert words[:4] == ["python", "-m", "sandbox", "rule"]
     parser = argparse.ArgumentParser()
     rule.add_arguments(parser)

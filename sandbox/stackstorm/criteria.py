@@ -3,21 +3,21 @@
 import datetime
 import fnmatch
 import re
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 from sandbox.stackstorm import templates
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid
 
 
-def _age(date: str) -> float:
-    """Seconds since a date in ISO 8601, in UTC where it names no zone."""
+def _age(date: str, now: datetime.datetime) -> float:
+    """Return the seconds since a date in ISO 8601, in UTC where it names no zone."""
     then = datetime.datetime.fromisoformat(date.replace("Z", "+00:00"))
     if then.tzinfo is None:
         then = then.replace(tzinfo=datetime.timezone.utc)
-    return (datetime.datetime.now(datetime.timezone.utc) - then).total_seconds()
+    return (now - then).total_seconds()
 
 
-# One name per operator; as on the platform, most of them raise if the value is null.
+# One name per operator; as in StackStorm, most of them raise if the value is null.
 _BY_NAME: Dict[str, Callable[[Any, Any], bool]] = {
     "equals": lambda value, pattern: value == pattern,
     "nequals": lambda value, pattern: value != pattern,
@@ -38,53 +38,64 @@ _BY_NAME: Dict[str, Callable[[Any, Any], bool]] = {
     "matchregex": lambda value, pattern: bool(re.match(pattern, value, re.DOTALL)),
     "regex": lambda value, pattern: bool(re.search(pattern, value)),
     "iregex": lambda value, pattern: bool(re.search(pattern, value, re.IGNORECASE)),
-    "timediff_lt": lambda value, pattern: _age(value) < float(pattern),
-    "timediff_gt": lambda value, pattern: _age(value) > float(pattern),
     "exists": lambda value, _: value is not None,
     "nexists": lambda value, _: value is None,
 }
 _SHORT = {"eq": "equals", "neq": "nequals", "ieq": "iequals", "lt": "lessthan",
           "gt": "greaterthan", "in": "inside", "nin": "ninside", "td_lt": "timediff_lt",
           "td_gt": "timediff_gt"}
+_BY_AGE: Dict[str, Callable[[float, float], bool]] = {
+    "timediff_lt": lambda age, seconds: age < seconds,
+    "timediff_gt": lambda age, seconds: age > seconds,
+}
 _WITHOUT_PATTERN = {"nequals", "exists", "nexists"}
 _SEARCH = {"all": (all, all), "any": (any, all), "all2any": (all, any), "any2any": (any, any)}
 
-OPERATORS = sorted([*_BY_NAME, *_SHORT, "search"])
+OPERATORS = sorted([*_BY_NAME, *_BY_AGE, *_SHORT, "search"])
 
-_KEY = re.compile(r"(trigger|item)(?:\.[A-Za-z_@][\w@-]*|\[\d+\])*")
+# Keys such as trigger.name[0].more are looked up here, others by StackStorm's JSONPath library.
+_PLAIN_KEY = re.compile(r"[A-Za-z_@][\w@-]*(?:\.[A-Za-z_@][\w@-]*|\[\d+\])*")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 
 
-def check(criteria: Dict[str, Any], root: str = "trigger") -> None:
-    """Raise Invalid or Refused for criteria that no rule can have here."""
+def check(criteria: Dict[str, Any]) -> None:
+    """Raise Invalid for criteria that no rule can have."""
     for key, criterion in criteria.items():
         operator = criterion.get("type")
         if operator not in OPERATORS:
             raise Invalid(f"criterion {key!r}: there is no operator {operator!r}")
         if criterion.get("pattern") is None:
             raise Invalid(f"criterion {key!r}: {operator!r} needs a pattern")
-        matched = _KEY.fullmatch(key.split("#")[0])
-        if not matched or matched.group(1) != root:
-            raise Refused(f"criterion {key!r}: the sandbox looks up keys such as {root}.name, "
-                          f"{root}.name[0] and {root}.name.more")
+        path = key.split("#")[0]
+        if not _PLAIN_KEY.fullmatch(path):
+            templates.jsonpath(path)
         templates.check(criterion["pattern"])
         if operator == "search":
-            check(criterion["pattern"], root="item")
+            check(criterion["pattern"])
 
 
-def match(criteria: Dict[str, Any], payload: Any) -> bool:
-    """Whether every criterion holds; raises whatever its operator raises."""
+def match(criteria: Dict[str, Any], payload: Any,
+          now: Optional[datetime.datetime] = None) -> bool:
+    """Tell whether every criterion holds; raises whatever its operator raises.
+
+    `now` is what dates are compared with, the present time by default.
+    """
     if criteria and not payload:
         return False
-    return all(_holds(key, criterion, {"trigger": payload})
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    return all(_holds(key, criterion, {"trigger": payload}, now)
                for key, criterion in criteria.items())
 
 
 def look_up(key: str, context: Dict[str, Any]) -> Any:
-    """The value that a criterion with this key is about, None if there is none."""
+    """Return the value that a criterion's key names, None if there is none."""
+    # "#" and the text after it distinguish two criteria on one key.
+    path = key.split("#")[0]
     value: Any = context
-    # What follows "#" only tells two criteria on the same key apart.
-    for name, index in _STEP.findall("." + key.split("#")[0]):
+    if not _PLAIN_KEY.fullmatch(path):
+        found = templates.jsonpath(path).find(context)
+        return found[0].value if found else None
+    for name, index in _STEP.findall("." + path):
         try:
             value = value[name or int(index)]
         except (KeyError, IndexError, TypeError):
@@ -92,21 +103,26 @@ def look_up(key: str, context: Dict[str, Any]) -> Any:
     return value
 
 
-def _holds(key: str, criterion: Dict[str, Any], context: Dict[str, Any]) -> bool:
+def _holds(key: str, criterion: Dict[str, Any], context: Dict[str, Any],
+           now: datetime.datetime) -> bool:
     operator = _SHORT.get(criterion["type"], criterion["type"])
     pattern = templates.render_pattern(criterion["pattern"], context)
     value = look_up(key, context)
     if operator == "search":
-        return _search(value, pattern, criterion.get("condition"))
+        return _search(value, pattern, criterion.get("condition"), now)
     if pattern is None and operator not in _WITHOUT_PATTERN:
         return False
+    if operator in _BY_AGE:
+        return _BY_AGE[operator](_age(value, now), float(pattern))
     return _BY_NAME[operator](value, pattern)
 
 
-def _search(items: Any, criteria: Dict[str, Any], condition: Any) -> bool:
+def _search(items: Any, criteria: Dict[str, Any], condition: Any,
+            now: datetime.datetime) -> bool:
     if condition not in _SEARCH:
         raise Invalid(f"search: condition is {condition!r}, expected one of {', '.join(_SEARCH)}")
     of_items, of_criteria = _SEARCH[condition]
     return of_items(
-        of_criteria(_holds(key, criterion, {"item": item}) for key, criterion in criteria.items())
+        of_criteria(_holds(key, criterion, {"item": item}, now)
+                    for key, criterion in criteria.items())
         for item in ([items] if isinstance(items, dict) else items))

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from typing import Any, Callable, Dict, Set
+from typing import Any, Callable, Dict, Optional, Set
 
 from sandbox.stackstorm import templates
 from sandbox.stackstorm.errors import Invalid, Refused
@@ -15,9 +15,12 @@ def prepare(given: Values, schemas: Dict[str, Values], context: Values) -> Value
     """The value of every parameter that has a schema; raises Invalid.
 
     Templates in the given values and in the defaults see each other and the context, e.g.
-    {"trigger": payload}.
+    {"trigger": payload}. Values from a datastore that is Unknown are taken as they are.
     """
     _refuse_overrides(given, schemas)
+    if "st2kv" in context:
+        schemas = {name: {} if "st2kv" in (templates.variables(given.get(name)) or ()) else schema
+                   for name, schema in schemas.items()}
     rendered = _Rendering(given, schemas, context)
     live = {name: cast(rendered[name], name, schemas) for name in given}
     for name, schema in schemas.items():
@@ -85,12 +88,10 @@ class _Rendering:
 def cast(value: Any, name: str, schemas: Dict[str, Values]) -> Any:
     """The value in the type of its parameter; raises Invalid."""
     caster = _CASTS.get(schemas.get(name, {}).get("type"))
-    if value is None or value == templates.NONE:
-        return None
-    if caster is None:
+    if value is None or caster is None:
         return value
     try:
-        return caster(value)
+        return caster(None if value == templates.NONE else value)
     except Exception as error:
         raise Invalid(f"parameter {name!r}: cannot take {value!r}: {error}")
 
@@ -108,8 +109,8 @@ def _boolean(value: Any) -> Any:
     return ast.literal_eval(value.capitalize()) if isinstance(value, str) else value
 
 
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
+def _string(value: Any) -> Optional[str]:
+    if value is not None and not isinstance(value, str):
         raise TypeError("it is no string")
     return value
 

@@ -1,11 +1,13 @@
 """`python -m sandbox rule`: whether a rule would fire, why not, and what it would send."""
 import argparse
+import json
 
 import pytest
 import yaml
 from support import REPOSITORY
 
 from sandbox import rule
+from sandbox.sample_event import sample_body
 
 SEND = {"ref": "hipchat.send", "parameters": {"room": "Factor", "message": "heard"}}
 
@@ -123,7 +125,7 @@ class TestRuleThatDoesNotFire:
         ("ping_pong", ["--say", "I ping you"],
          'trigger.message regex "^ping " does not hold, it is "I ping you"'),
         ("ping_pong", ["--say", "ping x", "--room", "Ops"],
-         'the room is "Ops", and the rule hears "Factor"'),
+         'the room is "Ops", and the rule is for "Factor"'),
         ("ping_pong", ["--say", "ping x", "--event", "notification"],
          "the event is notification, and the rule is for message"),
         (on(), ["--say", "x", "--room", "Ops"],
@@ -177,3 +179,82 @@ class TestRuleThatIsWrong:
     def test_needs_a_file_that_is_there(self, attempt):
         status, output = attempt("none", "--say", "x")
         assert (status, "cannot read" in output) == (2, True)
+
+
+def message(text, date="2018-03-01T09:30:00.000000+00:00", **more):
+    return dict({"id": f"id of {text}", "date": date, "message": text, "type": "message",
+                 "from": {"id": 1, "name": "Ann", "mention_name": "Ann", "links": {}},
+                 "mentions": []}, **more)
+
+
+MESSAGES = [message("ping one"), message("hello"), message("ping \x1b[2J two"),
+            message("ping", type="notification", **{"from": "Bot"}),
+            message("a file", file={"name": "x"}), message("Lunch", type="topic")]
+
+
+class TestRuleOnWhatWasSaid:
+    """--history: each message of a room's history, and the count."""
+
+    @pytest.fixture
+    def try_on(self, attempt, tmp_path):
+        """Try a rule on what a file holds: an object, or text."""
+        def try_on(rule, found, *options):
+            file = tmp_path / "history.json"
+            file.write_text(found if isinstance(found, str) else json.dumps(found))
+            return attempt(rule, "--history", str(file), *options)
+
+        return try_on
+
+    @pytest.mark.parametrize("found", [
+        {"status": "succeeded", "result": {"exit_code": 0, "result": {
+            "room": "Factor", "messages": MESSAGES}}},
+        {"result": {"result": {"room": "1001", "messages": MESSAGES}}},
+        {"items": MESSAGES, "startIndex": 0}, MESSAGES])
+    def test_says_for_each_whether_it_would_have_fired(self, try_on, found):
+        assert try_on("ping_pong", found) == (0, """\
+fires  2018-03-01 09:30  Ann in Factor: ping one
+no     2018-03-01 09:30  Ann in Factor: hello
+       the filter "ping (.*)" is not found in "hello"
+fires  2018-03-01 09:30  Ann in Factor: ping  [2J two
+no     2018-03-01 09:30  Bot notified Factor: ping
+       the event is notification, and the rule is for message
+no     2018-03-01 09:30  Ann changed the topic of Factor: Lunch
+       the event is topic_change, and the rule is for message
+
+It fires for 2 of 5 events.
+""")
+
+    def test_takes_webhook_bodies_one_a_line_or_in_a_list(self, try_on):
+        bodies = [sample_body("enter", "Factor", "Dora"),
+                  sample_body("message", "Ops", "Ann", 7, "x")]
+        lines = "\n".join(map(json.dumps, bodies))
+        for found in (bodies, lines):
+            status, output = try_on("enter", found)
+            assert status == 0 and "Dora entered Factor" in output
+            assert output.endswith("It fires for 1 of 2 events.\n")
+
+    def test_compares_dates_with_when_it_was_said(self, try_on):
+        young = {"trigger.item.message.date": {"type": "timediff_lt", "pattern": 300}}
+        assert try_on(on(criteria=young), MESSAGES[:1])[1].endswith("It fires for 1 of 1 event.\n")
+
+    @pytest.mark.parametrize("rule_room, named, options, count", [
+        ("1001", "Factor", [], 1), ("Factor", "1001", [], 1), ("Ops", "Factor", [], 0),
+        ("Ops", "Factor", ["--room", "Ops"], 1), ("1002", "1001", [], 0)])
+    def test_takes_the_room_for_the_rules_unless_it_is_another(self, try_on, rule_room, named,
+                                                               options, count):
+        found = {"result": {"room": named, "messages": MESSAGES[:1]}}
+        output = try_on(on(room=rule_room), found, *options)[1]
+        assert output.endswith(f"It fires for {count} of 1 event.\n")
+
+    def test_says_where_stackstorm_fails(self, try_on):
+        on_null = {"trigger.item.message.color": {"type": "regex", "pattern": "x"}}
+        status, output = try_on(on(criteria=on_null), MESSAGES[:2])
+        assert status == 2 and "fails on null" in output
+        assert output.endswith("It fires for 0 of 2 events, and fails for 2.\n")
+
+    @pytest.mark.parametrize("found, words", [
+        ("{", "cannot read"), ({"result": {"error": "no"}}, "is neither"), ([1], "is neither"),
+        ([], "holds no message"), ("[" * 99999, "cannot read"), ([{"item": {}}], "holds no")])
+    def test_needs_a_history_or_bodies(self, try_on, found, words):
+        status, output = try_on("ping_pong", found)
+        assert (status, words in output) == (2, True), output

@@ -9,7 +9,7 @@ import json
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict
 
 from sandbox import recorded_events
 from sandbox.hipchat_server.errors import ApiError
@@ -68,9 +68,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _try_one(trial: RuleTrial, args: argparse.Namespace) -> None:
     """Take one event to the action, and print each step."""
-    is_hipchat = trial.event_name is not None
-    payload = None if is_hipchat else _foreign_payload(trial, args)
-    body = _body(trial, args) if is_hipchat else None
+    body = _body(trial.event_name, args) if trial.event_name else None
+    payload = None if body else _foreign_payload(trial, args)
     _row("rule", trial.rule.ref + ("" if trial.rule.enabled else " (disabled)"))
     if body:
         event = EVENTS[body["event"][len("room_"):]]
@@ -85,9 +84,9 @@ def _try_one(trial: RuleTrial, args: argparse.Namespace) -> None:
     _show_call(trial, payload)
 
 
-def _body(trial: RuleTrial, args: argparse.Namespace) -> Any:
-    """Return the webhook body of the event that the options describe."""
-    event = EVENTS[args.event or ("message" if args.say is not None else trial.event_name)]
+def _body(event_name: str, args: argparse.Namespace) -> Dict[str, Any]:
+    """Return the webhook body of the event that the options describe, by default the rule's."""
+    event = EVENTS[args.event or ("message" if args.say is not None else event_name)]
     if args.payload is not None:
         raise Invalid("--payload is for other packs' triggers: use --say, --event and --user.")
     if event.text and args.say is None:

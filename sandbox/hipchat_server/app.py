@@ -27,7 +27,8 @@ def create_app(group: Group, limits: Limits) -> Flask:
     app.extensions = dict(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
                           events=events, trace=EventTrace(events), addons=Addons(group))
     # Calls are recorded as the client saw them, faults included.
-    app.wsgi_app = calls.record(faults.disturb(app.wsgi_app))
+    app.wsgi_app = calls.record(  # type: ignore[method-assign]  # as Flask documents middleware
+        faults.disturb(app.wsgi_app))
     return app
 
 

@@ -1,5 +1,7 @@
 """What belongs to the app that serves the present request."""
 
+from typing import Any
+
 from flask import current_app
 from werkzeug.local import LocalProxy
 
@@ -13,7 +15,7 @@ from sandbox.hipchat_server.shapes import Shapes
 from sandbox.hipchat_server.event_trace import EventTrace
 
 
-def _extension(name: str) -> LocalProxy:
+def _extension(name: str) -> Any:
     return LocalProxy(lambda: current_app.extensions[name])
 
 

@@ -107,7 +107,7 @@ class Deliveries:
             self._answered(delivery.room, delivery.hook, fields)
 
 
-def post(delivery: Delivery) -> urllib3.HTTPResponse:
+def post(delivery: Delivery) -> urllib3.BaseHTTPResponse:
     """Post a delivery over a connection of its own, as HipChat did, and return the answer."""
     url, headers = delivery.hook.url, HEADERS
     if delivery.hook.authentication == "jwt":

@@ -95,9 +95,9 @@ def _check_pattern(pattern: str) -> None:
 def _text_of(url: str) -> str:
     scheme, _, rest = url.partition(":")
     if scheme == "data":
-        kind, _, content = rest.partition(",")
-        return (base64.b64decode(content, validate=True) if kind.endswith(";base64")
-                else unquote(content).encode()).decode()
+        kind, _, text = rest.partition(",")
+        return (base64.b64decode(text, validate=True) if kind.endswith(";base64")
+                else unquote(text).encode()).decode()
     try:
         with requests.Session() as session:
             session.trust_env = False

@@ -64,14 +64,15 @@ def validate(value: Any, schema: Dict[str, Any]) -> Any:
 def refusal(error: ValidationError) -> ApiError:
     """Put a validation error into HipChat's words."""
     field, value = ".".join(map(str, error.path)) or WHOLE_BODY, error.instance
-    details = {"validation": error.validator}
-    if error.validator == "required":
-        field = next(name for name in error.validator_value if name not in error.instance)
+    kind, limit = str(error.validator), error.validator_value
+    details: Dict[str, Any] = {"validation": kind}
+    if kind == "required" and isinstance(limit, list) and isinstance(value, dict):
+        field = next(name for name in limit if name not in value)
         value = None
-    if error.validator in ("type", "anyOf"):
-        details["expected_type"] = error.validator_value
-    words = WORDS[error.validator] % {
-        "field": field, "value": python2(value), "limit": python2_list(error.validator_value)}
+    if kind in ("type", "anyOf"):
+        details["expected_type"] = limit
+    words = WORDS[kind] % {
+        "field": field, "value": python2(value), "limit": python2_list(limit)}
     return ApiError(400, words, field=field, value=value, **details)
 
 

@@ -5,7 +5,7 @@ import json
 import logging
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Deque, Dict, List
+from typing import Any, Deque, Dict, Iterator, List
 
 from sandbox.stackstorm import criteria, templates
 from sandbox.stackstorm.actions import Actions
@@ -77,7 +77,7 @@ class Rules:
         self._rules: Dict[str, Rule] = {}
         self._enforcements: Deque[Dict[str, Any]] = deque(maxlen=HISTORY)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Rule]:
         return iter(list(self._rules.values()))
 
     def __contains__(self, ref: str) -> bool:

@@ -1,7 +1,7 @@
 """The platform's dialect of JSON schema: draft 4, but `required` stands in each property."""
 
 import copy
-from typing import Any, Dict
+from typing import Any, Dict, Iterable
 
 import jsonschema
 from jsonschema.exceptions import best_match
@@ -11,7 +11,7 @@ from sandbox.stackstorm.errors import Invalid
 ANY_TYPE = {"type": ["array", "boolean", "integer", "number", "object", "string"]}
 
 
-def _nothing(*_):
+def _nothing(*_: Any) -> Iterable[Any]:
     return ()
 
 

@@ -5,7 +5,7 @@ import functools
 import json
 import os.path
 import re
-from typing import Any, Dict, FrozenSet, Optional
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 import jinja2
 import jinja2.meta
@@ -23,27 +23,29 @@ def _flags(ignorecase: bool) -> int:
     return re.IGNORECASE if ignorecase else 0
 
 
-def _regex_match(value, pattern, ignorecase=False):
+def _regex_match(value: Any, pattern: str, ignorecase: bool = False) -> bool:
     return bool(re.match(pattern, str(value), _flags(ignorecase)))
 
 
-def _regex_search(value, pattern, ignorecase=False):
+def _regex_search(value: Any, pattern: str, ignorecase: bool = False) -> bool:
     return bool(re.search(pattern, str(value), _flags(ignorecase)))
 
 
-def _regex_replace(value, pattern, replacement, ignorecase=False):
+def _regex_replace(value: Any, pattern: str, replacement: str, ignorecase: bool = False) -> str:
     return re.sub(pattern, replacement, str(value), flags=_flags(ignorecase))
 
 
-def _regex_substring(value, pattern, result_index=0, ignorecase=False):
+def _regex_substring(value: Any, pattern: str, result_index: int = 0,
+                     ignorecase: bool = False) -> Any:
     return re.findall(pattern, str(value), _flags(ignorecase))[result_index]
 
 
-def _to_json_string(value, indent=None, sort_keys=False, separators=(",", ": ")):
+def _to_json_string(value: Any, indent: Optional[int] = None, sort_keys: bool = False,
+                    separators: Tuple[str, str] = (",", ": ")) -> str:
     return json.dumps(value, indent=indent, sort_keys=sort_keys, separators=separators)
 
 
-def _human_time(seconds):
+def _human_time(seconds: Any) -> str:
     """As StackStorm writes a duration, such as 1h3m5s; of less than a second it says μs."""
     if not isinstance(seconds, (int, float)):
         raise AssertionError("to_human_time_from_seconds takes a number")
@@ -58,26 +60,26 @@ def _human_time(seconds):
     return "".join(f"{value}{unit}" for value, unit in parts[first:])
 
 
-def _jsonpath_query(value, query):
+def _jsonpath_query(value: Any, query: str) -> Optional[List[Any]]:
     return [found.value for found in jsonpath(query).find(value)] or None
 
 
-def _decrypt_kv(value):
+def _decrypt_kv(value: Any) -> str:
     if isinstance(value, Unknown):
         return value
     raise Refused("the sandbox has no datastore to decrypt a value of")
 
 
-def _version(text):
+def _version(text: str) -> Any:
     import semver
     return semver.Version.parse(text)
 
 
-def _version_strip_patch(value):
+def _version_strip_patch(value: str) -> str:
     return f"{_version(value).major}.{_version(value).minor}"
 
 
-def _to_yaml_string(value, indent=None, allow_unicode=True):
+def _to_yaml_string(value: Any, indent: Optional[int] = None, allow_unicode: bool = True) -> Any:
     return yaml.safe_dump(value, indent=indent, allow_unicode=allow_unicode,
                           default_flow_style=False)
 

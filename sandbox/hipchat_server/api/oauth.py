@@ -46,7 +46,7 @@ def delete_session(value: str) -> Any:
 def authenticated_client() -> Client:
     """Return the integration whose id and secret came by HTTP Basic, or raise 401."""
     basic = request.authorization
-    client = group.clients.get(basic.username) if basic and basic.type == "basic" else None
+    client = group.clients.get(basic.username or "") if basic and basic.type == "basic" else None
     given = (basic.password or "").encode() if basic else b""
     if client is None or not hmac.compare_digest(client.secret.encode(), given):
         raise ApiError(401, "Invalid OAuth client credentials")

@@ -1,6 +1,7 @@
 """hipchat.enable_chatops and what hipchat.check finds of ChatOps."""
 import pytest
 
+from chatops.command import prefix_filter
 from chatops.stackstorm import StackStorm
 from hipchat.errors import NoAnswer
 
@@ -27,7 +28,7 @@ def test_rules_are_enabled_with_the_prefix_and_disabled_again(act, rules, config
     config["chatops"]["prefix"] = "!!"
     assert act("enable_chatops", config=config) == (True, {"rules": RULES, "enabled": True})
     assert all(rule["enabled"] for rule in rules().values())
-    assert rules()[RULES[0]]["trigger"]["parameters"] == {"filter": "^!!"}
+    assert rules()[RULES[0]]["trigger"]["parameters"] == {"filter": prefix_filter("!!")}
     assert act("enable_chatops", config=config, enabled=False)[0]
     assert not any(rule["enabled"] for rule in rules().values())
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from support.servers import Hipchat, Stackstorm
 from support.waiting import wait_until
 
+from chatops.command import prefix_filter
+
 ROOM = "Factor"
 RULES = {"hipchat.run_command", "hipchat.tell_result", "hipchat.tell_inquiry"}
 
@@ -77,7 +79,8 @@ def test_the_rules_come_disabled_and_are_enabled_with_the_configs_prefix(stackst
     rules = {rule["ref"]: rule for rule in stackstorm.api("GET", "/v1/rules")
              if rule["ref"] in RULES}
     assert all(rule["enabled"] for rule in rules.values())
-    assert rules["hipchat.run_command"]["trigger"]["parameters"] == {"filter": r"^:hc\s"}
+    assert rules["hipchat.run_command"]["trigger"]["parameters"] == {
+        "filter": prefix_filter(":hc")}
 
 
 def test_a_command_is_acknowledged_and_answered(factor, rooms):

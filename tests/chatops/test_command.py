@@ -1,4 +1,5 @@
 """What is a command, and what is refused before anybody is asked."""
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from chatops.command import check_age, check_clock, check_harmless, command_in, prefix_filter
 from chatops.errors import NotACommand, CommandRejected
 from hipchat.text.filters import Filter
+from hipchat.text.template_guard import BREAK, neutralize_templates
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=timezone.utc)
 
@@ -15,9 +17,20 @@ NOW = datetime(2026, 5, 4, 9, 30, tzinfo=timezone.utc)
 @pytest.mark.parametrize("text, command", [
     ("!deploy web", "deploy web"), ("! deploy   web ", "deploy web"),
     ("!say a\n\n  b\u00a0\u2003c", "say a\nb c"),
-    ("!say \u201ca b\u201d \u2018c\u2019", "say \"a b\" 'c'"), ("!!", "!")])
-def test_command_has_single_blanks_and_straight_quotes(text, command):
+    ("!say \u201ca b\u201d \u2018c\u2019", "say \"a b\" 'c'"), ("!!", "!"),
+    ("!run \u2014force \u2013dry 10\u201312 a \u2014 b '\u2014x'",
+     "run --force --dry 10\u201312 a \u2014 b '--x'"),
+    ("\ufeff\u200b!\u2060deploy web", "deploy web")])
+def test_command_is_as_if_typed_on_a_plain_keyboard(text, command):
     assert command_in(text, "!") == command
+
+
+@pytest.mark.parametrize("text", ["!{{ x }}", "!say {{ x }}", "\ufeff!{% x %}", "!say <% x %>{",
+                                  "!\u200b{{ x }}"])
+def test_what_the_guard_puts_in_stays(text):
+    command = command_in(neutralize_templates(text), "!")
+    assert command == neutralize_templates(command).lstrip(BREAK)
+    assert not re.search("\\{[{%]|<%|[%}]}|%>", command)
 
 
 @pytest.mark.parametrize("text", ["deploy", "", "!", "!  ", " !deploy", "hi !deploy"])
@@ -26,8 +39,8 @@ def test_other_text_is_none(text):
         command_in(text, "!")
 
 
-def test_a_prefix_of_letters_is_a_word():
-    assert command_in("st2 deploy", "st2") == "deploy"
+def test_a_prefix_of_letters_is_a_word_in_any_case():
+    assert command_in("st2 deploy", "st2") == command_in("ST2 deploy", "st2") == "deploy"
     with pytest.raises(NotACommand):
         command_in("st2deploy", "st2")
 

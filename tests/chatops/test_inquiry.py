@@ -3,13 +3,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatops.errors import CommandRejected
-from chatops.inquiry import check_may_answer, question, response_of
+from chatops.errors import CommandRejected, StackStormError
+from chatops.inquiry import about_question, check_may_answer, question, response_of
 from chatops.settings import ChatOpsSettings
 
 YES_NO = {"type": "object", "properties": {
     "continue": {"type": "boolean", "description": "Go on?", "required": True}}}
 TWO = {"type": "object", "properties": {"host": {"type": "string"}, "count": {"type": "integer"}}}
+LIST = {"type": "object", "properties": {"hosts": {"type": "array"}}}
 ANN, BOB, ROOM = 2002, 2003, 1001
 
 
@@ -27,12 +28,28 @@ def test_the_question_says_who_asks_and_how_to_answer():
     assert question(inquiry(), "ops.deploy", "!").splitlines() == [
         "ops.deploy asks, for at most 60 minutes:", "continue: Go on?",
         "Answer with: !answer 5f yes (or no)"]
-    assert question(inquiry(TWO), "ops.deploy", "!").splitlines()[-1] == (
-        'Answer with: !answer 5f {"host": "string", "count": "integer"}')
+
+
+@pytest.mark.parametrize("schema, example", [
+    (TWO, '{"host": "string", "count": "integer"}'), (LIST, "<one, two>"), ({}, "ok"),
+    ({"properties": {"n": {"type": "number"}}}, "<number>"),
+    ({"properties": {"n": {}}}, "<text>")])
+def test_the_question_shows_an_example(schema, example):
+    assert question(inquiry(schema), "ops.deploy", "!").splitlines()[-1] == (
+        f"Answer with: !answer 5f {example}")
+
+
+def test_a_question_for_a_secret_says_that_the_room_reads_the_answer():
+    secret = {"properties": {"password": {"type": "string", "secret": True}}}
+    assert "Everybody in this room can read" in question(inquiry(secret), "ops.deploy", "!")
+    assert "Everybody" not in question(inquiry(TWO), "ops.deploy", "!")
 
 
 @pytest.mark.parametrize("schema, words, response", [
     (YES_NO, "yes", {"continue": True}), (YES_NO, "No", {"continue": False}),
+    (YES_NO, "Yes!", {"continue": True}), (YES_NO, "no.", {"continue": False}),
+    (LIST, "h1, h2", {"hosts": ["h1", "h2"]}), (LIST, "h1", {"hosts": ["h1"]}), ({}, "ok", {}),
+    ({"properties": {"n": {"type": "array", "items": {"type": "integer"}}}}, "1,2", {"n": [1, 2]}),
     ({"properties": {"n": {"type": "integer"}}}, "12", {"n": 12}),
     ({"properties": {"n": {"type": "number"}}}, "1.5", {"n": 1.5}),
     ({"properties": {"text": {"type": "string"}}}, "as you like", {"text": "as you like"}),
@@ -46,13 +63,15 @@ def test_words_are_a_response(schema, words, response):
 
 
 @pytest.mark.parametrize("schema, words, said", [
-    (YES_NO, "perhaps", "it takes yes or no"), (TWO, "h1", "takes several answers"),
+    (YES_NO, "perhaps", '"perhaps" is no answer to that: it takes yes or no'),
+    (YES_NO, "yes?", "it takes yes or no"), (YES_NO, "yes, but tomorrow", "it takes yes or no"),
+    ({"properties": {"n": {"type": "array", "items": {"type": "integer"}}}}, "1, x", "a number"),
+    (TWO, "h1", "takes several answers"),
     ({"properties": {"n": {"type": "integer"}}}, "many", "it takes a number"),
     ({"properties": {"n": {"type": ["integer", "null"]}}}, "many", "it takes a number"),
     ({"properties": {"n": {"type": "number"}}}, "nan", "numbers without an end"),
     (TWO, '{"count": [1e999]}', "numbers without an end"),
-    (TWO, '{"host": "h1"', "is no JSON object"), (TWO, '{"a":' + "[" * 5000, "is no JSON object"),
-    ({}, "yes", "takes several answers")])
+    (TWO, '{"host": "h1"', "is no JSON object"), (TWO, '{"a":' + "[" * 5000, "is no JSON object")])
 def test_words_that_are_none_are_refused(schema, words, said):
     with pytest.raises(CommandRejected, match=said):
         response_of(words, inquiry(schema))
@@ -61,6 +80,19 @@ def test_words_that_are_none_are_refused(schema, words, said):
 def test_what_json_hides_is_made_inert():
     hidden = r'{"host": "\u007b\u007b st2kv.system.secret \u007d\u007d"}'
     assert "{{" not in response_of(hidden, inquiry(TWO))["host"]
+
+
+@pytest.mark.parametrize("status, words, said", [
+    (404, "The resource could not be found.", "There is no such question"),
+    (403, "Requesting user \"<UserDB: UserDB(...)>\" does not have permission", "not for you"),
+    (403, "User \"ann\" doesn't have required permission \"inquiry_respond\"", None),
+    (500, "Internal Server Error", None)])
+def test_what_stackstorm_says_of_a_question_is_told_in_our_words(status, words, said):
+    def call():
+        raise StackStormError("GET /v1/inquiries/5f", status, words)
+
+    with pytest.raises(CommandRejected if said else StackStormError, match=said or words):
+        about_question(call)
 
 
 class TestWhoMayAnswer:

@@ -11,7 +11,7 @@ from chatops.command import (ChatMessage, check_age, check_clock, check_harmless
                              command_in, earliest)
 from chatops.errors import NotACommand, CommandRejected, StackStormError
 from chatops.help import help_on
-from chatops.inquiry import check_may_answer, response_of
+from chatops.inquiry import about_question, check_may_answer, response_of
 from chatops.matching import Fit
 from chatops.once import REPEATED, is_repeated
 from chatops.origin import begun_by, identifier, origin_of, source_of
@@ -157,14 +157,15 @@ class Commands:
         inquiry, alias = self._asked(message, id)
         check_may_answer(inquiry, alias, message.requester_id, message.room_id, self._settings,
                          stackstorm)
-        _refusing(lambda: stackstorm.respond(id, response_of(words, inquiry)))
+        response = response_of(words, inquiry)
+        _refusing(lambda: about_question(lambda: stackstorm.respond(id, response)))
         return Outcome("answered", [Reply("Thank you, it goes on.", color="green")],
                        {"inquiry": id})
 
     def _asked(self, message: ChatMessage, id: str) -> Tuple[Dict[str, Any], str]:
         """Return an inquiry that was asked in the message's room, and the alias that led to it."""
         stackstorm = self._accounts.pack()
-        inquiry = _refusing(lambda: stackstorm.inquiry(id))
+        inquiry = _refusing(lambda: about_question(lambda: stackstorm.inquiry(id)))
         begun = begun_by(stackstorm.execution(id), stackstorm)
         try:
             asked = origin_of(begun, self._settings).room == message.room_id

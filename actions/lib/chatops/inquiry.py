@@ -1,74 +1,106 @@
 """What a workflow asks, and what a person answers it."""
 import json
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
-from chatops.errors import CommandRejected
+from chatops.errors import CommandRejected, StackStormError
+from chatops.matching import quoted
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from hipchat.text.template_guard import neutralize_templates
 from hipchat.text.shallow_json import loads
 
-__all__ = ["check_may_answer", "question", "response_of"]
+__all__ = ["about_question", "check_may_answer", "question", "response_of"]
 
-WORDS = {"boolean": {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}}
-NUMBERS = {"integer": int, "number": float}
+WORDS = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
+SIGNS = " \t\n.!,;:"  # around a word that is an answer; "yes?" is none
+READ_BY_ALL = "Everybody in this room can read the answer."
+
+Fields = Dict[str, Dict[str, Any]]
 
 
 def question(inquiry: Dict[str, Any], asking: str, opening: str) -> str:
-    """The question in words: who asks, what for, and how it is answered, after the opening."""
+    """Put an inquiry in words.
+
+    Args:
+        inquiry: As StackStorm's API has it.
+        asking: Who asks: the action that was started.
+        opening: What a command begins with.
+
+    Returns:
+        Who asks, what for, and how it is answered.
+    """
     fields = _fields(inquiry)
     lines = [f"{asking} asks, for at most {inquiry.get('ttl')} minutes:"]
     lines += [f"{name}{': ' + field['description'] if field.get('description') else ''}"
               for name, field in fields.items()]
-    only = _only(fields)
-    kind = only and _kind(fields[only])
-    example = "yes" if kind == "boolean" else f"<{kind or 'text'}>" if only else (
-        json.dumps({name: _kind(field) or "string" for name, field in fields.items()}))
-    lines.append("Answer with: {}answer {} {}{}".format(
-        opening, inquiry["id"], example, " (or no)" if kind == "boolean" else ""))
+    if any(field.get("secret") for field in fields.values()):
+        lines.append(READ_BY_ALL)
+    lines.append(f"Answer with: {opening}answer {inquiry['id']} {_example(fields)}")
     return "\n".join(lines)
 
 
-def _fields(inquiry: Dict[str, Any]) -> Dict[str, Any]:
+def _example(fields: Fields) -> str:
+    if not fields:
+        return "ok"
+    only = _only(fields)
+    if only is None:
+        return json.dumps({name: _kind(field) or "string" for name, field in fields.items()})
+    kind = _kind(fields[only]) or "text"
+    return {"boolean": "yes (or no)", "array": "<one, two>"}.get(kind, f"<{kind}>")
+
+
+def _fields(inquiry: Dict[str, Any]) -> Fields:
     fields = (inquiry.get("schema") or {}).get("properties") or {}
     return {name: field if isinstance(field, dict) else {} for name, field in fields.items()}
 
 
-def _kind(field: Dict[str, Any]) -> Optional[str]:
-    """The type of a field: of several, the first that is something."""
-    kinds = field.get("type")
+def _kind(field: Any) -> Optional[str]:
+    """Return the type of a field: of several, the first that is something."""
+    kinds = field.get("type") if isinstance(field, dict) else None
     return next((kind for kind in ([kinds] if isinstance(kinds, str) else kinds or [])
                  if kind != "null"), None)
 
 
-def _only(fields: Dict[str, Any]) -> Optional[str]:
-    """The field that a plain word is for: the only one, or the only one that is required."""
+def _only(fields: Fields) -> Optional[str]:
+    """Return the field that plain words are for: the only one, or the only required one."""
     required = [name for name, field in fields.items() if field.get("required") is True]
     names = required if len(required) == 1 else list(fields)
     return names[0] if len(names) == 1 else None
 
 
 def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
-    """The response that a person's words are; CommandRejected where they cannot be one.
+    """Turn a person's words into a response.
 
     It is inert, whatever JSON's escapes have hidden: the workflow evaluates what it is given.
+
+    Raises:
+        CommandRejected: the words cannot be an answer to this inquiry.
     """
+    fields = _fields(inquiry)
     if words.lstrip().startswith("{"):
         return neutralize_templates(_object(words))
-    fields = _fields(inquiry)
+    if not fields:
+        return {}
     only = _only(fields)
     if only is None:
         raise CommandRejected("That question takes several answers: write them as {{\"{}\": ...}}."
                               .format("\": ..., \"".join(fields)))
-    kind = _kind(fields[only])
+    return {only: _finite(_value(words, fields[only]))}
+
+
+def _value(words: str, field: Any) -> Any:
+    """Convert words to what a field takes; a list has its items between commas."""
+    kind = _kind(field)
+    if kind == "array":
+        return [_value(item.strip(), field.get("items")) for item in words.split(",")]
     try:
-        value = (WORDS[kind][words.lower()] if kind in WORDS else
-                 NUMBERS[kind](words) if kind in NUMBERS else words)
+        if kind == "boolean":
+            return WORDS[words.strip(SIGNS).lower()]
+        return {"integer": int, "number": float}.get(kind or "", str)(words)
     except (KeyError, ValueError):
-        raise CommandRejected("{!r} is no answer to that: it takes {}.".format(
-            words, "yes or no" if kind == "boolean" else "a number")) from None
-    return {only: _finite(value)}
+        raise CommandRejected("{} is no answer to that: it takes {}.".format(
+            quoted(words), "yes or no" if kind == "boolean" else "a number")) from None
 
 
 def _object(words: str) -> Dict[str, Any]:
@@ -109,3 +141,23 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int
     elif not Permissions(settings).may(alias, person, room):
         raise CommandRejected("That question is not for you to answer: it is for those who may run "
                               "{}.".format(alias))
+
+
+def about_question(call: Callable[[], Any]) -> Any:
+    """Make a call of StackStorm's API about one inquiry.
+
+    Raises:
+        CommandRejected: there is no such inquiry, or it is for others. (StackStorm's own words on
+            the latter show a database record.)
+        StackStormError: for all else.
+    """
+    try:
+        return call()
+    except StackStormError as error:
+        if error.status == 404:
+            raise CommandRejected("There is no such question. It may have been answered, or its "
+                                  "time may be over.") from None
+        if error.status == 403 and "required permission" not in error.words:
+            raise CommandRejected("That question is not for you to answer: its workflow names "
+                                  "others.") from None
+        raise

@@ -10,6 +10,7 @@ from support.servers import EVENTS
 
 from hipchat.errors import ConfigError
 from hipchat.text.room_reference import room_key
+from hipchat.config import keys
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.config.api_settings import ApiSettings
 
@@ -50,19 +51,19 @@ class TestDefaults:
         assert found.api.rate_limit_wait == 60
 
     def test_are_those_of_the_schema(self):
-        schema = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())
-        found = settings()
-        assert schema["rooms"]["default"] == found.rooms
-        assert schema["events"]["default"] == found.events
-        assert schema["events"]["items"]["enum"] == EVENTS
-        assert schema["timeout"]["default"] == found.api.timeout
-        assert schema["rate_limit_wait"]["default"] == found.api.rate_limit_wait
-        properties = schema["webhook"]["properties"]
-        assert (properties["host"]["default"], properties["port"]["default"]) == (
-            found.host, found.port)
-        properties = schema["spool"]["properties"]
-        assert properties["directory"]["default"] == found.spool_directory
-        assert properties["max_deliveries"]["default"] == found.max_deliveries
+        """The table of the keys and what StackStorm is told of them are one."""
+        schema = {}
+        for name, each in yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text()).items():
+            schema.update({f"{name}.{key}": value for key, value in each["properties"].items()}
+                          if "properties" in each else {name: each})
+        ours = {name: each for name, each in schema.items()
+                if name.partition(".")[0] not in keys.SECTIONS}
+        assert sorted(ours) == sorted(keys.KEYS)
+        assert {name: each.get("default") for name, each in ours.items()} == {
+            name: key.default for name, key in keys.KEYS.items()}
+        assert ours["events"]["items"]["enum"] == EVENTS
+        secrets = {name for name, each in ours.items() if each.get("secret")}
+        assert secrets == {"api_key", "oauth.secret", "addon.credentials", "webhook.secret"}
 
     @pytest.mark.parametrize("key", [
         "rooms", "events", "default_room", "verify_tls", "ca_bundle", "timeout", "webhook.host",
@@ -143,11 +144,7 @@ def changed_in(config, key, value):
     return dict(config, **{section: {**old, name: value}})
 
 
-KEYS = """api_key oauth oauth.id oauth.secret api_url rooms only_rooms nodes nodes.{host} events
-    default_room template_guard verify_tls ca_bundle timeout rate_limit_wait webhook
-    webhook.public_url webhook.host webhook.port webhook.secret webhook.tls_certificate
-    webhook.tls_key webhook.max_connections webhook.allow_from spool spool.directory
-    spool.max_deliveries""".format(host=socket.gethostname()).split()
+KEYS = [*keys.KEYS, "oauth", "webhook", "spool", "nodes", "nodes." + socket.gethostname()]
 NAMES = ["public_url", "host", "port", "secret", "directory", "id", "webhook", "rooms", "nodes"]
 ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=20)  # halves of characters too
 HUGE = st.none().map(lambda _: 10 ** 5000)  # hypothesis itself cannot write it
@@ -206,8 +203,8 @@ class TestWrongValues:
         ("webhook.public_url", "https://st2.example.com/hipch\u00e4t", ["ASCII"]),
         ("webhook.public_url", "https://st2.example.com/a/../b", [".."]),
         ("webhook.public_url", "https://st2.example.com//b", ["empty part"]),
-        ("webhook.allow_from", [10], ["10 is no network", "10.1.0.0/16"]),
-        ("webhook.allow_from", [True], ["True is no network"]),
+        ("webhook.allow_from", [10], ["allow_from[0] is 10", "10.1.0.0/16"]),
+        ("webhook.allow_from", [True], ["allow_from[0] is True: it must be a network"]),
         ("webhook.secret", "s", ["at least 16 characters"]),
         ("webhook.tls_certificate", "cert.pem", ["absolute"]),
         ("spool.directory", "spool", ["'spool'", "absolute"]),
@@ -278,6 +275,16 @@ class TestWrongValues:
     def test_may_stand_in_place_of_the_config(self, config):
         if not isinstance(config, dict):
             assert "api_key" in refusal(config)
+
+
+@pytest.mark.parametrize("key, words", [
+    ("room", "'room': there is no such key. Is rooms meant?"),
+    ("Rooms", "'Rooms': there is no such key. Is rooms meant?"),
+    ("public_url", "'public_url': there is no such key. Is webhook.public_url meant?"),
+    ("chat_ops", "'chat_ops': there is no such key. Is chatops meant?"),
+    ("zzz", "'zzz': there is no such key."), (7, "7: there is no such key.")])
+def test_a_key_that_does_not_exist_is_warned_of_with_the_nearest(key, words):
+    assert SensorSettings.from_config({**LEAST, key: "x"}).warnings == (words,)
 
 
 @pytest.mark.parametrize("given, key", [

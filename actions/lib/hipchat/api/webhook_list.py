@@ -2,7 +2,7 @@
 from typing import Any, Dict, Iterator, Optional
 
 from hipchat.api.client import Client
-from hipchat.config.reader import PUBLIC_URL_EXAMPLE
+from hipchat.config.validators import PUBLIC_URL_EXAMPLE
 from hipchat.errors import ConfigError
 from hipchat.text.masking import mask
 from hipchat.webhook.ownership import Ownership

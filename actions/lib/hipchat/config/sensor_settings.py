@@ -4,30 +4,31 @@ import hmac
 import socket
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from hipchat.config.reader import ConfigReader, Network
-from hipchat.events import EVENTS
 from hipchat.config.api_settings import ApiSettings
+from hipchat.config.reader import ConfigReader
+from hipchat.config.validators import PUBLIC_URL_EXAMPLE, Network
+from hipchat.events import EVENTS
 
 __all__ = ["EVERYWHERE", "SensorSettings"]
 
-DEFAULT_EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
-DEFAULT_SPOOL = "/opt/stackstorm/exports/hipchat"
-LONGEST_CATCH_UP = 7 * 86400  # seconds
-EVERYWHERE = ""  # in place of a room, for `rooms: all`; no room has this name or id
+EVERYWHERE = ""  # in place of a room, for `rooms: all`; no room has this name or ID
 
 
 class SensorSettings(NamedTuple):
     """How the sensor listens, and how it reaches HipChat.
 
-    rooms: [EVERYWHERE] where subscriptions without a room hear every room.
-    only_rooms: where this node listens at all, everywhere if empty.
-    events are names of trigger types without "hipchat."; public_url has no slash at its end, and is
-    "" where HipChat cannot reach the sensor; catch_up is in seconds, 0 for not at all; calls_share
-    is a part of the calls that HipChat allows the token;
-    secret signs the URLs of webhooks in rooms, None where an add-on needs none; node_urls are the
-    public_urls of all nodes, if there are several; tls is the paths of certificate and key;
-    allow_from: an address that lies in none of these networks is refused, unless there are none.
-    warnings: what can be used and is hardly meant, in words for the log.
+    Attributes:
+        rooms: [EVERYWHERE] where subscriptions without a room hear every room.
+        only_rooms: where this node listens at all, everywhere if empty.
+        events: names of trigger types without "hipchat.".
+        catch_up: seconds, 0 for not at all.
+        calls_share: the part of the calls that HipChat allows the token.
+        public_url: without a slash at its end; "" where HipChat cannot reach the sensor.
+        secret: signs the URLs of webhooks in rooms; None where an add-on needs none.
+        node_urls: the public_urls of all nodes, if there are several.
+        tls: the paths of certificate and key.
+        allow_from: an address in none of these networks is refused, unless there are none.
+        warnings: what can be used and is hardly meant, in words for the operator.
     """
 
     api: ApiSettings
@@ -51,38 +52,49 @@ class SensorSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
-        """Read the config; ConfigError names every wrong value with its remedy."""
+        """Read the config.
+
+        Raises:
+            ConfigError: names every wrong value with its remedy.
+        """
         reader = ConfigReader(config).of_node("nodes", socket.gethostname())
-        api = ApiSettings.read(reader).without_installation()
-        public_url = reader.public_url("webhook.public_url", needed=api.addon.enabled)
+        reader.warn_of_unknown_keys()
+        get = reader.value
+        api, public_url = ApiSettings.read(reader).without_installation(), get("webhook.public_url")
+        if not public_url and (api.addon.enabled or reader.given("webhook.public_url") == ""):
+            reader.wrong("webhook.public_url", "set it to a URL such as " + PUBLIC_URL_EXAMPLE)
         settings = cls(
             api=api,
-            rooms=[EVERYWHERE] if reader.is_all("rooms") else reader.rooms("rooms"),
-            only_rooms=reader.rooms("only_rooms"),
-            events=_events(reader, api),
-            template_guard=reader.boolean("template_guard", True),
-            catch_up=reader.number("catch_up", 3600, upto=LONGEST_CATCH_UP, least=0),
-            calls_share=reader.number("calls_share", 0.2 if public_url else 0.6, upto=1,
-                                      least=0.01),
-            public_url=public_url,
-            host=reader.text("webhook.host") or "0.0.0.0",
-            port=reader.whole("webhook.port", 8088, upto=65535),
-            secret=_signing_secret(reader.secret("webhook.secret"), api),
+            rooms=[EVERYWHERE] if reader.given("rooms") == "all" else get("rooms"),
+            only_rooms=get("only_rooms"),
+            # HipChat posts all events to an add-on; others need a webhook for each event and room.
+            events=sorted(EVENTS) if api.addon.enabled else get("events"),
+            template_guard=get("template_guard"),
+            catch_up=get("catch_up"),
+            calls_share=get("calls_share") or (0.2 if public_url else 0.6),
+            public_url=public_url or "",
+            host=get("webhook.host"),
+            port=get("webhook.port"),
+            secret=_signing_secret(get("webhook.secret"), api),
             node_urls=_urls_of_nodes(config),
-            tls=reader.tls("webhook.tls_certificate", "webhook.tls_key"),
-            max_connections=reader.whole("webhook.max_connections", 512, upto=10000),
-            allow_from=reader.networks("webhook.allow_from"),
-            spool_directory=reader.path("spool.directory") or DEFAULT_SPOOL,
-            max_deliveries=reader.whole("spool.max_deliveries", 100000, upto=10 ** 9),
+            tls=_tls(reader),
+            max_connections=get("webhook.max_connections"),
+            allow_from=get("webhook.allow_from"),
+            spool_directory=get("spool.directory"),
+            max_deliveries=get("spool.max_deliveries"),
             warnings=tuple(reader.warnings))
         reader.finish()
         return settings
 
 
-def _events(reader: ConfigReader, api: ApiSettings) -> List[str]:
-    """HipChat posts all events to an add-on; others need a webhook for each event and room."""
-    chosen = reader.choices("events", DEFAULT_EVENTS, sorted(EVENTS))
-    return sorted(EVENTS) if api.addon.enabled else chosen
+def _tls(reader: ConfigReader) -> Optional[Tuple[str, str]]:
+    certificate, key = reader.value("webhook.tls_certificate"), reader.value("webhook.tls_key")
+    if certificate and key:
+        return certificate, key
+    if certificate or key:
+        reader.wrong("webhook.tls_key" if certificate else "webhook.tls_certificate",
+                     "a certificate and its key go together")
+    return None
 
 
 def _urls_of_nodes(config: Any) -> List[str]:
@@ -95,7 +107,7 @@ def _urls_of_nodes(config: Any) -> List[str]:
 
 
 def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:
-    """Made of the configured secret, or else of the token; None if there is but an add-on.
+    """Derive it from the configured secret, or else from the token; None for an add-on alone.
 
     An integration's webhooks are others than a personal token's (their deliveries carry a JWT),
     so that a change from one to the other replaces them.

@@ -1,30 +1,40 @@
-"""Tells which alias a command is for, what it would run and say, without any server."""
+"""`python -m sandbox alias`: tries a chat command on aliases, without any server.
+
+The command goes the way it goes in a room: the pack finds its alias, and StackStorm takes the
+values out of it. Nothing is run; the texts for the room are those for the result that is given.
+"""
 
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterable
+from typing import Any, Dict, List, Sequence
 
-from sandbox.stackstorm import REPOSITORY, pack, platform_modules, plugins
+from sandbox.rule_trial import as_json
+from sandbox.stackstorm import REPOSITORY, pack, platform_modules, plugins, templates
 from sandbox.stackstorm.actions import Actions
-from sandbox.stackstorm.aliases import Aliases, acknowledgement
+from sandbox.stackstorm.aliases import Alias, Values, acknowledgement, checked, typed
 from sandbox.stackstorm.errors import Invalid
-from sandbox.stackstorm.ids import new_id
+from sandbox.stackstorm.ids import new_id, now
+from sandbox.stackstorm.unknown import Unknown
 
 plugins.add_to_path(REPOSITORY / "actions/lib", first=True)
 from chatops.ack import ack_of  # noqa: E402
-from chatops.aliases import find  # noqa: E402
-from chatops.reply import Reply  # noqa: E402
+from chatops.aliases import find, named_alike, problems_of, unkept_safeguard  # noqa: E402
 from chatops.command import check_harmless, command_in  # noqa: E402
-from chatops.matching import Fit, formats_of  # noqa: E402
+from chatops.errors import CommandRejected, NotACommand  # noqa: E402
+from chatops.matching import Fit, formats_of, name_of  # noqa: E402
+from chatops.permissions import Permissions  # noqa: E402
+from chatops.reply import Reply  # noqa: E402
 from chatops.result import result_of  # noqa: E402
+from chatops.settings import ChatOpsSettings  # noqa: E402
 from chatops.values import check_values  # noqa: E402
 from hipchat.errors import HipChatError  # noqa: E402
 from hipchat.text.template_guard import BREAK, neutralize_templates  # noqa: E402
 
-PREFIX = "!"
 RUNS, DOES_NOT_RUN, WRONG = 0, 1, 2
+# In place of a config's, where it has no `chatops`.
+ALLOW_ALL = {"rooms": [1001], "allow": [{"commands": ["*"], "people": "*"}]}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,81 +44,187 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an alias's YAML file (default: those of this pack)")
     add("--say", required=True, metavar="TEXT", help="the command, with the prefix or without")
     add("--result", type=json.loads, metavar="JSON", default={},
-        help="what the execution's result would be (default: {})")
-    add("--status", default="succeeded", help="how it would end (default: %(default)s)")
+        help="the result of the execution (default: {})")
+    add("--status", default="succeeded", help="how the execution ends (default: %(default)s)")
     add("--runner", default="python-script",
         help="the runner of another pack's action (default: %(default)s)")
+    add("--config", type=Path, default=REPOSITORY / "hipchat.yaml.example", metavar="FILE",
+        help="the pack's config file, of which `chatops` counts (default: the example)")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print what would happen; returns 0 if an alias runs, 1 if none, 2 if one is wrong."""
+    """Print what would happen.
+
+    Returns:
+        0 if an alias runs, 1 if none does, 2 if an alias or the config is wrong.
+    """
     platform_modules.install_base_classes()
-    content = pack.load(REPOSITORY, REPOSITORY / "hipchat.yaml.example")
-    aliases = Aliases(Actions(content))
     try:
-        for definition in map(pack.read, args.file) if args.file else content.aliases:
-            aliases.put(dict({"pack": content.ref}, **definition))
-        fit = _find(args.say, aliases)
-    except HipChatError as reason:
+        trial = AliasTrial(args.file, args.config)
+        trial.run(args)
+    except (CommandRejected, NotACommand) as reason:
         print(f"\nIt does not run: {reason}")
         return DOES_NOT_RUN
-    except Invalid as error:
+    except (Invalid, HipChatError) as error:
         print(f"\nThis is wrong: {error}", file=sys.stderr)
         return WRONG
-    return _run(fit, aliases, args)
-
-
-def _find(said: str, aliases: Iterable[Dict[str, Any]]) -> Fit:
-    """As in a room; raises what the pack would tell the person."""
-    said = neutralize_templates(said if said.startswith(PREFIX) else PREFIX + said)
-    command = command_in(said, PREFIX)
-    _row("command", command)
-    check_harmless(command)
-    fit = find(command, [each for alias in aliases if alias["enabled"]
-                         for each in formats_of(alias)])
-    check_values(fit, extra_parameters=False)
-    return fit
-
-
-def _run(fit: Fit, aliases: Aliases, args: argparse.Namespace) -> int:
-    alias = fit.format.alias
-    _row("alias", alias["ref"])
-    _row("format", fit.format.representation)
-    if not fit.is_exact:
-        _row("", "matched ignoring case, StackStorm gets: " + fit.command)
-    try:
-        parameters = aliases.parameters(alias, fit.format.representation, fit.command)
-    except Invalid as error:
-        print(f"\nThis is wrong: {error}", file=sys.stderr)
-        return WRONG
-    _row("action", alias["action_ref"])
-    for name, value in parameters.items():
-        _row("", f"{name}: {json.dumps(value, ensure_ascii=False)}")
-    execution = {"id": new_id(), "status": args.status, "action": {"ref": alias["action_ref"]},
-                 "runner": {"name": args.runner}, "parameters": parameters,
-                 "result": args.result, "web_url": "https://st2.example.com/#/history/..."}
-    ack = ack_of(dict(acknowledgement(alias, execution), execution=execution, actionalias=alias))
-    _say("says first", ack)
-    try:
-        _say("says then", result_of(execution, alias))
-    except HipChatError as reason:
-        _row("says then", f"nothing: {reason}")
-    print("\nIt runs.")
     return RUNS
 
 
-def _say(when: str, answer: Any) -> None:
-    if answer is None:
+class AliasTrial:
+    """A StackStorm that has this pack's actions, and aliases.
+
+    Args:
+        files: the aliases' files; those of this pack where there are none.
+        config_file: the pack's config.
+
+    Raises:
+        Invalid, HipChatError: an alias or the config is wrong.
+    """
+
+    def __init__(self, files: Sequence[Path], config_file: Path) -> None:
+        self._pack = pack.load(REPOSITORY, config_file)
+        self._actions = Actions(self._pack)
+        config = self._pack.config
+        self._has_permissions = ChatOpsSettings.are_in(config)
+        self._settings = ChatOpsSettings.from_config(
+            config if self._has_permissions else {**config, "chatops": ALLOW_ALL})
+        definitions = [{"pack": _pack_of(file), **pack.read(file)} for file in files]
+        self._aliases = [checked(each) for each in definitions or self._pack.aliases]
+
+    def run(self, args: argparse.Namespace) -> None:
+        """Take a command to the texts for the room, and print each step.
+
+        Raises:
+            CommandRejected, NotACommand: the command runs no alias, and why.
+            Invalid: StackStorm fails on the alias.
+        """
+        for problem in self._problems():
+            _row("warning", problem)
+        fit = self._find(args.say)
+        alias = fit.format.alias
+        _row("alias", alias["ref"])
+        _row("format", fit.format.representation)
+        if not fit.is_exact:
+            _row("", "matched ignoring case, StackStorm gets: " + fit.command)
+        self._show_permission(alias)
+        is_known = alias["action_ref"].startswith(self._pack.ref + ".")
+        for values in fit.executions:
+            self._show_execution(alias, values, is_known, args)
+        print("\nIt runs" + ("." if is_known else
+                             f", if {alias['action_ref']} takes these parameters."))
+
+    def _problems(self) -> List[str]:
+        """Return what keeps people from running these aliases, a sentence each."""
+        disabled = [f"{alias['ref']} is disabled." for alias in self._aliases
+                    if not alias["enabled"]]
+        return disabled + problems_of(self._aliases)
+
+    def _find(self, said: str) -> Fit:
+        """Return the alias and the format that the pack finds for a command in a room."""
+        said = neutralize_templates(said)
+        try:
+            command = command_in(said, self._settings.prefix)
+        except NotACommand:
+            command = command_in(self._settings.opening + said, self._settings.prefix)
+        _row("command", command)
+        check_harmless(command)
+        fit = find(command, [each for alias in self._aliases if alias["enabled"]
+                             for each in formats_of(alias)])
+        alias = fit.format.alias
+        problem = named_alike(self._aliases).get(alias["name"]) or unkept_safeguard(alias)
+        if problem:
+            raise CommandRejected(problem)
+        check_values(fit, self._settings.extra_parameters)
+        return fit
+
+    def _show_permission(self, alias: Alias) -> None:
+        """Print who may run an alias, where the config says so; raises CommandRejected for none."""
+        if not self._has_permissions:
+            return
+        permissions, name = Permissions(self._settings), name_of(alias)
+        allowed = {room: permissions.who(name, room) for room in sorted(self._settings.rooms)}
+        for room, people in allowed.items():
+            if people != []:
+                _row("allowed", f"in the room {room} for "
+                     f"{'everybody' if people is None else ', '.join(map(str, people))}")
+        if not any(people is None or people for people in allowed.values()):
+            raise CommandRejected(f"the config allows {name} to nobody.")
+
+    def _show_execution(self, alias: Alias, values: Values, is_known: bool,
+                        args: argparse.Namespace) -> None:
+        """Print an execution's parameters, and what the room reads."""
+        parameters = self._parameters(alias, values, is_known)
+        _row("action", alias["action_ref"] + (
+            "" if is_known else " (another pack's: its parameters are not checked)"))
+        for name, value in parameters.items():
+            _row("", f"{name}: {as_json(value)}")
+        execution: Dict[str, Any] = {
+            "id": new_id(), "status": "requested", "action": _action(alias["action_ref"]),
+            "runner": {"name": args.runner}, "parameters": parameters, "context": _context(alias),
+            "start_timestamp": now(), "web_url": "https://st2.example.com/#/history/..."}
+        started = acknowledgement(alias, execution)
+        _show_reply("says first", ack_of({**started, "execution": execution, "actionalias": alias}))
+        execution.update(status=args.status, result=args.result, end_timestamp=now(),
+                         elapsed_seconds=1.0)
+        try:
+            _show_reply("says then", result_of(execution, alias))
+        except NotACommand as reason:
+            _row("says then", f"nothing: {reason}")
+
+    def _parameters(self, alias: Alias, values: Values, is_known: bool) -> Values:
+        """Return what the action gets; raises CommandRejected if StackStorm refuses it."""
+        try:
+            definition = self._actions.definition(alias["action_ref"]) if is_known else {}
+            given = typed(definition.get("parameters") or {}, values)
+            fixed = alias.get("immutable_parameters") or {}
+            overridden = sorted(set(fixed).intersection(given))
+            if overridden:
+                raise Invalid(f"Immutable arguments cannot be overriden: {', '.join(overridden)}")
+            given.update(templates.render_values(fixed, dict(_context(alias),
+                                                             st2kv=Unknown("st2kv"))))
+            if is_known:
+                _, checked_values = self._actions.prepare(
+                    alias["action_ref"], given, st2kv=Unknown("st2kv"),
+                    action_context=_context(alias))
+                return {name: checked_values[name] for name in given}
+            return given
+        except Invalid as error:
+            raise CommandRejected(f"StackStorm refuses it: {error}")
+        except Exception as error:  # whatever a template raises
+            raise Invalid(f"StackStorm cannot render immutable_parameters: {error}")
+
+
+def _pack_of(file: Path) -> str:
+    """Return the pack that StackStorm takes an alias's file to be of: PACK/aliases/FILE."""
+    folder = file.resolve().parent
+    return folder.parent.name if folder.name == "aliases" else "default"
+
+
+def _context(alias: Alias) -> Dict[str, Any]:
+    """Return an execution's context; the person's account is not known here."""
+    return {"action_alias_ref": {"id": alias["id"], "name": alias["name"]},
+            "user": Unknown("execution.context.user"),
+            "api_user": Unknown("execution.context.api_user"), "source_channel": "1001"}
+
+
+def _action(ref: str) -> Dict[str, str]:
+    action_pack, _, name = ref.partition(".")
+    return {"ref": ref, "pack": action_pack, "name": name}
+
+
+def _show_reply(when: str, reply: Any) -> None:
+    if reply is None:
         _row(when, "nothing")
         return
-    shown = {key: value for key, value in answer._asdict().items()
+    style = {key: value for key, value in reply._asdict().items()
              if key not in ("text", "code", "web_url") and value != Reply("")._asdict()[key]}
-    _row(when, answer.text.replace("\n", "\n" + " " * 11))
-    if answer.code:
-        _row("", answer.code.replace("\n", "\n" + " " * 11))
-    if shown:
-        _row("", ", ".join(f"{key} {json.dumps(value)}" for key, value in shown.items()))
+    _row(when, reply.text.replace("\n", "\n" + " " * 11))
+    if reply.code:
+        _row("", reply.code.replace("\n", "\n" + " " * 11))
+    if style:
+        _row("", ", ".join(f"{key} {json.dumps(value)}" for key, value in style.items()))
 
 
 def _row(what: str, text: str) -> None:
-    print("{:<10} {}".format(what, text.replace(BREAK, "\\u200b")))
+    print(f"{what:<10} {text}".replace(BREAK, "\\u200b"))

@@ -71,7 +71,7 @@ class Actions:
         """The action, and the value of each of its parameters; raises Invalid."""
         action = self.definition(ref)
         context["config_context"] = self._pack.config
-        context["action_context"] = {"pack": self._pack.ref}
+        context["action_context"] = {**context.get("action_context", {}), "pack": self._pack.ref}
         return action, parameters.prepare(given, _schemas(action, given), context)
 
     def definition(self, ref: str) -> Dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from typing import Any, Dict, Iterator, Optional, Tuple
 
+import jinja2
 from werkzeug.exceptions import NotFound
 
 from sandbox.stackstorm import templates
@@ -15,7 +16,9 @@ from sandbox.stackstorm.schemas import Schema
 Alias = Dict[str, Any]
 Values = Dict[str, Any]
 
-_TEXT = {"type": "string"}
+_TEXT, _BOOLEAN = {"type": "string"}, {"type": "boolean"}
+_MESSAGE: Dict[str, Any] = {"type": "object", "properties": {
+    "enabled": _BOOLEAN, "format": _TEXT, "extra": {"type": "object"}}}
 _SCHEMA = Schema({
     "type": "object",
     "additionalProperties": False,
@@ -25,10 +28,11 @@ _SCHEMA = Schema({
         "action_ref": {"type": "string", "required": True},
         "description": _TEXT, "metadata_file": _TEXT,
         "enabled": {"type": "boolean", "default": True},
-        "formats": {"type": "array", "required": True,
-                    "items": {"anyOf": [_TEXT, {"type": "object"}]}},
-        "ack": {"type": "object"}, "result": {"type": "object"}, "extra": {"type": "object"},
-        "immutable_parameters": {"type": "object"},
+        "formats": {"type": "array", "required": True, "items": {"anyOf": [_TEXT, {
+            "type": "object", "properties": {
+                "display": _TEXT, "representation": {"type": "array", "items": _TEXT}}}]}},
+        "ack": dict(_MESSAGE, properties=dict(_MESSAGE["properties"], append_url=_BOOLEAN)),
+        "result": _MESSAGE, "extra": {"type": "object"}, "immutable_parameters": {"type": "object"},
     },
 })
 
@@ -45,11 +49,7 @@ class Aliases:
 
     def put(self, definition: Dict[str, Any]) -> Alias:
         """Create or replace an alias; raises Invalid."""
-        try:
-            alias = _SCHEMA.clean(definition)
-        except Invalid as error:
-            raise type(error)(f"alias {definition.get('name')!r}: {error}")
-        alias = dict(alias, id=new_id(), ref="{pack}.{name}".format_map(alias))
+        alias = checked(definition)
         if alias.get("immutable_parameters"):
             raise Refused(f"alias {alias['ref']!r}: the sandbox has no immutable_parameters")
         self._aliases[alias["ref"]] = alias
@@ -61,8 +61,8 @@ class Aliases:
                  for display, format in representations(alias)
                  if parameters_in(format, command) is not None]
         if len(found) != 1:
-            raise Invalid("Command '{}' matched {}".format(
-                command, "more than 1 pattern" if found else "no patterns"))
+            count = "more than 1 pattern" if found else "no patterns"
+            raise Invalid(f"Command '{command}' matched {count}")
         alias, display, format = found[0]
         return {"actionalias": alias, "display": display, "representation": format}
 
@@ -89,20 +89,37 @@ class Aliases:
     def parameters(self, alias: Alias, format: str, command: str) -> Values:
         """What the action gets of a command; raises Invalid."""
         if format not in [each for _, each in representations(alias)]:
-            raise Invalid("Format string \"{}\" is not available on the alias \"{}\"".format(
-                format, alias["name"]))
+            raise Invalid(f"Format string \"{format}\" is not available on the alias "
+                          f"\"{alias['name']}\"")
         values = parameters_in(format, command)
         if values is None:
             raise Invalid(f"Command \"{command}\" doesn't match format string \"{format}\"")
-        # The platform splits a text for an array at its commas.
         action = self._actions.definition(alias["action_ref"])
-        lists = {name for name, each in (action.get("parameters") or {}).items()
-                 if each.get("type") == "array"}
-        absent = sorted(name for name in lists if name in values and values[name] is None)
-        if absent:
-            raise Invalid(f"StackStorm fails: the command has no {absent[0]}, which is a list")
-        return {name: [part.strip() for part in value.split(",")] if name in lists else value
-                for name, value in _literal(values).items()}
+        return typed(action.get("parameters") or {}, _literal(values))
+
+
+def checked(definition: Dict[str, Any]) -> Alias:
+    """Return an alias as StackStorm registers it; raises Invalid."""
+    try:
+        alias = _SCHEMA.clean(definition)
+    except Invalid as error:
+        raise type(error)(f"alias {definition.get('name')!r}: {error}")
+    return dict(alias, id=new_id(), ref="{pack}.{name}".format_map(alias))
+
+
+def typed(schemas: Dict[str, Any], values: Values) -> Values:
+    """Return a command's values with those for lists split at their commas.
+
+    Raises:
+        Invalid: a list or a number has no value, on which StackStorm fails.
+    """
+    types = {name: (schemas.get(name) or {}).get("type") for name in values}
+    for name, value in values.items():
+        if value is None and types[name] in ("array", "integer", "number"):
+            raise Invalid(f"StackStorm fails: the command has no {name}, "
+                          f"which is of type {types[name]}")
+    return {name: [part.strip() for part in value.split(",")] if types[name] == "array" else value
+            for name, value in values.items()}
 
 
 def representations(alias: Alias) -> Iterator[Tuple[str, str]]:
@@ -136,10 +153,27 @@ def parameters_in(format: str, command: str) -> Optional[Values]:
 
 
 def acknowledgement(alias: Alias, execution: Execution) -> Values:
-    """What the platform makes of an alias's ack: message and extra."""
-    ack, context = alias.get("ack") or {}, {"execution": execution, "actionalias": alias}
-    return {name: templates.render(ack[key], context)
-            for name, key in (("message", "format"), ("extra", "extra")) if key in ack}
+    """Return what StackStorm makes of an alias's ack: message and extra.
+
+    Raises:
+        Invalid: a template fails other than by an undefined name. StackStorm has then started the
+            execution, and answers 500.
+    """
+    ack = alias.get("ack") or {}
+    found: Values = {"execution": execution, "actionalias": alias}
+    for name, key in (("message", "format"), ("extra", "extra")):
+        if key not in ack:
+            continue
+        try:
+            rendered = templates.render_values({name: ack[key]} if key == "format" else ack[key],
+                                               found)
+            found[name] = rendered[name] if key == "format" else rendered
+        except jinja2.UndefinedError as error:
+            found[name] = f'Cannot render "{key}" in field "ack" for alias. {error}'
+        except Exception as error:
+            raise Invalid(f"alias {alias['ref']!r}: StackStorm runs the command and cannot render "
+                          f"its ack.{key}: {error}")
+    return {name: found[name] for name in ("message", "extra") if name in found}
 
 
 def _literal(values: Values) -> Values:

@@ -35,11 +35,10 @@ DEFINITIONS: List[Dict[str, Any]] = [
      "parameters_schema": _parameters(timezone=_TEXT, year=_NUMBER_OR_TEXT, **{
          name: dict(_NUMBER_OR_TEXT, minimum=least, maximum=most)
          for name, (least, most) in _CRON_FIELDS.items()})},
-    {"name": "st2.generic.inquiry", "payload_schema": {
-        "type": "object", "additionalProperties": False, "properties": {
-            "id": dict(_TEXT, required=True), "route": dict(_TEXT, required=True)}}},
-    *({"name": name, "payload_schema": None} for name in (
-        "st2.generic.actiontrigger", "st2.generic.notifytrigger", "st2.action.file_written",
+    # StackStorm checks no payload that it makes itself.
+    *({"name": name} for name in (
+        "st2.generic.actiontrigger", "st2.generic.notifytrigger", "st2.generic.inquiry",
+        "st2.action.file_written",
         "st2.sensor.process_spawn", "st2.sensor.process_exit", "st2.key_value_pair.create",
         "st2.key_value_pair.update", "st2.key_value_pair.value_change",
         "st2.key_value_pair.delete")),

@@ -188,3 +188,18 @@ def render_pattern(pattern: Any, context: Dict[str, Any]) -> Any:
         except ValueError:
             pass
     return render(pattern, context)
+
+
+def render_values(mapping: Dict[str, Any], context: Dict[str, Any]) -> Dict[str, Any]:
+    """Render each value of a mapping, as StackStorm does for aliases; raises what Jinja raises.
+
+    What is no text is rendered as text, and stays as it is where that changes nothing.
+    """
+    context = {"__context": context, **context}
+    rendered = {}
+    for name, value in mapping.items():
+        is_nested = isinstance(value, (dict, list))
+        source = json.dumps(value) if is_nested else str(value)
+        text = _ENVIRONMENT.from_string(source).render(context)
+        rendered[name] = value if text == source else json.loads(text) if is_nested else text
+    return rendered

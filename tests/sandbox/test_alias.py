@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+import yaml
 from support import REPOSITORY
 
 from sandbox import alias
@@ -58,11 +59,42 @@ def test_what_does_not_run_is_told_as_in_a_room(run, said, words):
     assert status == 1 and words in printed
 
 
-@pytest.mark.parametrize("change, words", [
-    ("immutable_parameters: {x: 1}", "the sandbox has no immutable_parameters"),
-    ("colour: red", "'colour' was unexpected")])
-def test_what_is_wrong_or_not_here_is_told_by_name(run, tmp_path, change, words):
+@pytest.mark.parametrize("change, status, words", [
+    ("immutable_parameters: {x: 1}", 1, "'x' was unexpected"),
+    ("colour: red", 2, "'colour' was unexpected"),
+    ("ack: {format: '{{ 1 | nosuch }}'}", 2, "cannot render its ack.format"),
+    ("ack: {format: '{% if'}", 2, "cannot render its ack.format")])
+def test_what_is_wrong_is_told_by_name(run, tmp_path, change, status, words):
     file = tmp_path / "deploy.yaml"
-    file.write_text(OWN + change)
-    status, printed = run([str(file), "--say", "deploy web"])
-    assert status == 2 and words in printed
+    file.write_text(OWN.replace("ack: {enabled: false}", "") + change)
+    found, printed = run([str(file), "--say", "deploy web to Ops"])
+    assert found == status and words in printed, printed
+
+
+def test_two_aliases_of_one_name_are_refused_as_in_a_room(run, tmp_path):
+    for pack in ("ops", "dev"):
+        (tmp_path / pack).write_text(OWN.replace("pack: ops", f"pack: {pack}"))
+    status, printed = run([str(tmp_path / "ops"), str(tmp_path / "dev"), "--say", "deploy web"])
+    assert status == 1 and "warning    StackStorm runs an alias by its name alone" in printed
+
+
+CHATOPS = {"prefix": "bot", "rooms": [7, 8], "extra_parameters": True, "allow": [
+    {"commands": ["hipchat.rooms"], "people": "*", "rooms": [7]},
+    {"commands": ["hipchat.rooms"], "people": ["17"], "rooms": "*"}]}
+
+
+@pytest.mark.parametrize("said, status, words", [
+    ("bot hipchat rooms", 0, ["in the room 7 for everybody", "in the room 8 for 17", "It runs."]),
+    ("hipchat rooms include_archived=true", 0, ["include_archived: true"]),
+    ("hipchat who is @Ann", 1, ["the config allows hipchat.who_is to nobody"])])
+def test_the_config_says_prefix_and_permissions(run, tmp_path, said, status, words):
+    config = yaml.safe_load((REPOSITORY / "hipchat.yaml.example").read_text("utf-8"))
+    file = tmp_path / "hipchat.yaml"
+    file.write_text(yaml.safe_dump(dict(config, chatops=CHATOPS)))
+    found, printed = run(["--say", said, "--config", str(file)])
+    assert found == status and all(word in printed for word in words), printed
+
+
+def test_a_wrong_config_is_named(run, tmp_path):
+    status, printed = run(["--say", "x", "--config", str(tmp_path / "none.yaml")])
+    assert status == 2 and "cannot read" in printed

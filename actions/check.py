@@ -1,13 +1,17 @@
 """hipchat.check: tell an operator what works and what is to be done."""
 from itertools import chain
+from pathlib import Path
 from typing import List
 
 from base import HipChatAction, Result
 from chatops.checkup import chatops_checkup
-from hipchat.check.checkup import Finding, Findings, checkup
+from hipchat.check.checkup import checkup
+from hipchat.check.finding import Finding, Findings
 from hipchat.errors import HipChatError, Incomplete
 
 __all__ = ["CheckAction"]
+
+PACK = Path(__file__).absolute().parents[1]
 
 
 class CheckAction(HipChatAction):
@@ -17,7 +21,7 @@ class CheckAction(HipChatAction):
         """{"lines": one text for each thing looked at}; fails if anything needs doing."""
         findings: List[Finding] = []
         try:
-            for finding in chain(checkup(self.config), self._chatops()):
+            for finding in chain(checkup(self.config, PACK), self._chatops()):
                 findings.append(finding)
         except Exception as error:  # whatever is wrong, an operator gets lines to read
             findings.append(Finding(False, "check itself: it ended with a "

@@ -1,6 +1,6 @@
 """hipchat.whoami: tell whose token the pack uses, and what it may do."""
 from base import HipChatAction, Result
-from hipchat.check.checkup import token_kind
+from hipchat.check.token import token_kind
 
 __all__ = ["WhoamiAction"]
 

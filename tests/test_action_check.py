@@ -187,6 +187,23 @@ def test_a_sensor_that_is_in_trouble_says_why(act, start_stackstorm, start_hipch
     assert not any("webhooks: " in line for line in lines if line.startswith("ok: "))
 
 
+def test_a_key_that_does_not_exist_is_said_once(act, start_stackstorm, start_hipchat):
+    server = start_hipchat("--room", "Factor")
+    sensor = start_stackstorm(server, rooms=["Factor"], room="Factor")
+    wait_until(sensor.has_its_webhooks)
+    assert sensor.health()["reasons"] == ["settings: something in the config is hardly meant"]
+    assert to_do(act("check", config=sensor.config)[1]["lines"]) == [
+        "TO DO: config: 'room': there is no such key. Is rooms meant?"]
+
+
+def test_a_token_that_ends_soon(run, start_hipchat, stackstorm):
+    server = start_hipchat("--room", stackstorm.room)
+    server.people.faults({"paths": "/oauth/token/", "body": {
+        "scopes": [], "owner_type": "user", "expires_in": 13 * 86400 + 5}})
+    assert "TO DO: token: it ends in 13 days. Make another and set api_key to it." in to_do(
+        run(api_url=server.url, api_key=server.token)[1])
+
+
 def test_whatever_goes_wrong_there_are_lines_to_read(act):
     succeeded, result = act("check", config={"rooms": {"not": "a list"}, "webhook": 7})
     assert not succeeded and all(line.startswith("TO DO: config: ") for line in result["lines"][:2])

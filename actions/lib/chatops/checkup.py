@@ -7,7 +7,7 @@ from chatops.errors import StackStormError
 from chatops.rules import HEARING, RULES, hears
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
-from hipchat.check.checkup import Finding, Findings
+from hipchat.check.finding import Finding, Findings
 from hipchat.api.client import Client
 from hipchat.errors import ConfigError, HipChatError, NotFound
 from hipchat.api.people import People

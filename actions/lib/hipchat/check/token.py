@@ -1,0 +1,104 @@
+"""The token: its kind, when it ends, and what it may do."""
+from typing import Any, Dict, List, Optional, Tuple
+
+from hipchat import timing
+from hipchat.api.client import Client
+from hipchat.check.finding import Finding, Findings
+from hipchat.config.addon import SCOPES
+from hipchat.config.api_settings import ApiSettings
+from hipchat.errors import Forbidden, NotFound
+
+__all__ = ["ROOM_TOKEN", "expiry_warning", "token_findings", "token_kind"]
+
+NEEDED = ("send_notification", "send_message", "view_room", "view_group", "admin_room")
+# Scopes that not everything needs.
+EXTRA = {"manage_rooms": "the actions create_room and delete_room fail",
+         "view_messages": "the actions get_history, get_message, wait_for_message and ask fail, "
+                          "and what was said while nobody listened is not fetched"}
+# For a token whose scopes HipChat does not tell: calls that are only tried (auth_test).
+TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
+          ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
+ROOM_TOKEN = Finding(False, "token: it is a room notification token, which can only notify one "
+                     "room. Set api_key to a personal access token.")
+
+
+def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
+    """Look at the token. rooms: where scopes are tried that HipChat does not tell.
+
+    Raises:
+        HipChatError: HipChat does not answer, or does not know the token.
+    """
+    try:
+        info = client.token_info()
+    except (Forbidden, NotFound):
+        yield from _trials(client, settings, rooms)
+        return
+    kind = token_kind(info)
+    if kind == "room notification":
+        yield ROOM_TOKEN
+        return
+    warning = expiry_warning(info, settings)
+    if settings.integration is None and kind == "integration":
+        yield Finding(False, "token: it is an integration's, which soon ends. Set oauth.id and "
+                      "oauth.secret in place of api_key, and it is renewed.")
+    elif warning:
+        yield Finding(False, "token: " + warning)
+    yield from _scopes(info["scopes"], settings)
+
+
+def token_kind(info: Dict[str, Any]) -> str:
+    """Return the kind of token that token_info() tells of: personal, integration or room
+    notification."""
+    client = info.get("client")
+    if isinstance(client, dict) and client.get("room"):
+        return "room notification"
+    owner = info.get("owner")
+    is_user = info.get("owner_type") == "user" or (
+        isinstance(owner, dict) and "mention_name" in owner)
+    return "personal" if is_user else "integration"
+
+
+def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
+    """Return what to do about a personal token that ends within TOKEN_ENDS_SOON; "" if nothing.
+
+    Args:
+        info: from Client.token_info().
+    """
+    seconds = info.get("expires_in")
+    if settings.integration or type(seconds) is not int or seconds >= timing.TOKEN_ENDS_SOON:
+        return ""
+    return f"it ends in {seconds // 86400} days. Make another and set api_key to it."
+
+
+def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
+    needed = _needed(settings)
+    missing = [scope for scope in needed if scope not in scopes]
+    without = [f"without {scope} {what}" for scope, what in EXTRA.items() if scope not in scopes]
+    if not missing:
+        yield Finding(True, "; ".join(["token: it has the scopes that the pack needs"] + without))
+        return
+    remedy = ("Update the add-on in HipChat." if settings.addon.integration else
+              f"Make a token that has all of these scopes: {', '.join((*needed, *EXTRA))}.")
+    yield Finding(False, f"token: it lacks {' and '.join(missing)}. {remedy}")
+
+
+def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
+    if not rooms:
+        yield Finding(True, "token: HipChat does not tell its scopes, and no room is configured "
+                      "to try them in")
+        return
+    lacking: List[Optional[str]] = []
+    needed = _needed(settings)
+    for scope, method, path in [trial for trial in TRIALS if trial[0] in needed]:
+        try:
+            client.call(method, "room", rooms[0], *path, params={"auth_test": "true"})
+        except Forbidden:
+            lacking.append(scope)
+        except NotFound:
+            pass  # the room is looked at later
+    yield from _scopes([scope for scope in (*needed, *EXTRA) if scope not in lacking], settings)
+
+
+def _needed(settings: ApiSettings) -> Tuple[str, ...]:
+    """Return the scopes that the pack cannot do without; only users are given send_message."""
+    return tuple(scope for scope in NEEDED if scope in SCOPES or settings.integration is None)

@@ -4,12 +4,10 @@ import eventlet
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
 
 import logging
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from pathlib import Path
 from typing import Any, Dict, List
 
 from benchmarks.load import delivery
@@ -22,7 +20,8 @@ from listening.dispatch.dispatcher import Dispatcher
 from listening.operations.health import Health
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
-from listening.spool import FILE, Spool
+from listening.spool import Delivery, Spool, SpoolLimits
+from listening.spool.store import Store
 from listening.operations.supervisor import Supervisor
 
 DELIVERIES = 5000
@@ -39,16 +38,18 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     for number in range(elsewhere):
         _add(subscriptions, FIRST_ROOM + rooms + number, number)
     with tempfile.TemporaryDirectory() as place:
-        spool = Spool(place, 10 ** 6, repaired=log.warning)
-        spool.open()
         _fill(place, rooms, backlog + DELIVERIES)
+        health = Health(log)
+        spool = Spool(directory=place, limits=SpoolLimits(10 ** 6), health=health,
+                      run_forever=lambda name, task: eventlet.spawn(task),
+                      recheck_all=lambda: None)
+        spool.open()
         heard: Dict[str, List[str]] = defaultdict(list)
 
         def dispatch(trigger: str, payload: Dict[str, Any], trace: str) -> None:
             eventlet.sleep(0)
             heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
 
-        health = Health(log)
         settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", 1, place))
         dispatcher = Dispatcher(
             context=Context(
@@ -57,7 +58,7 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
             publish=dispatch, refresh=lambda: None, delivery_unwanted=lambda address: None,
             delivery_handled=lambda address, name: None)
         used = time.process_time()
-        RoomQueues(spool, dispatcher.deliver, health).start(Supervisor(health))
+        RoomQueues(spool, dispatcher.deliver, health, log).start(Supervisor(health))
         while health.dispatched < DELIVERIES:
             eventlet.sleep(0.001)
         cost = (time.process_time() - used) / health.dispatched
@@ -77,14 +78,13 @@ def _add(subscriptions: Subscriptions, room: int, number: int) -> None:
 
 def _fill(directory: str, rooms: int, count: int) -> None:
     """What the receiver would have put into the spool, in one transaction."""
-    db = sqlite3.connect(str(Path(directory) / FILE))
-    with db:
-        db.executemany(
-            "INSERT INTO deliveries (lane, event, room, trace, received, body) VALUES "
-            "(?, 'room_message', ?, ?, ?, ?)",
-            ((room, room, str(number), time.time(), delivery(f"m/{number}", room))
-             for number in range(count) for room in [str(FIRST_ROOM + number % rooms)]))
-    db.close()
+    store = Store(directory, 10 ** 6, 3600.0, report=print)
+    store.open()
+    store.commit([[Delivery(
+        event="room_message", room_id=room_id, trace_tag=str(number),
+        body=delivery(f"m/{number}", str(room_id)), sent_at=time.time())]
+        for number in range(count) for room_id in [FIRST_ROOM + number % rooms]], set())
+    store.close()
 
 
 print(main(*map(int, sys.argv[1:])))

@@ -22,7 +22,7 @@ from listening.http.server import Server
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
 from hipchat.config.sensor_settings import SensorSettings
-from listening.spool import Spool
+from listening.spool import Spool, SpoolLimits
 from hipchat.webhook.webhook_url import WebhookUrl
 
 
@@ -34,9 +34,10 @@ def nothing(environ: Dict[str, Any], start_response: Callable) -> List[bytes]:
 def pack(port: int, directory: str) -> None:
     log = logging.getLogger("benchmarks")
     settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", port, directory))
-    spool = Spool(directory, 10 ** 6, repaired=log.warning)
-    spool.open()
     health = Health(log)
+    spool = Spool(directory=directory, limits=SpoolLimits(10 ** 6), health=health,
+                  run_forever=lambda name, task: eventlet.spawn(task), recheck_all=lambda: None)
+    spool.open()
     addon = Routes(Installation(settings, lambda: None, lambda text: None, lambda: None, health,
                                 log))
     rooms = RoomDirectory()

@@ -1,5 +1,6 @@
 """Builds the sensor's parts for a config, and connects them."""
 import logging
+import time
 from typing import Any, List, Optional
 
 import eventlet
@@ -19,14 +20,13 @@ from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
 from listening.history.cursors import Cursors
-from listening.history.holds import Holds
 from listening.history.poller import HistoryPoller
 from listening.http.intake import Intake
 from listening.http.receiver import Receiver
 from listening.http.server import Server
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
-from listening.spool import Spool, SpoolError, earlier_directories, usable_directory
+from listening.spool import Spool, SpoolError, SpoolLimits
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
 from stackstorm import database
@@ -64,19 +64,22 @@ class Parts:
         self._webhooks = WebhookReconciler(
             context=context, owner=self._webhook_owner(), addon=self._addon, ownership=ownership,
             request_check=self.request_check)
-        self._build_spool(context)
+        self.spool = Spool(
+            directory=settings.spool_directory,
+            limits=SpoolLimits(settings.max_deliveries, context.dedup_kept), health=health,
+            run_forever=supervisor.run_forever, recheck_all=self.recheck_all)
         self.publisher = TriggerPublisher(health, log)
         self._dispatcher = Dispatcher(
             context=context, publish=self.publisher.publish, refresh=self._triggers.refresh,
             delivery_unwanted=self.delivery_unwanted, delivery_handled=self.delivery_handled)
-        self._room_queues = RoomQueues(self.spool, self._dispatcher.deliver, health)
-        holds = Holds(self.spool, self._room_queues, log)
+        self._room_queues = RoomQueues(
+            spool=self.spool, deliver=self._dispatcher.deliver, health=health, log=log)
         self._history = HistoryPoller(
-            context=context, budget=budget, cursors=Cursors(self.spool.directory), holds=holds,
-            webhooks=self._webhooks)
+            context=context, budget=budget, cursors=Cursors(self.spool.directory),
+            spool=self.spool, room_queues=self._room_queues, webhooks=self._webhooks)
         self.receiver = Receiver(
             context=context, urls=ownership.urls, addon=Routes(self._addon),
-            intake=Intake(self.spool, self._room_queues, holds),
+            intake=Intake(self.spool, self._room_queues),
             note_leftover=self._webhooks.note_leftover, request_check=self.request_check)
         health.add_metrics(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                            webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard)
@@ -103,6 +106,10 @@ class Parts:
     def request_check(self, room_id: Optional[int] = None) -> None:
         """Something may have been missed in a room, or in every room."""
         self._history.request_check(room_id)
+
+    def recheck_all(self) -> None:
+        """A part of the spool was lost."""
+        self._history.recheck_all()
 
     def subscriptions_changed(self) -> None:
         """Other events or rooms are subscribed."""
@@ -132,18 +139,6 @@ class Parts:
             return self._context.client
         return Client(self._api, CallBudget(self._context.settings.calls_share))
 
-    def _build_spool(self, context: Context) -> None:
-        settings, health = context.settings, context.health
-        directory = usable_directory(settings.spool_directory, lambda words: health.set_problem(
-            "spool", "deliveries are kept in another directory than the config's", words,
-            about="directory"))
-        self.spool = Spool(
-            directory=directory, max_deliveries=settings.max_deliveries,
-            repaired=lambda words: health.record_incident("spool", "was mended", words),
-            earlier=earlier_directories(settings.spool_directory),
-            keep=self._supervisor.run_forever, notice=context.log.warning,
-            remembered=context.dedup_kept)
-
     def _report_config(self) -> None:
         settings, health = self._context.settings, self._context.health
         for warning in settings.warnings:
@@ -166,7 +161,7 @@ class Parts:
                 health.set_problem("spool", "cannot be opened", str(error))
                 eventlet.sleep(backoff.failed())
         health.clear_problem("spool")
-        self._dispatcher.begin(self.spool.begin_epoch())
+        self._dispatcher.begin(time.time())
         self._history.begin()
         self.receiver.accepting = True
         self._room_queues.start(self._supervisor)

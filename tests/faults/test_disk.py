@@ -1,4 +1,4 @@
-"""The spool's disk and files go wrong: deliveries are refused with 503, or the spool mends itself.
+"""The spool's disk and files go wrong: deliveries are refused with 503, or the spool replaces them.
 
 Dispatching fails in most of these tests at first, so that deliveries wait in the spool.
 """
@@ -13,6 +13,7 @@ from support.waiting import wait_until
 
 PAGE = 4096
 LIMIT = 2 * 1024 * 1024
+REPLACED = "spool: a damaged file was replaced"
 
 
 @pytest.fixture
@@ -185,128 +186,118 @@ class TestDirectory:
         assert sender.post() == 204
         heal(stackstorm)
         journal.wait_for([sender.accepted])
-        assert spool_troubles(stackstorm) == ["spool: was mended"]
+        assert spool_troubles(stackstorm) == ["spool: its files were removed and were made again"]
 
 
 class TestFile:
+    """Damage to the file in which messages wait that people have posted: none is lost."""
+
     @pytest.fixture
-    def filled(self, start, room):
-        """A killed sensor in whose spool many deliveries wait, and what it had accepted."""
+    def said(self, start, room, hipchat):
+        """A sensor in whose spool many messages wait, and their IDs; say() posts one more."""
         stackstorm = start()
-        sender = Sender(stackstorm, room)
+        wait_until(lambda: stackstorm.health()["history"]["rooms"] and not (
+            stackstorm.health()["history"]["doubtful"]))
         fail_dispatches(stackstorm)
-        assert [sender.post() for _ in range(30)] == 30 * [204]
-        kill(stackstorm)
         stackstorm.file = stackstorm.directory / "spool" / "deliveries.sqlite3"
-        return stackstorm, sender
+        stackstorm.said = []
 
-    def test_with_a_damaged_index_is_made_again_without_a_loss(self, filled, journal):
-        stackstorm, sender = filled
-        damage(stackstorm.file, "lanes")
-        stackstorm.start()
-        journal.wait_for([sender.accepted])
-        assert "The spool was corrupt and was made again with the 30 deliveries" in stackstorm.log()
-        assert list(stackstorm.file.parent.glob("*.corrupt-*")), "the old file is kept"
+        def say():
+            stackstorm.said.append(hipchat.people.say(room, "Ann", "deploy"))
 
-    def test_that_is_damaged_in_use_is_made_again_without_a_loss(self, start, room, journal):
-        stackstorm = start()
-        sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
-        assert [sender.post() for _ in range(30)] == 30 * [204]
-        stackstorm.file = stackstorm.directory / "spool" / "deliveries.sqlite3"
-        damage(stackstorm.file, "lanes")
-        assert sender.post() == 204
-        heal(stackstorm)
-        journal.wait_for([sender.accepted])
-        assert sender.post() == 204
-        journal.wait_for([sender.accepted])
-        wait_until(lambda: stackstorm.health()["reasons"] == ["spool: was mended"])
+        stackstorm.say = say
+        for _ in range(30):
+            say()
+        wait_until(lambda: stackstorm.health()["waiting"] == 30)
+        return stackstorm
+
+    @pytest.fixture
+    def killed(self, said):
+        kill(said)
+        return said
+
+    def check(self, stackstorm, journal, *reasons):
+        """All was dispatched in its order, and so is what comes then; /health says why."""
+        journal.wait_for([stackstorm.said])
+        stackstorm.say()
+        journal.wait_for([stackstorm.said])
+        assert journal.dispatched() == stackstorm.said
+        wait_until(lambda: stackstorm.health().get("reasons") == list(reasons))
+
+    @pytest.mark.parametrize("table, saved", [("keys", 30), ("deliveries", None)])
+    def test_that_is_damaged_is_replaced(self, killed, journal, table, saved):
+        damage(killed.file, table)
+        killed.start()
+        self.check(killed, journal, REPLACED)
+        assert saved is None or f"{saved} deliveries that waited could be read" in killed.log()
+        assert killed.file.exists(), "it is kept"
+        assert (killed.file.parent / "deliveries-2.sqlite3").exists()
+
+    def test_that_is_damaged_in_use_is_replaced(self, said, journal):
+        damage(said.file, "keys")
+        said.say()
+        heal(said)
+        self.check(said, journal, REPLACED)
 
     @pytest.mark.parametrize("damaged", [1, 110, 4000])
-    def test_with_a_damaged_byte_in_its_first_page_is_made_again_without_a_loss(
-            self, filled, journal, damaged):
-        stackstorm, sender = filled
-        checkpoint(stackstorm.file)
-        flip(stackstorm.file, damaged)
-        stackstorm.start()
-        journal.wait_for([sender.accepted])
-        assert sender.post() == 204
-        journal.wait_for([sender.accepted])
-        wait_until(lambda: stackstorm.health()["reasons"] == ["spool: was mended"])
+    def test_with_a_damaged_byte_in_its_first_page_is_replaced(self, killed, journal, damaged):
+        checkpoint(killed.file)
+        flip(killed.file, damaged)
+        killed.start()
+        self.check(killed, journal, REPLACED)
 
-    def test_with_a_damaged_log_is_made_again_without_a_loss(self, filled, journal):
-        stackstorm, sender = filled
-        log = stackstorm.file.parent / "deliveries.sqlite3-wal"
-        flip(log, 40)  # in the header of its first page; all else is whole
-        stackstorm.start()
-        journal.wait_for([sender.accepted])
-        assert stackstorm.log().count("The spool was corrupt") == 1
+    @pytest.mark.parametrize("place", [20, 40])
+    def test_whose_log_is_damaged_lacks_what_the_history_brings(self, killed, journal, place):
+        flip(killed.file.parent / "deliveries.sqlite3-wal", place)
+        killed.start()
+        self.check(killed, journal, "spool: the last commits were lost")
 
-    def test_whose_first_page_is_damaged_in_use_holds_up_no_room(self, start, room, journal):
-        stackstorm = start()
-        sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
-        assert [sender.post() for _ in range(30)] == 30 * [204]
-        file = stackstorm.directory / "spool" / "deliveries.sqlite3"
-        checkpoint(file)
-        overwrite(file, 0, PAGE * b"\xff")
-        overwrite(file.parent / "deliveries.sqlite3-wal", 0, 40000 * b"\xff")
-        assert sender.post() == 204
-        heal(stackstorm)
-        journal.wait_for([sender.accepted])
-        assert sender.post() == 204
-        kill(stackstorm)
-        stackstorm.start()
-        journal.wait_for([sender.accepted])
-        assert stackstorm.log().count("The spool was corrupt") <= 1
+    def test_whose_first_page_is_damaged_in_use_holds_up_no_room(self, said, journal):
+        checkpoint(said.file)
+        overwrite(said.file, 0, PAGE * b"\xff")
+        overwrite(said.file.parent / "deliveries.sqlite3-wal", 0, 40000 * b"\xff")
+        said.say()
+        heal(said)
+        self.check(said, journal, REPLACED)
+        kill(said)
+        said.start()
+        self.check(said, journal)
 
-    def test_that_is_no_database_is_read_from_its_log(self, filled, journal):
-        stackstorm, sender = filled
-        stackstorm.file.write_bytes(b"garbage" * 1000)
-        stackstorm.start()
-        journal.wait_for([sender.accepted])
-        wait_until(lambda: stackstorm.health().get("status") == "ok")
+    @pytest.mark.parametrize("with_log", [True, False])
+    def test_that_is_no_database_is_replaced(self, killed, journal, with_log):
+        killed.file.write_bytes(b"garbage" * 1000)
+        if not with_log:
+            (killed.file.parent / "deliveries.sqlite3-wal").unlink()
+        killed.start()
+        journal.wait_for([killed.said])
+        assert journal.dispatched() == killed.said
 
-    def test_that_is_no_database_and_has_no_log_is_put_aside(self, filled, room, journal):
-        stackstorm, _ = filled
-        stackstorm.file.write_bytes(b"garbage" * 1000)
-        (stackstorm.file.parent / "deliveries.sqlite3-wal").unlink()
-        stackstorm.start()
-        wait_until(lambda: stackstorm.health().get("reasons") == ["spool: was mended"])
-        after = Sender(stackstorm, room)
-        assert after.post() == 204
-        journal.wait_for([after.accepted])
-
-    def test_of_a_newer_format_is_left_alone_and_said_clearly(self, filled, room, journal):
-        stackstorm, sender = filled
-        set_format(stackstorm.file, 3)
-        stackstorm.start()
-        wait_until(lambda: spool_troubles(stackstorm) == ["spool: cannot be opened"])
-        assert "has the format 3, but this version of the pack reads format 2" in stackstorm.log()
-        assert sender.post() == 503
-        set_format(stackstorm.file, 2)
-        journal.wait_for([sender.accepted])
-        wait_until(lambda: spool_troubles(stackstorm) == [])
+    def test_of_a_newer_format_is_left_alone_and_said_clearly(self, killed, room, journal):
+        set_format(killed.file, 4)
+        killed.start()
+        wait_until(lambda: spool_troubles(killed) == ["spool: cannot be opened"])
+        assert "has the format 4, but this version of the pack reads format 3" in killed.log()
+        assert Sender(killed, room).post() == 503
+        set_format(killed.file, 3)
+        journal.wait_for([killed.said])
+        wait_until(lambda: spool_troubles(killed) == [])
 
 
-class TestFallback:
-    def test_directorys_deliveries_are_taken_over_once_the_wished_one_can_be_written(
-            self, hipchat, room, journal, start_stackstorm, tmp_path, monkeypatch):
-        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+class TestUnusableDirectory:
+    def test_means_503_and_the_remedy_until_it_can_be_made(
+            self, hipchat, room, journal, start_stackstorm, tmp_path):
         (tmp_path / "occupied").touch()
-        stackstorm = start_stackstorm(hipchat, rooms=[room], options=journal.options,
-                                      spool={"directory": str(tmp_path / "occupied" / "spool")})
+        directory = tmp_path / "occupied" / "spool"
+        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"],
+                                      options=journal.options, spool={"directory": str(directory)})
+        wait_until(lambda: spool_troubles(stackstorm) == ["spool: cannot be opened"])
+        assert f"chmod 700 {directory}" in stackstorm.log()
+        assert "listener: deliveries are not accepted" in stackstorm.health()["reasons"]
+        (tmp_path / "occupied").unlink()
         wait_until(stackstorm.has_its_webhooks)
         sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
-        assert [sender.post() for _ in range(5)] == 5 * [204]
-        kill(stackstorm)
-        (tmp_path / "occupied").unlink()
-        stackstorm.start()
+        assert sender.post() == 204
         journal.wait_for([sender.accepted])
-        assert journal.dispatched() == sender.accepted
-        assert f"The 5 deliveries that waited in {tmp_path / 'home'}" in stackstorm.log()
-        assert list((tmp_path / "home").glob(".local/state/*")) == []
 
 
 class TestTwoSensors:
@@ -360,4 +351,5 @@ def flip(file, place):
 def set_format(file, version):
     db = sqlite3.connect(str(file))
     db.execute(f"PRAGMA user_version = {version}")
+    db.execute(f"PRAGMA application_id = {version}")
     db.close()

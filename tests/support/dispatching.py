@@ -1,6 +1,7 @@
 """RoomQueues and a dispatcher between a real spool and a StackStorm of the test's."""
 import json
 import logging
+import time
 from collections import Counter
 
 import eventlet
@@ -13,9 +14,19 @@ from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
-from listening.spool import Arrival, Spool
+from listening.spool import Delivery, Spool, SpoolLimits
 
 LOG = logging.getLogger("test")
+
+
+def make_spool(directory, health=None, recheck_all=lambda: None, is_open=True):
+    """A spool whose writer runs when it is open."""
+    spool = Spool(directory=str(directory), limits=SpoolLimits(1000),
+                  health=health or Health(LOG), recheck_all=recheck_all,
+                  run_forever=lambda name, task: eventlet.spawn(task))
+    if is_open:
+        spool.open()
+    return spool
 
 
 class Publisher:
@@ -62,11 +73,10 @@ class Bench:
         self.rooms = RoomDirectory()
         self._names = []
         self.subscriptions = Subscriptions([], [], self.rooms, LOG, lambda: None)
-        self.spool = Spool(str(directory), 1000, LOG.warning)
-        self.spool.open()
+        self.spool = make_spool(directory, self.health)
         dispatcher = self.dispatcher(self.stackstorm.dispatch)
         self.supervisor = Supervisor(self.health)
-        self.lanes = RoomQueues(self.spool, dispatcher.deliver, self.health)
+        self.lanes = RoomQueues(self.spool, dispatcher.deliver, self.health, LOG)
         self.refresh = lambda: None
 
     def dispatcher(self, publish):
@@ -100,9 +110,15 @@ class Bench:
         """What the receiver does with a delivery."""
         if body is None:
             body = json.dumps({"item": {"message": {"message": text}}}).encode()
-        self.spool.put(Arrival(event=event, room=room, lane=room, message="", trace=str(trace),
-                               body=body))
-        self.lanes.notify(room)
+        delivery = Delivery(event=event, room_id=self.id_of(room), trace_tag=str(trace), body=body,
+                            sent_at=time.time())
+        self.spool.insert(delivery)
+        self.lanes.notify(delivery.room_id)
+
+    def id_of(self, room):
+        """The room's ID; 999 for one that nobody knows."""
+        room_id = self.rooms.id_of(room)
+        return 999 if room_id is None else room_id
 
     def shorten_pauses(self, monkeypatch):
         """The pauses of the lanes between attempts as they would be; they take no time here."""

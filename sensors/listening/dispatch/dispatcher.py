@@ -5,13 +5,11 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 from eventlet.semaphore import Semaphore
 
 from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of
-from hipchat.text.room_reference import is_room_id
 from listening import timing
 from listening.context import Context
 from listening.dispatch.subscriptions import Subscription
 from listening.errors import RetryLater, ServiceUnavailable
-from listening.spool import Delivery
-from listening.spool.epochs import epoch_of
+from listening.spool import StoredDelivery
 from hipchat.webhook.webhook_url import Address
 
 __all__ = ["Dispatcher"]
@@ -46,19 +44,22 @@ class Dispatcher:
         self._delivery_unwanted, self._delivery_handled = delivery_unwanted, delivery_handled
         self._stale, self._refreshed = True, 0.0
         self._refreshing = Semaphore()
-        self._epoch = 0
+        self._started_at = 0.0
 
-    def begin(self, epoch: int) -> None:
-        """Take the epoch of the start: what came before it is heard in whatever room it came."""
-        self._epoch = epoch
+    def begin(self, started_at: float) -> None:
+        """Take the time of the start: what came before it is heard in whatever room it came.
 
-    def deliver(self, delivery: Delivery, told: Set[str]) -> None:
+        Args:
+            started_at: Unix time by this machine's clock.
+        """
+        self._started_at = started_at
+
+    def deliver(self, delivery: StoredDelivery, told: Set[str]) -> None:
         """Dispatch to every matching trigger that is not in told, which grows as they are.
 
         Raises what publish and refresh raise, ServiceUnavailable while HipChat has not answered
-        which room
-        bears which name, and RetryLater while it has told of no room; the delivery is to be given
-        here again, then.
+        which room bears which name, and RetryLater while it has told of no room; the delivery is
+        to be given here again, then.
         """
         self._refresh_if_stale()
         try:
@@ -66,11 +67,15 @@ class Dispatcher:
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return
-        address = self._address(delivery)
+        needs_names = bool(self._subscriptions.names())
+        if needs_names and not self._directory.loaded:
+            raise ServiceUnavailable("HipChat", "has not told yet which room bears which name",
+                                     "Deliveries wait in the spool until it does.")
+        address = Address(delivery.event, delivery.room_id)
         heard = self._matching(delivery, address, event, body)
         if heard is None and self._look_again():
             heard = self._matching(delivery, address, event, body)
-        if heard is None and not self._directory.told and self._needs_names(delivery):
+        if heard is None and needs_names and not self._directory.told:
             raise RetryLater("rooms", "HipChat has told of none", "It refuses to, or its list is "
                            "empty. Deliveries that may be for a rule that names its room wait in "
                            "the spool until it does.")
@@ -79,49 +84,29 @@ class Dispatcher:
                 continue
             try:
                 self._publish(listener.ref, payload(event, body, listener.trigger_id, groups,
-                                                    self._template_guard), delivery.trace)
+                                                    self._template_guard), delivery.trace_tag)
             except Exception:
                 self._stale = True
                 raise
             told.add(listener.ref)
-        if address:
-            self._delivery_handled(address, room_name(body))
+        self._delivery_handled(address, room_name(body))
         if told:
             self._health.dispatched += 1
-            self._log.info("Delivery %d, %s in room %s: dispatched to %s with the trace tag %s, "
-                           "%.0f ms after it came.", delivery.id, delivery.event, delivery.room,
-                           ", ".join(sorted(told)), delivery.trace,
-                           1000 * (time.time() - delivery.received))
+            self._log.info("Delivery %d, %s in room %d: dispatched to %s with the trace tag %s, "
+                           "%.0f ms after it came.", delivery.number, delivery.event,
+                           delivery.room_id, ", ".join(sorted(told)), delivery.trace_tag,
+                           1000 * (time.time() - delivery.received_at))
         elif heard is not None:
             self._drop(delivery, "filtered")
         else:
             self._drop(delivery, "unwanted")
-            if address:
-                self._delivery_unwanted(address)
+            self._delivery_unwanted(address)
 
-    def _address(self, delivery: Delivery) -> Optional[Address]:
-        """Which event in which room it is; None if no room bears the name by which it was kept.
-
-        Version 0.1.0 kept names. ServiceUnavailable while it is not known which room bears which
-        name.
-        """
-        if not self._directory.loaded and self._needs_names(delivery):
-            raise ServiceUnavailable("HipChat", "has not told yet which room bears which name",
-                         "Deliveries wait in the spool until it does.")
-        room = self._directory.id_of(delivery.room)
-        return None if room is None else Address(delivery.event, room)
-
-    def _needs_names(self, delivery: Delivery) -> bool:
-        """Whether who hears a delivery depends on which room bears which name."""
-        return bool(self._subscriptions.names()) or not is_room_id(delivery.room)
-
-    def _matching(self, delivery: Delivery, address: Optional[Address], event: Event,
+    def _matching(self, delivery: StoredDelivery, address: Address, event: Event,
                   body: Dict[str, Any]) -> Optional[List[Tuple[Subscription, List[str]]]]:
-        if not address:
-            return None
         text = text_of(event, body["item"])
         heard = self._subscriptions.matching(address, text)
-        if heard is None and epoch_of(delivery.id) < self._epoch:
+        if heard is None and delivery.received_at < self._started_at:
             heard = self._subscriptions.matching_elsewhere(address, text)
         return heard
 
@@ -139,7 +124,7 @@ class Dispatcher:
         self._refresh_if_stale()
         return True
 
-    def _drop(self, delivery: Delivery, reason: str) -> None:
+    def _drop(self, delivery: StoredDelivery, reason: str) -> None:
         self._health.dropped[reason] += 1
-        self._log.info("Delivery %d, %s in room %s: dropped, %s.", delivery.id, delivery.event,
-                       delivery.room, DROPPED[reason])
+        self._log.info("Delivery %d, %s in room %d: dropped, %s.", delivery.number, delivery.event,
+                       delivery.room_id, DROPPED[reason])

@@ -1,154 +1,188 @@
 """From the spool to the dispatcher: in order within a room, in parallel across rooms."""
+import logging
 import time
-from typing import Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, Set
 
 import eventlet
+from eventlet.hubs import get_hub
 from eventlet.queue import Queue
 from eventlet.semaphore import Semaphore
 
 from listening import timing
 from listening.backoff import Backoff
-from listening.operations.health import Health
+from listening.dispatch.circuit_breaker import CircuitBreaker
 from listening.errors import RetryLater, ServiceUnavailable
-from listening.spool import Delivery, Spool, SpoolError
+from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
+from listening.spool import Spool, SpoolError, StoredDelivery
 
 __all__ = ["RoomQueues"]
 
 WORKERS = 50  # dispatches at the same time
 GROUP = 10  # dispatches that go together while deliveries arrive
 STACKSTORM = ("broker", "database")
-OUTAGES = STACKSTORM + ("HipChat",)  # what an outage can be of
 
 
 class _RoomQueue:
-    """Where a lane stands: the last delivery begun, and done, and what of the next is done already.
+    """A room's progress.
+
+    Attributes:
+        dispatched_to: The refs of the triggers that have a delivery which failed half-way, by its
+            number: another one may be backfilled before it.
     """
 
-    def __init__(self):
-        self.begun = self.done = 0
-        self.told: Set[str] = set()
+    def __init__(self) -> None:
+        self.dispatched_to: Dict[int, Set[str]] = {}
         self.backoff = Backoff(timing.DISPATCH_RETRY_MAX)
 
 
-class RoomQueues:
-    """Takes the deliveries of each lane out of the spool, one after the other.
+class _Pause:
+    """A room in which nothing is dispatched; is_awaited: whether a delivery waits there."""
 
-    deliver (delivery, the refs of triggers that have it) raises when it fails, and is called again
-    until it does not; until then the delivery stays in the spool. While it raises
-    ServiceUnavailable, one lane
-    is tried for all of them.
+    def __init__(self, timer: Any):
+        self.timer = timer
+        self.is_awaited = False
+
+
+class RoomQueues:
+    """Takes the deliveries of each room out of the spool, one after the other.
+
+    A delivery stays in the spool until `deliver` has returned without an error.
     """
 
-    def __init__(self, spool: Spool, deliver: Callable[[Delivery, Set[str]], None],
-                 health: Health):
-        self._spool, self._deliver, self._health = spool, deliver, health
-        self._room_queues: Dict[str, _RoomQueue] = {}
-        self._under_way: Dict[str, float] = {}
-        self._failing: Dict[str, str] = {}  # what is in trouble ("broker", ...), by lane
-        self._busy: Set[str] = set()
+    def __init__(self, spool: Spool, deliver: Callable[[StoredDelivery, Set[str]], None],
+                 health: Health, log: logging.Logger):
+        """Args:
+            deliver: Called with a delivery and the refs of the triggers that have it already, to
+                which it adds; called again if it raises. While it raises ServiceUnavailable, one
+                room is tried for all.
+        """
+        self._spool, self._deliver, self._health, self._log = spool, deliver, health, log
+        self._room_queues: Dict[int, _RoomQueue] = {}
+        self._started_at: Dict[int, float] = {}  # of the dispatches under way, by room; monotonic
+        self._failing: Dict[int, str] = {}  # the part that has a problem ("broker", ...), by room
+        self._busy: Set[int] = set()
         self._queue: Queue = Queue()
+        self._breaker = CircuitBreaker(self._queue.put, health)
         self._gate = Semaphore()
         self._gone = 0
-        self._probe: Optional[str] = None  # the lane that is tried during an outage
-        self._held: List[str] = []  # those that wait for its end
-        self._stopped: Dict[str, bool] = {}  # lanes on hold, and whether a delivery waits there
-        self._outage_backoff = Backoff(timing.OUTAGE_RETRY_MAX)
+        self._pauses: Dict[int, _Pause] = {}
         self._finishing = False
 
     def start(self, supervisor: Supervisor) -> None:
-        """Begin, with what waits in the spool."""
+        """Begin with the deliveries that wait in the spool."""
         supervisor.run_forever("dispatching", self._notify_all)
         for _ in range(WORKERS):
             supervisor.run_forever("dispatching", self._work)
         supervisor.run_forever("watching", self._watch)
 
-    def notify(self, lane: str) -> None:
-        """There is a new delivery in this lane."""
-        if lane not in self._busy:
-            self._busy.add(lane)
-            self._queue.put(lane)
+    def notify(self, room_id: int) -> None:
+        """There is a new delivery in this room."""
+        if room_id not in self._busy:
+            self._busy.add(room_id)
+            self._queue.put(room_id)
 
-    def hold(self, lane: str) -> None:
-        """Begin no delivery of this lane until release()."""
-        self._stopped.setdefault(lane, False)
+    def pause(self, room_id: int) -> None:
+        """Dispatch nothing more of a room until resume(), at most timing.ROOM_PAUSE_MAX from now.
 
-    def release(self, lane: str) -> None:
-        """Go on with a lane; nothing is done for one that is not on hold."""
-        if self._stopped.pop(lane, False):
-            self._queue.put(lane)
+        New deliveries wait then for those that the history is asked for.
+        """
+        timer = get_hub().schedule_call_global(timing.ROOM_PAUSE_MAX, self._end_pause, room_id)
+        if room_id in self._pauses:
+            self._pauses[room_id].timer.cancel()
+            self._pauses[room_id].timer = timer
+        else:
+            self._pauses[room_id] = _Pause(timer)
 
-    def begun(self, lane: str) -> int:
-        """The number of the last delivery of a lane that was begun, 0 if none was."""
-        return self._room_queues[lane].begun if lane in self._room_queues else 0
+    def resume(self, room_id: int) -> None:
+        """Go on with a room; nothing happens for one that is not paused."""
+        pause = self._pauses.pop(room_id, None)
+        if pause:
+            pause.timer.cancel()
+            if pause.is_awaited:
+                self._queue.put(room_id)
 
-    def _notify_all(self) -> None:
-        for lane in self._spool.lanes():
-            self.notify(lane)
+    def paused(self) -> Set[int]:
+        """Return the paused rooms."""
+        return set(self._pauses)
+
+    def is_awaited(self, room_id: int) -> bool:
+        """Tell whether a delivery waits for the end of a room's pause."""
+        return room_id in self._pauses and self._pauses[room_id].is_awaited
 
     def finish(self) -> None:
-        """Begin no delivery any more, and return when none is under way."""
+        """Begin no dispatch any more, and return when none is under way."""
         self._finishing = True
-        while self._under_way:
+        while self._started_at:
             eventlet.sleep(0.01)
+
+    def _end_pause(self, room_id: int) -> None:
+        self._log.info("Room %d: its history could not be read within %.0f s. What was missed is "
+                       "dispatched after what is posted now.", room_id, timing.ROOM_PAUSE_MAX)
+        self.resume(room_id)
+
+    def _notify_all(self) -> None:
+        for room_id in self._spool.rooms():
+            self.notify(room_id)
 
     def _work(self) -> None:
         while True:
-            name = self._queue.get()
+            room_id = self._queue.get()
             try:
-                self._attend(name)
+                self._attend(room_id)
             except BaseException:
-                # Or else nobody looked at it any more.
-                self._queue_after(timing.DISPATCH_RETRY_MAX, name)
+                # Or else nobody would attend to this room any more.
+                self._queue_after(timing.DISPATCH_RETRY_MAX, room_id)
                 raise
 
-    def _attend(self, name: str) -> None:
-        """One delivery of a lane."""
+    def _attend(self, room_id: int) -> None:
+        """Dispatch one delivery of a room."""
         self._give_way()
         if self._finishing:
             return
-        if name in self._stopped:
-            self._stopped[name] = True
-            self._let_another_probe(name)
+        if room_id in self._pauses:
+            self._pauses[room_id].is_awaited = True
+            self._breaker.pass_on(room_id)
             return
-        if self._probe not in (None, name):
-            self._held.append(name)
+        if self._breaker.holds_back(room_id):
             return
-        lane = self._room_queues.setdefault(name, _RoomQueue())
+        queue = self._room_queues.setdefault(room_id, _RoomQueue())
         try:
-            idle = not self._next_done(name, lane)
+            is_idle = not self._dispatch_next(room_id, queue)
         except ServiceUnavailable as outage:
-            self._hold(name, outage)
+            self._breaker.open(room_id, outage)
         except Exception as error:
-            self._failed(name, error)
-            self._queue_after(lane.backoff.failed(), name)
+            self._breaker.close(room_id)
+            self._note_failure(room_id, error)
+            self._queue_after(queue.backoff.failed(), room_id)
         else:
-            if idle:  # first of all: whoever notifies while this greenlet waits must be heard
-                self._busy.discard(name)
+            if is_idle:  # before anything yields, or a notify() in between is lost
+                self._busy.discard(room_id)
             else:
-                self._queue.put(name)
-            self._succeeded(name)
+                self._queue.put(room_id)
+            self._breaker.close(room_id)
+            self._note_success(room_id)
 
-    def _next_done(self, name: str, lane: _RoomQueue) -> bool:
-        """Deliver a lane's next delivery and remove it; False if there is none."""
-        delivery = self._spool.next(name, lane.done)
+    def _dispatch_next(self, room_id: int, queue: _RoomQueue) -> bool:
+        """Dispatch a room's next delivery and remove it; False if there is none."""
+        delivery = self._spool.next(room_id)
         if delivery is None:
             return False
-        lane.begun, self._under_way[name] = delivery.id, time.monotonic()
+        self._started_at[room_id] = time.monotonic()
         try:
-            self._deliver(delivery, lane.told)
-            lane.done, lane.told = delivery.id, set()
-            lane.backoff.succeeded()
+            self._deliver(delivery, queue.dispatched_to.setdefault(delivery.number, set()))
+            del queue.dispatched_to[delivery.number]
+            queue.backoff.succeeded()
             self._spool.remove(delivery)
         finally:
-            del self._under_way[name]
+            del self._started_at[room_id]
         return True
 
-    def _queue_after(self, pause: float, name: str) -> None:
-        eventlet.spawn_after(pause, self._queue.put, name)
+    def _queue_after(self, seconds: float, room_id: int) -> None:
+        eventlet.spawn_after(seconds, self._queue.put, room_id)
 
     def _give_way(self) -> None:
-        """HipChat waits for its 204, and nobody for a dispatch."""
+        """Let deliveries arrive first: HipChat waits for its 204, and nobody for a dispatch."""
         with self._gate:
             if self._gone % GROUP == 0:
                 until = time.monotonic() + timing.DISPATCH_YIELD_TIMEOUT
@@ -156,19 +190,7 @@ class RoomQueues:
                     eventlet.sleep(timing.DISPATCH_YIELD_TIMEOUT / 10)
             self._gone += 1
 
-    def _hold(self, name: str, outage: ServiceUnavailable) -> None:
-        self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
-        for part in OUTAGES:
-            if part != outage.part:
-                self._health.clear_problem(part, about="outage")
-        if self._probe in (None, name):
-            self._probe = name
-            self._queue_after(self._outage_backoff.failed(), name)
-        else:
-            self._held.append(name)
-
-    def _failed(self, lane: str, error: Exception) -> None:
-        self._end_outage(lane)
+    def _note_failure(self, room_id: int, error: Exception) -> None:
         if isinstance(error, RetryLater):
             part, summary, detail = error.part, error.summary, error.detail
         elif isinstance(error, SpoolError):
@@ -176,56 +198,35 @@ class RoomQueues:
         else:
             part, summary, detail = "broker", "dispatching to StackStorm fails", (
                 "Deliveries wait in the spool and are tried again until StackStorm takes them. "
-                "The error: {:.300}".format(repr(error)))
-        if self._failing.get(lane) != part:
-            self._well(lane)
-        self._failing[lane] = part
+                f"The error: {repr(error):.300}")
+        if self._failing.get(room_id) != part:
+            self._note_success(room_id)
+        self._failing[room_id] = part
         self._health.set_problem(part, summary, detail)
 
-    def _watch(self) -> None:
-        """A broker, a database and a disk may take long before they fail."""
-        while True:
-            eventlet.sleep(timing.DISPATCH_SLOW / 5)
-            if self._spool.hangs:
-                self._health.set_problem("spool", "the disk does not answer",
-                                         "Deliveries are refused, "
-                                     "and looked for in HipChat's history when it does. Check the "
-                                     "disk of {}.".format(self._spool.directory), about="disk")
-            else:
-                self._health.clear_problem("spool", about="disk")
-            slow = {lane for lane, since in self._under_way.items()
-                    if time.monotonic() - since > timing.DISPATCH_SLOW}
-            # Else what is told already says more.
-            if slow and not any(map(self._health.is_troubled, STACKSTORM)):
-                self._health.set_problem("broker", "dispatching to StackStorm takes long",
-                                     "Deliveries wait in the spool. Check RabbitMQ and MongoDB.")
-            for lane in slow:
-                self._failing.setdefault(lane, "broker")
-
-    def _succeeded(self, lane: str) -> None:
-        self._end_outage(lane)
-        self._well(lane)
-
-    def _well(self, lane: str) -> None:
-        """What a lane failed for troubles it no more."""
-        part = self._failing.pop(lane, None)
+    def _note_success(self, room_id: int) -> None:
+        """What a room failed for is no problem any more, if no other room has it."""
+        part = self._failing.pop(room_id, None)
         if part and part not in self._failing.values():
             self._health.clear_problem(part)
 
-    def _let_another_probe(self, lane: str) -> None:
-        if self._probe == lane:
-            self._probe = self._held.pop(0) if self._held else None
-            if self._probe is not None:
-                self._queue.put(self._probe)
-
-    def _end_outage(self, lane: str) -> None:
-        """The lane that was tried for all was not refused: the others can go."""
-        if self._probe != lane:
-            return
-        self._probe = None
-        self._outage_backoff.succeeded()
-        for part in OUTAGES:
-            self._health.clear_problem(part, about="outage")
-        held, self._held = self._held, []
-        for name in held:
-            self._queue.put(name)
+    def _watch(self) -> None:
+        """Notice what takes long: a broker, a database and a disk may never fail."""
+        while True:
+            eventlet.sleep(timing.DISPATCH_SLOW / 5)
+            if self._spool.hangs:
+                self._health.set_problem(
+                    "spool", "the disk does not answer", "Deliveries are refused, and looked for "
+                    "in HipChat's history when it does. Check the disk of "
+                    f"{self._spool.directory}.", about="disk")
+            else:
+                self._health.clear_problem("spool", about="disk")
+            slow = {room_id for room_id, started_at in self._started_at.items()
+                    if time.monotonic() - started_at > timing.DISPATCH_SLOW}
+            # Else another problem says more.
+            if slow and not any(map(self._health.is_troubled, STACKSTORM)):
+                self._health.set_problem("broker", "dispatching to StackStorm takes long",
+                                         "Deliveries wait in the spool. Check RabbitMQ and "
+                                         "MongoDB.")
+            for room_id in slow:
+                self._failing.setdefault(room_id, "broker")

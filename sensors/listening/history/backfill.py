@@ -1,91 +1,111 @@
-"""Fetches what was missed in a room, and keeps it."""
+"""Reads what was missed in a room from its history, and stores it in the spool."""
 import json
-import time
-from typing import Callable, FrozenSet, NamedTuple
+from typing import Callable, FrozenSet, List, NamedTuple
 
 from hipchat.api.room_history import Cursor, HistoryItem, RoomHistory
 from hipchat.webhook.webhook_url import Address
 from listening.context import Context
-from listening.spool.arrivals import arrival, of_history
+from listening.dispatch.room_queues import RoomQueues
 from listening.history.bodies import as_body
-from listening.history.holds import Holds
 from listening.history.cursors import Cursors
 from listening.history.wanted import Wanted
-from listening.spool import Arrival
+from listening.spool import Delivery, Spool, SpoolError
+from listening.spool.delivery_factory import from_history
 from listening.webhooks.reconciler import WebhookReconciler
 
-__all__ = ["Fetching"]
+__all__ = ["Backfill", "Backfilled"]
+
+BATCH = 500  # deliveries in one commit
 
 
-class Fetched(NamedTuple):
-    """What came of a look at a room.
+class Backfilled(NamedTuple):
+    """The result of reading a room's history.
 
-    whole is False if there is more, which is expected by a webhook; kept: how many nobody had
-    heard; stale: how many of the others were missed, too, and are too old; begun: whether the room
-    was looked at for the first time.
+    Attributes:
+        stored: How many deliveries were new.
+        too_old: How many others were missed, and are too old to be dispatched.
+        is_first: Whether the room was read for the first time: what is older is not dispatched.
     """
 
-    whole: bool
-    kept: int = 0
-    stale: int = 0
-    begun: bool = False
+    stored: int = 0
+    too_old: int = 0
+    is_first: bool = False
 
 
-class Fetching:
-    """Goes on from the mark of a room, which says up to which message it is done.
+class Backfill:
+    """Reads rooms' histories from their cursors on.
 
-    A room that has none begins with its newest message, and nothing older is dispatched. Nor is
-    what was said before it was wanted. What is found goes the way of all deliveries, and what was
-    heard before is known by its key.
+    What is new goes the way of all deliveries: the spool sorts it in by when it was sent, and knows
+    what it has already. What was sent before it was subscribed is not dispatched.
+
+    Attributes:
+        stored: How many deliveries were new, of all rooms.
     """
 
-    def __init__(self, context: Context, cursors: Cursors, holds: Holds, wanted: Wanted,
-                 webhooks: WebhookReconciler):
-        self._client, self._history = context.client, RoomHistory(context.client)
+    def __init__(self, context: Context, cursors: Cursors, spool: Spool, room_queues: RoomQueues,
+                 wanted: Wanted, webhooks: WebhookReconciler):
+        self._now, self._history = context.client.now, RoomHistory(context.client)
         self._directory, self._log = context.rooms, context.log
-        self._cursors, self._holds, self._wanted = cursors, holds, wanted
-        self._webhooks = webhooks
+        self._cursors, self._spool, self._room_queues = cursors, spool, room_queues
+        self._wanted, self._webhooks = wanted, webhooks
+        self.stored = 0
 
-    def fetch(self, number: int, reach: float, is_unheard: Callable[[], bool]) -> Fetched:
-        """Keep what was missed, and then move the mark: after a kill in between, all is known.
+    def read(self, room_id: int, reach: float, is_unheard: Callable[[], bool]) -> Backfilled:
+        """Store what was missed in a room, and then set its cursor.
 
-        reach: how many seconds old it may be; is_unheard: whether what is older was missed, asked
-        when the history is there. Raises what HipChat's API, the spool and the marks' file raise.
+        Args:
+            reach: How many seconds old a message may be.
+            is_unheard: Tells whether older ones were missed; called when the history is read.
+
+        Raises:
+            HipChatError: What HipChat's API raises, or SpoolError.
+            OSError: The cursor cannot be stored.
         """
-        mark = self._cursors.get(number)
-        if mark is None:
-            newest = self._history.newest(number)
-            self._cursors.set(number, newest or Cursor("", self._client.now()))
-            return Fetched(True, begun=True)
-        missed = self._history.since(number, mark)
+        cursor = self._cursors.get(room_id)
+        if cursor is None:
+            newest = self._history.newest(room_id)
+            self._cursors.set(room_id, newest or Cursor("", self._now()), is_dispatched=True)
+            return Backfilled(is_first=True)
+        missed = self._history.since(room_id, cursor)
+        items = missed.items
         if not missed.whole:
-            self._log.info("Room %d: more was said since the last look than can be fetched; what "
-                           "is older than %s is left out.", number,
-                           missed.items[0].body.get("date"))
-        begin = max(time.time() - reach, self._holds.forgotten) + self._ahead()
-        done = next((place for place, item in enumerate(missed.items) if item.sent_at >= begin),
-                    len(missed.items))
-        old, fresh = missed.items[:done], missed.items[done:]
+            self._log.info("Room %d: more was posted since the history was read last than can be "
+                           "fetched; what is older than %s is left out.", room_id,
+                           items[0].body.get("date") if items else "now")
+        begin = self._now() - reach
+        old = next((place for place, item in enumerate(items) if item.sent_at >= begin), len(items))
         wanted = self._wanted.addresses()
-        stale = sum(self._was_wanted(number, item, wanted) for item in old) if is_unheard() else 0
-        results = self._holds.put(number, fresh, [
-            self._arrival(Address(item.event, number), item)
-            if self._was_wanted(number, item, wanted) else None for item in fresh])
-        done = len(old) + len(results)
-        if done:
-            self._cursors.set(number, missed.items[done - 1].cursor)
-        return Fetched(done == len(missed.items), results.count(True), stale)
+        too_old = (sum(self._was_wanted(room_id, item, wanted) for item in items[:old])
+                   if is_unheard() else 0)
+        stored = self._insert(room_id, [
+            self._delivery(Address(item.event or "", room_id), item) for item in items[old:]
+            if self._was_wanted(room_id, item, wanted)])
+        self._cursors.set(room_id, items[-1].cursor if items else cursor,
+                          is_dispatched=not self._spool.is_waiting(room_id))
+        return Backfilled(stored, too_old)
 
-    def _ahead(self) -> float:
-        """How many seconds HipChat's clock is ahead of ours."""
-        return self._client.now() - time.time()
+    def _insert(self, room_id: int, deliveries: List[Delivery]) -> int:
+        """Return how many were new. Raises SpoolError if one could not be stored."""
+        before = self.stored
+        try:
+            for start in range(0, len(deliveries), BATCH):
+                if room_id in self._room_queues.paused():
+                    self._room_queues.pause(room_id)  # until all of them are there
+                results = self._spool.insert_together(deliveries[start:start + BATCH])
+                self.stored += results.count(True)
+                for result in results:
+                    if isinstance(result, SpoolError):
+                        raise result
+        finally:
+            self._room_queues.notify(room_id)
+        return self.stored - before
 
-    def _was_wanted(self, number: int, item: HistoryItem, wanted: FrozenSet[Address]) -> bool:
-        """Whether an item is of what is wanted, and was said since it is."""
-        address = Address(item.event, number)
+    def _was_wanted(self, room_id: int, item: HistoryItem, wanted: FrozenSet[Address]) -> bool:
+        """Tell whether an item's event is subscribed, and was when it was sent."""
+        address = Address(item.event or "", room_id)
         return address in wanted and item.sent_at >= self._wanted.since(address)
 
-    def _arrival(self, address: Address, item: HistoryItem) -> Arrival:
+    def _delivery(self, address: Address, item: HistoryItem) -> Delivery:
         body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))
-        arrived = arrival(address.event, address.room, json.dumps(body).encode("utf-8"), body)
-        return of_history(arrived, body["item"].get("topic"), item.sent_at - self._ahead())
+        return from_history(event=address.event, room_id=address.room,
+                            raw=json.dumps(body).encode("utf-8"), body=body, item=item)

@@ -13,11 +13,11 @@ from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
 from listening.backoff import Backoff
 from listening.context import Context
-from listening.history.backfill import Fetching
-from listening.history.holds import Holds
+from listening.dispatch.room_queues import RoomQueues
+from listening.history.backfill import Backfill
 from listening.history.cursors import Cursors
 from listening.history.wanted import Wanted
-from listening.spool import SpoolError
+from listening.spool import Spool, SpoolError
 from listening.webhooks.reconciler import WebhookReconciler
 
 __all__ = ["HistoryPoller"]
@@ -60,16 +60,17 @@ class HistoryPoller:
     older than it is known what was heard (dedup_kept).
     """
 
-    def __init__(self, context: Context, budget: CallBudget, cursors: Cursors, holds: Holds,
-                 webhooks: WebhookReconciler):
-        self._budget, self._cursors, self._holds = budget, cursors, holds
-        self._webhooks = webhooks
+    def __init__(self, context: Context, budget: CallBudget, cursors: Cursors, spool: Spool,
+                 room_queues: RoomQueues, webhooks: WebhookReconciler):
+        self._budget, self._cursors, self._webhooks = budget, cursors, webhooks
+        self._spool, self._room_queues = spool, room_queues
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._seconds, self._remembered = context.settings.catch_up, context.dedup_kept
         self._health, self._log = context.health, context.log
         self._wanted = Wanted(context.subscriptions, context.client.now, timing.CURSOR_KEPT)
-        self._fetching = Fetching(context=context, cursors=cursors, holds=holds,
-                                  wanted=self._wanted, webhooks=webhooks)
+        self._backfill = Backfill(context=context, cursors=cursors, spool=spool,
+                                  room_queues=room_queues, wanted=self._wanted, webhooks=webhooks)
+        self._rechecked = 0.0  # when a part of the spool was lost; time.monotonic()
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
         self._asked = 0
@@ -83,20 +84,28 @@ class HistoryPoller:
         self._cursors.load(lambda words: self._health.record_incident(
             "history", "where it was read up to is not known any more", words))
         if self._seconds:
-            self._holds.hold(self._cursors.rooms())
+            self._pause(self._cursors.rooms())
 
     def request_check(self, room: Optional[int] = None) -> None:
         """Something may have been missed in a room, or in every room: look there soon."""
-        now, to_hold = time.monotonic(), []
+        now, to_pause = time.monotonic(), []
         for number, known in self._rooms.items():
             if room in (None, number):
                 known.due = known.marked + timing.WEBHOOK_SETTLE_DELAY
                 if not known.doubtful and known.due <= now and self._cursors.get(number):
-                    to_hold.append(number)
+                    to_pause.append(number)
                 known.doubtful = True
                 known.doubts += 1
-        self._holds.hold(to_hold)
+        self._pause(to_pause)
         self._wake()
+
+    def recheck_all(self) -> None:
+        """Read every room's history from where all had been dispatched: a part of the spool is
+        lost."""
+        self._rechecked = time.monotonic()
+        self._cursors.rewind()
+        self._pause([number for number in self._rooms if self._cursors.get(number)])
+        self.request_check()
 
     def note_activity(self, room: int) -> None:
         """Somebody was heard in a room: it is looked at before quiet ones, and more often."""
@@ -140,8 +149,13 @@ class HistoryPoller:
         rooms = {number: room for number, room in self._rooms.items() if not room.unwanted}
         asked = sum(map(self.is_asked, rooms))
         return {"rooms": len(rooms), "doubtful": sum(room.doubtful for room in rooms.values()),
-                "fetched": self._holds.kept, "asked": asked,
+                "fetched": self._backfill.stored, "asked": asked,
                 "every": round(self._round(), 1) if asked else None}
+
+    def _pause(self, rooms: List[int]) -> None:
+        for number in rooms:
+            if number not in self._room_queues.paused():
+                self._room_queues.pause(number)
 
     def _wake(self) -> None:
         if not self._changed.ready():
@@ -163,8 +177,8 @@ class HistoryPoller:
                 room.unwanted = room.due = 0.0
         self._tell_asked(sum(self.is_asked(number) for number in wanted))
         self._tell_pace(self._round() * max(self._rounds(), default=0))
-        for number in self._holds.rooms() - wanted:
-            self._holds.release(number)
+        for number in self._room_queues.paused() - wanted:
+            self._room_queues.resume(number)
 
     def _tell_asked(self, count: int) -> None:
         if count != self._asked:
@@ -202,7 +216,7 @@ class HistoryPoller:
         """What is due first: in doubt, waited for, named by a rule, where somebody spoke last."""
         room, mark = self._rooms[number], self._cursors.get(number)
         waits = room.due > time.monotonic()
-        return (waits, not waits and not room.doubtful, not self._holds.is_awaited(number),
+        return (waits, not waits and not room.doubtful, not self._room_queues.is_awaited(number),
                 room.due if waits or not room.doubtful else 0.0, number not in self._named,
                 -room.spoken, -(mark.sent_at if mark else 0.0))
 
@@ -211,10 +225,10 @@ class HistoryPoller:
 
     def _attend(self, number: int) -> float:
         """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
-        room, kept = self._rooms[number], self._holds.kept
+        room, kept = self._rooms[number], self._backfill.stored
         doubts, began = room.doubts, time.monotonic()
         try:
-            whole = self._look(number, room)
+            self._look(number, room)
         except (NotFound, Forbidden) as error:
             self._room_trouble(number, room, error)
         except NotInstalled:  # told by the add-on itself
@@ -223,8 +237,8 @@ class HistoryPoller:
         except RateLimited as error:
             return self._trouble(room, error, max(error.reset_in, timing.HIPCHAT_RETRY_MIN))
         except SpoolError as error:
-            self._holds.release(number)  # or a full spool would never get room
-            if self._holds.kept > kept:
+            self._room_queues.resume(number)  # or a full spool would never get room
+            if self._backfill.stored > kept:
                 self._backoff.succeeded()
             return self._trouble(room, error, self._backoff.failed())
         except (HipChatError, OSError) as error:  # OSError: of the marks' file
@@ -239,14 +253,14 @@ class HistoryPoller:
             room.refused, room.failed = False, None
             self._succeeded += 1
             doubted = room.doubts > doubts  # after the history was asked for, perhaps
-            room.doubtful, room.looked = doubted or not whole, began
+            room.doubtful, room.looked = doubted, began
             room.due = time.monotonic() + (
-                timing.WEBHOOK_SETTLE_DELAY if room.doubtful else self._pause(number, room))
+                timing.WEBHOOK_SETTLE_DELAY if room.doubtful else self._period(number, room))
             if not doubted:
-                self._holds.release(number)
+                self._room_queues.resume(number)
         return self._pace() if self.is_asked(number) else 0.0
 
-    def _pause(self, number: int, room: _Room) -> float:
+    def _period(self, number: int, room: _Room) -> float:
         """Seconds until the next look."""
         if self.is_asked(number):
             return self._round() * _rounds_of(room)
@@ -266,26 +280,27 @@ class HistoryPoller:
         return [_rounds_of(room) for number, room in self._rooms.items()
                 if not room.unwanted and self.is_asked(number)]
 
-    def _look(self, number: int, room: _Room) -> bool:
-        """Fetch what was missed in a room; False if there is more, which a webhook is to bring."""
+    def _look(self, number: int, room: _Room) -> None:
+        """Fetch what was missed in a room."""
         reach = self._reach(number, room)
-        whole, kept, stale, begun = self._fetching.fetch(
-            number, reach, lambda: self._is_unheard(number, room))
-        if begun:
+        found = self._backfill.read(number, reach, lambda: self._is_unheard(number, room))
+        if found.is_first:
             room.marked = time.monotonic()
-        if kept:
+        if found.stored:
             room.spoken = time.monotonic()
-        self._health.dropped.update({"too old": stale} if stale else {})
-        if stale or kept and not self.is_asked(number):
+        self._health.dropped.update({"too old": found.too_old} if found.too_old else {})
+        if found.too_old or found.stored and not self.is_asked(number):
             self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
-                           "older than %.0f s and are not.", number, kept, stale, reach)
-        return whole
+                           "older than %.0f s and are not.", number, found.stored, found.too_old,
+                           reach)
 
     def _reach(self, number: int, room: _Room) -> float:
         """How many seconds old it may be what is fetched."""
+        if self._rechecked and room.looked <= self._rechecked:
+            return self._remembered
         if not self.is_asked(number):
             return self._seconds
-        return min(max(self._seconds, timing.POLL_REACH_MIN, 2 * self._pause(number, room)),
+        return min(max(self._seconds, timing.POLL_REACH_MIN, 2 * self._period(number, room)),
                    self._remembered)
 
     def _is_unheard(self, number: int, room: _Room) -> bool:
@@ -293,7 +308,7 @@ class HistoryPoller:
         if room.doubtful or self.is_asked(number):
             return True
         heard = room.spoken and room.spoken >= room.looked
-        return not heard and not self._holds.is_waiting(number)
+        return not heard and not self._spool.is_waiting(number)
 
     def _room_trouble(self, number: int, room: _Room, error: HipChatError) -> None:
         """The history of a room cannot be read: told once, and no delivery waits for it."""
@@ -304,7 +319,7 @@ class HistoryPoller:
                 "there while nobody listens is lost.".format(number, error), about=str(number))
         room.doubtful, room.refused = False, True
         room.due = time.monotonic() + room.backoff.failed()
-        self._holds.release(number)
+        self._room_queues.resume(number)
 
     def _trouble(self, room: _Room, error: Exception, pause: float) -> float:
         """HipChat or the disk is in trouble: pause, and go on with the same room."""

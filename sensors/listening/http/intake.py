@@ -1,7 +1,6 @@
 """Stores a delivery that was received, and lets it be dispatched."""
 from listening.dispatch.room_queues import RoomQueues
-from listening.history.holds import Holds
-from listening.spool import Arrival, Spool
+from listening.spool import Delivery, Spool
 
 __all__ = ["Intake"]
 
@@ -9,15 +8,15 @@ __all__ = ["Intake"]
 class Intake:
     """The way of a received delivery into the spool."""
 
-    def __init__(self, spool: Spool, room_queues: RoomQueues, holds: Holds):
-        self._spool, self._room_queues, self._holds = spool, room_queues, holds
+    def __init__(self, spool: Spool, room_queues: RoomQueues):
+        self._spool, self._room_queues = spool, room_queues
 
     @property
     def hangs(self) -> bool:
         """Whether the disk has stopped answering, so that nothing is stored."""
         return self._spool.hangs
 
-    def put(self, arrival: Arrival) -> bool:
+    def insert(self, delivery: Delivery) -> bool:
         """Return when a delivery is on disk.
 
         Returns:
@@ -26,8 +25,7 @@ class Intake:
         Raises:
             SpoolError: it was not stored.
         """
-        with self._holds.arriving(arrival):
-            stored = self._spool.put(arrival)
+        stored = self._spool.insert(delivery)
         if stored:
-            self._room_queues.notify(arrival.lane)
+            self._room_queues.notify(delivery.room_id)
         return stored

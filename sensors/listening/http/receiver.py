@@ -9,18 +9,17 @@ import eventlet
 
 from hipchat.events import read_body, room_id
 from hipchat.check.health import details_url, health_url
-from hipchat.text.room_reference import is_room_id
 from listening.addon.routes import Routes
 from listening.addon.twins import Twins
 from listening.http.responses import (
     ACCEPTED, FAILED, NOT_ALLOWED, NOT_SIGNED, TOO_SLOW, UNAVAILABLE, Answer, Refused, body_of,
     wrong_method, wrong_request)
-from listening.spool.arrivals import WrongRoom, arrival
+from listening.spool.delivery_factory import WrongRoom, from_webhook
 from listening.context import Context
 from listening.http.intake import Intake
 from listening.http.throttle import Throttle
 from listening.http.jwt_check import is_signed
-from listening.spool import Arrival, SpoolError
+from listening.spool import Delivery, SpoolError
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 
 __all__ = ["Receiver"]
@@ -155,34 +154,35 @@ class Receiver:
         if credentials and body.get("oauth_client_id") not in (None, credentials.id):
             raise ValueError("the body is of another installation")
         self._addon.heard()
-        return self._keep_one(arrival(event, room, raw, body), body, by_addon=True)
+        return self._keep_one(from_webhook(event, room, raw, body, self._now()), body,
+                              by_addon=True)
 
     def _receive_of_room(self, address: Address, environ: Dict[str, Any]) -> Answer:
         raw = body_of(environ)
         body = read_body(raw)
-        arrived = self._arrival(address, raw, body)
+        delivery = self._delivery(address, raw, body)
         if self._addon.hears:
             self._note_leftover(address)
-        return self._keep_one(arrived, body, by_addon=False)
+        return self._keep_one(delivery, body, by_addon=False)
 
-    def _keep_one(self, arrived: Arrival, body: Dict[str, Any], by_addon: bool) -> Answer:
+    def _keep_one(self, delivery: Delivery, body: Dict[str, Any], by_addon: bool) -> Answer:
         """Keep one of the two deliveries that come while the add-on and a webhook both deliver."""
-        if arrived.message and not arrived.anew or not self._addon.credentials:
-            return self._keep(arrived)
-        if self._twins.take(arrived.event, body["item"], by_addon):
+        if delivery.dedup_key or not self._addon.credentials:
+            return self._keep(delivery)
+        if self._twins.take(delivery.event, body["item"], by_addon):
             self._health.dropped["repeated"] += 1
             return ACCEPTED
-        kept, answer = self._twins.came(arrived.event, body["item"], by_addon), None
+        kept, answer = self._twins.came(delivery.event, body["item"], by_addon), None
         try:
-            answer = self._keep(arrived)
+            answer = self._keep(delivery)
         finally:
             kept.send(answer is ACCEPTED)
         return answer
 
-    def _arrival(self, address: Address, raw: bytes, body: Dict[str, Any]) -> Arrival:
+    def _delivery(self, address: Address, raw: bytes, body: Dict[str, Any]) -> Delivery:
         event, room = address
         try:
-            return arrival(event, room, raw, body)
+            return from_webhook(event, room, raw, body, self._now())
         except WrongRoom:
             self._health.dropped["misplaced"] += 1
             if address not in self._misused:
@@ -194,12 +194,12 @@ class Receiver:
                     about=repr(address))
             raise
 
-    def _keep(self, arrived: Arrival) -> Answer:
+    def _keep(self, delivery: Delivery) -> Answer:
         try:
-            kept = self._intake.put(arrived)
+            kept = self._intake.insert(delivery)
         except SpoolError as error:
             self._health.set_problem("spool", "deliveries are refused", str(error))
-            self._missed(int(arrived.room) if is_room_id(arrived.room) else None)
+            self._missed(delivery.room_id)
             return UNAVAILABLE
         self._health.clear_problem("spool")
         if kept:

@@ -1,8 +1,5 @@
 """Deliveries on disk until StackStorm has them."""
-from listening.spool.delivery import Arrival, Delivery, SpoolError, SpoolFull
-from listening.spool.directory import earlier_directories, usable_directory
-from listening.spool.format import FILE
-from listening.spool.spool import Spool
+from listening.spool.delivery import Delivery, SpoolError, SpoolFull, StoredDelivery
+from listening.spool.spool import Spool, SpoolLimits
 
-__all__ = ["FILE", "Arrival", "Delivery", "Spool", "SpoolError", "SpoolFull",
-           "earlier_directories", "usable_directory"]
+__all__ = ["Delivery", "Spool", "SpoolError", "SpoolFull", "SpoolLimits", "StoredDelivery"]

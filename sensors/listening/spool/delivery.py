@@ -1,9 +1,9 @@
-"""What the spool keeps, and why it may refuse to."""
-from typing import NamedTuple, Optional, Tuple
+"""The spool's records, and the reasons for which it refuses one."""
+from typing import NamedTuple, Tuple
 
 from hipchat.errors import HipChatError
 
-__all__ = ["Arrival", "Delivery", "SpoolError", "SpoolFull"]
+__all__ = ["Delivery", "SpoolError", "SpoolFull", "StoredDelivery"]
 
 
 class SpoolError(HipChatError):
@@ -11,37 +11,47 @@ class SpoolError(HipChatError):
 
 
 class SpoolFull(SpoolError):
-    """The spool holds as many deliveries as it may."""
-
-
-class Arrival(NamedTuple):
-    """A delivery to be kept.
-
-    event, room: of the webhook URL; lane: what order is kept in, the room's id where known;
-    message: what a repetition is known by, "" where it has no message id; trace: the message id
-    or an id made for it. others: by what else it is known if it came before; anew: it is known by
-    the others alone, and by each of them once. number: its place in the room of an epoch, else
-    behind all others.
-    """
-
-    event: str
-    room: str
-    lane: str
-    message: str
-    trace: str
-    body: bytes
-    others: Tuple[str, ...] = ()
-    anew: bool = False
-    number: Optional[int] = None
+    """The spool has no space for one more delivery."""
 
 
 class Delivery(NamedTuple):
-    """A delivery that waits; received is in seconds since 1970."""
+    """One event that HipChat posted or that its history returned, to be stored.
 
-    id: int
-    lane: str
+    Attributes:
+        event: HipChat's name of the event, such as "room_message".
+        room_id: The room of the signed address.
+        trace_tag: The message's ID, or a random one where the event has none.
+        body: What HipChat posted, or would have posted.
+        sent_at: When the message was sent (Unix time, HipChat's clock).
+        dedup_key: Identifies the event; "" for one that cannot be told from another like it.
+        alternate_keys: Prefixes of claim keys. If the spool knows one, this event is a duplicate,
+            and the claim key is used up.
+        claim_key: Lets one later event that has a prefix of it as an alternate key be recognized.
+        is_backfilled: Whether it comes from the history, which keeps its own order.
+    """
+
     event: str
-    room: str
-    trace: str
-    received: float
+    room_id: int
+    trace_tag: str
+    body: bytes
+    sent_at: float
+    dedup_key: str = ""
+    alternate_keys: Tuple[str, ...] = ()
+    claim_key: str = ""
+    is_backfilled: bool = False
+
+
+class StoredDelivery(NamedTuple):
+    """A delivery that waits to be dispatched.
+
+    Attributes:
+        number: Its place in the order of its room.
+        received_at: When it was stored (Unix time, this machine's clock).
+    """
+
+    number: int
+    room_id: int
+    event: str
+    trace_tag: str
+    received_at: float
     body: bytes

@@ -1,7 +1,9 @@
 """The spool as the sensor's greenlets see it: deliveries that arrive together are committed
-together, from a thread of its own."""
+together, in a thread of its own."""
+import bisect
 import itertools
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Set, Tuple, Union
 
 import eventlet
 from eventlet import tpool
@@ -9,135 +11,152 @@ from eventlet.event import Event as Signal
 from eventlet.hubs import get_hub
 
 from listening import timing
-from listening.spool.delivery import Arrival, Delivery, SpoolError
+from listening.operations.health import Health
+from listening.spool.delivery import Delivery, SpoolError, StoredDelivery
 from listening.spool.store import Store
-from listening.spool.takeover import take_over
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "SpoolLimits"]
 
 LARGEST_BATCH = 500  # deliveries in one commit, or groups of those that go together
 
 
-def _spawn(name: str, task: Callable[[], None]) -> Any:
-    return eventlet.spawn(task)
+class SpoolLimits(NamedTuple):
+    """How much the spool holds.
+
+    Attributes:
+        max_deliveries: How many deliveries may wait.
+        remembered: For how many seconds at least a dispatched delivery is known again.
+    """
+
+    max_deliveries: int
+    remembered: float = 3600.0
 
 
 class Spool:
-    """The deliveries that wait, each on disk, in order of arrival within a lane.
+    """The deliveries that wait, each on disk, by when they were sent within a room.
 
-    put() returns when a delivery is on disk. All writing is done by one greenlet in a thread of
-    its own, so that waiting for the disk holds nobody up; what arrives meanwhile shares the next
-    commit. arriving: how many deliveries are on their way to the disk; hangs: the disk has not
-    answered for COMMIT_TIMEOUT, and nothing is taken until it does. repaired is called with words
-    for the operator whenever a file had to be given up, notice with words on what else was done on
-    disk. earlier: directories whose deliveries are taken over. keep(name, task) runs the writer.
-    remembered: for how many seconds a message that comes again is known.
+    insert() returns when a delivery is on disk. One greenlet writes, in a thread of its own, so
+    that waiting for the disk holds nobody up; what arrives meanwhile shares the next commit.
+
+    Attributes:
+        arriving: How many deliveries are on their way to the disk.
+        hangs: The disk has not answered for timing.COMMIT_TIMEOUT; nothing is accepted until it
+            does.
     """
 
-    def __init__(self, directory: str, max_deliveries: int, repaired: Callable[[str], None],
-                 earlier: Sequence[str] = (), keep: Callable[[str, Callable], Any] = _spawn,
-                 notice: Optional[Callable[[str], None]] = None, remembered: float = 3600.0):
+    def __init__(self, directory: str, limits: SpoolLimits, health: Health,
+                 run_forever: Callable[[str, Callable[[], None]], Any],
+                 recheck_all: Callable[[], None]):
+        """Args:
+            run_forever: Runs the writer: called with a name and a function.
+            recheck_all: Called when a part of the spool was lost: reads the history of every room
+                again.
+        """
         self.directory = directory
         self.arriving = 0
         self.hangs = False
-        self._repaired, self._notice = repaired, notice or repaired
-        self._earlier, self._keep = earlier, keep
-        self._store = Store(directory, max_deliveries, remembered)
-        self._puts: List[Tuple[Sequence[Arrival], Signal]] = []
+        self._health, self._run_forever, self._recheck_all = health, run_forever, recheck_all
+        self._reports: List[Tuple[str, str]] = []
+        self._store = Store(directory, limits.max_deliveries, limits.remembered,
+                            lambda *report: self._reports.append(report), self._known_numbers)
+        self._numbers: Dict[int, List[int]] = {}  # of those that wait, sorted, by room
+        self._inserts: List[Tuple[Sequence[Delivery], Signal]] = []
         self._removals: Set[int] = set()
         self._wake = Signal()
 
     @property
     def waiting(self) -> int:
-        """How many deliveries wait."""
-        return self._store.waiting
-
-    @property
-    def forgotten(self) -> float:
-        """Up to when messages that came are not known again, for want of space; 0.0 if all are."""
-        return self._store.forgotten
+        """How many deliveries are on disk."""
+        return sum(map(len, self._numbers.values())) + len(self._removals)
 
     def open(self) -> None:
-        """Open or make the file, mend it if it is damaged, and start the writer.
+        """Open or make the file, replace it if it is damaged, and start the writer.
 
-        SpoolError if another process has it, if it is of another version, or if the directory
-        cannot be used.
+        Raises:
+            SpoolError: Another process has it, another version of the pack wrote it, or the
+                directory cannot be used.
         """
         tpool.set_num_threads(1)  # each of the usual twenty would keep memory of its own
         try:
-            tpool.execute(self._open)
+            is_part_lost = tpool.execute(self._store.open)
+            self._numbers = tpool.execute(self._store.numbers)
         finally:
-            self._tell()
-        self._keep("spool", self._write_forever)
+            self._tell_reports()
+        if is_part_lost:
+            self._recheck_all()
+        self._run_forever("spool", self._write_forever)
 
-    def put(self, arrival: Arrival) -> bool:
-        """Keep a delivery; return when it is on disk. False for a repetition, which is dropped.
+    def insert(self, delivery: Delivery) -> bool:
+        """Store a delivery; return when it is on disk.
 
-        SpoolFull or SpoolError if it was not kept.
+        Returns:
+            False for a duplicate, which is dropped.
+
+        Raises:
+            SpoolError: It was not stored.
         """
-        result, = self.put_together([arrival])
+        result, = self.insert_together([delivery])
         if isinstance(result, SpoolError):
             raise result
         return result
 
-    def put_together(self, arrivals: Sequence[Arrival]) -> List[Union[bool, SpoolError]]:
-        """Keep deliveries in one commit: what put() returns or raises, for each.
+    def insert_together(self, deliveries: Sequence[Delivery]) -> List[Union[bool, SpoolError]]:
+        """Store deliveries of one kind and room in one commit.
 
-        After one that was not kept, none is, so that none is before what comes again.
+        Returns:
+            What insert() returns or raises, for each. After one that was not stored none is, so
+            that none goes before one that comes again.
         """
-        if self.hangs and arrivals:
-            return [self._no_answer() for _ in arrivals]
+        if self.hangs:
+            return [self._no_answer() for _ in deliveries]
         done = Signal()
-        self._puts.append((arrivals, done))
-        self.arriving += len(arrivals)
+        self._inserts.append((deliveries, done))
+        self.arriving += len(deliveries)
         try:
             self._nudge()
             return done.wait()
         except SpoolError as error:
-            return [error for _ in arrivals]
+            return [error for _ in deliveries]
         finally:
-            self.arriving -= len(arrivals)
+            self.arriving -= len(deliveries)
 
-    def begin_epoch(self) -> int:
-        """Leave room for deliveries that go before all that are put from now on: the epoch.
-
-        Returns when what was put before is on disk, or was refused: that may be in the epoch, too.
-        """
-        epoch = tpool.execute(self._store.begin_epoch)  # in the writer's thread
-        self.put_together([])
-        return epoch
-
-    def numbers(self, lane: str) -> Dict[str, int]:
-        """The numbers of the deliveries that wait in a lane, by their traces; SpoolError."""
-        return self._store.numbers(lane)
-
-    def next_in(self, epoch: int) -> int:
-        """The first number in the room of an epoch that none above it has; SpoolError."""
-        return self._store.next_in(epoch)
-
-    def remove(self, delivery: Delivery) -> None:
-        """Forget a delivery that StackStorm has. Returns before that is on disk."""
-        self._removals.add(delivery.id)
+    def remove(self, delivery: StoredDelivery) -> None:
+        """Forget a delivery that was dispatched. Returns before that is on disk."""
+        self._removals.add(delivery.number)
+        self._forget(delivery.room_id, delivery.number)
         self._nudge()
 
-    def next(self, lane: str, after: int) -> Optional[Delivery]:
-        """The first delivery of a lane with an id above `after`; SpoolError if unreadable.
+    def next(self, room_id: int) -> Union[StoredDelivery, None]:
+        """Return the delivery of a room that was sent first, None if none waits.
 
         Never yields to another greenlet.
+
+        Raises:
+            SpoolError: It cannot be read.
         """
+        if room_id not in self._numbers:
+            return None
         try:
-            return self._store.next(lane, after)
+            return self._store.read(self._numbers[room_id][0])
         except SpoolError:
             self._nudge()
             raise
 
-    def lanes(self) -> List[str]:
-        """The lanes in which deliveries wait; SpoolError if unreadable."""
-        return self._store.lanes()
+    def rooms(self) -> List[int]:
+        """Return the rooms in which deliveries wait."""
+        return list(self._numbers)
+
+    def is_waiting(self, room_id: int) -> bool:
+        """Tell whether a delivery of a room waits."""
+        return room_id in self._numbers
 
     def oldest(self) -> float:
-        """For how many seconds the oldest delivery has waited, 0 if none can be read."""
-        return self._store.oldest()
+        """Return for how many seconds the oldest delivery has waited, 0 if none can be read."""
+        firsts = [numbers[0] for numbers in self._numbers.values()]
+        try:
+            return max(0.0, time.time() - self._store.read(min(firsts)).received_at)
+        except (SpoolError, ValueError):
+            return 0.0
 
     def settle(self) -> None:
         """Return when all that came is on disk, and all that was removed is gone from there."""
@@ -145,11 +164,18 @@ class Spool:
             self._nudge()
             eventlet.sleep(0.01)
 
-    def _open(self) -> None:
-        self._store.open()
-        for directory in self._earlier:
-            if directory != self.directory:
-                take_over(directory, self._store)
+    def _known_numbers(self) -> Set[int]:
+        """The numbers of all that the file must hold; called from the writer's thread."""
+        known = {number for numbers in list(self._numbers.values()) for number in list(numbers)}
+        return known.union(list(self._removals))  # after the others: each moves there
+
+    def _forget(self, room_id: int, number: int) -> None:
+        numbers = self._numbers.get(room_id, [])
+        place = bisect.bisect_left(numbers, number)
+        if numbers[place:place + 1] == [number]:
+            del numbers[place]
+            if not numbers:
+                del self._numbers[room_id]
 
     def _nudge(self) -> None:
         if not self._wake.ready():
@@ -159,19 +185,24 @@ class Spool:
         while True:
             self._wake.wait()
             self._wake = Signal()
-            while self._puts or self._removals or self._store.damaged:
+            while (self._inserts or self._removals or self._store.is_damaged or
+                   self._store.is_replaced):
                 if not self._write_batch():
                     eventlet.spawn_after(timing.COMMIT_RETRY_DELAY, self._nudge)
                     break
 
     def _write_batch(self) -> bool:
         """Commit what has gathered; False if nobody waited for it and it cannot be written."""
-        batch, self._puts = self._puts[:LARGEST_BATCH], self._puts[LARGEST_BATCH:]
+        if self._store.is_replaced:
+            self._reload()
+        batch, self._inserts = self._inserts[:LARGEST_BATCH], self._inserts[LARGEST_BATCH:]
         removals = set(self._removals)
-        arrivals = [arrival for together, _ in batch for arrival in together]
         slow = get_hub().schedule_call_global(timing.COMMIT_TIMEOUT, self._refuse)
         try:
-            results = iter(tpool.execute(self._store.commit, arrivals, removals))
+            results = iter(tpool.execute(
+                self._store.commit, [deliveries for deliveries, _ in batch], removals))
+            if self._store.is_replaced:
+                self._reload()
         except BaseException as error:  # the writer may be begun again, but those here wait
             for _, done in batch:
                 done.send_exception(error)
@@ -181,25 +212,42 @@ class Spool:
         finally:
             slow.cancel()
             self.hangs = False
-            self._tell()
+            self._tell_reports()
         self._removals -= removals
-        for together, done in batch:
-            done.send(list(itertools.islice(results, len(together))))
+        for deliveries, done in batch:
+            done.send([self._note(delivery, result) for delivery, result in
+                       zip(deliveries, itertools.islice(results, len(deliveries)))])
         return True
 
+    def _note(self, delivery: Delivery, result: Union[int, SpoolError]) -> Union[bool, SpoolError]:
+        if isinstance(result, SpoolError):
+            return result
+        if result:
+            numbers = self._numbers.setdefault(delivery.room_id, [])
+            place = bisect.bisect_left(numbers, result)
+            if numbers[place:place + 1] != [result]:  # else it was there when all was read again
+                numbers.insert(place, result)
+        return bool(result)
+
+    def _reload(self) -> None:
+        """Take the deliveries of a new file, and have the history bring those that it lacks."""
+        self._numbers = tpool.execute(self._store.numbers)
+        for room_id, numbers in list(self._numbers.items()):
+            for number in self._removals.intersection(numbers):
+                self._forget(room_id, number)
+        self._recheck_all()
+
     def _refuse(self) -> None:
-        """Nobody is to wait for a disk that hangs, but who is in its commit already."""
+        """Let nobody wait for a disk that hangs, but those in its commit already."""
         self.hangs = True
-        puts, self._puts = self._puts, [put for put in self._puts if not put[0]]
-        for arrivals, done in puts:
-            if arrivals:
-                done.send_exception(self._no_answer())
+        inserts, self._inserts = self._inserts, []
+        for _, done in inserts:
+            done.send_exception(self._no_answer())
 
     def _no_answer(self) -> SpoolError:
         return SpoolError(f"The disk of {self.directory} does not answer.")
 
-    def _tell(self) -> None:
-        for words, tell in ((self._store.repairs, self._repaired),
-                            (self._store.notices, self._notice)):
-            while words:
-                tell(words.pop(0))
+    def _tell_reports(self) -> None:
+        while self._reports:
+            summary, detail = self._reports.pop(0)
+            self._health.record_incident("spool", summary, detail)

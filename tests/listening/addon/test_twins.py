@@ -29,15 +29,15 @@ class Disk:
     hangs = False
 
     def __init__(self):
-        self.puts = []
+        self.inserts = []
 
-    def put(self, arrival):
-        self.puts.append(Event())
-        return self.puts[-1].wait()
+    def insert(self, delivery):
+        self.inserts.append(Event())
+        return self.inserts[-1].wait()
 
     def reached(self, count):
         """Whether so many deliveries have come as far as here."""
-        wait_until(lambda: len(self.puts) >= count)
+        wait_until(lambda: len(self.inserts) >= count)
 
 
 @pytest.fixture
@@ -87,8 +87,8 @@ def test_is_kept_once(deliver, disk, health, by_addon):
     disk.reached(1)
     second = deliver(not by_addon)
     eventlet.sleep(0)
-    disk.puts[0].send(True)
-    assert (first.wait(), second.wait(), len(disk.puts)) == (204, 204, 1)
+    disk.inserts[0].send(True)
+    assert (first.wait(), second.wait(), len(disk.inserts)) == (204, 204, 1)
     assert (health.accepted, health.dropped) == (1, {"repeated": 1})
 
 
@@ -97,10 +97,10 @@ def test_is_kept_of_the_second_where_the_first_was_not(deliver, disk, health):
     disk.reached(1)
     second = deliver(False)
     eventlet.sleep(0)
-    disk.puts[0].send_exception(SpoolError("the disk is full"))
+    disk.inserts[0].send_exception(SpoolError("the disk is full"))
     assert first.wait() == 503
     disk.reached(2)
-    disk.puts[1].send(True)
+    disk.inserts[1].send(True)
     assert second.wait() == 204
     assert (health.accepted, health.dropped) == (1, {})
 
@@ -108,11 +108,11 @@ def test_is_kept_of_the_second_where_the_first_was_not(deliver, disk, health):
 def test_is_kept_of_one_that_comes_after_the_other_was_refused(deliver, disk, health):
     first = deliver(True)
     disk.reached(1)
-    disk.puts[0].send_exception(SpoolError("the disk is full"))
+    disk.inserts[0].send_exception(SpoolError("the disk is full"))
     assert first.wait() == 503
     second = deliver(False)
     disk.reached(2)
-    disk.puts[1].send(True)
+    disk.inserts[1].send(True)
     assert second.wait() == 204
     assert (health.accepted, health.dropped) == (1, {})
 
@@ -122,7 +122,7 @@ def test_that_happens_twice_is_kept_twice(deliver, disk, health):
     disk.reached(2)
     answers += [deliver(by_addon) for by_addon in (False, False)]
     eventlet.sleep(0)
-    for put in disk.puts:
+    for put in disk.inserts:
         put.send(True)
     assert [answer.wait() for answer in answers] == [204] * 4
     assert (health.accepted, health.dropped) == (2, {"repeated": 2})

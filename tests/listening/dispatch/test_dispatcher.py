@@ -67,6 +67,7 @@ class TestDelivery:
         def unknown():
             raise ConnectionError("no database")
 
+        bench.know("Factor")
         bench.refresh = unknown
         bench.lanes.start(bench.supervisor)
         bench.put("trace")

@@ -1,4 +1,5 @@
 """The queues of rooms: in order within a room, until StackStorm has each delivery."""
+import logging
 import os
 import sqlite3
 
@@ -10,7 +11,7 @@ from support.waiting import wait_until
 
 from listening.dispatch.room_queues import GROUP, WORKERS, RoomQueues
 from listening.errors import ServiceUnavailable
-from listening.spool import FILE, SpoolError
+from listening.spool import SpoolError
 
 
 def eventually(condition):
@@ -87,7 +88,8 @@ class TestArrivals:
         """A disk that is busy until commit(), while a second delivery arrives; one waits."""
         bench.listen("trigger")
         bench.put("waits")
-        disk = sqlite3.connect(os.path.join(bench.spool.directory, FILE), isolation_level=None)
+        disk = sqlite3.connect(os.path.join(bench.spool.directory, "deliveries.sqlite3"),
+                               isolation_level=None)
         disk.execute("BEGIN IMMEDIATE")
         eventlet.spawn(bench.put, "arrives")
         eventually(lambda: bench.spool.arriving == 1)
@@ -236,22 +238,22 @@ class TestSpoolInTrouble:
         bench.lanes.start(bench.supervisor)
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
-            bench.lanes.notify("Factor")
+            bench.lanes.notify(1001)
             eventually(lambda: bench.health.report()["status"] == "degraded")
         eventually(lambda: bench.health.report()["status"] == "ok")
 
-    def test_that_is_mended_skips_no_delivery(self, bench):
+    def test_that_is_replaced_skips_no_delivery(self, bench):
         bench.listen("trigger")
         bench.lanes.start(bench.supervisor)
         for number in range(20):
             bench.put(number)
             if number % 5 == 0:
-                bench.spool._store.damaged = True
+                bench.spool._store.is_damaged = True
         eventually(lambda: len(bench.stackstorm.told) == 20)
         assert bench.stackstorm.traces() == [str(number) for number in range(20)]
 
 
-def _unreadable(lane, after):
+def _unreadable(room_id):
     raise SpoolError("The spool cannot be used.")
 
 
@@ -270,7 +272,8 @@ class TestOutage:
             bench.stackstorm.told.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
-        bench.lanes = RoomQueues(bench.spool, bench.dispatcher(dispatch).deliver, bench.health)
+        bench.lanes = RoomQueues(bench.spool, bench.dispatcher(dispatch).deliver, bench.health,
+                                 logging.getLogger("test"))
         for number in range(10):
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
@@ -338,3 +341,39 @@ class TestStop:
         assert len(done) + bench.spool.waiting == 10 and bench.spool.waiting
         eventlet.sleep(0.2)
         assert bench.stackstorm.told == done
+
+
+class TestPause:
+    """A room in which nothing is dispatched."""
+
+    @pytest.fixture(autouse=True)
+    def start(self, bench):
+        bench.listen("trigger")
+        bench.lanes.start(bench.supervisor)
+        bench.lanes.pause(1001)
+
+    def test_ends_when_it_is_resumed(self, bench):
+        bench.put("waits")
+        eventually(lambda: bench.lanes.is_awaited(1001))
+        assert bench.spool.waiting == 1 and bench.lanes.paused() == {1001}
+        bench.lanes.resume(1001)
+        eventually(lambda: bench.stackstorm.traces() == ["waits"])
+        assert bench.lanes.paused() == set() and not bench.lanes.is_awaited(1001)
+
+    def test_ends_by_itself(self, bench, monkeypatch, caplog):
+        caplog.set_level(logging.INFO)
+        monkeypatch.setattr("listening.timing.ROOM_PAUSE_MAX", 0.01)
+        bench.lanes.pause(1001)  # from now on
+        bench.put("waits")
+        eventually(lambda: bench.stackstorm.traces() == ["waits"])
+        assert "Room 1001: its history could not be read" in caplog.text
+
+    def test_is_not_ended_by_the_timer_of_an_earlier_one(self, bench, monkeypatch):
+        with monkeypatch.context() as context:
+            context.setattr("listening.timing.ROOM_PAUSE_MAX", 0.01)
+            bench.lanes.pause(1001)
+        bench.lanes.resume(1001)
+        bench.lanes.pause(1001)
+        bench.put("waits")
+        eventlet.sleep(0.05)  # the earlier one's time
+        assert bench.spool.waiting == 1 and bench.lanes.is_awaited(1001)

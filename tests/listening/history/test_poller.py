@@ -1,175 +1,24 @@
 """When the history of a room is looked at, and which of it is dispatched, by a clock of ours."""
-import json
 import logging
 from types import SimpleNamespace
-from unittest import mock
 
 import eventlet
 import pytest
 from support.clock import Clock
-from support.context import CONFIG, make_context
-from support.waiting import wait_until
+from support.history import CATCH_UP, FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
 
-from hipchat.errors import Forbidden, NoAnswer, RateLimited
-from hipchat.api.rate_limit import CallBudget
-from hipchat.api.room_directory import RoomDirectory
-from hipchat.api.room_history import read_items
-from listening.spool.arrivals import arrival
-from listening.operations.health import Health
 from listening import timing
 from listening.history import poller as catching_up
-from listening.history import backfill as fetching
 from listening.history import wanted
-from listening.history.bodies import as_body
-from listening.history.poller import HistoryPoller
-from listening.history.holds import Holds
-from listening.history.cursors import Cursors
-from listening.dispatch.room_queues import RoomQueues
-from listening.dispatch.subscriptions import Subscriptions
-from listening.spool import Spool
-from listening.operations.supervisor import Supervisor
 
-FACTOR, OPS = 1001, 1002
-ROOMS = [{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}]
-CATCH_UP, REMEMBERED = 3600.0, 7200.0
-LOG = logging.getLogger("sensor")
-
-
-class Hipchat:
-    """HipChat's histories, and the client that asks for them.
-
-    looks: the rooms whose histories were asked for; forbidden: those that may not be read; broken:
-    those where the answer never comes; limited: how many calls more are refused; meanwhile: what
-    happens once while an answer is on its way.
-    """
-
-    def __init__(self, clock):
-        self._clock, self._histories = clock, {FACTOR: [], OPS: []}
-        self.looks, self.forbidden, self.broken, self.meanwhile = [], set(), set(), None
-        self.limited = 0
-
-    def now(self):
-        return self._clock.now
-
-    def say(self, text, kind="message", room=FACTOR):
-        self._histories[room].append({"id": text, "type": kind, "date": self._clock.now,
-                                      "from": {"id": 2002, "name": "Ann"}, "message": text})
-        return self._histories[room][-1]
-
-    def page(self, *path, **params):
-        room = path[1]
-        items, meanwhile = list(self._histories[room]), self.meanwhile
-        self.meanwhile = None
-        if meanwhile:
-            meanwhile()
-        self.looks.append(room)
-        if room in self.forbidden:
-            raise Forbidden(f"GET /v2/room/{room}/history", 403, "no scope")
-        if self.limited:
-            self.limited -= 1
-            raise RateLimited(f"GET /v2/room/{room}/history", 429, "", reset_in=1.0)
-        if room in self.broken:
-            raise NoAnswer("HipChat did not answer.")
-        if "not-before" in params:
-            items = items[[item["id"] for item in items].index(params["not-before"]):]
-        return {"items": items[-params["max-results"]:]}
-
-
-class Bench:
-    """A sensor without its sockets; dispatched: the texts, in order. fails: StackStorm is away.
-
-    rooms: those that HipChat tells of.
-    """
-
-    def __init__(self, directory, hipchat, clock, triggers, rooms):
-        self.hipchat, self._clock = hipchat, clock
-        self.dispatched, self.fails = [], False
-        self.health = Health(LOG)
-        self._rooms = RoomDirectory()
-        self._rooms.take(rooms)
-        self.spool = Spool(str(directory), 1000, LOG.warning)
-        self.spool.open()
-        self._lanes = RoomQueues(self.spool, self._deliver, self.health)
-        self._holds = Holds(self.spool, self._lanes, LOG)
-        self.subscriptions = Subscriptions([], [], self._rooms, LOG,
-                                           lambda: self.history.subscriptions_changed())
-        self.webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
-        self.history = HistoryPoller(
-            context=make_context(dict(CONFIG, catch_up=CATCH_UP), client=hipchat,
-                                 rooms=self._rooms, subscriptions=self.subscriptions,
-                                 health=self.health),
-            budget=CallBudget(1), cursors=Cursors(str(directory)), holds=self._holds,
-            webhooks=self.webhooks)
-        for trigger in triggers:
-            self.subscriptions.add(trigger)
-        self.history.begin()
-        supervisor = Supervisor(self.health)
-        self._lanes.start(supervisor)
-        self._looking = supervisor.run_forever("history", self.history.run)
-
-    def stop(self):
-        self._looking.kill()
-        self._lanes.finish()
-        self.spool.settle()
-        self.spool._store.close()
-
-    def tell(self, rooms):
-        """HipChat tells of these rooms."""
-        self._rooms.take(rooms)
-        self.subscriptions.renew()
-
-    def _deliver(self, delivery, told):
-        if self.fails:
-            raise ConnectionError("away")
-        self.dispatched.append(delivery.trace)
-        self.history.note_activity(int(delivery.room))
-
-    def come(self, item, room=FACTOR):
-        """What a webhook brings."""
-        body = as_body(*read_items([item]), {"id": room}, 7)
-        arrived = arrival(body["event"], room, json.dumps(body).encode(), body)
-        with self._holds.arriving(arrived):
-            self.spool.put(arrived)
-        self._lanes.notify(arrived.lane)
-
-    def hear(self, text):
-        """Somebody says something, and it is dispatched."""
-        self.come(self.hipchat.say(text))
-        self.eventually(lambda: text in self.dispatched)
-
-    def eventually(self, condition):
-        return wait_until(condition)
-
-    def told(self, key):
-        """What /health tells of the history."""
-        return self.health.report()["history"][key]
-
-    def let_pass(self, seconds):
-        self._clock.now += seconds
-        self.history.subscriptions_changed()
-
-    def look(self, room=FACTOR, doubt=True):
-        """Return when the room was looked at once more; without a doubt, when that is due."""
-        looks = self.hipchat.looks.count(room)
-        if doubt:
-            self.history.request_check(room)
-        else:
-            self.let_pass(timing.AUDIT_QUIET_PERIOD)
-        self.eventually(lambda: self.hipchat.looks.count(room) > looks and not self.told(
-            "doubtful"))
-
-
-def trigger(event="message", room=FACTOR):
-    """A trigger as StackStorm gives it to a sensor."""
-    ref = f"hipchat.{event} in {room}"
-    return {"ref": ref, "type": "hipchat." + event, "parameters": {"room": room}, "id": ref}
+REMEMBERED = 7200.0
 
 
 @pytest.fixture
 def clock(monkeypatch):
     monkeypatch.setattr("listening.timing.WEBHOOK_SETTLE_DELAY", 0.0)
     clock = Clock()
-    for module in (catching_up, fetching, wanted):
+    for module in (catching_up, wanted):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -379,18 +228,6 @@ class TestAsked:
         assert bench.health.report()["reasons"] == ["history: rooms are asked too rarely"]
         bench.webhooks.are_none_in.return_value = False
         bench.eventually(lambda: bench.health.report()["status"] == "ok")
-
-
-def test_what_is_forgotten_for_want_of_space_is_not_heard_again(make, hipchat, clock):
-    bench = make()
-    bench.hear("heard")
-    bench.spool._store._turn()
-    bench.spool._store._turn()
-    clock.now += 1
-    bench.spool._store.forgotten = clock.now
-    hipchat.say("missed")
-    bench.look()
-    bench.eventually(lambda: bench.dispatched == ["heard", "missed"])
 
 
 def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_names_it(

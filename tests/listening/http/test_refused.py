@@ -99,7 +99,7 @@ class TestDelivery:
         wait_until(lambda: len(listener.missed) == 3)
 
     def test_of_the_addon_that_the_spool_refuses_is_missed_in_its_room(self, listener):
-        listener.spool.put.side_effect = SpoolFull("100,000 deliveries wait")
+        listener.spool.insert.side_effect = SpoolFull("100,000 deliveries wait")
         assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
         assert listener.missed == [ROOM, ROOM]
 
@@ -111,7 +111,7 @@ class TestDelivery:
     def test_that_a_disk_that_hangs_does_not_take_is_answered_though_the_look_has_to_wait(
             self, listener):
         listener.spool.hangs = True
-        listener.spool.put.side_effect = SpoolError("the disk does not answer")
+        listener.spool.insert.side_effect = SpoolError("the disk does not answer")
         listener.look = lambda room: Event().wait()
         answer = eventlet.spawn(listener.post, listener.by_webhook)
         wait_until(lambda: answer.dead)

@@ -1,175 +1,122 @@
-"""Random damage to the spool's files: no delivery is lost whose pages are whole.
+"""Random damage to the spool's files while 200 deliveries wait: the sensor goes on.
 
-SPOOL_DAMAGES=10000 tries so many of each kind of test, and prints what became of them (with -s).
+Every message, notification and topic is dispatched, in the order of its room. SPOOL_DAMAGES=2000
+tries so many of each, at rest and in use, and prints what became of them (with -s).
 """
 import collections
-import functools
-import io
-import itertools
+import copy
+import json
 import os
 import random
 import shutil
-import signal
-import sqlite3
-import struct
+import time
 
-import hypothesis
+import eventlet
 import pytest
-from hypothesis import strategies
+from support.history import FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
+from support.waiting import wait_until
 
-from listening.spool.delivery import Arrival, SpoolError
-from listening.spool.pages import Pages
-from listening.spool.records import records
-from listening.spool.store import Store
-from listening.spool.takeover import take_over
+from listening.backoff import Backoff
 
-EVERY = 1 if "SPOOL_DAMAGES" in os.environ else 11  # of so many steps, one is tried
-DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "60"))
-PAGE, FRAME = 4096, 4096 + 24
-FILE, LOG, INDEX = "deliveries.sqlite3", "deliveries.sqlite3-wal", "deliveries.sqlite3-shm"
-SIZES = (20, 300, 1400, 1400, 3900, 9000, 30000)
-LANES = "abc"
+DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "5"))
+WAITING = 200
+PAGE = 4096
+FILE, LOG = "deliveries.sqlite3", "deliveries.sqlite3-wal"
+SIZES = (20, 300, 1400, 1400, 3900, 9000)
+EVENTS = ("message", "notification", "topic_change")
+KINDS = ("message", "message", "message", "notification", "topic")
 
 
-def arrival(number, size, lane=None):
-    """A delivery that can be recognised in each page on which a part of its body stands."""
-    text = f"<{number:06d}>".encode()
-    return Arrival(event="message", room="room", lane=lane or LANES[number % 3],
-                   message=str(number), trace=str(number), body=text * (1 + size // len(text)))
+class Now:
+    """The clock of the machine, which is HipChat's, too."""
+
+    now = property(lambda self: time.time())
+
+
+class Told(Bench):
+    """incidents: what /health tells of the spool."""
+
+    def __init__(self, directory, hipchat):
+        super().__init__(directory, hipchat, Now(), [
+            trigger(event, room) for event in EVENTS for room in (FACTOR, OPS)], ROOMS)
+
+    def _deliver(self, delivery, told):
+        item = json.loads(delivery.body)["item"]
+        text = item["topic"] if "topic" in item else item["message"]["message"]
+        super()._deliver(delivery._replace(trace_tag=text.partition(" ")[0]), told)
+
+    def talk(self, chance, count, word):
+        """People say so much, and webhooks bring it."""
+        for number in range(count):
+            room = chance.choice((FACTOR, OPS))
+            item = self.hipchat.say(f"{word}-{number}", kind=chance.choice(KINDS), room=room)
+            item["message"] += " " + chance.choice(SIZES) * "x"
+            self.come(item, room)
+
+    def incidents(self):
+        return [reason for reason in self.health.report()["reasons"]
+                if reason.startswith("spool: ")]
+
+    def kill(self, directory, target):
+        """Copy the files as a kill leaves them, and end."""
+        self.spool.settle()
+        copy_files(directory, target)
+        self.stop()
+
+
+def copy_files(directory, target):
+    target.mkdir(mode=0o700)
+    for name in os.listdir(directory):
+        if not name.endswith("-shm"):
+            shutil.copy(directory / name, target / name)
 
 
 class Sample:
-    """The files of a spool whose process was killed, and where each waiting delivery stands.
+    """The files of a sensor that was killed while many deliveries waited.
 
-    given: the highest number that was given; removed: numbers of deliveries that have left.
+    history: HipChat's; waiting: the IDs that had not been dispatched, by room.
     """
 
     def __init__(self, directory, seed):
         chance = random.Random(seed)
-        self.removed = set()
-        store = Store(str(directory), 10 ** 6)
-        store.open()
-        log_from = chance.randrange(4)
-        for step in range(4):
-            if step == log_from:
-                store._file.db.execute("PRAGMA wal_checkpoint(RESTART)")
-                store._file.db.execute("PRAGMA wal_autocheckpoint = 0")
-            store.commit([arrival(100 * step + n, chance.choice(SIZES)) for n in range(20)], set())
-            leave = {row[0] for row in store.rows() if chance.random() < 0.3}
-            self.removed |= leave
-            store.commit([], leave)
-        if chance.random() < 0.3:
-            store._file.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self.rows = {row[0]: row for row in store.rows()}
-        self.given = store._last
-        self.files = {name: (directory / name).read_bytes() for name in os.listdir(str(directory))}
-        self.places = {row[0]: self._places(row) for row in self.rows.values()}
-        store.close()
+        self.directory, hipchat = directory / "killed", Hipchat(Now())
+        bench = Told(directory / "used", hipchat)
+        db = bench.spool._store._file.db
+        wait_until(lambda: not bench.told("doubtful"))
+        bench.talk(chance, 30, "dispatched")
+        wait_until(lambda: not bench.spool.waiting)
+        bench.look(FACTOR)
+        bench.look(OPS)
+        bench.fails = True
+        log_from = chance.randrange(5)
+        for part in range(4):
+            if part == log_from:
+                db.execute("PRAGMA wal_checkpoint(RESTART)")
+                db.execute("PRAGMA wal_autocheckpoint = 0")
+            bench.talk(chance, WAITING // 4, f"waiting-{part}")
+        if chance.random() < 0.2:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert bench.spool.waiting == WAITING
+        self.items = hipchat._histories
+        bench.spool._removals.clear()
+        copy_files(directory / "used", self.directory)
+        bench.fails = False
+        wait_until(lambda: not bench.spool.waiting)
+        bench.stop()
 
-    def copy(self, directory):
-        """Write the files there."""
-        directory.mkdir(mode=0o700)
-        for name, content in self.files.items():
-            (directory / name).touch(mode=0o600)
-            (directory / name).write_bytes(content)
-
-    def _places(self, row):
-        """The parts of the files on which a delivery stands, as SQLite sees them."""
-        found = [place for place in self._pages()
-                 if row[6][:8] in self.files[place[0]][place[1]:place[2]]]
-        assert len(found) >= 1 + max(0, len(row[6]) - PAGE) // PAGE
-        return found
-
-    def _pages(self):
-        pages = {number: (FILE, (number - 1) * PAGE, number * PAGE, 0)
-                 for number in range(1, 1 + len(self.files[FILE]) // PAGE)}
-        log, transaction = self.files.get(LOG, b""), {}
-        for begin in range(32, len(log), FRAME):
-            number, commits = struct.unpack(">2I", log[begin:begin + 8])
-            if log[begin + 8:begin + 16] != log[16:24]:
-                break
-            transaction[number] = (LOG, begin, begin + FRAME)
-            if commits:
-                pages.update((number, frame + (begin + FRAME,))
-                             for number, frame in transaction.items())
-                transaction = {}
-        return pages.values()
-
-    def whole(self, directory):
-        """The numbers of the deliveries whose pages are in these files, too.
-
-        A log that ends before the end of a transaction is as one that was being written.
-        """
-        files = {name: (directory / name).read_bytes() if (directory / name).exists() else b""
-                 for name in (FILE, LOG)}
-        return {number for number, places in self.places.items() if all(
-            files[name][begin:end] == self.files[name][begin:end] and len(files[LOG]) >= committed
-            for name, begin, end, committed in places)}
-
-
-class Damage:
-    """One to three damages to the files in a directory; said: what was done."""
-
-    def __init__(self, directory, chance, names=(FILE, FILE, LOG, LOG, INDEX)):
-        self._directory, self._chance = directory, chance
-        self.said = []
-        for _ in range(chance.choice((1, 1, 1, 2, 3))):
-            here = [name for name in names
-                    if (directory / name).exists() and (directory / name).stat().st_size > 64]
-            if here:
-                name = chance.choice(here)
-                kind = chance.choice((self.bits, self.bits, self.run, self.page, self.cut,
-                                      self.swap, self.schema, self.header, self.gone))
-                self.said.append((kind.__name__, name))
-                content = kind(bytearray((directory / name).read_bytes()))
-                (directory / name).write_bytes(content)
-
-    def bits(self, content):
-        for _ in range(self._chance.choice((1, 1, 3, 20))):
-            content[self._chance.randrange(len(content))] ^= 1 << self._chance.randrange(8)
-        return content
-
-    def run(self, content):
-        self._overwrite(content, self._chance.randrange(len(content)), self._chance.randrange(600))
-        return content
-
-    def page(self, content):
-        for _ in range(self._chance.choice((1, 1, 4))):
-            begin = self._chance.randrange(max(1, len(content) // PAGE)) * PAGE
-            self._overwrite(content, begin, PAGE)
-        return content
-
-    def cut(self, content):
-        return content[:self._chance.randrange(len(content))]
-
-    def swap(self, content):
-        one, two = (PAGE * self._chance.randrange(max(1, len(content) // PAGE)) for _ in range(2))
-        content[one:one + PAGE], content[two:two + PAGE] = (
-            content[two:two + PAGE], content[one:one + PAGE])
-        return content
-
-    def schema(self, content):
-        for _ in range(self._chance.choice((1, 3, 20))):
-            self._overwrite(content, self._chance.randrange(min(PAGE, len(content))), 1)
-        return content
-
-    def header(self, content):
-        self._overwrite(content, self._chance.randrange(100), self._chance.randrange(60))
-        return content
-
-    def gone(self, content):
-        return content[:self._chance.choice((0, 0, 1, 99))]
-
-    def _overwrite(self, content, begin, size):
-        size = min(size, len(content) - begin)
-        filling = self._chance.choice((bytes(size), size * b"\xff", bytes(
-            self._chance.randrange(256) for _ in range(size))))
-        content[begin:begin + size] = filling
+    def hipchat(self):
+        hipchat = Hipchat(Now())
+        hipchat._histories = copy.deepcopy(self.items)
+        return hipchat
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    return [Sample(tmp_path_factory.mktemp("sample") / "spool", seed) for seed in range(12)]
+    failed = Backoff.failed
+    Backoff.failed = lambda self: failed(self) and 0.02
+    yield [Sample(tmp_path_factory.mktemp("sample"), seed)
+           for seed in range(2 if DAMAGES < 100 else 12)]
+    Backoff.failed = failed
 
 
 @pytest.fixture(scope="module")
@@ -180,201 +127,82 @@ def outcomes():
         print("\n", dict(counted))
 
 
-def found_in(store):
-    """What a dispatcher would find in the store, by number."""
-    found = {}
-    for lane in store.lanes():
-        last = 0
-        while True:
-            delivery = store.next(lane, last)
-            if delivery is None:
-                break
-            last = delivery.id
-            found[last] = delivery
-    return found
+def damage(directory, chance):
+    """Change a byte, a page or the length of the file or its log; what was done."""
+    names = [name for name in (FILE, LOG)
+             if (directory / name).exists() and (directory / name).stat().st_size]
+    name, kind = chance.choice(names), chance.choice(("byte", "page", "cut"))
+    with open(directory / name, "r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        place = chance.randrange(size)
+        if kind == "cut":
+            file.truncate(place)
+        else:
+            length = 1 if kind == "byte" else PAGE
+            file.seek(place if kind == "byte" else place // PAGE * PAGE)
+            old = file.read(length)
+            filling = chance.choice((bytes(len(old)), len(old) * b"\xff", bytes(
+                chance.randrange(256) for _ in old)))
+            file.seek(-len(old), os.SEEK_CUR)
+            file.write(bytes([old[0] ^ (1 << chance.randrange(8))]) if kind == "byte" else filling)
+    return f"{kind} of {name.partition('-')[2] or 'file'}"
 
 
-def patiently(store, action):
-    """What the action gives, though the store must be mended before, as the writer would."""
-    for _ in range(3):
-        try:
-            return action()
-        except SpoolError:
-            store.commit([], set())
-    return action()
+def expected(hipchat, room):
+    return [item["id"] for item in hipchat._histories[room]
+            if not item["id"].startswith("dispatched")]
 
 
-def lost(sample, whole, found):
-    kept = collections.Counter((each.trace, each.received, each.body) for each in found.values())
-    return [number for number in whole
-            if not kept[sample.rows[number][4], sample.rows[number][5], sample.rows[number][6]]]
+def first_of_each(ids):
+    return list(dict.fromkeys(ids))
 
 
-@pytest.mark.parametrize("part", range(10))
-def test_at_rest_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
-    for seed in range(part, DAMAGES, 10):
-        chance = random.Random(seed)
+@pytest.mark.parametrize("when", ["at rest", "in use"])
+def test_loses_nothing_and_changes_no_order(samples, tmp_path, outcomes, tasks, when):
+    for seed in range(DAMAGES):
+        chance = random.Random(f"{when} {seed}")
         sample = chance.choice(samples)
-        directory = tmp_path / str(seed)
-        sample.copy(directory)
-        damage = Damage(directory, chance)
-        whole = sample.whole(directory)
-        store = Store(str(directory), 10 ** 6)
-        context = (seed, damage.said)
-        outcomes["of another format: refused"] += open_anyhow(store, directory)
-        outcomes["mended" if store.repairs else "unnoticed"] += 1
-        found = found_in(store)
-        assert lost(sample, whole, found) == [], (context, store.repairs)
-        assert store.waiting == len(found), context
-        assert store._file.is_in_place(), context
-        outcomes["deliveries whole"] += len(whole)
-        outcomes["deliveries found"] += len(found)
-        outcomes["deliveries back that had left"] += len(
-            [each for each in found if each in sample.removed])
-        assert store.commit([arrival(999, 20)], set()) in ([True], [False]), context
-        assert store.commit([arrival(1000, 20, lane="new")], set()) == [True], context
-        last = max(found_in(store))
-        if last <= sample.given:
-            outcomes["number given again"] += 1
-        store.close()
-        again = Store(str(directory), 10 ** 6)
-        again.open()
-        assert again.repairs == [], context
-        assert len(found_in(again)) >= len(found) + 1, context
-        again.close()
-        shutil.rmtree(str(directory))
-
-
-@pytest.mark.parametrize("part", range(10))
-def test_in_use_loses_nothing_that_is_whole(samples, tmp_path, outcomes, part):
-    for seed in range(part, DAMAGES, 10):
-        chance = random.Random(seed)
-        sample = chance.choice(samples)
-        directory = tmp_path / str(seed)
-        sample.copy(directory)
-        store = Store(str(directory), 10 ** 6)
-        store.open()
-        damage = Damage(directory, chance, names=(FILE, LOG))
-        context = (seed, damage.said)
-        whole = sample.whole(directory)
-        kept = [arrival(1000 + number, 20, lane="new") for number in range(3)]
-        for each in kept:
-            patiently(store, lambda: found_in(store))
-            assert patiently(store, lambda: store.commit([each], set())) == [True], context
-        found = patiently(store, lambda: found_in(store))
-        assert lost(sample, whole, found) == [], (context, store.repairs)
-        traces = [each.trace for each in found.values() if each.lane == "new"]
-        assert traces == [each.trace for each in kept], context
-        assert max(found) > sample.given, context
-        assert len(store.repairs) <= 1, (context, store.repairs)
-        outcomes["mended in use" if store.repairs else "not noticed in use"] += 1
-        killed = tmp_path / f"{seed}-killed"
-        shutil.copytree(str(directory), str(killed))
-        store.close()
-        again = Store(str(killed), 10 ** 6)
-        open_anyhow(again, killed)
-        found = found_in(again)
-        assert lost(sample, whole, found) == [], (context, again.repairs)
-        assert {each.trace for each in kept} <= {each.trace for each in found.values()}, context
-        again.close()
-        shutil.rmtree(str(directory))
-        shutil.rmtree(str(killed))
-
-
-@hypothesis.given(strategies.binary(max_size=3 * PAGE), strategies.binary(max_size=2 * FRAME),
-                  strategies.sampled_from([b"", b"\x0d", b"\x0a", b"\x02"]))
-@hypothesis.settings(deadline=None, max_examples=30)
-def test_that_left_no_file_at_all_raises_nothing(file, log, kind):
-    for row, values in records(Pages(io.BytesIO(kind + file), io.BytesIO(log))):
-        assert row is None or isinstance(row, int)
-        assert isinstance(values, list)
-
-
-class TestKill:
-    """The process is killed before each statement and each change of the disk, one by one."""
-
-    @pytest.mark.parametrize("place", [2, 3])
-    def test_while_it_is_mended_loses_nothing_and_doubles_nothing(self, samples, tmp_path, place):
-        for step in range(0, 1000, EVERY):
-            directory = tmp_path / str(step)
-            samples[place].copy(directory)
-            with open(str(directory / FILE), "r+b") as file:
-                file.write(bytes(PAGE))
-            whole = samples[place].whole(directory)
-            if not is_killed_at(step, Store(str(directory), 10).open):
-                break
-            store = Store(str(directory), 10 ** 6)
-            store.open()
-            assert_all(store, samples[place], whole)
-        assert step > 20
-
-    def test_while_it_is_taken_over_loses_nothing_and_doubles_nothing(self, samples, tmp_path):
-        for step in range(0, 1000, EVERY):
-            directory, earlier = (tmp_path / f"{step}-{name}" for name in "ab")
-            samples[3].copy(earlier)
-            if not is_killed_at(step, lambda: open_and_take_over(directory, earlier).close()):
-                break
-            assert_all(open_and_take_over(directory, earlier), samples[3], set(samples[3].rows))
-            assert not earlier.exists()
-        assert step > 20
-
-
-def open_and_take_over(directory, earlier):
-    store = Store(str(directory), 10 ** 6)
-    store.open()
-    take_over(str(earlier), store)
-    return store
-
-
-def assert_all(store, sample, whole):
-    """Nothing that is whole is lost, and nothing is there twice."""
-    found = found_in(store)
-    assert lost(sample, whole, found) == []
-    assert collections.Counter(each.trace for each in found.values()).most_common(1)[0][1] == 1
-    store.close()
-
-
-def is_killed_at(step, action):
-    """Run the action in a process that is killed at its so many-th step; False if it has fewer."""
-    process = os.fork()
-    if process == 0:
+        directory, hipchat = tmp_path / str(seed), sample.hipchat()
+        copy_files(sample.directory, directory)
+        done = damage(directory, chance) if when == "at rest" else ""
+        bench = Told(directory, hipchat)
+        bench.fails = True
+        if when == "in use":
+            eventlet.sleep(0.02 * chance.random())
+            done = damage(directory, chance)
         try:
-            count_down(step)
-            action()
+            check(bench, hipchat, chance, outcomes, (when, seed, done))
         finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+            bench.fails = False
+            bench.kill(directory, tmp_path / f"{seed}-killed")
+        again = Told(tmp_path / f"{seed}-killed", hipchat)
+        wait_until(lambda: not again.told("doubtful"), what=f"{when} {seed} {done}: a restart")
+        outcomes[f"{when}: dispatched again after a restart"] += len(again.dispatched)
+        again.stop()
+        shutil.rmtree(directory)
+        shutil.rmtree(tmp_path / f"{seed}-killed")
 
 
-def count_down(step):
-    steps = itertools.count()
-
-    def counted(function):
-        def counting(*args, **more):
-            if next(steps) == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*args, **more)
-        return counting
-
-    class Connection(sqlite3.Connection):
-        execute = counted(sqlite3.Connection.execute)
-        executemany = counted(sqlite3.Connection.executemany)
-        executescript = counted(sqlite3.Connection.executescript)
-
-    for name in ("open", "rename", "remove", "rmdir", "fsync", "chmod", "makedirs"):
-        setattr(os, name, counted(getattr(os, name)))
-    sqlite3.connect = functools.partial(sqlite3.connect, factory=Connection)
-
-
-def open_anyhow(store, directory):
-    """Open it, if need be with the number of its format restored; whether that was needed."""
+def check(bench, hipchat, chance, outcomes, context):
+    when, _, kind = context
+    bench.talk(chance, 10, "after")
+    bench.fails = False
+    all_of_them = {room: expected(hipchat, room) for room in (FACTOR, OPS)}
+    missing = set(all_of_them[FACTOR] + all_of_them[OPS])
     try:
-        store.open()
-        return False
-    except SpoolError as error:
-        assert "has the format" in str(error)
-    db = sqlite3.connect(str(directory / FILE))
-    db.execute("PRAGMA user_version = 2")
-    db.close()
-    store.open()
-    return True
+        wait_until(lambda: missing.issubset(bench.dispatched) and not bench.told("doubtful"))
+    except AssertionError:
+        lost = missing.difference(bench.dispatched)
+        raise AssertionError(f"{context}: lost {sorted(lost)[:10]}, {bench.health.details()}, "
+                             f"waiting {bench.spool.waiting}")
+    wait_until(lambda: not bench.spool.waiting)
+    for room, ids in all_of_them.items():
+        told = [each for each in first_of_each(bench.dispatched) if each in set(ids)]
+        assert told == ids, (context, bench.health.details())
+    repeated = len(bench.dispatched) - len(set(bench.dispatched))
+    again = sum(each.startswith("dispatched") for each in bench.dispatched)
+    outcomes[f"{when}: damages"] += 1
+    outcomes[f"{when}: told of"] += bool(bench.incidents())
+    outcomes[f"{when}: brought by the history"] += bench.told("fetched")
+    outcomes[f"{when}: dispatched twice"] += repeated + again
+    assert bench.incidents() or not bench.told("fetched"), context

@@ -1,0 +1,86 @@
+"""Makes a delivery of what a webhook posted or of an item of the history.
+
+Its room is that of the signed address, never one that the body names.
+"""
+import hashlib
+import uuid
+from typing import Any, Dict, Tuple
+
+from hipchat.api.room_history import HistoryItem
+from hipchat.events import message_id, room_id as room_id_of
+from hipchat.values import unix_time
+from listening import timing
+from listening.spool.delivery import Delivery
+
+__all__ = ["WrongRoom", "from_history", "from_webhook"]
+
+TOPIC_CHANGE = "room_topic_change"
+AHEAD_MAX = 60.0  # seconds: HipChat's Date header, by which we know its clock, has whole ones
+FROM_HISTORY = "fetched "  # begins the claim key of a topic change from the history
+
+
+class WrongRoom(ValueError):
+    """A body names another room than the address that it was posted to."""
+
+
+def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
+                 now: float) -> Delivery:
+    """Make a delivery of a body that a webhook posted.
+
+    A message is identified by event, room and message ID, by whichever webhook it comes. A change
+    of the topic has no ID there: one that the history brings within some minutes is the same.
+
+    Args:
+        event: HipChat's name of it.
+        raw: The body as it was posted.
+        body: The same, as it was read.
+        now: Unix time by HipChat's clock.
+
+    Raises:
+        WrongRoom: The body names another room.
+    """
+    if room_id_of(body) not in (None, room_id):
+        raise WrongRoom("the body is of another room")
+    known_by = message_id(body)
+    delivery = Delivery(
+        event=event, room_id=room_id, trace_tag=known_by or uuid.uuid4().hex, body=raw,
+        sent_at=_sent_at(body, now))
+    if known_by:
+        return delivery._replace(dedup_key=f"{event} {room_id} {known_by}")
+    if event == TOPIC_CHANGE:
+        keys = _topic_keys(room_id, body["item"].get("topic"), now)
+        return delivery._replace(claim_key=f"{keys[0]} {delivery.trace_tag}",
+                                 alternate_keys=tuple(FROM_HISTORY + key for key in keys))
+    return delivery
+
+
+def from_history(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
+                 item: HistoryItem) -> Delivery:
+    """Make a delivery of an item of the history.
+
+    Args:
+        body: What a webhook would have posted for it; raw: the same as bytes.
+    """
+    delivery = Delivery(
+        event=event, room_id=room_id, trace_tag=item.message_id, body=raw, sent_at=item.sent_at,
+        dedup_key=f"{event} {room_id} {item.message_id}", is_backfilled=True)
+    if event != TOPIC_CHANGE:
+        return delivery
+    keys = _topic_keys(room_id, body["item"].get("topic"), item.sent_at)
+    return delivery._replace(claim_key=f"{FROM_HISTORY}{keys[0]} {item.message_id}",
+                             alternate_keys=keys)
+
+
+def _sent_at(body: Dict[str, Any], now: float) -> float:
+    """Return when a webhook's message was sent; now for an event without a date."""
+    message = body["item"].get("message")
+    date = unix_time(message.get("date")) if isinstance(message, dict) else None
+    return now if date is None else min(date, now + AHEAD_MAX)
+
+
+def _topic_keys(room_id: int, topic: Any, sent_at: float) -> Tuple[str, ...]:
+    """Return the beginnings of the claim keys of a topic change that was sent about then."""
+    digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
+    span = int(sent_at // timing.TOPIC_SPAN)
+    return tuple(f"{TOPIC_CHANGE} {room_id} {digest} {each}"
+                 for each in (span, span - 1, span + 1))

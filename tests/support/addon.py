@@ -4,6 +4,7 @@ import json
 from support.servers import Stackstorm
 from support.waiting import wait_until
 
+NOT_ACCEPTING = "listener: deliveries are not accepted"
 REFERENCE = "{{ st2kv.system.hipchat_addon }}"
 
 
@@ -19,7 +20,11 @@ class AddonStackstorm(Stackstorm):
         super().__init__(directory, hipchat, options=[
             "--datastore", str(directory / "datastore.json"), *options], addon=dict(
                 {"enabled": True, "credentials": REFERENCE}, **dict(addon)), **config)
-        self.url = wait_until(self.url_to_paste) if not options else None
+        self.url = None
+        if not options:
+            # It can be installed before it accepts deliveries, of which HipChat sends each once.
+            wait_until(lambda: NOT_ACCEPTING not in self.health().get("reasons", [NOT_ACCEPTING]))
+            self.url = wait_until(self.url_to_paste)
 
     def url_to_paste(self):
         """What hipchat.check says is to be pasted; None if it is nothing."""

@@ -16,7 +16,7 @@ from support.warm import WarmServer
 EVENTS = ["message", "notification", "enter", "exit", "topic_change",
           "archived", "unarchived", "created", "deleted", "file_upload"]
 ENDED = ("succeeded", "failed", "timeout")  # what the status of an execution ends with
-LAST_CALLS = 15  # of HipChat's API, in a report
+LAST = 15  # calls of HipChat's API and deliveries, in a report
 TOKEN = "a-personal-access-token-of-forty-letters"
 # What a webhook's URL ends in. (That of an add-on's descriptor is told, to be pasted.)
 SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-]|/descriptor)")
@@ -49,9 +49,12 @@ class Hipchat:
                         self._last_calls)
 
     def _last_calls(self):
-        return "\n".join(["The last calls of its API:"] + [
-            "{when}  {method} {path}: {status}".format(**call)
-            for call in self.people.requests()[-LAST_CALLS:]])
+        return "\n".join([
+            "The last calls of its API:",
+            *map("{when}  {method} {path}: {status}".format_map, self.people.requests()[-LAST:]),
+            "Its last deliveries:",
+            *map("{when}  {event} in {room}: {status} {error}".format_map,
+                 self.people.deliveries()[-LAST:])])
 
     def api(self, method, path, **more):
         """Call the API v2 as the token's owner; returns the response."""

@@ -1,6 +1,12 @@
-"""Makes docs/chat-page.png: the sandbox's chat page, with the pack at work in it."""
+"""Makes docs/chat-page.png: the sandbox's chat page, with the pack at work in it.
+
+The picture carries a digest of what the page is made of, so that a test can say when it is older.
+"""
+import hashlib
+import struct
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -10,6 +16,9 @@ from support.browser import Browser  # noqa: E402
 from sandbox.both_servers import ROOM, BothServers  # noqa: E402
 
 PICTURE = REPOSITORY / "docs/chat-page.png"
+SERVER = REPOSITORY / "sandbox/hipchat_server"
+SOURCES = [*sorted((SERVER / "page").iterdir()), SERVER / "event_trace.py"]
+PNG_END = struct.pack(">I", 0) + b"IEND"
 WIDTH, HEIGHT = 1280, 760
 RULES = ["hipchat.ping_pong", "hipchat.topic_change"]
 CARD = {
@@ -36,6 +45,20 @@ def talk(servers):
     people.say(ROOM, "Ann", "ping hello")
 
 
+def note():
+    """A PNG's chunk of text with the digest of what the page is made of."""
+    digest = hashlib.sha256()
+    for path in SOURCES:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    text = b"tEXt" + b"Source\0" + digest.hexdigest().encode()
+    return struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+
+
+def is_current():
+    """Whether the picture was made of the page as it is."""
+    return note() in PICTURE.read_bytes()
+
+
 def main():
     """Returns the exit status."""
     with tempfile.TemporaryDirectory(prefix="screenshot-") as directory:
@@ -46,7 +69,7 @@ def main():
             browser.open(servers.hipchat_url[:-len("v2")], WIDTH, HEIGHT)
             browser.wait_for("document.querySelector('#log').textContent.includes('pong hello')")
             browser.wait_for("document.querySelector('#trace').textContent.includes('succeeded')")
-            PICTURE.write_bytes(browser.screenshot())
+            PICTURE.write_bytes(browser.screenshot().replace(PNG_END, note() + PNG_END))
     print(f"{PICTURE.name}: {PICTURE.stat().st_size // 1000} kB")
     return 0
 

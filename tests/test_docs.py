@@ -2,6 +2,7 @@
 import argparse
 import json
 import re
+import runpy
 import shlex
 
 import pytest
@@ -130,6 +131,11 @@ def test_the_readme_is_read_to_its_end_and_shows_the_example_of_the_config():
     assert len(text.splitlines()) <= 220
     assert (REPOSITORY / "hipchat.yaml.example").read_text() in re.sub("^   ", "", text,
                                                                        flags=re.MULTILINE)
+
+
+def test_the_picture_of_the_chat_page_is_of_the_page_as_it_is():
+    assert runpy.run_path(str(REPOSITORY / "docs/screenshot.py"))["is_current"](), (
+        "docs/chat-page.png is older than the page: run docs/screenshot.py")
 
 
 def test_the_plot_of_the_report_is_that_of_its_figures_and_small():

@@ -98,10 +98,3 @@ def test_one_that_is_no_regular_expression_says_so():
     with pytest.raises(re.error):
         read_format("say (")
     assert "is no regular expression" in Format({}, "", "say (").problem
-
-
-@pytest.mark.parametrize("format, degree", [
-    ("say {{ a }} to {{ b }}", 2), ("(on {{ a }}|at {{ b }})? {{ c }}", 2), ("x{3} *y", 1),
-    (r"(\w+ ?)+ {{ a }}", float("inf")), (r"(\w+,){3}(?!z)\s*", 3)])
-def test_how_long_matching_may_take_is_known(format, degree):
-    assert read_format(format).degree == degree

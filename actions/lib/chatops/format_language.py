@@ -5,7 +5,6 @@ pairs off the end of a command, turns each place into a named group, anchors the
 finds no anchor, and searches the rest of the command. What is read here has to be equal to that to
 the letter: tests/chatops/test_format_language.py compares it with StackStorm's own parser.
 """
-import math
 import re
 import sys
 from functools import lru_cache
@@ -34,9 +33,6 @@ _REQUIRED = re.compile(r"(\s*)\{\{\s*(\S+?)\s*\}\}")
 _VALUE = r"""["']?(?P<{name}>(?<=').+?(?=')|(?<=").+?(?=")|\{{.+?\}}|.+?)["']?"""
 _ANYTHING = ".+?"  # the texts that _VALUE matches
 
-_UNBOUNDED = 50  # repetitions that count as any number of them
-_BLANKS = [(syntax.IN, [(syntax.CATEGORY, syntax.CATEGORY_SPACE)])]  # commands have no runs of them
-
 
 class Command(NamedTuple):
     """A command, parted as StackStorm parts it.
@@ -55,8 +51,7 @@ class FormatExpression(NamedTuple):
 
     source: for Python's re; superset: the same for RE2, with places that match the same texts but
     know no quotes; names: its parameters; defaults: those of the optional ones; problem: why
-    StackStorm cannot take the format, else ""; degree: matching takes a time that grows like this
-    power of the text's length, at worst.
+    StackStorm cannot take the format, else "".
     """
 
     source: str
@@ -64,7 +59,6 @@ class FormatExpression(NamedTuple):
     names: List[str]
     defaults: Dict[str, str]
     problem: str
-    degree: float
 
     def values(self, match: "re.Match[str]", command: Command) -> Optional[Dict[str, Any]]:
         """Return what StackStorm gives the action for one match; None where it takes none."""
@@ -101,7 +95,7 @@ def read_format(representation: str) -> FormatExpression:
         source=before + source + after,
         superset=before + _with_places(representation, lambda name: _ANYTHING) + after,
         names=list(tree.state.groupdict), defaults={} if problem else _defaults(representation),
-        problem=problem, degree=_degree(tree))
+        problem=problem)
 
 
 def _with_places(representation: str, value: Callable[[str], str]) -> str:
@@ -181,22 +175,3 @@ def _has(tree: Iterable[Any], anchors: Tuple[Any, ...]) -> bool:
         if operation is syntax.AT and argument in anchors or _has(inner, anchors):
             return True
     return False
-
-
-def _degree(tree: Iterable[Any]) -> float:
-    """Count the repetitions that follow one another; those that hold others count without end."""
-    return sum(_degree_of(operation, argument) for operation, argument in tree)
-
-
-def _degree_of(operation: Any, argument: Any) -> float:
-    if operation is syntax.BRANCH:
-        return max(map(_degree, argument[1]))
-    if operation in (syntax.SUBPATTERN, syntax.ASSERT, syntax.ASSERT_NOT):
-        return _degree(argument[-1])
-    if operation in (syntax.MAX_REPEAT, syntax.MIN_REPEAT):
-        _, most, repeated = argument
-        inner = _degree(repeated)
-        if most < _UNBOUNDED:
-            return most * inner
-        return math.inf if inner else 0 if list(repeated) == _BLANKS else 1
-    return 0

@@ -5,10 +5,12 @@ format's case, and with the values as typed. A command is only run if StackStorm
 the same values from what StackStorm is given as it takes, ignoring case, from what was typed.
 
 Python's re takes polynomial time for that, and so does StackStorm. Therefore RE2 says first, in
-linear time, whether a command fits at all: where it fits, re finds its way fast.
+linear time, whether a command fits at all: where it fits, re mostly finds its way fast. Where re
+does not, it is stopped, and StackStorm does not get the command either.
 """
-import math
 import re
+import signal
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -24,7 +26,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 # What RE2 reads otherwise: letters that are not English, {,3} and [[:alpha:]].
 _CLASSES = re.compile(r"\\[wWbBdDsS]")
 _OTHER_DIALECT = re.compile(r"\{,|\[\[:")
-_MOST_STEPS = 1e6  # of re: some 10 ms
+_TIME_LIMIT = 0.1  # seconds of this process's time for a search by re
 
 CASE_UNKNOWN = "Capitals count in that command. Write it as: {}"
 TWO_READINGS = ("With its capitals that can be read in two ways, as {} or as {}. Put quotes around "
@@ -82,11 +84,14 @@ class Format:
         if not self._begins_as(command.text):
             return None
         try:
-            if not self._is_quick(command.text):
-                return Fit(self, typed, True, obstacle=TOO_LONG.format(self.label))
-            executions = self._executions(command, re.IGNORECASE)
+            return self._fit(typed, command)
         except re.error:
             return None
+        except _TooSlow:
+            return Fit(self, typed, True, obstacle=TOO_LONG.format(self.label))
+
+    def _fit(self, typed: str, command: Command) -> Optional[Fit]:
+        executions = self._executions(command, re.IGNORECASE)
         if not executions:
             return None
         if self.problem:
@@ -138,17 +143,11 @@ class Format:
         if self._is_regular(text) and not _gate(expression.superset, flags).search(text):
             return []
         pattern = _compiled(expression.source, flags)
-        if self.multiple:
-            return list(pattern.finditer(text))
-        match = pattern.search(text)
+        with _limited_time():
+            if self.multiple:
+                return list(pattern.finditer(text))
+            match = pattern.search(text)
         return [match] if match else []
-
-    def _is_quick(self, text: str) -> bool:
-        """Whether StackStorm, which has no RE2, and re find out in good time."""
-        if self._is_regular(text) and not self.multiple:
-            return True
-        degree = read_format(self.representation).degree
-        return len(text) ** degree <= _MOST_STEPS * math.gamma(min(degree, 100) + 1)
 
     def _is_regular(self, text: str) -> bool:
         """Whether RE2 reads the format as Python does."""
@@ -163,6 +162,26 @@ class Format:
         start, after = begun.groups() if begun else ("", "")
         start = start[:-1] if after in "?*+{" else start
         return "|" in self.representation or text.lstrip().lower().startswith(start.lower())
+
+
+class _TooSlow(Exception):
+    """A search has been stopped."""
+
+
+@contextmanager
+def _limited_time() -> Iterator[None]:
+    """Stop a search that takes too long; re looks for signals while it searches."""
+    handler = signal.signal(signal.SIGVTALRM, _stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _TIME_LIMIT)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, handler)
+
+
+def _stop(*signal_and_frame: Any) -> None:
+    raise _TooSlow
 
 
 @lru_cache(maxsize=2048)

@@ -24,7 +24,7 @@ class HipChatError(Exception):
     """Base of all errors of this pack; its text says what was wrong and what to do."""
 
     def as_result(self) -> Dict[str, Any]:
-        """The error as an action's result: {"error": text}."""
+        """Return the error as an action's result: {"error": text}."""
         return {"error": str(self)}
 
 
@@ -50,14 +50,14 @@ class ParameterError(HipChatError):
 
 
 class Incomplete(HipChatError):
-    """Not all of what was asked for could be done; result tells what was done and what not."""
+    """Not all of what was asked for could be done; `result` says what was done and what not."""
 
     def __init__(self, text: str, **result: Any):
         self.result = result
         super().__init__(text)
 
     def as_result(self) -> Dict[str, Any]:
-        """{"error": text} and the result's keys."""
+        """Return {"error": text} and the result's keys."""
         return dict(self.result, error=str(self))
 
 
@@ -76,8 +76,11 @@ class TimedOut(NoAnswer):
 class ApiError(HipChatError):
     """HipChat refused a call.
 
-    status: HTTP status; words: HipChat's own message; field: the field it complained about, or
-    None; remedy: what to do.
+    Attributes:
+        status: HTTP status.
+        words: HipChat's own message.
+        field: the field of the request that it names, or None.
+        remedy: what to do.
     """
 
     remedy = "See HipChat's message."
@@ -87,11 +90,11 @@ class ApiError(HipChatError):
         self.status, self.words, self.field = status, words, field
         self.remedy = remedy or self.remedy
         where = f" (field {field!r})" if field else ""
-        super().__init__("HipChat answered {} to {}{}: {} {}".format(
-            status, call, where, words.rstrip(".") + ".", self.remedy))
+        super().__init__(
+            f"HipChat answered {status} to {call}{where}: {words.rstrip('.')}. {self.remedy}")
 
     def as_result(self) -> Dict[str, Any]:
-        """{"error": text, "status": HTTP status, "field": text or None, "remedy": text}."""
+        """Return {"error": text, "status": HTTP status, "field": text or None, "remedy": text}."""
         return {"error": str(self), "status": self.status, "field": self.field,
                 "remedy": self.remedy}
 
@@ -133,10 +136,7 @@ class Conflict(ApiError):
 
 
 class RateLimited(ApiError):
-    """429 (or 403, by its words): too many calls.
-
-    reset_in is the number of seconds until HipChat allows more.
-    """
+    """429 (or 403, by its words): too many calls. reset_in: seconds until HipChat allows more."""
 
     def __init__(self, call: str, status: int, words: str, *, reset_in: float):
         self.reset_in = reset_in
@@ -156,6 +156,6 @@ _BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFo
 
 def api_error(call: str, status: int, words: str, field: Optional[str] = None,
               remedy: Optional[str] = None) -> ApiError:
-    """The error for an answer of HipChat's with this status (429 is RateLimited's own)."""
+    """Return the error for a response of HipChat's with this status (429 is RateLimited's own)."""
     kind = _BY_STATUS.get(status, ServerTrouble if status >= 500 else ApiError)
     return kind(call, status, words, field, remedy)

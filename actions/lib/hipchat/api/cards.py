@@ -70,8 +70,8 @@ def _object(required: Tuple[str, ...], keys: Dict[str, Check], closed: bool = Fa
         missing = [key for key in required if key not in value]
         unknown = sorted(set(value) - set(keys)) if closed else []
         if missing or unknown:
-            raise ParameterError("{} {} {}.".format(
-                place, "lacks" if missing else "must not have", ", ".join(missing or unknown)))
+            raise ParameterError(f"{place} {'lacks' if missing else 'must not have'} "
+                                 f"{', '.join(missing or unknown)}.")
         for key in value:
             if key in keys:
                 keys[key](f"{place}.{key}", value[key])

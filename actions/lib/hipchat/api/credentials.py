@@ -44,7 +44,7 @@ class NoToken(AuthBase):
 
     @property
     def value(self) -> str:
-        """None to be had; raises NotInstalled."""
+        """Raise NotInstalled."""
         raise NotInstalled()
 
     def __call__(self, request: Any) -> Any:
@@ -56,13 +56,15 @@ class NoToken(AuthBase):
 
 
 class IntegrationToken(AuthBase):
-    """An integration's token, fetched when first needed and renewed before it ends.
-
-    fetch posts a form to /v2/oauth/token, authorized as the client, and returns the answer:
-    access_token, and expires_in in seconds.
-    """
+    """An integration's token, fetched when first needed and renewed before it ends."""
 
     def __init__(self, integration: Integration, fetch: Callable[[Dict[str, str]], Dict[str, Any]]):
+        """Fetch nothing yet.
+
+        Args:
+            fetch: posts a form to /v2/oauth/token, authorized as the client, and returns the
+                answer: access_token, and expires_in in seconds.
+        """
         self._integration, self._fetch = integration, fetch
         self._token: Optional[str] = None
         self._ends = 0.0

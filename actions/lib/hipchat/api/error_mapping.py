@@ -1,4 +1,4 @@
-"""The wording of what goes wrong in a call: which error it is, the reason, and the remedy."""
+"""Which error a failed call is, in which words, with which remedy."""
 import socket
 import ssl
 from typing import Any, Callable, Optional, Tuple, Type
@@ -21,30 +21,28 @@ BUNDLE_PARTS = ("X509", "PEM", "ASN1")  # of OpenSSL: what reads files of certif
 
 
 class ErrorMapping:
-    """Makes errors of what HipChat refuses and of what prevents an answer.
-
-    masked takes secrets out of a text; no error holds one.
-    """
+    """Makes errors of refusals and of failures, with the remedies that these settings need."""
 
     def __init__(self, settings: ApiSettings, masked: Callable[[str], str]):
+        """Take the settings. masked: takes secrets out of a text, so that no error holds one."""
         self._settings, self._masked = settings, masked
 
-    def refused(self, call: str, answer: ApiResponse) -> HipChatError:
-        """The error for an answer whose status is none of success."""
-        if answer.status < 400:
-            return NoAnswer("{} is redirected to {}, which is not followed, to keep the token "
-                            "safe. Set api_url to the address where HipChat answers.".format(
-                                call, self._masked(_target(answer))))
-        words, field = _words(answer)
+    def refused(self, call: str, response: ApiResponse) -> HipChatError:
+        """Return the error for a response whose status is none of success."""
+        if response.status < 400:
+            target = self._masked(_target(response))
+            return NoAnswer(f"{call} is redirected to {target}, which is not followed, to keep the "
+                            "token safe. Set api_url to the address where HipChat answers.")
+        words, field = _words(response)
         words, field = self._masked(words), field and self._masked(str(field))
         if len(words) > LONGEST_WORDS:
             words = words[:LONGEST_WORDS] + " [...]"
-        if answer.status == 429 or (answer.status == 403 and "rate limit" in words.lower()):
-            return RateLimited(call, answer.status, words,
-                               reset_in=RateLimit.announced_by(answer.headers).reset_in)
+        if response.status == 429 or (response.status == 403 and "rate limit" in words.lower()):
+            return RateLimited(call, response.status, words,
+                               reset_in=RateLimit.announced_by(response.headers).reset_in)
         return api_error(
-            call, answer.status, words, field,
-            self._integration_remedy() if answer.status == 401 else None)
+            call, response.status, words, field,
+            self._integration_remedy() if response.status == 401 else None)
 
     def _integration_remedy(self) -> Optional[str]:
         if self._settings.integration is None:
@@ -52,29 +50,29 @@ class ErrorMapping:
         return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
 
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
-        """The error for an exception of requests or of urllib3."""
+        """Return the error for an exception of requests or of urllib3."""
         kind: Type[NoAnswer] = NoAnswer
         root = innermost(error)
         if isinstance(error, requests.exceptions.SSLError) or isinstance(root, ssl.SSLError):
             reason = self._tls(root)
         elif isinstance(error, requests.Timeout) or isinstance(root, socket.timeout):
             kind = TimedOut
-            reason = "no answer within {:g} s. Raise timeout if HipChat is that slow".format(
-                self._settings.timeout)
+            reason = (f"no answer within {self._settings.timeout:g} s. Raise timeout if HipChat is "
+                      "that slow")
         elif isinstance(error, requests.exceptions.ProxyError):
             reason = "the proxy does not let us through. Check HTTPS_PROXY and NO_PROXY"
         else:
-            reason = "no connection ({}). Check api_url, the network, and that HipChat runs".format(
-                getattr(root, "strerror", None) or type(root).__name__)
+            why = getattr(root, "strerror", None) or type(root).__name__
+            reason = f"no connection ({why}). Check api_url, the network, and that HipChat runs"
         return kind(f"HipChat at {urlsplit(self._settings.api_url).netloc}, {call}: {reason}.")
 
     def unreadable(self, call: str, what: str) -> NoAnswer:
-        """The error for an answer that cannot be HipChat's; what: such as "is no JSON"."""
-        return NoAnswer("HipChat's answer to {} {}. Is api_url ({}) really HipChat's API v2?"
-                        .format(call, what, self._settings.api_url))
+        """Return the error for a response that cannot be HipChat's; what: such as "is no JSON"."""
+        return NoAnswer(f"HipChat's answer to {call} {what}. Is api_url ({self._settings.api_url}) "
+                        "really HipChat's API v2?")
 
     def _tls(self, root: BaseException) -> str:
-        """OpenSSL's reason and its remedy."""
+        """Return OpenSSL's reason and its remedy."""
         words = getattr(root, "verify_message", None) or getattr(root, "reason", None) or (
             str(root) or type(root).__name__)
         code = getattr(root, "verify_code", None)
@@ -96,25 +94,25 @@ class ErrorMapping:
 
     def _missing_authority(self) -> str:
         if isinstance(self._settings.verify, str):
-            return ("The file of ca_bundle ({}) does not hold the certificate authority that "
-                    "signed it, or the server does not send an intermediate one".format(
-                        self._settings.verify))
+            return (f"The file of ca_bundle ({self._settings.verify}) does not hold the "
+                    "certificate authority that signed it, or the server does not send an "
+                    "intermediate one")
         return "Set ca_bundle to the file of the certificate authority that signed it"
 
 
-def _words(answer: ApiResponse) -> Tuple[str, Optional[Any]]:
-    """HipChat's own message and the field it names; a proxy's page counts by its reason."""
+def _words(response: ApiResponse) -> Tuple[str, Optional[Any]]:
+    """Return HipChat's own message and the field it names; of a proxy's page, its reason phrase."""
     try:
-        error = answer.json()["error"]
+        error = response.json()["error"]
         return str(error["message"]), error.get("field")
     except (ValueError, KeyError, TypeError, AttributeError):
-        return answer.reason or "no reason given", None
+        return response.reason or "no reason given", None
 
 
-def _target(answer: ApiResponse) -> str:
-    """Where a redirection leads, without what may be secret in it."""
+def _target(response: ApiResponse) -> str:
+    """Return where a redirection leads, without what may be secret in it."""
     try:
-        target = urlsplit(urljoin(answer.url, answer.headers.get("Location", "")))
+        target = urlsplit(urljoin(response.url, response.headers.get("Location", "")))
         return f"{target.scheme}://{target.hostname}{target.path}"
     except ValueError:
         return "no address that can be read"

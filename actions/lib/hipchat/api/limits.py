@@ -12,15 +12,21 @@ CUT = " [...]"  # ends a text that was truncated
 def check_length(name: str, text: Optional[str], least: int, most: int) -> None:
     """Raise ParameterError unless the text has from `least` to `most` characters, or is None."""
     if text is not None and not least <= len(text) <= most:
-        raise ParameterError("{} has {} characters; HipChat takes {} to {}.".format(
-            name, len(text), least, most))
+        raise ParameterError(
+            f"{name} has {len(text)} characters; HipChat takes {least} to {most}.")
 
 
 def fitted(message: str, message_format: str, overflow: str) -> List[str]:
-    """The messages to send for one that may be too long: overflow is error, truncate or split.
+    """Return the messages to send for one that may be too long.
 
     A message is split on line ends, and within a line only where it alone is too long.
-    ParameterError for HTML that is too long, whatever overflow is: a cut would break its tags.
+
+    Args:
+        overflow: what to do with a message that is too long: error, truncate or split.
+
+    Raises:
+        ParameterError: it is too long, and is HTML (a cut would break its tags) or overflow is
+            error.
     """
     if overflow == "error" or message_format == "html" or not message:
         check_length("message", message, 1, LONGEST_MESSAGE)

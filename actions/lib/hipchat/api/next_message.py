@@ -16,8 +16,10 @@ __all__ = ["Wanted", "wait_for"]
 class Wanted(NamedTuple):
     """Which messages are waited for.
 
-    pattern: a regular expression (RE2) that is searched in the text; people: whose messages count,
-    by id, email or @mention, everybody's if empty; notifications: whether they count.
+    Attributes:
+        pattern: a regular expression (RE2) that is searched in the text.
+        people: whose messages count, by ID, email or @mention; everybody's if empty.
+        notifications: whether they count.
     """
 
     pattern: str
@@ -25,13 +27,13 @@ class Wanted(NamedTuple):
     notifications: bool
 
     def compiled(self) -> Any:
-        """The pattern's filter; ParameterError if it is no regular expression."""
+        """Return the pattern's filter; ParameterError if it is no regular expression."""
         from hipchat.text.filters import Filter  # here, since re2 is needed by no other action
         try:
             return Filter(self.pattern)
         except ValueError as error:
-            raise ParameterError("The filter {!r} is no regular expression that RE2 knows: {}."
-                                 .format(self.pattern, error)) from None
+            raise ParameterError(f"The filter {self.pattern!r} is no regular expression that RE2 "
+                                 f"knows: {error}.") from None
 
     def has(self, item: HistoryItem, people: AbstractSet[int]) -> bool:
         """Tell whether an item is a message of one of these people, by their IDs, or a notification
@@ -47,21 +49,28 @@ def wait_for(client: Client, people: People, room: str, wanted: Wanted, after: O
              seconds: float, every: float) -> Dict[str, Any]:
     """Wait for the first message that is wanted: {"message": HipChat's, "matches": its groups}.
 
-    after: the id of the message to begin after, by default the room's newest; every: seconds
-    between two looks. Room and people stay who they are at the beginning, whatever is renamed.
-    Trouble of HipChat's is borne until the time is over; then Incomplete, with timed_out, or the
-    trouble. The scopes are view_messages, and view_group for a room or people that are named.
+    Room and people stay who they are at the beginning, whatever is renamed. The scopes are
+    view_messages, and view_group for a room or people that are named.
+
+    Args:
+        after: the ID of the message to begin after, by default the room's newest.
+        seconds: how long to wait.
+        every: seconds between two looks.
+
+    Raises:
+        Incomplete: no such message came; the result has timed_out.
+        HipChatError: HipChat failed until the end, or refused a call.
     """
     pattern, patience = wanted.compiled(), _Patience(seconds, every)
     history = RoomHistory(client)
-    number = patience.until(lambda: _id_of(client, room))
-    cursor = patience.until(lambda: history.position(number, after) if after else (
-        history.newest(number) or Cursor("", 0.0)))
+    room_id = patience.until(lambda: _room_id(client, room))
+    cursor = patience.until(lambda: history.position(room_id, after) if after else (
+        history.newest(room_id) or Cursor("", 0.0)))
     ids = patience.until(lambda: {people.id_of(each) for each in wanted.people})
 
     def look() -> Optional[Dict[str, Any]]:
         nonlocal cursor
-        for item in history.since(number, cursor).items:
+        for item in history.since(room_id, cursor).items:
             cursor = item.cursor
             matches = pattern.groups(str(item.body.get("message") or ""))
             if matches is not None and wanted.has(item, ids):
@@ -71,20 +80,20 @@ def wait_for(client: Client, people: People, room: str, wanted: Wanted, after: O
     return patience.until(look)
 
 
-def _id_of(client: Client, room: str) -> int:
+def _room_id(client: Client, room: str) -> int:
     return int(room) if is_room_id(room) else part(
         client.ask("GET", "room", room), "id", "HipChat's answer on the room " + room)
 
 
 class _Patience:
-    """Tries for so many seconds, with so many between two attempts."""
+    """Tries again after HipChat's failures, until a deadline."""
 
     def __init__(self, seconds: float, every: float):
         self._seconds, self._every = seconds, every
         self._deadline = time.monotonic() + seconds
 
     def until(self, attempt: Callable[[], Any]) -> Any:
-        """What attempt returns, once that is not None."""
+        """Return what attempt returns, once that is not None."""
         while True:
             trouble, found, now = None, None, time.monotonic()
             try:
@@ -94,6 +103,6 @@ class _Patience:
             if found is not None:
                 return found
             if now >= self._deadline:
-                raise trouble or Incomplete("No such message came within {:g} s.".format(
-                    self._seconds), timed_out=True)
+                raise trouble or Incomplete(f"No such message came within {self._seconds:g} s.",
+                                            timed_out=True)
             time.sleep(max(0.0, min(self._every, self._deadline - time.monotonic())))

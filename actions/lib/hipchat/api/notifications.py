@@ -11,7 +11,7 @@ __all__ = ["notification", "notify", "notify_all"]
 
 def notification(message: str, format: str = "text", color: str = "gray", notify: bool = False,
                  card: Any = None, attach_to: Any = None, **more: Any) -> Dict[str, Any]:
-    """A notification in the words of the pack's actions; `from` is its label."""
+    """Check and return a notification in the words of the pack's actions; `from` is its label."""
     check_length("from", more.get("from"), 0, 64)
     check_length("attach_to", attach_to, 0, 36)
     if card is not None:
@@ -23,9 +23,18 @@ def notification(message: str, format: str = "text", color: str = "gray", notify
 def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Dict[str, Any]:
     """POST /v2/room/{id_or_name}/notification, with the scope send_notification.
 
-    Returns the notification as it was sent, and its room. Of a text that is split, only the first
-    part has the card and notifies people; Incomplete, with `parts`, `sent_parts` and the `rest` of
-    the text, where not all parts could be sent.
+    Of a text that is split, only the first part has the card and notifies people.
+
+    Args:
+        sent: from notification().
+        overflow: see fitted().
+
+    Returns:
+        The notification as it was sent, and its room.
+
+    Raises:
+        Incomplete: not all parts could be sent; its result has `parts`, `sent_parts`, and the
+            `rest` of the text.
     """
     body = {"message_format": sent["format"],
             **{key: sent[key] for key in ("color", "notify", "from", "card", "attach_to")}}
@@ -46,15 +55,16 @@ def _midway(error: HipChatError, message: str, parts: List[str], sent: int) -> I
         rest = rest[1:] if rest.startswith("\n") else rest
     more = dict(error.as_result(), parts=len(parts), sent_parts=sent, rest=rest)
     more.pop("error")
-    return Incomplete("The text was split, and only {} of {} parts were sent; send the rest alone. "
-                      "What went wrong: {}".format(sent, len(parts), error), **more)
+    return Incomplete(f"The text was split, and only {sent} of {len(parts)} parts were sent; send "
+                      f"the rest alone. What went wrong: {error}", **more)
 
 
 def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],
                overflow: str) -> Dict[str, Any]:
-    """Notify several rooms: {"rooms": [a result or an error of each]}.
+    """Notify several rooms; return {"rooms": [the result of each]}.
 
-    Incomplete, with the same result, where not every room got it.
+    Raises:
+        Incomplete: not every room got it; `rooms` of its result has a result or an error of each.
     """
     fitted(sent["message"], sent["format"], overflow)
     results = []
@@ -65,6 +75,6 @@ def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],
             results.append(dict(error.as_result(), room=room))
     failed = [result["room"] for result in results if "error" in result]
     if failed:
-        raise Incomplete("{} of {} rooms did not get it: {}. See the error of each.".format(
-            len(failed), len(rooms), ", ".join(failed)), rooms=results)
+        raise Incomplete(f"{len(failed)} of {len(rooms)} rooms did not get it: "
+                         f"{', '.join(failed)}. See the error of each.", rooms=results)
     return {"rooms": results}

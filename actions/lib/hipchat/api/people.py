@@ -13,13 +13,14 @@ _MENTION = re.compile(r"[\w.-]{1,50}")
 
 
 class People:
-    """The people of a HipChat.
-
-    as_user gives the client with which the pack speaks as a user; ParameterError where there is
-    none.
-    """
+    """The people of a HipChat."""
 
     def __init__(self, client: Client, as_user: Callable[[], Client]):
+        """Call nothing yet.
+
+        Args:
+            as_user: returns the client for what only users may do, or raises ParameterError.
+        """
         self._client, self._as_user = client, as_user
 
     def is_own(self, person: int) -> bool:
@@ -35,17 +36,19 @@ class People:
         return owner.get("id") if isinstance(owner, dict) else None
 
     def id_of(self, person: Any) -> int:
-        """The id of a person who is given by id, email or @mention; ParameterError for what is
-        none of them.
+        """Return the ID of a person who is given by ID, email or @mention.
 
-        GET /v2/user/{id_or_email}, with the scope view_group, but for an id.
+        GET /v2/user/{id_or_email}, with the scope view_group, unless it is an ID.
+
+        Raises:
+            ParameterError: it is none of these.
         """
         given = str(person).strip()
         if given.isascii() and given.isdigit():
             return int(given)
         if "@" not in given:
-            raise ParameterError("{!r} is no person. Give a person by id, email or @mention."
-                                 .format(person))
+            raise ParameterError(
+                f"{person!r} is no person. Give a person by id, email or @mention.")
         return part(self._client.ask("GET", "user", given), "id", "HipChat's answer on " + given)
 
     def mention(self, person: int) -> str:

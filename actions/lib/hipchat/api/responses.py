@@ -1,4 +1,4 @@
-"""What HipChat answered, taken apart: what is not there is an error that names it."""
+"""Parts of HipChat's responses: one that is missing is an error that names it."""
 from typing import Any, Dict, List
 
 from hipchat.errors import NoAnswer
@@ -7,14 +7,14 @@ __all__ = ["items_of", "object_of", "part"]
 
 
 def object_of(found: Any, where: str) -> Dict[str, Any]:
-    """The answer, which must be an object; where: what it is, for the error (NoAnswer)."""
+    """Return a response that must be an object. where: what it is, for the error (NoAnswer)."""
     if not isinstance(found, dict):
         raise NoAnswer(f"{where} is no object. {_REMEDY}")
     return found
 
 
 def items_of(page: Any, where: str) -> List[Dict[str, Any]]:
-    """The objects in `items` of an answer; NoAnswer where there are none."""
+    """Return the objects in `items` of a response; NoAnswer where there is no list of them."""
     items = page.get("items") if isinstance(page, dict) else None
     if not isinstance(items, list):
         raise NoAnswer(f"{where} holds no list of items. {_REMEDY}")
@@ -24,7 +24,7 @@ def items_of(page: Any, where: str) -> List[Dict[str, Any]]:
 
 
 def part(found: Any, name: str, where: str) -> Any:
-    """What an answer holds under a dotted name; NoAnswer, naming it, where it is not there."""
+    """Return what a response holds under a dotted name; NoAnswer, which names it, without it."""
     value = found
     for key in name.split("."):
         value = value.get(key) if isinstance(value, dict) else None

@@ -11,10 +11,13 @@ Room = Dict[str, Any]
 
 
 def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
-    """HipChat's rooms, archived ones too, among them those that are meant by the references.
+    """Return HipChat's rooms, archived ones too, among them those that are meant by the references.
 
     GET /v2/room, 1,000 a page, with the scope view_group or view_room; for a token that may not
-    list, GET /v2/room/{name} for each name. Raises Forbidden where that is refused for all.
+    list, GET /v2/room/{name} for each name.
+
+    Raises:
+        Forbidden: that is refused for all.
     """
     params: Dict[str, Any] = {"include-archived": "true"}
     try:
@@ -33,9 +36,12 @@ def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
 
 
 class RoomDirectory:
-    """The rooms by name, as HipChat told of them last.
+    """The rooms by name, as HipChat listed them last.
 
-    loaded: whether it has answered; told: whether it has told of any; version counts the changes.
+    Attributes:
+        loaded: whether HipChat has answered.
+        told: whether it has listed any room.
+        version: counts the changes.
     """
 
     def __init__(self) -> None:
@@ -64,7 +70,7 @@ class RoomDirectory:
         return len(self._rooms)
 
     def id_of(self, reference: str) -> Optional[int]:
-        """The id of the room that a reference means now; None if no room bears that name.
+        """Return the ID of the room that a reference means now; None if no room bears that name.
 
         A name in other capitals counts where just one room bears it.
         """

@@ -12,7 +12,7 @@ __all__ = ["ownership_of", "webhooks_in"]
 
 
 def ownership_of(settings: SensorSettings) -> Ownership:
-    """What tells the sensor's webhooks from others; ConfigError where no public_url is set."""
+    """Return what knows the sensor's webhooks; ConfigError where no public_url is set."""
     if not settings.public_url:
         raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
     return Ownership(settings)

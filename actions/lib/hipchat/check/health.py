@@ -21,20 +21,23 @@ class Untrusted(Unanswered):
 
 
 def health_url(public_url: str) -> str:
-    """Where anybody can read, of all rooms together, how the sensor is."""
+    """Return the URL where anybody can read how the sensor is, without names."""
     return public_url + "/health"
 
 
 def details_url(public_url: str, secret: bytes) -> str:
-    """Where the sensor tells what is wrong by name, to those who have its config."""
+    """Return the URL where those who have the sensor's config read what is wrong, with names."""
     return f"{health_url(public_url)}/{signature(secret, 'health')}"
 
 
 def ask(url: str, settings: SensorSettings, timeout: float
         ) -> Tuple[int, Optional[Dict[str, Any]]]:
-    """The status and the report that GET answers at one of these URLs, within timeout (seconds).
+    """Return the status and the report of a sensor at one of these URLs, within timeout (seconds).
 
-    The report is None where no sensor answers. Unanswered, Untrusted.
+    The report is None where what answers is no sensor.
+
+    Raises:
+        Unanswered, Untrusted.
     """
     try:
         # The token must not travel there, nor what ~/.netrc says. Who answers is not known: it may

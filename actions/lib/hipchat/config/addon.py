@@ -18,10 +18,11 @@ SCOPES = ("admin_room", "manage_rooms", "send_notification", "view_group", "view
 class Addon(NamedTuple):
     """What StackStorm's datastore keeps of the add-on, encrypted, as one text.
 
-    secret: unguessable; it stands in the URL that an admin pastes, and signs those of webhooks.
-    integration: the OAuth client, None while the add-on is not installed; group: HipChat's id of
-    the group that it is installed for, None where HipChat does not tell; public_url: where HipChat
-    posts to since then, None where it was installed before that was kept.
+    Attributes:
+        secret: unguessable; it stands in the URL that an admin pastes, and signs those of webhooks.
+        integration: the OAuth client, None while the add-on is not installed.
+        group: HipChat's ID of the group that it is installed for, None where HipChat does not say.
+        public_url: where HipChat posts to since then, None where that was not stored.
     """
 
     secret: str
@@ -60,8 +61,10 @@ class Addon(NamedTuple):
 class AddonSettings(NamedTuple):
     """What the pack's config says of the add-on.
 
-    enabled: whether the pack is to be one; kept: what the datastore holds of it, None until the
-    sensor has made it; group: HipChat's id of the only group that may install it, None for any.
+    Attributes:
+        enabled: whether the pack is to be one.
+        kept: what the datastore holds of it, None until the sensor has made it.
+        group: HipChat's ID of the only group that may install it, None for any.
     """
 
     enabled: bool = False

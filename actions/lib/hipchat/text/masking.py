@@ -12,7 +12,7 @@ _SIGNATURE = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text without these secrets, and without the signatures of webhook URLs."""
+    """Return the text without these secrets, and without the signatures of webhook URLs."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
@@ -20,9 +20,10 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 class SecretFilter(logging.Filter):
-    """Masks secrets in what a logger writes; secrets tells those that there are now."""
+    """Masks secrets in what a logger writes."""
 
     def __init__(self, secrets: Callable[[], Iterable[str]]):
+        """Take what returns the secrets that there are now."""
         super().__init__()
         self._secrets = secrets
 
@@ -32,5 +33,5 @@ class SecretFilter(logging.Filter):
         return True
 
     def mask(self, text: str) -> str:
-        """The text without the secrets that there are now."""
+        """Return the text without the secrets that there are now."""
         return mask(text, self._secrets())

@@ -8,7 +8,7 @@ LONGEST_ID = 19  # digits, of an integer of 64 bits
 
 
 def room_key(value: Any) -> str:
-    """A room's name or id as text; ValueError says what is wrong with it."""
+    """Return a room's name or ID as text; ValueError says what is wrong with it."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip():

@@ -1,4 +1,4 @@
-"""What StackStorm can take and keep of what people and HipChat write."""
+"""Text and values of people and of HipChat, as StackStorm can store them."""
 from typing import Any
 
 from hipchat.text.template_guard import BREAK
@@ -11,10 +11,10 @@ DELIMITER = "%%%%%~=~=~=************=~=~=~%%%%"
 
 
 def sanitize(value: Any) -> Any:
-    """The same value without what StackStorm cannot take.
+    """Return the same value without what StackStorm cannot store.
 
-    Halves of characters, NUL in a key, integers beyond 64 bits (by their digits), and the text that
-    ends an action's result.
+    Replaced are halves of characters, NUL in a key, integers beyond 64 bits (by their digits), and
+    the text that ends an action's result.
     """
     if isinstance(value, str):
         whole = value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")

@@ -17,7 +17,7 @@ STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # in levels
 
 
 def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json.loads) -> Any:
-    """The value of a JSON text; ValueError if it is none, or more levels deep than deepest."""
+    """Return the value of a JSON text; ValueError if it is none, or deeper than so many levels."""
     if _is_deeper(text, deepest):
         raise ValueError(f"there are more than {deepest} levels")
     return decode(text)

@@ -1,4 +1,4 @@
-"""Makes text from chat inert: no template of StackStorm's evaluates what it holds."""
+"""Makes templates in chat text harmless: none of StackStorm's engines evaluates them."""
 import re
 from typing import Any
 
@@ -14,7 +14,7 @@ _PART = re.compile(r"[{}<%]")  # of each of those; far quicker to search for
 
 
 def neutralize_templates(value: Any) -> Any:
-    """The same value with every string in it, keys too, made inert."""
+    """Return the same value with the templates in every string of it, keys too, made harmless."""
     if isinstance(value, str):
         return _BREAKS.sub(BREAK, value) if _PART.search(value) else value
     if isinstance(value, list):

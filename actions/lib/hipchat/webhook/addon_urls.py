@@ -9,7 +9,10 @@ class AddonUrls:
     """The URLs below `{public_url}/addon` that HipChat calls.
 
     Those of the descriptor and of the callbacks hold the secret. Those of webhooks, which HipChat
-    shows to others, hold a signature over the event: events has HipChat's name of it for each.
+    shows to others, hold a signature over the event.
+
+    Attributes:
+        events: by the URL of a webhook, HipChat's name of its event.
     """
 
     def __init__(self, public_url: str, secret: str):

@@ -1,4 +1,4 @@
-"""A client of the sandbox HipChat's control API: lets people talk, and shows what they see."""
+"""A client of the sandbox HipChat's control API: plays people, and shows what they see."""
 
 from typing import Any, Dict, List, Optional
 
@@ -6,30 +6,32 @@ import requests
 
 
 class SandboxError(Exception):
-    """The sandbox refused; the text is its own."""
+    """The sandbox rejected a request; the text is its own."""
 
 
 class ControlClient:
     """Plays people in the rooms of the HipChat server at `base_url`."""
 
     def __init__(self, base_url: str, ca_bundle: Optional[str] = None) -> None:
-        """`base_url` is the server's, e.g. http://127.0.0.1:8090, with or without /v2.
+        """Connect to a server.
 
-        `ca_bundle` is the path of the certificate to trust, where it serves https.
+        Args:
+            base_url: such as http://127.0.0.1:8090, with or without /v2.
+            ca_bundle: the path of the certificate to trust, for https.
         """
         base_url = base_url.rstrip("/")
         self._url = base_url[:-len("/v2")] if base_url.endswith("/v2") else base_url
         self._session = requests.Session()
-        # The sandbox is near: no proxy of the environment stands between.
+        # The server is local: ignore the environment's proxy.
         self._session.trust_env = False
         self._session.verify = ca_bundle or True
 
     def say(self, room: str, user: str, message: str) -> str:
-        """Let `user` say something in `room`; returns the message's id."""
+        """Let a person say something in a room; returns the message's ID."""
         return self._call("POST", "say", {"room": room, "user": user, "message": message})["id"]
 
     def act(self, room: str, user: str, event: str, **more: Any) -> None:
-        """Let any other of the ten events happen, e.g. topic_change with topic="Lunch"."""
+        """Let a person cause another event, e.g. topic_change with topic="Lunch"."""
         self._call("POST", "act", {**more, "room": room, "user": user, "event": event})
 
     def delete(self, message_id: str) -> None:
@@ -37,11 +39,11 @@ class ControlClient:
         self._call("DELETE", "messages/" + message_id)
 
     def transcript(self, room: str) -> List[Dict[str, Any]]:
-        """Return what stands in `room`, oldest first: who, what, color, format, when, ..."""
+        """Return a room's messages, oldest first: who, what, color, format, when, ..."""
         return self._call("GET", "transcript", room=room)
 
     def inbox(self, user: str) -> List[Dict[str, Any]]:
-        """Return the private messages to `user`, in the form of a transcript."""
+        """Return the private messages to a person, in the form of a transcript."""
         return self._call("GET", "transcript", user=user)
 
     def deliveries(self) -> List[Dict[str, Any]]:
@@ -49,47 +51,51 @@ class ControlClient:
         return self._call("GET", "deliveries")["items"]
 
     def waiting(self) -> int:
-        """Return how many deliveries have not been attempted yet."""
+        """Return the number of deliveries that have not been attempted yet."""
         return self._call("GET", "deliveries")["waiting"]
 
     def trace(self) -> Dict[str, Any]:
-        """Return the way of the last event: its steps, and if all are done."""
+        """Return the path of the last event: its steps, and whether all are done."""
         return self._call("GET", "trace")
 
     def use_stackstorm(self, url: str) -> None:
-        """Tell the server where the StackStorm is that acts on its events."""
+        """Set the URL of the StackStorm that acts on the server's events."""
         self._call("POST", "stackstorm", {"url": url})
 
     def install(self, url: str, room: Optional[str] = None) -> Dict[str, Any]:
-        """Install or update the add-on whose descriptor is at `url`, in a room or in all.
+        """Install or update an add-on.
 
-        Returns what was installed: id, key, name, scopes, events, room, ...
+        Args:
+            url: where its descriptor is.
+            room: None for the whole group.
+
+        Returns: the installed add-on: id, key, name, scopes, events, room, ...
         """
         return self._call("POST", "addons", {"url": url, "room": room})
 
     def uninstall(self, addon_id: str) -> Dict[str, Any]:
-        """Take an add-on away; returns the status that it answered to that, or the error."""
+        """Uninstall an add-on; returns the status of its callback, or the error."""
         return self._call("DELETE", "addons/" + addon_id)
 
     def addons(self) -> List[Dict[str, Any]]:
-        """Return the add-ons that are installed."""
+        """Return the installed add-ons."""
         return self._call("GET", "addons")
 
     def requests(self) -> List[Dict[str, Any]]:
-        """Return the API calls that were made: method, path, status, when."""
+        """Return the API requests so far: method, path, status, when."""
         return self._call("GET", "requests")
 
     def forget(self) -> None:
-        """Empty the records of deliveries and API calls."""
+        """Empty the records of deliveries and API requests."""
         self._call("DELETE", "deliveries")
         self._call("DELETE", "requests")
 
     def faults(self, *faults: Dict[str, Any]) -> None:
-        """Let API calls go wrong, e.g. {"paths": "/webhook$", "status": 500, "times": 2}."""
+        """Let API requests fail, e.g. {"paths": "/webhook$", "status": 500, "times": 2}."""
         self._call("POST", "faults", list(faults))
 
     def spell(self, spelling: str) -> None:
-        """Let webhooks be listed with URLs "respelled", with "none", or "as made"."""
+        """List webhooks with their URLs "respelled", with "none", or "as made"."""
         self._call("POST", "spelling", {"spelling": spelling})
 
     def heal(self) -> None:

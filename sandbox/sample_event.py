@@ -6,7 +6,7 @@ from sandbox.hipchat_server.deliveries import Delivery
 from sandbox.hipchat_server.events import Events
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.models import Webhook
-from sandbox.hipchat_server.shapes import Shapes
+from sandbox.hipchat_server.serializer import Serializer
 from sandbox.stackstorm import REPOSITORY, plugins
 
 plugins.add_to_path(REPOSITORY / "sensors")
@@ -40,6 +40,6 @@ def sample_body(event: str, room_name: str, user_name: str, user_id: Optional[in
     group.add_personal_token("token")
     hook = Webhook(next(group.webhook_ids), "", "room_" + event, group.tokens["token"])
     room.webhooks[hook.id] = hook
-    events = Events(group, Shapes(URL), deliver=posted.append)
+    events = Events(group, Serializer(URL), deliver=posted.append)
     events.happen(event, room, user, {"message": text, "message_format": "text", "topic": text})
     return read_body(posted[0].body.encode())

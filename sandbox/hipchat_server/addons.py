@@ -1,4 +1,4 @@
-"""Add-ons: installed from a descriptor's URL, for a room or for all, updated and uninstalled."""
+"""Installs, updates and uninstalls add-ons, for one room or for the whole group."""
 
 import secrets
 import uuid
@@ -16,19 +16,24 @@ TIMEOUT_SECONDS = 20
 
 
 class Addons:
-    """Installs add-ons in a group.
+    """The add-ons of a group.
 
-    Add-ons call HipChat while they are told of an installation, so that the group's lock is never
-    held while one is told.
+    An add-on calls HipChat's API while it handles the installation callback, so the group's lock
+    must not be held during that call.
     """
 
     def __init__(self, group: Group) -> None:
         self._group = group
 
     def install(self, url: str, room: Optional[Room]) -> Installation:
-        """Install the add-on of that descriptor in a room, or in all; again is an update.
+        """Install an add-on, or update it if it is installed already.
 
-        Raises ApiError, and leaves all as it was, if the descriptor is none or the add-on refuses.
+        Args:
+            url: where its descriptor is.
+            room: None for the whole group.
+
+        Raises:
+            ApiError: the descriptor is wrong, or the add-on refuses; then nothing has changed.
         """
         descriptor = descriptors.fetch(url)
         if not descriptors.allows(descriptor, in_a_room=room is not None):
@@ -42,7 +47,8 @@ class Addons:
         with self._group.lock:
             self._group.install(new)
         try:
-            self._tell(new, "POST", descriptors.callback(descriptor), self._news(new, secret=True))
+            self._call_back(new, "POST", descriptors.callback(descriptor),
+                            self._callback_body(new, has_secret=True))
         except ApiError:
             self._forget(new)
             raise
@@ -51,7 +57,7 @@ class Addons:
         return new
 
     def uninstall(self, client_id: str) -> Dict[str, Any]:
-        """Take an add-on away, and then tell it; returns what it answered, or the error."""
+        """Remove an add-on and call its callback; returns {"status", "error"} of that call."""
         with self._group.lock:
             installation = self._group.installations.get(client_id)
         if installation is None:
@@ -59,7 +65,7 @@ class Addons:
         self._forget(installation)
         url = f"{descriptors.callback(installation.descriptor)}/{client_id}"
         try:
-            return {"status": self._tell(installation, "DELETE", url), "error": None}
+            return {"status": self._call_back(installation, "DELETE", url), "error": None}
         except ApiError as error:
             return {"status": None, "error": error.message}
 
@@ -80,40 +86,41 @@ class Addons:
                 for hook in descriptors.hooks(descriptor)]
 
     def _update(self, old: Installation, descriptor: Dict[str, Any], url: str) -> Installation:
-        """Keep the OAuth client, with what the new descriptor says of it."""
+        """Apply a new descriptor to an installation, which keeps its OAuth client."""
         before = old.descriptor, old.client.name, old.client.scopes, old.webhooks
         with self._group.lock:
             old.descriptor, old.client.name = descriptor, descriptors.sender_name(descriptor)
             old.client.scopes = descriptors.scopes(descriptor)
             old.webhooks = self._webhooks(old.client, descriptor)
         try:
-            self._tell(old, "POST", url, self._news(old, secret=False))
+            self._call_back(old, "POST", url, self._callback_body(old, has_secret=False))
         except ApiError:
             with self._group.lock:
                 old.descriptor, old.client.name, old.client.scopes, old.webhooks = before
             raise
         return old
 
-    def _news(self, installation: Installation, secret: bool) -> Dict[str, Any]:
-        """What an add-on is told of its installation; an update has no secret."""
-        news: Dict[str, Any] = {"oauthId": installation.client.id,
-                "capabilitiesUrl": self._group.url + "/capabilities"}
-        if secret:
-            news.update(oauthSecret=installation.client.secret, groupId=self._group.id)
+    def _callback_body(self, installation: Installation, has_secret: bool) -> Dict[str, Any]:
+        """Return the body of an installation callback; that of an update has no secret."""
+        body: Dict[str, Any] = {"oauthId": installation.client.id,
+                                "capabilitiesUrl": self._group.url + "/capabilities"}
+        if has_secret:
+            body.update(oauthSecret=installation.client.secret, groupId=self._group.id)
         if installation.room:
-            news["roomId"] = installation.room.id
-        return news
+            body["roomId"] = installation.room.id
+        return body
 
-    def _tell(self, installation: Installation, method: str, url: str,
-              news: Optional[Dict[str, Any]] = None) -> int:
+    def _call_back(self, installation: Installation, method: str, url: str,
+                   body: Optional[Dict[str, Any]] = None) -> int:
+        """Call one of the add-on's callbacks; returns the status, raises ApiError for a refusal."""
         name = installation.descriptor["name"]
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                answer = session.request(method, url, json=news, timeout=TIMEOUT_SECONDS,
+                answer = session.request(method, url, json=body, timeout=TIMEOUT_SECONDS,
                                          allow_redirects=False)
         except (requests.RequestException, ValueError) as error:
-            raise ApiError(400, f"{name} could not be told: {error}") from error
+            raise ApiError(400, f"{name} did not answer at {url}: {error}") from error
         if not 200 <= answer.status_code < 300:
             raise ApiError(400, f"{name} refused: it answered {answer.status_code}, "
                                 f"{answer.text:.200}")

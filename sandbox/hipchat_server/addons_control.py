@@ -1,4 +1,4 @@
-"""For playing an administrator: install add-ons from their descriptors, and uninstall them."""
+"""The control API for an administrator: installs and uninstalls add-ons."""
 
 from typing import Any, Dict
 
@@ -24,7 +24,7 @@ def get_addons() -> Any:
 
 @blueprint.post("/addons/offer")
 def look_at_descriptor() -> Any:
-    """Return what an administrator approves: who wants which scopes."""
+    """Return what an administrator approves: the add-on and the scopes it asks for."""
     return jsonify(offer(descriptors.fetch(json_body(OFFER)["url"])))
 
 

@@ -1,4 +1,4 @@
-"""Puts the server together: the API, the playing people, and the gateway before them."""
+"""Builds the Flask app: HipChat's API, the control API, the chat page, and faults before them."""
 
 import copy
 import functools
@@ -9,32 +9,33 @@ from werkzeug.exceptions import HTTPException
 from sandbox.hipchat_server import addons_control, chat_page, control
 from sandbox.hipchat_server.addons import Addons
 from sandbox.hipchat_server.api import BLUEPRINTS
-from sandbox.hipchat_server.calls import Calls
 from sandbox.hipchat_server.errors import ApiError, answer_api_error, answer_http_error
+from sandbox.hipchat_server.event_trace import EventTrace
 from sandbox.hipchat_server.events import Events
 from sandbox.hipchat_server.faults import Faults
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.limits import Limits
-from sandbox.hipchat_server.shapes import Shapes
-from sandbox.hipchat_server.event_trace import EventTrace
+from sandbox.hipchat_server.request_log import RequestLog
+from sandbox.hipchat_server.serializer import Serializer
 
 
 def create_app(group: Group, limits: Limits) -> Flask:
     """Return the app that serves `group`."""
     app = copy.copy(routed())
-    shapes = Shapes(group.url)
-    faults, calls, events = Faults(), Calls(), Events(group, shapes)
-    app.extensions = dict(group=group, limits=limits, shapes=shapes, faults=faults, calls=calls,
-                          events=events, trace=EventTrace(events), addons=Addons(group))
-    # Calls are recorded as the client saw them, faults included.
-    app.wsgi_app = calls.record(  # type: ignore[method-assign]  # as Flask documents middleware
+    serializer = Serializer(group.url)
+    faults, request_log, events = Faults(), RequestLog(), Events(group, serializer)
+    app.extensions = dict(
+        group=group, limits=limits, serializer=serializer, faults=faults, request_log=request_log,
+        events=events, trace=EventTrace(events), addons=Addons(group))
+    # Requests are logged as the client saw them, faults included.
+    app.wsgi_app = request_log.record(  # type: ignore[method-assign]  # Flask's way to wrap an app
         faults.disturb(app.wsgi_app))
     return app
 
 
 @functools.lru_cache(maxsize=None)
 def routed() -> Flask:
-    """Return what all apps of this process are copies of: their routes take long to compile."""
+    """Return the app that all apps of this process are copies of: compiling its routes is slow."""
     app = Flask(__name__, static_folder=None)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix="/v2")

@@ -1,4 +1,4 @@
-"""What belongs to the app that serves the present request."""
+"""The parts of the app that serves the current request."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from sandbox.hipchat_server.addons import Addons
-from sandbox.hipchat_server.calls import Calls
+from sandbox.hipchat_server.event_trace import EventTrace
 from sandbox.hipchat_server.events import Events
 from sandbox.hipchat_server.faults import Faults
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.limits import Limits
-from sandbox.hipchat_server.shapes import Shapes
-from sandbox.hipchat_server.event_trace import EventTrace
+from sandbox.hipchat_server.request_log import RequestLog
+from sandbox.hipchat_server.serializer import Serializer
 
 
 def _extension(name: str) -> Any:
@@ -20,10 +20,10 @@ def _extension(name: str) -> Any:
 
 
 group: Group = _extension("group")
-shapes: Shapes = _extension("shapes")
+serializer: Serializer = _extension("serializer")
 addons: Addons = _extension("addons")
 events: Events = _extension("events")
 limits: Limits = _extension("limits")
 faults: Faults = _extension("faults")
-calls: Calls = _extension("calls")
+request_log: RequestLog = _extension("request_log")
 trace: EventTrace = _extension("trace")

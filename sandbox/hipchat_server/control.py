@@ -1,4 +1,4 @@
-"""For playing people: say and do things in rooms, and look at what came of it."""
+"""The control API: lets people say and do things in rooms, and shows the results."""
 
 import re
 from typing import Any, Dict, Iterable, List
@@ -6,12 +6,12 @@ from typing import Any, Dict, Iterable, List
 from flask import Blueprint, jsonify, request
 
 from sandbox.hipchat_server import addons_control, schemas
-from sandbox.hipchat_server.context import calls, events, faults, group, shapes, trace
+from sandbox.hipchat_server.authorization import done
+from sandbox.hipchat_server.context import events, faults, group, request_log, serializer, trace
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.faults import Fault
-from sandbox.hipchat_server.guard import done
 from sandbox.hipchat_server.models import Message, Room, User
-from sandbox.hipchat_server.shapes import SPELLINGS, label
+from sandbox.hipchat_server.serializer import SPELLINGS, label
 from sandbox.hipchat_server.validation import json_body
 
 blueprint = Blueprint("control", __name__)
@@ -55,7 +55,7 @@ def act() -> Any:
 
 
 def room_for(event: str, name: str, user: User) -> Room:
-    """Find the room; one that is said to be created is made."""
+    """Return the room of an event; the event `created` creates it."""
     if event == "created" and all(room.name != name for room in group.rooms.values()):
         return group.add_room(name, user)
     return group.room(name)
@@ -63,7 +63,7 @@ def room_for(event: str, name: str, user: User) -> Room:
 
 @blueprint.delete("/messages/<message_id>")
 def delete_message(message_id: str) -> Any:
-    """Delete a message as its author or an administrator does: its record stays in the history."""
+    """Delete a message as its author or an administrator does: the history keeps an empty item."""
     with group.lock:
         group.message(message_id).is_deleted = True
     return done()
@@ -80,7 +80,7 @@ def get_transcript() -> Any:
 
 
 def lines(messages: Iterable[Message]) -> List[Dict[str, Any]]:
-    """Return those messages that people still see."""
+    """Return the messages that are not deleted, as people read them."""
     return [line(message) for message in messages if not message.is_deleted]
 
 
@@ -94,7 +94,7 @@ def line(message: Message) -> Dict[str, Any]:
 
 @blueprint.get("/state")
 def get_state() -> Any:
-    """Return all that the chat page shows of HipChat: the rooms, and one of them in full."""
+    """Return what the chat page shows: all rooms, and the messages of one."""
     with group.lock:
         rooms = list(group.rooms.values())
         wanted = [room for room in rooms if str(room.id) == request.args.get("room")]
@@ -104,7 +104,7 @@ def get_state() -> Any:
             "room": wanted[0].id if wanted else None,
             "messages": lines(message for room in wanted for message in room.history[-RECENT:]),
             "addons": [addons_control.shape(each) for each in group.installations.values()],
-            "happened": events.happened})
+            "happened": events.event_count})
 
 
 def room_state(room: Room) -> Dict[str, Any]:
@@ -116,13 +116,13 @@ def room_state(room: Room) -> Dict[str, Any]:
 
 @blueprint.post("/stackstorm")
 def set_stackstorm() -> Any:
-    """Take the URL of the sandbox's StackStorm, for the way of events."""
+    """Set the URL of the sandbox's StackStorm, which the path of an event leads through."""
     trace.stackstorm_url = json_body(STACKSTORM)["url"]
     return done()
 
 
 @blueprint.get("/trace")
-def get_way() -> Any:
+def get_trace() -> Any:
     return jsonify(trace.report())
 
 
@@ -139,12 +139,12 @@ def forget_deliveries() -> Any:
 
 @blueprint.get("/requests")
 def get_requests() -> Any:
-    return jsonify(calls.report())
+    return jsonify(request_log.report())
 
 
 @blueprint.delete("/requests")
 def forget_requests() -> Any:
-    calls.forget()
+    request_log.forget()
     return done()
 
 
@@ -161,7 +161,7 @@ def add_faults() -> Any:
 @blueprint.post("/spelling")
 def spell() -> Any:
     """Choose how the URLs of webhooks are listed."""
-    shapes.spelling = json_body(SPELLING)["spelling"]
+    serializer.spelling = json_body(SPELLING)["spelling"]
     return done()
 
 

@@ -1,4 +1,4 @@
-"""Takes webhook deliveries to their URLs in the background, and records each attempt."""
+"""Posts webhook deliveries to their URLs in the background, and records each attempt."""
 
 import json
 import queue
@@ -24,62 +24,71 @@ Answered = Callable[[Room, Webhook, Dict[str, Any]], None]
 
 @dataclass
 class Delivery:
-    """One event on its way to one webhook; `user_id` is whose doing it was."""
+    """One event to post to one webhook.
 
-    number: int
+    Attributes:
+        event_number: counts the events of this server.
+        user_id: who caused the event; None if it was no person.
+    """
+
+    event_number: int
     room: Room
     hook: Webhook
     body: str
     user_id: Optional[int]
 
     @property
-    def lane(self) -> Tuple[int, str]:
-        """Deliveries of a lane keep their order; lanes do not wait for each other."""
+    def queue_key(self) -> Tuple[int, str]:
+        """Deliveries of one key are posted in order; others do not wait for them."""
         return self.room.id, urlsplit(self.hook.url).netloc
 
 
 class Deliveries:
-    """Posts deliveries once each, with a thread per lane; `answered` gets JSON answers."""
+    """Posts each delivery once, with a queue and a thread for each room and host.
+
+    Args:
+        answered: called with the JSON object that a receiver responds with.
+    """
 
     def __init__(self, answered: Answered) -> None:
         self._answered = answered
-        self._lanes: Dict[Tuple[int, str], "queue.Queue[Delivery]"] = {}
+        self._queues: Dict[Tuple[int, str], "queue.Queue[Delivery]"] = {}
         self._lock = threading.Lock()
         self._records: List[Dict[str, Any]] = []
         self._waiting: List[int] = []
 
     def add(self, delivery: Delivery) -> None:
-        """Queue a delivery; it is under way when this returns, not yet arrived."""
+        """Queue a delivery; returns before it is posted."""
         with self._lock:
-            self._waiting.append(delivery.number)
-            if delivery.lane not in self._lanes:
-                self._lanes[delivery.lane] = queue.Queue()
-                threading.Thread(target=self._work, args=(self._lanes[delivery.lane],),
+            self._waiting.append(delivery.event_number)
+            if delivery.queue_key not in self._queues:
+                self._queues[delivery.queue_key] = queue.Queue()
+                threading.Thread(target=self._post_all, args=(self._queues[delivery.queue_key],),
                                  daemon=True).start()
-            self._lanes[delivery.lane].put(delivery)
+            self._queues[delivery.queue_key].put(delivery)
 
     def report(self) -> Dict[str, Any]:
-        """Return the attempts so far, oldest first, and how many deliveries still wait."""
+        """Return the attempts so far, oldest first, and the number of queued deliveries."""
         with self._lock:
             return {"items": list(self._records), "waiting": len(self._waiting)}
 
-    def of(self, number: int) -> Tuple[List[Dict[str, Any]], bool]:
-        """Return the attempts to deliver one event, and whether there are more to come."""
+    def of_event(self, number: int) -> Tuple[List[Dict[str, Any]], bool]:
+        """Return the attempts to deliver one event, and whether more are queued."""
         with self._lock:
             records = [each for each in self._records if each["number"] == number]
             return records, number in self._waiting
 
     def forget(self) -> None:
-        """Drop the record of what was delivered."""
+        """Empty the record of attempts."""
         with self._lock:
             self._records.clear()
 
-    def _work(self, lane: "queue.Queue[Delivery]") -> None:
+    def _post_all(self, deliveries: "queue.Queue[Delivery]") -> None:
         while True:
-            self._attempt(lane.get())
+            self._attempt(deliveries.get())
 
     def _attempt(self, delivery: Delivery) -> None:
-        record = {"number": delivery.number, "room": delivery.room.name,
+        record = {"number": delivery.event_number, "room": delivery.room.name,
                   "event": delivery.hook.event,
                   "webhook_id": delivery.hook.id, "url": delivery.hook.url,
                   "status": None, "error": None, "when": now().isoformat()}
@@ -96,7 +105,7 @@ class Deliveries:
             self._pass_on(delivery, answer)
         with self._lock:
             self._records.append(record)
-            self._waiting.remove(delivery.number)
+            self._waiting.remove(delivery.event_number)
 
     def _pass_on(self, delivery: Delivery, answer: bytes) -> None:
         try:
@@ -108,12 +117,12 @@ class Deliveries:
 
 
 def post(delivery: Delivery) -> urllib3.BaseHTTPResponse:
-    """Post a delivery over a connection of its own, as HipChat did, and return the answer."""
+    """Post a delivery over its own connection, as HipChat did, and return the response."""
     url, headers = delivery.hook.url, HEADERS
     if delivery.hook.authentication == "jwt":
         token = signing.sign(delivery.hook.token.client, delivery.room.id, delivery.user_id)
         headers = {**HEADERS, "Authorization": f"JWT {token}"}
-        # Those that a descriptor declares came with the header alone.
+        # Webhooks of a descriptor got the token in the header only.
         if not delivery.hook.is_declared:
             url += f"{'&' if urlsplit(url).query else '?'}signed_request={token}"
     path = urllib3.util.parse_url(url).request_uri

@@ -1,4 +1,4 @@
-"""An add-on's descriptor: what it must look like, and how it is fetched."""
+"""Fetches and checks an add-on's descriptor."""
 
 import base64
 import json
@@ -38,11 +38,11 @@ DESCRIPTOR = body(
 
 
 def fetch(url: str) -> Dict[str, Any]:
-    """Return the descriptor at a URL, http, https or data; raises ApiError if it is none."""
+    """Return the descriptor at an http, https or data URL; raises ApiError if it is invalid."""
     try:
         descriptor = json.loads(_text_of(url))
     except ValueError as error:
-        raise ApiError(400, f"There is no descriptor at {url}: it is no JSON: {error}") from error
+        raise ApiError(400, f"There is no descriptor at {url}: it is not JSON: {error}") from error
     validate(descriptor, DESCRIPTOR)
     installable = _capability(descriptor, "installable", {})
     if "callbackUrl" not in installable:
@@ -59,24 +59,24 @@ def scopes(descriptor: Dict[str, Any]) -> Any:
 
 
 def sender_name(descriptor: Dict[str, Any]) -> str:
-    """Return the name that the add-on's notifications come from."""
+    """Return the sender's name of the add-on's notifications."""
     consumer = _capability(descriptor, "hipchatApiConsumer", {})
     return consumer.get("fromName") or descriptor["name"]
 
 
 def callback(descriptor: Dict[str, Any], name: str = "callbackUrl") -> Any:
-    """Return the URL to tell of an installation, or None."""
+    """Return the URL of one of its callbacks, or None."""
     return _capability(descriptor, "installable", {}).get(name)
 
 
 def allows(descriptor: Dict[str, Any], in_a_room: bool) -> bool:
-    """Tell whether the add-on may be installed in one room, or for the whole group."""
+    """Return whether the add-on may be installed in one room, or for the whole group."""
     installable = _capability(descriptor, "installable", {})
     return installable.get("allowRoom" if in_a_room else "allowGlobal", True)
 
 
 def hooks(descriptor: Dict[str, Any]) -> Any:
-    """Return the webhooks that come with the add-on."""
+    """Return the webhooks that the descriptor declares."""
     return [{name: value for name, value in hook.items() if name in WEBHOOK["properties"]}
             for hook in _capability(descriptor, "webhook", [])]
 

@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 
 class ApiError(Exception):
-    """An answer with an error status; `details` stand beside the message."""
+    """A response with an error status; `details` are further keys of its error object."""
 
     def __init__(self, code: int, message: str, headers: Optional[Dict[str, str]] = None,
                  **details: Any) -> None:
@@ -26,12 +26,12 @@ def error_body(code: int, message: str, **details: Any) -> Dict[str, Any]:
 
 
 def not_found(kind: str, name: object) -> ApiError:
-    """Return the error for a thing that does not exist, e.g. Room 'Factor' not found."""
+    """Return the 404 for something that does not exist, e.g. Room 'Factor' not found."""
     return ApiError(404, f"{kind} '{name}' not found")
 
 
 def answer_api_error(error: ApiError) -> Response:
-    """Turn an `ApiError` into its answer."""
+    """Return the response for an `ApiError`."""
     response = jsonify(error_body(error.code, error.message, **error.details))
     response.status_code = error.code
     response.headers.update(error.headers)

@@ -56,7 +56,7 @@ class EventTrace:
         """Follow what just happened from now on."""
         has_message = event in ("message", "notification")
         self._happening = Happening(
-            self._events.happened, event, in_words(event, who.name, room.name, text), room.name,
+            self._events.event_count, event, in_words(event, who.name, room.name, text), room.name,
             room.history[-1].id if has_message else None)
 
     def report(self) -> Json:
@@ -67,7 +67,7 @@ class EventTrace:
 
     def _steps(self, happening: Happening) -> Iterator[Step]:
         yield _step("event", "ok", happening.words)
-        deliveries, more = self._events.deliveries.of(happening.number)
+        deliveries, more = self._events.deliveries.of_event(happening.number)
         for delivery in deliveries:
             yield _step("webhook", _delivery_state(delivery), "POST " + masked(delivery["url"]),
                         _delivery_words(delivery))

@@ -1,4 +1,4 @@
-"""The ten events: each changes its room and is then told to the room's webhooks."""
+"""The ten events: each changes its room, and is then posted to the webhooks for it."""
 
 import json
 from typing import Any, Callable, Dict, Optional, Union
@@ -8,7 +8,7 @@ from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.models import Client, Message, Room, User, Webhook
 from sandbox.hipchat_server.schemas import NOTIFICATION, TOPIC
-from sandbox.hipchat_server.shapes import Shapes, label
+from sandbox.hipchat_server.serializer import Serializer, label
 from sandbox.hipchat_server.validation import validate
 
 Actor = Union[User, Client]
@@ -17,19 +17,20 @@ Actor = Union[User, Client]
 class Events:
     """What can happen in a room, one method for each event. Callers hold the group's lock.
 
-    `happened` counts the events; `deliver` takes their deliveries, instead of `deliveries`.
+    Args:
+        deliver: called with each delivery, in place of posting it.
     """
 
-    def __init__(self, group: Group, shapes: Shapes,
+    def __init__(self, group: Group, serializer: Serializer,
                  deliver: Optional[Callable[[Delivery], None]] = None) -> None:
         self._group = group
-        self._shapes = shapes
+        self._serializer = serializer
         self.deliveries = Deliveries(answered=self._post_answer)
         self._deliver = deliver or self.deliveries.add
-        self.happened = 0
+        self.event_count = 0
 
     def happen(self, event: str, room: Room, user: User, fields: Dict[str, Any]) -> None:
-        """Let a person do something; `fields` hold what the event needs."""
+        """Let a person cause an event; `fields` are its text, topic or file."""
         if event == "message":
             self.message(room, user, fields["message"])
         elif event == "notification":
@@ -45,75 +46,78 @@ class Events:
             getattr(self, event)(room, user)
 
     def message(self, room: Room, who: Actor, text: str, **more: Any) -> Message:
-        """Somebody says something."""
+        """Add a person's message to the room."""
         message = Message(who, text, mentions=self._group.mentioned(text, room), **more)
         room.history.append(message)
-        self._tell(room, "room_message", who, text, message=self._shapes.message(message))
+        self._notify_webhooks(room, "room_message", who, text,
+                              message=self._serializer.message(message))
         return message
 
     def notification(self, room: Room, who: Union[Actor, str],
                      fields: Dict[str, Any]) -> Message:
-        """Something is posted in color; `fields` are those of HipChat's send_notification."""
+        """Add a notification to the room; `fields` are those of HipChat's send_notification."""
         attach_to = fields.get("attach_to")
         if all(message.id != attach_to for message in room.history):
-            attach_to = None  # it is shown all the same, but by itself
+            attach_to = None  # HipChat then shows the notification on its own
         message = Message(
             fields.get("from") or label(who), fields["message"], type="notification",
             color=fields.get("color", "yellow"), format=fields.get("message_format", "html"),
             card=fields.get("card"), attach_to=attach_to,
             by=who if isinstance(who, Client) else None)
         room.history.append(message)
-        self._tell(room, "room_notification", who, message.text,
-                   message=self._shapes.message(message))
+        self._notify_webhooks(room, "room_notification", who, message.text,
+                              message=self._serializer.message(message))
         return message
 
     def enter(self, room: Room, who: User) -> None:
         who.is_online = True
         room.participants[who.id] = who
-        self._tell(room, "room_enter", who, sender=self._shapes.actor(who))
+        self._notify_webhooks(room, "room_enter", who, sender=self._serializer.actor(who))
 
     def exit(self, room: Room, who: User) -> None:
         room.participants.pop(who.id, None)
-        self._tell(room, "room_exit", who, sender=self._shapes.actor(who))
+        self._notify_webhooks(room, "room_exit", who, sender=self._serializer.actor(who))
 
     def topic_change(self, room: Room, who: Actor, topic: str) -> None:
         room.topic = topic
         room.history.append(Message(who, topic, type="topic"))
-        self._tell(room, "room_topic_change", who, sender=self._shapes.actor(who), topic=topic)
+        self._notify_webhooks(room, "room_topic_change", who, topic=topic,
+                              sender=self._serializer.actor(who))
 
     def file_upload(self, room: Room, who: Actor, file: Dict[str, Any], text: str = "") -> None:
         room.history.append(Message(who, text, file=file))
-        self._tell(room, "room_file_upload", who, sender=self._shapes.actor(who), file=file)
+        self._notify_webhooks(room, "room_file_upload", who, file=file,
+                              sender=self._serializer.actor(who))
 
     def archived(self, room: Room, who: Actor) -> None:
         room.is_archived = True
-        self._tell(room, "room_archived", who, sender=self._shapes.actor(who))
+        self._notify_webhooks(room, "room_archived", who, sender=self._serializer.actor(who))
 
     def unarchived(self, room: Room, who: Actor) -> None:
         room.is_archived = False
-        self._tell(room, "room_unarchived", who, sender=self._shapes.actor(who))
+        self._notify_webhooks(room, "room_unarchived", who, sender=self._serializer.actor(who))
 
     def created(self, room: Room, who: Actor) -> None:
-        self._tell(room, "room_created", who, sender=self._shapes.actor(who))
+        self._notify_webhooks(room, "room_created", who, sender=self._serializer.actor(who))
 
     def deleted(self, room: Room, who: Actor) -> None:
         del self._group.rooms[room.id]
-        self._tell(room, "room_deleted", who, sender=self._shapes.actor(who))
+        self._notify_webhooks(room, "room_deleted", who, sender=self._serializer.actor(who))
 
-    def _tell(self, room: Room, event: str, who: Union[Actor, str], text: Optional[str] = None,
-              **item: Any) -> None:
-        item["room"] = self._shapes.room_ref(room)
+    def _notify_webhooks(self, room: Room, event: str, who: Union[Actor, str],
+                         text: Optional[str] = None, **item: Any) -> None:
+        item["room"] = self._serializer.room_ref(room)
         user_id = who.id if isinstance(who, User) else None
-        self.happened += 1
+        self.event_count += 1
         for hook in self._group.webhooks(room):
             if hook.wants(event, text):
                 body = {"event": event, "item": item, "webhook_id": hook.id,
                         "oauth_client_id": hook.token.client.id}
-                self._deliver(Delivery(self.happened, room, hook,
+                self._deliver(Delivery(self.event_count, room, hook,
                                        json.dumps(body, sort_keys=True), user_id))
 
     def _post_answer(self, room: Room, hook: Webhook, fields: Dict[str, Any]) -> None:
-        # As HipChat did: a receiver may answer in the format of a notification.
+        # A receiver may respond with a notification, which HipChat posts to the room.
         try:
             validate(fields, NOTIFICATION)
         except ApiError:

@@ -1,4 +1,4 @@
-"""Faults on demand: delays, errors, rate limits and broken connections in front of the API."""
+"""Faults on request: the API delays, fails, limits the rate or resets connections."""
 
 import json
 import os
@@ -12,10 +12,10 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 from flask import Response
 
-from sandbox.hipchat_server.calls import WsgiApp, raw_path
+from sandbox.hipchat_server.request_log import WsgiApp, raw_path
 from sandbox.hipchat_server.errors import error_body
 
-# How `X-Ratelimit-Reset` was seen in the wild, from the time and the seconds until then.
+# The forms in which HipChat sent `X-Ratelimit-Reset`, from the Unix time and the seconds until it.
 RESETS: Dict[str, Callable[[float, float], str]] = {
     "float": lambda at, seconds: f"{at:.1f}",
     "integer": lambda at, seconds: f"{at:.0f}",
@@ -25,7 +25,18 @@ RESETS: Dict[str, Callable[[float, float], str]] = {
 
 @dataclass
 class Fault:
-    """What goes wrong with calls whose method and path (a regular expression) match."""
+    """What goes wrong with the requests that it matches.
+
+    Attributes:
+        paths: a regular expression, searched in the path.
+        methods: all methods if empty.
+        status, body: the response in place of the API's.
+        delay: seconds before the response.
+        reset: whether the connection is reset in place of a response.
+        rate_limited: whether the response is a 429, or the form of its reset, one of RESETS.
+        resets_in: seconds until that reset.
+        every, times: only each such request is matched, and so many in all.
+    """
 
     paths: str = ""
     methods: List[str] = field(default_factory=list)
@@ -47,7 +58,7 @@ class Fault:
             raise ValueError(f"rate_limited is true or one of {', '.join(RESETS)}")
 
     def strikes(self, method: str, path: str) -> bool:
-        """Count a call, and tell whether it is one that goes wrong."""
+        """Count a request, and return whether it goes wrong."""
         if self.methods and method not in self.methods or not re.search(self.paths, path):
             return False
         self.seen += 1
@@ -57,7 +68,7 @@ class Fault:
         return True
 
     def answer(self) -> Optional[Response]:
-        """Return what the client gets instead of an answer, if anything."""
+        """Return the response in place of the API's, None for the API's own."""
         if self.rate_limited:
             form = "float" if self.rate_limited is True else self.rate_limited
             return self._too_many_requests(RESETS[form])
@@ -77,7 +88,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that are set; the first that strikes a call is the one that it meets."""
+    """The faults that are set; a request meets the first that matches it."""
 
     def __init__(self) -> None:
         self._faults: List[Fault] = []
@@ -92,7 +103,7 @@ class Faults:
             self._faults.clear()
 
     def disturb(self, app: WsgiApp) -> WsgiApp:
-        """Return `app` with the faults in front of its API."""
+        """Wrap a WSGI app so that its API requests meet the faults."""
 
         def disturbed(environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
             fault = self._striking(environ)
@@ -114,8 +125,8 @@ class Faults:
 
 
 def reset(connection: socket.socket) -> None:
-    """Break a connection so that its other end sees a reset, and end the request with it."""
+    """Close a connection so that its other end sees a reset; raises to end the request."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # Detached first: the server would shut the socket down politely.
+    # Detach it first, or the server would shut it down in an orderly way.
     os.close(connection.detach())
     raise ConnectionResetError("a fault was asked for")

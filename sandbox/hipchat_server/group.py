@@ -1,4 +1,4 @@
-"""A HipChat group: its people, rooms and tokens, and how each is found."""
+"""A HipChat group: its people, rooms, tokens and add-ons, and how each is found."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ OWNER = "Sandbox Owner"
 
 
 class Group:
-    """Everything the server knows. Hold `lock` while using it; nothing done under it waits."""
+    """The server's state. Hold `lock` while using it, and do not wait for anything meanwhile."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -28,7 +28,7 @@ class Group:
         self.tokens: Dict[str, Token] = {}
         self.clients: Dict[str, Client] = {}
         self.installations: Dict[str, Installation] = {}
-        # Ids of different kinds never meet, so that a mixed-up id cannot pass for a right one.
+        # Each kind has its own range of IDs, so that an ID of the wrong kind is never found.
         self._room_ids = itertools.count(1001)
         self._user_ids = itertools.count(2001)
         self.webhook_ids = itertools.count(3001)
@@ -49,14 +49,14 @@ class Group:
         raise not_found("User", id_or_email)
 
     def person(self, name: str) -> User:
-        """Find the user of that name; a name that is new gets an account."""
+        """Find a user by name, or create one."""
         for user in self.users.values():
             if user.name == name:
                 return user
         return self.add_user(name)
 
     def add_user(self, name: str) -> User:
-        """Give somebody an account."""
+        """Create a user."""
         words = re.findall(r"\w+", name) or ["Somebody"]
         mention_name = self._unused("".join(words), (u.mention_name for u in self.users.values()))
         email = f"{mention_name.lower()}@example.com"
@@ -65,14 +65,14 @@ class Group:
         return user
 
     def remove_user(self, user: User) -> None:
-        """Take an account away, and the person out of all rooms."""
+        """Remove a user from the group and from all rooms."""
         del self.users[user.id]
         for room in self.rooms.values():
             room.members.pop(user.id, None)
             room.participants.pop(user.id, None)
 
     def message(self, message_id: str) -> Message:
-        """Find a message in whichever room it stands, or raise HipChat's 404."""
+        """Find a message in any room, or raise HipChat's 404."""
         for room in self.rooms.values():
             for message in room.history:
                 if message.id == message_id:
@@ -80,14 +80,14 @@ class Group:
         raise not_found("Message", message_id)
 
     def mentioned(self, text: str, room: Room) -> List[User]:
-        """Return the users whose @mention stands in `text`; @all means all in the room."""
+        """Return the users that a text mentions; @all and @here mean all people in the room."""
         names = set(re.findall(r"@(\w+)", text))
         everyone = room.participants if names & {"all", "here"} else {}
         return [user for user in self.users.values()
                 if user.mention_name in names or user.id in everyone]
 
     def add_room(self, name: str, owner: Optional[User] = None) -> Room:
-        """Make a room; a name that is taken is a conflict."""
+        """Create a room; raises HipChat's 409 if its name is taken."""
         if any(room.name == name for room in self.rooms.values()):
             raise ApiError(409, "Another room exists with that name.")
         room = Room(next(self._room_ids), name, owner or self.owner)
@@ -96,22 +96,22 @@ class Group:
         return room
 
     def add_personal_token(self, value: str, *scopes: str) -> None:
-        """Let the group's owner use a token; without `scopes` it has all of them."""
+        """Add a token of the group's owner, with all scopes unless some are named."""
         client = Client(str(uuid.uuid4()), self.owner.name)
         self.tokens[value] = Token(value, scopes or SCOPES, client, self.owner)
 
     def add_room_token(self, value: str, room: Room) -> None:
-        """Let the group's owner use a token that can only notify one room."""
+        """Add a room notification token, which can only notify that room."""
         client = Client(str(uuid.uuid4()), room.name)
         self.tokens[value] = Token(value, ("send_notification",), client, self.owner, room=room)
 
     def install(self, installation: Installation) -> None:
-        """Let an add-on have tokens, and hear of events."""
+        """Let an add-on get tokens and receive events."""
         self.clients[installation.client.id] = installation.client
         self.installations[installation.client.id] = installation
 
     def uninstall(self, installation: Installation) -> None:
-        """Take an add-on away with its tokens, and the webhooks that it made."""
+        """Remove an add-on with its tokens, webhooks and glances."""
         client = installation.client
         self.clients.pop(client.id, None)
         self.installations.pop(client.id, None)
@@ -123,7 +123,7 @@ class Group:
                              if hook.token.client is not client}
 
     def webhooks(self, room: Room) -> List[Webhook]:
-        """Return all that hear of a room's events: its own, and those of add-ons."""
+        """Return all webhooks for a room's events: the room's own, and those of add-ons."""
         declared = [hook for each in self.installations.values() if each.room in (None, room)
                     for hook in each.webhooks]
         return [*room.webhooks.values(), *declared]
@@ -133,7 +133,7 @@ class Group:
         self.clients[client_id] = Client(client_id, "Integration", secret, life)
 
     def issue_token(self, client: Client, scopes: Iterable[str]) -> Token:
-        """Make a new token for an integration."""
+        """Create a token for an integration."""
         token = Token(secrets.token_hex(20), tuple(scopes), client,
                       expires=time.time() + client.token_life)
         self.tokens[token.value] = token

@@ -10,28 +10,28 @@ FLOOD_SECONDS = 60
 
 
 class Window:
-    """Counts calls; starts again when its time is over."""
+    """Counts calls, from zero again when its time is over."""
 
     def __init__(self, limit: int, seconds: float) -> None:
         self._limit, self._seconds = limit, seconds
         self._used, self._reset = 0, 0.0
 
     def take(self) -> bool:
-        """Count a call, and tell whether it was still allowed."""
+        """Count a call, and return whether it is within the limit."""
         if time.time() >= self._reset:
             self._used, self._reset = 0, time.time() + self._seconds
         self._used += 1
         return self._used <= self._limit
 
     def headers(self, prefix: str) -> Dict[str, str]:
-        """Announce the limit as HipChat did, the reset as a float of whole seconds."""
+        """Return HipChat's headers for this limit; the reset is a float of whole seconds."""
         return {prefix + "-Limit": str(self._limit),
                 prefix + "-Remaining": str(max(0, self._limit - self._used)),
                 prefix + "-Reset": str(float(math.ceil(self._reset)))}
 
 
 class Limits:
-    """The windows of all tokens; each `count_` returns headers, or raises the 429."""
+    """The windows of all tokens; each `count_` returns headers, or raises HipChat's 429."""
 
     def __init__(self, calls: int, seconds: float, messages: int) -> None:
         self._calls, self._seconds, self._messages = calls, seconds, messages

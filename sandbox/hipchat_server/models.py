@@ -1,4 +1,4 @@
-"""What the server remembers: clients, tokens, users, rooms, messages and webhooks."""
+"""The records of a HipChat group: clients, tokens, users, rooms, messages and webhooks."""
 
 import datetime
 import re
@@ -12,16 +12,18 @@ SCOPES = ("admin_group", "admin_room", "import_data", "manage_rooms", "send_mess
 
 
 def now() -> datetime.datetime:
-    """Return the present, in UTC."""
+    """Return the current time in UTC."""
     return datetime.datetime.now(datetime.timezone.utc)
 
 
 @dataclass
 class Client:
-    """An OAuth client: an integration, or what stands behind a personal token.
+    """An OAuth client: an integration, or the client of a personal token.
 
-    `key` is an add-on's own name for itself, `scopes` what it may ask a token for; with a `room`
-    it is installed in that room alone.
+    Attributes:
+        key: an add-on's key, from its descriptor.
+        scopes: those it may request a token for.
+        room: the only room in which it is installed; None for the whole group.
     """
 
     id: str
@@ -56,9 +58,9 @@ class User:
 
 @dataclass
 class Token:
-    """An access token: personal if it has an owner, else an integration's.
+    """An access token: a personal one if it has an owner, else an integration's.
 
-    One with a `room` is a room notification token.
+    A token with a `room` is a room notification token.
     """
 
     value: str = field(repr=False)
@@ -70,14 +72,14 @@ class Token:
 
     @property
     def kind(self) -> str:
-        """Whose it is, in the words in which HipChat told who may make a call."""
+        """The kind of token, in the words of HipChat's documentation."""
         if self.owner:
             return "user"
         return "room client" if self.client.room else "group client"
 
     @property
     def only_room(self) -> Optional["Room"]:
-        """The room in which alone it is good for anything, if there is one."""
+        """The only room that it may be used for; None for all rooms."""
         return self.room or self.client.room
 
     @property
@@ -91,9 +93,11 @@ class Token:
 
 @dataclass
 class Message:
-    """Something in a room's history; `type` is message, notification or topic.
+    """An item of a room's history.
 
-    `by` is the integration that posted a notification.
+    Attributes:
+        type: message, notification or topic.
+        by: the integration that posted a notification.
     """
 
     sender: Union[User, Client, str]
@@ -113,9 +117,10 @@ class Message:
 
 @dataclass
 class Webhook:
-    """A URL that hears of one event in one room.
+    """A URL that one event of one room is posted to.
 
-    One that an add-on's descriptor declares hears it in all rooms where the add-on is installed.
+    A webhook that an add-on's descriptor declares (`is_declared`) is for all rooms in which the
+    add-on is installed.
     """
 
     id: int
@@ -130,7 +135,7 @@ class Webhook:
     created: datetime.datetime = field(default_factory=now)
 
     def wants(self, event: str, text: Optional[str]) -> bool:
-        """Tell whether to deliver `event`; only events that carry a message are filtered."""
+        """Return whether to deliver an event; the pattern applies to events with a text only."""
         if event != self.event:
             return False
         return text is None or re.search(self.pattern, text) is not None
@@ -160,7 +165,7 @@ class Room:
 
 @dataclass
 class Installation:
-    """An add-on that is installed; `url` is its descriptor's."""
+    """An installed add-on; `url` is that of its descriptor."""
 
     url: str
     descriptor: Dict[str, Any]
@@ -169,5 +174,5 @@ class Installation:
 
     @property
     def room(self) -> Optional[Room]:
-        """The room in which it is installed, None for all."""
+        """The only room in which it is installed; None for the whole group."""
         return self.client.room

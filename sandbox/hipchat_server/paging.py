@@ -21,7 +21,13 @@ def number(name: str, default: int, maximum: int) -> int:
 
 
 def page(things: Sequence[Any], short: Shape, full: Shape) -> Dict[str, Any]:
-    """Return the page of `things` that the query asks for, in full with expand=items."""
+    """Return the page of a list that the query asks for.
+
+    Args:
+        things: the whole list.
+        short: returns an item's reference.
+        full: returns the whole item, for expand=items.
+    """
     start, size = number("start-index", 0, 10**9), number("max-results", 100, 1000)
     shape = full if "items" in request.args.get("expand", "").split(",") else short
     links = {"self": own_url()}
@@ -38,12 +44,12 @@ def shaped(things: Sequence[Any], shape: Shape) -> List[Dict[str, Any]]:
 
 
 def own_url() -> str:
-    """Return the URL of the present request, without its query."""
+    """Return the URL of the current request without its query."""
     return iri_to_uri(request.base_url)
 
 
 def _link(start: int, size: int) -> str:
-    # A token may stand in the query; it must not come back in a link.
+    # The query can hold a token, which must not appear in a link.
     query = {name: value for name, value in request.args.items() if name != "auth_token"}
     query.update({"start-index": str(start), "max-results": str(size)})
     return f"{own_url()}?{urlencode(query)}"

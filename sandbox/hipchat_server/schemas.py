@@ -1,4 +1,4 @@
-"""What the bodies of HipChat's calls must look like (JSON Schema, draft 4)."""
+"""JSON schemas (draft 4) of the bodies of HipChat's API."""
 
 from typing import Any, Dict
 
@@ -10,13 +10,13 @@ COLORS = ("yellow", "green", "red", "purple", "gray", "random")
 
 
 def text(minimum: int = 0, maximum: int = 0, **more: Any) -> Dict[str, Any]:
-    """A string between `minimum` and `maximum` characters long; 0 means no limit."""
+    """Return the schema of a string of `minimum` to `maximum` characters; 0 means no limit."""
     limits = {"maxLength": maximum} if maximum else {}
     return {"type": "string", "minLength": minimum, **limits, **more}
 
 
 def optional(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Allow null beside the values of `schema`."""
+    """Return a schema that allows null, too."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
@@ -25,7 +25,7 @@ def choice(*values: str) -> Dict[str, Any]:
 
 
 def body(*required: str, **fields: Dict[str, Any]) -> Dict[str, Any]:
-    """An object with these fields, of which `required` must be there."""
+    """Return the schema of an object with these fields, some of them required."""
     schema = {"type": "object", "properties": fields}
     # Draft 4 does not allow an empty list.
     return {**schema, "required": list(required)} if required else schema

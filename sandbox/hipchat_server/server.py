@@ -1,4 +1,4 @@
-"""The HTTP server below the app: threaded, and quiet."""
+"""The HTTP server of the app: threaded, without an access log."""
 
 import socket
 import ssl

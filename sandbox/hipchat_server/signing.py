@@ -1,4 +1,4 @@
-"""The JSON Web Token that proves a delivery's origin to an integration (HS256)."""
+"""Signs deliveries to an integration with a JSON Web Token (HS256)."""
 
 import base64
 import hashlib

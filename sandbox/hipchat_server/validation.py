@@ -1,4 +1,4 @@
-"""Checks what clients send, strictly typed, and refuses it in HipChat's words."""
+"""Checks the bodies of requests against their schemas; errors are in HipChat's words."""
 
 from typing import Any, Dict
 
@@ -21,13 +21,13 @@ WORDS = {
     "pattern": "Value %(value)s for field '%(field)s' does not match regular expression "
                "'%(limit)s'",
     "additionalProperties": "Value %(value)s for field '%(field)s' contains additional property",
-    # HipChat never filled this template in.
+    # HipChat sent this template without filling it in.
     "anyOf": "Value {value!r} is not of type {expected_type!r}",
 }
 
 
 def json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the request's JSON object if it is as `schema` says."""
+    """Return the request's JSON object; raises HipChat's 400 if it breaks the schema."""
     if not request.content_length and "required" not in schema:
         return {}
     if not request.is_json:
@@ -36,9 +36,9 @@ def json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def form_or_json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the request's fields, which may come as a form too.
+    """Return the request's fields, from JSON or from a form.
 
-    A form has only strings, so that a boolean in it was always refused.
+    A form holds only strings, so a boolean field in it is always refused.
     """
     if request.mimetype != "application/x-www-form-urlencoded":
         return json_body(schema)
@@ -46,7 +46,7 @@ def form_or_json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _booleans(value: Any, schema: Dict[str, Any]) -> Any:
-    """Take "true" for true, as servers of 2017 did, and those of 2015 did not."""
+    """Return the object with "true" as true, as servers since 2017 read it."""
     if not isinstance(value, dict):
         return value
     return {name: BOOLEANS.get(field, field) if isinstance(field, str) and
@@ -55,14 +55,14 @@ def _booleans(value: Any, schema: Dict[str, Any]) -> Any:
 
 
 def validate(value: Any, schema: Dict[str, Any]) -> Any:
-    """Return `value` if it is as `schema` says, else raise HipChat's 400."""
+    """Return a value, or raise HipChat's 400 if it breaks the schema."""
     for error in Draft4Validator(schema).iter_errors(value):
         raise refusal(error)
     return value
 
 
 def refusal(error: ValidationError) -> ApiError:
-    """Put a validation error into HipChat's words."""
+    """Return HipChat's error for a validation error."""
     field, value = ".".join(map(str, error.path)) or WHOLE_BODY, error.instance
     kind, limit = str(error.validator), error.validator_value
     details: Dict[str, Any] = {"validation": kind}
@@ -77,10 +77,10 @@ def refusal(error: ValidationError) -> ApiError:
 
 
 def python2(value: Any) -> str:
-    """Write a value as HipChat's Python 2 did."""
+    """Return a value as HipChat's Python 2 wrote it."""
     return f"u{value!r}" if isinstance(value, str) else repr(value)
 
 
 def python2_list(value: Any) -> str:
-    """Write a list as HipChat's Python 2 did, anything else plainly."""
+    """Return a list as HipChat's Python 2 wrote it, and anything else unchanged."""
     return f"[{', '.join(map(python2, value))}]" if isinstance(value, (list, tuple)) else value

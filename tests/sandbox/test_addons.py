@@ -124,7 +124,7 @@ class TestInstallation:
 
     def test_fails_if_the_addon_is_not_there(self, hipchat, addon):
         addon.descriptor["capabilities"]["installable"]["callbackUrl"] = "http://127.0.0.1:1/"
-        with pytest.raises(SandboxError, match="Tea could not be told"):
+        with pytest.raises(SandboxError, match="Tea did not answer at"):
             hipchat.people.install(addon.url)
         assert hipchat.people.addons() == []
 

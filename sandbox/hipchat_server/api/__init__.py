@@ -1,4 +1,4 @@
-"""The calls of HipChat's API v2, one module for each kind of thing."""
+"""HipChat's API v2, one module for each kind of resource."""
 
 from sandbox.hipchat_server.api import (
     capabilities, emoticons, extension_webhooks, glances, history, members, messages, oauth,

@@ -1,11 +1,11 @@
-"""What the server is and where its API is found."""
+"""The capabilities document: what the server is, and the URLs of its API."""
 
 from typing import Any
 
 from flask import Blueprint, jsonify
 
 from sandbox.hipchat_server.context import group
-from sandbox.hipchat_server.guard import needs_no_token
+from sandbox.hipchat_server.authorization import needs_no_token
 from sandbox.hipchat_server.models import SCOPES
 
 blueprint = Blueprint("capabilities", __name__)

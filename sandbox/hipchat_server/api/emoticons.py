@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, request
 
 from sandbox.hipchat_server.context import group
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.guard import needs
+from sandbox.hipchat_server.authorization import needs
 from sandbox.hipchat_server.paging import page
 
 blueprint = Blueprint("emoticons", __name__)

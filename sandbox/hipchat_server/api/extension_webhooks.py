@@ -1,4 +1,4 @@
-"""Webhooks of a room that an add-on makes under a key of its own."""
+"""Webhooks that an add-on creates in a room under its own keys."""
 
 from typing import Any, Dict, Optional
 
@@ -6,9 +6,9 @@ from flask import Blueprint, g, jsonify
 
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.api.webhooks import check, make
-from sandbox.hipchat_server.context import group, shapes
+from sandbox.hipchat_server.context import group, serializer
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.guard import CLIENTS, done, needs
+from sandbox.hipchat_server.authorization import CLIENTS, done, needs
 from sandbox.hipchat_server.models import Room, Webhook
 from sandbox.hipchat_server.validation import json_body
 
@@ -29,7 +29,7 @@ def put_webhook(id_or_name: str, key: str) -> Any:
     elif sum(not hook.token.owner for hook in room.webhooks.values()) >= MOST:
         raise ApiError(400, f"You can only create {MOST} webhooks in a room")
     hook = make(room, fields)
-    links = shapes.webhook_ref(room, hook)["links"]
+    links = serializer.webhook_ref(room, hook)["links"]
     return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
 
 
@@ -37,7 +37,7 @@ def put_webhook(id_or_name: str, key: str) -> Any:
 @needs("admin_room", by=CLIENTS)
 def get_webhook(id_or_name: str, key: str) -> Any:
     room = group.room(id_or_name)
-    return jsonify(shapes.webhook(room, found(room, key)))
+    return jsonify(serializer.webhook(room, found(room, key)))
 
 
 @blueprint.delete("/room/<id_or_name>/extension/webhook/<key>")
@@ -49,13 +49,13 @@ def delete_webhook(id_or_name: str, key: str) -> Any:
 
 
 def own(room: Room, key: str) -> Optional[Webhook]:
-    """Return the add-on's webhook of that key, if it has one in the room."""
+    """Return the add-on's webhook with that key in a room, None if there is none."""
     return next((hook for hook in room.webhooks.values()
                  if hook.key == key and hook.token.client is g.token.client), None)
 
 
 def found(room: Room, key: str) -> Webhook:
-    """Find it, or raise HipChat's 404."""
+    """Return the add-on's webhook with that key, or raise HipChat's 404."""
     hook = own(room, key)
     if hook is None:
         raise not_found("Webhook", key)

@@ -7,7 +7,7 @@ from flask import Blueprint, g, jsonify
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.guard import CLIENTS, done, needs
+from sandbox.hipchat_server.authorization import CLIENTS, done, needs
 from sandbox.hipchat_server.models import Room
 from sandbox.hipchat_server.validation import json_body
 

@@ -1,12 +1,12 @@
-"""What was said in a room before."""
+"""The history of a room."""
 
 from typing import Any
 
 from flask import Blueprint, jsonify
 
-from sandbox.hipchat_server import past
+from sandbox.hipchat_server import history_query
 from sandbox.hipchat_server.context import group
-from sandbox.hipchat_server.guard import needs
+from sandbox.hipchat_server.authorization import needs
 
 blueprint = Blueprint("history", __name__)
 
@@ -14,16 +14,16 @@ blueprint = Blueprint("history", __name__)
 @blueprint.get("/room/<id_or_name>/history")
 @needs("view_messages")
 def view_room_history(id_or_name: str) -> Any:
-    return jsonify(past.up_to_a_date(group.room(id_or_name).history))
+    return jsonify(history_query.up_to_a_date(group.room(id_or_name).history))
 
 
 @blueprint.get("/room/<id_or_name>/history/latest")
 @needs("view_messages")
 def view_recent_room_history(id_or_name: str) -> Any:
-    return jsonify(past.latest(group.room(id_or_name).history))
+    return jsonify(history_query.latest(group.room(id_or_name).history))
 
 
 @blueprint.get("/room/<id_or_name>/history/<message_id>")
 @needs("view_messages")
 def get_room_message(id_or_name: str, message_id: str) -> Any:
-    return jsonify(past.one(group.room(id_or_name).history, message_id))
+    return jsonify(history_query.one(group.room(id_or_name).history, message_id))

@@ -1,12 +1,12 @@
-"""Who belongs to a room, who is in it, and who is asked to come."""
+"""The members and participants of a room, and invitations to it."""
 
 from typing import Any
 
 from flask import Blueprint, g, jsonify
 
 from sandbox.hipchat_server import schemas
-from sandbox.hipchat_server.context import group, shapes
-from sandbox.hipchat_server.guard import USERS, done, needs
+from sandbox.hipchat_server.context import group, serializer
+from sandbox.hipchat_server.authorization import USERS, done, needs
 from sandbox.hipchat_server.models import Message
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
@@ -18,7 +18,7 @@ blueprint = Blueprint("members", __name__)
 @needs("view_room", "admin_room")
 def get_all_members(id_or_name: str) -> Any:
     members = list(group.room(id_or_name).members.values())
-    return jsonify(page(members, shapes.user_ref, shapes.user))
+    return jsonify(page(members, serializer.user_ref, serializer.user))
 
 
 @blueprint.put("/room/<id_or_name>/member/<id_or_email>")
@@ -41,7 +41,7 @@ def remove_member(id_or_name: str, id_or_email: str) -> Any:
 @needs("view_group", "view_room")
 def get_all_participants(id_or_name: str) -> Any:
     participants = list(group.room(id_or_name).participants.values())
-    return jsonify(page(participants, shapes.user_ref, shapes.user))
+    return jsonify(page(participants, serializer.user_ref, serializer.user))
 
 
 @blueprint.post("/room/<id_or_name>/invite/<id_or_email>")

@@ -1,4 +1,4 @@
-"""What is said in a room: notifications, messages and replies."""
+"""Posts to a room: notifications, messages and replies."""
 
 from typing import Any, Dict
 
@@ -7,7 +7,7 @@ from flask import Blueprint, g, jsonify, request
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group
 from sandbox.hipchat_server.errors import not_found
-from sandbox.hipchat_server.guard import USERS, count_message, done, needs
+from sandbox.hipchat_server.authorization import USERS, count_message, done, needs
 from sandbox.hipchat_server.validation import form_or_json_body, json_body, validate
 
 blueprint = Blueprint("messages", __name__)
@@ -49,7 +49,7 @@ def reply_to_message(id_or_name: str) -> Any:
 
 
 def notification_fields() -> Dict[str, Any]:
-    """Return a notification's fields, from whichever of the four kinds of body it came in."""
+    """Return a notification's fields, from JSON, a form, plain text or HTML."""
     if request.mimetype in PLAIN_BODIES:
         fields = {"message": request.get_data(as_text=True),
                   "message_format": PLAIN_BODIES[request.mimetype]}

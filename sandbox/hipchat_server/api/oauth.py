@@ -1,4 +1,4 @@
-"""Tokens of integrations, and what a token is good for."""
+"""Creates tokens for integrations, and tells a token's scopes and owner."""
 
 import hmac
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from flask import Blueprint, jsonify, request
 
 from sandbox.hipchat_server import schemas
-from sandbox.hipchat_server.context import group, shapes
+from sandbox.hipchat_server.context import group, serializer
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import done, needs, needs_no_token
+from sandbox.hipchat_server.authorization import done, needs, needs_no_token
 from sandbox.hipchat_server.models import Client
 from sandbox.hipchat_server.validation import form_or_json_body
 
@@ -33,7 +33,7 @@ def generate_token() -> Any:
 @blueprint.get("/oauth/token/<value>")
 @needs()
 def get_session(value: str) -> Any:
-    return jsonify(shapes.token(group.token(value)))
+    return jsonify(serializer.token(group.token(value)))
 
 
 @blueprint.delete("/oauth/token/<value>")
@@ -44,7 +44,7 @@ def delete_session(value: str) -> Any:
 
 
 def authenticated_client() -> Client:
-    """Return the integration whose id and secret came by HTTP Basic, or raise 401."""
+    """Return the integration that the HTTP Basic credentials belong to, or raise HipChat's 401."""
     basic = request.authorization
     client = group.clients.get(basic.username or "") if basic and basic.type == "basic" else None
     given = (basic.password or "").encode() if basic else b""

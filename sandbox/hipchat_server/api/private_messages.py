@@ -1,12 +1,12 @@
-"""Messages to one person, and what was said to them before."""
+"""Private messages to a person, and their history."""
 
 from typing import Any
 
 from flask import Blueprint, g, jsonify
 
-from sandbox.hipchat_server import past, schemas
+from sandbox.hipchat_server import history_query, schemas
 from sandbox.hipchat_server.context import group
-from sandbox.hipchat_server.guard import USERS, count_message, done, needs
+from sandbox.hipchat_server.authorization import USERS, count_message, done, needs
 from sandbox.hipchat_server.models import Message
 from sandbox.hipchat_server.validation import json_body
 
@@ -27,10 +27,10 @@ def private_message_user(id_or_email: str) -> Any:
 @blueprint.get("/user/<id_or_email>/history/latest")
 @needs("view_messages", by=USERS)
 def view_recent_private_history(id_or_email: str) -> Any:
-    return jsonify(past.latest(group.user(id_or_email).inbox))
+    return jsonify(history_query.latest(group.user(id_or_email).inbox))
 
 
 @blueprint.get("/user/<id_or_email>/history/<message_id>")
 @needs("view_messages")
 def get_private_message(id_or_email: str, message_id: str) -> Any:
-    return jsonify(past.one(group.user(id_or_email).inbox, message_id))
+    return jsonify(history_query.one(group.user(id_or_email).inbox, message_id))

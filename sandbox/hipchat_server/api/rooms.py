@@ -5,9 +5,9 @@ from typing import Any, Set
 from flask import Blueprint, g, jsonify, request
 
 from sandbox.hipchat_server import schemas
-from sandbox.hipchat_server.context import events, group, shapes
+from sandbox.hipchat_server.context import events, group, serializer
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import GROUP_WIDE, done, needs
+from sandbox.hipchat_server.authorization import GROUP_WIDE, done, needs
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
 
@@ -24,7 +24,7 @@ def get_all_rooms() -> Any:
     if request.args.get("include-private") == "false":
         hidden.update(room.id for room in group.rooms.values() if room.privacy == "private")
     rooms = [room for room in group.rooms.values() if room.id not in hidden]
-    return jsonify(page(rooms, shapes.room_ref, shapes.room))
+    return jsonify(page(rooms, serializer.room_ref, serializer.room))
 
 
 @blueprint.post("/room")
@@ -37,20 +37,20 @@ def create_room() -> Any:
     room.privacy = fields.get("privacy", "public")
     room.is_guest_accessible = fields.get("guest_access", False)
     events.created(room, g.token.actor)
-    links = shapes.room_ref(room)["links"]
+    links = serializer.room_ref(room)["links"]
     return jsonify({"id": room.id, "links": links}), 201, {"Location": links["self"]}
 
 
 @blueprint.get("/room/<id_or_name>")
 @needs("view_group", "view_room")
 def get_room(id_or_name: str) -> Any:
-    return jsonify(shapes.room(group.room(id_or_name)))
+    return jsonify(serializer.room(group.room(id_or_name)))
 
 
 @blueprint.get("/room/<id_or_name>/statistics")
 @needs("view_group", "view_room")
 def get_room_statistics(id_or_name: str) -> Any:
-    return jsonify(shapes.statistics(group.room(id_or_name)))
+    return jsonify(serializer.statistics(group.room(id_or_name)))
 
 
 @blueprint.put("/room/<id_or_name>")

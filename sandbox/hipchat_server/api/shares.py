@@ -11,7 +11,7 @@ from flask import Blueprint, g, request
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import USERS, count_message, done, needs
+from sandbox.hipchat_server.authorization import USERS, count_message, done, needs
 from sandbox.hipchat_server.models import Message
 from sandbox.hipchat_server.validation import json_body, validate
 

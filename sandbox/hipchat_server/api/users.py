@@ -6,9 +6,9 @@ from typing import Any, Dict, Optional
 from flask import Blueprint, jsonify
 
 from sandbox.hipchat_server import schemas
-from sandbox.hipchat_server.context import group, shapes
+from sandbox.hipchat_server.context import group, serializer
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.guard import GROUP_WIDE, done, needs
+from sandbox.hipchat_server.authorization import GROUP_WIDE, done, needs
 from sandbox.hipchat_server.models import User
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.timezones import timezone
@@ -22,7 +22,7 @@ CHANGEABLE = ("name", "mention_name", "email", "title", "timezone", "is_group_ad
 @blueprint.get("/user")
 @needs("view_group", by=GROUP_WIDE)
 def get_all_users() -> Any:
-    return jsonify(page(list(group.users.values()), shapes.user_ref, shapes.user))
+    return jsonify(page(list(group.users.values()), serializer.user_ref, serializer.user))
 
 
 @blueprint.post("/user")
@@ -32,8 +32,8 @@ def create_user() -> Any:
     check(fields)
     user = group.add_user(fields["name"])
     change(user, fields)
-    links = shapes.user_ref(user)["links"]
-    return jsonify({"id": user.id, "links": links, "entity": shapes.user_ref(user),
+    links = serializer.user_ref(user)["links"]
+    return jsonify({"id": user.id, "links": links, "entity": serializer.user_ref(user),
                     "password": fields.get("password") or secrets.token_hex(8)}), 201, {
                         "Location": links["self"]}
 
@@ -41,7 +41,7 @@ def create_user() -> Any:
 @blueprint.get("/user/<id_or_email>")
 @needs("view_group", by=GROUP_WIDE)
 def view_user(id_or_email: str) -> Any:
-    return jsonify(shapes.user(group.user(id_or_email)))
+    return jsonify(serializer.user(group.user(id_or_email)))
 
 
 @blueprint.put("/user/<id_or_email>")
@@ -82,11 +82,11 @@ def delete_photo(id_or_email: str) -> Any:
 def get_auto_join_rooms(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     joined = [room for room in group.rooms.values() if user.id in room.participants]
-    return jsonify(page(joined, shapes.room_ref, shapes.room))
+    return jsonify(page(joined, serializer.room_ref, serializer.room))
 
 
 def check(fields: Dict[str, Any], user: Optional[User] = None) -> None:
-    """Refuse what the schema cannot: a timezone that is none, and what another user has."""
+    """Check what a schema cannot: raises 400 for an unknown time zone, 409 for a taken name."""
     timezone(fields.get("timezone") or "UTC")
     for other in group.users.values():
         for name in ("email", "mention_name"):

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, g, jsonify
 
 from sandbox.hipchat_server import schemas
-from sandbox.hipchat_server.context import group, shapes
+from sandbox.hipchat_server.context import group, serializer
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.guard import done, needs
+from sandbox.hipchat_server.authorization import done, needs
 from sandbox.hipchat_server.models import Room, Webhook
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
@@ -24,7 +24,7 @@ def create_webhook(id_or_name: str) -> Any:
     fields = json_body(schemas.WEBHOOK)
     check(fields)
     hook = make(room, fields)
-    links = shapes.webhook_ref(room, hook)["links"]
+    links = serializer.webhook_ref(room, hook)["links"]
     return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
 
 
@@ -33,15 +33,15 @@ def create_webhook(id_or_name: str) -> Any:
 def get_all_webhooks(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     return jsonify(page(list(room.webhooks.values()),
-                        lambda hook: shapes.webhook_ref(room, hook),
-                        lambda hook: shapes.webhook(room, hook)))
+                        lambda hook: serializer.webhook_ref(room, hook),
+                        lambda hook: serializer.webhook(room, hook)))
 
 
 @blueprint.get("/room/<id_or_name>/webhook/<int:webhook_id>")
 @needs("admin_room")
 def get_webhook(id_or_name: str, webhook_id: int) -> Any:
     room = group.room(id_or_name)
-    return jsonify(shapes.webhook(room, find(room, webhook_id)))
+    return jsonify(serializer.webhook(room, find(room, webhook_id)))
 
 
 @blueprint.delete("/room/<id_or_name>/webhook/<int:webhook_id>")
@@ -53,7 +53,7 @@ def delete_webhook(id_or_name: str, webhook_id: int) -> Any:
 
 
 def make(room: Room, fields: Dict[str, Any]) -> Webhook:
-    """Add a webhook to `room`, the present token's."""
+    """Create a webhook of the current token in a room."""
     given = {name: value for name, value in fields.items()
              if name in schemas.WEBHOOK["properties"] and value is not None}
     hook = Webhook(next(group.webhook_ids), token=g.token, **given)
@@ -69,7 +69,7 @@ def find(room: Room, webhook_id: int) -> Webhook:
 
 
 def check(fields: Dict[str, Any]) -> None:
-    """Refuse what the schema cannot: a URL, a pattern or a signature that cannot work."""
+    """Check what a schema cannot: raises 400 for an unusable URL, pattern or signature."""
     if not is_absolute(fields["url"]):
         raise ApiError(400, "Field url must be an absolute URL")
     try:
@@ -81,7 +81,7 @@ def check(fields: Dict[str, Any]) -> None:
 
 
 def is_absolute(url: str) -> bool:
-    """Tell whether HipChat would take a URL; one with a user and password it did not."""
+    """Return whether HipChat accepts a URL; it refuses one with a user and a password."""
     try:
         parts = urlsplit(url)
     except ValueError:

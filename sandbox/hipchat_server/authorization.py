@@ -1,4 +1,4 @@
-"""Who may call what: tokens, scopes and the rate limit."""
+"""Checks a request's token, its scopes and its kind, and counts it against the rate limit."""
 
 import functools
 from typing import Any, Callable, Sequence
@@ -18,16 +18,18 @@ AUTH_TEST = {"success": {"code": 202, "type": "Accepted",
                          "message": "This auth_token has access to use this method."}}
 
 
-# Who may make a call.
+# The kinds of tokens.
 USERS = ("user",)
 CLIENTS = ("group client", "room client")
 GROUP_WIDE = ("group client", "user")
 
 
 def needs(*scopes: str, by: Sequence[str] = USERS + CLIENTS) -> Callable[[View], View]:
-    """Open a view to tokens that have one of `scopes`; without any, to every token.
+    """Decorate a view that needs a token.
 
-    `by` are the kinds of tokens that it is open to.
+    Args:
+        scopes: the token needs one of these; any token will do if there are none.
+        by: the kinds of tokens that may make the request.
     """
 
     def decorate(view: View) -> View:
@@ -51,7 +53,7 @@ def needs(*scopes: str, by: Sequence[str] = USERS + CLIENTS) -> Callable[[View],
 
 
 def needs_no_token(view: View) -> View:
-    """Open a view to everybody."""
+    """Decorate a view that needs no token."""
 
     @functools.wraps(view)
     def guarded(**path: Any) -> Any:
@@ -62,14 +64,14 @@ def needs_no_token(view: View) -> View:
 
 
 def check_kind(token: Token, kinds: Sequence[str]) -> None:
-    """Refuse a token of another kind, with 403."""
+    """Raise HipChat's 403 for a token of another kind."""
     if token.kind not in kinds:
         raise ApiError(403, f"This action can only be called by: {', '.join(kinds)}. "
                             f"This token is a {token.kind}'s.")
 
 
 def check_room(token: Token, id_or_name: str) -> None:
-    """Refuse a token that is for another room, with 403."""
+    """Raise HipChat's 403 for a token that is for another room."""
     if token.only_room and token.only_room is not group.room(id_or_name):
         raise ApiError(403, f"This token is for the room {token.only_room.name} only")
 
@@ -80,14 +82,14 @@ def count_message(to: int) -> None:
 
 
 def done() -> Response:
-    """Return HipChat's answer to most changes: 204 and nothing else."""
+    """Return HipChat's response to most changes: 204 without a body."""
     return Response(status=204)
 
 
 def _one_at_a_time(view: View) -> View:
     @functools.wraps(view)
     def locked(**path: Any) -> Any:
-        # Read before the lock is taken: a slow client must not hold up the others.
+        # Read the body before taking the lock: a slow client must not block the others.
         request.get_data()
         with group.lock:
             return view(**path)

@@ -1,11 +1,11 @@
-"""The part of a history that a query asks for, in a room or of private messages."""
+"""Selects the part of a history that a query asks for, of a room or of private messages."""
 
 import datetime
 from typing import Any, Dict, List
 
 from flask import request
 
-from sandbox.hipchat_server.context import shapes
+from sandbox.hipchat_server.context import serializer
 from sandbox.hipchat_server.errors import ApiError, not_found
 from sandbox.hipchat_server.models import Message
 from sandbox.hipchat_server.paging import number, own_url, page
@@ -17,9 +17,9 @@ Json = Dict[str, Any]
 
 
 def latest(messages: List[Message]) -> Json:
-    """Return the newest messages, oldest first, none of them older than `not-before`.
+    """Return the newest messages, oldest first, beginning with the one that `not-before` names.
 
-    The message that `not-before` names is missing if more than `max-results` came since.
+    That message is missing if more than `max-results` are newer.
     """
     oldest, size = request.args.get("not-before"), number("max-results", RECENT, 1000)
     if oldest:
@@ -28,15 +28,15 @@ def latest(messages: List[Message]) -> Json:
 
 
 def up_to_a_date(messages: List[Message]) -> Json:
-    """Return the messages up to `date`, page by page from the newest, or the recent ones."""
+    """Return a page of the messages up to `date`, counted from the newest, or the recent ones."""
     date = request.args.get("date", "recent")
     if "timezone" in request.args and "end-date" in request.args:
         raise ApiError(401, "This call takes either timezone or end-date")
     messages = _shown(messages)
-    if date == "recent":  # HipChat did not page these
+    if date == "recent":  # HipChat has no pages of these
         return newest(messages, RECENT)
     last = moment("date", date)
-    # It works with an ISO date only.
+    # HipChat ignores end-date unless `date` is in ISO 8601.
     if "end-date" in request.args and not _is_number(date):
         first = moment("end-date", request.args["end-date"])
         messages = [message for message in messages if message.date >= first]
@@ -48,7 +48,7 @@ def up_to_a_date(messages: List[Message]) -> Json:
 
 
 def one(messages: List[Message], message_id: str) -> Json:
-    """Return the message of that id."""
+    """Return the message with that ID, or raise HipChat's 404."""
     message = messages[position(messages, message_id)]
     if message not in _shown([message]):
         raise not_found("Message", message_id)
@@ -89,7 +89,7 @@ def _shown(messages: List[Message]) -> List[Message]:
 
 
 def _shape(message: Message) -> Json:
-    return shapes.past_message(message, _zone())
+    return serializer.past_message(message, _zone())
 
 
 def _zone() -> datetime.tzinfo:

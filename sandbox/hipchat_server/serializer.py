@@ -1,4 +1,4 @@
-"""How things look in HipChat's JSON: short references, and whole objects."""
+"""Makes HipChat's JSON of records: short references, and whole objects."""
 
 import datetime
 import json
@@ -11,20 +11,20 @@ Json = Dict[str, Any]
 
 
 def respelled(url: str) -> str:
-    """Spell a URL otherwise: capitals in the host, and a slash at its end."""
+    """Return another spelling of a URL: capitals in the host, and a slash at the end."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     return f"{scheme}://{host.upper()}/{unquote(path)}/"
 
 
-# How HipChat may list the URLs of webhooks.
+# The spellings in which webhooks can be listed, as a HipChat might change their URLs.
 SPELLINGS = {"as made": lambda url: url, "respelled": respelled, "none": lambda url: None}
 
 
-class Shapes:
-    """Shapes the things of one server; its `url` stands in every link.
+class Serializer:
+    """Serializes the records of one server, whose `url` all links begin with.
 
-    `spelling` is one of SPELLINGS.
+    `spelling` is the one of SPELLINGS in which webhooks are listed.
     """
 
     def __init__(self, url: str) -> None:
@@ -50,7 +50,7 @@ class Shapes:
                 "links": {"self": f"{self.url}/oauth/client/{quote(client.id)}"}}
 
     def actor(self, actor: Union[User, Client, str]) -> Union[Json, str]:
-        """Who did something in a room: a user, an integration, or only a label."""
+        """Return who caused an event: a user, an integration, or a mere label."""
         if isinstance(actor, str):
             return actor
         return self.user_ref(actor) if isinstance(actor, User) else self.client(actor)
@@ -100,7 +100,7 @@ class Shapes:
         return shape
 
     def past_message(self, message: Message, zone: datetime.tzinfo) -> Json:
-        """A message as the history has it, which is not quite what a webhook is told."""
+        """Return a message as an item of the history, which differs from that of a webhook."""
         shape = self.message(message)
         shape["date"] = message.date.astimezone(zone).isoformat(timespec="microseconds")
         if message.is_deleted:
@@ -127,7 +127,7 @@ class Shapes:
 
 
 def label(sender: Union[User, Client, str]) -> str:
-    """The one string that a notification's `from` is."""
+    """Return a sender's name: the `from` of a notification is a string."""
     return sender if isinstance(sender, str) else sender.name
 
 

@@ -1,4 +1,4 @@
-"""Records the API calls that were made, without their tokens."""
+"""Logs the API requests, without their tokens."""
 
 import re
 import threading
@@ -9,15 +9,15 @@ from sandbox.hipchat_server.models import now
 WsgiApp = Callable[..., Iterable[bytes]]
 
 
-class Calls:
-    """The calls so far, oldest first, each as its client saw it."""
+class RequestLog:
+    """The API requests so far, oldest first, each as its client saw it."""
 
     def __init__(self) -> None:
         self._records: List[Dict[str, Any]] = []
         self._lock = threading.Lock()
 
     def record(self, app: WsgiApp) -> WsgiApp:
-        """Return `app` with its API calls recorded here."""
+        """Wrap a WSGI app so that its API requests are logged here."""
 
         def recording(environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
             if not environ["PATH_INFO"].startswith("/v2"):
@@ -37,16 +37,16 @@ class Calls:
         return recording
 
     def report(self) -> List[Dict[str, Any]]:
-        """Return the calls; `status` is None where a client got no answer (yet)."""
+        """Return the requests; `status` is None while, or if, the client got no response."""
         with self._lock:
             return list(self._records)
 
     def forget(self) -> None:
-        """Drop the record."""
+        """Empty the log."""
         with self._lock:
             self._records.clear()
 
 
 def raw_path(environ: Dict[str, Any]) -> str:
-    """Return the path of a request as its client wrote it, percent signs and all."""
+    """Return the path of a request as its client wrote it, still percent-encoded."""
     return environ["REQUEST_URI"].partition("?")[0]

@@ -42,10 +42,6 @@ TASKS = [  # the name in /health, where the task is (or its name in wiring), its
     ("webhooks", WebhookReconciler, "_note_wanted")]
 
 
-def eventually(condition, what="the condition"):
-    return wait_until(condition, what=what)
-
-
 class Sensor:
     """The pack's sensor in this process, which listens in one room."""
 
@@ -148,13 +144,13 @@ def test_a_task_that_fails_is_told_of_and_begins_again(
             eventlet.spawn(post, urls[0], delivery(f"before-{next(bodies)}", room))
         return reason in toy.health()["reasons"]
 
-    eventually(told, "the reason in /health")
+    wait_until(told, what="the reason in /health")
     told_of.send()
-    eventually(lambda: toy.health()["status"] == "ok", "the end of all trouble")
-    url = eventually(lambda: hipchat.webhooks(room), "the webhook")[0]["url"]
+    wait_until(lambda: toy.health()["status"] == "ok")
+    url = wait_until(lambda: hipchat.webhooks(room))[0]["url"]
     assert post(url, delivery("after", room)) == 204
-    eventually(lambda: "after" in [json.loads(each.payload)["item"]["message"]["id"]
-                                   for each in toy.broker.history], "the dispatch")
+    wait_until(lambda: "after" in [json.loads(each.payload)["item"]["message"]["id"]
+                                   for each in toy.broker.history])
 
 
 def test_health_is_degraded_whenever_deliveries_are_not_accepted(make, monkeypatch):
@@ -162,5 +158,5 @@ def test_health_is_degraded_whenever_deliveries_are_not_accepted(make, monkeypat
     opened = eventlet.event.Event()
     monkeypatch.setattr(Spool, "open", lambda *_: opened.wait())
     toy.run()
-    eventually(lambda: toy.sensor._parts)
+    wait_until(lambda: toy.sensor._parts)
     assert toy.health()["reasons"] == ["listener: deliveries are not accepted"]

@@ -37,10 +37,6 @@ class Platform:
         return [instance.payload for instance in self.broker.history]
 
 
-def eventually(condition):
-    return wait_until(condition)
-
-
 @pytest.fixture
 def platform(monkeypatch):
     platform = Platform()
@@ -242,7 +238,7 @@ class TestAlarm:
         publish("before")
         platform.broker.set_fault("blocked")
         waiting = eventlet.spawn(together, publish, range(20))
-        eventually(lambda: health.report()["reasons"] == ["broker: blocked"])
+        wait_until(lambda: health.report()["reasons"] == ["broker: blocked"])
         eventlet.sleep(0.3)
         assert len(platform.texts()) == 1
         platform.broker.set_fault("none")
@@ -280,7 +276,7 @@ class TestForgottenConnection:
     def test_is_replaced_while_nothing_is_published(self, publish, platform):
         publish("before")
         platform.broker.set_fault("forget")
-        eventually(lambda: platform.connections == 2)
+        wait_until(lambda: platform.connections == 2)
         publish("after")
         assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
 
@@ -298,7 +294,7 @@ class TestForgottenConnection:
         monkeypatch.setattr(platform.broker, "connect", mock.Mock(
             side_effect=ConnectionRefusedError("stopped for a time")))
         monkeypatch.setattr(platform.broker, "reaches", lambda connection: False)
-        eventually(lambda: platform.broker.connect.called)
+        wait_until(lambda: platform.broker.connect.called)
         monkeypatch.setattr(platform.broker, "reaches", lambda connection: True)
         monkeypatch.setattr(platform.broker, "connect", connect)
         publish("after")
@@ -307,7 +303,7 @@ class TestForgottenConnection:
     def test_that_is_still_there_hears_from_the_sensor(self, publish):
         with mock.patch.object(Transport, "send_heartbeat") as beat:
             publish("before")
-            eventually(lambda: beat.call_count > 2)
+            wait_until(lambda: beat.call_count > 2)
 
 
 def test_a_platform_that_dispatches_in_another_way_is_an_error_and_nothing_is_sent_twice(

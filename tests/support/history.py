@@ -127,10 +127,7 @@ class Bench:
     def hear(self, text):
         """Somebody says something, and it is dispatched."""
         self.come(self.hipchat.say(text))
-        self.eventually(lambda: text in self.dispatched)
-
-    def eventually(self, condition):
-        return wait_until(condition)
+        wait_until(lambda: text in self.dispatched)
 
     def told(self, key):
         """What /health tells of the history."""
@@ -147,7 +144,7 @@ class Bench:
             self.history.request_check(room)
         else:
             self.let_pass(timing.AUDIT_QUIET_PERIOD)
-        self.eventually(lambda: self.hipchat.looks.count(room) > looks and not self.told(
+        wait_until(lambda: self.hipchat.looks.count(room) > looks and not self.told(
             "doubtful"))
 
 

@@ -8,10 +8,6 @@ from support.waiting import wait_until
 from hipchat.webhook.webhook_url import Address
 
 
-def eventually(condition):
-    return wait_until(condition)
-
-
 @pytest.fixture
 def bench(tmp_path, tasks):
     return Bench(tmp_path)
@@ -30,7 +26,7 @@ class TestDelivery:
         bench.listen("four", room="Elsewhere")
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
         assert bench.health.report()["dispatched"] == 1
 
@@ -41,7 +37,7 @@ class TestDelivery:
         bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
 
     def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
@@ -49,18 +45,18 @@ class TestDelivery:
         bench.stackstorm.fails = lambda trigger, trace: True
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
-        eventually(lambda: len(pauses) > 7)
+        wait_until(lambda: len(pauses) > 7)
         assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
         assert bench.spool.waiting == 1
         bench.stackstorm.fails = lambda trigger, trace: False
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.told == [("trigger", "trace")]
 
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
         bench.lanes.start(bench.supervisor)
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.told == [("trigger", "trace")]
 
     def test_that_comes_before_the_triggers_are_known_waits_for_them(self, bench, pauses):
@@ -71,10 +67,10 @@ class TestDelivery:
         bench.refresh = unknown
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
-        eventually(lambda: bench.refreshes > 3)
+        wait_until(lambda: bench.refreshes > 3)
         assert bench.spool.waiting == 1
         bench.refresh = lambda: bench.listen("trigger")
-        eventually(lambda: bench.stackstorm.told == [("trigger", "trace")])
+        wait_until(lambda: bench.stackstorm.told == [("trigger", "trace")])
 
 
 class TestDropped:
@@ -86,14 +82,14 @@ class TestDropped:
         bench.know("Factor")
         bench.listen("trigger", room="Elsewhere")
         bench.put("trace")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"unwanted": 1}
         assert bench.unwanted == [Address("room_message", 1001)]
 
     def test_is_what_no_filter_finds(self, bench):
         bench.listen("trigger", filter="never said")
         bench.put("trace")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"filtered": 1}
         assert bench.unwanted == []
 
@@ -102,7 +98,7 @@ class TestDropped:
         bench.listen("trigger")
         bench.put("broken", **damage)
         bench.put("whole")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"unreadable": 1}
         assert bench.stackstorm.traces() == ["whole"]
 
@@ -119,30 +115,30 @@ class TestNamesNotTold:
 
     def test_what_nobody_hears_waits_until_they_are(self, bench, pauses):
         bench.put("waits", "1001")
-        eventually(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
+        wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
         assert bench.spool.waiting == 1 and not bench.unwanted
         bench.know("Factor")
-        eventually(lambda: bench.stackstorm.told == [("by name", "waits")])
-        eventually(lambda: bench.health.report()["status"] == "ok")
+        wait_until(lambda: bench.stackstorm.told == [("by name", "waits")])
+        wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_rooms_that_rules_call_by_id_go_on(self, bench, pauses):
         bench.put("waits", "1001")
-        eventually(lambda: bench.health.report()["reasons"])
+        wait_until(lambda: bench.health.report()["reasons"])
         bench.put("goes", "1002")
-        eventually(lambda: bench.stackstorm.told == [("by id", "goes")])
+        wait_until(lambda: bench.stackstorm.told == [("by id", "goes")])
 
     def test_what_nobody_hears_is_dropped_where_no_rule_names_a_room(self, bench):
         bench.subscriptions.remove({"ref": "by name"})
         bench.put("nobody's", "1001")
-        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+        wait_until(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
 
     def test_troubles_end_each_by_itself(self, bench, pauses):
         bench.put("waits", "1001")
         bench.stackstorm.fails = lambda trigger, trace: True
         bench.put("goes", "1002")
-        eventually(lambda: len(bench.health.report()["reasons"]) == 2)
+        wait_until(lambda: len(bench.health.report()["reasons"]) == 2)
         bench.stackstorm.fails = lambda trigger, trace: False
-        eventually(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
+        wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
 
 
 class TestUnheard:
@@ -151,17 +147,17 @@ class TestUnheard:
         bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         bench.put("nobody")
-        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
+        wait_until(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
         bench.refresh = lambda: bench.listen("trigger")
         bench.put("somebody")
-        eventually(lambda: bench.stackstorm.told == [("trigger", "somebody")])
+        wait_until(lambda: bench.stackstorm.told == [("trigger", "somebody")])
 
     def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
         bench.know("Factor")
         bench.lanes.start(bench.supervisor)
         for number in range(50):
             bench.put(number)
-        eventually(lambda: bench.health.report()["dropped"] == {"unwanted": 50})
+        wait_until(lambda: bench.health.report()["dropped"] == {"unwanted": 50})
         assert bench.refreshes == 1
 
 
@@ -170,5 +166,5 @@ def test_the_log_joins_a_delivery_to_its_trace(bench, caplog):
     bench.listen("trigger")
     bench.lanes.start(bench.supervisor)
     bench.put("trace-of-it")
-    eventually(lambda: bench.spool.waiting == 0)
+    wait_until(lambda: bench.spool.waiting == 0)
     assert "dispatched to trigger with the trace tag trace-of-it" in caplog.text

@@ -14,10 +14,6 @@ from listening.errors import ServiceUnavailable
 from listening.spool import SpoolError
 
 
-def eventually(condition):
-    return wait_until(condition)
-
-
 @pytest.fixture
 def bench(tmp_path, tasks):
     return Bench(tmp_path)
@@ -34,7 +30,7 @@ class TestOrder:
         bench.lanes.start(bench.supervisor)
         for number in range(50):
             bench.put(number)
-        eventually(lambda: len(bench.stackstorm.told) == 50)
+        wait_until(lambda: len(bench.stackstorm.told) == 50)
         assert bench.stackstorm.traces() == [str(number) for number in range(50)]
 
     def test_within_a_room_is_kept_when_dispatches_fail(self, bench, pauses):
@@ -44,7 +40,7 @@ class TestOrder:
         bench.lanes.start(bench.supervisor)
         for number in range(10):
             bench.put(number)
-        eventually(lambda: len(bench.stackstorm.told) == 10)
+        wait_until(lambda: len(bench.stackstorm.told) == 10)
         assert bench.stackstorm.traces() == [str(number) for number in range(10)]
 
     def test_goes_on_in_other_rooms_while_one_is_held_up(self, bench):
@@ -56,7 +52,7 @@ class TestOrder:
         bench.put("behind it", "Slow")
         for number in range(20):
             bench.put(number, "Fast")
-        eventually(lambda: len(bench.stackstorm.told) == 20)
+        wait_until(lambda: len(bench.stackstorm.told) == 20)
         assert "behind it" not in bench.stackstorm.traces()
 
     def test_across_rooms_is_parallel_up_to_the_number_of_workers(self, bench):
@@ -65,9 +61,9 @@ class TestOrder:
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.lanes.start(bench.supervisor)
-        eventually(lambda: bench.stackstorm.under_way == WORKERS)
+        wait_until(lambda: bench.stackstorm.under_way == WORKERS)
         bench.stackstorm.release()
-        eventually(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
+        wait_until(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 50
 
 
@@ -92,7 +88,7 @@ class TestArrivals:
                                isolation_level=None)
         disk.execute("BEGIN IMMEDIATE")
         eventlet.spawn(bench.put, "arrives")
-        eventually(lambda: bench.spool.arriving == 1)
+        wait_until(lambda: bench.spool.arriving == 1)
         yield disk
         disk.close()
 
@@ -101,14 +97,14 @@ class TestArrivals:
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
         bench.lanes.start(bench.supervisor)
-        eventually(lambda: bench.lanes._queue.empty())
+        wait_until(lambda: bench.lanes._queue.empty())
         disk.commit()
-        eventually(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
+        wait_until(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
         assert arriving == [0, 0]
 
     def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
         bench.lanes.start(bench.supervisor)
-        eventually(lambda: bench.stackstorm.traces() == ["waits"])
+        wait_until(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
 
     def test_that_pause_let_a_group_go_at_a_time(self, bench, monkeypatch):
@@ -122,9 +118,9 @@ class TestArrivals:
         for groups in (1, 2, 3):
             bench.stackstorm.hold()
             arriving.pauses = 1
-            eventually(lambda: bench.stackstorm.under_way == GROUP)
+            wait_until(lambda: bench.stackstorm.under_way == GROUP)
             bench.stackstorm.release()
-            eventually(lambda: len(bench.stackstorm.told) == groups * GROUP)
+            wait_until(lambda: len(bench.stackstorm.told) == groups * GROUP)
         bench.spool.arriving = 0
         assert bench.stackstorm.most_under_way == GROUP == 10
 
@@ -136,11 +132,11 @@ class TestHealing:
         bench.lanes.start(bench.supervisor)
         bench.put("one")
         bench.put("two")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 1
         bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
         bench.put("three")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
     def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
@@ -149,7 +145,7 @@ class TestHealing:
         def fail_together(trigger, trace):
             if attempts[trace] > 1:
                 return False
-            eventually(lambda: len(attempts) == 10)
+            wait_until(lambda: len(attempts) == 10)
             failed.append(trace)
             return True
 
@@ -157,9 +153,9 @@ class TestHealing:
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.stackstorm.fails = fail_together
-        bench.refresh = lambda: bench.refreshes == 1 or eventually(lambda: len(failed) == 10)
+        bench.refresh = lambda: bench.refreshes == 1 or wait_until(lambda: len(failed) == 10)
         bench.lanes.start(bench.supervisor)
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
     def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
@@ -168,7 +164,7 @@ class TestHealing:
         bench.lanes.start(bench.supervisor)
         bench.refresh = lambda: bench.refreshes > 1 and bench.subscriptions.replace([])
         bench.put("trace")
-        eventually(lambda: bench.spool.waiting == 0)
+        wait_until(lambda: bench.spool.waiting == 0)
         assert bench.health.report()["dropped"] == {"unwanted": 1}
 
     def test_is_told_to_health_when_the_last_room_is_well(self, bench, pauses):
@@ -179,13 +175,13 @@ class TestHealing:
         bench.lanes.start(bench.supervisor)
         bench.put("1", "One")
         bench.put("2", "Two")
-        eventually(lambda: min(bench.stackstorm.attempts[trace] for trace in "12") > 1)
+        wait_until(lambda: min(bench.stackstorm.attempts[trace] for trace in "12") > 1)
         for room in ("One", "Two"):
             assert bench.health.report()["reasons"] == [
                 "broker: dispatching to StackStorm fails"]
             failing.discard("trigger of " + room)
-            eventually(lambda: len(bench.stackstorm.told) == 2 - len(failing))
-        eventually(lambda: bench.health.report()["status"] == "ok")
+            wait_until(lambda: len(bench.stackstorm.told) == 2 - len(failing))
+        wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
         monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
@@ -193,18 +189,18 @@ class TestHealing:
         bench.stackstorm.hold()
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
-        eventually(lambda: bench.health.report()["reasons"] == [
+        wait_until(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm takes long"])
         bench.stackstorm.release()
-        eventually(lambda: bench.health.report()["status"] == "ok")
+        wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
         monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
         bench.lanes.start(bench.supervisor)
         bench.spool.hangs = True
-        eventually(lambda: bench.health.report()["reasons"] == ["spool: the disk does not answer"])
+        wait_until(lambda: bench.health.report()["reasons"] == ["spool: the disk does not answer"])
         bench.spool.hangs = False
-        eventually(lambda: bench.health.report()["status"] == "ok")
+        wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_warns_once_of_dispatches_that_take_long_and_fail_again_and_again(
             self, bench, pauses, monkeypatch, caplog):
@@ -215,9 +211,9 @@ class TestHealing:
         bench.stackstorm.hold()
         bench.lanes.start(bench.supervisor)
         bench.put("trace")
-        eventually(lambda: caplog.records)
+        wait_until(lambda: caplog.records)
         bench.stackstorm.release()
-        eventually(lambda: len(pauses) > 5)
+        wait_until(lambda: len(pauses) > 5)
         warned = [record.getMessage().partition(".")[0] for record in caplog.records]
         assert warned == ["broker: dispatching to StackStorm takes long",
                           "broker: dispatching to StackStorm fails"]
@@ -230,8 +226,8 @@ class TestSpoolInTrouble:
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.put("trace")
-            eventually(lambda: bench.health.report()["reasons"] == ["spool: cannot be read"])
-        eventually(lambda: bench.stackstorm.told == [("trigger", "trace")])
+            wait_until(lambda: bench.health.report()["reasons"] == ["spool: cannot be read"])
+        wait_until(lambda: bench.stackstorm.told == [("trigger", "trace")])
         assert bench.health.report()["status"] == "ok"
 
     def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
@@ -239,8 +235,8 @@ class TestSpoolInTrouble:
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.lanes.notify(1001)
-            eventually(lambda: bench.health.report()["status"] == "degraded")
-        eventually(lambda: bench.health.report()["status"] == "ok")
+            wait_until(lambda: bench.health.report()["status"] == "degraded")
+        wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_that_is_replaced_skips_no_delivery(self, bench):
         bench.listen("trigger")
@@ -249,7 +245,7 @@ class TestSpoolInTrouble:
             bench.put(number)
             if number % 5 == 0:
                 bench.spool._store.is_damaged = True
-        eventually(lambda: len(bench.stackstorm.told) == 20)
+        wait_until(lambda: len(bench.stackstorm.told) == 20)
         assert bench.stackstorm.traces() == [str(number) for number in range(20)]
 
 
@@ -282,36 +278,36 @@ class TestOutage:
 
     def test_is_tried_with_one_delivery_for_all_every_two_seconds_at_most(
             self, bench, pauses, outage):
-        eventually(lambda: len(pauses) > 10)
+        wait_until(lambda: len(pauses) > 10)
         assert pauses[:5] == [1, 2, 2, 2, 2]
         probe = outage[-1]
         assert set(outage[10:]) == {probe}
 
     def test_ends_for_all_at_once(self, bench, pauses, outage):
-        eventually(lambda: len(pauses) > 3)
+        wait_until(lambda: len(pauses) > 3)
         bench.away = None
-        eventually(lambda: len(bench.stackstorm.told) == 10)
+        wait_until(lambda: len(bench.stackstorm.told) == 10)
         assert len(set(bench.stackstorm.told)) == 10
         assert bench.health.report()["reasons"] == []
 
     def test_holds_what_comes_meanwhile_too(self, bench, pauses, outage):
-        eventually(lambda: len(pauses) > 3)
+        wait_until(lambda: len(pauses) > 3)
         bench.listen("trigger late", "late")
         bench.put("late", "late")
         count = len(pauses)
-        eventually(lambda: len(pauses) > count + 5)
+        wait_until(lambda: len(pauses) > count + 5)
         assert "late" not in outage
         bench.away = None
-        eventually(lambda: len(bench.stackstorm.told) == 11)
+        wait_until(lambda: len(bench.stackstorm.told) == 11)
 
     def test_says_what_is_away(self, bench, pauses, outage):
-        eventually(lambda: bench.health.report()["reasons"] == ["broker: is away"])
+        wait_until(lambda: bench.health.report()["reasons"] == ["broker: is away"])
         bench.away = "database"
-        eventually(lambda: bench.health.report()["reasons"] == ["database: is away"])
+        wait_until(lambda: bench.health.report()["reasons"] == ["database: is away"])
 
     def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(
             self, bench, pauses, outage):
-        eventually(lambda: len(pauses) > 3)
+        wait_until(lambda: len(pauses) > 3)
         stuck = outage[-1]
         told = bench.stackstorm.told
 
@@ -322,8 +318,8 @@ class TestOutage:
                 told.append(dispatched)
 
         bench.stackstorm.told, bench.away = Told(), None
-        eventually(lambda: len(told) == 9)
-        eventually(lambda: bench.health.report()["reasons"] == [
+        wait_until(lambda: len(told) == 9)
+        wait_until(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm fails"])
 
 
@@ -334,7 +330,7 @@ class TestStop:
         for number in range(10):
             bench.put(number)
         bench.lanes.start(bench.supervisor)
-        eventually(lambda: bench.stackstorm.under_way)
+        wait_until(lambda: bench.stackstorm.under_way)
         bench.lanes.finish()
         bench.spool.settle()
         done = list(bench.stackstorm.told)
@@ -354,10 +350,10 @@ class TestPause:
 
     def test_ends_when_it_is_resumed(self, bench):
         bench.put("waits")
-        eventually(lambda: bench.lanes.is_awaited(1001))
+        wait_until(lambda: bench.lanes.is_awaited(1001))
         assert bench.spool.waiting == 1 and bench.lanes.paused() == {1001}
         bench.lanes.resume(1001)
-        eventually(lambda: bench.stackstorm.traces() == ["waits"])
+        wait_until(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.lanes.paused() == set() and not bench.lanes.is_awaited(1001)
 
     def test_ends_by_itself(self, bench, monkeypatch, caplog):
@@ -365,7 +361,7 @@ class TestPause:
         monkeypatch.setattr("listening.timing.ROOM_PAUSE_MAX", 0.01)
         bench.lanes.pause(1001)  # from now on
         bench.put("waits")
-        eventually(lambda: bench.stackstorm.traces() == ["waits"])
+        wait_until(lambda: bench.stackstorm.traces() == ["waits"])
         assert "Room 1001: its history could not be read" in caplog.text
 
     def test_is_not_ended_by_the_timer_of_an_earlier_one(self, bench, monkeypatch):

@@ -6,6 +6,7 @@ import eventlet
 import pytest
 from support.clock import Clock
 from support.history import CATCH_UP, FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
+from support.waiting import wait_until
 
 from listening import timing
 from listening.history import poller as catching_up
@@ -37,7 +38,7 @@ def make(tmp_path, hipchat, clock, tasks):
         for bench in made:
             bench.stop()
         made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()], rooms)]
-        made[0].eventually(lambda: made[0].told("rooms") and not made[0].told("doubtful"))
+        wait_until(lambda: made[0].told("rooms") and not made[0].told("doubtful"))
         return made[0]
 
     yield make
@@ -56,7 +57,7 @@ def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make
 
     hipchat.meanwhile = meanwhile
     bench.look(doubt=doubt)
-    bench.eventually(lambda: len(bench.dispatched) == 2)
+    wait_until(lambda: len(bench.dispatched) == 2)
     assert bench.dispatched == ["missed", "heard"]
 
 
@@ -76,11 +77,11 @@ def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(make, 
     looks = hipchat.looks.count(OPS)
     hipchat.broken.add(FACTOR)
     bench.history.request_check(FACTOR)
-    bench.eventually(lambda: bench.let_pass(3000) or hipchat.looks.count(OPS) > looks + 1)
+    wait_until(lambda: bench.let_pass(3000) or hipchat.looks.count(OPS) > looks + 1)
     assert bench.told("doubtful") == 1
     assert hipchat.looks.count(FACTOR) < 50, "ever more rarely, since the other can be read"
     hipchat.broken.clear()
-    bench.eventually(lambda: bench.let_pass(60) or not bench.told("doubtful"))
+    wait_until(lambda: bench.let_pass(60) or not bench.told("doubtful"))
 
 
 def test_a_room_that_is_waited_for_is_the_first_again_when_hipchats_limit_has_ended(make, hipchat):
@@ -89,8 +90,8 @@ def test_a_room_that_is_waited_for_is_the_first_again_when_hipchats_limit_has_en
     bench.history.note_activity(FACTOR)
     looks = len(hipchat.looks)
     bench.history.request_check()
-    bench.eventually(lambda: not hipchat.limited)
-    bench.eventually(lambda: bench.let_pass(1) or not bench.told("doubtful"))
+    wait_until(lambda: not hipchat.limited)
+    wait_until(lambda: bench.let_pass(1) or not bench.told("doubtful"))
     assert hipchat.looks[looks:looks + 2] == [FACTOR, FACTOR]
 
 
@@ -105,7 +106,7 @@ class TestNewRule:
         bench.subscriptions.add(trigger())
         hipchat.say("new")
         bench.look()
-        bench.eventually(lambda: bench.dispatched == ["new"])
+        wait_until(lambda: bench.dispatched == ["new"])
         assert bench.health.dropped == {}
 
     def test_hears_nothing_that_was_said_before_where_it_comes_in_the_midst_of_a_look(
@@ -120,7 +121,7 @@ class TestNewRule:
         bench.look()
         hipchat.say("new")
         bench.look()
-        bench.eventually(lambda: bench.dispatched == ["new"])
+        wait_until(lambda: bench.dispatched == ["new"])
 
     def test_hears_nothing_that_was_said_while_there_was_none_for_long(self, make, hipchat):
         bench = make(trigger(), trigger("notification"))
@@ -131,7 +132,7 @@ class TestNewRule:
         bench.subscriptions.add(trigger())
         hipchat.say("new")
         bench.look()
-        bench.eventually(lambda: bench.dispatched == ["new"])
+        wait_until(lambda: bench.dispatched == ["new"])
 
     def test_hears_all_that_was_said_while_an_old_one_was_replaced(self, make, hipchat):
         bench = make(trigger(), trigger("notification"))
@@ -141,13 +142,13 @@ class TestNewRule:
         bench.let_pass(timing.CURSOR_KEPT - 2)
         bench.subscriptions.add(trigger())
         bench.look()
-        bench.eventually(lambda: bench.dispatched == ["between"])
+        wait_until(lambda: bench.dispatched == ["between"])
 
     def test_that_was_there_at_the_start_hears_what_was_said_before(self, make, hipchat):
         make(trigger("notification"))
         hipchat.say("missed")
         bench = make(trigger())
-        bench.eventually(lambda: bench.dispatched == ["missed"])
+        wait_until(lambda: bench.dispatched == ["missed"])
 
 
 class TestOld:
@@ -190,7 +191,7 @@ class TestOld:
         self.bench.come(hipchat.say("waits"))
         assert too_old() == 0
         self.bench.fails = False
-        self.bench.eventually(lambda: self.bench.dispatched == ["waits"])
+        wait_until(lambda: self.bench.dispatched == ["waits"])
 
     def test_is_nothing_that_no_rule_wants(self, too_old, hipchat):
         hipchat.say("a notification", kind="notification")
@@ -214,20 +215,20 @@ class TestAsked:
     def test_is_heard_from_look_to_look(self, ask, hipchat, caplog):
         bench = ask(CATCH_UP + 1)
         hipchat.meanwhile = lambda: hipchat.say("after the look")
-        bench.eventually(lambda: bench.dispatched == ["after the look"])
+        wait_until(lambda: bench.dispatched == ["after the look"])
         bench.history.note_activity(FACTOR)  # perhaps after the pause, as it was dispatched then
         bench.history.subscriptions_changed()
-        bench.eventually(lambda: not bench.history._changed.ready())
+        wait_until(lambda: not bench.history._changed.ready())
         assert bench.health.report()["status"] == "ok" and not bench.health.dropped
         assert "too rarely" not in caplog.text
 
     def test_is_told_of_where_that_is_longer_than_it_is_known_what_was_heard(self, ask, hipchat):
         bench = ask(REMEMBERED + 1)
         hipchat.meanwhile = lambda: hipchat.say("after the look")
-        bench.eventually(lambda: bench.health.dropped == {"too old": 1})
+        wait_until(lambda: bench.health.dropped == {"too old": 1})
         assert bench.health.report()["reasons"] == ["history: rooms are asked too rarely"]
         bench.webhooks.are_none_in.return_value = False
-        bench.eventually(lambda: bench.health.report()["status"] == "ok")
+        wait_until(lambda: bench.health.report()["status"] == "ok")
 
 
 def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_names_it(
@@ -238,7 +239,7 @@ def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_na
     bench.let_pass(timing.CURSOR_KEPT)
     bench.look(OPS)
     bench.tell(ROOMS)
-    bench.eventually(lambda: bench.dispatched == ["missed"])
+    wait_until(lambda: bench.dispatched == ["missed"])
 
 
 class TestTrouble:
@@ -255,15 +256,15 @@ class TestTrouble:
             bench.look(OPS)
         assert hipchat.looks.count(FACTOR) == 1
         bench.let_pass(1.0)
-        bench.eventually(lambda: hipchat.looks.count(FACTOR) == 2)
+        wait_until(lambda: hipchat.looks.count(FACTOR) == 2)
         hipchat.forbidden.clear()
         bench.let_pass(2.0)
-        bench.eventually(lambda: bench.health.report()["status"] == "ok")
+        wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_is_no_trouble_any_more_when_the_room_is_forgotten(self, bench):
         assert bench.health.report()["reasons"] == [
             "history: what is missed in a room cannot be fetched"]
         bench.subscriptions.remove(trigger())
-        bench.eventually(lambda: bench.told("rooms") == 1)
+        wait_until(lambda: bench.told("rooms") == 1)
         bench.let_pass(timing.CURSOR_KEPT)
-        bench.eventually(lambda: bench.health.report()["status"] == "ok")
+        wait_until(lambda: bench.health.report()["status"] == "ok")

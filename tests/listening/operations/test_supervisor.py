@@ -13,10 +13,6 @@ from listening.operations.supervisor import Supervisor
 REASON = "task: failed unexpectedly and begins again"
 
 
-def eventually(condition):
-    return wait_until(condition)
-
-
 @pytest.fixture
 def pauses(monkeypatch):
     """The pauses between two beginnings as they would be; they take no time here."""
@@ -61,17 +57,17 @@ def test_a_task_begins_again_whatever_it_raises(keep, health, caplog, monkeypatc
     monkeypatch.setattr("listening.operations.supervisor.sleep", lambda seconds: pause.wait())
     monkeypatch.setattr(timing, "TASK_STEADY_DELAY", 0.05)
     keep(failing([error]))
-    eventually(lambda: health.report()["reasons"] == [REASON])
+    wait_until(lambda: health.report()["reasons"] == [REASON])
     assert type(error).__name__ in caplog.records[0].getMessage()
     assert "test_supervisor.py:" in caplog.records[0].getMessage()
     pause.send()
-    eventually(lambda: health.report()["status"] == "ok")
+    wait_until(lambda: health.report()["status"] == "ok")
 
 
 def test_a_task_that_fails_again_and_again_is_told_of_once_and_begins_ever_more_rarely(
         keep, health, pauses, caplog):
     keep(failing([ValueError("odd")] * 7))
-    eventually(lambda: len(pauses) == 7)
+    wait_until(lambda: len(pauses) == 7)
     assert pauses == [1, 2, 4, 8, 16, 30, 30]
     assert len(caplog.records) == 1
     assert "\n" not in caplog.records[0].getMessage()
@@ -85,7 +81,7 @@ def test_a_task_that_ran_for_a_while_begins_soon_again(keep, pauses, monkeypatch
         raise ValueError("odd")
 
     keep(task)
-    eventually(lambda: len(pauses) > 2)
+    wait_until(lambda: len(pauses) > 2)
     assert pauses[:3] == [1, 1, 1]
 
 
@@ -107,6 +103,6 @@ def test_a_task_that_is_killed_does_not_begin_again(health, pauses):
     task = Supervisor(health).run_forever("task", lambda: eventlet.sleep(60))
     eventlet.sleep(0)
     task.kill()
-    eventually(lambda: task.dead)
+    wait_until(lambda: task.dead)
     assert pauses == []
     assert health.report()["status"] == "ok"

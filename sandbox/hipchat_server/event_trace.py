@@ -1,4 +1,4 @@
-"""The way of the last thing that somebody did: webhook, trigger, rule, action."""
+"""Traces the last event through webhook, trigger, rule and action, up to what the room reads."""
 
 import json
 from dataclasses import dataclass, field
@@ -20,16 +20,17 @@ WORDS = {
     "enter": "{who} entered {room}",
     "exit": "{who} left {room}",
     "topic_change": "{who} changed the topic of {room}: {text}",
+    "file_upload": "{who} uploaded a file to {room}",
 }
-OTHER_WORDS = "{who} let {room} be {event}"
+OTHER_WORDS = "{who} {event} {room}"  # such as archived
 TIMEOUT_SECONDS = 5
-# A trigger that a filter keeps silent cannot be told from one that is still to come.
+# How long a trigger may still come: one that a filter has dropped never does.
 PATIENCE = timedelta(seconds=2)
 
 
 @dataclass
 class Happening:
-    """What somebody did; `message_id` where that made a message."""
+    """An event that a person caused; `message_id` is that of its message, if it has one."""
 
     number: int
     event: str
@@ -39,13 +40,13 @@ class Happening:
     when: datetime = field(default_factory=now)
 
     def is_of(self, instance: Json) -> bool:
-        """Tell whether a trigger instance with one of its webhook ids came of it."""
+        """Return whether a trigger instance of one of its webhooks belongs to the event."""
         message = instance["payload"]["item"].get("message", {})
         return message.get("id") == self.message_id and _time(instance) >= self.when
 
 
 class EventTrace:
-    """Follows it from what HipChat knows and what StackStorm's API tells."""
+    """Follows an event by the records of HipChat and by StackStorm's API."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
@@ -53,7 +54,7 @@ class EventTrace:
         self.stackstorm_url = ""
 
     def begin(self, event: str, room: Room, who: User, text: str) -> None:
-        """Follow what just happened from now on."""
+        """Follow the event that was just caused."""
         has_message = event in ("message", "notification")
         self._happening = Happening(
             self._events.event_count, event, in_words(event, who.name, room.name, text), room.name,
@@ -76,7 +77,7 @@ class EventTrace:
         elif not deliveries:
             yield _step("webhook", "stopped",
                         f"none for room_{happening.event} in {happening.room}",
-                        "no rule listens for it in this room")
+                        "no rule receives it in this room")
         elif self.stackstorm_url:
             yield from self._in_stackstorm(happening, deliveries)
 
@@ -87,7 +88,7 @@ class EventTrace:
                      if rule["trigger"]["type"] == "hipchat." + happening.event]
             instances = {each["trigger"]: each for each in self._get("triggerinstances")
                          if each["payload"].get("webhook_id") in hooks and happening.is_of(each)}
-            # Those that heard it come first.
+            # Rules whose trigger was dispatched come first.
             enabled = sorted((rule for rule in rules if rule["enabled"]),
                              key=lambda rule: rule["trigger"]["ref"] not in instances)
             for rule in enabled:
@@ -134,7 +135,7 @@ class EventTrace:
 
     def _get(self, path: str) -> Any:
         with requests.Session() as session:
-            # It is near: no proxy of the environment stands between.
+            # StackStorm is local: ignore the environment's proxy.
             session.trust_env = False
             answer = session.get(f"{self.stackstorm_url}/v1/{path}",
                                  timeout=TIMEOUT_SECONDS)
@@ -143,20 +144,20 @@ class EventTrace:
 
 
 def in_words(event: str, who: str, room: str, text: str) -> str:
-    """What somebody did."""
+    """Return a sentence about an event, such as "Ann entered Factor"."""
     return WORDS.get(event, OTHER_WORDS).format_map({
         "who": who, "room": room, "text": text, "event": event.replace("_", " ")})
 
 
 def listed(values: Json) -> str:
-    """These values in words, " with room "Factor", ..."; nothing for none."""
+    """Return values as text, such as ' with room "Factor"'; "" for none."""
     listed = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}"
                        for key, value in values.items())
     return " with " + listed if listed else ""
 
 
 def masked(url: str) -> str:
-    """The URL of a webhook without its signature, which is a secret."""
+    """Return the URL of a webhook without its signature, which is a secret."""
     return url.rpartition("/")[0] + "/***"
 
 
@@ -165,7 +166,7 @@ def _unheard(rule: Json, happening: Happening) -> Iterator[Step]:
         yield _step("trigger", "waiting", _trigger(rule))
     else:
         yield _step("trigger", "stopped", _trigger(rule),
-                    f"did not hear it, so {rule['ref']} is not asked")
+                    f"was not dispatched, so {rule['ref']} was not evaluated")
 
 
 def _step(kind: str, state: str, title: str, detail: str = "") -> Step:
@@ -187,7 +188,7 @@ def _trigger(rule: Json) -> str:
 
 
 def _reason(result: Json) -> str:
-    """Why an action failed: its own error, or the last line of its traceback."""
+    """Return why an action failed: its own error, or the last line of its traceback."""
     own = result.get("result")
     text = own.get("error") if isinstance(own, dict) else None
     last_line = result.get("stderr", "").strip().rpartition("\n")[2]

@@ -1,4 +1,4 @@
-// Add-ons: what one asks for, where it is to be installed, and which are there.
+// Add-ons: shows what one asks for, installs it, and lists those that are installed.
 
 import {make} from "./message.js";
 import {call} from "./server.js";
@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 let shown = "";
 let room = null;
 
-// `tell` shows what came of something, `refresh` looks at the server.
+// `tell` shows a notice, `refresh` asks the server for its state.
 export function begin(tell, refresh) {
   const attempt = async (words, action) => {
     try {
@@ -31,7 +31,7 @@ export function begin(tell, refresh) {
   };
   $("addons").onclick = ({target}) => {
     if (target.dataset.addon) {
-      attempt(target.title + " is gone.", () => call("DELETE", "addons/" + target.dataset.addon));
+      attempt(target.title + " is uninstalled.", () => call("DELETE", "addons/" + target.dataset.addon));
     }
   };
 }
@@ -58,7 +58,7 @@ function offer(addon) {
   $("addon-description").textContent = addon.description;
   $("addon-scopes").replaceChildren(...addon.scopes.map((scope) => make("li", "", scope)));
   $("addon-events").textContent = addon.events.length ?
-    "It hears of " + [...new Set(addon.events)].join(", ") + "." : "It hears of nothing.";
+    "It receives " + [...new Set(addon.events)].join(", ") + "." : "It receives no events.";
   $("addon-room").replaceChildren(new Option("all rooms", ""),
     ...(room ? [new Option(room.name, String(room.id))] : []));
   $("addon-dialog").returnValue = "";

@@ -1,10 +1,10 @@
-// The chat page: asks the server for news, shows them, and lets people say and do things.
+// The chat page: polls the server's state, shows it, and lets people say and do things.
 
 import {begin as beginAddons, showAddons} from "./addons.js";
 import {make, messageElement} from "./message.js";
 import {call} from "./server.js";
 
-const PAUSE = 400; // milliseconds between two looks at the server
+const PAUSE = 400; // milliseconds between two requests
 const PEOPLE = ["Ann", "Bob", "Carol"];
 
 const $ = (id) => document.getElementById(id);
@@ -26,7 +26,7 @@ async function look() {
   showAddons(state.addons, room);
   if (state.happened !== trace.happened || !trace.done) {
     trace = {...await call("GET", "trace"), happened: state.happened};
-    showWay();
+    showTrace();
   }
 }
 
@@ -40,7 +40,7 @@ function showRooms(rooms) {
     return;
   }
   shown.rooms = state;
-  // A button keeps the focus when the list is made anew.
+  // The focus stays on its button when the list is rebuilt.
   const focused = document.activeElement.dataset.room;
   $("rooms").replaceChildren(...rooms.map((each) => {
     const button = make("button", "", make("span", "", each.name));
@@ -72,7 +72,7 @@ function showRoom(messages) {
     shown.messages = room ? room.messages - messages.length : 0;
     $("log").replaceChildren();
   }
-  // Only what is new is added, and read out.
+  // Only new messages are added, and announced by screen readers.
   const added = room ? messages.slice(Math.max(0, messages.length - room.messages +
     shown.messages)) : [];
   for (const message of added) {
@@ -93,7 +93,7 @@ function showPeople(people) {
   }
 }
 
-function showWay() {
+function showTrace() {
   const state = JSON.stringify([trace.steps, trace.stackstorm]);
   if (state === shown.trace) {
     return;
@@ -104,10 +104,10 @@ function showWay() {
       // A URL may break after its slashes.
       make("p", "", ...title.split(/(?<=\/)/).flatMap((part) => [part, make("wbr", "")])),
       make("p", "", detail))));
-  // Of so many steps only where they led to is read out.
+  // Screen readers announce the last step only.
   const last = trace.steps.filter(({state}) => state !== "stopped").pop();
   $("trace-led-to").textContent = trace.done && last ?
-    `It led to: ${last.kind}, ${last.title}, ${last.detail}` : "";
+    `Result: ${last.kind}, ${last.title}, ${last.detail}` : "";
   $("trace-help").hidden = trace.steps.length > 0;
   $("no-stackstorm").hidden = Boolean(trace.stackstorm);
 }
@@ -123,7 +123,7 @@ function tell(text, bad = false) {
   $("notice").classList.toggle("bad", bad);
 }
 
-// Looks at the server one after another, so that an old answer never overwrites a new one.
+// One request at a time, so that an old response never overwrites a new one.
 let looking = Promise.resolve();
 function refresh() {
   looking = looking.then(look).catch((error) => tell("The server says: " + error.message, true));

@@ -1,4 +1,4 @@
-// HTML from chat, rebuilt from what is allowed: whatever is not on these lists does not get through.
+// Rebuilds HTML from chat out of the elements and attributes that are allowed here.
 
 const TAGS = new Set(["A", "B", "BLOCKQUOTE", "BR", "CODE", "DD", "DL", "DT", "EM", "I", "IMG",
   "LI", "OL", "P", "PRE", "STRONG", "TABLE", "TBODY", "TD", "TH", "THEAD", "TR", "U", "UL"]);

@@ -1,6 +1,6 @@
 // Calls of the control API.
 
-// The answer's content; an Error has the server's own words.
+// Returns the response's content; throws an Error with the server's own words.
 export async function call(method, path, body) {
   const answer = await fetch("sandbox/" + path, {
     method, headers: {"Content-Type": "application/json"}, body: body && JSON.stringify(body)});

@@ -1,4 +1,4 @@
-"""Finds what in a template takes characters out of chat text, and so may make it live again."""
+"""Finds filters and methods that remove characters of chat text, which can undo the guard."""
 
 from typing import Any, Iterator, List
 
@@ -7,14 +7,14 @@ from jinja2 import nodes
 
 __all__ = ["removers_in"]
 
-# A part that is cut out in one piece (truncate, regex_substring) joins nothing inside it.
+# Filters that cut out one piece (truncate, regex_substring) join no characters.
 FILTERS = ("regex_replace", "replace", "striptags", "from_json_string", "from_yaml_string")
 METHODS = ("replace", "translate")
 ENVIRONMENT = jinja2.Environment()
 
 
 def removers_in(value: Any) -> List[str]:
-    """The names of filters and methods in a value's templates that change text of the trigger."""
+    """Return the filters and methods in a value's templates that remove text of the trigger."""
     if isinstance(value, str):
         return sorted(set(_removers(value)))
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

@@ -1,4 +1,4 @@
-"""Runs a pack's own sensor, rules and Python actions in one process, as StackStorm would."""
+"""A StackStorm in one process: runs a pack's own sensor, rules, aliases and Python actions."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `python -m sandbox stackstorm`."""
     add = parser.add_argument
-    add("--config", type=Path, help="the pack's config file (YAML); without it, none is "
-        "registered until PUT /v1/configs/PACK")
+    add("--config", type=Path, help="the pack's config file (YAML); without it, the pack has no "
+        "config until PUT /v1/configs/PACK")
     add("--pack", type=Path, default=REPOSITORY, help="the pack's directory (this one)")
     add("--rule", type=Path, action="append", default=[], metavar="FILE",
         help="one more rule file; may be repeated")
@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--journal", type=Path, metavar="FILE",
         help="append every dispatched trigger instance to this file, one JSON object a line")
     add("--datastore", type=Path, metavar="FILE",
-        help="keep the datastore here; without it, it is lost with the process")
+        help="the file of the datastore (default: it is in memory only)")
     add("--without-encryption-key", action="store_true",
-        help="be a StackStorm whose datastore takes no secrets")
+        help="behave like a StackStorm whose datastore accepts no secrets")
     add("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
 
 
 def main(args: argparse.Namespace) -> int:
     """Run until the sensor ends; returns the exit status."""
-    # Importing the process patches the standard library for eventlet: only when asked to run.
+    # Imported here, because that patches the standard library for Eventlet.
     from sandbox.stackstorm import process
     return process.run(args)

@@ -1,4 +1,4 @@
-"""Runs Python actions, and remembers their executions."""
+"""Runs Python actions, and records their executions."""
 
 import json
 import logging
@@ -29,7 +29,12 @@ Execution = Dict[str, Any]
 class Actions:
     """The actions of a pack; each execution runs in a greenlet of this process.
 
-    api_url is where the API will be; ended is called with each execution that has.
+    Args:
+        pack: the pack.
+        ended: called with each execution that has ended.
+
+    Attributes:
+        api_url: the URL of StackStorm's API, for actions.
     """
 
     def __init__(self, pack: Pack, ended: Callable[[Execution], None] = lambda execution: None):
@@ -41,15 +46,23 @@ class Actions:
         self._pool = eventlet.GreenPool(POOL_SIZE)
 
     def executions(self) -> List[Execution]:
-        """The last 1000, newest first, in the shape of StackStorm's API."""
+        """Return the last 1000 executions, newest first, as StackStorm's API shows them."""
         return list(reversed(self._executions))
 
     def request(self, ref: str, given: Dict[str, Any], origin: Optional[Dict[str, Any]] = None,
                 **context: Any) -> Execution:
-        """Start an action; raises Invalid.
+        """Start an action.
 
-        Templates in the given parameters see the context, e.g. trigger=payload; `origin` is
-        what the execution says of the rule that asked for it.
+        Args:
+            ref: the action.
+            given: its parameters, which may be templates.
+            origin: further keys of the execution, such as its rule.
+            context: what the templates can use, e.g. trigger=payload.
+
+        Returns: the execution.
+
+        Raises:
+            Invalid: StackStorm would not start it.
         """
         action, values = self.prepare(ref, given, **context)
         if action["runner_type"] != "python-script":
@@ -68,14 +81,14 @@ class Actions:
 
     def prepare(self, ref: str, given: Dict[str, Any],
                 **context: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-        """The action, and the value of each of its parameters; raises Invalid."""
+        """Return an action, and the value of each of its parameters; raises Invalid."""
         action = self.definition(ref)
         context["config_context"] = self._pack.config
         context["action_context"] = {**context.get("action_context", {}), "pack": self._pack.ref}
         return action, parameters.prepare(given, _schemas(action, given), context)
 
     def definition(self, ref: str) -> Dict[str, Any]:
-        """What the pack says of an action; raises Invalid."""
+        """Return an action's metadata; raises Invalid if it does not exist or is disabled."""
         action = self._actions.get(ref)
         if action is None:
             raise Invalid(f"there is no action {ref!r}")
@@ -102,7 +115,7 @@ class Actions:
                  values: Dict[str, Any]) -> Dict[str, Any]:
         try:
             instance = self._instance(action)
-            # One process for all: an action must read it before it waits for anything.
+            # All actions share this environment: each must read it before it first yields.
             os.environ.update(ST2_ACTION_API_URL=self.api_url,
                               ST2_ACTION_EXECUTION_ID=execution["id"])
             output = instance.run(**values)
@@ -111,7 +124,7 @@ class Actions:
         except (Exception, SystemExit):
             return {"status": "failed",
                     "result": {"result": None, "exit_code": 1, "stderr": traceback.format_exc()}}
-        # Anything but True or False is an error of the action.
+        # StackStorm takes anything but True for a failure.
         return {"status": "succeeded" if succeeded is True else "failed",
                 "result": {"result": result, "exit_code": int(succeeded is not True), "stderr": ""}}
 
@@ -126,8 +139,8 @@ class Actions:
 def _schemas(action: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
     own = action.get("parameters") or {}
     for name in REFUSED_PARAMETERS.intersection([*own, *given]):
-        raise Refused(f"the sandbox does not do the runner's parameter {name!r}")
-    # An action may change a runner's parameter in part, e.g. its default alone.
+        raise Refused(f"the sandbox does not support the runner's parameter {name!r}")
+    # An action may override a part of a runner's parameter, e.g. its default.
     changed = {name: {**schema, **own.get(name, {})} for name, schema in RUNNER_PARAMETERS.items()}
     return {**own, **changed}
 

@@ -1,4 +1,4 @@
-"""The platform's base classes of sensors and actions."""
+"""StackStorm's base classes of sensors and actions."""
 
 import abc
 import logging
@@ -16,7 +16,7 @@ class Sensor(abc.ABC):
 
     @abc.abstractmethod
     def setup(self) -> None:
-        """Prepare; called once, before `run`."""
+        """Set up; called once, before `run`."""
 
     @abc.abstractmethod
     def run(self) -> None:
@@ -24,23 +24,23 @@ class Sensor(abc.ABC):
 
     @abc.abstractmethod
     def cleanup(self) -> None:
-        """Tidy up; called when the process ends in an orderly way."""
+        """Clean up; called when the process ends in an orderly way."""
 
     @abc.abstractmethod
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """A trigger is there, or was there at the start."""
+        """Handle a trigger that was created, or that existed at the start."""
 
     @abc.abstractmethod
     def update_trigger(self, trigger: Dict[str, Any]) -> None:
-        """A rule of this trigger changed."""
+        """Handle a change of one of the trigger's rules."""
 
     @abc.abstractmethod
     def remove_trigger(self, trigger: Dict[str, Any]) -> None:
-        """The last rule of this trigger is gone."""
+        """Handle a trigger whose last rule was deleted."""
 
 
 class PollingSensor(Sensor):
-    """Base class of sensors that look for events."""
+    """Base class of sensors that poll for events."""
 
     def __init__(self, sensor_service: Any, config: Optional[Dict[str, Any]] = None,
                  poll_interval: float = 5):
@@ -49,20 +49,20 @@ class PollingSensor(Sensor):
 
     @abc.abstractmethod
     def poll(self) -> None:
-        """Look once."""
+        """Poll once."""
 
     def run(self) -> None:
-        """Poll for ever, `poll_interval` seconds apart."""
+        """Poll every `poll_interval` seconds, for ever."""
         while True:
             self.poll()
             eventlet.sleep(self._poll_interval)
 
     def get_poll_interval(self) -> float:
-        """Seconds between two polls."""
+        """Return the seconds between two polls."""
         return self._poll_interval
 
     def set_poll_interval(self, poll_interval: float) -> None:
-        """Change the seconds between two polls."""
+        """Set the seconds between two polls."""
         self._poll_interval = poll_interval
 
 
@@ -78,4 +78,4 @@ class Action(abc.ABC):
 
     @abc.abstractmethod
     def run(self, **kwargs: Any) -> Any:
-        """Do it; returns (succeeded, result), or the result alone."""
+        """Run the action; returns (succeeded, result), or the result alone."""

@@ -1,4 +1,4 @@
-"""What lies between sensor and rules on a real platform, with its ways to fail."""
+"""The message broker between sensor and rules, with the ways in which a real one fails."""
 
 import json
 from collections import deque
@@ -19,7 +19,7 @@ HISTORY = 1000
 
 @dataclass
 class TriggerInstance:
-    """One event on its way to the rules; its payload is JSON text."""
+    """One event for the rules; its payload is JSON text."""
 
     trigger: str
     payload: str
@@ -30,11 +30,15 @@ class TriggerInstance:
 
 
 class Broker:
-    """Carries trigger instances to the rules and trigger changes to the sensor.
+    """Delivers trigger instances to the rules, and changes of triggers to the sensor.
 
-    fault: the one of FAULTS that is on. history: the last 1000 instances; for all of them there is
-    the journal, a file that has each on a line of its own before any rule sees it; a line that a
-    process was killed in stays as it is.
+    Args:
+        journal: a file to which each instance is appended as a line of JSON, before any rule gets
+            it. The last line is incomplete if the process is killed meanwhile.
+
+    Attributes:
+        fault: the current one of FAULTS.
+        history: the last 1000 instances.
     """
 
     def __init__(self, journal: Optional[Path] = None):
@@ -43,15 +47,16 @@ class Broker:
         self._subscribers: List[eventlet.Queue] = []
         self._journal = journal and journal.open("a", encoding="utf-8")
         if self._journal and self._journal.tell():
-            self._journal.write("\n")  # the former process may have been killed within a line
+            self._journal.write("\n")  # the previous process may have been killed within a line
         self.fault = "none"
-        self._connections = self._ended = self._forgotten = 0  # by number
+        # Connections are numbered; these are the last number so far, and the last broken ones.
+        self._connections = self._ended = self._forgotten = 0
 
     def set_fault(self, mode: str) -> None:
-        """Fail from now on in one of FAULTS.
+        """Fail in one of FAULTS from now on.
 
-        "restart" ends the connections there are; "forget" lets nothing through them any more, as a
-        firewall does that has forgotten them; "blocked" is RabbitMQ's memory or disk alarm.
+        "restart" closes all connections. "forget" drops what is sent over them, as a firewall does
+        that has lost its state. "blocked" is RabbitMQ's memory or disk alarm.
         """
         if mode not in FAULTS:
             raise Invalid(f"mode is {mode!r}, expected one of {', '.join(FAULTS)}")
@@ -62,25 +67,34 @@ class Broker:
             self._forgotten = self._connections
 
     def connect(self) -> int:
-        """A new connection, to be named in `send`; ConnectionError while the broker is away."""
+        """Return the number of a new connection; raises ConnectionError if the broker is down."""
         self._check()
         self._connections += 1
         return self._connections
 
     def reaches(self, connection: int) -> bool:
-        """Whether anything gets through a connection."""
+        """Return whether data gets through a connection."""
         return connection > self._forgotten
 
     def send(self, connection: int, trigger: str, payload: Any, trace_tag: Optional[str]) -> bool:
-        """Take a trigger instance; False where no queue does.
+        """Take a trigger instance.
 
-        ConnectionError while the broker is away, or was since.
+        Args:
+            connection: the number of the connection it is sent over.
+            trigger: the trigger's ref.
+            payload: the event.
+            trace_tag: for `st2 trace list`.
+
+        Returns: False if no queue takes it.
+
+        Raises:
+            ConnectionError: the broker is down, or has closed the connection.
         """
-        # As the platform waits for its broker here, other greenlets run.
+        # Other greenlets run here, as they do while StackStorm waits for its broker.
         eventlet.sleep(0)
         self._check()
         if connection <= self._ended:
-            raise ConnectionResetError("[Errno 104] the sandbox's broker was started anew")
+            raise ConnectionResetError("[Errno 104] the sandbox's broker has restarted")
         if self.fault == "no_queue":
             return False
         instance = TriggerInstance(trigger, json.dumps(payload), trace_tag)
@@ -90,20 +104,20 @@ class Broker:
         return True
 
     def subscribe(self) -> eventlet.Queue:
-        """A queue of (event, trigger): "create", "update" or "delete"."""
+        """Return a queue of (event, trigger); the event is "create", "update" or "delete"."""
         queue = eventlet.Queue()
         self._subscribers.append(queue)
         return queue
 
     def publish(self, event: str, trigger: Trigger) -> None:
-        """Tell the subscribers that a trigger changed, unless that is to get lost."""
+        """Send a change of a trigger to the subscribers, unless a fault drops it."""
         if self.fault != "drop_trigger_events":
             for queue in self._subscribers:
                 queue.put((event, trigger))
 
     def _check(self) -> None:
         if self.fault == "fail":
-            raise ConnectionRefusedError("[Errno 111] the sandbox's broker is away")
+            raise ConnectionRefusedError("[Errno 111] the sandbox's broker is down")
 
     def _write(self, instance: TriggerInstance, payload: Any) -> None:
         if self._journal:

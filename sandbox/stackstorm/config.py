@@ -1,4 +1,4 @@
-"""The pack config: checked against config.schema.yaml, completed with its defaults."""
+"""Checks a pack's config against its schema, and fills in the defaults."""
 
 import copy
 from typing import Any, Dict
@@ -7,7 +7,7 @@ from sandbox.stackstorm.schemas import Schema
 
 
 def complete(values: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
-    """The config with its defaults, its references unresolved; raises Invalid, naming the key."""
+    """Return a config with its defaults; raises Invalid, which names the key."""
     return _with_defaults(Schema.of_parameters(schema, additional=True).clean(values), schema)
 
 
@@ -15,7 +15,7 @@ def _with_defaults(values: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, 
     for key, item in schema.items():
         if "default" in item:
             values.setdefault(key, copy.deepcopy(item["default"]))
-        # The platform makes objects that the config leaves out, so as to hold their defaults.
+        # StackStorm adds objects that the config leaves out, to hold their defaults.
         if item.get("type") == "object" and item.get("properties"):
             values[key] = _with_defaults(values.get(key) or {}, item["properties"])
         elif item.get("type") == "array" and item.get("items"):

@@ -1,4 +1,4 @@
-"""Rule criteria: the platform's operators, with its behaviour on null."""
+"""Rule criteria: StackStorm's operators, with its behaviour on null."""
 
 import datetime
 import fnmatch

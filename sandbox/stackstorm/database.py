@@ -1,4 +1,4 @@
-"""The platform's database, as far as a sensor asks it."""
+"""StackStorm's database, as far as sensors query it."""
 
 import types
 from typing import Any, Dict, Iterable, List, Optional
@@ -11,11 +11,11 @@ from sandbox.stackstorm.triggers import Trigger, Triggers
 
 
 class NotFound(Exception):
-    """The platform's StackStormDBObjectNotFoundError."""
+    """StackStorm's StackStormDBObjectNotFoundError."""
 
 
 class Database:
-    """What the platform's persistence classes find; it fails as the broker's fault says."""
+    """Answers the queries of StackStorm's persistence classes, or fails by the broker's fault."""
 
     def __init__(self, triggers: Triggers, broker: Broker, rules: Iterable[Rule] = (),
                  pack: Optional[Pack] = None):
@@ -23,38 +23,40 @@ class Database:
         self.datastore = pack.datastore if pack else Datastore()
 
     def triggers(self, **wanted: Any) -> List[Trigger]:
-        """Trigger.query: by type or type__in."""
+        """Return triggers, by type or type__in (Trigger.query)."""
         self._check()
         return self._triggers.query(**wanted)
 
     def instances(self, id: str) -> Any:
-        """TriggerInstance.query for an id that nobody has: something to update."""
+        """Return a query for an unknown ID, which can be updated (TriggerInstance.query)."""
         return types.SimpleNamespace(update=self._write)
 
     def rules(self, trigger: str, enabled: bool) -> List[Rule]:
-        """Rule.query: those on a trigger."""
+        """Return the rules on a trigger (Rule.query)."""
         self._check()
         return [rule for rule in self._rules
                 if rule.trigger.ref == trigger and rule.enabled == enabled]
 
     def config(self, pack: str) -> Any:
-        """Config.get_by_pack: what was registered, in `values`; NotFound."""
+        """Return an object with the registered config in `values`, or raise NotFound
+        (Config.get_by_pack).
+        """
         self._check()
         if self._pack is None or self._pack.registered is None:
             raise NotFound("Unable to find the ConfigDB instance.")
         return types.SimpleNamespace(values=self._pack.registered)
 
     def resolved_config(self) -> Dict[str, Any]:
-        """ContentPackConfigLoader.get_config: with its defaults, empty without a pack."""
+        """Return the config with its defaults (ContentPackConfigLoader.get_config)."""
         self._check()
         return self._pack.config if self._pack else {}
 
     def _write(self, **changes: Any) -> int:
         self._check()
         if self._broker.fault == "read_only_database":
-            raise PermissionError("the sandbox's database takes no writes")
+            raise PermissionError("the sandbox's database is read-only")
         return 0
 
     def _check(self) -> None:
         if self._broker.fault == "no_database":
-            raise ConnectionError("the sandbox's database is away")
+            raise ConnectionError("the sandbox's database is down")

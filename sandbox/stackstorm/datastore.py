@@ -1,4 +1,4 @@
-"""The platform's datastore, as far as a pack's config refers to it, kept in a file."""
+"""StackStorm's datastore, as far as a pack's config refers to it."""
 
 import copy
 import json
@@ -13,13 +13,15 @@ REFERENCE = re.compile(r"\s*{{\s*st2kv\.system\.(\w+)\s*}}\s*")
 
 
 class CryptoKeyNotSetupException(Exception):
-    """The platform has no key to encrypt secrets with."""
+    """StackStorm has no key to encrypt secrets with."""
 
 
 class Datastore:
-    """Secrets by their keys; without an encryption key it takes none.
+    """Secrets by their keys. They are not encrypted in the sandbox.
 
-    The sandbox does not encrypt. With a file, they outlive the process.
+    Args:
+        file: where they are stored; in memory only if None.
+        has_encryption_key: without one, the datastore accepts no secrets.
     """
 
     def __init__(self, file: Optional[Path] = None, has_encryption_key: bool = True):
@@ -29,25 +31,25 @@ class Datastore:
             self._values = json.loads(file.read_text("utf-8"))
 
     def set_secret(self, pack_name: str, key_name: str, value: str, secret: bool) -> None:
-        """The platform's set_datastore_value_for_config_key, for secrets."""
+        """Store a secret (set_datastore_value_for_config_key)."""
         if not secret:
-            raise Refused("the sandbox's datastore keeps secrets only")
+            raise Refused("the sandbox's datastore stores secrets only")
         if not self._has_encryption_key:
             raise CryptoKeyNotSetupException("Crypto key not found.")
         self._values[key_name] = value
         self._write()
 
     def get_by_scope_and_name(self, scope: str, name: str) -> str:
-        """KeyValuePair.get_by_scope_and_name; the sandbox's pair is its name."""
+        """Return a pair, which is its name in the sandbox (KeyValuePair.get_by_scope_and_name)."""
         return name
 
     def delete(self, name: str) -> None:
-        """KeyValuePair.delete."""
+        """Delete a pair (KeyValuePair.delete)."""
         self._values.pop(name, None)
         self._write()
 
     def resolved(self, config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
-        """The config with what it refers to, null for keys that are not there; raises Refused."""
+        """Return a config with its references resolved, unknown ones to null; raises Refused."""
         return {key: self._value(key, value, schema.get(key) or {})
                 for key, value in config.items()}
 

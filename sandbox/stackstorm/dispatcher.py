@@ -1,4 +1,4 @@
-"""The platform's TriggerDispatcherService: checks a payload and sends it to the rules."""
+"""StackStorm's TriggerDispatcherService: checks a payload and sends it to the rules."""
 
 import logging
 from typing import Any, Optional
@@ -9,14 +9,14 @@ from sandbox.stackstorm.triggers import Triggers
 
 
 class TraceContext:
-    """What `st2 trace list` finds a trigger instance by."""
+    """The trace that `st2 trace list` finds a trigger instance by."""
 
     def __init__(self, id_: Optional[str] = None, trace_tag: Optional[str] = None):
         self.id_, self.trace_tag = id_, trace_tag
 
 
 class TriggerDispatcherService:
-    """What `sensor_service.dispatch` goes through."""
+    """Dispatches what a sensor gives to `sensor_service.dispatch`."""
 
     def __init__(self, triggers: Triggers, broker: Broker, logger: logging.Logger):
         self._triggers, self._broker, self._logger = triggers, broker, logger

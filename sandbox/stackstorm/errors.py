@@ -1,9 +1,9 @@
-"""The two ways in which the sandbox says no."""
+"""The errors with which the sandbox rejects content and requests."""
 
 
 class Invalid(ValueError):
-    """StackStorm would say no, too."""
+    """StackStorm rejects it, too."""
 
 
 class Refused(Invalid):
-    """StackStorm would do it, the sandbox does not."""
+    """StackStorm supports it, the sandbox does not."""

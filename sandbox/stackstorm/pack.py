@@ -1,4 +1,4 @@
-"""A pack as it lies on disk: its YAML files, read and checked."""
+"""Reads a pack's YAML files."""
 
 import copy
 import functools
@@ -19,10 +19,12 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass
 class Pack:
-    """What the YAML files of a pack say, and its config.
+    """The content of a pack's YAML files, and its config.
 
-    registered: the config as it was registered, None if it was not yet; complete: the same with
-    its defaults. schema: of the config, as it stands in the pack.
+    Attributes:
+        registered: the config as it was registered; None if there is none yet.
+        complete: the registered config with its defaults.
+        schema: the config's schema, as the pack has it.
     """
 
     ref: str
@@ -37,21 +39,27 @@ class Pack:
     aliases: List[Dict[str, Any]]
 
     def register(self, values: Dict[str, Any]) -> None:
-        """Take a config; raises Invalid if the pack's schema forbids it."""
+        """Register a config; raises Invalid if it breaks the pack's schema."""
         complete = config.complete(copy.deepcopy(values), self.schema)
         self.datastore.resolved(complete, self.schema)
         self.complete, self.registered = complete, values
 
     @property
     def config(self) -> Dict[str, Any]:
-        """The config as sensor and actions get it, with what the datastore has of it just now."""
+        """The config as sensor and actions get it, with the datastore's current values."""
         return self.datastore.resolved(self.complete, self.schema)
 
 
 def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore] = None) -> Pack:
-    """Read the pack in this directory; raises Invalid, naming the file.
+    """Read a pack.
 
-    Without a config it is as one that StackStorm has not registered yet.
+    Args:
+        path: its directory.
+        config_file: its config; None for a pack whose config is not registered yet.
+        datastore: what the config's references are resolved in.
+
+    Raises:
+        Invalid: a file is wrong; the text names it.
     """
     about = read(path / "pack.yaml")
     ref = about.get("ref") or about["name"]
@@ -69,7 +77,7 @@ def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore]
 
 
 def read(file: Path, missing: Any = None) -> Dict[str, Any]:
-    """The one YAML document in a file; raises Invalid unless it is a mapping."""
+    """Return the mapping in a YAML file; raises Invalid if it holds anything else."""
     if missing is not None and not file.exists():
         return missing
     try:
@@ -83,7 +91,7 @@ def read(file: Path, missing: Any = None) -> Dict[str, Any]:
 
 @functools.lru_cache(maxsize=None)
 def _parsed(text: str) -> bytes:
-    """The document, pickled: a process that reads a pack many times parses each text once."""
+    """Return a YAML document, pickled: each text is parsed once a process."""
     return pickle.dumps(yaml.load(text, Loader=LOADER))
 
 

@@ -1,4 +1,4 @@
-"""Action parameters: rendered, cast, checked and completed as the platform does."""
+"""Renders, casts and checks action parameters, and fills in defaults, as StackStorm does."""
 
 import ast
 import json
@@ -12,10 +12,16 @@ Values = Dict[str, Any]
 
 
 def prepare(given: Values, schemas: Dict[str, Values], context: Values) -> Values:
-    """The value of every parameter that has a schema; raises Invalid.
+    """Return the value of every parameter that has a schema.
 
-    Templates in the given values and in the defaults see each other and the context, e.g.
-    {"trigger": payload}. Values from a datastore that is Unknown are taken as they are.
+    Args:
+        given: the values, which may be templates; they can use each other and the defaults.
+        schemas: the parameters' schemas.
+        context: what else templates can use, e.g. {"trigger": payload}. Values from an Unknown
+            datastore are not cast and not checked.
+
+    Raises:
+        Invalid: StackStorm rejects the parameters.
     """
     _refuse_overrides(given, schemas)
     if "st2kv" in context:
@@ -42,7 +48,7 @@ def _final(live: Values, rendered: "_Rendering", name: str, schemas: Dict[str, V
 
 
 class _Rendering:
-    """Renders each value when it is first needed, so that templates can use each other."""
+    """Renders each value when it is first used, so that templates can use each other."""
 
     def __init__(self, given: Values, schemas: Dict[str, Values], context: Values):
         self._defaults = {name: schema.get("default") for name, schema in schemas.items()}
@@ -86,7 +92,7 @@ class _Rendering:
 
 
 def cast(value: Any, name: str, schemas: Dict[str, Values]) -> Any:
-    """The value in the type of its parameter; raises Invalid."""
+    """Return a value in the type of its parameter; raises Invalid."""
     caster = _CASTS.get(schemas.get(name, {}).get("type"))
     if value is None or caster is None:
         return value
@@ -111,7 +117,7 @@ def _boolean(value: Any) -> Any:
 
 def _string(value: Any) -> Optional[str]:
     if value is not None and not isinstance(value, str):
-        raise TypeError("it is no string")
+        raise TypeError("it is not a string")
     return value
 
 

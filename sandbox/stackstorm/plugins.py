@@ -9,7 +9,16 @@ from typing import Tuple, Type
 
 
 def load_class(file: Path, bases: Tuple[Type, ...], name: str = "") -> Type:
-    """The class of this name, or the one class in the file, that extends one of the bases."""
+    """Return a class of a file.
+
+    Args:
+        file: the Python file.
+        bases: the class extends one of these.
+        name: its name; the only such class in the file if "".
+
+    Raises:
+        ImportError: the file has no such class.
+    """
     found = [each for each_name, each in inspect.getmembers(_load(file), inspect.isclass)
              if issubclass(each, bases) and not inspect.isabstract(each) and
              (each_name == name if name else each.__module__ == file.stem)]
@@ -21,13 +30,13 @@ def load_class(file: Path, bases: Tuple[Type, ...], name: str = "") -> Type:
 
 
 def add_to_path(directory: Path, first: bool = False) -> None:
-    """Let modules be found in this directory."""
+    """Add a directory to Python's module path."""
     if str(directory) not in sys.path:
         sys.path.insert(0 if first else len(sys.path), str(directory))
 
 
 def _load(file: Path) -> ModuleType:
-    # As on the platform, only the file's own directory is on the path for it.
+    # As in StackStorm, a plug-in finds the modules of its own directory only.
     add_to_path(file.parent.resolve())
     loader = SourceFileLoader(file.stem, str(file))
     module = ModuleType(file.stem)

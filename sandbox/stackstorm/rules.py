@@ -1,4 +1,4 @@
-"""Rules: which trigger instances start which action."""
+"""Rules: each starts an action for the trigger instances that match its criteria."""
 
 import copy
 import json
@@ -45,7 +45,7 @@ _SCHEMA = Schema({
 
 @dataclass
 class Rule:
-    """A rule, its definition checked and complete, and the trigger that it shares."""
+    """A rule: its complete definition, and its trigger, which other rules may share."""
 
     definition: Dict[str, Any]
     trigger: Trigger
@@ -58,11 +58,11 @@ class Rule:
 
     @property
     def enabled(self) -> bool:
-        """Whether trigger instances may start its action."""
+        """Whether the rule may start its action."""
         return self.definition["enabled"]
 
     def to_dict(self) -> Dict[str, Any]:
-        """The rule in the shape of StackStorm's API."""
+        """Return the rule as StackStorm's API shows it."""
         trigger = {"type": self.trigger.type, "parameters": self.trigger.parameters,
                    "ref": self.trigger.ref}
         return {**self.definition, "id": self.id, "ref": self.ref, "trigger": trigger,
@@ -87,7 +87,7 @@ class Rules:
         return self._rules[ref]
 
     def enforcements(self) -> List[Dict[str, Any]]:
-        """What became of the last 1000 matches and failures to match, newest first."""
+        """Return the last 1000 enforcements, failures among them, newest first."""
         return list(reversed(self._enforcements))
 
     def put(self, definition: Dict[str, Any]) -> Rule:
@@ -96,7 +96,7 @@ class Rules:
             rule = self._make(definition)
         except Invalid as error:
             raise type(error)(f"rule {definition.get('name')!r}: {error}")
-        # The new trigger is taken before the old one is left: the same one must not vanish.
+        # Acquire the new trigger before releasing the old one: if they are the same, it must stay.
         old = self._rules.get(rule.ref)
         if old:
             rule.id = old.id
@@ -105,17 +105,17 @@ class Rules:
         return rule
 
     def enable(self, ref: str) -> None:
-        """Let a rule's action start; raises Invalid if there is no such rule."""
+        """Enable a rule; raises Invalid if it does not exist."""
         if ref not in self._rules:
             raise Invalid(f"there is no rule {ref!r}; there are {', '.join(sorted(self._rules))}")
         self.put(dict(self._rules[ref].to_dict(), enabled=True))
 
     def delete(self, ref: str) -> None:
-        """Forget a rule, and its trigger if no other rule has it."""
+        """Delete a rule, and its trigger if no other rule uses it."""
         self._triggers.release(self._rules.pop(ref).trigger)
 
     def handle(self, instance: TriggerInstance) -> None:
-        """Start the action of each enabled rule that matches; one rule's failure is its own."""
+        """Start the action of each enabled rule that matches; failures do not affect others."""
         instance.status = "processing"
         payload = json.loads(instance.payload)
         for rule in self:

@@ -1,4 +1,4 @@
-"""The platform's dialect of JSON schema: draft 4, but `required` stands in each property."""
+"""StackStorm's dialect of JSON schema: draft 4, with `required` as a boolean of each property."""
 
 import copy
 from typing import Any, Dict, Iterable
@@ -15,7 +15,7 @@ def _nothing(*_: Any) -> Iterable[Any]:
     return ()
 
 
-# Draft 4's list of required names is no keyword of the platform's: it has no effect there.
+# StackStorm ignores draft 4's list of required names.
 _Validator = jsonschema.validators.extend(jsonschema.Draft4Validator, {
     "properties": jsonschema.Draft3Validator.VALIDATORS["properties"],
     "required": _nothing,
@@ -23,7 +23,7 @@ _Validator = jsonschema.validators.extend(jsonschema.Draft4Validator, {
 
 
 class Schema:
-    """A schema as the platform applies it: defaults filled in, null allowed if optional."""
+    """A schema as StackStorm applies it: it fills in defaults, and optional values may be null."""
 
     def __init__(self, schema: Dict[str, Any]):
         self._schema = _nullable(schema)
@@ -31,13 +31,13 @@ class Schema:
 
     @classmethod
     def of_parameters(cls, parameters: Dict[str, Any], additional: bool = False) -> "Schema":
-        """The schema of an object that has these properties."""
+        """Return the schema of an object with these properties."""
         properties = {name: schema or ANY_TYPE for name, schema in parameters.items()}
         return cls({"type": "object", "properties": properties,
                     "additionalProperties": additional})
 
     def clean(self, instance: Any) -> Any:
-        """A copy of the instance with its defaults; raises Invalid."""
+        """Return a copy of an instance with its defaults; raises Invalid for a wrong one."""
         instance = _with_defaults(copy.deepcopy(instance), self._schema)
         error = best_match(self._validator.iter_errors(instance))
         if error is None:
@@ -77,7 +77,7 @@ def _nullable_property(schema: Dict[str, Any]) -> Dict[str, Any]:
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
             return dict(schema, **{choice: schema[choice] + [{"type": "null"}]})
-    # A property without a type is a string to the platform.
+    # StackStorm takes a property without a type for a string.
     types = schema.get("type", "string")
     types = types if isinstance(types, list) else [types]
     return dict(schema, type=types if "null" in types else types + ["null"])

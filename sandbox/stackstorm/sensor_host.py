@@ -16,7 +16,7 @@ LOG = logging.getLogger("sandbox.sensor")
 
 
 class SensorService:
-    """What a sensor gets as `sensor_service`; its values are kept in memory."""
+    """A sensor's `sensor_service`; its values are in memory only."""
 
     def __init__(self, triggers: Triggers, broker: Broker, logger: logging.Logger):
         dispatcher = TriggerDispatcherService(triggers, broker, logger)
@@ -26,25 +26,25 @@ class SensorService:
         self._values: Dict[str, str] = {}
 
     def get_logger(self, name: str) -> logging.Logger:
-        """A logger of the sensor's own."""
+        """Return a logger for the sensor."""
         return self._logger.getChild(name)
 
     def get_value(self, name: str) -> Optional[str]:
-        """The value set before, or None."""
+        """Return a value, or None."""
         return self._values.get(name)
 
     def set_value(self, name: str, value: str) -> bool:
-        """Keep a value until the process ends."""
+        """Store a value until the process ends."""
         self._values[name] = value
         return True
 
     def delete_value(self, name: str) -> bool:
-        """Forget a value."""
+        """Delete a value; returns whether it existed."""
         return self._values.pop(name, None) is not None
 
 
 class SensorHost:
-    """One sensor, and what it is told of its triggers."""
+    """Runs one sensor, and calls it when its triggers change."""
 
     def __init__(self, pack: Pack, definition: Dict[str, Any], triggers: Triggers, broker: Broker):
         self._types = [f"{pack.ref}.{each['name']}"
@@ -55,9 +55,9 @@ class SensorHost:
         self._tell = {"create": self._create, "update": self._update, "delete": self._delete}
 
     def run(self) -> None:
-        """Set the sensor up and let it work; raises what it raises."""
+        """Set up and run the sensor; raises what it raises."""
         atexit.register(self._sensor.cleanup)
-        # As on the platform, both begin while the sensor still sets itself up.
+        # As in StackStorm, both run while the sensor is still being set up.
         eventlet.spawn_n(self._replay)
         eventlet.spawn_n(self._follow, self._broker.subscribe())
         LOG.info("Running sensor initialization code")
@@ -79,7 +79,7 @@ class SensorHost:
                 try:
                     self._tell[event](trigger)
                 except Exception:
-                    LOG.exception("The sensor raised when told to %s %s", event, trigger.ref)
+                    LOG.exception("The sensor raised an exception on %s of %s", event, trigger.ref)
 
     def _create(self, trigger: Trigger) -> None:
         self._known.add(trigger.id)

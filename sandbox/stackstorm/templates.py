@@ -1,4 +1,4 @@
-"""Jinja2 as the platform sets it up: sandboxed, strict, with its filters."""
+"""Jinja2 as StackStorm sets it up: sandboxed, strict, with StackStorm's filters."""
 
 import datetime
 import functools
@@ -15,7 +15,7 @@ import yaml
 from sandbox.stackstorm.errors import Invalid, Refused
 from sandbox.stackstorm.unknown import Unknown
 
-# Stands for null where only text can, between the filter use_none and the cast.
+# The text that the filter use_none makes of null, and that the cast turns into null again.
 NONE = "%*****__%NONE%__*****%"
 
 
@@ -154,7 +154,7 @@ def _variables(text: str) -> Optional[FrozenSet[str]]:
     try:
         tree = _ENVIRONMENT.parse(text)
     except jinja2.TemplateSyntaxError:
-        # The platform takes such a parameter literally.
+        # StackStorm takes such a parameter literally.
         return None
     try:
         return frozenset(jinja2.meta.find_undeclared_variables(tree))
@@ -169,7 +169,7 @@ def _template(text: str) -> jinja2.Template:
 
 
 def render(value: Any, context: Dict[str, Any]) -> Any:
-    """Render a parameter's template; in lists and mappings, inside of their JSON text."""
+    """Render a parameter's template; lists and mappings are rendered as JSON text."""
     if isinstance(value, str):
         return _template(value).render(context)
     # "{{name}}" alone keeps the type of what it names.

@@ -1,4 +1,4 @@
-"""The platform's transport, as far as a sensor publishes by it: kombu, to the sandbox's broker."""
+"""StackStorm's transport for publishers: kombu, connected to the sandbox's broker."""
 
 import logging
 import time
@@ -23,15 +23,15 @@ PICKLE = "application/x-python-serialize"
 
 
 class TriggerInstancePublisher:
-    """The platform's own, which asks for no confirmation: the sandbox has none of it."""
+    """StackStorm's own publisher, without confirmations: the sandbox does not support it."""
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
-        """Refused."""
+        """Raise Refused."""
         raise Refused("the sandbox publishes by a sensor's own publisher only")
 
 
 class TriggerDispatcher:
-    """Makes the rules engine's message of a trigger, and has its `_publisher` publish it."""
+    """Makes the message for the rules engine; its `_publisher` publishes it."""
 
     def __init__(self, logger: logging.Logger):
         self._logger = logger
@@ -46,9 +46,9 @@ class TriggerDispatcher:
 
 
 class Transport(virtual.Transport):
-    """What kombu.Connection speaks through; `triggers` and `broker` come from a subclass.
+    """The transport of a kombu.Connection; subclasses set `triggers` and `broker`.
 
-    Messages go to a greenlet that stands for the broker, and what it says comes back by
+    A greenlet takes the messages in the broker's place. Its confirmations arrive by
     drain_events, as with RabbitMQ.
     """
 
@@ -64,16 +64,16 @@ class Transport(virtual.Transport):
 
     @property
     def bytes_recv(self) -> int:
-        """As of a connection on which heartbeats come."""
+        """A number that changes while heartbeats arrive."""
         if all(self.broker.reaches(channel.number) for channel in self.channels):
             self._heard = time.monotonic_ns()
         return self._heard
 
     def send_heartbeat(self) -> None:
-        """The broker does not look for it."""
+        """Do nothing: the sandbox's broker expects no heartbeat."""
 
     def drain_events(self, connection: Any, timeout: Optional[float] = None, **_: Any) -> None:
-        """Wait for what the broker says, and pass it on."""
+        """Wait for the broker's next event, and handle it."""
         self._said.get()()
 
     def _serve(self) -> None:
@@ -99,16 +99,16 @@ class Transport(virtual.Transport):
             self._said.put(told["on_unblocked"])
 
     def _take(self, channel: "Transport.Channel", message: Dict[str, Any]) -> bool:
-        """Whether a queue takes the message."""
+        """Return whether a queue takes the message."""
         found = loads(message["body"], message["content-type"], message["content-encoding"],
                       accept={PICKLE})
-        # The platform would not look, which would hide a defect of the pack.
+        # StackStorm does not check it here, which would hide a defect of the pack.
         self.triggers.type_of(found["trigger"]).check_payload(found["payload"])
         return self.broker.send(channel.number, found["trigger"], found["payload"],
                                 found["trace_context"].trace_tag)
 
     class Channel(virtual.Channel):
-        """A channel that confirms, good for as long as the broker is not started anew."""
+        """A channel with confirmations, open until the broker restarts."""
 
         def __init__(self, connection: "Transport", **kwargs: Any):
             self.number = connection.broker.connect()
@@ -117,7 +117,7 @@ class Transport(virtual.Transport):
             super().__init__(connection, **kwargs)
 
         def confirm_select(self) -> None:
-            """Every message is confirmed here, asked for or not."""
+            """Do nothing: every message is confirmed."""
 
         def basic_publish(self, message: Dict[str, Any], exchange: str, routing_key: str,
                           **_: Any) -> None:
@@ -126,7 +126,7 @@ class Transport(virtual.Transport):
             self.connection._sent.put((self, self._published, message))
 
         def answer(self, number: int, message: Dict[str, Any], taken: bool) -> None:
-            """Confirm a message, and return it first if no queue takes it."""
+            """Confirm a message, and first return it if no queue has taken it."""
             if not taken:
                 for returned in self.events["basic_return"]:
                     returned(ChannelError("NO_ROUTE"), "", "",
@@ -143,6 +143,6 @@ def _raiser(error: Exception) -> Callable[[], None]:
 
 def connect(triggers: Triggers, broker: Broker, urls: Any = None,
             connection_kwargs: Optional[Dict[str, Any]] = None) -> kombu.Connection:
-    """The platform's get_connection; it connects when first used."""
+    """Return a connection, which connects when it is first used (get_connection)."""
     transport = type("BoundTransport", (Transport,), {"triggers": triggers, "broker": broker})
     return kombu.Connection(transport=transport, **connection_kwargs or {})

@@ -1,4 +1,4 @@
-"""Trigger types, and the triggers that rules share."""
+"""Trigger types, and the triggers that rules of one type and parameters share."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from sandbox.stackstorm.schemas import Schema
 
 @dataclass(frozen=True)
 class Trigger:
-    """One type with one set of parameters; of a type without any, it is the "shadow" trigger."""
+    """A type with one set of parameters; without parameters, it is the type's shadow trigger."""
 
     name: str
     pack: str
@@ -24,11 +24,11 @@ class Trigger:
 
     @property
     def ref(self) -> str:
-        """What is dispatched to."""
+        """The name that a sensor dispatches to."""
         return f"{self.pack}.{self.name}"
 
     def to_dict(self) -> Dict[str, Any]:
-        """The trigger as the platform gives it to a sensor."""
+        """Return the trigger as StackStorm gives it to a sensor."""
         digest = hashlib.md5(json.dumps(self.parameters, sort_keys=True).encode()).hexdigest()
         return {"uid": f"trigger:{self.pack}:{self.name}:{digest}", "ref": self.ref,
                 "name": self.name, "pack": self.pack, "type": self.type,
@@ -36,7 +36,7 @@ class Trigger:
 
 
 class TriggerType:
-    """What a sensor's YAML says of one kind of event."""
+    """A trigger type, from a sensor's YAML file."""
 
     def __init__(self, pack: str, definition: Dict[str, Any]):
         self.pack, self.name = pack, definition["name"]
@@ -46,11 +46,11 @@ class TriggerType:
 
     @property
     def takes_parameters(self) -> bool:
-        """Whether rules must give parameters: such a type has no shadow trigger."""
+        """Whether rules must give parameters; such a type has no shadow trigger."""
         return self._parameters is not None
 
     def check_parameters(self, parameters: Dict[str, Any]) -> None:
-        """Raise Invalid if a rule cannot have these; anything goes without a schema."""
+        """Raise Invalid if the parameters break the type's schema."""
         if self._parameters:
             self._parameters.clean(parameters)
 
@@ -61,7 +61,11 @@ class TriggerType:
 
 
 class Triggers:
-    """All triggers; tells `publish` when one with parameters is created, updated, deleted."""
+    """All triggers.
+
+    Args:
+        publish: called with "create", "update" or "delete" and a trigger with parameters.
+    """
 
     def __init__(self, publish: Callable[[str, Trigger], None]):
         self._publish = publish
@@ -70,20 +74,24 @@ class Triggers:
         self._rules: Dict[str, int] = Counter()
 
     def add_type(self, trigger_type: TriggerType) -> None:
-        """Register a type, and its shadow trigger if rules need give no parameters."""
+        """Register a type, and its shadow trigger if its rules need no parameters."""
         self._types[trigger_type.ref] = trigger_type
         if not trigger_type.takes_parameters:
             self._add(Trigger(trigger_type.name, trigger_type.pack, trigger_type.ref, {}))
 
     def type_of(self, ref: str) -> TriggerType:
-        """The type of a trigger or the type itself; raises Invalid."""
+        """Return the type of a trigger, by the ref of either; raises Invalid if there is none."""
         type_ref = self._triggers[ref].type if ref in self._triggers else ref
         if type_ref not in self._types:
             raise Invalid(f"there is no trigger and no trigger type {ref!r}")
         return self._types[type_ref]
 
     def acquire(self, type_ref: str, parameters: Dict[str, Any]) -> Trigger:
-        """The trigger for one more rule: the one there is, or a new one; raises Invalid."""
+        """Return the trigger for a rule, and create it if there is none.
+
+        Raises:
+            Invalid: there is no such type, or it does not accept these parameters.
+        """
         trigger_type = self.type_of(type_ref)
         trigger_type.check_parameters(parameters)
         trigger = self._find(type_ref, parameters)
@@ -93,14 +101,14 @@ class Triggers:
             trigger = Trigger(str(uuid.uuid4()), trigger_type.pack, type_ref, parameters)
             self._add(trigger)
             self._publish("create", trigger)
-        # Only triggers with parameters are counted, so only they are updated and deleted.
+        # StackStorm counts the rules of triggers with parameters only, and never deletes others.
         if parameters:
             self._rules[trigger.ref] += 1
             self._publish("update", trigger)
         return trigger
 
     def release(self, trigger: Trigger) -> None:
-        """A rule is done with the trigger: the last one deletes it."""
+        """Release a rule's trigger, and delete it after its last rule."""
         if not trigger.parameters:
             return
         self._rules[trigger.ref] -= 1
@@ -111,7 +119,7 @@ class Triggers:
 
     def query(self, type: Optional[str] = None,
               type__in: Optional[Sequence[str]] = None) -> List[Trigger]:
-        """The triggers of one type, of several types, or all."""
+        """Return the triggers of one type, of several types, or all."""
         wanted = type__in if type is None else [type]
         return [each for each in self._triggers.values() if wanted is None or each.type in wanted]
 

@@ -367,7 +367,7 @@ class TestParameters:
         ({"p": "{{ p }}"}, "refers to itself"),
         ({"p": "{{ st2kv.system.secret }}"}, "datastore"),
         ({"p": "{{ t | regex_replace }}"}, "cannot render"),
-        ({"p": 5}, "no string"), ({"n": "many"}, "'n'"), ({"e": "c"}, "not one of"),
+        ({"p": 5}, "not a string"), ({"n": "many"}, "'n'"), ({"e": "c"}, "not one of"),
         ({"n": "{{ none | use_none }}"}, "'n': cannot take"),
         ({"q": "x"}, "'q' was unexpected"), ({"f": "x"}, "immutable"),
         ({}, "'p' is a required property")])

@@ -189,7 +189,7 @@ def test_raises_while_the_broker_is_away_and_works_when_it_is_back(publish, plat
     publish("before")
     platform.broker.set_fault("fail")
     for _ in range(3):
-        with pytest.raises(Exception, match="broker is away"):
+        with pytest.raises(Exception, match="broker is down"):
             publish("during")
     platform.broker.set_fault("none")
     publish("after")
@@ -350,7 +350,7 @@ def test_asks_for_confirmation_and_for_a_queue_that_takes_the_trigger(publish):
 
 def test_publishes_nothing_while_the_database_is_away(publish, platform):
     platform.broker.set_fault("no_database")
-    with pytest.raises(ConnectionError, match="database is away"):
+    with pytest.raises(ConnectionError, match="database is down"):
         publish("during")
     assert platform.texts() == []
     platform.broker.set_fault("none")

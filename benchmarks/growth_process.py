@@ -56,7 +56,8 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
                 settings=settings, client=Client(settings.api), rooms=directory,
                 subscriptions=subscriptions, health=health, log=log),
             publish=dispatch, refresh=lambda: None, delivery_unwanted=lambda address: None,
-            delivery_handled=lambda address, name: None)
+            delivery_handled=lambda address, name: None,
+            take_command=lambda address, body, message_id: False)
         used = time.process_time()
         RoomQueues(spool, dispatcher.deliver, health, log).start(Supervisor(health))
         while health.dispatched < DELIVERIES:

@@ -15,7 +15,6 @@ from sandbox.control_client import ControlClient
 from sandbox.server_process import ServerProcess, ServerProcessError
 
 ROOM = "Factor"
-COMMAND_RULES = ("hipchat.run_command", "hipchat.tell_result")
 
 _HELD: List[socket.socket] = []  # bound to the ports that free_port() has returned
 
@@ -102,18 +101,6 @@ class BothServers:
     def is_asked_for_history(self) -> bool:
         """Whether the pack has requested the room's history."""
         return any("/history/" in call["path"] for call in self.people.requests())
-
-    def run_action(self, ref: str, **parameters: Any) -> None:
-        """Run an action in StackStorm; raises ServerProcessError if StackStorm rejects it."""
-        answer = self._session.post(self.stackstorm_url + "/v1/executions", timeout=5, json={
-            "action": ref, "parameters": parameters})
-        if not answer.ok:
-            raise ServerProcessError(f"StackStorm did not run {ref}: {answer.text}")
-
-    def has_chatops(self) -> bool:
-        """Whether the rules for chat commands are enabled."""
-        rules = self._session.get(self.stackstorm_url + "/v1/rules", timeout=5).json()
-        return all(rule["enabled"] for rule in rules if rule["ref"] in COMMAND_RULES)
 
     def _hipchat_room(self, room: str, more: str = "") -> Any:
         url = f"{self.hipchat_url}/room/{quote(room, safe='')}{more}"

@@ -56,8 +56,6 @@ def _play(servers: BothServers, without_webhook: bool) -> None:
         servers.wait_for("webhook for messages in " + ROOM, lambda: any(
             hook["event"] == "room_message" for hook in servers.webhooks()), SECONDS)
     _act(servers, PING, lambda what: what == PONG)
-    servers.run_action("hipchat.enable_chatops")
-    servers.wait_for("enabled rule for commands", servers.has_chatops, SECONDS)
     _act(servers, COMMAND, lambda what: what.startswith(ANSWER))
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import List
 
-from sandbox.both_servers import COMMAND_RULES, ROOM, BothServers, Ports
+from sandbox.both_servers import ROOM, BothServers, Ports
 from sandbox.server_process import ServerProcessError
 
 # What each port is for: the option, its default and the server.
@@ -34,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C; returns the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rooms = [ROOM, *(args.room or [])]
-    rules = args.enable or ["hipchat.ping_pong", *COMMAND_RULES]
+    rules = args.enable or ["hipchat.ping_pong"]
     try:
         ports = Ports(*(_checked_port(args, *each) for each in PORTS))
         with tempfile.TemporaryDirectory(prefix="hipchat-sandbox-") as directory:

@@ -1,20 +1,23 @@
 """Builds the sensor's parts for a config, and connects them."""
 import logging
 import time
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import eventlet
 
+from chatops.settings import ChatOpsSettings
 from hipchat.api.client import Client
 from hipchat.api.rate_limit import CallBudget
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import SensorSettings
+from hipchat.errors import ConfigError
 from hipchat.webhook.ownership import Ownership
 from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.addon.installation import Installation
 from listening.addon.routes import Routes
 from listening.backoff import Backoff
+from listening.commands.service import ChatOps
 from listening.context import Context
 from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
@@ -29,7 +32,7 @@ from listening.operations.supervisor import Supervisor
 from listening.spool import Spool, SpoolError, SpoolLimits
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
-from stackstorm import database
+from stackstorm import account, database
 from stackstorm.publisher import TriggerPublisher
 from stackstorm.triggers import Triggers
 
@@ -71,7 +74,8 @@ class Parts:
         self.publisher = TriggerPublisher(health, log)
         self._dispatcher = Dispatcher(
             context=context, publish=self.publisher.publish, refresh=self._triggers.refresh,
-            delivery_unwanted=self.delivery_unwanted, delivery_handled=self.delivery_handled)
+            delivery_unwanted=self.delivery_unwanted, delivery_handled=self.delivery_handled,
+            take_command=self.take_command)
         self._room_queues = RoomQueues(
             spool=self.spool, deliver=self._dispatcher.deliver, health=health, log=log)
         self._history = HistoryPoller(
@@ -83,6 +87,7 @@ class Parts:
             note_leftover=self._webhooks.note_leftover, request_check=self.request_check)
         health.add_metrics(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                            webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard)
+        self._chatops = self._build_chatops()
         self._report_config()
 
     def start(self) -> None:
@@ -120,6 +125,9 @@ class Parts:
         """The add-on was installed, uninstalled, or received its first delivery."""
         if self._addon.enabled:
             self._context.client.use(self._api._replace(integration=self._addon.credentials))
+            if self._chatops:
+                self._chatops.use(self._context.settings.api._replace(
+                    integration=self._addon.credentials))
         self._webhooks.wake()
         self.request_check()
 
@@ -133,11 +141,34 @@ class Parts:
         self._webhooks.note_room_name(address, room_name)
         self._history.note_activity(address.room)
 
+    def take_command(self, address: Address, body: Dict[str, Any], message_id: str) -> bool:
+        """Take a delivery if it is a chat command, and return whether it is one."""
+        return self._chatops is not None and self._chatops.take(address, body, message_id)
+
     def _webhook_owner(self) -> Client:
         """The client that makes and deletes webhooks in rooms: they belong to its token."""
         if self._addon.hears_alone or not self._addon.enabled:
             return self._context.client
         return Client(self._api, CallBudget(self._context.settings.calls_share))
+
+    def _build_chatops(self) -> Optional[ChatOps]:
+        """ChatOps, if the config has it; a wrong section of the config stops nothing else."""
+        context = self._context
+        config = {"chatops": context.settings.chatops}
+        if not ChatOpsSettings.are_in(config):
+            return None
+        try:
+            settings = ChatOpsSettings.from_config(config)
+        except ConfigError as error:
+            context.health.set_problem(
+                "commands", "none are taken, as chatops in the config is wrong",
+                "\n  ".join(["Correct it, and register it:"] + error.problems), about="config")
+            return None
+        chatops = ChatOps(
+            settings=settings, api=context.settings.api, platform=account.platform(),
+            directory=self.spool.directory, health=context.health, log=context.log)
+        self.subscriptions.command_addresses = chatops.addresses
+        return chatops
 
     def _report_config(self) -> None:
         settings, health = self._context.settings, self._context.health
@@ -163,6 +194,8 @@ class Parts:
         health.clear_problem("spool")
         self._dispatcher.begin(time.time())
         self._history.begin()
+        if self._chatops:
+            self._chatops.start(self._supervisor)
         self.receiver.accepting = True
         self._room_queues.start(self._supervisor)
         self._supervisor.run_forever("publishing", self.publisher.watch)

@@ -111,7 +111,8 @@ class TestConfig:
         values = {"api_key": "token", "api_url": "https://hipchat.example.com",
                   "webhook": {"public_url": "https://st2.example.com/hipchat"}}
         completed = sandbox_config.complete(dict(values), read("config.schema.yaml"))
-        assert SensorSettings.from_config(completed) == SensorSettings.from_config(values)
+        assert SensorSettings.from_config(completed)._replace(chatops={}) == (
+            SensorSettings.from_config(values))
         assert ApiSettings.from_config(completed)
 
     def test_describes_every_key_and_hides_every_secret(self):

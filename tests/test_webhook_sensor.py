@@ -24,7 +24,7 @@ from sandbox.stackstorm.sensor_host import SensorHost
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
 MODULES = ("webhook_sensor", "wiring", "stackstorm.publisher", "stackstorm.triggers",
-           "stackstorm.database")
+           "stackstorm.database", "stackstorm.account")
 TASKS = [  # the name in /health, where the task is (or its name in wiring), its function
     ("starting", ConfigWatch, "first"),
     ("starting", ConfigWatch, "change"),

@@ -84,6 +84,8 @@ class EventTrace:
     def _in_stackstorm(self, happening: Happening, deliveries: List[Json]) -> Iterator[Step]:
         hooks = {delivery["webhook_id"] for delivery in deliveries}
         try:
+            if happening.message_id:
+                yield from command_steps(happening.message_id, self._get, self._action)
             rules = [rule for rule in self._get("rules")
                      if rule["trigger"]["type"] == "hipchat." + happening.event]
             instances = {each["trigger"]: each for each in self._get("triggerinstances")
@@ -116,7 +118,6 @@ class EventTrace:
             else:
                 yield _step("rule", "ok", rule["ref"] + " matched")
                 yield self._action(enforcement["execution_id"])
-                yield from command_steps(enforcement["execution_id"], self._get, self._action)
             return
         if instance["status"] == "processed":
             yield _step("rule", "stopped", rule["ref"] + " did not match",

@@ -13,6 +13,7 @@ from sandbox.stackstorm.alias_api import AliasApi
 from sandbox.stackstorm.aliases import Aliases
 from sandbox.stackstorm.broker import Broker, TriggerInstance
 from sandbox.stackstorm.errors import Invalid
+from sandbox.stackstorm.event_stream import EventStream
 from sandbox.stackstorm.pack import Pack
 from sandbox.stackstorm.rules import Rule, Rules
 from sandbox.stackstorm.triggers import Triggers
@@ -39,6 +40,7 @@ ROUTES = Map([
         ("GET", "/v1/actionalias/<ref>", "_alias_api.get"),
         ("POST", "/v1/aliasexecution", "_alias_api.run"),
         ("POST", "/v1/aliasexecution/match_and_execute", "_alias_api.refuse"),
+        ("GET", "/v1/stream", "_stream.respond"),
         ("GET", "/v1/user", "_alias_api.user"),
         ("GET", "/v1/inquiries/<ref>", "_alias_api.refuse"),
         ("PUT", "/v1/inquiries/<ref>", "_alias_api.refuse"),
@@ -51,16 +53,20 @@ class Api:
     """The API as a WSGI application; errors answer {"faultstring": text}."""
 
     def __init__(self, pack: Pack, triggers: Triggers, rules: Rules, actions: Actions,
-                 broker: Broker, aliases: Aliases):
+                 broker: Broker, aliases: Aliases, stream: EventStream):
         self._pack, self._triggers, self._rules = pack, triggers, rules
         self._actions, self._broker = actions, broker
         self._alias_api = AliasApi(aliases, _page)
+        self._stream = stream
 
     def __call__(self, environ: Dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         try:
             endpoint, values = ROUTES.bind_to_environ(environ).match()
-            status, body = endpoint(self)(Request(environ), **values)
+            answer = endpoint(self)(Request(environ), **values)
+            if isinstance(answer, Response):
+                return answer(environ, start_response)
+            status, body = answer
         except Invalid as error:
             status, body = 400, {"faultstring": str(error)}
         except HTTPException as error:

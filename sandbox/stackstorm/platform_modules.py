@@ -3,9 +3,11 @@
 import importlib
 import sys
 import types
+from datetime import datetime, timezone
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.stackstorm import base_classes, templates, transport
 from sandbox.stackstorm.broker import Broker
@@ -27,7 +29,8 @@ def install_base_classes() -> None:
         _provide("st2common.util.jinja", get_filters=lambda: templates.FILTERS)
 
 
-def install_services(triggers: Triggers, broker: Broker, database: Database) -> None:
+def install_services(triggers: Triggers, broker: Broker, database: Database,
+                     api_url: str = "") -> None:
     """Supply the services a sensor can import; StackStorm's own need its broker and database."""
     _provide("st2common.models.api.trace", TraceContext=TraceContext)
     _provide("st2common.transport.reactor", TriggerDispatcher=transport.TriggerDispatcher,
@@ -49,6 +52,26 @@ def install_services(triggers: Triggers, broker: Broker, database: Database) -> 
              TriggerAPI=SimpleNamespace(from_model=lambda trigger: trigger))
     _provide("st2common.util.config_loader", ContentPackConfigLoader=lambda pack: SimpleNamespace(
         get_config=database.resolved_config))
+    _install_account(api_url)
+
+
+def _install_account(api_url: str) -> None:
+    """Supply what a sensor calls the API with; the sandbox asks nobody who they are."""
+    stream = urlsplit(api_url)
+    _provide("oslo_config", cfg=SimpleNamespace(
+        StrOpt=_option, IntOpt=_option, CONF=SimpleNamespace(
+            register_opts=lambda options, group: None,
+            auth=SimpleNamespace(enable=False, service_token_ttl=86400),
+            stream=SimpleNamespace(host=stream.hostname, port=stream.port),
+            system_user=SimpleNamespace(user="stanley"))))
+    _provide("st2common.services.access", create_token=None)
+    _provide("st2common.util.api", get_full_public_api_url=lambda: api_url)
+    _provide("st2common.util.date",
+             get_datetime_utc_now=lambda: datetime.now(timezone.utc))
+
+
+def _option(name: str, default: Any) -> None:
+    """What declares an option of st2.conf."""
 
 
 def _provide(name: str, **content: Any) -> None:

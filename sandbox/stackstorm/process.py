@@ -21,13 +21,14 @@ import eventlet.hubs
 import eventlet.wsgi
 
 from sandbox.stackstorm import pack, platform_modules
-from sandbox.stackstorm.actions import Actions
+from sandbox.stackstorm.actions import Actions, Execution
 from sandbox.stackstorm.aliases import Aliases
 from sandbox.stackstorm.api import Api
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.datastore import Datastore
 from sandbox.stackstorm.errors import Invalid
+from sandbox.stackstorm.event_stream import EventStream
 from sandbox.stackstorm.notifier import Notifier
 from sandbox.stackstorm.rules import Rules
 from sandbox.stackstorm.sensor_host import SensorHost
@@ -43,7 +44,9 @@ class Platform:
         self._pack = content
         self.broker = Broker(journal)
         self.triggers = Triggers(self.broker.publish)
-        self.actions = Actions(content, ended=Notifier(self.triggers, self.broker).notify)
+        self.stream = EventStream()
+        self._notifier = Notifier(self.triggers, self.broker)
+        self.actions = Actions(content, ended=self._ended)
         self.aliases = Aliases(self.actions)
         self.rules = Rules(self.triggers, self.actions)
         for sensor in content.sensors:
@@ -57,17 +60,22 @@ class Platform:
     def serve_api(self, port: int) -> int:
         """Serve the API from now on; returns the port."""
         listener = eventlet.listen(("127.0.0.1", port))
-        app = Api(self._pack, self.triggers, self.rules, self.actions, self.broker, self.aliases)
+        app = Api(self._pack, self.triggers, self.rules, self.actions, self.broker, self.aliases,
+                  self.stream)
         eventlet.spawn_n(eventlet.wsgi.server, listener, app, log_output=False)
         port = listener.getsockname()[1]
         self.actions.api_url = f"http://127.0.0.1:{port}/v1"
         return port
 
+    def _ended(self, execution: Execution) -> None:
+        self.stream.publish(execution)
+        self._notifier.notify(execution)
+
     def run(self) -> None:
         """Run the rules and the sensor, until the sensor ends."""
         platform_modules.install_base_classes()
         platform_modules.install_services(self.triggers, self.broker, Database(
-            self.triggers, self.broker, self.rules, self._pack))
+            self.triggers, self.broker, self.rules, self._pack), self.actions.api_url)
         rules = eventlet.spawn(self._run_rules)
         if self._pack.sensors:
             SensorHost(self._pack, self._pack.sensors[0], self.triggers, self.broker).run()

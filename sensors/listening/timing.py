@@ -148,3 +148,36 @@ CONFIG_REGISTRATION_TIMEOUT = 60.0
 """In which StackStorm registers the config of a pack that it has installed."""
 STOP_TIMEOUT = 3.5
 """For work that is under way at SIGTERM; StackStorm kills a sensor after 5 s."""
+
+# commands
+
+TOKEN_RENEWAL_LEAD = 300.0
+"""Before the end of a service token of StackStorm's: it is renewed then."""
+STREAM_CONNECT_TIMEOUT = 5.0
+"""For a connection to StackStorm's event stream."""
+STREAM_SILENCE_TIMEOUT = 60.0
+"""After which a silent event stream is given up; StackStorm sends something every 25 s."""
+STREAM_RETRY_MAX = 15.0
+"""Between two attempts to read the event stream."""
+EXECUTION_LOOK_PERIOD = 1.0
+"""Between two looks at running executions without the event stream: how late an answer may be."""
+EXECUTION_PERIOD = 10.0
+"""The same with the stream, for an event that it has lost."""
+EXECUTION_TIMEOUT = 86400.0
+"""After which an execution that still runs is not waited for: its end may be lost for good."""
+REPLY_TIMEOUT = 3600.0
+"""For which a reply is tried again while HipChat is in trouble."""
+REPLY_RETRY_MAX = 60.0
+"""Between two attempts to send a reply."""
+HIPCHAT_CLOCK_LEEWAY = 5.0
+"""By which our notion of HipChat's clock may be wrong when a reply is looked for in a room."""
+START_SETTLE_DELAY = 5.0
+"""In which StackStorm has started what it was asked to start before the sensor was restarted."""
+START_CHECK_TIMEOUT = 300.0
+"""For which StackStorm is asked what a command from before a restart has started."""
+START_CHECK_RETRY_MAX = 15.0
+"""Between two such questions."""
+LATE_COMMANDS_DELAY = 3.0
+"""For which commands that are too old are gathered, so that a room is told of them once."""
+COMMAND_KEPT = 86400.0
+"""For which an answered command is known again; longer than a message may be backfilled late."""

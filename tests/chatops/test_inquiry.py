@@ -1,5 +1,4 @@
 """What a workflow asks in a room, and who may answer it with what words."""
-from types import SimpleNamespace
 
 import pytest
 
@@ -97,9 +96,9 @@ def test_what_stackstorm_says_of_a_question_is_told_in_our_words(status, words, 
 
 class TestWhoMayAnswer:
     def may(self, person, of=None, alias="ops.deploy", rbac=True, **more):
-        stackstorm = SimpleNamespace(has_rbac=lambda: rbac)
         try:
-            check_may_answer(of or inquiry(), alias, person, ROOM, settings(**more), stackstorm)
+            check_may_answer(of or inquiry(), alias, person, ROOM, settings(**more),
+                             lambda: rbac)
         except CommandRejected:
             return False
         return True

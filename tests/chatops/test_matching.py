@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chatops.aliases import Aliases, find, problems_of
+from chatops.catalog import Listing
 from chatops.errors import NotACommand, CommandRejected
 from chatops.matching import formats_of
 from chatops.permissions import Permissions
@@ -161,8 +162,8 @@ def found_by(*aliases, commands="*", match=None):
     """All aliases, for somebody who may run these commands; match is StackStorm's own matching."""
     allowed = ChatOpsSettings.from_config({"chatops": {"rooms": [1], "allow": [
         {"commands": [commands], "people": "*"}]}})
-    stackstorm = SimpleNamespace(aliases=lambda: iter(aliases), match=match)
-    return Aliases(stackstorm, Permissions(allowed), person=2, room=1)
+    return Aliases(Listing.of(list(aliases)), SimpleNamespace(match=match),
+                   Permissions(allowed), person=2, room=1)
 
 
 def test_of_two_packs_aliases_with_one_name_neither_is_run():

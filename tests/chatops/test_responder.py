@@ -3,6 +3,7 @@ import uuid
 
 import pytest
 
+from chatops.command import ChatMessage
 from chatops.reply import Reply
 from chatops.responder import Responder
 from hipchat.api.client import Client
@@ -21,7 +22,8 @@ def tell(hipchat, room):
 
     def tell(answer, message_id=asked, as_user=lambda: client):
         before = len(people.transcript(room))
-        Responder(client, as_user, room_id, ann, "Ann", message_id).send(answer)
+        message = ChatMessage(room_id, ann, "Ann", message_id, "", "!x")
+        Responder(client, as_user, message).send(answer)
         return people.transcript(room)[before:]
 
     tell.asked = asked

@@ -46,11 +46,6 @@ def test_a_wrong_key_of_stackstorms_is_not_shown():
     assert "secret" not in str(error.value) and "chatops.api_keys.2002" in str(error.value)
 
 
-def test_commands_need_the_template_guard():
-    with pytest.raises(ConfigError, match="template_guard: commands need it"):
-        settings({"template_guard": False})
-
-
 @pytest.mark.parametrize("chatops, there", [
     (None, False), ({}, False), ({"prefix": "!", "rooms": [], "allow": []}, False),
     ({"rooms": [1]}, True), ({"allow": [{}]}, True), ("yes", True)])

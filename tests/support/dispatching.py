@@ -84,7 +84,8 @@ class Bench:
             context=make_context(dict(CONFIG, template_guard=False), rooms=self.rooms,
                                  subscriptions=self.subscriptions, health=self.health),
             publish=publish, refresh=self._refresh, delivery_unwanted=self.unwanted.append,
-            delivery_handled=lambda address, name: None)
+            delivery_handled=lambda address, name: None,
+            take_command=lambda address, body, message_id: False)
 
     def _refresh(self):
         self.refreshes += 1

@@ -1,48 +1,84 @@
-"""Whose account of StackStorm's a call is made with."""
-import os
-from typing import Dict, Optional
+"""Which account of StackStorm's a call is made with."""
+from typing import Callable, Dict, NamedTuple
 
 from chatops.errors import CommandRejected
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
-from hipchat.errors import ConfigError
 
-__all__ = ["Accounts"]
+__all__ = ["Accounts", "Platform"]
+
+
+class Platform(NamedTuple):
+    """The StackStorm in which this process runs, and the account that it has there.
+
+    api_url ends in /v1; headers returns what proves the account, nothing where StackStorm asks
+    nobody who they are; username is that account's; stream_url: of the event stream.
+    """
+
+    api_url: str
+    headers: Callable[[], Dict[str, str]]
+    username: str
+    has_authentication: bool
+    stream_url: str = ""
 
 
 class Accounts:
-    """The accounts that the config names, on the StackStorm that runs this action.
+    """The accounts that the config names, or else the platform's own."""
 
-    It tells each action where it is and gives it a token, which is the system user's where a rule
-    started the action. settings: None where own() alone is asked.
-    """
+    def __init__(self, settings: ChatOpsSettings, platform: Platform):
+        self._settings, self._platform = settings, platform
+        self._clients: Dict[str, StackStorm] = {}
+        self._usernames: Dict[StackStorm, str] = {}
 
-    def __init__(self, settings: Optional[ChatOpsSettings] = None):
-        self._settings = settings
-        # Read at once: another action's may follow in the same process.
-        self._url = os.environ.get("ST2_ACTION_API_URL")
-        self._token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
-        self.execution_id = os.environ.get("ST2_ACTION_EXECUTION_ID", "")
-        if not self._url:
-            raise ConfigError(["ST2_ACTION_API_URL is not set: this works in StackStorm only"])
+    @property
+    def url(self) -> str:
+        """The API's address, which ends in /v1."""
+        return self._settings.api_url or self._platform.api_url
 
     def pack(self) -> StackStorm:
-        """The pack's own: api_key's, or else the action's token."""
-        return self._with_key(self._settings.api_key) if self._settings.api_key else self.own()
+        """Return the account that reads aliases, executions and inquiries."""
+        return self._with_key(self._settings.api_key or "")
 
-    def own(self) -> StackStorm:
-        """That of the action's token: whoever started the action."""
-        return StackStorm(self._url, {"X-Auth-Token": self._token} if self._token else {})
+    def of(self, requester_id: int) -> StackStorm:
+        """Return the account under which a person's commands run.
 
-    def of(self, person: int) -> StackStorm:
-        """That under which a person's commands run; CommandRejected where they have none."""
+        Raises:
+            CommandRejected: the config has api_keys, and none for this person.
+        """
         if not self._settings.api_keys:
             return self.pack()
-        if person not in self._settings.api_keys:
+        if requester_id not in self._settings.api_keys:
             raise CommandRejected("You have no account of StackStorm's here. chatops.api_keys in "
-                                  "the pack's config needs a key for your id, {}.".format(person))
-        return self._with_key(self._settings.api_keys[person])
+                                  "the pack's config needs a key for your id, {}.".format(
+                                      requester_id))
+        return self._with_key(self._settings.api_keys[requester_id])
+
+    def headers(self) -> Dict[str, str]:
+        """Return what proves the account of pack(), for a call that is made elsewhere."""
+        key = self._settings.api_key
+        return {"St2-Api-Key": key} if key else self._platform.headers()
+
+    def username(self, stackstorm: StackStorm) -> str:
+        """Return the name of the StackStorm user whose account it is.
+
+        StackStorm looks at the rights and the datastore keys of the user whose name a command
+        states, so it must be the one who runs it.
+        """
+        if stackstorm not in self._usernames:
+            own = not self._platform.has_authentication or (
+                stackstorm is self._clients.get("") and bool(self._platform.username))
+            self._usernames[stackstorm] = self._platform.username if own else (
+                stackstorm.user()["username"])
+        return self._usernames[stackstorm]
+
+    def has_rbac(self, stackstorm: StackStorm) -> bool:
+        """Return whether StackStorm looks at people's roles."""
+        # Without authentication GET /v1/user fails with 500 and a traceback in StackStorm's log.
+        return self._platform.has_authentication and stackstorm.user()["rbac"]["enabled"] is True
 
     def _with_key(self, key: str) -> StackStorm:
-        headers: Dict[str, str] = {"St2-Api-Key": key}
-        return StackStorm(self._url, headers)
+        """Return the client of an API key, or of the platform's account for ""."""
+        if key not in self._clients:
+            self._clients[key] = StackStorm(self.url, (lambda: {"St2-Api-Key": key}) if key else (
+                self._platform.headers))
+        return self._clients[key]

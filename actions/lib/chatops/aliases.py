@@ -1,6 +1,7 @@
 """The one alias that a command is for."""
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
+from chatops.catalog import Listing
 from chatops.command import check_words
 from chatops.errors import CommandRejected, StackStormError
 from chatops.format_language import read_command
@@ -24,12 +25,11 @@ class CommandForbidden(CommandRejected):
 class Aliases:
     """All aliases of a StackStorm, as one person in one room may run them."""
 
-    def __init__(self, stackstorm: StackStorm, permissions: Permissions, person: int, room: int):
+    def __init__(self, listing: Listing, stackstorm: StackStorm, permissions: Permissions,
+                 person: int, room: int):
+        self._aliases, self._formats = listing
         self._stackstorm, self._permissions = stackstorm, permissions
         self._person, self._room = person, room
-        self._aliases = list(stackstorm.aliases())
-        self._formats = [format for alias in self._aliases if alias.get("enabled", True)
-                         for format in formats_of(alias)]
 
     def allowed(self) -> List[Format]:
         """The formats of the aliases that the person may run."""

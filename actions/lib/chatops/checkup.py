@@ -1,10 +1,12 @@
 """What an operator needs to know of ChatOps, and what is to be done where something is not well."""
-from typing import Any, Dict, Iterator, List, Optional
+import os
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from chatops.accounts import Accounts
-from chatops.aliases import problems_of
+from chatops.accounts import Accounts, Platform
+from chatops.aliases import name_of, problems_of
 from chatops.errors import StackStormError
-from chatops.rules import HEARING, RULES, hears
+from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from hipchat.check.finding import Finding, Findings
@@ -12,137 +14,133 @@ from hipchat.api.client import Client
 from hipchat.errors import ConfigError, HipChatError, NotFound
 from hipchat.api.people import People
 from hipchat.api.room_directory import RoomDirectory
-from hipchat.config.sensor_settings import EVERYWHERE, SensorSettings
 
 __all__ = ["chatops_checkup"]
 
 MOST_PEOPLE = 20  # each is a call, of which HipChat allows a token 100 in 5 minutes
-ENABLE = "Run hipchat.enable_chatops"
+API_REMEDY = " Check the service st2api and chatops.api_url."
+REMEDIES: Dict[Optional[int], str] = {
+    401: " Make a key with `st2 apikey create`.",
+    403: " Its user needs a role with the permissions that docs/chatops.md lists."}
 
 
 def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: People) -> Findings:
-    """Look at ChatOps, if the config has it: rules, accounts, rooms and people."""
+    """Look at ChatOps, if the config has it: accounts, rights, rooms and people."""
     if not ChatOpsSettings.are_in(config):
-        yield from _left_on()
         return
     try:
         settings = ChatOpsSettings.from_config(config)
-        accounts = Accounts(settings)
     except ConfigError as error:
         yield from (Finding(False, "config: " + problem) for problem in error.problems)
         return
-    yield from _rules(accounts.own(), settings)
-    yield from _accounts(accounts, settings)
-    yield from _aliases(accounts.pack())
-    yield from _rooms(client, settings, _heard(config))
+    yield from _stackstorm(settings)
+    yield from _rooms(client, settings)
     yield from _people(client, settings)
     yield from _own(people, settings)
 
 
-def _left_on() -> Findings:
-    """The rules, where the config has no ChatOps."""
+def _stackstorm(settings: ChatOpsSettings) -> Findings:
+    """Look at the accounts, from the action that asks: the sensor has the same system user."""
+    url = settings.api_url or os.environ.get("ST2_ACTION_API_URL", "")
+    token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
     try:
-        stackstorm = Accounts().own()
-        enabled = [ref for ref in RULES if stackstorm.rule(ref)["enabled"]]
-    except (ConfigError, StackStormError):  # then no command is run either
-        return
-    if enabled:
-        yield Finding(False, "chatops: the config has none, but {} enabled. {} with enabled=false."
-                      .format(_are(enabled), ENABLE))
-
-
-def _are(refs: List[str]) -> str:
-    return " and ".join(refs) + (" is" if len(refs) == 1 else " are")
-
-
-def _rules(stackstorm: StackStorm, settings: ChatOpsSettings) -> Findings:
-    try:
-        rules = [stackstorm.rule(ref) for ref in RULES]
+        has_authentication = _asks_who_calls(url)
+        accounts = Accounts(settings, Platform(
+            api_url=url, headers=lambda: {"X-Auth-Token": token} if token else {}, username="",
+            has_authentication=has_authentication))
+        if not has_authentication:
+            yield Finding(True, "chatops: StackStorm has no authentication, so that every command "
+                          "runs as its system user")
+        aliases = list(accounts.pack().aliases())
     except StackStormError as error:
-        yield Finding(False, f"chatops: its rules cannot be seen. {error}.")
+        yield Finding(False, f"chatops: {error}.{REMEDIES.get(error.status, API_REMEDY)}")
         return
-    disabled = [rule["ref"] for rule in rules if not rule["enabled"]]
-    if disabled:
-        yield Finding(False, "chatops: {} disabled (an update of the pack does that). {}.".format(
-            _are(disabled), ENABLE))
-    elif not all(hears(rule, settings.prefix) for rule in rules if rule["ref"] == HEARING):
-        yield Finding(False, "chatops: {} does not listen to the prefix {}. {}.".format(
-            HEARING, settings.prefix, ENABLE))
-    else:
-        yield Finding(True, "chatops: its rules are enabled, commands begin with " +
-                      settings.prefix)
+    if has_authentication:
+        yield from _accounts(accounts, settings, _of_packs(settings, aliases))
+    yield from (Finding(False, "chatops: " + problem) for problem in problems_of(aliases))
 
 
-def _accounts(accounts: Accounts, settings: ChatOpsSettings) -> Findings:
-    if settings.api_key:
-        yield from _account("chatops.api_key", accounts.pack())
-    elif not settings.api_keys:
-        yield from _system_user(accounts.own())
+def _asks_who_calls(url: str) -> bool:
+    """Return whether StackStorm has authentication, from its answer to a call without any.
+
+    (Without it, GET /v1/user fails with 500 and a traceback in StackStorm's log.)
+    """
+    try:
+        next(StackStorm(url, dict).aliases(), None)
+    except StackStormError as error:
+        if error.status == 401:
+            return True
+        raise
+    return False
+
+
+def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[str, str]:
+    """Return an action of each pack whose actions the config allows to run, by the pack."""
+    permissions = Permissions(settings)
+    return {alias["action_ref"].partition(".")[0]: alias["action_ref"] for alias in aliases
+            if permissions.anybody_may(name_of(alias))}
+
+
+def _accounts(accounts: Accounts, settings: ChatOpsSettings,
+              actions: Dict[str, str]) -> Findings:
+    key = "chatops.api_key" if settings.api_key else "chatops: StackStorm's system user"
+    runs = not settings.api_keys
+    yield from _account(key, accounts.pack(), dict(_reading(accounts.pack(), actions), **(
+        _running(accounts.pack(), actions) if runs else {})), "reads results and runs commands" if
+        runs else "reads results")
     for person in settings.api_keys:
-        yield from _account(f"chatops.api_keys.{person}", accounts.of(person), False)
+        stackstorm = accounts.of(person)
+        yield from _account(f"chatops.api_keys.{person}", stackstorm,
+                            _running(stackstorm, actions), "runs commands")
 
 
-def _system_user(stackstorm: StackStorm) -> Findings:
+def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], Any]],
+             use: str) -> Findings:
+    """Try each right, by what StackStorm calls it, with a call that needs it."""
+    missing = []
     try:
-        with_rbac = stackstorm.user()["rbac"]["enabled"]
+        user = stackstorm.user()["username"]
+        for right, call in rights.items():
+            try:
+                call()
+            except StackStormError as error:
+                if error.status != 403:
+                    raise
+                missing.append(right)
     except StackStormError as error:
-        # StackStorm itself fails on this where it asks nobody who they are, and so has no RBAC.
-        yield Finding(error.status == 500, "chatops: without chatops.api_key, commands run as "
-                      "StackStorm's system user; StackStorm does not tell whether it has RBAC. "
-                      "{}.".format(error))
+        yield Finding(False, f"{key}: {error}.{REMEDIES.get(error.status, '')}")
         return
-    yield Finding(not with_rbac, "chatops: without chatops.api_key, commands run as StackStorm's "
-                  "system user, " + ("who has no rights unless roles are assigned to it. Set "
-                                     "chatops.api_key." if with_rbac else
-                                     "who may do everything"))
-
-
-def _account(key: str, stackstorm: StackStorm, reads: bool = True) -> Findings:
-    try:
-        user = stackstorm.user()
-        if reads:
-            next(stackstorm.aliases(), None)
-            next(stackstorm.executions_since(HEARING, "2000-01-01T00:00:00.000000Z"), None)
-    except StackStormError as error:
-        yield Finding(False, "{}: {}.{}".format(key, error, {
-            401: " Make a key with `st2 apikey create`.",
-            403: " Its user needs a role with the permissions that docs/chatops.md lists."}.get(
-                error.status, "")))
+    if missing:
+        yield Finding(False, f"{key}: {user} {use}, and lacks {', '.join(missing)}. Assign a role "
+                      "with them: see docs/chatops.md.")
     else:
-        yield Finding(True, f"{key}: commands run as {user['username']}")
+        yield Finding(True, f"{key}: {user} {use}")
 
 
-def _aliases(stackstorm: StackStorm) -> Findings:
-    try:
-        problems = problems_of(list(stackstorm.aliases()))
-    except StackStormError:  # which is told of the account
-        return
-    for problem in problems:
-        yield Finding(False, "chatops: " + problem)
+def _reading(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
+    return {"action_alias_view on pack:hipchat": lambda: stackstorm.alias("hipchat.rooms"),
+            "execution_list": lambda: next(stackstorm.executions_since(
+                "core.noop", "2000-01-01T00:00:00.000000Z"), None),
+            **{f"action_view on pack:{pack}": partial(stackstorm.action, action)
+               for pack, action in actions.items()}}
 
 
-def _heard(config: Optional[Dict[str, Any]]) -> List[str]:
-    """The rooms that are listened to where a rule names none."""
-    try:
-        return SensorSettings.from_config(config).rooms
-    except ConfigError:  # which is told of the config
-        return [EVERYWHERE]
+def _running(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
+    # action_execute contains action_view; to try it itself would run something.
+    return {f"action_execute on pack:{pack}": partial(stackstorm.action, action)
+            for pack, action in actions.items()}
 
 
-def _rooms(client: Client, settings: ChatOpsSettings, heard: List[str]) -> Findings:
+def _rooms(client: Client, settings: ChatOpsSettings) -> Findings:
     for id in sorted(settings.rooms):
         directory = RoomDirectory()
         try:
             directory.take([client.call("GET", "room", id)])
         except HipChatError as error:
             yield Finding(False, f"chatops.rooms: {id}: {error}")
-            continue
-        name = directory.name_of(id)
-        if EVERYWHERE in heard or id in map(directory.id_of, heard):
-            yield Finding(True, f"chatops.rooms: {id} is {name}")
         else:
-            yield Finding(False, "chatops.rooms: {} is {}, whose messages are not listened for. "
-                          "Name it in rooms, too.".format(id, name))
+            yield Finding(True, f"chatops.rooms: commands that begin with {settings.prefix} are "
+                          f"taken in {id}, {directory.name_of(id)}")
 
 
 def _people(client: Client, settings: ChatOpsSettings) -> Findings:

@@ -3,13 +3,12 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from chatops.errors import NotACommand, CommandRejected
+from chatops.errors import CommandRejected, CommandTooOld, NotACommand
 
-__all__ = ["ChatMessage", "check_age", "check_clock", "check_harmless", "check_words", "command_in",
-           "earliest", "prefix_filter"]
+__all__ = ["ChatMessage", "check_age", "check_harmless", "check_words", "command_in",
+           "prefix_filter"]
 
 LONGEST_AGE = timedelta(minutes=5)
-LARGEST_LEAD = timedelta(minutes=1)  # of HipChat's clock before StackStorm's
 LONGEST_COMMAND = 1000  # characters
 MOST_EQUALS = 5  # StackStorm's time to match grows threefold with each: 4 ms at 5, 838 at 10
 STRAIGHT = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'",
@@ -73,27 +72,11 @@ def said_at(date: str) -> datetime:
     return said.astimezone(timezone.utc)
 
 
-def earliest(message: ChatMessage) -> str:
-    """The time, as StackStorm writes it, after which all begins that comes of a message."""
-    # Nobody hears what is not said yet, but by a clock that is wrong.
-    return (said_at(message.date) - 2 * LARGEST_LEAD).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def check_clock(date: str, now: datetime) -> None:
-    """CommandRejected for a message more than one minute ahead of our clock."""
-    lead = said_at(date) - now
-    if lead > LARGEST_LEAD:
-        raise CommandRejected("HipChat's clock is {} minutes ahead of StackStorm's, so that nobody "
-                              "can tell how old this is. The clocks must be set right first."
-                              .format(int(lead.total_seconds() // 60)))
-
-
 def check_age(date: str, now: datetime) -> None:
-    """CommandRejected for a message older than five minutes."""
+    """Raise CommandTooOld for a message older than five minutes, both by HipChat's clock."""
     age = now - said_at(date)
     if age > LONGEST_AGE:
-        raise CommandRejected("That was said {} minutes ago, and is too old to be run now. Say it "
-                              "again if you still want it.".format(int(age.total_seconds() // 60)))
+        raise CommandTooOld(int(age.total_seconds() // 60))
 
 
 def check_words(command: str) -> None:

@@ -1,187 +1,256 @@
-"""What becomes of a message that may be a command."""
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+"""What is done about a chat message that may be a command.
+
+    outcome = commands.handle(message, now, about_to_start)
+
+A command is checked, its alias is found, and StackStorm is asked to start it. Then `outcome` says
+which executions to wait for and what the requester is told. Nothing is sent from here.
+"""
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from chatops.accounts import Accounts
 from chatops.ack import ack_of
 from chatops.aliases import Aliases, CommandForbidden, name_of
-from chatops.reply import Reply
-from chatops.command import (ChatMessage, check_age, check_clock, check_harmless, check_words,
-                             command_in, earliest)
-from chatops.errors import NotACommand, CommandRejected, StackStormError
+from chatops.catalog import FRESH, Catalog
+from chatops.command import ChatMessage, check_age, check_harmless, check_words, command_in
+from chatops.errors import CommandRejected, CommandTooOld, NotACommand, StackStormError
 from chatops.help import help_on
 from chatops.inquiry import about_question, check_may_answer, response_of
 from chatops.matching import Fit
-from chatops.once import REPEATED, is_repeated
-from chatops.origin import begun_by, identifier, origin_of, source_of
+from chatops.origin import command_key, room_of, root_of, source_of
 from chatops.permissions import Permissions
+from chatops.reply import Reply
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from chatops.values import check_values
 from hipchat.errors import HipChatError
 from hipchat.api.people import People
 
-__all__ = ["Commands", "Outcome"]
+__all__ = ["Attempt", "Commands", "Outcome", "Started"]
 
 UNKNOWN_END = ("StackStorm did not tell what became of it. The command may run all the same: look "
                "into its history before you say it again.")
+INTERRUPTED = ("I was restarted while StackStorm started this command, and found {} of its "
+               "executions. Look into StackStorm's history before you say it again.")
 TROUBLE = "{}. (hipchat.check may tell what is to be done.)"
+LEAD = timedelta(minutes=1)  # of our clock before StackStorm's, where a message id proves the rest
+NARROW_LEAD = timedelta(seconds=2)  # the same where nothing else tells two commands apart
+
+
+class Attempt(NamedTuple):
+    """What StackStorm was about to be asked to start, enough to find what it has started.
+
+    begun_at is in ISO 8601; is_multiple: the command may start several executions.
+    """
+
+    alias_id: str
+    alias_ref: str
+    action_ref: str
+    begun_at: str
+    is_multiple: bool
+
+
+class Started(NamedTuple):
+    """An execution that a command has started."""
+
+    execution_id: str
+    alias_ref: str
+    alias: Optional[Dict[str, Any]] = None
 
 
 class Outcome(NamedTuple):
-    """What was done: outcome is ran, answered, refused, ignored, repeated or failed.
+    """What was done about a message.
 
-    replies: what the room is told; result: what else the action's result has.
+    kind is started, answered, rejected, failed, ignored or too old; replies: what the requester is
+    told; minutes: how old the message is that is too old.
     """
 
-    outcome: str
+    kind: str
     replies: List[Reply]
-    result: Dict[str, Any]
+    started: List[Started] = []
+    alias: str = ""
+    reason: str = ""
+    minutes: int = 0
 
 
 class Commands:
-    """Runs what people say.
+    """Checks and starts what people say."""
 
-    patience: the seconds for which HipChat may let an execution of this action wait.
-    """
-
-    def __init__(self, settings: ChatOpsSettings, accounts: Accounts, people: People,
-                 patience: float):
-        self._settings, self._accounts, self._people = settings, accounts, people
-        self._patience = patience
+    def __init__(self, settings: ChatOpsSettings, accounts: Accounts, catalog: Catalog,
+                 people: People):
+        self._settings, self._accounts = settings, accounts
+        self._catalog, self._people = catalog, people
         self._permissions = Permissions(settings)
 
-    def handle(self, message: ChatMessage, now: datetime) -> Outcome:
-        """Run it, or say why not."""
+    def handle(self, message: ChatMessage, now: datetime,
+               about_to_start: Callable[[Attempt], None]) -> Outcome:
+        """Run a command, or say why not.
+
+        Args:
+            message: Whoever wrote it, it was not the pack's own user.
+            now: The time by HipChat's clock.
+            about_to_start: Called before StackStorm is asked to start something.
+        """
         try:
-            return self._handled(message, now)
+            return self._handle(message, now, about_to_start)
         except NotACommand as reason:
-            return Outcome("ignored", [], {"reason": str(reason)})
+            return Outcome("ignored", [], reason=str(reason))
+        except CommandTooOld as reason:
+            return Outcome("too old", [], minutes=reason.minutes)
         except CommandForbidden as reason:
             words = str(reason)
             if reason.people:
                 words += f" Those who may: {self._people.names(reason.people)}."
-            return _refusal(words)
+            return _rejection(words)
         except CommandRejected as reason:
-            return _refusal(str(reason))
+            return _rejection(str(reason))
         except HipChatError as error:  # StackStorm's too
             return Outcome("failed", [Reply(TROUBLE.format(error), color="red")],
-                           error.as_result())
+                           reason=type(error).__name__)
 
-    def _handled(self, message: ChatMessage, now: datetime) -> Outcome:
+    def resume(self, message: ChatMessage, attempt: Attempt, known: Set[str]) -> Optional[Outcome]:
+        """Find what an attempt has started whose end this process did not see.
+
+        Args:
+            known: The ids of executions that other commands have started.
+
+        Returns:
+            None if it has started nothing.
+        """
+        found = [each for each in self._started(message, attempt) if each["id"] not in known]
+        if not found:
+            return None
+        started = [Started(each["id"], attempt.alias_ref) for each in found]
+        replies = [Reply(INTERRUPTED.format(len(found)))] if attempt.is_multiple else (
+            self._acknowledge(found, attempt))
+        return Outcome("started", replies, started, attempt.alias_ref)
+
+    def _handle(self, message: ChatMessage, now: datetime,
+                about_to_start: Callable[[Attempt], None]) -> Outcome:
         command = self._checked(message, now)
         word, _, rest = command.partition(" ")
-        answers = word.lower() == "answer"
-        with ThreadPoolExecutor() as at_once:  # somebody waits, and these do not for each other
-            repeated = at_once.submit(is_repeated, message, self._accounts.execution_id,
-                                      self._accounts.pack(), self._patience)
-            own = at_once.submit(self._people.is_own, message.requester_id)
-            aliases = None if answers else at_once.submit(
-                Aliases, self._accounts.pack(), self._permissions, message.requester_id,
-                message.room_id)
-        if repeated.result():
-            return Outcome(REPEATED, [], {"reason": "Another execution has this message."})
-        if own.result():
-            raise NotACommand("The pack itself said it.")
-        check_age(message.date, now)  # what is repeated has run, and is not to be said again
-        if answers:
+        if word.lower() == "answer":
             return self._answer(message, rest)
         if word.lower() == "help":
-            allowed = aliases.result().allowed()
-            return Outcome("answered", [help_on(rest, allowed, self._settings.opening)], {})
-        return self._run(message, aliases.result().find(command))
+            allowed = self._aliases(message).allowed()
+            return Outcome("answered", [help_on(rest, allowed, self._settings.opening)])
+        return self._run(message, self._find(message, command), about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
-        """The command, if it may be one; no call has been made until then."""
-        if message.room_id not in self._settings.rooms:
-            raise NotACommand(f"The room {message.room_id} is not among chatops.rooms.")
+        """Return the command in a message; no call has been made until then."""
         command = command_in(message.text, self._settings.prefix)
-        check_clock(message.date, now)
+        try:
+            check_age(message.date, now)
+        except CommandTooOld:
+            check_words(command)
+            raise
         if not self._permissions.any(message.requester_id, message.room_id):
             check_words(command)
             raise CommandRejected("You may not run commands here. (Your id is {}; chatops.allow in "
                                   "the pack's config says who may.)".format(message.requester_id))
-        self._accounts.of(message.requester_id)  # refuses those who have none
+        self._accounts.of(message.requester_id)  # rejects those who have none
         check_harmless(command)
         return command
 
-    def _run(self, message: ChatMessage, fit: Fit) -> Outcome:
-        stackstorm = self._accounts.of(message.requester_id)
+    def _aliases(self, message: ChatMessage, **kept: float) -> Aliases:
+        return Aliases(self._catalog.listing(**kept), self._accounts.pack(), self._permissions,
+                       message.requester_id, message.room_id)
+
+    def _find(self, message: ChatMessage, command: str) -> Fit:
+        try:
+            return self._aliases(message).find(command)
+        except CommandRejected:  # by aliases that may have changed since they were read
+            return self._aliases(message, kept=FRESH).find(command)
+
+    def _run(self, message: ChatMessage, fit: Fit,
+             about_to_start: Callable[[Attempt], None]) -> Outcome:
+        stackstorm, alias = self._accounts.of(message.requester_id), fit.format.alias
         check_values(fit, self._settings.extra_parameters)
-        started = self._start(stackstorm, message, fit)
-        acks = [ack for ack in map(ack_of, started) if ack]
-        return Outcome("ran", acks, {
-            "alias": name_of(fit.format.alias),
-            "executions": [each["execution"]["id"] for each in started]})
-
-    def _start(self, stackstorm: StackStorm, message: ChatMessage,
-               fit: Fit) -> List[Dict[str, Any]]:
         # StackStorm's notifier evaluates these: they are ids, and nothing that somebody wrote.
-        what = {"command": fit.command, "user": str(message.requester_id),
+        what = {"command": fit.command, "user": self._accounts.username(stackstorm),
                 "source_channel": str(message.room_id)}
+        attempt = Attempt(alias["id"], alias["ref"], alias["action_ref"],
+                          datetime.now(timezone.utc).isoformat(), fit.format.multiple)
+        about_to_start(attempt)
         if fit.format.multiple:
-            return _starting(lambda: stackstorm.run_each_match(**what))
-        ids = {"message_id": identifier(message.message_id),
-               "heard_by": self._accounts.execution_id}
+            started = _starting(lambda: stackstorm.run_each_match(**what))
+        else:
+            started = [_starting(lambda: self._run_alias(stackstorm, message, fit, attempt, what))]
+        return Outcome("started", [ack for ack in map(ack_of, started) if ack], [
+            Started(each["execution"]["id"], alias["ref"], each["actionalias"])
+            for each in started], name_of(alias))
 
-        def run() -> Dict[str, Any]:
-            try:
-                return stackstorm.run_alias(
-                    name=fit.format.alias["name"], format=fit.format.representation,
-                    source_context=ids, **what)
-            except StackStormError:
-                # It starts before StackStorm renders the alias's ack, which may fail.
-                started = self._started(message, fit)
-                if started:
-                    return started
-                raise
+    def _run_alias(self, stackstorm: StackStorm, message: ChatMessage, fit: Fit, attempt: Attempt,
+                   what: Dict[str, Any]) -> Dict[str, Any]:
+        try:
+            return stackstorm.run_alias(
+                name=fit.format.alias["name"], format=fit.format.representation,
+                source_context={"room_id": str(message.room_id),
+                                "requester_id": str(message.requester_id),
+                                "message_id": command_key(message.message_id)}, **what)
+        except StackStormError:
+            # StackStorm starts the action before it renders the alias's ack, which may fail.
+            for execution in self._started(message, attempt):
+                alias = self._accounts.pack().alias(attempt.alias_ref) or {}
+                return {"execution": self._accounts.pack().execution(execution["id"]),
+                        "actionalias": alias}
+            raise
 
-        return [_starting(run)]
+    def _started(self, message: ChatMessage, attempt: Attempt) -> Iterable[Dict[str, Any]]:
+        """Yield the executions that StackStorm has of an attempt, newest first."""
+        begun_at = datetime.fromisoformat(attempt.begun_at)
+        for each in self._accounts.pack().executions_since(
+                attempt.action_ref, _as_stackstorm_writes(begun_at - LEAD)):
+            alias = (each.get("context") or {}).get("action_alias_ref") or {}
+            if each.get("parent") or alias.get("id") != attempt.alias_id or (
+                    room_of(each) != message.room_id):
+                continue
+            key = source_of(each).get("message_id")
+            if key == command_key(message.message_id) or (
+                    key is None and each["start_timestamp"] >= _as_stackstorm_writes(
+                        begun_at - NARROW_LEAD)):
+                yield each
 
-    def _started(self, message: ChatMessage, fit: Fit) -> Optional[Dict[str, Any]]:
-        """What the message has started: execution and actionalias; None for nothing."""
-        stackstorm, alias = self._accounts.pack(), fit.format.alias
-        for each in stackstorm.executions_since(alias["action_ref"], earliest(message)):
-            if source_of(each).get("heard_by") == self._accounts.execution_id:
-                return {"execution": stackstorm.execution(each["id"]),
-                        "actionalias": stackstorm.alias(alias["ref"]) or {}}
-        return None
+    def _acknowledge(self, found: List[Dict[str, Any]], attempt: Attempt) -> List[Reply]:
+        stackstorm = self._accounts.pack()
+        alias = stackstorm.alias(attempt.alias_ref) or {}
+        acks = [ack_of({"execution": stackstorm.execution(each["id"]), "actionalias": alias})
+                for each in found]
+        return [ack for ack in acks if ack]
 
     def _answer(self, message: ChatMessage, rest: str) -> Outcome:
         id, _, words = rest.partition(" ")
         if not words.strip() or not id.isalnum():
             raise CommandRejected("Write {}answer, the question's id, and your answer."
-                          .format(self._settings.opening))
+                                  .format(self._settings.opening))
         stackstorm = self._accounts.of(message.requester_id)
         inquiry, alias = self._asked(message, id)
         check_may_answer(inquiry, alias, message.requester_id, message.room_id, self._settings,
-                         stackstorm)
+                         lambda: self._accounts.has_rbac(stackstorm))
         response = response_of(words, inquiry)
-        _refusing(lambda: about_question(lambda: stackstorm.respond(id, response)))
-        return Outcome("answered", [Reply("Thank you, it goes on.", color="green")],
-                       {"inquiry": id})
+        _rejecting(lambda: about_question(lambda: stackstorm.respond(id, response)))
+        return Outcome("answered", [Reply("Thank you, it goes on.", color="green")])
 
     def _asked(self, message: ChatMessage, id: str) -> Tuple[Dict[str, Any], str]:
         """Return an inquiry that was asked in the message's room, and the alias that led to it."""
         stackstorm = self._accounts.pack()
-        inquiry = _refusing(lambda: about_question(lambda: stackstorm.inquiry(id)))
-        begun = begun_by(stackstorm.execution(id), stackstorm)
-        try:
-            asked = origin_of(begun, self._settings).room == message.room_id
-        except NotACommand:
-            asked = False
-        if not asked:
+        inquiry = _rejecting(lambda: about_question(lambda: stackstorm.inquiry(id)))
+        root = root_of(stackstorm.execution(id), stackstorm)
+        if room_of(root) != message.room_id:
             raise CommandRejected("That was not asked in this room.")
-        alias = stackstorm.alias(begun["context"]["action_alias_ref"]["id"])
+        alias = stackstorm.alias(root["context"]["action_alias_ref"]["id"])
         return inquiry, name_of(alias) if alias else ""
 
 
-def _refusal(words: str) -> Outcome:
-    return Outcome("refused", [Reply(words, color="red")], {"reason": words})
+def _rejection(words: str) -> Outcome:
+    return Outcome("rejected", [Reply(words, color="red")])
 
 
-def _refusing(call: Callable[[], Any]) -> Any:
+def _as_stackstorm_writes(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _rejecting(call: Callable[[], Any]) -> Any:
     """Call StackStorm; CommandRejected, in its words, where it is the person's matter."""
     try:
         return call()
@@ -194,8 +263,8 @@ def _refusing(call: Callable[[], Any]) -> Any:
 
 
 def _starting(call: Callable[[], Any]) -> Any:
-    """The same of a call that starts something, and may have started it where StackStorm fails."""
+    """Make a call that starts something, and may have started it where StackStorm fails."""
     try:
-        return _refusing(call)
+        return _rejecting(call)
     except StackStormError as error:
         raise (error if error.status == 401 else CommandRejected(UNKNOWN_END)) from None

@@ -3,15 +3,23 @@ from typing import Optional
 
 from hipchat.errors import HipChatError
 
-__all__ = ["NotACommand", "CommandRejected", "StackStormError"]
+__all__ = ["CommandRejected", "CommandTooOld", "NotACommand", "StackStormError"]
 
 
 class NotACommand(HipChatError):
-    """Nothing is said of it in the room; the text is for the execution's result."""
+    """The message gets no reply; the text says why, for the log."""
 
 
 class CommandRejected(HipChatError):
     """The person is told in the room, with this text, what was wrong and what to do."""
+
+
+class CommandTooOld(HipChatError):
+    """The command was said `minutes` ago, too long to be run now."""
+
+    def __init__(self, minutes: int):
+        self.minutes = minutes
+        super().__init__(f"It was said {minutes} minutes ago.")
 
 
 class StackStormError(HipChatError):

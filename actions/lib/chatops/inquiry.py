@@ -6,7 +6,6 @@ from chatops.errors import CommandRejected, StackStormError
 from chatops.matching import quoted
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
-from chatops.stackstorm import StackStorm
 from hipchat.text.template_guard import neutralize_templates
 from hipchat.text.shallow_json import loads
 
@@ -122,7 +121,7 @@ def _finite(value: Any) -> Any:
 
 
 def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int,
-                     settings: ChatOpsSettings, stackstorm: StackStorm) -> None:
+                     settings: ChatOpsSettings, has_rbac: Callable[[], bool]) -> None:
     """CommandRejected unless the person may answer; StackStorm itself looks at the account alone.
 
     With a key for each person, StackStorm's look is at the person: at their name, and where it has
@@ -131,7 +130,7 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int
     that asks.
     """
     if inquiry.get("roles"):
-        if not settings.api_keys or not stackstorm.has_rbac():
+        if not settings.api_keys or not has_rbac():
             raise CommandRejected("That question is for people with a role in StackStorm, which "
                                   "knows none of yours: it takes RBAC, and chatops.api_keys in the "
                                   "pack's config.")

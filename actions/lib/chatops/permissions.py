@@ -1,6 +1,6 @@
 """Who may run which command in which room: nobody, unless the config allows it."""
 from fnmatch import fnmatchcase
-from typing import List, Optional
+from typing import List, Optional, Set
 
 from chatops.settings import ChatOpsSettings, Grant
 
@@ -22,11 +22,19 @@ class Permissions:
         return any(self._covers(grant, person, room) and _names(grant, command)
                    for grant in self._settings.allow)
 
+    def anybody_may(self, command: str) -> bool:
+        """Whether anybody may run the command anywhere."""
+        return any(_names(grant, command) for grant in self._settings.allow)
+
     def who(self, command: str, room: int) -> Optional[List[int]]:
         """Who may run the command in the room; None for everybody."""
-        groups = [grant.people for grant in self._settings.allow
-                  if _names(grant, command) and self._in_room(grant, room)]
-        return None if None in groups else sorted(set().union(*groups))
+        found: Set[int] = set()
+        for grant in self._settings.allow:
+            if _names(grant, command) and self._in_room(grant, room):
+                if grant.people is None:
+                    return None
+                found |= grant.people
+        return sorted(found)
 
     def _covers(self, grant: Grant, person: int, room: int) -> bool:
         return self._in_room(grant, room) and (grant.people is None or person in grant.people)

@@ -2,6 +2,7 @@
 from html import escape
 from typing import Any, Callable, Iterator, List
 
+from chatops.command import ChatMessage
 from chatops.reply import Reply
 from hipchat.api.client import Client
 from hipchat.errors import ApiError, Forbidden, InvalidRequest, NotFound, ParameterError
@@ -14,6 +15,8 @@ __all__ = ["Responder"]
 MOST_PARTS = 3  # messages of one reply: HipChat takes 30 a minute in a room
 LONGEST_MENTION = 60  # characters, with what is around it
 LONGEST_CODE = 9000  # characters, escaped; the rest is for what stands around it
+# To split more into messages would hold the process up. No line end can save a longer one.
+LONGEST_REPLY = (MOST_PARTS + 1) * LONGEST_MESSAGE
 EMPTY = "It has nothing to tell."
 IN_PRIVATE = "I answered you in private."
 NOT_IN_PRIVATE = "The answer is for you alone, and I cannot give it: {}"
@@ -21,30 +24,42 @@ WITHOUT_CARD = "The card that the alias wants cannot be shown: {}"
 
 
 class Responder:
-    """Speaks to one person: room and person are ids.
+    """Replies to the requester of one message.
 
-    as_user gives the client of a user, who alone may write in private or reply; ParameterError
-    where there is none. mention is the person's mention name without "@", message_id that of what
-    is answered; both may be "".
+    has_sent: whether anything of a reply stands in HipChat, so that it must not be sent again.
     """
 
-    def __init__(self, client: Client, as_user: Callable[[], Client], room: int, person: int,
-                 mention: str = "", message_id: str = ""):
-        self._client, self._as_user, self._room, self._person = client, as_user, room, person
-        self._mention = f"@{mention} " if mention else ""
-        self._message_id = message_id
+    def __init__(self, client: Client, as_user: Callable[[], Client], message: ChatMessage):
+        """Send nothing yet.
+
+        Args:
+            client: Sends notifications.
+            as_user: Returns the client of a user, who alone may write in private or reply;
+                ParameterError where there is none.
+            message: What is replied to.
+        """
+        self._client, self._as_user, self._message = client, as_user, message
+        self._mention = f"@{message.mention_name} " if message.mention_name else ""
+        self.has_sent = False
 
     def send(self, reply: Reply) -> str:
-        """Say it; returns its text as it was said."""
+        """Send a reply; returns its text as it was sent."""
         reply = _whole(reply)
         text = reply.text or ("" if reply.code else EMPTY)
         if reply.private or reply.aside:
             self._in_private(reply, text)
-        elif reply.reply and self._message_id:
+        elif reply.reply and self._message.message_id:
             self._reply(reply, text)
         else:
             self._to_room(reply, text)
         return text
+
+    def openings(self, reply: Reply) -> List[str]:
+        """Return the texts with which send() may begin in the room, depending on HipChat."""
+        reply = _whole(reply)
+        text = reply.text or ("" if reply.code else EMPTY)
+        return [*_parts(self._mention + text, reply.web_url)[:1], *(
+            [self._mention + IN_PRIVATE] if reply.private or reply.aside else [])]
 
     def _in_private(self, reply: Reply, text: str) -> None:
         try:
@@ -61,16 +76,18 @@ class Responder:
     def _to_person(self, reply: Reply, text: str) -> None:
         client = self._as_user()
         for part in _parts(text, reply.web_url):
-            send_private(client, self._person, part, reply.format, reply.notify)
+            send_private(client, self._message.requester_id, part, reply.format, reply.notify)
+            self.has_sent = True
         for code in _code(reply):
-            send_private(client, self._person, code, "html")
+            send_private(client, self._message.requester_id, code, "html")
 
     def _reply(self, reply: Reply, text: str) -> None:
         whole = self._mention + "\n".join(filter(None, (text, reply.code)))
         try:
             client = self._as_user()
             for part in _parts(whole, reply.web_url):
-                send_reply(client, self._room, self._message_id, part)
+                send_reply(client, self._message.room_id, self._message.message_id, part)
+                self.has_sent = True
         except (Forbidden, InvalidRequest, NotFound, ParameterError):
             self._to_room(reply, text)
 
@@ -93,11 +110,13 @@ class Responder:
 
     def _send(self, reply: Reply, text: str) -> None:
         sent = notification(text, reply.format, reply.color, reply.notify, reply.card)
-        notify(self._client, str(self._room), sent, "error")
+        notify(self._client, str(self._message.room_id), sent, "error")
+        self.has_sent = True
 
 
 def _whole(reply: Reply) -> Reply:
-    """The reply, but for HTML that would have to be cut: it is not told."""
+    """The reply, without what is certain to be cut; HTML that would have to be cut is not told."""
+    reply = reply._replace(text=reply.text[:LONGEST_REPLY], code=reply.code[:LONGEST_REPLY])
     if reply.format != "html" or len(reply.text) + LONGEST_MENTION <= LONGEST_MESSAGE:
         return reply
     return reply._replace(format="text", text="The answer is too long: " + reply.web_url)
@@ -111,7 +130,8 @@ def _parts(text: str, url: str) -> List[str]:
 
 def _code(reply: Reply) -> Iterator[str]:
     """The code as HTML, a message for each 9,000 characters of it."""
-    parts, size = [[]], 0
+    parts: List[List[str]] = [[]]
+    size = 0
     for line in reply.code.splitlines():
         for start in range(0, max(len(line), 1), LONGEST_CODE // 6):
             piece = escape(line[start:start + LONGEST_CODE // 6])

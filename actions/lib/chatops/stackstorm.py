@@ -1,29 +1,35 @@
 """HTTP calls to StackStorm's API."""
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 from urllib.parse import quote
 
 from chatops.errors import StackStormError
 from hipchat import timing
 from hipchat.api.transport import FAILURES, ApiResponse, http_session, send
 
-__all__ = ["ROUTE", "StackStorm"]
+__all__ = ["LARGEST_RESULT", "ROUTE", "StackStorm"]
 
 ROUTE = "hipchat"  # of the notifications that come back to this pack
 PAGE = 100  # the most that everybody may ask for
-OF_ALIASES = "name,ref,pack,description,enabled,formats,action_ref,extra"
+LARGEST_RESULT = 1 << 20  # bytes; to read and to render more would hold the process up
+OF_ALIASES = "id,name,ref,pack,description,enabled,formats,action_ref,extra"
 
 
 class StackStorm:
     """StackStorm's API for one account; every call raises StackStormError."""
 
-    def __init__(self, url: str, headers: Dict[str, str]):
-        """url ends in /v1; headers say whose account it is."""
-        self._url = url.rstrip("/")
+    def __init__(self, url: str, headers: Callable[[], Dict[str, str]]):
+        """Call nothing yet.
+
+        Args:
+            url: The API's address, which ends in /v1.
+            headers: Returns what proves the account; asked at each call, as a token ends.
+        """
+        self._url, self._headers = url.rstrip("/"), headers
         self._session = http_session()
         # It is near: no proxy of the environment stands between, nor ~/.netrc.
         self._session.trust_env = False
         # A connection that lay idle may be closed under the next call, which then may have run.
-        self._session.headers.update(headers, Connection="close")
+        self._session.headers["Connection"] = "close"
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
         """All aliases, without what they say of acknowledgement and result."""
@@ -55,16 +61,25 @@ class StackStorm:
                           json=dict(what, notification_route=ROUTE))["results"]
 
     def execution(self, id: str) -> Dict[str, Any]:
-        """An execution, whole."""
-        return self._call("GET", "executions", id)
+        """Return an execution; its result is left out where that is too large for a room."""
+        return self._call("GET", "executions", id, params={"max_result_size": LARGEST_RESULT})
+
+    def pending(self) -> Iterator[Dict[str, Any]]:
+        """Yield the executions that wait for an answer, all of them inquiries."""
+        return self._pages("executions", status="pending",
+                           include_attributes="id,context,parent,status")
 
     def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """An action's executions, newest first: id, parameters and liveaction.
+        """Yield an action's executions, newest first: id, context, parent, start and liveaction.
 
         (Their results would take StackStorm four times as long.)
         """
         return self._pages("executions", action=action, timestamp_gt=since,
-                           include_attributes="id,parameters,liveaction")
+                           include_attributes="id,context,parent,start_timestamp,liveaction")
+
+    def action(self, ref: str) -> Dict[str, Any]:
+        """Return an action."""
+        return self._call("GET", "actions", ref)
 
     def inquiry(self, id: str) -> Dict[str, Any]:
         """An inquiry: id, route, ttl in minutes, users, roles, schema."""
@@ -74,26 +89,9 @@ class StackStorm:
         """Answer an inquiry."""
         self._call("PUT", "inquiries", id, json={"id": id, "response": response})
 
-    def rule(self, ref: str) -> Dict[str, Any]:
-        """A rule."""
-        return self._call("GET", "rules", ref)
-
-    def change_rule(self, rule: Dict[str, Any]) -> None:
-        """Replace a rule by another of the same id."""
-        self._call("PUT", "rules", rule["id"], json=rule)
-
     def user(self) -> Dict[str, Any]:
         """Whose account it is: username, and rbac: enabled, is_admin, roles."""
         return self._call("GET", "user")
-
-    def has_rbac(self) -> bool:
-        """Whether StackStorm has roles; it fails (500) where it asks nobody who they are."""
-        try:
-            return self.user()["rbac"]["enabled"] is True
-        except StackStormError as error:
-            if error.status == 500:
-                return False
-            raise
 
     def _pages(self, *path: str, **params: Any) -> Iterator[Dict[str, Any]]:
         offset = 0
@@ -109,7 +107,8 @@ class StackStorm:
         url = "/".join([self._url, *(quote(part, safe="") for part in path)])
         try:
             response = send(self._session, method, url, timeout=timing.STACKSTORM_TIMEOUT,
-                            retry_delays=timing.RETRY_DELAYS, **options)
+                            retry_delays=timing.RETRY_DELAYS, headers=self._headers(),
+                            **options)
         except FAILURES as error:
             raise StackStormError(call, words=type(error).__name__) from None
         if response.status >= 300:

@@ -7,7 +7,7 @@ from eventlet.semaphore import Semaphore
 from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of
 from listening import timing
 from listening.context import Context
-from listening.dispatch.subscriptions import Subscription
+from listening.dispatch.subscriptions import COMMANDS, Subscription
 from listening.errors import RetryLater, ServiceUnavailable
 from listening.spool import StoredDelivery
 from hipchat.webhook.webhook_url import Address
@@ -31,17 +31,20 @@ class Dispatcher:
     first delivery, after a failure, and for a delivery that no subscription matches, to learn of
     triggers that changed unheard; it may raise. delivery_unwanted is called with the address of a
     delivery that no subscription matches, and delivery_handled with that of each delivery, and
-    what it calls its room.
+    what it calls its room. take_command (address, body, message id) writes a delivery that is a
+    chat command to disk and returns True, else False.
     """
 
     def __init__(self, context: Context, publish: Publish, refresh: Callable[[], None],
                  delivery_unwanted: Callable[[Address], None],
-                 delivery_handled: Callable[[Address, str], None]):
+                 delivery_handled: Callable[[Address, str], None],
+                 take_command: Callable[[Address, Dict[str, Any], str], bool]):
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._template_guard = context.settings.template_guard
         self._health, self._log = context.health, context.log
         self._publish, self._refresh = publish, refresh
         self._delivery_unwanted, self._delivery_handled = delivery_unwanted, delivery_handled
+        self._take_command = take_command
         self._stale, self._refreshed = True, 0.0
         self._refreshing = Semaphore()
         self._started_at = 0.0
@@ -89,6 +92,8 @@ class Dispatcher:
                 self._stale = True
                 raise
             told.add(listener.ref)
+        if self._take_command(address, body, delivery.trace_tag):
+            told.add(COMMANDS)
         self._delivery_handled(address, room_name(body))
         if told:
             self._health.dispatched += 1

@@ -12,9 +12,10 @@ from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import EVERYWHERE
 from hipchat.webhook.webhook_url import Address
 
-__all__ = ["Subscription", "Subscriptions"]
+__all__ = ["COMMANDS", "Subscription", "Subscriptions"]
 
 PARAMETERS = ("room", "filter")
+COMMANDS = "chatops.rooms"  # stands for what takes commands, beside the refs of triggers
 ANY_ROOM = -1  # stands for each room there is where one listens; no reference reads as this id
 
 
@@ -91,6 +92,7 @@ class Subscriptions:
                  only_rooms: Sequence[str] = ()):
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
         self._everywhere = rooms == [EVERYWHERE]
+        self.command_addresses: FrozenSet[Address] = frozenset()
         if self._everywhere and only_rooms:
             self._rooms = list(only_rooms)
         self._directory, self._log = directory, log
@@ -176,7 +178,9 @@ class Subscriptions:
         None where nobody hears. Only filters that a first pass over all leaves are run.
         """
         places = self._places_of(address)
-        return [each for place in places for each in self._found(place, text)] if places else None
+        if not places:
+            return [] if address in self.command_addresses else None
+        return [each for place in places for each in self._found(place, text)]
 
     def matching_elsewhere(self, address: Address,
                            text: str) -> Optional[List[Tuple[Subscription, List[str]]]]:
@@ -222,8 +226,15 @@ class Subscriptions:
 
     def _work_out_wanted(self) -> FrozenSet[Address]:
         everywhere = {address.event for address in self._by_address if address.room == ANY_ROOM}
-        return frozenset(address for address in self._by_address if address.room != ANY_ROOM).union(
-            Address(event, room) for event in everywhere for room in self._directory.open_rooms())
+        named = (address for address in self._by_address if address.room != ANY_ROOM)
+        return self._commands_here().union(named, (
+            Address(event, room) for event in everywhere for room in self._directory.open_rooms()))
+
+    def _commands_here(self) -> FrozenSet[Address]:
+        """The events and rooms in which this node takes commands."""
+        share = set(map(self._directory.id_of, self._only_rooms))
+        return frozenset(address for address in self.command_addresses
+                         if not share or address.room in share)
 
     def names(self) -> Set[str]:
         """The names by which rooms are called, in rules and in the config."""
@@ -255,7 +266,9 @@ class Subscriptions:
 
     def refs(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
         """The triggers that want each of these rooms: ids, and names that no room bears."""
-        found: Dict[Union[int, str], Set[str]] = {room: set() for room in rooms}
+        commands = {address.room for address in self.command_addresses}
+        found: Dict[Union[int, str], Set[str]] = {
+            room: {COMMANDS} if room in commands else set() for room in rooms}
         for ref, listener in self._subscriptions.items():
             for reference in self._references(listener):
                 for room in (reference, self._directory.id_of(reference)):

@@ -9,7 +9,7 @@ from hipchat.events import EVENTS
 from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
 from listening.operations.health import Health
-from listening.dispatch.subscriptions import Subscriptions
+from listening.dispatch.subscriptions import COMMANDS, Subscriptions
 from listening.errors import ServiceUnavailable
 from listening.webhooks.reconciler import WebhookReconciler
 
@@ -99,4 +99,5 @@ def _names(wrong: _Wrong, rules: Callable[[str], List[str]]) -> List[str]:
     names = {"the rule " + rule for trigger in wrong.triggers for rule in rules(trigger)}
     config = ["rooms in the pack's config"] if (
         wrong.config_counts and wrong.triggers & WITHOUT_PARAMETERS) else []
+    config += ["chatops.rooms in the pack's config"] if COMMANDS in wrong.triggers else []
     return config + sorted(names)

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Iterable, Optional
 
 from hipchat.api.responses import part
 from hipchat.api.client import Client
-from hipchat.errors import HipChatError, ParameterError
+from hipchat.errors import HipChatError, NoAnswer, ParameterError
 
 __all__ = ["People", "mention_name"]
 
@@ -28,12 +28,19 @@ class People:
         return self.owner() == person
 
     def owner(self) -> Optional[int]:
-        """The id of the person as whom the pack speaks: the owner of its token, if that is one."""
+        """Return the id of the user as whom the pack speaks; None for an add-on alone.
+
+        Raises:
+            HipChatError: HipChat does not say who owns the token.
+        """
         try:
             owner = self._as_user().token_info().get("owner")
         except ParameterError:  # an add-on alone never speaks as a person
             return None
-        return owner.get("id") if isinstance(owner, dict) else None
+        if not isinstance(owner, dict) or type(owner.get("id")) is not int:
+            raise NoAnswer("HipChat does not say who owns the token of api_key. Make a new token "
+                           "(HipChat: Account settings > API access) with an account of its own.")
+        return owner["id"]
 
     def id_of(self, person: Any) -> int:
         """Return the ID of a person who is given by ID, email or @mention.

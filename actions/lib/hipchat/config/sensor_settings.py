@@ -28,6 +28,7 @@ class SensorSettings(NamedTuple):
         node_urls: the public_urls of all nodes, if there are several.
         tls: the paths of certificate and key.
         allow_from: an address in none of these networks is refused, unless there are none.
+        chatops: that section of the config, as it stands there.
         warnings: what can be used and is hardly meant, in words for the operator.
     """
 
@@ -48,6 +49,7 @@ class SensorSettings(NamedTuple):
     allow_from: List[Network]
     spool_directory: str
     max_deliveries: int
+    chatops: Dict[str, Any]
     warnings: Tuple[str, ...] = ()
 
     @classmethod
@@ -82,6 +84,7 @@ class SensorSettings(NamedTuple):
             allow_from=get("webhook.allow_from"),
             spool_directory=get("spool.directory"),
             max_deliveries=get("spool.max_deliveries"),
+            chatops=reader.section("chatops"),
             warnings=tuple(reader.warnings))
         reader.finish()
         return settings

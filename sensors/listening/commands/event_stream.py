@@ -1,0 +1,110 @@
+"""StackStorm's event stream, read in pieces.
+
+The stream carries every execution with its whole result, other people's too. A reader that holds
+whole events, as sseclient-py does, stops the sensor for 0.7 s for a result of 9 MB. What matters
+stands at the head of an event, so the rest of a long one is dropped as it arrives.
+"""
+import contextlib
+import json
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import eventlet
+
+from listening import timing
+
+__all__ = ["ALIASES", "Event", "EXECUTIONS", "follow", "read_events"]
+
+EXECUTIONS = "st2.execution__update"
+ALIASES = "st2.actionalias__"
+QUERY = urlencode({"events": f"{EXECUTIONS},{ALIASES}*"})
+HEAD = 65536  # bytes of an event that are kept
+PIECE = 65536  # bytes that are read at once
+_DECODER = json.JSONDecoder()
+
+
+class Event(NamedTuple):
+    """An event: its name, the members of its object that were read, and whether these are all."""
+
+    name: str
+    body: Dict[str, Any]
+    is_whole: bool
+
+
+def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> Iterator[Event]:
+    """Yield the events from now on, until the stream ends.
+
+    Raises:
+        OSError, http.client.HTTPException: the stream cannot be had, or is silent for too long.
+    """
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.netloc, timeout=timing.STREAM_CONNECT_TIMEOUT)
+    with contextlib.closing(connection):
+        connection.request("GET", f"{parts.path}?{QUERY}", headers=headers)
+        connection.sock.settimeout(timing.STREAM_SILENCE_TIMEOUT)
+        response = connection.getresponse()
+        if response.status != 200 or not response.headers.get(
+                "Content-Type", "").startswith("text/event-stream"):
+            raise OSError(f"{url} answered {response.status} {response.reason}, no event stream")
+        connected()
+        # read1() returns what is there; what requests has waits until a piece is full.
+        yield from read_events(iter(lambda: response.read1(PIECE), b""))
+
+
+def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
+    """Yield the events in these pieces of a stream, as the HTML standard defines it.
+
+    Only what StackStorm sends is read: an `event` and a `data` line, ended by an empty one.
+    """
+    head, size, last = bytearray(), 0, b""
+    for piece in pieces:
+        eventlet.sleep(0)  # more may be there already, and others want to run
+        if last == b"\n" == piece[:1]:  # an event's end lies between two pieces
+            piece = b"\n" + piece
+        last = piece[-1:]
+        *ended, rest = piece.split(b"\n\n")
+        for part in ended:
+            event = _event(bytes(head + part[:HEAD - len(head)]), size + len(part))
+            head, size = bytearray(), 0
+            if event:
+                yield event
+        head += rest[:max(0, HEAD - len(head))]
+        size += len(rest)
+
+
+def _event(head: bytes, size: int) -> Any:
+    """Return the Event that begins so and has `size` bytes; None where it is none of ours."""
+    lines = dict(line.partition(b": ")[::2] for line in head.strip(b"\n").split(b"\n"))
+    text = lines.get(b"data", b"").decode("utf-8", "ignore")
+    if not text.startswith("{"):
+        return None
+    return Event(lines.get(b"event", b"").decode("utf-8", "replace"), _members(text), size <= HEAD)
+
+
+def _members(text: str) -> Dict[str, Any]:
+    """Return the members of a JSON object that stand whole in the beginning of its text."""
+    found: Dict[str, Any] = {}
+    position = 1
+    try:
+        while text[position:position + 1] != "}":
+            name, position = _DECODER.raw_decode(text, _blanks(text, position))
+            position = _blanks(text, position) + 1  # the colon
+            value, position = _DECODER.raw_decode(text, _blanks(text, position))
+            position = _blanks(text, position)
+            if text[position:position + 1] not in (",", "}"):  # a number may have more digits
+                break
+            found[name] = value
+            if text[position:position + 1] == ",":
+                position = _blanks(text, position + 1)
+    except ValueError:  # it is cut off here
+        pass
+    return found
+
+
+def _blanks(text: str, position: int) -> int:
+    """Return the next position that holds no blank."""
+    while text[position:position + 1] in (" ", "\t", "\r", "\n"):
+        position += 1
+    return position

@@ -1,0 +1,119 @@
+"""Sends each reply once, however often HipChat must be asked."""
+import os
+import time
+import traceback
+from typing import Callable, Optional
+
+import eventlet
+
+from chatops.command import ChatMessage, said_at
+from chatops.reply import Reply
+from chatops.responder import Responder
+from hipchat.api.client import Client
+from hipchat.errors import (
+    Forbidden, HipChatError, NoAnswer, NotFound, RateLimited, ServerTrouble)
+from listening import timing
+from listening.backoff import Backoff
+from listening.commands.journal import Command, Journal, PendingReply
+from listening.operations.health import Health
+from listening.spool.delivery import SpoolError
+
+__all__ = ["Replies"]
+
+RECENT = 75  # messages of a room among which one looks for a reply that may have been sent
+
+
+class Replies:
+    """Sends the replies of commands, and keeps them in the journal until HipChat has them."""
+
+    def __init__(self, client: Client, as_user: Callable[[], Client], journal: Journal,
+                 health: Health):
+        self._client, self._as_user = client, as_user
+        self._journal, self._health = journal, health
+        self.sent = 0
+
+    def now(self) -> float:
+        """Return the time by HipChat's clock."""
+        return self._client.now()
+
+    def send(self, command: Command, *replies: Reply) -> None:
+        """Send replies that were just decided; finish the command if nothing more is to come."""
+        pending = [PendingReply(reply, self.now()) for reply in replies]
+        command.replies += pending
+        if pending:
+            self._save(command)
+        for each in pending:
+            self._send(command.message, each.reply, None)
+            command.replies.remove(each)
+            self._save(command)
+        if not replies:
+            self._save(command)
+
+    def resume(self, command: Command) -> None:
+        """Send the replies that may have been sent before the sensor ended, unless they were."""
+        for each in list(command.replies):
+            self._send(command.message, each.reply, each.begun_at)
+            command.replies.remove(each)
+            self._save(command)
+
+    def send_unrecorded(self, message: ChatMessage, reply: Reply) -> None:
+        """Send a reply that is for several commands at once."""
+        self._send(message, reply, None)
+
+    def report_defect(self, error: Exception) -> None:
+        """Record an exception that nobody expects."""
+        *_, where = traceback.extract_tb(error.__traceback__)
+        self._health.record_incident(
+            "commands", "a command failed unexpectedly", f"This is a defect of the pack; please "
+            f"report it: {error!r:.300} ({os.path.basename(where.filename)}:{where.lineno}).")
+
+    def _save(self, command: Command) -> None:
+        try:
+            if command.is_handled or command.attempt:
+                self._journal.save(command)
+            else:
+                self._journal.finish(command)
+        except SpoolError as error:
+            self._health.set_problem("commands", "the journal cannot be written", (
+                f"{error} A command may be answered twice after a restart."), about="journal")
+        else:
+            self._health.clear_problem("commands", about="journal")
+
+    def _send(self, message: ChatMessage, reply: Reply, begun_at: Optional[float]) -> None:
+        """Send a reply.
+
+        Args:
+            begun_at: Since when it may have been sent, by HipChat's clock; None if it was not.
+        """
+        responder = Responder(self._client, self._as_user, message)
+        backoff, deadline = Backoff(timing.REPLY_RETRY_MAX), time.monotonic() + timing.REPLY_TIMEOUT
+        while True:
+            tried_at = self.now()
+            try:
+                if begun_at is None or not self._stands(responder, message, reply, begun_at):
+                    responder.send(reply)
+                self.sent += 1
+                return
+            except HipChatError as error:
+                if not isinstance(error, (NoAnswer, RateLimited, ServerTrouble)) or (
+                        responder.has_sent or time.monotonic() > deadline):
+                    self._health.record_incident(
+                        "commands", "a reply could not be sent",
+                        f"The reply to message {message.message_id} in room {message.room_id} was "
+                        f"not sent{' to its end' if responder.has_sent else ''}. {error}")
+                    return
+                if begun_at is None and not isinstance(error, RateLimited):
+                    begun_at = tried_at  # HipChat may have taken it
+            eventlet.sleep(backoff.failed())
+
+    def _stands(self, responder: Responder, message: ChatMessage, reply: Reply,
+                begun_at: float) -> bool:
+        """Return whether a reply stands in its room already, by the room's history."""
+        openings = responder.openings(reply)
+        try:
+            found = self._client.page("room", message.room_id, "history", "latest",
+                                      **{"max-results": RECENT})
+        except (Forbidden, NotFound):  # then a reply twice is better than none
+            return False
+        return any(item.get("message") in openings and said_at(str(item.get("date"))).timestamp() >=
+                   begun_at - timing.HIPCHAT_CLOCK_LEEWAY for item in found["items"])

@@ -1,0 +1,261 @@
+"""Follows the executions that commands have started, and answers when they end or ask something."""
+import contextlib
+import time
+from collections import OrderedDict
+from http.client import HTTPException
+from typing import Any, Dict, Iterator, NamedTuple, Optional
+
+import eventlet
+
+from chatops.accounts import Accounts
+from chatops.catalog import Catalog
+from chatops.errors import StackStormError
+from chatops.inquiry import question
+from chatops.origin import room_of, root_of
+from chatops.reply import Reply
+from chatops.result import result_of
+from listening import timing
+from listening.backoff import Backoff
+from listening.commands import event_stream
+from listening.commands.event_stream import Event
+from listening.commands.journal import Command, Execution
+from listening.commands.replies import Replies
+from listening.operations.health import Health
+from listening.operations.supervisor import Supervisor
+
+__all__ = ["ENDED", "Results", "StackStormSide"]
+
+ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
+PAUSED = ("pausing", "paused")
+PENDING = "pending"  # the status of an inquiry that waits for an answer
+MOST_EARLY = 100  # ends that are kept for commands whose start is not confirmed yet
+GROWTH = 20  # an execution is looked at again after this part of its age
+OVERDUE = "{} has not ended after {:.0f} hours, and I wait no longer. {}"
+LOST = {  # the statuses of what cannot be read now or later; {0} is the error, {1} the execution
+    403: "I may not read what became of this command: {0} (st2 run hipchat.check says which right "
+         "is missing.) Its execution is {1}.",
+    404: "StackStorm does not have the execution {1} any more, so I cannot say how it ended."}
+UNREADABLE_QUESTION = "The command asks something that I cannot read: {} Its inquiry is {}."
+NO_STREAM = ("Answers come up to a second later, as running executions are looked up one by one. "
+             "Check the service st2stream, chatops.stream_url and, with RBAC, that the user has "
+             "stream_view. The error: {:.300}")
+NO_API = ("Commands are not answered until it answers. Check the service st2api, chatops.api_url "
+          "and chatops.api_key. The error: {:.300}")
+
+
+class StackStormSide(NamedTuple):
+    """What is needed to follow executions: accounts, aliases, the stream, and the prefix."""
+
+    accounts: Accounts
+    catalog: Catalog
+    stream_url: str
+    opening: str
+
+
+class _Followed(NamedTuple):
+    command: Command
+    execution: Execution
+
+
+class Results:
+    """Knows each running execution of a command.
+
+    StackStorm's event stream is the fast way to its end, a look at it from time to time the
+    certain one: the stream loses what happens while nobody listens.
+    """
+
+    def __init__(self, stackstorm: StackStormSide, replies: Replies, health: Health):
+        self._stackstorm, self._replies, self._health = stackstorm, replies, health
+        self._followed: Dict[str, _Followed] = {}
+        self._due_at: Dict[str, float] = {}
+        self._early: "OrderedDict[str, Event]" = OrderedDict()
+        self._expected = 0
+        self._has_stream = False
+        self.answered = 0
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Follow the stream and look at running executions from now on."""
+        supervisor.run_forever("event stream", self._follow_stream)
+        supervisor.run_forever("executions", self._look_forever)
+
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Keep ends that StackStorm reports before it has confirmed the start."""
+        self._expected += 1
+        try:
+            yield
+        finally:
+            self._expected -= 1
+            if not self._expected:
+                self._early.clear()
+
+    def follow(self, command: Command) -> None:
+        """Answer when an execution of this command ends."""
+        for execution in command.executions:
+            self._followed[execution.execution_id] = _Followed(command, execution)
+            self._due_at[execution.execution_id] = time.monotonic() + self._pause(execution)
+            early = self._early.pop(execution.execution_id, None)
+            if early:
+                self._on_end(execution.execution_id, early)
+
+    def look_at_all(self) -> None:
+        """Look at each running execution as soon as possible."""
+        self._due_at = dict.fromkeys(self._followed, 0.0)
+
+    # The event stream
+
+    def _follow_stream(self) -> None:
+        backoff = Backoff(timing.STREAM_RETRY_MAX)
+        while True:
+            problem = "the stream ended"
+            try:
+                for event in event_stream.follow(
+                        self._stackstorm.stream_url, self._stackstorm.accounts.headers(),
+                        self._stream_began):
+                    backoff.succeeded()
+                    self._on_event(event)
+            except (HTTPException, OSError) as error:
+                problem = repr(error)
+            self._has_stream = False
+            self.look_at_all()
+            self._health.set_problem("commands", "StackStorm's event stream cannot be read",
+                                     NO_STREAM.format(problem), about="stream")
+            eventlet.sleep(backoff.failed())
+
+    def _stream_began(self) -> None:
+        self._has_stream = True
+        self._health.clear_problem("commands", about="stream")
+        self._stackstorm.catalog.expire()
+        self.look_at_all()  # what happened before is not on the stream
+
+    def _on_event(self, event: Event) -> None:
+        if event.name.startswith(event_stream.ALIASES):
+            self._stackstorm.catalog.expire()
+            return
+        execution_id, status = event.body.get("id"), event.body.get("status")
+        if not isinstance(execution_id, str):
+            return
+        if status in ENDED:
+            if execution_id in self._followed:
+                self._on_end(execution_id, event)
+            elif self._expected and room_of(event.body) is not None:
+                self._early[execution_id] = event
+                if len(self._early) > MOST_EARLY:
+                    self._early.popitem(last=False)
+        elif status == PENDING and self._followed and room_of_part(event.body):
+            eventlet.spawn_n(self._guarded, self._on_inquiry, event.body)
+
+    def _on_end(self, execution_id: str, event: Event) -> None:
+        followed = self._followed.pop(execution_id)
+        eventlet.spawn_n(self._guarded, self._answer, followed,
+                         event.body if event.is_whole else None)
+
+    # The look at running executions
+
+    def _look_forever(self) -> None:
+        while True:
+            eventlet.sleep(timing.EXECUTION_LOOK_PERIOD)
+            try:
+                self._look()
+            except StackStormError as error:
+                self._health.set_problem("commands", "StackStorm's API does not answer",
+                                         NO_API.format(str(error)), about="API")
+            else:
+                self._health.clear_problem("commands", about="API")
+
+    def _look(self) -> None:
+        is_paused = False
+        for execution_id, followed in list(self._followed.items()):
+            if time.monotonic() >= self._due_at.get(execution_id, 0.0):
+                is_paused |= self._look_at(followed) in PAUSED
+        if is_paused:
+            for each in self._stackstorm.accounts.pack().pending():
+                if room_of_part(each):
+                    self._on_inquiry(each)
+
+    def _look_at(self, followed: _Followed) -> str:
+        """Look at an execution, and answer if it has ended; returns its status, "" if unknown."""
+        execution = followed.execution
+        try:
+            found = self._stackstorm.accounts.pack().execution(execution.execution_id)
+        except StackStormError as error:
+            if error.status not in LOST:
+                raise
+            self._give_up(followed, LOST[error.status].format(error, execution.execution_id))
+            return ""
+        self._due_at[execution.execution_id] = time.monotonic() + self._pause(execution)
+        if self._followed.get(execution.execution_id) != followed:
+            return ""  # the stream was faster
+        if found["status"] in ENDED:
+            self._followed.pop(execution.execution_id)
+            eventlet.spawn_n(self._guarded, self._answer, followed, found)
+        elif found["status"] not in PAUSED and (
+                time.time() - execution.started_at > timing.EXECUTION_TIMEOUT):
+            self._give_up(followed, OVERDUE.format(
+                found["action"]["ref"], timing.EXECUTION_TIMEOUT / 3600,
+                found.get("web_url") or "Its execution is " + execution.execution_id))
+        return found["status"]
+
+    def _pause(self, execution: Execution) -> float:
+        """Return the seconds until an execution is looked at again: the older it is, the more."""
+        least = timing.EXECUTION_PERIOD if self._has_stream else timing.EXECUTION_LOOK_PERIOD
+        return max(least, (time.time() - execution.started_at) / GROWTH)
+
+    # What the requester is told
+
+    def _answer(self, followed: _Followed, found: Optional[Dict[str, Any]]) -> None:
+        """Send the result of an execution that has ended; found: the execution, if it was read."""
+        stackstorm, execution = self._stackstorm.accounts.pack(), followed.execution
+        try:
+            whole = found or stackstorm.execution(execution.execution_id)
+            alias = execution.alias or stackstorm.alias(execution.alias_ref)
+        except StackStormError as error:
+            if error.status in LOST:
+                self._finish(followed, Reply(
+                    LOST[error.status].format(error, execution.execution_id), color="red"))
+            else:  # it is looked at again
+                self._followed[execution.execution_id] = followed
+            return
+        self._finish(followed, result_of(whole, alias))
+
+    def _give_up(self, followed: _Followed, words: str) -> None:
+        if self._followed.pop(followed.execution.execution_id, None):
+            eventlet.spawn_n(self._guarded, self._finish, followed, Reply(words, color="red"))
+
+    def _finish(self, followed: _Followed, reply: Optional[Reply]) -> None:
+        followed.command.executions.remove(followed.execution)
+        self._due_at.pop(followed.execution.execution_id, None)
+        self._replies.send(followed.command, *([reply] if reply else []))
+        self.answered += 1
+
+    def _on_inquiry(self, inquiry: Dict[str, Any]) -> None:
+        """Ask the room what a workflow asks, if a command has started it and it was not asked."""
+        stackstorm = self._stackstorm.accounts.pack()
+        root = root_of(inquiry, stackstorm)
+        followed = self._followed.get(root["id"])
+        if not followed or inquiry["id"] in followed.execution.asked:
+            return
+        followed.execution.asked.append(inquiry["id"])
+        try:
+            words = question(stackstorm.inquiry(inquiry["id"]), root["action"]["ref"],
+                             self._stackstorm.opening)
+        except StackStormError as error:
+            if error.status not in LOST:
+                followed.execution.asked.remove(inquiry["id"])
+                raise
+            words = UNREADABLE_QUESTION.format(error, inquiry["id"])
+        self._replies.send(followed.command, Reply(words, color="yellow", notify=True))
+
+    def _guarded(self, function: Any, *arguments: Any) -> None:
+        try:
+            function(*arguments)
+        except StackStormError:
+            pass  # the next look reports it
+        except Exception as error:
+            self._replies.report_defect(error)
+
+
+def room_of_part(execution: Dict[str, Any]) -> bool:
+    """Return whether an execution may be a part of what a command in a room has started."""
+    context = execution.get("context") or {}
+    return bool(execution.get("parent")) and str(context.get("source_channel", "")).isdecimal()

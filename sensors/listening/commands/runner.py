@@ -1,0 +1,214 @@
+"""Takes commands from the dispatcher, starts them in StackStorm, and acknowledges."""
+import logging
+import time
+from collections import Counter
+from datetime import datetime, timezone
+from typing import Any, Dict, List, Optional
+
+import eventlet
+from eventlet.semaphore import Semaphore
+
+from chatops.command import ChatMessage, prefix_filter
+from chatops.commands import Attempt, Commands, Outcome
+from chatops.errors import StackStormError
+from chatops.reply import Reply
+from hipchat.api.people import People, mention_name
+from hipchat.errors import HipChatError
+from hipchat.text.filters import Filter
+from hipchat.text.template_guard import neutralize_templates
+from listening import timing
+from listening.backoff import Backoff
+from listening.commands.journal import Command, Execution, Journal
+from listening.commands.replies import Replies
+from listening.commands.results import Results
+from listening.operations.health import Health
+
+__all__ = ["Owner", "Runner"]
+
+AT_ONCE = 20  # commands that StackStorm is asked to start at the same time
+BUSY = f"I am busy with {AT_ONCE} commands. Say it again in a moment."
+NO_OWNER = ("I cannot tell whether I wrote that myself, so I run no commands now. {} (st2 run "
+            "hipchat.check says what is to be done.)")
+UNEXPECTED = "The command failed unexpectedly, and may run all the same. The sensor's log says why."
+NOT_FOUND = ("I was restarted while StackStorm started this command, and StackStorm does not tell "
+             "what became of it. Look into its history before you say it again.")
+TOO_OLD = "That was said {} minutes ago, and is too old to be run now. Say it again if you still " \
+          "want it."
+ALL_TOO_OLD = "{} commands were said while I was away, the first {} minutes ago, and are too old " \
+              "to be run now. Say them again if you still want them."
+
+
+class Owner:
+    """The user as whom the pack speaks, asked for once."""
+
+    def __init__(self, people: People, health: Health):
+        self._people, self._health = people, health
+        self._asking = Semaphore()
+        self.forget()
+
+    def forget(self) -> None:
+        """Ask again: the token is another one now."""
+        self._id: Optional[int] = None
+        self._is_known = False
+
+    def wrote(self, message: ChatMessage) -> bool:
+        """Return whether the pack itself wrote a message.
+
+        Raises:
+            HipChatError: HipChat does not say whose token the pack has.
+        """
+        with self._asking:
+            if not self._is_known:
+                try:
+                    self._id, self._is_known = self._people.owner(), True
+                except HipChatError as error:
+                    self._health.set_problem(
+                        "commands", "whose token the pack has is not known, so none is run",
+                        str(error), about="owner")
+                    raise
+                self._health.clear_problem("commands", about="owner")
+        return self._id == message.requester_id
+
+
+class Runner:
+    """Runs what people say; a command that is in the journal is run or answered once."""
+
+    def __init__(self, commands: Commands, owner: Owner, journal: Journal, replies: Replies,
+                 results: Results, log: logging.Logger):
+        self._commands, self._owner, self._journal = commands, owner, journal
+        self._replies, self._results, self._log = replies, results, log
+        self._pool = eventlet.GreenPool(AT_ONCE)
+        self._late: Dict[int, List[Command]] = {}
+        self.outcomes: Counter = Counter()
+
+    def take(self, message: ChatMessage) -> None:
+        """Take a message that begins with the prefix; return when it is on disk.
+
+        Raises:
+            SpoolError: it could not be written.
+        """
+        command = Command(message, time.time())
+        if not self._journal.add(command):
+            return
+        if self._pool.free() > 0:
+            self._pool.spawn_n(self._guarded, command)
+        else:
+            self._note(message, "refused", "busy")
+            eventlet.spawn_n(self._replies.send, command, Reply(BUSY, color="red"))
+
+    def resume(self) -> None:
+        """Go on with the commands that were not answered when the sensor ended."""
+        for command in self._journal:
+            if command.is_handled:
+                eventlet.spawn_n(self._resume_answer, command)
+            else:
+                self._pool.spawn_n(self._guarded, command)
+
+    def _resume_answer(self, command: Command) -> None:
+        self._results.follow(command)
+        self._replies.resume(command)
+
+    def _guarded(self, command: Command) -> None:
+        try:
+            self._run(command)
+        except Exception as error:
+            self._note(command.message, "refused", "unexpected")
+            self._replies.report_defect(error)
+            self._replies.send(command, Reply(UNEXPECTED, color="red"))
+
+    def _run(self, command: Command) -> None:
+        message = command.message
+        try:
+            if self._owner.wrote(message):
+                self._note(message, "ignored", "own")
+                return self._replies.send(command)
+        except HipChatError as error:
+            self._note(message, "refused", "owner unknown")
+            return self._replies.send(command, Reply(NO_OWNER.format(error), color="red"))
+        with self._results.expecting():
+            outcome = self._resumed(message, command.attempt) if command.attempt else None
+            outcome = outcome or self._commands.handle(
+                message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
+                lambda attempt: self._about_to_start(command, attempt))
+            self._conclude(command, outcome)
+
+    def _about_to_start(self, command: Command, attempt: Attempt) -> None:
+        command.attempt = attempt
+        self._journal.save(command)
+
+    def _conclude(self, command: Command, outcome: Outcome) -> None:
+        """Write down what was done about a command, say it, and wait for what it has started."""
+        command.attempt = None
+        command.executions = [Execution(each.execution_id, each.alias_ref, time.time(),
+                                        alias=each.alias) for each in outcome.started]
+        self._note(command.message, outcome.kind, outcome.reason, outcome)
+        if outcome.kind == "too old":
+            return self._bundle(command, outcome.minutes)
+        self._replies.send(command, *outcome.replies)
+        self._results.follow(command)
+
+    def _resumed(self, message: ChatMessage, attempt: Attempt) -> Optional[Outcome]:
+        """Return what StackStorm has started of an attempt; None if it has started nothing."""
+        # A call that was under way when the sensor ended may still be at work in StackStorm.
+        begun_at = datetime.fromisoformat(attempt.begun_at).timestamp()
+        eventlet.sleep(max(0.0, begun_at + timing.START_SETTLE_DELAY - time.time()))
+        backoff = Backoff(timing.START_CHECK_RETRY_MAX)
+        deadline = time.monotonic() + timing.START_CHECK_TIMEOUT
+        known = {execution.execution_id for each in self._journal for execution in each.executions}
+        while True:
+            try:
+                return self._commands.resume(message, attempt, known)
+            except StackStormError:
+                if time.monotonic() > deadline:
+                    return Outcome("failed", [Reply(NOT_FOUND, color="red")])
+            eventlet.sleep(backoff.failed())
+
+    def _bundle(self, command: Command, minutes: int) -> None:
+        """Tell a room once of all commands that came too late."""
+        late = self._late.setdefault(command.message.room_id, [])
+        late.append(command)
+        if len(late) == 1:
+            eventlet.spawn_after(timing.LATE_COMMANDS_DELAY, self._tell_late,
+                                 command.message.room_id, minutes)
+
+    def _tell_late(self, room_id: int, minutes: int) -> None:
+        late = self._late.pop(room_id)
+        words = TOO_OLD.format(minutes) if len(late) == 1 else (
+            ALL_TOO_OLD.format(len(late), minutes))
+        requesters = {each.message.requester_id for each in late}
+        message = late[0].message if len(requesters) == 1 else (
+            late[0].message._replace(mention_name=""))
+        self._replies.send_unrecorded(message, Reply(words, color="red"))
+        for command in late:
+            self._replies.send(command)
+
+    def _note(self, message: ChatMessage, kind: str, reason: str,
+              outcome: Optional[Outcome] = None) -> None:
+        self.outcomes[kind] += 1
+        self._log.info("Command in room %d by %d, message %s: %s%s; alias %s, executions %s.",
+                       message.room_id, message.requester_id, message.message_id, kind,
+                       f" ({reason})" if reason else "", outcome and outcome.alias or "none",
+                       ", ".join(each.execution_id for each in outcome.started)
+                       if outcome and outcome.started else "none")
+
+
+def message_of(room_id: int, trace: str, message: Any, prefix: Filter) -> Optional[ChatMessage]:
+    """Return a HipChat message as a chat message, None if it is no command of a person.
+
+    Args:
+        trace: The message's id, or one that was made for it.
+        message: The `message` of the delivery's item.
+    """
+    sender = message.get("from") if isinstance(message, dict) else None
+    text = message.get("message") if isinstance(message, dict) else None
+    # A guest and a notification have a plain name in place of an object with an id.
+    if not isinstance(sender, dict) or type(sender.get("id")) is not int or (
+            not isinstance(text, str) or prefix.groups(text) is None):
+        return None
+    return ChatMessage(room_id, sender["id"], mention_name(sender.get("mention_name")), trace,
+                       str(message.get("date")), neutralize_templates(text))
+
+
+def prefix_of(prefix: str) -> Filter:
+    """Return the filter that finds what begins with the prefix."""
+    return Filter(prefix_filter(prefix))

@@ -1,0 +1,113 @@
+"""ChatOps in the sensor: its parts, and what the sensor tells them."""
+import logging
+from typing import Any, Dict, FrozenSet, Optional
+
+from chatops.accounts import Accounts, Platform
+from chatops.catalog import Catalog
+from chatops.commands import Commands
+from chatops.settings import ChatOpsSettings
+from hipchat.api.client import Client
+from hipchat.api.people import People
+from hipchat.config.api_settings import ApiSettings
+from hipchat.webhook.webhook_url import Address
+from listening.commands.journal import Journal
+from listening.commands.replies import Replies
+from listening.commands.results import Results, StackStormSide
+from listening.commands.runner import Owner, Runner, message_of, prefix_of
+from listening.operations.health import Health
+from listening.operations.supervisor import Supervisor
+
+__all__ = ["ChatOps"]
+
+EVENT = "room_message"
+
+
+class ChatOps:
+    """Takes the commands of the rooms in chatops.rooms.
+
+    Example:
+        chatops = ChatOps(settings, api_settings, platform, directory, health, log)
+        chatops.start(supervisor)
+        chatops.take(address, body, trace)
+    """
+
+    def __init__(self, settings: ChatOpsSettings, api: ApiSettings, platform: Platform,
+                 directory: str, health: Health, log: logging.Logger):
+        """Build the parts, and start nothing.
+
+        Args:
+            platform: The StackStorm that runs the sensor.
+            directory: The spool's, which the spool has opened before start().
+        """
+        self._settings, self._api, self._log = settings, api, log
+        self._client = Client(api)
+        self._user: Optional[Client] = None
+        self._journal = Journal(directory, lambda words: health.record_incident(
+            "commands", "the journal was set aside", words))
+        accounts = Accounts(settings, platform)
+        catalog = Catalog(accounts.pack)
+        people = People(self._client, self._as_user)
+        self._owner = Owner(people, health)
+        self._replies = Replies(self._client, self._as_user, self._journal, health)
+        self._results = Results(StackStormSide(
+            accounts, catalog, settings.stream_url or platform.stream_url, settings.opening),
+            self._replies, health)
+        self._runner = Runner(Commands(settings, accounts, catalog, people), self._owner,
+                              self._journal, self._replies, self._results, log)
+        self._prefix = prefix_of(settings.prefix)
+        health.add_metrics(commands=self._counts)
+
+    @property
+    def addresses(self) -> FrozenSet[Address]:
+        """The events and rooms for which HipChat needs a webhook."""
+        return frozenset(Address(EVENT, room_id) for room_id in self._settings.rooms)
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Open the journal, go on with what is in it, and follow StackStorm."""
+        self._journal.open()
+        self._results.start(supervisor)
+        self._runner.resume()
+
+    def use(self, api: ApiSettings) -> None:
+        """Call HipChat with these settings' token from now on."""
+        self._api, self._user = api, None
+        self._client.use(api)
+        self._owner.forget()
+
+    def is_of(self, address: Address) -> bool:
+        """Return whether commands are taken from an event in a room."""
+        return address.event == EVENT and address.room in self._settings.rooms
+
+    def take(self, address: Address, body: Dict[str, Any], trace: str) -> bool:
+        """Take a delivery if it is a command, and return whether it is one.
+
+        Args:
+            address: From the webhook's signed URL.
+            body: What read_body() made of the delivery.
+            trace: The message's id, or one that was made for it.
+
+        Raises:
+            SpoolError: the command could not be written to disk.
+        """
+        if not self.is_of(address):
+            return False
+        message = message_of(address.room, trace, body["item"].get("message"), self._prefix)
+        if message:
+            self._runner.take(message)
+        return message is not None
+
+    def _as_user(self) -> Client:
+        """Return the client of a user, for what HipChat lets no add-on do; ParameterError."""
+        settings = self._api.of_user()
+        if settings is self._api:
+            return self._client
+        if self._user is None:
+            self._user = Client(settings)
+        return self._user
+
+    def _counts(self) -> Dict[str, Any]:
+        outcomes = self._runner.outcomes
+        return {"started": outcomes["started"], "answered": self._results.answered,
+                "refused": sum(outcomes[kind] for kind in ("rejected", "refused", "failed",
+                                                           "too old")),
+                "waiting": len(self._journal), "oldest": self._journal.oldest()}

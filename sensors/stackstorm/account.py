@@ -1,0 +1,50 @@
+"""Where StackStorm's API is, and the account that the sensor has there."""
+from datetime import timedelta
+from typing import Dict
+
+import eventlet
+from oslo_config import cfg
+from st2common.services.access import create_token
+from st2common.util.api import get_full_public_api_url
+from st2common.util.date import get_datetime_utc_now
+
+from chatops.accounts import Platform
+from listening import timing
+
+__all__ = ["platform"]
+
+ANYWHERE = ("", "0.0.0.0", "::")  # hosts on which a service listens that is asked on this machine
+
+
+def platform() -> Platform:
+    """Return the StackStorm that runs this sensor, with a service token of its system user."""
+    return Platform(get_full_public_api_url(), _ServiceToken().headers, cfg.CONF.system_user.user,
+                    cfg.CONF.auth.enable, _stream_url())
+
+
+def _stream_url() -> str:
+    """Return the event stream's address, from the section of st2.conf that st2stream reads."""
+    cfg.CONF.register_opts([cfg.StrOpt("host", default="127.0.0.1"),
+                            cfg.IntOpt("port", default=9102)], group="stream")
+    stream = cfg.CONF.stream
+    host = "127.0.0.1" if stream.host in ANYWHERE else stream.host
+    return f"http://{host}:{stream.port}/v1/stream"
+
+
+class _ServiceToken:
+    """A token that is renewed before its end, as StackStorm's own services have them."""
+
+    def __init__(self) -> None:
+        self._headers: Dict[str, str] = {}
+        self._renew_at = get_datetime_utc_now()
+
+    def headers(self) -> Dict[str, str]:
+        """Return what proves the account; nothing where StackStorm asks nobody who they are."""
+        if cfg.CONF.auth.enable and get_datetime_utc_now() >= self._renew_at:
+            ttl = cfg.CONF.auth.service_token_ttl
+            with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError("no answer in time")):
+                token = create_token(username=cfg.CONF.system_user.user, ttl=ttl, service=True)
+            self._headers = {"X-Auth-Token": token.token}
+            self._renew_at = token.expiry - timedelta(seconds=min(
+                timing.TOKEN_RENEWAL_LEAD, ttl / 2))
+        return self._headers

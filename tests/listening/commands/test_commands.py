@@ -1,0 +1,200 @@
+"""Commands from a line of chat to the answer in the room, through the sensor."""
+import json
+import re
+import uuid
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.chat import Chat
+from support.load import post, signed_url
+from support.servers import Hipchat, Stackstorm
+from support.waiting import wait_until
+
+PREFIX = ":hc "
+
+
+@pytest.fixture(scope="module")
+def hipchat():
+    server = Hipchat("--room", "Factor", "--room", "Ops")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def room(hipchat):
+    return Chat(hipchat, "Factor")
+
+
+@pytest.fixture(scope="module")
+def stackstorm(hipchat, room, tmp_path_factory):
+    """A StackStorm whose config alone switches commands on; no rule listens in the room."""
+    allow = [{"commands": ["hipchat.*"], "people": [room.ids["Ann"]]},
+             {"commands": ["other.*"], "people": [room.ids["Bob"]]}]
+    process = Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat, rooms=["Ops"],
+                         chatops=room.config(prefix=PREFIX.strip(), allow=allow))
+    wait_until(lambda: process.webhooks("Factor"), what="the webhook for commands")
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def factor(room, stackstorm):
+    room.stackstorm = stackstorm
+    return room
+
+
+def post_message(hipchat, stackstorm, message, room="Factor"):
+    """Deliver a message that nobody said, as HipChat would."""
+    body = {"event": "room_message", "webhook_id": 7, "item": {
+        "message": dict({"id": str(uuid.uuid4()), "type": "message"}, **message),
+        "room": {"id": hipchat.room_id(room), "name": room}}}
+    assert post(signed_url(stackstorm, room), json.dumps(body).encode()) == 204
+    return body["item"]["message"]["id"]
+
+
+def test_a_command_is_acknowledged_and_answered(factor, hipchat):
+    assert factor.ask(":hc hipchat Rooms", 2) == [
+        "@Ann Looking for rooms.",
+        f"@Ann 2 rooms:\nFactor ({factor.room_id})\nOps ({hipchat.room_id('Ops')})"]
+    assert [line["color"] for line in factor.lines()] == ["gray", "green"]
+
+
+def test_stackstorm_gets_ids_and_the_name_of_the_user_who_runs_it(factor, stackstorm):
+    message_id = factor.say(":hc hipchat who is @Ann")
+    factor.told(2)
+    execution = next(each for each in stackstorm.api("GET", "/v1/executions")
+                     if each["action"]["ref"] == "hipchat.get_user")
+    assert execution["context"]["api_user"] == "stanley"
+    assert execution["context"]["source_channel"] == str(factor.room_id)
+    notify = execution["liveaction"]["notify"]["on-complete"]
+    assert notify == {"routes": ["hipchat"], "data": {
+        "user": "stanley", "source_channel": str(factor.room_id), "source_context": {
+            "room_id": str(factor.room_id), "requester_id": str(factor.ids["Ann"]),
+            "message_id": message_id}}}
+
+
+def test_a_command_that_fails_is_answered_in_red(factor):
+    factor.ask(":hc hipchat topic Nowhere Lunch", 2)
+    assert factor.lines()[-1]["color"] == "red" and "404" in factor.lines()[-1]["what"]
+
+
+def test_an_answer_that_reads_like_a_command_is_none(factor):
+    assert factor.ask(":hc hipchat topic Factor :hc hipchat rooms", 2) == [
+        "@Ann Setting the topic.", "@Ann The topic of Factor is now: :hc hipchat rooms"]
+
+
+def test_messages_still_reach_their_triggers(factor, stackstorm, hipchat):
+    rule = stackstorm.add_rule("message", {"room": "Factor", "filter": "^:hc help"})
+    factor.ask(":hc help topic", 2)
+    assert stackstorm.heard(stackstorm.trigger_of(rule))[-1]["message"] == ":hc help topic"
+    stackstorm.remove_rule(rule)
+
+
+def test_talk_in_a_room_of_commands_counts_as_filtered(factor, stackstorm):
+    before = stackstorm.health()["dropped"].get("filtered", 0)
+    factor.say("hello everybody")
+    wait_until(lambda: stackstorm.health()["dropped"].get("filtered", 0) == before + 1)
+    assert "unwanted" not in stackstorm.health()["dropped"]
+
+
+@pytest.mark.parametrize("text", ["!!!", "?"])
+@pytest.mark.parametrize("person", ["Ann", "Bob"])
+def test_what_is_no_command_gets_silence(factor, text, person):
+    assert factor.outcome(PREFIX + text, person).startswith("ignored")
+    assert factor.lines() == []
+
+
+def test_a_notification_and_another_room_and_a_guest_get_silence(factor, hipchat, stackstorm):
+    hipchat.people.act("Factor", "Ann", "notification", message=":hc hipchat rooms")
+    hipchat.people.say("Ops", "Ann", ":hc hipchat rooms")
+    post_message(hipchat, stackstorm, {"from": "A guest", "message": ":hc hipchat rooms",
+                                       "date": "2026-05-04T09:30:00+00:00"})
+    assert len(factor.ask(":hc hipchat who is @Ann", 2)) == 2
+    assert not [line for line in hipchat.people.transcript("Ops")
+                if line["type"] == "notification"]
+
+
+def test_the_packs_own_words_are_no_command(factor, hipchat):
+    owner = hipchat.api("GET", "/user/@SandboxOwner").json()["id"]
+    assert hipchat.api("POST", "/room/Factor/message", json={
+        "message": ":hc hipchat rooms"}).status_code == 201
+    wait_until(lambda: f"by {owner}, message" in factor.stackstorm.log())
+    assert "ignored (own)" in factor.stackstorm.log()
+
+
+@pytest.mark.parametrize("text, words", [
+    ("hipchat romos", "There is no such command. Did you mean: hipchat rooms"),
+    ("hipchat rooms " + "x" * 1000, "at most 1000 characters"),
+    ("hipchat rooms" + " a=b" * 6, "at most 5 equals signs"),
+    ("hipchat rooms timeout=1", "no parameter \"timeout\""),
+    ("answer 5f", "Write :hc answer, the question's id, and your answer.")])
+def test_what_is_wrong_is_said_in_a_sentence(factor, text, words):
+    told, = factor.ask(PREFIX + text)
+    assert told.startswith("@Ann ") and words in told and "\n" not in told
+
+
+def test_who_may_run_it_is_told_to_whom_may_not(factor):
+    assert factor.ask(":hc hipchat rooms", person="Bob") == [
+        "@Bob You may not run hipchat.rooms here. Those who may: Ann."]
+
+
+def test_help_names_what_the_person_may_run(factor):
+    mention, code = factor.ask(":hc help topic", 2)
+    assert mention == "@Ann You may run here:"
+    assert code.startswith("<pre>:hc hipchat topic &lt;room&gt; &lt;topic&gt; - Set the topic")
+
+
+def test_a_message_that_comes_twice_runs_once(factor, hipchat, stackstorm):
+    message = {"id": str(uuid.uuid4()), "message": ":hc help rooms",
+               "date": factor.transcript()[-1]["when"],
+               "from": {"id": factor.ids["Ann"], "name": "Ann", "mention_name": "Ann"}}
+    factor.say("now")
+    post_message(hipchat, stackstorm, message)
+    factor.told(2)
+    post_message(hipchat, stackstorm, message)
+    assert len(factor.ask(":hc help topic", 2)) == 2
+
+
+def test_fifty_old_commands_cost_one_message(factor, hipchat, stackstorm):
+    factor.say("now")
+    for number in range(50):
+        post_message(hipchat, stackstorm, {
+            "message": f":hc hipchat topic Factor {number}", "date": "2026-05-04T09:30:00+00:00",
+            "from": {"id": factor.ids["Ann"], "name": "Ann", "mention_name": "Ann"}})
+    told, = factor.told()
+    assert told.startswith("@Ann 50 commands were said while I was away, the first ")
+    wait_until(factor.is_idle)
+    assert len(factor.lines()) == 1
+
+
+def test_the_log_and_health_tell_of_each_command_and_never_what_was_said(factor, stackstorm):
+    before = stackstorm.health()["commands"]
+    factor.ask(":hc hipchat topic Factor verysecret", 2)
+    factor.ask(":hc hipchat nosuchthing verysecret")
+    wait_until(factor.is_idle)
+    after = stackstorm.health()["commands"]
+    assert {key: after[key] - before[key] for key in ("started", "answered", "refused")} == {
+        "started": 1, "answered": 1, "refused": 1}
+    assert "started; alias hipchat.topic" in stackstorm.log() and "verysecret" not in "".join(
+        line for line in stackstorm.log().splitlines() if "sandbox.actions" not in line)
+
+
+PIECES = ["{{ config_context.api_key }}", "{{ st2kv.system.secret }}", "{{ 7*7 }}", "<% 7*7 %>",
+          "<% st2kv('system.secret') %>", "{% raw %}", "{% endraw %}", "{{", "}}", "{", "}", "%}",
+          '"', "'", "\u201c", "\\", "=", "a=b", "k=\"v w\"", " ", "   ", "\n", "x", "$(id)", "`id`",
+          r"\u007b\u007b", "hipchat send Factor", "hipchat rooms", "help", "answer 5f", "@all"]
+
+
+@settings(max_examples=20, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join))
+def test_nothing_hostile_is_evaluated_and_nothing_gets_stuck(hipchat, factor, text):
+    """What evaluates on the real platform is tried there; here nothing fails, or tells a secret."""
+    tag = uuid.uuid4().hex
+    outcome = factor.outcome(f":hc hipchat topic Factor {tag} {text}")
+    assert outcome.partition(" ")[0] in ("started", "rejected"), outcome
+    wait_until(factor.is_idle)
+    for line in factor.lines():
+        assert hipchat.token not in line["what"]
+        assert not re.search(r"\b49\b", line["what"])

@@ -1,0 +1,210 @@
+"""What becomes of a command in StackStorm, and what its room is told; StackStorm is played."""
+import json
+import time
+
+import pytest
+from support.chat import Chat
+from support.played_stackstorm import PlayedStackStorm
+from support.waiting import wait_until
+
+from chatops.stackstorm import LARGEST_RESULT
+
+
+@pytest.fixture
+def st2():
+    played = PlayedStackStorm()
+    yield played
+    played.stop()
+
+
+@pytest.fixture
+def chat(hipchat, st2, start_stackstorm):
+    """A room whose commands run in the played StackStorm."""
+    chat = Chat(hipchat, hipchat.make_room())
+    chat.stackstorm = start_stackstorm(hipchat, chatops=chat.config(**st2.config()))
+    wait_until(lambda: chat.stackstorm.webhooks(chat.name))
+    wait_until(lambda: st2._listeners, what="the event stream")
+    return chat
+
+
+def start(chat, st2, text="!say hi"):
+    """Give a command; the execution's id once it is acknowledged."""
+    before = len(st2.started())
+    chat.ask(text)
+    return st2.started()[before]["id"]
+
+
+def test_the_end_on_the_stream_is_answered_once(chat, st2):
+    id = start(chat, st2)
+    st2.end(id, "all well")
+    st2.tell(st2.executions[id])
+    assert chat.told(2) == ["@Ann Started. (details available at "
+                            f"https://st2/#/history/{id})", "@Ann all well"]
+    assert chat.lines()[1]["color"] == "green"
+    wait_until(chat.is_idle)
+    assert len(chat.lines()) == 2
+
+
+def test_an_end_before_the_start_is_confirmed_follows_the_acknowledgement(chat, st2):
+    st2.hangs, st2.ends_at_once = 1.0, 0.1
+    assert [text.partition(" ")[2][:7] for text in chat.ask("!say hi", 2)] == ["Started", "say hi"]
+
+
+def test_an_end_that_the_stream_has_lost_is_found(chat, st2):
+    st2.has_stream = False
+    st2.end_streams()
+    id = start(chat, st2)
+    wait_until(lambda: any("event stream cannot be read" in reason
+                           for reason in chat.stackstorm.health()["reasons"]))
+    st2.end(id, is_told=False)
+    assert chat.told(2)[1] == "@Ann done"
+    st2.has_stream = True
+    wait_until(lambda: chat.stackstorm.health()["status"] == "ok")
+
+
+@pytest.mark.parametrize("fault, words", [
+    ((403, {"faultstring": "no permission"}), "may not read what became of this command"),
+    ((404, {}), "does not have the execution")])
+def test_a_result_that_cannot_be_read_is_said(chat, st2, fault, words):
+    id = start(chat, st2)
+    st2.faults["GET", "/executions/" + id] = fault
+    st2.end_streams()  # whoever reads it again looks at what runs
+    assert words in chat.told(2)[1] and chat.lines()[1]["color"] == "red"
+    wait_until(chat.is_idle)
+
+
+def test_a_result_that_is_too_large_for_a_room_is_said(chat, st2):
+    id = start(chat, st2)
+    st2.end(id, result_size=LARGEST_RESULT + 1)
+    assert "Its result has 1048577 bytes, too many for a room." in chat.told(2)[1]
+
+
+def test_a_workflows_question_is_asked_once_and_answered(chat, st2):
+    id = start(chat, st2)
+    asked = st2.ask(id)
+    st2.tell(st2.executions[asked])
+    assert chat.told(2)[1] == ("@Ann ops.say asks, for at most 60 minutes:\ngo: Go on?\n"
+                               f"Answer with: !answer {asked} yes (or no)")
+    assert chat.ask(f"!answer {asked} yes") == ["@Ann Thank you, it goes on."]
+    assert ("PUT", "/inquiries/" + asked, {"id": asked, "response": {"go": True}}) in st2.calls
+    st2.end(id)
+    assert chat.told(2)[1] == "@Ann done"
+
+
+def test_a_question_that_the_stream_has_lost_is_asked(chat, st2):
+    id = start(chat, st2)
+    st2.ask(id, is_told=False)
+    st2.end_streams()
+    assert "asks, for at most 60 minutes" in chat.told(2)[1]
+
+
+@pytest.mark.parametrize("person, words", [
+    ("Bob", "That question is not for you to answer: it is for those who may run ops.say."),
+    ("Ann", "Inquiry has already been responded to")])
+def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(
+        chat, st2, person, words):
+    chat.stackstorm.config["chatops"]["allow"] = [
+        {"commands": ["ops.say"], "people": [chat.ids["Ann"]]},
+        {"commands": ["other"], "people": [chat.ids["Bob"]]}]
+    chat.stackstorm.restart()
+    asked = st2.ask(start(chat, st2))
+    chat.told(2)
+    st2.faults["PUT", "/inquiries/" + asked] = (400, {
+        "faultstring": "Inquiry has already been responded to"})
+    assert words in chat.ask(f"!answer {asked} yes", person=person)[0]
+
+
+def test_an_api_that_hangs_holds_no_event_up(chat, st2, hipchat):
+    st2.hangs = 20
+    rule = chat.stackstorm.add_rule("message", {"room": chat.name})
+    trigger = chat.stackstorm.trigger_of(rule)
+    before = time.monotonic()
+    for number in range(25):
+        chat.people.say(chat.name, "Ann", f"!say {number}")
+    chat.people.say(chat.name, "Ann", "now")
+    chat.stackstorm.heard(trigger, 26)
+    assert time.monotonic() - before < 10
+    wait_until(lambda: len(st2.started()) == 20)
+    told = wait_until(lambda: [line["what"] for line in chat.lines()
+                               if "I am busy with 20 commands." in line["what"]])
+    assert len(told) <= 5
+
+
+def test_what_stackstorm_refuses_and_what_perhaps_runs_is_said(chat, st2):
+    st2.faults["POST", "/aliasexecution"] = (400, {"faultstring": "the words\nand a schema"})
+    assert chat.ask("!say hi") == ["@Ann the words"]
+    st2.faults["POST", "/aliasexecution"] = (502, {})
+    assert "may run all the same" in chat.ask("!say hi")[0]
+
+
+def test_a_new_alias_is_there_at_once(chat, st2):
+    assert "no such command" in chat.ask("!shout hi")[0]
+    time.sleep(1)  # for which the aliases count as fresh
+    st2.aliases.append(st2.alias("shout", ["shout {{ words }}"], id="5d" * 12))
+    assert chat.ask("!shout hi")[0].startswith("@Ann Started.")
+    read = sum(call[1] == "/actionalias" for call in st2.calls)
+    chat.ask("!say hi")
+    assert sum(call[1] == "/actionalias" for call in st2.calls) == read
+
+
+def test_commands_that_ended_while_the_sensor_was_away_are_answered(chat, st2):
+    id = start(chat, st2)
+    chat.stackstorm.stop()
+    st2.end(id, "meanwhile", is_told=False)
+    chat.stackstorm.start()
+    assert chat.told(2)[1] == "@Ann meanwhile"
+    wait_until(chat.is_idle)
+    assert len(chat.lines()) == 2
+    assert chat.stackstorm.health()["commands"]["oldest"] == 0
+
+
+def test_what_was_started_just_before_a_kill_is_found_by_its_message_and_not_run_again(chat, st2):
+    st2.hangs = 5
+    chat.say("!say hi")
+    wait_until(st2.started)
+    chat.stackstorm.process.kill()
+    chat.stackstorm.process.wait()
+    st2.hangs = 0
+    chat.stackstorm.start()
+    assert chat.told()[0].startswith("@Ann Running ops.say.")
+    st2.end(st2.started()[0]["id"])
+    assert chat.told(2)[1] == "@Ann done"
+    assert len(st2.started()) == 1
+
+
+def test_without_an_owner_of_the_token_no_command_runs_and_health_says_why(
+        hipchat, st2, start_stackstorm, start_hipchat):
+    server = start_hipchat("--room", "Factor")
+    chat = Chat(server, "Factor")
+    server.people.faults({"paths": "/v2/oauth/token/", "status": 404})
+    chat.stackstorm = start_stackstorm(server, chatops=chat.config(**st2.config()))
+    wait_until(lambda: chat.stackstorm.webhooks(chat.name))
+    assert "I run no commands now." in chat.ask("!say hi")[0]
+    assert any("whose token the pack has is not known" in reason
+               for reason in chat.stackstorm.health()["reasons"])
+    assert not st2.started()
+
+
+def test_a_reply_waits_for_hipchat(chat, st2, start_hipchat):
+    id = start(chat, st2)
+    chat.people.faults({"paths": "/notification", "status": 503, "times": 2})
+    st2.end(id)
+    assert chat.told(2)[1] == "@Ann done"
+    wait_until(chat.is_idle)
+    assert len(chat.lines()) == 2
+
+
+def test_a_wrong_section_stops_no_event_and_a_right_one_is_taken(chat, st2):
+    chat.stackstorm.config["chatops"]["rooms"] = ["Factor"]
+    chat.stackstorm.restart()
+    wait_until(lambda: "commands: none are taken, as chatops in the config is wrong" in
+               chat.stackstorm.health().get("reasons", []))
+    assert "'Factor' is no id of a room" in chat.stackstorm.log()
+
+
+def test_a_large_event_of_others_is_dropped_as_it_arrives(chat, st2):
+    id = start(chat, st2)
+    st2.tell({"id": "5f" * 12, "status": "succeeded", "result": {"stdout": "x" * 9_000_000}})
+    st2.end(id)
+    assert chat.told(2)[1] == "@Ann done"
+    assert json.dumps(chat.stackstorm.health()["commands"])

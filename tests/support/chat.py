@@ -1,0 +1,60 @@
+"""A room in which people give commands, and what stands in it since."""
+import re
+
+from support.waiting import wait_until
+
+
+class Chat:
+    """What people say in a room whose commands a sensor takes."""
+
+    def __init__(self, hipchat, room):
+        self.people, self.name = hipchat.people, room
+        self.room_id = hipchat.room_id(room)
+        self.ids = {name: self._id(hipchat, name) for name in ("Ann", "Bob")}
+        self.stackstorm = None  # whose log and health are looked at
+        self._seen = len(self.transcript())
+
+    def _id(self, hipchat, name):
+        self.people.say(self.name, name, "hello")
+        return hipchat.api("GET", "/user/@" + name).json()["id"]
+
+    def config(self, **chatops):
+        """The section `chatops` for this room, in which Ann may do everything."""
+        return dict({"rooms": [self.room_id],
+                     "allow": [{"commands": ["*"], "people": [self.ids["Ann"]]}]}, **chatops)
+
+    def transcript(self):
+        return self.people.transcript(self.name)
+
+    def say(self, text, person="Ann"):
+        """Say something, and return its message id."""
+        self._seen = len(self.transcript())
+        return self.people.say(self.name, person, text)
+
+    def lines(self):
+        """The lines that came from the pack since something was said."""
+        return [line for line in self.transcript()[self._seen:] if line["type"] == "notification"]
+
+    def told(self, count=1):
+        """Their texts, once there are as many."""
+        wait_until(lambda: len(self.lines()) >= count, what=f"line {count} of the answer")
+        return [line["what"] for line in self.lines()]
+
+    def ask(self, text, count=1, person="Ann"):
+        """Say something; the texts of the answer, once there are as many."""
+        self.say(text, person)
+        return self.told(count)
+
+    def outcome(self, text, person="Ann"):
+        """Say something; what the sensor's log tells of it."""
+        return self.outcome_of(self.say(text, person))
+
+    def outcome_of(self, message_id):
+        pattern = re.compile(f"message {message_id}: (.+); alias (.+), executions (.+)\\.")
+        found = wait_until(lambda: pattern.search(self.stackstorm.log()),
+                           what="the log line of a command")
+        return found.group(1)
+
+    def is_idle(self):
+        """Whether no command waits for anything."""
+        return self.stackstorm.health().get("commands", {"waiting": 1})["waiting"] == 0

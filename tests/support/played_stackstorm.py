@@ -1,0 +1,199 @@
+"""StackStorm's API and event stream, played here: executions end when a test says so."""
+import json
+import queue
+import threading
+import time
+import uuid
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+ALIAS_ID = "5c" * 12
+
+
+def now():
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class PlayedStackStorm:
+    """What a real one answered to the calls of commands.
+
+    Attributes:
+        faults: (method, path) -> (status, body), answered in place of what is right.
+        ends_at_once: seconds after which each execution ends; 0 if a test ends it.
+        has_authentication: the key "key-of-ann" is Ann's.
+        hangs: seconds that a start takes, after it has started.
+        calls: (method, path, body) of each call so far.
+    """
+
+    def __init__(self, ends_at_once=0.0, has_authentication=False):
+        self.aliases = [self.alias("say", ["say {{ words }}"])]
+        self.executions, self.inquiries = {}, {}
+        self.faults, self.calls, self.hangs, self.ends_at_once = {}, [], 0.0, ends_at_once
+        self.has_stream, self.has_authentication = True, has_authentication
+        self._listeners, self._lock = [], threading.Lock()
+        played = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                length = int(self.headers.get("Content-Length") or 0)
+                played.respond(self, json.loads(self.rfile.read(length)) if length else None)
+
+            do_GET = do_POST = do_PUT = answer
+
+            def log_message(self, *args):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, request, address):
+                pass  # a client that was killed
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def config(self, **more):
+        """The section of the pack's config that leads here."""
+        return dict(more, api_url=self.url, stream_url=self.url + "/stream")
+
+    def stop(self):
+        self.end_streams()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @staticmethod
+    def alias(name, formats, id=ALIAS_ID, **more):
+        return dict({"id": id, "name": name, "pack": "ops", "ref": "ops." + name,
+                     "action_ref": "ops." + name, "enabled": True, "formats": formats,
+                     "result": {"format": "{{ execution.result.result }}"}}, **more)
+
+    # What happens in StackStorm
+
+    def end(self, execution_id, result="done", status="succeeded", is_told=True, **more):
+        """End an execution, and tell the stream."""
+        execution = self.executions[execution_id]
+        execution.update(dict({"status": status, "end_timestamp": now(), "result": {
+            "result": result}, "result_size": len(str(result))}, **more))
+        if is_told:
+            self.tell(execution)
+
+    def ask(self, execution_id, is_told=True):
+        """Let a workflow ask something; returns the inquiry's id."""
+        asked = uuid.uuid4().hex[:24]
+        self.executions[execution_id]["status"] = "paused"
+        self.executions[asked] = {
+            "id": asked, "status": "pending", "parent": execution_id,
+            "action": {"ref": "core.ask"}, "start_timestamp": now(),
+            "context": {"source_channel": self.executions[execution_id]["context"][
+                "source_channel"]}}
+        self.inquiries[asked] = {
+            "id": asked, "route": "", "ttl": 60, "users": [], "roles": [],
+            "schema": {"properties": {"go": {"type": "boolean", "description": "Go on?"}}}}
+        if is_told:
+            self.tell(self.executions[asked])
+        return asked
+
+    def tell(self, execution, event="st2.execution__update"):
+        """Put something on the event stream."""
+        text = f"event: {event}\ndata: {json.dumps(execution)}\n\n".encode()
+        with self._lock:
+            for listener in self._listeners:
+                listener.put(text)
+
+    def end_streams(self):
+        with self._lock:
+            for listener in self._listeners:
+                listener.put(None)
+
+    def started(self):
+        """The executions of commands, oldest first."""
+        return [each for each in list(self.executions.values()) if "parent" not in each]
+
+    # What is answered
+
+    def respond(self, handler, body):
+        url = urlsplit(handler.path)
+        path, query = url.path[len("/v1"):], {
+            key: values[0] for key, values in parse_qs(url.query).items()}
+        self.calls.append((handler.command, path, body))
+        if path == "/stream":
+            return self._stream(handler)
+        key = handler.headers.get("St2-Api-Key", "")
+        fault = self.faults.get((handler.command, path))
+        if self.has_authentication and not key:
+            fault = 401, {"faultstring": "Unauthorized"}
+        elif path == "/user":
+            fault = 200, {"username": key.rpartition("-")[2], "rbac": {"enabled": True}}
+        status, found = fault if fault else self._answer(handler.command, path, query, body)
+        content = json.dumps(found).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    def _answer(self, method, path, query, body):
+        kind, _, key = path[1:].partition("/")
+        if (method, path) == ("POST", "/aliasexecution"):
+            return self._start(body)
+        if method == "PUT":
+            return 200, {}
+        if kind == "executions" and key:
+            return (200, self.executions[key]) if key in self.executions else (404, {})
+        if kind == "executions":
+            return 200, [each for each in reversed(list(self.executions.values()))
+                         if each["start_timestamp"] > query.get("timestamp_gt", "") and
+                         query.get("status") in (None, each["status"]) and
+                         query.get("action") in (None, each["action"]["ref"])]
+        if kind == "actionalias":
+            found = [each for each in self.aliases if key in ("", each["ref"], each["id"])]
+            return 200, found[0] if key and found else found
+        if kind == "inquiries":
+            return 200, self.inquiries[key]
+        return (200, {"ref": key}) if kind == "actions" else (404, {})
+
+    def _start(self, body):
+        alias = next(each for each in self.aliases if each["name"] == body["name"])
+        id = uuid.uuid4().hex[:24]
+        self.executions[id] = execution = {
+            "id": id, "status": "running", "action": {"ref": alias["action_ref"]},
+            "runner": {"name": "python-script"}, "parameters": {"words": body["command"]},
+            "start_timestamp": now(), "web_url": f"https://st2/#/history/{id}",
+            "context": {"action_alias_ref": {"id": alias["id"], "name": alias["name"]},
+                        "user": "stanley", "api_user": body["user"],
+                        "source_channel": body["source_channel"]},
+            "liveaction": {"notify": {"on-complete": {
+                "routes": [body["notification_route"]],
+                "data": {"source_context": body["source_context"]}}}}}
+        if self.ends_at_once:
+            threading.Timer(self.ends_at_once, self.end, [id, body["command"]]).start()
+        time.sleep(self.hangs)
+        return 201, {"execution": execution, "actionalias": alias, "message": "Started."}
+
+    def _stream(self, handler):
+        handler.send_response(200 if self.has_stream else 503)
+        handler.send_header("Content-Type", "text/event-stream; charset=UTF-8")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.close_connection = True
+        if not self.has_stream:
+            return
+        told = queue.Queue()
+        with self._lock:
+            self._listeners.append(told)
+        try:
+            handler.wfile.write(b"\n")
+            while True:
+                event = told.get()
+                if event is None:
+                    return
+                handler.wfile.write(event)
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                self._listeners.remove(told)

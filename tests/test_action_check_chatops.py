@@ -1,0 +1,123 @@
+"""What hipchat.check finds of ChatOps."""
+import pytest
+from support.played_stackstorm import PlayedStackStorm
+
+from chatops.stackstorm import StackStorm
+from hipchat.errors import NoAnswer
+
+
+@pytest.fixture(autouse=True)
+def environment(stackstorm, monkeypatch):
+    """What StackStorm tells an action of itself."""
+    monkeypatch.setenv("ST2_ACTION_API_URL", stackstorm._url + "/v1")
+
+
+@pytest.fixture
+def config(hipchat, stackstorm):
+    room = hipchat.api("GET", "/room/" + stackstorm.room).json()["id"]
+    hipchat.people.say(stackstorm.room, "Ann", "hello")
+    ann = hipchat.api("GET", "/user/@Ann").json()["id"]
+    return dict(stackstorm.config, chatops={"rooms": [room], "allow": [
+        {"commands": ["*"], "people": [ann]}]})
+
+
+def lines(act, config):
+    return [line for line in act("check", config=config)[1]["lines"] if "chatops" in line]
+
+
+def test_says_nothing_without_chatops(act, stackstorm):
+    assert lines(act, stackstorm.config) == []
+
+
+def test_of_a_healthy_set_up_has_a_line_for_each_thing(act, config, stackstorm):
+    assert lines(act, config) == [
+        "ok: chatops: StackStorm has no authentication, so that every command runs as its system "
+        "user",
+        "ok: chatops.rooms: commands that begin with ! are taken in "
+        f"{config['chatops']['rooms'][0]}, {stackstorm.room}",
+        "ok: chatops.allow: HipChat knows all whom it names"]
+
+
+@pytest.fixture
+def played(config):
+    """A StackStorm with authentication and RBAC, in which nobody lacks a right yet."""
+    played = PlayedStackStorm(has_authentication=True)
+    config["chatops"].update(played.config(api_key="key-of-ann"))
+    yield played
+    played.stop()
+
+
+def test_says_who_reads_and_who_runs(act, config, played):
+    config["chatops"]["api_keys"] = {"7": "key-of-bob"}
+    assert lines(act, config)[:2] == [
+        "ok: chatops.api_key: ann reads results", "ok: chatops.api_keys.7: bob runs commands"]
+    del config["chatops"]["api_keys"]
+    assert lines(act, config)[0] == "ok: chatops.api_key: ann reads results and runs commands"
+
+
+@pytest.mark.parametrize("path, right", [
+    ("/actions/ops.say", "action_view on pack:ops, action_execute on pack:ops"),
+    ("/actionalias/hipchat.rooms", "action_alias_view on pack:hipchat"),
+    ("/executions", "execution_list")])
+def test_names_the_right_that_is_missing(act, config, played, path, right):
+    played.faults["GET", path] = (403, {"faultstring": "no permission"})
+    assert lines(act, config)[0] == (
+        f"TO DO: chatops.api_key: ann reads results and runs commands, and lacks {right}. Assign a "
+        "role with them: see docs/chatops.md.")
+
+
+def test_finds_a_key_that_stackstorm_does_not_know(act, config, played):
+    played.faults["GET", "/actionalias"] = (401, {"faultstring": "Unauthorized"})
+    assert lines(act, config)[0].endswith("Unauthorized. Make a key with `st2 apikey create`.")
+
+
+def test_never_asks_who_it_is_where_stackstorm_asks_nobody(act, config, played):
+    played.has_authentication = False
+    assert "StackStorm has no authentication" in lines(act, config)[0]
+    assert "/user" not in [path for _, path, _ in played.calls]
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"rooms": [9]}, "chatops.rooms: 9: HipChat answered 404"),
+    ({"allow": [{"commands": ["*"], "people": [9]}]}, "HipChat knows nobody with the id 9"),
+    ({"allow": []}, "it allows nothing"),
+    ({"rooms": ["Factor"]}, "config: chatops.rooms: 'Factor' is no id of a room")])
+def test_says_what_is_to_be_done(act, config, change, words):
+    config["chatops"].update(change)
+    assert any(line.startswith("TO DO: ") and words in line
+               for line in lines(act, config))
+
+
+def test_goes_on_where_people_cannot_be_looked_up(act, config, start_hipchat):
+    server = start_hipchat("--room", "Factor", "--token", "narrow:view_room")
+    config.update(api_url=server.url, api_key="narrow", rooms="all")
+    assert any("whom it names cannot be looked up: HipChat answered 403" in line
+               for line in lines(act, config))
+
+
+def test_finds_a_hipchat_that_does_not_tell_whose_token_it_is(act, config, monkeypatch):
+    def session(client):
+        raise NoAnswer("HipChat answered 404")
+    monkeypatch.setattr("hipchat.api.client.Client.token_info", session)
+    assert any("no command is run. HipChat answered 404" in line
+               for line in lines(act, config))
+
+
+@pytest.mark.parametrize("key, named", [
+    ("allow", lambda owner: [{"commands": ["*"], "people": [owner]}]),
+    ("api_keys", lambda owner: {str(owner): "key"})])
+def test_finds_a_person_whom_the_pack_takes_for_itself(act, config, hipchat, key, named):
+    owner = hipchat.api("GET", "/user/@SandboxOwner").json()["id"]
+    config["chatops"][key] = named(owner)
+    assert lines(act, config)[-1] == (
+        "TO DO: chatops: {} is the owner of api_key, whose words are taken for the pack's own "
+        "and ignored. Make the token with an account of its own.".format(owner))
+
+
+def test_finds_aliases_that_have_one_name(act, config, monkeypatch):
+    aliases = StackStorm.aliases
+    monkeypatch.setattr(StackStorm, "aliases", lambda own: iter([
+        *aliases(own), {"pack": "web", "name": "rooms", "enabled": False,
+                        "action_ref": "web.rooms"}]))
+    assert any("and hipchat.rooms and web.rooms have the same" in line
+               for line in lines(act, config))

@@ -178,6 +178,6 @@ START_CHECK_TIMEOUT = 300.0
 START_CHECK_RETRY_MAX = 15.0
 """Between two such questions."""
 LATE_COMMANDS_DELAY = 3.0
-"""For which commands that are too old are gathered, so that a room is told of them once."""
+"""Without another command that is too old, before a room is told of them all at once."""
 COMMAND_KEPT = 86400.0
 """For which an answered command is known again; longer than a message may be backfilled late."""

@@ -168,11 +168,14 @@ class Runner:
         late = self._late.setdefault(command.message.room_id, [])
         late.append(command)
         if len(late) == 1:
-            eventlet.spawn_after(timing.LATE_COMMANDS_DELAY, self._tell_late,
-                                 command.message.room_id, minutes)
+            eventlet.spawn_n(self._tell_late, command.message.room_id, late, minutes)
 
-    def _tell_late(self, room_id: int, minutes: int) -> None:
-        late = self._late.pop(room_id)
+    def _tell_late(self, room_id: int, late: List[Command], minutes: int) -> None:
+        gathered = 0
+        while gathered < len(late):  # more are on their way
+            gathered = len(late)
+            eventlet.sleep(timing.LATE_COMMANDS_DELAY)
+        del self._late[room_id]
         words = TOO_OLD.format(minutes) if len(late) == 1 else (
             ALL_TOO_OLD.format(len(late), minutes))
         requesters = {each.message.requester_id for each in late}

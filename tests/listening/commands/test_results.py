@@ -107,6 +107,7 @@ def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(
         {"commands": ["ops.say"], "people": [chat.ids["Ann"]]},
         {"commands": ["other"], "people": [chat.ids["Bob"]]}]
     chat.stackstorm.restart()
+    wait_until(chat.is_idle)
     asked = st2.ask(start(chat, st2))
     chat.told(2)
     st2.faults["PUT", "/inquiries/" + asked] = (400, {

@@ -11,7 +11,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 import eventlet
 
 from sandbox.stackstorm import parameters, plugins
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 from sandbox.stackstorm.ids import new_id, now
 from sandbox.stackstorm.pack import Pack
 
@@ -66,7 +66,7 @@ class Actions:
         """
         action, values = self.prepare(ref, given, **context)
         if action["runner_type"] != "python-script":
-            raise Refused("the sandbox runs python-script actions only, "
+            raise Unsupported("the sandbox supports python-script actions only, "
                           f"{ref!r} is {action['runner_type']!r}")
         id = new_id()
         execution = {"id": id, "status": "requested", "action": {"ref": ref},
@@ -139,7 +139,7 @@ class Actions:
 def _schemas(action: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
     own = action.get("parameters") or {}
     for name in REFUSED_PARAMETERS.intersection([*own, *given]):
-        raise Refused(f"the sandbox does not support the runner's parameter {name!r}")
+        raise Unsupported(f"the sandbox does not support the runner's parameter {name!r}")
     # An action may override a part of a runner's parameter, e.g. its default.
     changed = {name: {**schema, **own.get(name, {})} for name, schema in RUNNER_PARAMETERS.items()}
     return {**own, **changed}

@@ -6,7 +6,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Request
 
 from sandbox.stackstorm.aliases import Aliases
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 
 Answer = Tuple[int, Any]
 
@@ -50,5 +50,5 @@ class AliasApi:
                                                      "roles": []}}
 
     def refuse(self, request: Request, ref: str = "") -> Answer:
-        """What the sandbox does not do."""
-        raise Refused(f"the sandbox does not do {request.method} {request.path}")
+        """Reject a call that the sandbox does not support."""
+        raise Unsupported(f"the sandbox does not support {request.method} {request.path}")

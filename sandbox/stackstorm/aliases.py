@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from sandbox.stackstorm import templates
 from sandbox.stackstorm.actions import Actions, Execution
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 from sandbox.stackstorm.format_language import read_command, read_format
 from sandbox.stackstorm.ids import new_id
 from sandbox.stackstorm.schemas import Schema
@@ -51,7 +51,8 @@ class Aliases:
         """Create or replace an alias; raises Invalid."""
         alias = checked(definition)
         if alias.get("immutable_parameters"):
-            raise Refused(f"alias {alias['ref']!r}: the sandbox has no immutable_parameters")
+            raise Unsupported(f"alias {alias['ref']!r}: the sandbox does not support "
+                              "immutable_parameters")
         self._aliases[alias["ref"]] = alias
         return alias
 
@@ -128,7 +129,8 @@ def representations(alias: Alias) -> Iterator[Tuple[str, str]]:
         if isinstance(each, str):
             each = {"display": each, "representation": [each]}
         if each.get("match_multiple"):
-            raise Refused(f"alias {alias['ref']!r}: the sandbox has no match_multiple")
+            raise Unsupported(f"alias {alias['ref']!r}: the sandbox does not support "
+                              "match_multiple")
         for representation in each.get("representation") or []:
             yield each.get("display") or representation, representation
 
@@ -180,5 +182,5 @@ def _literal(values: Values) -> Values:
     """The values, which the platform evaluates in places and the sandbox nowhere."""
     for value in values.values():
         if any(mark in str(value) for mark in ("{{", "{%")):
-            raise Refused(f"the sandbox takes no templates in a command, such as {value!r}")
+            raise Unsupported(f"the sandbox does not support templates in a command: {value!r}")
     return values

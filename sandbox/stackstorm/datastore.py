@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from sandbox.stackstorm.errors import Refused
+from sandbox.stackstorm.errors import Unsupported
 
 FULL_SYSTEM_SCOPE = "st2kv.system"
 REFERENCE = re.compile(r"\s*{{\s*st2kv\.system\.(\w+)\s*}}\s*")
@@ -33,7 +33,7 @@ class Datastore:
     def set_secret(self, pack_name: str, key_name: str, value: str, secret: bool) -> None:
         """Store a secret (set_datastore_value_for_config_key)."""
         if not secret:
-            raise Refused("the sandbox's datastore stores secrets only")
+            raise Unsupported("the sandbox's datastore stores secrets only")
         if not self._has_encryption_key:
             raise CryptoKeyNotSetupException("Crypto key not found.")
         self._values[key_name] = value
@@ -49,7 +49,7 @@ class Datastore:
         self._write()
 
     def resolved(self, config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
-        """Return a config with its references resolved, unknown ones to null; raises Refused."""
+        """Return a config with its references resolved, unknown ones to null."""
         return {key: self._value(key, value, schema.get(key) or {})
                 for key, value in config.items()}
 
@@ -66,7 +66,7 @@ class Datastore:
             return copy.deepcopy(value)
         reference = REFERENCE.fullmatch(value)
         if not reference or not schema.get("secret"):
-            raise Refused(f"config.{path} is {value!r}: the sandbox resolves nothing but "
+            raise Unsupported(f"config.{path} is {value!r}: the sandbox resolves nothing but "
                           "{{ st2kv.system.KEY }}, where the schema says secret")
         return self._values.get(reference.group(1))
 

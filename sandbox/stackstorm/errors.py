@@ -5,5 +5,5 @@ class Invalid(ValueError):
     """StackStorm rejects it, too."""
 
 
-class Refused(Invalid):
+class Unsupported(Invalid):
     """StackStorm supports it, the sandbox does not."""

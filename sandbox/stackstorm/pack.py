@@ -11,7 +11,7 @@ import yaml
 
 from sandbox.stackstorm import config
 from sandbox.stackstorm.datastore import Datastore
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 
 # The same loader in C, where PyYAML has it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -72,7 +72,7 @@ def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore]
         except Invalid as error:
             raise type(error)(f"{config_file}: {error}")
     if len(pack.sensors) > 1:
-        raise Refused(f"the sandbox runs one sensor, the pack has {len(pack.sensors)}")
+        raise Unsupported(f"the sandbox runs one sensor, the pack has {len(pack.sensors)}")
     return pack
 
 

@@ -5,7 +5,7 @@ import json
 from typing import Any, Callable, Dict, Optional, Set
 
 from sandbox.stackstorm import templates
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 from sandbox.stackstorm.schemas import Schema
 
 Values = Dict[str, Any]
@@ -69,7 +69,7 @@ class _Rendering:
 
     def _source(self, name: str) -> Any:
         if name == "st2kv":
-            raise Refused("the sandbox has no datastore for 'st2kv'")
+            raise Unsupported("the sandbox has no datastore for 'st2kv'")
         if name not in self._sources:
             raise Invalid(f"'{name}' is undefined")
         return self._sources[name]

@@ -10,7 +10,7 @@ from typing import Any, Deque, Dict, Iterator, List
 from sandbox.stackstorm import criteria, templates
 from sandbox.stackstorm.actions import Actions
 from sandbox.stackstorm.broker import TriggerInstance
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 from sandbox.stackstorm.ids import new_id, now
 from sandbox.stackstorm.schemas import Schema
 from sandbox.stackstorm.triggers import Trigger, Triggers
@@ -164,7 +164,7 @@ def _origin(rule: Rule, instance: TriggerInstance) -> Dict[str, Any]:
 def _checked(definition: Dict[str, Any]) -> Dict[str, Any]:
     definition = _SCHEMA.clean(definition)
     if definition["type"].get("ref") != "standard":
-        raise Refused(f"the sandbox has no rules of type {definition['type']!r}")
+        raise Unsupported(f"the sandbox does not support rules of type {definition['type']!r}")
     criteria.check(definition["criteria"])
     templates.check(definition["action"]["parameters"])
     return definition

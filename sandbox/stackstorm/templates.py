@@ -12,7 +12,7 @@ import jinja2.meta
 import jinja2.sandbox
 import yaml
 
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 from sandbox.stackstorm.unknown import Unknown
 
 # The text that the filter use_none makes of null, and that the cast turns into null again.
@@ -67,7 +67,7 @@ def _jsonpath_query(value: Any, query: str) -> Optional[List[Any]]:
 def _decrypt_kv(value: Any) -> str:
     if isinstance(value, Unknown):
         return value
-    raise Refused("the sandbox has no datastore to decrypt a value of")
+    raise Unsupported("the sandbox has no datastore to decrypt a value of")
 
 
 def _version(text: str) -> Any:

@@ -15,7 +15,7 @@ from kombu.transport import virtual
 
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.dispatcher import TraceContext
-from sandbox.stackstorm.errors import Refused
+from sandbox.stackstorm.errors import Unsupported
 from sandbox.stackstorm.triggers import Triggers
 
 TRIGGER_INSTANCE_XCHG = kombu.Exchange("st2.trigger_instances_dispatch", type="topic")
@@ -26,8 +26,8 @@ class TriggerInstancePublisher:
     """StackStorm's own publisher, without confirmations: the sandbox does not support it."""
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
-        """Raise Refused."""
-        raise Refused("the sandbox publishes by a sensor's own publisher only")
+        """Raise Unsupported."""
+        raise Unsupported("the sandbox publishes by a sensor's own publisher only")
 
 
 class TriggerDispatcher:

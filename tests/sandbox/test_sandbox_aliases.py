@@ -42,7 +42,7 @@ def test_runs_one_and_notifies(call, stackstorm):
 
 @pytest.mark.parametrize("change, words", [
     ({"name": "nosuch"}, "Unable to identify"), ({"format": "nosuch"}, "is not available"),
-    ({"command": "hipchat"}, "doesn't match"), ({"user": "{{ x }}"}, "takes no templates"),
+    ({"command": "hipchat"}, "doesn't match"), ({"user": "{{ x }}"}, "does not support templates"),
     ({"strange": "x"}, "it cannot have strange")])
 def test_refuses_what_stackstorm_refuses_and_what_it_does_not_do(call, change, words):
     body = dict({"name": "rooms", "format": "hipchat rooms", "command": "hipchat rooms",
@@ -56,4 +56,4 @@ def test_refuses_what_stackstorm_refuses_and_what_it_does_not_do(call, change, w
     ("POST", "/v1/aliasexecution/match_and_execute")])
 def test_refuses_by_name_what_it_has_not(call, method, path):
     assert call(method, path, x=1) == (
-        400, {"faultstring": f"the sandbox does not do {method} {path}"})
+        400, {"faultstring": f"the sandbox does not support {method} {path}"})

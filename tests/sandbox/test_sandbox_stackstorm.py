@@ -15,7 +15,7 @@ from support.warm import WarmServer
 
 from sandbox.stackstorm import config, criteria, parameters, templates
 from sandbox.stackstorm.datastore import CryptoKeyNotSetupException, Datastore
-from sandbox.stackstorm.errors import Invalid, Refused
+from sandbox.stackstorm.errors import Invalid, Unsupported
 from sandbox.stackstorm.schemas import Schema
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 from sandbox.stackstorm.unknown import Unknown
@@ -442,7 +442,7 @@ class TestSchemas:
         {"b": "x {{ st2kv.system.x }}"}, {"b": "{{ st2kv.system.x | decrypt_kv }}"}])
     def test_config_cannot_refer_to_it_in_other_ways(self, value):
         schema = {"a": {"type": "object", "properties": {"b": {"secret": True}, "c": {}}}}
-        with pytest.raises(Refused, match=r"config\.a\.[bc]"):
+        with pytest.raises(Unsupported, match=r"config\.a\.[bc]"):
             Datastore().resolved({"a": value}, schema)
 
     def test_datastore_without_an_encryption_key_takes_no_secrets(self):

@@ -21,7 +21,7 @@ def test_every_action_of_the_pack_is_there():
         list_rooms get_room create_room update_room delete_room archive_room unarchive_room
         set_topic list_participants list_members add_member remove_member invite
         list_users get_user whoami get_history get_message wait_for_message
-        list_webhooks remove_webhooks check announce ask""".split())
+        list_webhooks remove_webhooks check announce ask put_question""".split())
     assert sorted(file.stem for file in (REPOSITORY / "actions").glob("*.py")) == [
         file.stem for file in FILES if read(file)["runner_type"] == "python-script"]
 

@@ -6,6 +6,9 @@ import pytest
 
 from support.waiting import wait_until
 
+from hipchat.api.next_message import Wanted
+from hipchat.api.room_history import HistoryItem
+
 
 @pytest.fixture
 def later(hipchat, room):
@@ -134,3 +137,9 @@ def test_hipchats_trouble_is_told_when_the_time_is_over(act, start_hipchat):
 def test_a_filter_that_is_no_regular_expression_is_told(act, room):
     succeeded, result = act("wait_for_message", room=room, filter="(?=x)")
     assert not succeeded and "'(?=x)' is no regular expression" in result["error"]
+
+
+@pytest.mark.parametrize("sender", ["A guest", None, {"name": "A guest"}, {"id": "x"}])
+def test_a_guests_message_makes_nothing_fail(sender):
+    said = HistoryItem("m1", 0.0, "room_message", {"from": sender, "message": "yes"})
+    assert not Wanted("", [2001], False).has(said, {2001})

@@ -81,6 +81,11 @@ class StackStorm:
         """Return an action."""
         return self._call("GET", "actions", ref)
 
+    def states_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
+        """Yield an action's executions, newest first: id, status and parameters."""
+        return self._pages("executions", action=action, timestamp_gt=since,
+                           include_attributes="id,status,parameters")
+
     def inquiry(self, id: str) -> Dict[str, Any]:
         """An inquiry: id, route, ttl in minutes, users, roles, schema."""
         return self._call("GET", "inquiries", id)

@@ -2,12 +2,11 @@
 import time
 from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional
 
-from hipchat.api.responses import part
 from hipchat.api.client import Client
 from hipchat.errors import Incomplete, NoAnswer, ParameterError, RateLimited, ServerTrouble
-from hipchat.text.room_reference import is_room_id
 from hipchat.values import positive_id
 from hipchat.api.people import People
+from hipchat.api.rooms import room_id_of
 from hipchat.api.room_history import Cursor, HistoryItem, RoomHistory
 
 __all__ = ["Wanted", "wait_for"]
@@ -63,7 +62,7 @@ def wait_for(client: Client, people: People, room: str, wanted: Wanted, after: O
     """
     pattern, patience = wanted.compiled(), _Patience(seconds, every)
     history = RoomHistory(client)
-    room_id = patience.until(lambda: _room_id(client, room))
+    room_id = patience.until(lambda: room_id_of(client, room))
     cursor = patience.until(lambda: history.position(room_id, after) if after else (
         history.newest(room_id) or Cursor("", 0.0)))
     ids = patience.until(lambda: {people.id_of(each) for each in wanted.people})
@@ -78,11 +77,6 @@ def wait_for(client: Client, people: People, room: str, wanted: Wanted, after: O
         return None
 
     return patience.until(look)
-
-
-def _room_id(client: Client, room: str) -> int:
-    return int(room) if is_room_id(room) else part(
-        client.ask("GET", "room", room), "id", "HipChat's answer on the room " + room)
 
 
 class _Patience:

@@ -5,8 +5,15 @@ from hipchat.api.responses import part
 from hipchat.api.client import Client
 from hipchat.errors import ParameterError
 from hipchat.api.limits import check_length
+from hipchat.text.room_reference import is_room_id
 
-__all__ = ["change_room", "check_room"]
+__all__ = ["change_room", "check_room", "room_id_of"]
+
+
+def room_id_of(client: Client, room: str) -> int:
+    """Return the ID of a room, given by name or ID; GET /v2/room/{name} for a name."""
+    return int(room) if is_room_id(room) else part(
+        client.ask("GET", "room", room), "id", f"HipChat's answer on the room {room}")
 
 
 def check_room(name: Any = None, topic: Any = None) -> None:

@@ -1,10 +1,9 @@
 """hipchat.check: what an operator is told of a healthy set-up and of broken ones."""
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from support.waiting import wait_until
+from support.web_server import HttpServer, Reply
 
 from sandbox.both_servers import free_port
 
@@ -32,21 +31,12 @@ def website():
     """The URL of a web server that is no sensor, with some directories."""
     pages = {"page": b"<html>", "deep": b"[" * 100000, "large": b" " * 2 * 1024 ** 2}
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            page = pages.get(self.path.split("/")[1])
-            self.send_response(200 if page else 404)
-            self.end_headers()
-            self.wfile.write(page or b"")
+    def reply(request):
+        page = pages.get(request.path.split("/")[1])
+        return Reply(200 if page else 404, page or b"")
 
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with HttpServer(reply) as server:
+        yield server.url
 
 
 def test_a_healthy_set_up_has_a_line_for_each_thing(run, stackstorm, hipchat):

@@ -4,12 +4,12 @@ import contextlib
 import select
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from support.servers import TOKEN, Hipchat
 from support.waiting import wait_until
+from support.web_server import HttpServer, Reply
 from support.wire import make_certificate
 
 from hipchat.api.client import Client
@@ -17,36 +17,6 @@ from hipchat.errors import NoAnswer
 from hipchat.config.api_settings import ApiSettings
 
 PROXIES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
-
-
-class Stranger:
-    """Another host, that keeps all it is sent, and answers with a redirection if it has one."""
-
-    def __init__(self):
-        stranger = self
-        self.requests, self.location = [], None
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self):
-                stranger.requests.append(f"{self.command} {self.path}\n{self.headers}")
-                self.send_response(302 if stranger.location else 204)
-                if stranger.location:
-                    self.send_header("Location", stranger.location)
-                    self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_GET = do_POST = do_PUT = do_DELETE = answer
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v2"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class Proxy:
@@ -89,13 +59,6 @@ class Proxy:
 
 
 @pytest.fixture
-def stranger():
-    server = Stranger()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def proxy(monkeypatch):
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
@@ -129,24 +92,29 @@ def client(url, **config):
 class TestRedirection:
     """Away from HipChat."""
 
+    @pytest.fixture
+    def other(self):
+        with HttpServer() as server:
+            yield server
+            assert server.requests == []
+
+    @pytest.fixture
+    def stranger(self, other):
+        """Another host, that answers with a redirection to a third."""
+        with HttpServer(Reply(302, headers={"Location": other.url + "/elsewhere"})) as server:
+            yield server
+
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
     def test_is_not_followed_and_takes_the_token_nowhere(self, stranger, method):
-        other = Stranger()
-        stranger.location = other.url + "/elsewhere"
         with pytest.raises(NoAnswer, match="redirected"):
-            client(stranger.url).call(method, "room", json={"name": "x"})
-        assert len(stranger.requests) == 1 and TOKEN in stranger.requests[0]
-        assert other.requests == []
-        other.stop()
+            client(stranger.url + "/v2").call(method, "room", json={"name": "x"})
+        request, = stranger.requests
+        assert TOKEN in str(request.headers)
 
     def test_of_the_call_for_a_token_takes_the_secret_nowhere(self, stranger):
-        other = Stranger()
-        stranger.location = other.url
         oauth = {"id": "our-id", "secret": "an-oauth-secret-that-stays-here"}
         with pytest.raises(NoAnswer, match="redirected"):
-            client(stranger.url, api_key=None, oauth=oauth).call("GET", "room")
-        assert other.requests == []
-        other.stop()
+            client(stranger.url + "/v2", api_key=None, oauth=oauth).call("GET", "room")
 
 
 class TestTls:

@@ -4,14 +4,13 @@ That no process of the whole suite logs one is checked where each is stopped: St
 """
 import json
 import logging
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import quote
 
 import pytest
 import requests
 from support.servers import TOKEN, Hipchat, Stackstorm, secrets_in
 from support.waiting import wait_until
+from support.web_server import HttpServer, Reply
 
 from hipchat.api.client import Client
 from hipchat.errors import HipChatError
@@ -25,34 +24,25 @@ ODD_TOKEN = "a+token/with=odd&letters?and%more"
 URL = WebhookUrl("https://st2.example.com/hipchat", b"x").make(Address("room_message", 1001))
 
 
-class Echo(BaseHTTPRequestHandler):
-    """A HipChat that refuses everything and repeats all that it was sent."""
+class Echo(HttpServer):
+    """A HipChat that refuses everything, with `status`, and repeats all that it was sent."""
 
-    def answer(self):
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        words = "\n".join([self.path, str(self.headers), sent, URL])
-        body = json.dumps({"error": {"code": 418, "type": URL, "message": words,
-                                     "field": words}}).encode()
-        self.send_response(self.server.status, self.headers.get("Authorization"))
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Location", "/elsewhere/" + self.headers.get("Authorization", ""))
-        self.end_headers()
-        self.wfile.write(body)
+    def __init__(self):
+        super().__init__(self._repeat)
+        self.status = 400
 
-    do_GET = do_POST = do_PUT = do_DELETE = answer
-
-    def log_message(self, *_):
-        pass
+    def _repeat(self, request):
+        words = "\n".join([request.path, str(request.headers), request.body.decode(), URL])
+        body = {"error": {"code": 418, "type": URL, "message": words, "field": words}}
+        said = request.headers.get("Authorization", "")
+        return Reply(status=self.status, body=json.dumps(body).encode(), reason=said,
+                     headers={"Location": "/elsewhere/" + said})
 
 
 @pytest.fixture(scope="module")
 def echo():
-    server = HTTPServer(("127.0.0.1", 0), Echo)
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Echo() as server:
+        yield server
 
 
 @pytest.fixture

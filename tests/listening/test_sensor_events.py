@@ -1,13 +1,12 @@
 """What happens in a HipChat room, and the payloads with which it reaches the rules."""
 import json
-import threading
 import uuid
 from collections import namedtuple
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from support.servers import EVENTS, direct
 from support.waiting import wait_until
+from support.web_server import HttpServer
 
 KEYS = ["event", "oauth_client_id", "webhook_id", "hook_id", "service_id", "listener_id",
         "instance_id", "message", "matches", "item"]
@@ -32,41 +31,15 @@ def room_id(hipchat, room):
     return hipchat.api("GET", "/room/" + room).json()["id"]
 
 
-class Recorder:
-    """A stranger's webhook receiver: posted has the bodies by event."""
-
-    def __init__(self):
-        recorder = self
-        self.posted = {}
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                recorder.posted[self.path.strip("/")] = body
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture(scope="module")
 def ten(hipchat, stackstorm):
     """All ten events, made to happen in one room: by event, what was heard of it."""
-    room, recorder = hipchat.make_room(), Recorder()
+    room, stranger = hipchat.make_room(), HttpServer()
     triggers = {event: stackstorm.listen(event, room) for event in EVENTS}
     webhooks = {hook["event"]: hook for hook in stackstorm.webhooks(room)}
     for event in EVENTS:
         hipchat.api("POST", f"/room/{room}/webhook", json={
-            "url": recorder.url + event, "event": "room_" + event})
+            "url": f"{stranger.url}/{event}", "event": "room_" + event})
     ids = {trigger["ref"]: trigger["id"] for trigger in stackstorm.api(
         "GET", "/v1/triggers", params={"limit": -1})}
     for event in sorted(EVENTS, key=lambda event: event == "deleted"):
@@ -74,10 +47,11 @@ def ten(hipchat, stackstorm):
     heard = {}
     for event, trigger in triggers.items():
         payload, = stackstorm.heard(trigger)
-        posted = wait_until(lambda: recorder.posted.get(event))
+        posted = wait_until(lambda: [
+            request.body for request in stranger.requests if request.path == "/" + event])[-1]
         heard[event] = Heard(payload, {"ref": trigger, "id": ids[trigger]},
                              webhooks["room_" + event], posted)
-    recorder.stop()
+    stranger.stop()
     return heard
 
 

@@ -2,56 +2,25 @@
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 import pytest
 import requests
 from support.api_client import HipChat, error, names
 from support.waiting import wait_until
+from support.web_server import HttpServer, Reply
 
 from sandbox.control_client import SandboxError
 
 
-class Addon:
+class Addon(HttpServer):
     """An add-on: its descriptor, and what HipChat told it."""
 
     def __init__(self):
-        addon, self.told, self.heard, self.status = self, [], [], 200
-        self.asks_for_a_token = False
-        self.tokens = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                self._answer(200, json.dumps(addon.descriptor).encode())
-
-            def do_POST(self):
-                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                body = json.loads(content) if content else None
-                if self.path.startswith("/hook/"):
-                    addon.heard.append((self.path, self.headers["Authorization"], body))
-                else:
-                    addon.told.append((self.command, self.path, body))
-                    if addon.asks_for_a_token:
-                        addon.tokens.append(token_of(body))
-                self._answer(addon.status, b"not today" if addon.status >= 300 else b"")
-
-            do_DELETE = do_POST
-
-            def _answer(self, status, content):
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.home = "http://127.0.0.1:%d" % self.server.server_port
-        self.url = self.home + "/descriptor"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
+        super().__init__(self._answer)
+        self.told, self.heard, self.tokens = [], [], []
+        self.status, self.asks_for_a_token = 200, False
+        self.home, self.url = self.url, self.url + "/descriptor"
         self.descriptor = {
             "key": "com.example.tea", "name": "Tea", "description": "Tells when tea is ready.",
             "links": {"self": self.url},
@@ -62,6 +31,18 @@ class Addon:
                 "webhook": [{"event": "room_message", "url": self.home + "/hook/message",
                              "key": "tea-message", "authentication": "jwt"},
                             {"event": "room_created", "url": self.home + "/hook/created"}]}}
+
+    def _answer(self, request):
+        if request.method == "GET":
+            return Reply(200, json.dumps(self.descriptor).encode())
+        body = json.loads(request.body) if request.body else None
+        if request.path.startswith("/hook/"):
+            self.heard.append((request.path, request.headers["Authorization"], body))
+        else:
+            self.told.append((request.method, request.path, body))
+            if self.asks_for_a_token:
+                self.tokens.append(token_of(body))
+        return Reply(self.status, b"not today" if self.status >= 300 else b"")
 
     def installation(self):
         """What it was last told of an installation."""
@@ -89,8 +70,7 @@ def addon(hipchat):
     addon.status = 200
     for each in hipchat.people.addons():
         hipchat.people.uninstall(each["id"])
-    addon.server.shutdown()
-    addon.server.server_close()
+    addon.stop()
 
 
 class TestInstallation:

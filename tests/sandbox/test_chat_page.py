@@ -1,15 +1,14 @@
 """The chat page of the sandbox, in a headless Chromium."""
 import json
 import re
-import threading
 import uuid
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import quote
 
 import pytest
 from support import processes
 from support.browser import CHROMEDRIVER, Browser
 from support.waiting import wait_until
+from support.web_server import HttpServer
 
 from sandbox.both_servers import ROOM, BothServers
 
@@ -250,13 +249,10 @@ class TestAddons:
     @pytest.fixture
     def callback(self, pair):
         """A URL that answers to an installation as add-ons do."""
-        server = HTTPServer(("127.0.0.1", 0), Taker)
-        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield "http://127.0.0.1:%d/installed" % server.server_port
-        for each in pair.people.addons():
-            pair.people.uninstall(each["id"])
-        server.shutdown()
-        server.server_close()
+        with HttpServer() as server:
+            yield server.url + "/installed"
+            for each in pair.people.addons():
+                pair.people.uninstall(each["id"])
 
     def test_show_their_scopes_before_they_are_installed(self, page, callback):
         descriptor = json.loads(json.dumps(self.DESCRIPTOR))
@@ -278,17 +274,3 @@ class TestAddons:
         self.look_at(page, self.DESCRIPTOR)
         page.browser.wait_for(
             "document.querySelector('#notice').textContent.includes('callbackUrl')")
-
-
-class Taker(BaseHTTPRequestHandler):
-    """Answers 204 to everything."""
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.send_response(204)
-        self.end_headers()
-
-    do_DELETE = do_POST
-
-    def log_message(self, *_):
-        pass

@@ -3,12 +3,12 @@
 import itertools
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support import processes
 from support.servers import direct
 from support.waiting import wait_until
 from support.warm import WarmServer
+from support.web_server import HttpServer, Reply
 
 from sandbox.control_client import ControlClient
 
@@ -62,37 +62,23 @@ class HipChat:
         return self.call("DELETE", path, **options)
 
 
-class Receiver:
-    """Where webhooks are delivered to; keeps what came, and answers what it is told to."""
+class Receiver(HttpServer):
+    """Where webhooks are delivered to; answers as it is told to, once it may."""
 
     def __init__(self):
-        receiver, self.received = self, []
+        super().__init__(self._answer)
+        self.received = []  # (path, headers, body) of each delivery
         self.status, self.answer, self.may_answer = 204, b"", threading.Event()
         self.may_answer.set()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.may_answer.wait(60)
-                receiver.received.append((self.path, dict(self.headers), body))
-                self.send_response(receiver.status)
-                self.end_headers()
-                self.wfile.write(receiver.answer)
+    def _answer(self, request):
+        self.may_answer.wait(60)
+        self.received.append((request.path, dict(request.headers), request.body))
+        return Reply(self.status, self.answer)
 
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def stop(self):
         self.may_answer.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().stop()
 
     def bodies(self, count):
         """Wait for `count` deliveries, and return the body of each."""

@@ -2,6 +2,10 @@
 
 It has imported what a server needs. A request is a line of JSON and so is the reply to it.
 """
+import sys
+
+del sys.path[0]  # its folder, of whose modules it needs none
+
 import atexit
 import gc
 import importlib
@@ -9,7 +13,6 @@ import json
 import os
 import pkgutil
 import random
-import sys
 # As they are before eventlet takes their modules' places.
 from select import select
 from socket import socket

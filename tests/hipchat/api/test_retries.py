@@ -1,10 +1,10 @@
 """Calls that are made again: only where a second one can do no harm."""
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from support.servers import Hipchat
+from support.web_server import HttpServer
 
 from sandbox.both_servers import free_port
 
@@ -57,30 +57,13 @@ def test_an_error_of_hipchats_own_is_not_asked_for_again(act, server):
 
 
 def test_a_connection_that_is_refused_is_tried_again_for_any_call(act):
-    port, received = free_port(), []
-
-    class HipChat(BaseHTTPRequestHandler):
-        def do_POST(self):
-            received.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    servers = []
-
-    def start():
-        servers.append(ThreadingHTTPServer(("127.0.0.1", port), HipChat))
-        servers[0].serve_forever()
-
-    timer = threading.Timer(0.2, start)
-    timer.start()
+    port, servers = free_port(), []
+    threading.Timer(0.2, lambda: servers.append(HttpServer(port=port))).start()
     succeeded, _ = act("send", config={"api_url": f"http://127.0.0.1:{port}"},
                        room="Factor", message="once")
-    assert succeeded and len(received) == 1
-    servers[0].shutdown()
-    servers[0].server_close()
+    server, = servers
+    server.stop()
+    assert succeeded and len(server.requests) == 1
 
 
 def test_a_connection_that_stays_refused_is_told(act):

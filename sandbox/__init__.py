@@ -2,5 +2,5 @@
 
 import warnings
 
-# StackStorm runs on Eventlet, so the sandbox does too; nobody can act on the warning here.
+# StackStorm runs on Eventlet, so the sandbox does too: its users cannot act on the warning.
 warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")

@@ -75,7 +75,7 @@ class AliasTrial:
     """A StackStorm that has this pack's actions, and aliases.
 
     Args:
-        files: the aliases' files; those of this pack where there are none.
+        files: the aliases' files; this pack's own if empty.
         config_file: the pack's config.
 
     Raises:
@@ -115,7 +115,7 @@ class AliasTrial:
                              f", if {alias['action_ref']} takes these parameters."))
 
     def _problems(self) -> List[str]:
-        """Return what keeps people from running these aliases, a sentence each."""
+        """Return why people cannot run some of these aliases, a sentence each."""
         disabled = [f"{alias['ref']} is disabled." for alias in self._aliases
                     if not alias["enabled"]]
         return disabled + problems_of(self._aliases)
@@ -139,7 +139,7 @@ class AliasTrial:
         return fit
 
     def _show_permission(self, alias: Alias) -> None:
-        """Print who may run an alias, where the config says so; raises CommandRejected for none."""
+        """Print who may run an alias by the config; raises CommandRejected if no person may."""
         if not self._has_permissions:
             return
         permissions, name = Permissions(self._settings), name_of(alias)
@@ -167,10 +167,7 @@ class AliasTrial:
         _show_reply("says first", ack_of({**started, "execution": execution, "actionalias": alias}))
         execution.update(status=args.status, result=args.result, end_timestamp=now(),
                          elapsed_seconds=1.0)
-        try:
-            _show_reply("says then", result_of(execution, alias))
-        except NotACommand as reason:
-            _row("says then", f"nothing: {reason}")
+        _show_reply("says then", result_of(execution, alias))
 
     def _parameters(self, alias: Alias, values: Values, is_known: bool) -> Values:
         """Return what the action gets; raises CommandRejected if StackStorm refuses it."""

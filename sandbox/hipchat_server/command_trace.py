@@ -1,4 +1,4 @@
-"""The path of a command: the executions that the sensor has started for a message."""
+"""Traces a chat command: the executions that the sensor has started for a message."""
 
 from typing import Any, Callable, Dict, Iterator
 
@@ -7,9 +7,12 @@ Step = Dict[str, str]
 
 def command_steps(message_id: str, get: Callable[[str], Any],
                   action_step: Callable[[str], Step]) -> Iterator[Step]:
-    """What a message led to; nothing where it is no command.
+    """Yield a step for each execution of a command; none for a message that is no command.
 
-    get asks StackStorm's API; action_step makes a step of an execution's id.
+    Args:
+        message_id: the message's ID.
+        get: returns the response of StackStorm's API to GET /v1/PATH.
+        action_step: returns the step of an execution, by its ID.
     """
     for execution in reversed(get("executions")):
         notify = execution.get("liveaction", {}).get("notify", {}).get("on-complete", {})

@@ -1,4 +1,4 @@
-"""The calls of StackStorm's API that commands need, and those that the sandbox refuses."""
+"""The endpoints of StackStorm's API for commands, and those that the sandbox does not support."""
 
 from typing import Any, Callable, List, Tuple
 
@@ -15,24 +15,29 @@ OPTIONAL = {"notification_route", "source_context"}
 
 
 class AliasApi:
-    """Endpoints; page is how the API shows a list."""
+    """Endpoints.
+
+    Args:
+        aliases: all aliases.
+        page: returns the part of a list that a request asks for.
+    """
 
     def __init__(self, aliases: Aliases, page: Callable[..., List[Any]]):
         self._aliases, self._page = aliases, page
 
     def list(self, request: Request) -> Answer:
-        """All aliases."""
+        """Return all aliases."""
         return 200, self._page(request, self._aliases, pack="pack", name="name")
 
     def get(self, request: Request, ref: str) -> Answer:
-        """One alias, by ref or id."""
+        """Return one alias, by ref or ID."""
         for alias in self._aliases:
             if ref in (alias["ref"], alias["id"]):
                 return 200, alias
         raise NotFound(f"There is no action alias {ref!r}.")
 
     def match(self, request: Request) -> Answer:
-        """The alias whose format a command has."""
+        """Return the alias that a command fits."""
         return 200, self._aliases.match(str(request.get_json(force=True).get("command")))
 
     def run(self, request: Request) -> Answer:
@@ -40,12 +45,12 @@ class AliasApi:
         body = request.get_json(force=True)
         missing, strange = REQUIRED.difference(body), set(body) - REQUIRED - OPTIONAL
         if missing or strange:
-            raise Invalid("an alias execution needs {}; it cannot have {}".format(
-                ", ".join(sorted(REQUIRED)), ", ".join(sorted(strange)) or "less"))
+            raise Invalid(f"an alias execution needs {', '.join(sorted(REQUIRED))}; it cannot have "
+                          f"{', '.join(sorted(strange)) or 'less'}")
         return 201, self._aliases.execute(**body)
 
     def user(self, request: Request) -> Answer:
-        """Who asks."""
+        """Return the user that the request's key belongs to."""
         return 200, {"username": "sandbox", "rbac": {"enabled": False, "is_admin": True,
                                                      "roles": []}}
 

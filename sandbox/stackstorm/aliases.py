@@ -1,4 +1,4 @@
-"""Action aliases: which one a command is for, and what it makes of it."""
+"""Action aliases: finds the one that a command fits, and the parameters in the command."""
 
 import re
 from typing import Any, Dict, Iterator, Optional, Tuple
@@ -57,7 +57,7 @@ class Aliases:
         return alias
 
     def match(self, command: str) -> Dict[str, Any]:
-        """The one alias and the one format that fit; raises Invalid."""
+        """Return the one alias and format that a command fits; raises Invalid."""
         found = [(alias, display, format) for alias in self if alias["enabled"]
                  for display, format in representations(alias)
                  if parameters_in(format, command) is not None]
@@ -70,7 +70,20 @@ class Aliases:
     def execute(self, name: str, format: str, command: str, user: str, source_channel: str,
                 notification_route: Optional[str] = None,
                 source_context: Optional[Values] = None) -> Dict[str, Any]:
-        """Start the action: the execution, the alias, and the acknowledgement's message, extra."""
+        """Start a command's action.
+
+        Args:
+            name: the alias.
+            format: the one of its formats that the command fits.
+            command: the command.
+            user, source_channel, source_context: the person, and the room.
+            notification_route: the route of the notify trigger.
+
+        Returns: the execution, the alias, and the acknowledgement's message and extra.
+
+        Raises:
+            NotFound, Invalid: StackStorm rejects the command.
+        """
         named = [each for each in self if each["name"] == name]
         if len(named) != 1:
             raise NotFound(f"Unable to identify action alias with name \"{name}\".")
@@ -88,7 +101,7 @@ class Aliases:
                 **acknowledgement(alias, execution)}
 
     def parameters(self, alias: Alias, format: str, command: str) -> Values:
-        """What the action gets of a command; raises Invalid."""
+        """Return the parameters that the action gets from a command; raises Invalid."""
         if format not in [each for _, each in representations(alias)]:
             raise Invalid(f"Format string \"{format}\" is not available on the alias "
                           f"\"{alias['name']}\"")
@@ -124,7 +137,7 @@ def typed(schemas: Dict[str, Any], values: Values) -> Values:
 
 
 def representations(alias: Alias) -> Iterator[Tuple[str, str]]:
-    """The display and the text of each; one with match_multiple is refused."""
+    """Yield the display and the text of each representation."""
     for each in alias["formats"]:
         if isinstance(each, str):
             each = {"display": each, "representation": [each]}
@@ -179,7 +192,7 @@ def acknowledgement(alias: Alias, execution: Execution) -> Values:
 
 
 def _literal(values: Values) -> Values:
-    """The values, which the platform evaluates in places and the sandbox nowhere."""
+    """Return the values; raises Unsupported for templates, which StackStorm would evaluate."""
     for value in values.values():
         if any(mark in str(value) for mark in ("{{", "{%")):
             raise Unsupported(f"the sandbox does not support templates in a command: {value!r}")

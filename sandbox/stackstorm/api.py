@@ -1,8 +1,8 @@
-"""An HTTP API in the shape of StackStorm's, so that a test can talk to either."""
+"""StackStorm's HTTP API, as far as the pack, the demo and the tests use it."""
 
 import json
 from operator import attrgetter
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
 from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound
 from werkzeug.routing import Map, Rule as Route
@@ -20,7 +20,7 @@ from sandbox.stackstorm.triggers import Triggers
 
 DEFAULT_LIMIT = 100
 
-# Each endpoint finds its method in an Api. Once a process: to compile routes takes long.
+# Each endpoint is a method of an Api. They are compiled once a process, as that is slow.
 ROUTES = Map([
     Route(path, methods=[method], endpoint=attrgetter(name)) for method, path, name in (
         ("GET", "/v1/rules", "_list_rules"),
@@ -49,24 +49,36 @@ ROUTES = Map([
 Answer = Tuple[int, Any]
 
 
-class Api:
-    """The API as a WSGI application; errors answer {"faultstring": text}."""
+class Services(NamedTuple):
+    """The parts of a StackStorm that its API gives access to."""
 
-    def __init__(self, pack: Pack, triggers: Triggers, rules: Rules, actions: Actions,
-                 broker: Broker, aliases: Aliases, stream: EventStream):
-        self._pack, self._triggers, self._rules = pack, triggers, rules
-        self._actions, self._broker = actions, broker
-        self._alias_api = AliasApi(aliases, _page)
-        self._stream = stream
+    pack: Pack
+    triggers: Triggers
+    rules: Rules
+    actions: Actions
+    broker: Broker
+    aliases: Aliases
+    stream: EventStream
+
+
+class Api:
+    """The API as a WSGI application; errors have the body {"faultstring": text}."""
+
+    def __init__(self, services: Services):
+        self._pack, self._triggers, self._rules = (
+            services.pack, services.triggers, services.rules)
+        self._actions, self._broker = services.actions, services.broker
+        self._alias_api = AliasApi(services.aliases, _page)
+        self._stream = services.stream
 
     def __call__(self, environ: Dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer one request."""
+        """Respond to one request."""
         try:
             endpoint, values = ROUTES.bind_to_environ(environ).match()
-            answer = endpoint(self)(Request(environ), **values)
-            if isinstance(answer, Response):
-                return answer(environ, start_response)
-            status, body = answer
+            response = endpoint(self)(Request(environ), **values)
+            if isinstance(response, Response):
+                return response(environ, start_response)
+            status, body = response
         except Invalid as error:
             status, body = 400, {"faultstring": str(error)}
         except HTTPException as error:
@@ -152,10 +164,16 @@ def _first(found: Iterable[Any], kind: str, ref: str) -> Any:
 
 
 def _page(request: Request, items: Iterable[Dict[str, Any]], **filters: str) -> List[Any]:
-    """The items that the query asks for; each filter names a parameter and the key it is for."""
-    wanted = {key: request.args[name] for name, key in filters.items() if name in request.args}
+    """Return the items that the query asks for.
+
+    Args:
+        request: the request.
+        items: all of them.
+        filters: parameters of the query, each with the key of an item that it filters by.
+    """
+    values = {key: request.args[name] for name, key in filters.items() if name in request.args}
     found = [item for item in items
-             if all(_value(item, key) == value for key, value in wanted.items())]
+             if all(_value(item, key) == value for key, value in values.items())]
     limit, offset = (request.args.get(name, default, int)
                      for name, default in (("limit", DEFAULT_LIMIT), ("offset", 0)))
     return found[offset:] if limit == -1 else found[offset:offset + limit]

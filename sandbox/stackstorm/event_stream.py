@@ -12,20 +12,20 @@ HEARTBEAT_SECONDS = 25
 
 
 class EventStream:
-    """Sends each change to whoever listens just then, and keeps nothing."""
+    """Sends each change to the current clients, and stores nothing."""
 
     def __init__(self) -> None:
         self._queues: List["Queue"] = []
 
     def publish(self, execution: Dict[str, Any]) -> None:
-        """An execution has changed."""
+        """Send an execution that has changed."""
         text = f"event: {EVENT}\ndata: {json.dumps(execution)}\n\n"
         for queue in self._queues:
             queue.put(text.encode())
 
     def respond(self, request: Request) -> Response:
-        """Answer GET /v1/stream; the response ends when the client goes."""
-        # Otherwise the server would wait until there is more to send.
+        """Respond to GET /v1/stream; the response ends when the client disconnects."""
+        # Send each event immediately: by default the server waits for 4 KiB.
         request.environ["eventlet.minimum_write_chunk_size"] = 1
         return Response(self._events(), content_type="text/event-stream; charset=UTF-8")
 

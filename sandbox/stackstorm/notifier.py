@@ -1,4 +1,4 @@
-"""Tells the rules of executions that have ended, where these want it."""
+"""Dispatches StackStorm's notify trigger when an execution has ended."""
 
 import json
 from typing import Any, Dict
@@ -7,12 +7,12 @@ from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
 NOTIFY_TRIGGER = "core.st2.generic.notifytrigger"
-# A workflow's question, which the sandbox cannot run: rules may wait for it all the same.
+# The sandbox runs no workflows, and so has no inquiries; rules on this trigger can be created.
 INQUIRY_TRIGGER = "core.st2.generic.inquiry"
 
 
 class Notifier:
-    """Dispatches the platform's own trigger, once for each route."""
+    """Dispatches the notify trigger, once for each route."""
 
     def __init__(self, triggers: Triggers, broker: Broker):
         self._broker = broker
@@ -21,9 +21,9 @@ class Notifier:
             triggers.add_type(TriggerType(pack, {"name": name}))
 
     def notify(self, execution: Dict[str, Any]) -> None:
-        """Dispatch for an execution that has ended."""
-        wanted = execution.get("liveaction", {}).get("notify", {}).get("on-complete")
-        for route in wanted["routes"] if wanted else []:
+        """Dispatch the trigger for an execution that has ended, if it asks for that."""
+        notify = execution.get("liveaction", {}).get("notify", {}).get("on-complete")
+        for route in notify["routes"] if notify else []:
             self._broker.send(self._broker.connect(), NOTIFY_TRIGGER, {
                 "execution_id": execution["id"], "status": execution["status"],
                 "start_timestamp": execution["start_timestamp"],
@@ -32,4 +32,4 @@ class Notifier:
                 "runner_ref": execution["runner"]["name"],
                 "message": f"Action {execution['action']['ref']} completed.",
                 "route": route, "channel": route,
-                "data": dict(wanted["data"], result=json.dumps(execution["result"]))}, None)
+                "data": dict(notify["data"], result=json.dumps(execution["result"]))}, None)

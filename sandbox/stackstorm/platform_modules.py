@@ -1,4 +1,4 @@
-"""Puts in place of StackStorm's modules what packs import from them."""
+"""Provides the modules of StackStorm that packs import."""
 
 import importlib
 import sys
@@ -18,7 +18,7 @@ from sandbox.stackstorm.triggers import Triggers
 
 
 def install_base_classes() -> None:
-    """Supply what sensors and actions are made of, unless StackStorm is installed."""
+    """Provide the base classes of sensors and actions, unless StackStorm is installed."""
     try:
         importlib.import_module("st2reactor.sensor.base")
         importlib.import_module("st2common.runners.base_action")
@@ -31,7 +31,7 @@ def install_base_classes() -> None:
 
 def install_services(triggers: Triggers, broker: Broker, database: Database,
                      api_url: str = "") -> None:
-    """Supply the services a sensor can import; StackStorm's own need its broker and database."""
+    """Provide the services that a sensor imports, in place of an installed StackStorm's."""
     _provide("st2common.models.api.trace", TraceContext=TraceContext)
     _provide("st2common.transport.reactor", TriggerDispatcher=transport.TriggerDispatcher,
              TRIGGER_INSTANCE_XCHG=transport.TRIGGER_INSTANCE_XCHG)
@@ -56,7 +56,7 @@ def install_services(triggers: Triggers, broker: Broker, database: Database,
 
 
 def _install_account(api_url: str) -> None:
-    """Supply what a sensor calls the API with; the sandbox asks nobody who they are."""
+    """Provide what a sensor calls the API with; the sandbox has no authentication."""
     stream = urlsplit(api_url)
     _provide("oslo_config", cfg=SimpleNamespace(
         StrOpt=_option, IntOpt=_option, CONF=SimpleNamespace(
@@ -71,7 +71,7 @@ def _install_account(api_url: str) -> None:
 
 
 def _option(name: str, default: Any) -> None:
-    """What declares an option of st2.conf."""
+    """Declare an option of st2.conf, in place of oslo_config."""
 
 
 def _provide(name: str, **content: Any) -> None:

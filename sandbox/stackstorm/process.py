@@ -1,4 +1,4 @@
-"""The sandbox's process: patched for eventlet before anything else, as StackStorm's are."""
+"""The StackStorm process. Like StackStorm's own, it is patched for Eventlet before all else."""
 
 import os
 
@@ -23,7 +23,7 @@ import eventlet.wsgi
 from sandbox.stackstorm import pack, platform_modules
 from sandbox.stackstorm.actions import Actions, Execution
 from sandbox.stackstorm.aliases import Aliases
-from sandbox.stackstorm.api import Api
+from sandbox.stackstorm.api import Api, Services
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.datastore import Datastore
@@ -58,10 +58,11 @@ class Platform:
             self.aliases.put(definition)
 
     def serve_api(self, port: int) -> int:
-        """Serve the API from now on; returns the port."""
+        """Start to serve the API; returns the port."""
         listener = eventlet.listen(("127.0.0.1", port))
-        app = Api(self._pack, self.triggers, self.rules, self.actions, self.broker, self.aliases,
-                  self.stream)
+        app = Api(Services(
+            pack=self._pack, triggers=self.triggers, rules=self.rules, actions=self.actions,
+            broker=self.broker, aliases=self.aliases, stream=self.stream))
         eventlet.spawn_n(eventlet.wsgi.server, listener, app, log_output=False)
         port = listener.getsockname()[1]
         self.actions.api_url = f"http://127.0.0.1:{port}/v1"
@@ -88,7 +89,7 @@ class Platform:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the pack that the arguments name; returns the exit status."""
+    """Run a pack until its sensor ends; returns the exit status."""
     _log_to_stderr(args.log_level)
     try:
         datastore = Datastore(args.datastore, not args.without_encryption_key)
@@ -120,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _end_on_interrupt() -> None:
-    """Let Ctrl-C end this greenlet whichever runs just then: a WSGI server would swallow it."""
+    """Let Ctrl-C end the main greenlet, whichever runs then: a WSGI server would swallow it."""
     main, hub = eventlet.getcurrent(), eventlet.hubs.get_hub()
 
     def interrupt(*_: Any) -> None:
@@ -135,5 +136,5 @@ def _log_to_stderr(level: str) -> None:
     logging.addLevelName(logging.WARNING, "WARN")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-5s %(name)s  %(message)s",
                         datefmt="%Y-%m-%d %H:%M:%S", stream=sys.stderr)
-    # Someone else's story: connections opened, one line each.
+    # It logs a line for each connection it opens.
     logging.getLogger("urllib3").setLevel("WARNING")

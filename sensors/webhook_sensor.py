@@ -7,11 +7,10 @@ from typing import Any, Dict, Optional
 import eventlet
 from st2reactor.sensor.base import Sensor
 
-from listening import timing
 from listening.operations.config_watch import ConfigWatch
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
-from stackstorm import database
+from stackstorm import database, sensor_process
 from wiring import Parts
 
 STOPPED = 128 + signal.SIGTERM  # the exit status: StackStorm starts only those again that failed
@@ -29,14 +28,14 @@ class WebhookSensor(Sensor):
             registered=database.registered_config, resolved=database.resolved_config,
             health=self._health, log=self._log)
         self._parts: Optional[Parts] = None
-        self._stopping = False
+        self._stopping = self._restarting = False
 
     def setup(self) -> None:
         """Take over SIGTERM, which would otherwise end the process at once, without cleanup()."""
         signal.signal(signal.SIGTERM, self._stop)
 
     def run(self) -> None:
-        """Run until SIGTERM; then StackStorm calls cleanup().
+        """Run until SIGTERM; then StackStorm calls cleanup(). Start again when the config changes.
 
         The status is that of a failure, so that StackStorm starts the sensor again if the signal
         was for this process alone; what it stops itself it does not start again.
@@ -46,6 +45,8 @@ class WebhookSensor(Sensor):
             eventlet.sleep(0.1)
         if self._parts:
             self._parts.finish()
+        if self._restarting:
+            self._restart()
         sys.exit(STOPPED)
 
     def cleanup(self) -> None:
@@ -73,8 +74,14 @@ class WebhookSensor(Sensor):
             self._parts.receiver.accepting = False
         self._stopping = True
 
+    def _restart(self) -> None:
+        try:
+            sensor_process.restart()
+        except OSError as error:
+            self._log.info("The sensor's process cannot be replaced: %s.", error)
+
     def _begin(self) -> None:
-        """Start with a config that can be used, and end for a start with another."""
+        """Start with a config that can be used, and again when another is registered."""
         settings = self._watch.first(self._config)
         if not self._parts:  # else this has failed further down
             self._parts = Parts(settings, self._health, self._supervisor, self._log)
@@ -82,8 +89,6 @@ class WebhookSensor(Sensor):
             gc.freeze()  # or else to look through all of StackStorm's modules stops it for 0.1 s
             self._parts.start()
         self._watch.change(settings)
-        # A sensor that ends while the broker is away can take StackStorm's sensor container along.
-        while not self._parts.publisher.can_connect():
-            eventlet.sleep(timing.BROKER_RETRY_DELAY)
-        self._log.info("The config has changed: the sensor ends, to be started with it.")
-        self._stopping = True
+        self._log.info("The config has changed: the sensor starts again with it.")
+        self._parts.receiver.accepting = False
+        self._restarting = self._stopping = True

@@ -65,8 +65,6 @@ BROKER_CONNECT_TIMEOUT = 4.0
 """For each broker that may be tried."""
 BROKER_CLOSE_TIMEOUT = 2.0
 """For the end of a connection to the broker."""
-BROKER_RETRY_DELAY = 15.0
-"""Between two looks whether the broker is there, before the sensor ends for a new config."""
 DATABASE_TIMEOUT = 4.0
 """For an answer of StackStorm's database."""
 DATABASE_CHECK_KEPT = 0.25

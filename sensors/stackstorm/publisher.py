@@ -73,14 +73,6 @@ class TriggerPublisher:
         self._made.message = _Message(body, routing_key, {
             "content_type": content_type, "content_encoding": content_encoding})
 
-    def can_connect(self) -> bool:
-        """Whether the broker is there."""
-        try:
-            self._open()
-        except Exception:
-            return False
-        return True
-
     def watch(self) -> None:
         """Keep the connection alive, for ever, and replace one that was forgotten on the way."""
         while True:

@@ -1,0 +1,28 @@
+"""The sensor's process replaces itself."""
+import subprocess
+import sys
+
+import pytest
+from support import REPOSITORY
+
+PROGRAM = """
+import os, sys
+sys.path.insert(0, {sensors!r})
+from stackstorm.sensor_process import restart
+print(os.getpid(), sys.argv[1:], flush=True)
+if not os.path.exists({once!r}):
+    open({once!r}, "w").close()
+    restart()
+print("ends")
+"""
+
+
+@pytest.mark.parametrize("program, starts", [("sensor_wrapper.py", 2), ("sandbox.py", 1)])
+def test_by_itself_with_its_arguments_where_it_is_stackstorms_wrapper(tmp_path, program, starts):
+    (tmp_path / program).write_text(PROGRAM.format(
+        sensors=str(REPOSITORY / "sensors"), once=str(tmp_path / "once")))
+    ended = subprocess.run([sys.executable, str(tmp_path / program), "--pack=hipchat", "a b"],
+                           stdout=subprocess.PIPE, universal_newlines=True, timeout=60, check=True)
+    lines = ended.stdout.splitlines()
+    assert lines == starts * lines[:1] + ["ends"]
+    assert lines[0].endswith("['--pack=hipchat', 'a b']")

@@ -5,13 +5,10 @@ from typing import Any, Dict, Iterable, List, Optional
 
 from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.datastore import Datastore
+from sandbox.stackstorm.errors import NotFound
 from sandbox.stackstorm.pack import Pack
 from sandbox.stackstorm.rules import Rule
 from sandbox.stackstorm.triggers import Trigger, Triggers
-
-
-class NotFound(Exception):
-    """StackStorm's StackStormDBObjectNotFoundError."""
 
 
 class Database:

@@ -3,10 +3,11 @@
 import copy
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from sandbox.stackstorm.errors import Unsupported
+from sandbox.stackstorm.errors import NotFound, Unsupported
 
 FULL_SYSTEM_SCOPE = "st2kv.system"
 REFERENCE = re.compile(r"\s*{{\s*st2kv\.system\.(\w+)\s*}}\s*")
@@ -14,6 +15,14 @@ REFERENCE = re.compile(r"\s*{{\s*st2kv\.system\.(\w+)\s*}}\s*")
 
 class CryptoKeyNotSetupException(Exception):
     """StackStorm has no key to encrypt secrets with."""
+
+
+@dataclass
+class Pair:
+    """What the datastore has by one key."""
+
+    name: str
+    value: str
 
 
 class Datastore:
@@ -39,13 +48,20 @@ class Datastore:
         self._values[key_name] = value
         self._write()
 
-    def get_by_scope_and_name(self, scope: str, name: str) -> str:
-        """Return a pair, which is its name in the sandbox (KeyValuePair.get_by_scope_and_name)."""
-        return name
+    def get_by_scope_and_name(self, scope: str, name: str) -> Pair:
+        """Return a pair (KeyValuePair.get_by_scope_and_name)."""
+        if name not in self._values:
+            raise NotFound(f"there is no {name}")
+        return Pair(name, self._values[name])
 
-    def delete(self, name: str) -> None:
+    def add_or_update(self, pair: Pair) -> None:
+        """Store a pair (KeyValuePair.add_or_update)."""
+        self._values[pair.name] = pair.value
+        self._write()
+
+    def delete(self, pair: Pair) -> None:
         """Delete a pair (KeyValuePair.delete)."""
-        self._values.pop(name, None)
+        self._values.pop(pair.name, None)
         self._write()
 
     def resolved(self, config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:

@@ -7,3 +7,7 @@ class Invalid(ValueError):
 
 class Unsupported(Invalid):
     """StackStorm supports it, the sandbox does not."""
+
+
+class NotFound(Exception):
+    """StackStorm's StackStormDBObjectNotFoundError."""

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from sandbox.stackstorm import base_classes, templates, transport
 from sandbox.stackstorm.broker import Broker
-from sandbox.stackstorm.database import Database, NotFound
+from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.datastore import CryptoKeyNotSetupException
+from sandbox.stackstorm.errors import NotFound
 from sandbox.stackstorm.dispatcher import TraceContext
 from sandbox.stackstorm.triggers import Triggers
 

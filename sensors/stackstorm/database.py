@@ -18,8 +18,8 @@ from listening import timing
 from listening.addon.installation import NotKept
 from listening.errors import ServiceUnavailable
 
-__all__ = ["check_writable", "enabled_rules", "keep_addon", "kept_addon", "registered_config",
-           "resolved_config", "triggers"]
+__all__ = ["check_writable", "enabled_rules", "load_addon", "registered_config", "resolved_config",
+           "save_addon", "triggers"]
 
 PACK = "hipchat"
 SYSTEM = "st2kv.system"  # the scope of the datastore's keys to which configs refer
@@ -56,21 +56,28 @@ def resolved_config() -> Dict[str, Any]:
     return ContentPackConfigLoader(PACK).get_config()
 
 
-def kept_addon() -> Optional[str]:
-    """What is kept of the add-on, None if nothing is; ServiceUnavailable, and NotKept as in
-    keep_addon()."""
+def load_addon() -> Optional[str]:
+    """Return what the datastore has of the add-on, None if it has nothing.
+
+    Raises ServiceUnavailable, and NotKept where the config cannot refer to it.
+    """
     with _answering():
         return _credentials()
 
 
-def keep_addon(text: str) -> None:
-    """Keep it in the datastore, encrypted; ServiceUnavailable, and NotKept if the config cannot
-    be given it.
+def save_addon(text: str) -> None:
+    """Store the add-on's credentials in the datastore, encrypted.
 
-    A reference that cannot be resolved would take the config from each action of the pack, so that
-    what is not kept well is removed again.
+    A reference that cannot be resolved would take the config from each action of the pack: what
+    cannot be read back is replaced by what was there before.
+
+    Raises:
+        ServiceUnavailable: the database does not answer.
+        NotKept: the credentials cannot be stored so that the config is given them.
     """
     with _answering():
+        before = _stored()
+        before_value = before.value if before else None
         try:
             set_datastore_value_for_config_key(PACK, KEY, text, secret=True)
         except CryptoKeyNotSetupException:
@@ -82,8 +89,25 @@ def keep_addon(text: str) -> None:
                 raise NotKept("addon.credentials in the pack's config does not refer to it",
                               f"Set it to \"{REFERENCE}\".")
         except NotKept:
-            KeyValuePair.delete(KeyValuePair.get_by_scope_and_name(SYSTEM, KEY))
+            _restore(before_value)
             raise
+
+
+def _stored() -> Optional[Any]:
+    """The datastore's pair of key and encrypted value, None if there is none."""
+    try:
+        return KeyValuePair.get_by_scope_and_name(SYSTEM, KEY)
+    except StackStormDBObjectNotFoundError:
+        return None
+
+
+def _restore(value: Optional[str]) -> None:
+    pair = _stored()
+    if value is None:
+        KeyValuePair.delete(pair)
+    elif pair:
+        pair.value = value
+        KeyValuePair.add_or_update(pair)
 
 
 def _credentials() -> Optional[str]:

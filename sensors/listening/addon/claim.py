@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from hipchat.text.shallow_json import loads
 from hipchat.text.url import normalized_url
 
-__all__ = ["Claim", "is_capabilities_of"]
+__all__ = ["Claim", "group_id", "is_capabilities_of"]
 
 LONGEST_BODY = 16384  # bytes; HipChat's has about 250
 LONGEST_TEXT = 200  # characters of an id or a secret, which have about 40
@@ -37,7 +37,7 @@ class Claim(NamedTuple):
         if ":" in number:  # it ends the id where HipChat is asked for a token (RFC 7617)
             raise ValueError("the body has no oauthId that can be used")
         return cls(number, None if secret is None else _text(body, "oauthSecret"),
-                   _text(body, "capabilitiesUrl"), _group(body.get("groupId")))
+                   _text(body, "capabilitiesUrl"), group_id(body.get("groupId")))
 
 
 def _text(body: Any, key: str) -> str:
@@ -48,7 +48,8 @@ def _text(body: Any, key: str) -> str:
     return value
 
 
-def _group(value: Any) -> Optional[int]:
+def group_id(value: Any) -> Optional[int]:
+    """HipChat's ID of a group, which comes as a number or as text; ValueError for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):

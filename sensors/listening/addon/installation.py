@@ -1,25 +1,24 @@
-"""The add-on's installation: believed when HipChat vouches for it, kept, and forgotten."""
+"""The add-on's installation: proved by HipChat, stored, checked, and forgotten."""
 import logging
 from typing import Any, Callable, Dict, Optional
 
 import eventlet
 from eventlet.semaphore import Semaphore
 
-from hipchat.config.addon import Addon
+from hipchat.config.addon import SCOPES, Addon
 from hipchat.webhook.addon_urls import AddonUrls
 from hipchat.api.client import Client
 from hipchat.api.credentials import Integration
 from hipchat.errors import ApiError, HipChatError, InvalidToken, RateLimited, ServerTrouble
 from hipchat.config.sensor_settings import SensorSettings
 from listening import timing
-from listening.addon.claim import Claim, is_capabilities_of
-from listening.http.responses import Answer, Refused
+from listening.addon.claim import Claim, group_id, is_capabilities_of
 from listening.backoff import Backoff
 from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
 from listening.wakeup import WakeUp
 
-__all__ = ["Installation", "NotKept"]
+__all__ = ["Installation", "InstallationRefused", "NotKept"]
 
 
 class NotKept(Exception):
@@ -30,20 +29,40 @@ class NotKept(Exception):
         super().__init__(f"{reason}. {remedy}")
 
 
+class InstallationRefused(Exception):
+    """A callback about an installation is not believed; str() is safe to send back.
+
+    try_again: whether that may change by itself.
+    """
+
+    def __init__(self, reason: str, try_again: bool = False):
+        self.try_again = try_again
+        super().__init__(f"The installation is refused: {reason.rstrip('.')}.")
+
+
 class Installation:
     """One installation, for the whole group, of the HipChat that the config names.
 
-    A callback is unsigned: it is believed when HipChat's own token endpoint, at the configured
-    address and nowhere else, gives a token for what the callback brought. load returns the text
-    that save kept last, None if there is none; both raise ServiceUnavailable, and save NotKept.
-    credentials_changed is called after the credentials, or hears, have changed. hears: whether the
-    add-on is wanted and HipChat is known to deliver all events to it, so that webhooks in rooms are
-    not needed.
+    A callback is unsigned. It is believed when the HipChat at api_url, and no other, gives a token
+    for the claimed client that has our scopes and is for the whole group. Until then the earlier
+    installation stays. Any OAuth client of the group gets tokens: also another add-on's, which may
+    be for a single room.
+
+    Attributes:
+        enabled: whether the config wants the pack to be an add-on.
+        hears: whether HipChat is known to deliver all events to the add-on, so that webhooks in
+            rooms are not needed.
+        urls: what HipChat calls; None until the datastore was read.
     """
 
     def __init__(self, settings: SensorSettings, load: Callable[[], Optional[str]],
                  save: Callable[[str], None], credentials_changed: Callable[[], None],
                  health: Health, log: logging.Logger):
+        """Args:
+            load: returns the text that save stored last, None if there is none.
+            save: stores a text; raises NotKept, and ServiceUnavailable as load does.
+            credentials_changed: called after the credentials, or hears, have changed.
+        """
         self._api, self._public_url = settings.api, settings.public_url
         self._load, self._save, self._credentials_changed = load, save, credentials_changed
         self._health, self._log = health, log
@@ -51,7 +70,7 @@ class Installation:
         self._one_at_a_time = Semaphore()
         self._look_now = WakeUp()
         self._addon: Optional[Addon] = None
-        self.urls: Optional[AddonUrls] = None  # what HipChat calls, once the datastore was read
+        self.urls: Optional[AddonUrls] = None
         self.enabled = settings.api.addon.enabled
         self.hears = False
         if self.enabled:
@@ -93,7 +112,10 @@ class Installation:
             self._health.clear_problem("add-on", about="public_url")
 
     def install(self, claim: Claim) -> None:
-        """Believe a callback and keep what it brings; raises Refused, and then nothing is kept.
+        """Store the installation that a callback claims.
+
+        Raises:
+            InstallationRefused: it is not believed or cannot be stored; nothing has changed.
         """
         with self._one_at_a_time:
             addon = self._believed(claim)
@@ -103,17 +125,17 @@ class Installation:
                 self._save(addon.text())
             except NotKept as error:
                 self._cannot_be_kept(error)
-                raise _refusal("503 Service Unavailable", error.reason) from None
+                raise InstallationRefused(error.reason, try_again=True) from None
             except ServiceUnavailable:
-                raise _refusal("503 Service Unavailable", "StackStorm's database does not take "
-                               "the credentials just now; try again") from None
+                raise InstallationRefused("StackStorm's database does not take the credentials "
+                                          "just now; try again", try_again=True) from None
             self._health.clear_problem("add-on")
             self._take(addon, hears=self.hears)
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
-    def uninstalled(self, number: str) -> None:
-        """HipChat, or somebody, tells that an installation is gone: a hint to look at once."""
-        if self.credentials and self.credentials.id == number:
+    def uninstalled(self, oauth_id: str) -> None:
+        """HipChat, or somebody else, says that an installation is gone: check it at once."""
+        if self.credentials and self.credentials.id == oauth_id:
             self._look_now.set()
 
     def _begin(self) -> None:
@@ -160,74 +182,109 @@ class Installation:
     def _believed(self, claim: Claim) -> Addon:
         known = self._addon
         if not self.enabled:
-            raise _refusal("403 Forbidden", "the pack is not to be an add-on")
+            raise InstallationRefused("the pack is not to be an add-on")
+        if known is None:
+            raise InstallationRefused("StackStorm's datastore was not read yet", try_again=True)
         if not is_capabilities_of(claim.capabilities_url, self._api.api_url):
             self._health.record_incident(
                 "add-on", "an installation by another HipChat was refused", "Its capabilities are "
                 "at {!r}, and api_url is {}.".format(claim.capabilities_url, self._api.api_url))
-            raise _refusal("403 Forbidden", "capabilitiesUrl is not that of the HipChat that the "
-                           "pack's config names in api_url")
-        secret = claim.secret
-        if secret is None:
-            if known.integration is None or known.integration.id != claim.id:
-                raise _refusal("403 Forbidden", "its secret is not known here any more; uninstall "
-                               "the add-on in HipChat, and then install it again")
-            secret = known.integration.secret
-        integration = Integration(claim.id, secret)
+            raise InstallationRefused("capabilitiesUrl is not that of the HipChat that the pack's "
+                                      "config names in api_url")
+        integration = Integration(claim.id, claim.secret or _known_secret(known, claim.id))
         return known._replace(integration=integration, group=self._group(claim, integration),
                               public_url=self._public_url)
 
     def _group(self, claim: Claim, integration: Integration) -> Optional[int]:
-        """The group for which HipChat vouches; the token is the proof, and thrown away."""
-        told = self._answer(integration).get("group_id", claim.group)
+        """HipChat's ID of the group for which it proves the installation."""
         expected = self._api.addon.group
-        if expected is None and self.credentials:
-            expected = self._addon.group
-        if claim.group not in (None, told) or expected not in (None, told):
-            raise _refusal("403 Forbidden", "it is for another group")
-        return told
+        if expected is None and self._addon and self._addon.integration:
+            expected = group_id(self._addon.group)
+        proved = self._proved_group(integration)
+        group = claim.group if proved is None else proved
+        if claim.group not in (None, group) or expected not in (None, group):
+            raise InstallationRefused("it is for another group")
+        return group
 
-    def _answer(self, integration: Integration) -> Dict[str, Any]:
+    def _proved_group(self, integration: Integration) -> Optional[int]:
+        """Have HipChat prove a claimed client; its tokens are used for nothing else.
+
+        Returns:
+            The ID of its group, None where HipChat does not name it.
+        """
         try:
-            return self._token(integration)
+            token = self._token(integration, scope=" ".join(SCOPES))
+            info = self._token_info(token["access_token"])
+            group = group_id(token.get("group_id"))
         except (RateLimited, ServerTrouble) as error:
-            raise _refusal("503 Service Unavailable", "HipChat answers {} just now; try "
-                           "again".format(error.status)) from None
+            raise InstallationRefused(f"HipChat answers {error.status} just now; try again",
+                                      try_again=True) from None
         except ApiError:
-            raise _refusal("403 Forbidden", "HipChat gives no token for it") from None
+            raise InstallationRefused("HipChat gives no token for it") from None
         except HipChatError:
-            raise _refusal("503 Service Unavailable", "HipChat cannot be asked just now; try "
-                           "again") from None
+            raise InstallationRefused("HipChat cannot be asked just now; try again",
+                                      try_again=True) from None
+        except ValueError:
+            raise InstallationRefused("HipChat's group_id for it cannot be read") from None
+        self._check_token(info, integration)
+        return group
 
-    def _token(self, integration: Integration) -> Dict[str, Any]:
+    def _check_token(self, info: Dict[str, Any], integration: Integration) -> None:
+        """Raise InstallationRefused unless a token is this client's, for our scopes and no room."""
+        client, scopes = info.get("client"), info.get("scopes")
+        if not isinstance(client, dict) or client.get("id") != integration.id:
+            reason = "its token is another client's"
+        elif client.get("room") is not None:
+            reason = "it is for one room, and not for the whole group"
+        elif not isinstance(scopes, list) or not set(SCOPES) <= set(map(str, scopes)):
+            reason = "its token lacks scopes that the add-on's descriptor asks for"
+        else:
+            return
+        self._health.record_incident(
+            "add-on", "an installation was refused", f"HipChat gives a token for {integration.id}, "
+            f"but {reason}. It is another add-on's, or this one with old scopes: remove that in "
+            "HipChat, and install this one again.")
+        raise InstallationRefused(reason)
+
+    def _token(self, integration: Integration, **form: str) -> Dict[str, Any]:
+        """HipChat's answer with a token for a client; raises HipChatError."""
         self._client.use(self._api._replace(integration=integration))
         try:
-            return self._client.fetch_token({"grant_type": "client_credentials"})
+            return self._client.fetch_token({"grant_type": "client_credentials", **form})
         finally:
             self._client.use(self._api)  # what was claimed is masked no longer than it is used
+
+    def _token_info(self, token: str) -> Dict[str, Any]:
+        """What HipChat says about a token; raises HipChatError."""
+        self._client.use(self._api._replace(integration=None, api_key=token))
+        try:
+            return self._client.token_info()
+        finally:
+            self._client.use(self._api)
 
     def _look(self) -> None:
         """Forget the installation if HipChat does not know it: 401, twice, is the sure sign."""
         with self._one_at_a_time:
-            if self.credentials is None:
-                return
-            try:
-                self._token(self.credentials)
-            except InvalidToken:
-                self._look_again()
-            except HipChatError as error:  # in trouble; it is asked again
-                self._log.info("HipChat could not be asked for the add-on: %s", error)
+            if self._is_unknown():
+                eventlet.sleep(timing.ADDON_CHECK_DELAY)
+                if self._is_unknown():
+                    self._forget()
 
-    def _look_again(self) -> None:
-        eventlet.sleep(timing.ADDON_CHECK_DELAY)
+    def _is_unknown(self) -> bool:
+        """Whether HipChat refuses the client of the installation."""
+        if self.credentials is None:
+            return False
         try:
             self._token(self.credentials)
         except InvalidToken:
-            self._forget()
-        except HipChatError:
-            pass
+            return True
+        except HipChatError as error:  # in trouble; it is asked again
+            self._log.info("HipChat could not be asked for the add-on: %s", error)
+        return False
 
     def _forget(self) -> None:
+        if self._addon is None:
+            return
         addon = Addon(self._addon.secret)
         try:
             self._save(addon.text())
@@ -237,5 +294,9 @@ class Installation:
         self._log.info("The add-on is not installed in HipChat any more.")
 
 
-def _refusal(status: str, reason: str) -> Refused:
-    return Refused(Answer(status, f"The installation is refused: {reason.rstrip('.')}.\n"))
+def _known_secret(known: Addon, oauth_id: str) -> str:
+    """The secret of the stored installation: the callback about an update brings none."""
+    if known.integration is None or known.integration.id != oauth_id:
+        raise InstallationRefused("its secret is not known here any more; uninstall the add-on in "
+                                  "HipChat, and then install it again")
+    return known.integration.secret

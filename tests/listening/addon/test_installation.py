@@ -16,8 +16,7 @@ from support.waiting import wait_until
 from hipchat.config.addon import Addon
 from hipchat.config.sensor_settings import SensorSettings
 from listening.addon.claim import Claim, is_capabilities_of
-from listening.addon.installation import Installation
-from listening.http.responses import Refused
+from listening.addon.installation import Installation, InstallationRefused
 from listening.operations.health import Health
 
 ID, SECRET = "11111111-2222-4333-8444-555555555555", "an-oauth-secret-" * 3
@@ -152,8 +151,8 @@ def install(installation, **more):
     """The status with which a callback is answered."""
     try:
         installation.install(Claim.read(json.dumps(news(**more)).encode()))
-    except Refused as refused:
-        return int(refused.answer.status.split()[0])
+    except InstallationRefused as refused:
+        return 503 if refused.try_again else 403
     return 200
 
 
@@ -232,7 +231,7 @@ class TestCallback:
                           connect(address, *rest, **more))
             try:
                 installation.install(Claim.read(raw))
-            except (Refused, ValueError):
+            except (InstallationRefused, ValueError):
                 pass
         assert kept.text == before and installation.credentials is None
         assert reached <= {("127.0.0.1", urlsplit(place).port)}

@@ -15,9 +15,9 @@ from benchmarks.settings import config
 from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory
 from listening.addon.installation import Installation
-from listening.addon.routes import Routes
 from listening.context import Context
 from listening.dispatch.subscriptions import Subscriptions
+from listening.http.addon_routes import AddonRoutes
 from listening.http.server import Server
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
@@ -38,15 +38,15 @@ def pack(port: int, directory: str) -> None:
     spool = Spool(directory=directory, limits=SpoolLimits(10 ** 6), health=health,
                   run_forever=lambda name, task: eventlet.spawn(task), recheck_all=lambda: None)
     spool.open()
-    addon = Routes(Installation(settings, lambda: None, lambda text: None, lambda: None, health,
-                                log))
+    addon = AddonRoutes(Installation(
+        settings, lambda: None, lambda text: None, lambda: None, health, log))
     rooms = RoomDirectory()
     context = Context(
         settings=settings, client=Client(settings.api), rooms=rooms, health=health, log=log,
         subscriptions=Subscriptions([], [], rooms, log, lambda: None))
     receiver = Receiver(
         context=context, urls=WebhookUrl(settings.public_url, settings.secret), addon=addon,
-        intake=spool, note_leftover=lambda address: None,
+        intake=spool, webhook_delivered=lambda address, webhook_id: None,
         request_check=lambda room: None)
     receiver.accepting = True
     Server(settings, receiver, lambda: None, health, log).serve()

@@ -15,7 +15,6 @@ from hipchat.webhook.ownership import Ownership
 from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.addon.installation import Installation
-from listening.addon.routes import Routes
 from listening.backoff import Backoff
 from listening.commands.service import ChatOps
 from listening.context import Context
@@ -24,6 +23,7 @@ from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
 from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
+from listening.http.addon_routes import AddonRoutes
 from listening.http.intake import Intake
 from listening.http.receiver import Receiver
 from listening.http.server import Server
@@ -61,7 +61,7 @@ class Parts:
             subscriptions=self.subscriptions, health=health, log=log)
         self._triggers = Triggers(database.triggers, self.subscriptions, health)
         self._addon = Installation(
-            settings=settings, load=database.kept_addon, save=database.keep_addon,
+            settings=settings, load=database.load_addon, save=database.save_addon,
             credentials_changed=self.credentials_changed, health=health, log=log)
         ownership = Ownership(settings)
         self._webhooks = WebhookReconciler(
@@ -82,11 +82,13 @@ class Parts:
             context=context, budget=budget, cursors=Cursors(self.spool.directory),
             spool=self.spool, room_queues=self._room_queues, webhooks=self._webhooks)
         self.receiver = Receiver(
-            context=context, urls=ownership.urls, addon=Routes(self._addon),
+            context=context, urls=ownership.urls, addon=AddonRoutes(self._addon),
             intake=Intake(self.spool, self._room_queues),
-            note_leftover=self._webhooks.note_leftover, request_check=self.request_check)
+            webhook_delivered=self._webhooks.webhook_delivered,
+            request_check=self.request_check)
         health.add_metrics(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                           webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard)
+                           webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
+                           webhooks_elsewhere=self._webhooks.elsewhere)
         self._chatops = self._build_chatops()
         self._report_config()
 

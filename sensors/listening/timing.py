@@ -74,6 +74,10 @@ DATABASE_CHECK_KEPT = 0.25
 
 WEBHOOK_CHECK_PERIOD = 300.0
 """Between two looks at a room's webhooks: how long one that somebody deleted is missing."""
+WEBHOOK_LOOK_THROTTLE = 60.0
+"""Before a look at a room in which a webhook delivers that is none of those that we made."""
+WEBHOOK_MAKE_PERIOD = 3600.0
+"""In which a webhook is made three times at most, where HipChat does not list what it made."""
 WEBHOOK_ROOM_RETRY_MAX = 900.0
 """Between two attempts for a room whose webhooks cannot be managed."""
 ROOM_LIST_PERIOD = 300.0
@@ -123,8 +127,6 @@ ADDON_RECHECK_DELAY = 60.0
 """Before one more such check: HipChat may call back before it deletes."""
 DATASTORE_RETRY_MAX = 60.0
 """Between two attempts to read or write StackStorm's datastore."""
-TWINS_KEPT = 60.0
-"""Between the two deliveries of an event by the add-on and by a webhook, at most."""
 
 # operations
 

@@ -8,7 +8,8 @@ from support import REPOSITORY
 from support.servers import EVENTS as NAMES
 
 from hipchat.events import (
-    EVENTS, HIPCHAT_EVENTS, message_id, payload, read_body, room_id, room_name, text_of, webhook_id)
+    EVENTS, HIPCHAT_EVENTS, WrongRoom, message_id, payload, read_body, room_id, room_name, text_of,
+    webhook_id, with_identities)
 from sandbox.stackstorm.pack import read
 from sandbox.stackstorm.schemas import Schema
 
@@ -180,12 +181,52 @@ class TestIds:
 
     @pytest.mark.parametrize("room, number, name", [
         (ROOM, 147, "The Room"), ({"id": "147"}, 147, ""), ({"name": "147"}, None, "147"),
-        ({}, None, ""), (None, None, ""), ("The Room", None, "The Room"),
-        ({"id": "The Room", "name": "x"}, None, "x"), ({"id": True}, None, ""),
-        ({"id": "9" * 5000}, None, ""), ({"id": None, "name": ["x"]}, None, '["x"]')])
+        ({}, None, ""), (None, None, ""), ({"id": None, "name": ["x"]}, None, '["x"]')])
     def test_the_room_has_an_id_and_a_name_which_is_none(self, room, number, name):
         body = {"item": {"room": room}}
         assert (room_id(body), room_name(body)) == (number, name)
+
+    @pytest.mark.parametrize("stated", [
+        "1002 ", " 1002", "+1002", "1_002", "\uff11\uff10\uff10\uff12", "0x3ea", "1002.0", "1e3",
+        "Ops", "", 1002.0, 147.0, True, False, ["1002"], [147], {"id": 147}, "9" * 5000])
+    def test_a_room_in_another_spelling_is_none_that_hipchat_names(self, stated):
+        with pytest.raises(WrongRoom):
+            with_identities(read({"room": {"id": stated, "name": "x"}}), {"id": 147})
+
+    @pytest.mark.parametrize("room", ["147", "The Room", 1002, True, ["x"], {"id": 1002}])
+    def test_another_room_is_refused(self, room):
+        with pytest.raises(WrongRoom):
+            with_identities(read({"room": room}), {"id": 147})
+
+    def test_the_room_is_that_of_the_address_and_called_as_we_know_it(self):
+        known = dict(ROOM, is_archived=True)
+        for stated in ({}, None, {"id": "147"}, {"id": 147, "name": "Ops", "links": {"self": "x"}}):
+            found = with_identities(read({"room": stated}), known)
+            assert found["item"]["room"] == ROOM
+        assert with_identities(read({"room": {"name": "new", "is_archived": False}}), {"id": 147})[
+            "item"]["room"] == {"id": 147, "name": "new", "is_archived": False}
+
+    @pytest.mark.parametrize("wrong", [
+        True, 1.5, ["x"], {"x": 1}, "2002 ", "+2002", "2_002", "2002.0", "nan", "1e3",
+        "\uff12\uff10\uff10\uff12"])
+    @pytest.mark.parametrize("item", [
+        lambda person: {"sender": person}, lambda person: {"message": {"from": person}}])
+    def test_a_person_who_could_be_read_as_another_is_refused(self, item, wrong):
+        with pytest.raises(ValueError):
+            with_identities(read(item({"id": wrong})), ROOM)
+
+    @pytest.mark.parametrize("stated, given", [
+        (2002, 2002), ("2002", 2002), (None, None), (CLIENT["id"], CLIENT["id"])])
+    def test_a_person_and_an_integration_have_the_id_that_was_checked(self, stated, given):
+        found = with_identities(read({"sender": {"id": stated}, "message": {
+            "id": 5, "from": {"id": stated}}}), ROOM)["item"]
+        assert found["sender"]["id"] == found["message"]["from"]["id"] == given
+        assert found["message"]["id"] == "5"
+
+    @pytest.mark.parametrize("wrong", [True, 1.5, ["x"], {"x": 1}])
+    def test_a_message_whose_id_is_no_text_is_refused(self, wrong):
+        with pytest.raises(ValueError):
+            with_identities(read({"message": {"id": wrong}}), ROOM)
 
     @pytest.mark.parametrize("message, expected", [
         (MESSAGE, MESSAGE["id"]), ({"id": 5}, "5"), ({"id": None}, ""), ({}, ""), ("hi", ""),
@@ -273,9 +314,13 @@ class TestAnything:
     def test_becomes_a_payload_that_stackstorm_takes_and_its_database_stores(
             self, event, envelope, guard):
         body = read_body(json.dumps(envelope).encode())
+        try:
+            body = with_identities(body, ROOM)
+        except ValueError:
+            pass
         found = payload(event, body, "id", [text_of(event, body["item"])], guard)
         assert SCHEMAS[event.name].clean(found) == found
         assert storable(found)
         assert json.loads(json.dumps(found)) == found
-        assert isinstance(room_id(body), (int, type(None))) and isinstance(room_name(body), str)
+        assert isinstance(room_name(body), str)
         assert isinstance(message_id(body), str)

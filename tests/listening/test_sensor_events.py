@@ -145,7 +145,6 @@ class TestWhatHipchatSentOverTheYears:
             {"id": "c0ffee", "name": "Bot", "allowed_scopes": [], "room": None, "links": {}})),
         ("topic_change", "trigger.item.sender.name", "", of_topic(None)),
         ("enter", "trigger.item.sender.name", "", {"event": "room_enter", "item": {}}),
-        ("file_upload", "trigger.item.room.name", "", {"item": {"file": {"name": "a.txt"}}}),
     ])
     def test_a_criterion_on_it_matches(self, hipchat, stackstorm, event, key, expected, body):
         room = hipchat.make_room()

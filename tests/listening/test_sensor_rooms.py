@@ -129,11 +129,11 @@ class TestOfAnotherRoom:
         return hipchat.room_id(room), stackstorm.webhooks(room)[0]["url"]
 
     def test_are_refused_told_once_and_counted(self, stackstorm, http, ops, lunch):
-        before = stackstorm.health()["dropped"].get("misplaced", 0)
+        before = stackstorm.health()["refused"].get("wrong room", 0)
         for number in (ops[1], str(ops[1])):
             answer = http.post(lunch[1], json=message(id=number, name=ops[0]), timeout=60)
             assert (answer.status_code, answer.text) == (400, "the body is of another room.\n")
-        assert stackstorm.health()["dropped"]["misplaced"] == before + 2
+        assert stackstorm.health()["refused"]["wrong room"] == before + 2
         lines = [line for line in stackstorm.log().splitlines()
                  if " WARN " in line and f"room_message in room {lunch[0]}." in line]
         assert len(lines) == 1

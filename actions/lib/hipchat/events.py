@@ -8,11 +8,15 @@ from hipchat.text.room_reference import is_room_id
 from hipchat.text.shallow_json import loads
 from hipchat.text.sanitize import sanitize
 
-__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "read_body", "room_id", "room_name", "message_id",
-           "webhook_id", "text_of", "payload"]
+__all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "WrongRoom", "message_id", "payload", "read_body",
+           "room_id", "room_name", "text_of", "webhook_id", "with_identities"]
 
 DEEPEST = 50  # levels of JSON: the database behind StackStorm takes 100, of which it needs some
 MOST_VALUES = 50000  # in one body; to walk through more would hold other deliveries up
+
+
+class WrongRoom(ValueError):
+    """A body names another room than the address that it was posted to."""
 
 
 class Event(NamedTuple):
@@ -77,12 +81,74 @@ _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_consta
 
 
 def room_id(body: Dict[str, Any]) -> Optional[int]:
-    """The id of the room as the item states it, None where it states none."""
+    """Return the ID of the room that the item names, None where it names none.
+
+    Raises:
+        WrongRoom: It names one, but not by an ID as HipChat writes it: others might read one.
+    """
     room = body["item"].get("room")
-    stated = room.get("id") if isinstance(room, dict) else None
-    if isinstance(stated, str) and is_room_id(stated):
+    stated = room.get("id") if isinstance(room, dict) else room
+    if stated is None or type(stated) is int:
+        return stated
+    if isinstance(stated, str) and isinstance(room, dict) and is_room_id(stated):
         return int(stated)
-    return stated if type(stated) is int else None
+    raise WrongRoom("the body names its room in another way than by its ID")
+
+
+def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any]:
+    """Return a body in which rooms, messages and people have the IDs that were checked.
+
+    What is checked must be what rules get: StackStorm casts "+1002", and true, to an integer.
+
+    Args:
+        room: The room of the delivery: its id, and its name and links as far as they are known.
+
+    Raises:
+        WrongRoom: The body names another room.
+        ValueError: An ID is neither a number nor a text that can only be read in one way.
+    """
+    if room_id(body) not in (None, room["id"]):
+        raise WrongRoom("the body is of another room")
+    item = dict(body["item"])
+    stated = dict(item.get("room") or {})
+    if not _are_of_room(stated.get("links"), room["id"]):
+        stated.pop("links", None)
+    item["room"] = {**stated, **{key: room[key] for key in ("id", "name", "links") if key in room}}
+    if isinstance(item.get("sender"), dict):
+        item["sender"] = _with_id(item["sender"])
+    if isinstance(item.get("message"), dict):
+        message = item["message"] = dict(item["message"])
+        if isinstance(message.get("from"), dict):
+            message["from"] = _with_id(message["from"])
+        if message.get("id") is not None:
+            if not isinstance(message["id"], (int, str)) or isinstance(message["id"], bool):
+                raise ValueError("the ID of the body's message is no text")
+            message["id"] = message_id(body)
+    return dict(body, item=item)
+
+
+def _are_of_room(links: Any, wanted: int) -> bool:
+    """Tell whether links, as HipChat gives them, lead to a room or below it."""
+    return isinstance(links, dict) and all(
+        isinstance(link, str) and f"/room/{wanted}/" in link + "/" for link in links.values())
+
+
+def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
+    """Return a person, or an integration, whose ID can be read in one way."""
+    stated = person.get("id")
+    if isinstance(stated, str) and is_room_id(stated):  # all digits
+        return dict(person, id=int(stated))
+    if stated is None or type(stated) is int or isinstance(stated, str) and not _is_number(stated):
+        return person
+    raise ValueError("the body names a person in another way than by an ID")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def room_name(body: Dict[str, Any]) -> str:

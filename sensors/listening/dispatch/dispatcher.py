@@ -4,7 +4,8 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from eventlet.semaphore import Semaphore
 
-from hipchat.events import HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of
+from hipchat.events import (
+    HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of, with_identities)
 from listening import timing
 from listening.context import Context
 from listening.dispatch.subscriptions import COMMANDS, Subscription
@@ -67,6 +68,8 @@ class Dispatcher:
         self._refresh_if_stale()
         try:
             event, body = HIPCHAT_EVENTS[delivery.event], read_body(delivery.body)
+            stated_name, address = room_name(body), Address(delivery.event, delivery.room_id)
+            body = with_identities(body, self._directory.room(address.room))
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return
@@ -74,7 +77,6 @@ class Dispatcher:
         if needs_names and not self._directory.loaded:
             raise ServiceUnavailable("HipChat", "has not told yet which room bears which name",
                                      "Deliveries wait in the spool until it does.")
-        address = Address(delivery.event, delivery.room_id)
         heard = self._matching(delivery, address, event, body)
         if heard is None and self._look_again():
             heard = self._matching(delivery, address, event, body)
@@ -94,7 +96,7 @@ class Dispatcher:
             told.add(listener.ref)
         if self._take_command(address, body, delivery.trace_tag):
             told.add(COMMANDS)
-        self._delivery_handled(address, room_name(body))
+        self._delivery_handled(address, stated_name)
         if told:
             self._health.dispatched += 1
             self._log.info("Delivery %d, %s in room %d: dispatched to %s with the trace tag %s, "

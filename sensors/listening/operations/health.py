@@ -28,6 +28,7 @@ class Health:
         self._log = log
         self._started = time.monotonic()
         self._troubles: Dict[Tuple[str, str], _Trouble] = {}
+        self._refused_logged: Dict[str, float] = {}
         self._warned: Dict[Tuple[str, str, str], float] = {}
         self._sources: Dict[str, Callable[[], Any]] = {}
         self._promises: List[Tuple[Callable[[], bool], str]] = []
@@ -35,6 +36,7 @@ class Health:
         self.accepted = 0
         self.dispatched = 0
         self.dropped: Counter = Counter()
+        self.refused: Counter = Counter()
 
     def set_problem(self, part: str, summary: str, detail: str, about: str = "",
                 level: int = logging.WARNING) -> None:
@@ -54,6 +56,21 @@ class Health:
         """A part works; logged if it did not before."""
         if self._troubles.pop((part, about), None) is not None:
             self._log.info("%s: works again.", part)
+
+    def count_refused(self, status: str, reason: str, words: str) -> None:
+        """A delivery was refused; logged at most once in WARNING_THROTTLE for each reason.
+
+        Args:
+            status: the status line of the response.
+            words: its text.
+        """
+        self.refused[reason] += 1
+        now = time.monotonic()
+        if now >= self._refused_logged.get(reason, now - timing.WARNING_THROTTLE) + (
+                timing.WARNING_THROTTLE):
+            self._refused_logged[reason] = now
+            self._log.info("A request was refused with %s (%s), the %d. of its kind: %s", status,
+                           reason, self.refused[reason], words.strip())
 
     def forget(self, part: str) -> None:
         """Whatever was told of a part holds no more."""
@@ -82,6 +99,7 @@ class Health:
             "accepted": self.accepted,
             "dispatched": self.dispatched,
             "dropped": dict(self.dropped),
+            "refused": dict(self.refused),
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:

@@ -7,20 +7,16 @@ import uuid
 from typing import Any, Dict, Tuple
 
 from hipchat.api.room_history import HistoryItem
-from hipchat.events import message_id, room_id as room_id_of
+from hipchat.events import message_id
 from hipchat.values import unix_time
 from listening import timing
 from listening.spool.delivery import Delivery
 
-__all__ = ["WrongRoom", "from_history", "from_webhook"]
+__all__ = ["from_history", "from_webhook"]
 
 TOPIC_CHANGE = "room_topic_change"
 AHEAD_MAX = 60.0  # seconds: HipChat's Date header, by which we know its clock, has whole ones
 FROM_HISTORY = "fetched "  # begins the claim key of a topic change from the history
-
-
-class WrongRoom(ValueError):
-    """A body names another room than the address that it was posted to."""
 
 
 def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
@@ -33,14 +29,9 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
     Args:
         event: HipChat's name of it.
         raw: The body as it was posted.
-        body: The same, as it was read.
+        body: The same, as it was read, with identities that were checked.
         now: Unix time by HipChat's clock.
-
-    Raises:
-        WrongRoom: The body names another room.
     """
-    if room_id_of(body) not in (None, room_id):
-        raise WrongRoom("the body is of another room")
     known_by = message_id(body)
     delivery = Delivery(
         event=event, room_id=room_id, trace_tag=known_by or uuid.uuid4().hex, body=raw,

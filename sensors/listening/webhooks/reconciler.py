@@ -1,4 +1,5 @@
 """HipChat's webhooks, kept at just those that the subscriptions need."""
+import time
 from collections import defaultdict
 from typing import Callable, Dict, FrozenSet, Set, Union
 
@@ -15,7 +16,7 @@ from listening.backoff import Backoff
 from listening.context import Context
 from listening.room_schedule import RoomSchedule
 from listening.webhooks.room_list import ROOM_LIST, RoomList
-from listening.webhooks.room_webhooks import RoomWebhooks
+from listening.webhooks.room_webhooks import MADE_MAX, RoomWebhooks
 
 __all__ = ["WebhookReconciler"]
 
@@ -79,6 +80,19 @@ class WebhookReconciler:
             self._room(address.room)
             self.wake()
 
+    def webhook_delivered(self, address: Address, webhook_id: int) -> None:
+        """A webhook in a room has delivered, which may be none that is needed.
+
+        With our signature it is ours, also where it was made for another public_url. It is looked
+        for at most once in WEBHOOK_LOOK_THROTTLE: the ID stands in the body.
+        """
+        if self._addon.hears:
+            self.note_leftover(address)
+        elif webhook_id not in (0, self.id_of(address)) and address.room in self._rooms:
+            self._rooms[address.room].webhooks.delivering.add(str(webhook_id))
+            self._schedule.set_due_by(
+                address.room, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
+
     def note_room_name(self, address: Address, name: str) -> None:
         """A delivery calls its room so: it may have another name than it had."""
         if self._names.note_room_name(address, name):
@@ -93,6 +107,10 @@ class WebhookReconciler:
                 "present": 0 if self._is_down() else sum(
                     room.webhooks.present() for number, room in self._rooms.items()
                     if number not in self._failing and not self._is_unheard(number))}
+
+    def elsewhere(self) -> int:
+        """How many webhooks have our signature for another public_url; they are left alone."""
+        return sum(room.webhooks.elsewhere for room in self._rooms.values())
 
     def id_of(self, address: Address) -> int:
         """The id of the webhook for an event in a room, 0 if there is none."""
@@ -148,7 +166,7 @@ class WebhookReconciler:
         if number not in self._rooms:
             self._schedule.add(number)
             self._rooms[number] = _Room(RoomWebhooks(
-                room=number, client=self._owner, ownership=self._ownership,
+                room_id=number, client=self._owner, ownership=self._ownership,
                 authentication=self._authentication, log=self._log))
         return self._rooms[number]
 
@@ -176,7 +194,7 @@ class WebhookReconciler:
         del self._rooms[number]
         self._schedule.remove(number)
         self._failing.discard(number)
-        self._health.clear_problem("webhooks", _unlisted_in(number))
+        self._health.clear_problem("webhooks", _vanishing_in(number))
 
     def _is_unheard(self, number: int) -> bool:
         room = self._rooms[number]
@@ -208,16 +226,16 @@ class WebhookReconciler:
         room = self._rooms[number]
         room.changed = False
         try:
-            room.webhooks.set_right()
+            room.webhooks.reconcile()
         except (NotFound, Forbidden, InvalidRequest) as error:
-            room.webhooks.begin_anew()
+            room.webhooks.start_over()
             room.refused = isinstance(error, Forbidden)
             self._schedule.failed(number)
             self._note_trouble(number, str(error) + (HISTORY if room.refused else ""))
             self._request_check(number)
         except Exception as error:
             if not isinstance(error, ApiError):
-                room.webhooks.begin_anew()
+                room.webhooks.start_over()
             raise
         else:
             self._schedule.succeeded(number, timing.WEBHOOK_CHECK_PERIOD)
@@ -226,7 +244,7 @@ class WebhookReconciler:
                 room.webhooks.lacked = False
                 self._request_check(number)
             self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
-            self._note_unlisted(number, room.webhooks.unlisted)
+            self._note_vanishing(number, room.webhooks.vanishing)
 
     def _note_trouble(self, number: int, words: str) -> None:
         """Why a room cannot be listened to: told once, and no other room waits for it."""
@@ -238,15 +256,15 @@ class WebhookReconciler:
             self._log.info("Room %s: can be listened to now.", self.title(number))
         room.trouble = words
 
-    def _note_unlisted(self, number: int, events: Set[str]) -> None:
+    def _note_vanishing(self, number: int, events: Set[str]) -> None:
         if not events:
-            self._health.clear_problem("webhooks", _unlisted_in(number))
+            self._health.clear_problem("webhooks", _vanishing_in(number))
             return
         self._health.set_problem(
-            "webhooks", "HipChat does not list what it made", "Room {}: {}. No more are made "
-            "there, though they may deliver. Look at the room's webhooks with hipchat."
-            "list_webhooks.".format(self.title(number), ", ".join(sorted(events))),
-            _unlisted_in(number))
+            "webhooks", "webhooks vanish", "Room {}: {}. Each was made {} times in an hour, and "
+            "HipChat does not list it: it is made again after the hour. See who deletes it, or "
+            "whether HipChat lists webhooks at all: hipchat.list_webhooks.".format(
+                self.title(number), ", ".join(sorted(events)), MADE_MAX), _vanishing_in(number))
 
     def _hipchat_answered(self, room_id: int) -> None:
         """If HipChat had been down, all that waited for it are tried now."""
@@ -277,6 +295,6 @@ class WebhookReconciler:
         return pause
 
 
-def _unlisted_in(number: int) -> str:
+def _vanishing_in(number: int) -> str:
     """About which of the webhooks' troubles it is."""
-    return f"unlisted in {number}"
+    return f"vanishing in {number}"

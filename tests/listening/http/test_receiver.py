@@ -19,7 +19,7 @@ from support.waiting import wait_until
 
 from listening.http import server as connections
 from listening.addon.installation import Installation
-from listening.addon.routes import Routes
+from listening.http.addon_routes import AddonRoutes
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
 from hipchat.config.sensor_settings import SensorSettings
@@ -424,7 +424,7 @@ def url(monkeypatch):
     receiver = Receiver(
         context=make_context(config, health=health), urls=urls,
         addon=no_addon(settings, health, log), intake=SimpleNamespace(hangs=False),
-        note_leftover=None, request_check=lambda room: None)
+        webhook_delivered=None, request_check=lambda room: None)
     receiver.accepting = True
     server = connections.Server(settings, receiver, lambda: None, health, log)
     threading.Thread(target=server.serve, daemon=True).start()
@@ -433,7 +433,7 @@ def url(monkeypatch):
 
 
 def no_addon(settings, health, log):
-    return Routes(Installation(settings, None, None, lambda: None, health, log))
+    return AddonRoutes(Installation(settings, None, None, lambda: None, health, log))
 
 
 def is_listening(url):

@@ -41,7 +41,7 @@ class Subscription:
         self.look = self.missed.append
         self.receiver = Receiver(
             context=context, urls=urls, addon=addon, intake=self.spool,
-            note_leftover=None, request_check=lambda room: self.look(room))
+            webhook_delivered=lambda *args: None, request_check=lambda room: self.look(room))
         self.receiver.accepting = True
         self.by_webhook = urls.make(Address("room_message", ROOM))
 
@@ -130,13 +130,13 @@ class TestUnsigned:
         for _ in range(3):
             assert integration.post(integration.by_webhook, exp=time.time() - 3600) == 401
         assert integration.missed == [ROOM]
-        assert integration.health.dropped == {"unsigned": 3}
+        assert integration.health.refused == {"unsigned": 3}
         assert integration.health.report()["reasons"] == [
             "listener: what was posted to a signed address has no valid JWT"]
 
     def test_makes_not_every_room_be_looked_at(self, listener):
         assert listener.post(BY_ADDON, exp=time.time() - 3600) == 401
-        assert not listener.missed and listener.health.dropped == {"unsigned": 1}
+        assert not listener.missed and listener.health.refused == {"unsigned": 1}
 
     @pytest.mark.parametrize("ahead", [86400, -86400])
     def test_is_none_whose_time_has_not_ended_by_hipchats_clock(self, integration, ahead):

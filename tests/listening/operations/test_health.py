@@ -32,7 +32,7 @@ def clock(monkeypatch):
 
 def test_report_of_a_sensor_that_has_just_started(health):
     assert health.report() == {"status": "ok", "reasons": [], "uptime": 0, "accepted": 0,
-                               "dispatched": 0, "dropped": {}}
+                               "dispatched": 0, "dropped": {}, "refused": {}}
 
 
 def test_report_has_uptime_counts_and_what_other_parts_tell(clock):
@@ -42,7 +42,8 @@ def test_report_has_uptime_counts_and_what_other_parts_tell(clock):
     health.dropped["filtered"] += 2
     health.add_metrics(waiting=lambda: 7)
     assert health.report() == {"status": "ok", "reasons": [], "uptime": 60, "accepted": 5,
-                               "dispatched": 3, "dropped": {"filtered": 2}, "waiting": 7}
+                               "dispatched": 3, "dropped": {"filtered": 2},
+                               "refused": {}, "waiting": 7}
 
 
 def test_troubles_are_reported_in_words_without_their_details(health):

@@ -91,26 +91,6 @@ class TestListed:
         assert sorted(hook["event"] for hook in hipchat.webhooks("Ops")) == [
             "room_enter", "room_exit", "room_message"]
 
-    def test_not_at_all_no_more_are_made_and_the_operator_is_told_once(
-            self, start_hipchat, start_stackstorm):
-        hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
-        hipchat.people.faults({"paths": "/room/1002/webhook$", "methods": ["GET"], "body": {
-            "items": [], "startIndex": 0, "maxResults": 1000, "links": {}}})
-        stackstorm = start_stackstorm(hipchat, rooms=["Ops"], events=["message"])
-
-        def made():
-            return len([call for call in hipchat.people.requests()
-                        if call["method"] == "POST" and "/1002/" in call["path"]])
-
-        wait_until(lambda: made() == 1)
-        for number, event in enumerate(("enter", "exit"), 2):
-            stackstorm.add_rule(event, {"room": "Ops"})
-            wait_until(lambda: made() == number)
-        wait_until(lambda: "webhooks: HipChat does not list what it made" in
-                   stackstorm.health()["reasons"])
-        assert made() == 3
-        assert stackstorm.log().count("HipChat does not list what it made") == 1
-
 
 class TestTrouble:
     """Rooms for which HipChat fails."""

@@ -8,12 +8,13 @@ from support.clock import Clock
 from support.context import LOG, make_context
 from support.waiting import wait_until
 
-from hipchat.errors import NoAnswer, NotFound
+from hipchat.errors import NoAnswer
 from hipchat.webhook.ownership import Ownership
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 from hipchat.api.room_directory import RoomDirectory
 from listening import timing
 from listening import room_schedule
-from listening.webhooks import room_list
+from listening.webhooks import reconciler, room_list, room_webhooks
 from listening.operations.health import Health
 from listening.dispatch.subscriptions import Subscriptions
 from listening.webhooks.reconciler import WebhookReconciler
@@ -38,15 +39,6 @@ class Unlisting:
             return {"id": path[-1]}
         self.made.append(str(len(self.made)))
         return {"id": self.made[-1]}
-
-
-class Forgetting(Unlisting):
-    """One in which somebody deletes each webhook before it is listed."""
-
-    def call(self, method, *path, json=None):
-        if method == "GET":
-            raise NotFound("GET /v2/room/1001/webhook/0", 404, "Webhook not found")
-        return super().call(method, *path, json=json)
 
 
 class Losing(Unlisting):
@@ -74,27 +66,30 @@ class Kept:
     def __init__(self, client, clock):
         self._clock, self.health, self.missed = clock, Health(LOG), mock.Mock()
         rooms = RoomDirectory()
-        self.subscriptions = Subscriptions([], [], rooms, LOG, lambda: self._kept.wake())
+        self.subscriptions = Subscriptions([], [], rooms, LOG, lambda: self.reconciler.wake())
         context = make_context(client=client, rooms=rooms, subscriptions=self.subscriptions,
                                health=self.health)
-        self._kept = WebhookReconciler(
+        self.reconciler = WebhookReconciler(
             context=context, owner=client, request_check=self.missed,
-            addon=SimpleNamespace(is_missing=False, hears_alone=False),
+            addon=SimpleNamespace(is_missing=False, hears_alone=False, hears=False),
             ownership=Ownership(context.settings))
         self.subscriptions.add(TRIGGER)
-        self.running = eventlet.spawn(self._kept.run)
+        self.running = eventlet.spawn(self.reconciler.run)
+
+    def let_pass(self, seconds):
+        self._clock.now += seconds
+        self.reconciler.wake()
 
     def eventually(self, condition):
         """Wait for it after a time in which each room is looked at."""
-        self._clock.now += timing.WEBHOOK_CHECK_PERIOD
-        self._kept.wake()
+        self.let_pass(timing.WEBHOOK_CHECK_PERIOD)
         wait_until(condition)
 
 
 @pytest.fixture
 def keep(monkeypatch):
     clock, made = Clock(), []
-    for module in (room_schedule, room_list):
+    for module in (room_schedule, room_list, room_webhooks, reconciler):
         monkeypatch.setattr(module, "time", clock)
 
     def keep(client):
@@ -106,26 +101,60 @@ def keep(monkeypatch):
         kept.running.kill()
 
 
+def test_a_webhook_that_hipchat_does_not_list_is_made_three_times_in_an_hour(keep):
+    client = Unlisting()
+    kept = keep(client)
+    for made in (1, 2, 3):
+        assert kept.health.report()["status"] == "ok"
+        kept.eventually(lambda: len(client.made) == made)
+    kept.eventually(lambda: kept.health.report()["reasons"] == ["webhooks: webhooks vanish"])
+    assert len(client.made) == 3 and kept.missed.called
+    kept.let_pass(timing.WEBHOOK_MAKE_PERIOD)
+    kept.eventually(lambda: len(client.made) == 4)
+    assert kept.health.report()["status"] == "ok"
+
+
 def test_a_room_that_is_forgotten_takes_its_trouble_along(keep):
     client = Unlisting()
     kept = keep(client)
     kept.eventually(lambda: client.made)
-    kept.eventually(lambda: kept.health.report()["reasons"] == [
-        "webhooks: HipChat does not list what it made"])
+    kept.eventually(lambda: len(client.made) == 2)
+    kept.eventually(lambda: len(client.made) == 3)
+    kept.eventually(lambda: kept.health.report()["status"] == "degraded")
     kept.subscriptions.remove(TRIGGER)
-    kept.eventually(lambda: client.deleted == client.made)
     kept.eventually(lambda: kept.health.report()["status"] == "ok")
 
 
-def test_a_webhook_that_is_deleted_before_it_is_listed_is_made_again(keep):
-    client = Forgetting()
-    kept = keep(client)
-    kept.eventually(lambda: client.made)
-    kept.eventually(lambda: len(client.made) > 1)
-    assert kept.health.report()["status"] == "ok" and kept.missed.called
-    kept.eventually(lambda: kept.health.report()["reasons"] == [
-        "webhooks: HipChat does not list what it made"])
-    assert len(client.made) == 2, "it might know nothing of any, and all would deliver"
+class TestForAnotherPublicUrl:
+    """A webhook with our signature, made for an earlier public_url."""
+
+    @pytest.fixture
+    def client(self):
+        client = Losing()
+        urls = WebhookUrl("http://earlier", make_context().settings.secret)
+        client.url = urls.make(Address("room_message", FACTOR))
+        return client
+
+    def test_is_left_alone_and_counted(self, keep, client):
+        kept = keep(client)
+        kept.eventually(lambda: client.made and kept.reconciler.elsewhere() == 1)
+        assert not client.deleted
+
+    def test_is_deleted_once_it_has_delivered_here(self, keep, client):
+        kept = keep(client)
+        kept.eventually(lambda: kept.reconciler.elsewhere() == 1)
+        kept.reconciler.webhook_delivered(Address("room_message", FACTOR), 1)
+        kept.eventually(lambda: client.deleted == ["1"])
+        assert kept.reconciler.elsewhere() == 0
+
+    @pytest.mark.parametrize("url", ["http://earlier/room_message/1001/" + 43 * "x", "http://x"])
+    def test_is_somebody_elses_without_our_signature(self, keep, client, url):
+        client.url = url
+        kept = keep(client)
+        kept.eventually(lambda: client.made)
+        kept.reconciler.webhook_delivered(Address("room_message", FACTOR), 1)
+        kept.eventually(lambda: len(client.made) == 2)
+        assert not client.deleted
 
 
 def test_what_a_webhook_missed_is_fetched_though_hipchats_answer_to_it_is_lost(keep):

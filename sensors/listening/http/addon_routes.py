@@ -1,4 +1,4 @@
-"""What HipChat asks of an add-on: its descriptor, news of its installation, and its events."""
+"""The add-on's routes: its descriptor, callbacks about its installation, and its events."""
 import hmac
 import json
 from functools import partial
@@ -6,23 +6,25 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from hipchat.api.credentials import Integration
+from hipchat.webhook.addon_urls import AddonUrls
 from listening.addon.claim import Claim
 from listening.addon.descriptor import descriptor
-from listening.addon.installation import Installation
+from listening.addon.installation import Installation, InstallationRefused
 from listening.http.responses import (
-    ACCEPTED, NOT_FOUND, Answer, body_of, wrong_method, wrong_request)
+    ACCEPTED, NOT_FOUND, HttpResponse, bad_request, read_request_body, wrong_method)
 
-__all__ = ["Routes"]
+__all__ = ["AddonRoutes"]
 
 ICON = Path(__file__).resolve().parents[3] / "icon.png"  # the pack's own
 
-Handler = Callable[[Dict[str, Any]], Answer]
+Environ = Dict[str, Any]
+Handler = Callable[[Environ], HttpResponse]
 
 
-class Routes:
-    """Answers below `{public_url}/addon`, as the installation has its URLs.
+class AddonRoutes:
+    """Answers below `{public_url}/addon`, at the URLs of the installation.
 
-    (URLs that hold something secret are looked up by their hashes: the time tells nothing.)
+    (URLs that hold a secret are looked up by their hashes: the time tells nothing.)
     """
 
     def __init__(self, installation: Installation):
@@ -36,8 +38,9 @@ class Routes:
 
     @property
     def secret(self) -> Optional[bytes]:
-        """What only the add-on and hipchat.check know; None until the datastore could be read."""
-        return self._installation.urls and self._installation.urls.secret
+        """The secret that the add-on shares with hipchat.check; None until it was loaded."""
+        urls = self._installation.urls
+        return urls.secret if urls else None
 
     @property
     def hears(self) -> bool:
@@ -49,8 +52,8 @@ class Routes:
         urls = self._installation.urls
         return urls.events.get(url) if urls and self._installation.credentials else None
 
-    def answer(self, url: str, environ: Dict[str, Any]) -> Answer:
-        """The answer to a request for anything but an event; raises Refused.
+    def respond(self, url: str, environ: Environ) -> HttpResponse:
+        """The response to a request for anything but an event; raises RequestRejected.
 
         A slash at the end of a callback's URL is HipChat Server's doing.
         """
@@ -66,29 +69,34 @@ class Routes:
         parent, _, last = url.rpartition("/")
         if hmac.compare_digest(parent.encode("utf-8"), urls.installed.encode("utf-8")):
             return "DELETE", partial(self._uninstall, last)
-        offered = {urls.descriptor: ("GET", self._describe), urls.avatar: ("GET", _avatar),
-                   urls.installed: ("POST", self._install), urls.updated: ("POST", self._install)}
+        offered: Dict[str, Tuple[str, Optional[Handler]]] = {
+            urls.descriptor: ("GET", partial(_describe, urls)), urls.avatar: ("GET", _avatar),
+            urls.installed: ("POST", self._install), urls.updated: ("POST", self._install)}
         return offered.get(url, ("", None)) if self._installation.enabled else ("", None)
 
-    def _describe(self, environ: Dict[str, Any]) -> Answer:
-        return Answer("200 OK", json.dumps(descriptor(self._installation.urls)) + "\n",
-                      "application/json")
-
-    def _install(self, environ: Dict[str, Any]) -> Answer:
+    def _install(self, environ: Environ) -> HttpResponse:
         try:
-            claim = Claim.read(body_of(environ))
+            claim = Claim.read(read_request_body(environ))
         except ValueError as error:
-            return wrong_request(error)
-        self._installation.install(claim)
-        return Answer("200 OK")
+            return bad_request(error)
+        try:
+            self._installation.install(claim)
+        except InstallationRefused as refused:
+            status = "503 Service Unavailable" if refused.try_again else "403 Forbidden"
+            return HttpResponse(status, f"{refused}\n", reason="installation")
+        return HttpResponse("200 OK")
 
-    def _uninstall(self, number: str, environ: Dict[str, Any]) -> Answer:
-        self._installation.uninstalled(number)
+    def _uninstall(self, oauth_id: str, environ: Environ) -> HttpResponse:
+        self._installation.uninstalled(oauth_id)
         return ACCEPTED
 
 
-def _avatar(environ: Dict[str, Any]) -> Answer:
+def _describe(urls: AddonUrls, environ: Environ) -> HttpResponse:
+    return HttpResponse("200 OK", json.dumps(descriptor(urls)) + "\n", "application/json")
+
+
+def _avatar(environ: Environ) -> HttpResponse:
     try:
-        return Answer("200 OK", ICON.read_bytes(), "image/png")
+        return HttpResponse("200 OK", ICON.read_bytes(), "image/png")
     except OSError:
         return NOT_FOUND

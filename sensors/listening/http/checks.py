@@ -1,0 +1,193 @@
+"""The checks that a request to the webhook endpoint passes, one after the other.
+
+Each is called with the request. It returns the response, or None to let the next check decide, and
+the last one stores the delivery. RequestRejected is a response, too.
+"""
+import hmac
+import ipaddress
+import json
+from typing import Any, Callable, Dict, Optional
+from urllib.parse import urlsplit
+
+from hipchat.check.health import details_url, health_url
+from hipchat.config.sensor_settings import SensorSettings
+from hipchat.events import WrongRoom, read_body, room_id, webhook_id, with_identities
+from hipchat.webhook.webhook_url import Address, WebhookUrl
+from listening.context import Context
+from listening.http.addon_routes import AddonRoutes
+from listening.http.intake import Intake
+from listening.http.jwt_check import is_signed
+from listening.http.missed import Missed
+from listening.http.request import Request
+from listening.http.responses import (
+    ACCEPTED, NOT_ALLOWED, NOT_SIGNED, UNAVAILABLE, HttpResponse, bad_request, read_request_body,
+    wrong_method)
+from listening.spool import SpoolError
+from listening.spool.delivery_factory import from_webhook
+
+__all__ = ["Accepting", "AllowedAddress", "Check", "HealthPages", "Route", "Signature", "Store"]
+
+Check = Callable[[Request], Optional[HttpResponse]]
+
+
+class AllowedAddress:
+    """Refuses clients outside webhook.allow_from."""
+
+    def __init__(self, settings: SensorSettings):
+        self._networks = settings.allow_from
+
+    def __call__(self, request: Request) -> Optional[HttpResponse]:
+        return None if self._is_allowed(request.environ["REMOTE_ADDR"]) else NOT_ALLOWED
+
+    def _is_allowed(self, address: str) -> bool:
+        if not self._networks:
+            return True
+        client: Any = ipaddress.ip_address(address.partition("%")[0])
+        client = getattr(client, "ipv4_mapped", None) or client
+        return any(client in network for network in self._networks)
+
+
+class Accepting:
+    """Refuses deliveries until the spool is open, and when the sensor stops."""
+
+    def __init__(self, missed: Missed):
+        self._missed = missed
+        self.is_open = False
+
+    def __call__(self, request: Request) -> Optional[HttpResponse]:
+        if self.is_open:
+            return None
+        self._missed.report(request.room_id)
+        return UNAVAILABLE
+
+
+class HealthPages:
+    """Answers `GET {public_url}/health`, and what lies below it.
+
+    `/health?strict` answers 503 while deliveries are not accepted, for probes;
+    `/health/{signature}` names rooms and people, for hipchat.check.
+    """
+
+    def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, accepting: Accepting):
+        self._settings, self._health, self._addon = context.settings, context.health, addon
+        self._intake, self._accepting = intake, accepting
+        self._path = urlsplit(health_url(context.settings.public_url)).path
+
+    def __call__(self, request: Request) -> Optional[HttpResponse]:
+        with_details = request.path.startswith(self._path + "/") and self._is_details(request.path)
+        if not with_details and request.path != self._path:
+            return None
+        if request.method not in ("GET", "HEAD"):
+            return wrong_method("GET, HEAD")
+        report = self._health.report()
+        if with_details:
+            report["details"] = self._health.details()
+        is_closed = not self._accepting.is_open or self._intake.hangs
+        status = "503 Service Unavailable" if request.query == "strict" and is_closed else "200 OK"
+        return HttpResponse(status, json.dumps(report) + "\n", "application/json")
+
+    def _is_details(self, path: str) -> bool:
+        secret = self._settings.secret or self._addon.secret
+        return secret is not None and hmac.compare_digest(path.encode(), urlsplit(
+            details_url(self._settings.public_url, secret)).path.encode())
+
+
+class Route:
+    """Reads the URL; what is no delivery is for the add-on's routes, which answer 404 for others.
+    """
+
+    def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: AddonRoutes):
+        public = urlsplit(settings.public_url)
+        self._origin = f"{public.scheme}://{public.netloc}"
+        self._urls, self._addon = urls, addon
+
+    def __call__(self, request: Request) -> Optional[HttpResponse]:
+        url = self._origin + request.path
+        request.addon_event = self._addon.event_of(url)
+        request.address = None if request.addon_event else self._urls.read(url)
+        if not request.addon_event and not request.address:
+            return self._addon.respond(url, request.environ)
+        return None if request.method == "POST" else wrong_method("POST")
+
+
+class Signature:
+    """Refuses a delivery without the JWT that HipChat adds for an integration and for an add-on."""
+
+    def __init__(self, context: Context, addon: AddonRoutes, missed: Missed):
+        self._integration, self._addon = context.settings.api.integration, addon
+        self._health, self._now, self._missed = context.health, context.client.now, missed
+
+    def __call__(self, request: Request) -> Optional[HttpResponse]:
+        client = self._addon.credentials if request.addon_event else self._integration
+        if not client or is_signed(request.environ, client.id, client.secret, self._now()):
+            return None
+        self._health.record_incident(
+            "listener", "what was posted to a signed address has no valid JWT", "Either somebody "
+            "else knows the address, or HipChat signs with another secret than is known here.")
+        if request.address:  # that of an add-on may be of any room, and these are too many
+            self._missed.report_rarely(request.address.room)
+        return NOT_SIGNED
+
+
+class Store:
+    """Reads a delivery, and stores it: the response is 204 once it is on disk."""
+
+    def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, missed: Missed,
+                 webhook_delivered: Callable[[Address, int], None]):
+        """Args:
+            webhook_delivered: called with the address at which a webhook in a room delivers, and
+                the ID of the webhook, 0 where the body has none.
+        """
+        self._health, self._now = context.health, context.client.now
+        self._addon, self._intake = addon, intake
+        self._missed, self._webhook_delivered = missed, webhook_delivered
+
+    def __call__(self, request: Request) -> Optional[HttpResponse]:
+        try:
+            raw = read_request_body(request.environ)
+            return self._store(request, raw, read_body(raw))
+        except WrongRoom as error:
+            self._report_wrong_room(request)
+            return bad_request(error, "wrong room")
+        except ValueError as error:
+            return bad_request(error)
+        except BaseException:  # it did not arrive whole, or not in time, or there is a defect
+            self._missed.report_rarely(request.room_id)
+            raise
+
+    def _store(self, request: Request, raw: bytes, body: Dict[str, Any]) -> HttpResponse:
+        address = request.address or self._addon_address(request, body)
+        body = with_identities(body, {"id": address.room})  # ValueError here, not at its dispatch
+        if request.address:
+            self._webhook_delivered(address, webhook_id(body))
+        else:
+            self._addon.heard()
+        try:
+            is_new = self._intake.insert(from_webhook(
+                event=address.event, room_id=address.room, raw=raw, body=body, now=self._now()))
+        except SpoolError as error:
+            self._health.set_problem("spool", "deliveries are refused", str(error))
+            self._missed.report(address.room)
+            return UNAVAILABLE
+        self._health.clear_problem("spool")
+        if is_new:
+            self._health.accepted += 1
+        else:
+            self._health.dropped["repeated"] += 1
+        return ACCEPTED
+
+    def _addon_address(self, request: Request, body: Dict[str, Any]) -> Address:
+        """Where HipChat delivers for the add-on: it signs the body, which names the room."""
+        stated, credentials = room_id(body), self._addon.credentials
+        if stated is None or stated < 1:
+            raise ValueError("the body names no room by its id")
+        if credentials and body.get("oauth_client_id") not in (None, credentials.id):
+            raise ValueError("the body is of another installation")
+        return Address(str(request.addon_event), stated)
+
+    def _report_wrong_room(self, request: Request) -> None:
+        if request.address:
+            self._health.record_incident(
+                "listener", "what was posted for one room tells of another, and was refused",
+                "The address was that for {} in room {}. Somebody else knows it: HipChat shows it "
+                "to the room's admins.".format(*request.address), about=repr(request.address))

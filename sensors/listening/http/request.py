@@ -1,0 +1,47 @@
+"""A request to the webhook endpoint, as the checks see it."""
+from dataclasses import dataclass
+from typing import Any, Dict, Optional
+
+from hipchat.webhook.webhook_url import Address
+
+__all__ = ["Request"]
+
+
+@dataclass
+class Request:
+    """One request.
+
+    Attributes:
+        environ: its WSGI environment.
+        path: the path as it was sent.
+        address: the room and event for which its URL is signed, None for other URLs.
+        addon_event: HipChat's name of the event, where the URL is the add-on's for all rooms.
+    """
+
+    environ: Dict[str, Any]
+    path: str
+    address: Optional[Address] = None
+    addon_event: Optional[str] = None
+
+    @classmethod
+    def of(cls, environ: Dict[str, Any]) -> "Request":
+        """Read the WSGI environment; a proxy may send the whole URL (RFC 9112, 3.2.2)."""
+        path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        if path.lower().startswith(("http://", "https://")):
+            path = "/" + path.split("://", 1)[1].partition("/")[2]
+        return cls(environ, path)
+
+    @property
+    def method(self) -> str:
+        """GET, POST, ..."""
+        return self.environ["REQUEST_METHOD"]
+
+    @property
+    def query(self) -> str:
+        """What follows the question mark."""
+        return self.environ.get("QUERY_STRING", "")
+
+    @property
+    def room_id(self) -> Optional[int]:
+        """The room for which the URL is signed, None where it is for none or for all."""
+        return self.address.room if self.address else None

@@ -2,7 +2,7 @@
 import re
 from typing import Iterable, Iterator, List, Tuple
 
-from chatops.matching import Format, quoted
+from chatops.matching import Format, name_of, quoted
 from chatops.reply import Reply
 
 __all__ = ["help_on", "hidden_by", "nearest"]
@@ -22,15 +22,18 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
         opening: What a command begins with.
 
     Returns:
-        The list, aside if it is long.
+        The list, aside if it is long; with the aliases that are meant in vain, as help is built in.
     """
+    formats = list(formats)
     lines = list(dict.fromkeys(
         line for line, pack in _lines(formats)
         if word.lower() in line.lower() or word.lower() == pack.lower()))
-    if not lines:
-        return Reply("No command that you may run here has {} in it. {}help lists all."
-                     .format(quoted(word), opening))
-    return Reply("You may run here:", "\n".join(opening + line for line in sorted(lines)),
+    text = "You may run here:" if lines else (
+        f"No command that you may run here has {quoted(word)} in it. {opening}help lists all.")
+    for name in sorted({name_of(format.alias) for format in formats
+                        if hidden_by(format) and format.fit(f"help {word}".strip())}):
+        text = f"{name} cannot be said: help is built in. {text}"
+    return Reply(text, "\n".join(opening + line for line in sorted(lines)),
                  aside=len(lines) > LONG)
 
 

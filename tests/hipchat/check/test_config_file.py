@@ -28,6 +28,8 @@ def findings(tmp_path):
 
 def test_nothing_is_said_of_what_is_the_same_but_for_defaults_and_templates(findings):
     assert findings(WRITTEN) == []
+    assert findings("chatops: {allow: [{commands: [a.b], people: [2]}]}", {"chatops": {"allow": [
+        {"commands": ["a.b"], "people": [2], "rooms": "*"}]}}) == []
 
 
 @pytest.mark.parametrize("written, registered, differs", [
@@ -37,6 +39,7 @@ def test_nothing_is_said_of_what_is_the_same_but_for_defaults_and_templates(find
     (WRITTEN.replace("events: [message]", ""), REGISTERED, "events"),
     (WRITTEN, dict(REGISTERED, timeout=20), "timeout"),
     (WRITTEN, dict(REGISTERED, webhook=None), "webhook"),
+    ("chatops: {allow: [{rooms: [1]}]}", {"chatops": {"allow": [{"rooms": "*"}]}}, "chatops.allow"),
     ("- x", REGISTERED, "all of it"),
     ("api_key: secret-a\napi_url: x", {"api_key": "secret-b", "api_url": "x"}, "api_key")])
 def test_a_config_that_is_not_registered_is_said(findings, written, registered, differs):

@@ -7,6 +7,8 @@ from hipchat.config.keys import KEYS
 
 __all__ = ["file_findings"]
 
+# StackStorm fills in the defaults of objects in lists, too.
+DEFAULTS_IN_LISTS = {"chatops.allow": {"rooms": "*"}}
 REGISTER = "run st2ctl reload --register-configs, and see what it says"
 
 
@@ -51,9 +53,15 @@ def _other(written: Dict[Any, Any], config: Dict[str, Any], prefix: str = "") ->
             found += _other(ours, registered, name + ".")
         elif key not in written:
             found += [name] if name in KEYS and not _is_default(name, registered) else []
-        elif not _is_template(ours) and ours != registered:
+        elif not _is_template(ours) and _completed(name, ours) != registered:
             found.append(name)
     return found
+
+
+def _completed(name: str, value: Any) -> Any:
+    defaults = DEFAULTS_IN_LISTS.get(name)
+    return [dict(defaults, **each) if isinstance(each, dict) else each for each in value] if (
+        defaults and isinstance(value, list)) else value
 
 
 def _is_default(name: str, value: Any) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.servers import TOKEN, Hipchat
+from support.waiting import wait_until
 
 from sandbox.control_client import ControlClient
 
@@ -292,3 +293,27 @@ def test_hipchat_go(start_hipchat):
             refused.append((method, path, answer.text))
     assert refused == []
     assert lines(hipchat)[-1]["file"]["name"] == "tea.png"
+
+
+def test_atlassian_connect_express_hipchat(start_hipchat, npm):
+    """atlassian-connect-express-hipchat, by Atlassian: installed, called by a webhook, and gone."""
+    hipchat = start_hipchat("--room", ROOM, "--user", "Anna")
+    modules = npm("atlassian-connect-express-hipchat@0.3.9", "express@4.21.2")
+    with subprocess.Popen(
+            ["node", "ace.js"], cwd=str(CLIENTS), stdout=subprocess.PIPE, universal_newlines=True,
+            env=dict(os.environ, NODE_PATH=str(modules), NODE_NO_WARNINGS="1")) as addon:
+        try:
+            def told():
+                return json.loads(addon.stdout.readline())
+
+            installed = hipchat.people.install(told()["url"], ROOM)
+            assert told() == {"emitted": "installed", "group": "Sandbox"}
+            assert [told()["emitted"] for _ in range(2)] == [
+                "plugin_enabled", "host_settings_saved"]
+            hipchat.people.say(ROOM, "Anna", "tea!")
+            assert told() == {"identity": {"groupId": 1, "roomId": 1001, "userId": 2002}}
+            wait_until(lambda: len(lines(hipchat)) == 2)
+            assert (lines(hipchat)[1]["who"], lines(hipchat)[1]["what"]) == ("Tea", "Coming")
+            assert hipchat.people.uninstall(installed["id"]) == {"status": 204, "error": None}
+        finally:
+            addon.kill()

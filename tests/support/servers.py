@@ -1,4 +1,5 @@
 """HipChat and StackStorm from the sandbox, each in a process of its own."""
+import itertools
 import json
 import pprint
 import re
@@ -49,9 +50,12 @@ class Hipchat:
                         self._last_calls)
 
     def _last_calls(self):
+        calls = itertools.groupby(self.people.requests(),
+                                  "{method} {path}: {status}".format_map)
         return "\n".join([
             "The last calls of its API:",
-            *map("{when}  {method} {path}: {status}".format_map, self.people.requests()[-LAST:]),
+            *[f"{next(same)['when']}  {call}, {1 + len(list(same))} times"
+              for call, same in calls][-LAST:],
             "Its last deliveries:",
             *map("{when}  {event} in {room}: {status} {error}".format_map,
                  self.people.deliveries()[-LAST:])])

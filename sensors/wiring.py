@@ -21,7 +21,7 @@ from listening.context import Context
 from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
-from listening.history.cursors import Cursors
+from listening.history.cursors import CursorFile, Cursors
 from listening.history.poller import HistoryPoller
 from listening.http.addon_routes import AddonRoutes
 from listening.http.intake import Intake
@@ -79,7 +79,7 @@ class Parts:
         self._room_queues = RoomQueues(
             spool=self.spool, deliver=self._dispatcher.deliver, health=health, log=log)
         self._history = HistoryPoller(
-            context=context, budget=budget, cursors=Cursors(self.spool.directory),
+            context=context, budget=budget, cursors=Cursors(CursorFile(self.spool.directory)),
             spool=self.spool, room_queues=self._room_queues, webhooks=self._webhooks)
         self.receiver = Receiver(
             context=context, urls=ownership.urls, addon=AddonRoutes(self._addon),

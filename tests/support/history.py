@@ -15,7 +15,7 @@ from listening import timing
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
 from listening.history.bodies import as_body
-from listening.history.cursors import Cursors
+from listening.history.cursors import CursorFile, Cursors
 from listening.history.poller import HistoryPoller
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
@@ -31,20 +31,20 @@ class Hipchat:
     """HipChat's histories, and the client that asks for them.
 
     looks: the rooms whose histories were asked for; forbidden: those that may not be read; broken:
-    those where the answer never comes; limited: how many calls more are refused; meanwhile: what
-    happens once while an answer is on its way.
+    those where the answer never comes; limited: how many calls more are refused; ahead: its clock,
+    by seconds; meanwhile: what happens once while an answer is on its way.
     """
 
     def __init__(self, clock):
         self._clock, self._histories = clock, {FACTOR: [], OPS: []}
         self.looks, self.forbidden, self.broken, self.meanwhile = [], set(), set(), None
-        self.limited = 0
+        self.limited, self.ahead = 0, 0.0
 
     def now(self):
-        return self._clock.now
+        return self._clock.now + self.ahead
 
     def say(self, text, kind="message", room=FACTOR):
-        self._histories[room].append({"id": text, "type": kind, "date": self._clock.now,
+        self._histories[room].append({"id": text, "type": kind, "date": self.now(),
                                       "from": {"id": 2002, "name": "Ann"}, "message": text})
         return self._histories[room][-1]
 
@@ -89,7 +89,7 @@ class Bench:
             context=make_context(dict(CONFIG, catch_up=CATCH_UP), client=hipchat,
                                  rooms=self._rooms, subscriptions=self.subscriptions,
                                  health=self.health),
-            budget=CallBudget(1), cursors=Cursors(str(directory)), spool=self.spool,
+            budget=CallBudget(1), cursors=Cursors(CursorFile(str(directory))), spool=self.spool,
             room_queues=self.queues, webhooks=self.webhooks)
         for trigger in triggers:
             self.subscriptions.add(trigger)
@@ -120,7 +120,7 @@ class Bench:
         """What a webhook brings."""
         body = as_body(*read_items([item]), {"id": room}, 7)
         delivery = from_webhook(event=body["event"], room_id=room, raw=json.dumps(body).encode(),
-                                body=body, now=self._clock.now)
+                                body=body, now=self.hipchat.now())
         self.spool.insert(delivery)
         self.queues.notify(room)
 

@@ -1,6 +1,6 @@
 """Reads what was missed in a room from its history, and stores it in the spool."""
 import json
-from typing import Callable, FrozenSet, List, NamedTuple
+from typing import Callable, List, NamedTuple
 
 from hipchat.api.room_history import Cursor, HistoryItem, RoomHistory
 from hipchat.webhook.webhook_url import Address
@@ -8,7 +8,7 @@ from listening.context import Context
 from listening.dispatch.room_queues import RoomQueues
 from listening.history.bodies import as_body
 from listening.history.cursors import Cursors
-from listening.history.wanted import Wanted
+from listening.history.subscribed import Subscribed
 from listening.spool import Delivery, Spool, SpoolError
 from listening.spool.delivery_factory import from_history
 from listening.webhooks.reconciler import WebhookReconciler
@@ -43,11 +43,11 @@ class Backfill:
     """
 
     def __init__(self, context: Context, cursors: Cursors, spool: Spool, room_queues: RoomQueues,
-                 wanted: Wanted, webhooks: WebhookReconciler):
+                 subscribed: Subscribed, webhooks: WebhookReconciler):
         self._now, self._history = context.client.now, RoomHistory(context.client)
         self._directory, self._log = context.rooms, context.log
         self._cursors, self._spool, self._room_queues = cursors, spool, room_queues
-        self._wanted, self._webhooks = wanted, webhooks
+        self._subscribed, self._webhooks = subscribed, webhooks
         self.stored = 0
 
     def read(self, room_id: int, reach: float, is_unheard: Callable[[], bool]) -> Backfilled:
@@ -74,15 +74,27 @@ class Backfill:
                            items[0].body.get("date") if items else "now")
         begin = self._now() - reach
         old = next((place for place, item in enumerate(items) if item.sent_at >= begin), len(items))
-        wanted = self._wanted.addresses()
-        too_old = (sum(self._was_wanted(room_id, item, wanted) for item in items[:old])
-                   if is_unheard() else 0)
+        subscribed = self._are_subscribed(room_id, cursor, items)
+        too_old = sum(subscribed[:old]) if is_unheard() else 0
         stored = self._insert(room_id, [
-            self._delivery(Address(item.event or "", room_id), item) for item in items[old:]
-            if self._was_wanted(room_id, item, wanted)])
+            self._delivery(Address(item.event or "", room_id), item)
+            for item, is_subscribed in zip(items[old:], subscribed[old:]) if is_subscribed])
         self._cursors.set(room_id, items[-1].cursor if items else cursor,
                           is_dispatched=not self._spool.is_waiting(room_id))
         return Backfilled(stored, too_old)
+
+    def _are_subscribed(self, room_id: int, cursor: Cursor,
+                        items: List[HistoryItem]) -> List[bool]:
+        """Return for each item whether its event is subscribed, and was when it was sent.
+
+        An item with an earlier date than the one before was sent after it: the clock was set back.
+        """
+        addresses, sent_at = self._subscribed.addresses(), cursor.sent_at
+        results = []
+        for item in items:
+            address, sent_at = Address(item.event or "", room_id), max(sent_at, item.sent_at)
+            results.append(address in addresses and sent_at >= self._subscribed.since(address))
+        return results
 
     def _insert(self, room_id: int, deliveries: List[Delivery]) -> int:
         """Return how many were new. Raises SpoolError if one could not be stored."""
@@ -99,11 +111,6 @@ class Backfill:
         finally:
             self._room_queues.notify(room_id)
         return self.stored - before
-
-    def _was_wanted(self, room_id: int, item: HistoryItem, wanted: FrozenSet[Address]) -> bool:
-        """Tell whether an item's event is subscribed, and was when it was sent."""
-        address = Address(item.event or "", room_id)
-        return address in wanted and item.sent_at >= self._wanted.since(address)
 
     def _delivery(self, address: Address, item: HistoryItem) -> Delivery:
         body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))

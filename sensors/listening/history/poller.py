@@ -1,13 +1,10 @@
-"""When which room's history is looked at for what nobody has heard."""
-import itertools
+"""When which room's history is read for what was missed."""
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import eventlet
-from eventlet.event import Event as Signal
 
-from hipchat.errors import (
-    Forbidden, HipChatError, NotFound, NotInstalled, RateLimited)
+from hipchat.errors import Forbidden, HipChatError, NotFound, NotInstalled, RateLimited
 from hipchat.api.rate_limit import CallBudget
 from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
@@ -16,7 +13,8 @@ from listening.context import Context
 from listening.dispatch.room_queues import RoomQueues
 from listening.history.backfill import Backfill
 from listening.history.cursors import Cursors
-from listening.history.wanted import Wanted
+from listening.history.subscribed import Subscribed
+from listening.room_schedule import RoomSchedule
 from listening.spool import Spool, SpoolError
 from listening.webhooks.reconciler import WebhookReconciler
 
@@ -24,247 +22,261 @@ __all__ = ["HistoryPoller"]
 
 
 class _Room:
-    """When to look at a room next, and why. Times are of time.monotonic(), 0.0 for never.
+    """What is known of a room. Times are of time.monotonic(), 0.0 for never.
 
-    doubts: how often it came into doubt; refused: its history could not be read when it was tried
-    last; failed: how many looks at whatever room had succeeded when the last one here failed, None
-    if it did not.
+    Attributes:
+        needs_check: Whether something may have been missed there.
+        requests: How often a check was requested.
+        active_at: When something was posted there last.
+        read_at: When the last successful reading began.
+        first_read_at: When it got its first cursor; what was posted before may be on its way.
+        unsubscribed_at: Since when nothing is subscribed there.
+        is_refused: Whether its history could not be read when that was tried last.
+        successes: How many readings of whatever room had succeeded when the last one here failed;
+            None if it did not.
     """
 
     def __init__(self) -> None:
-        self.due = 0.0
-        self.doubtful = True
-        self.doubts = 0
-        self.spoken = 0.0  # when somebody was heard there last
-        self.looked = 0.0  # when the last look began
-        # When it got its first mark; what was said before may be on its way.
-        self.marked = -timing.WEBHOOK_SETTLE_DELAY
-        self.unwanted = 0.0  # since when nobody wants to hear it
-        self.refused = False
-        self.failed: Optional[int] = None
-        self.backoff = Backoff(timing.HISTORY_ROOM_RETRY_MAX)
+        self.needs_check = True
+        self.requests = 0
+        self.active_at = self.read_at = self.unsubscribed_at = 0.0
+        self.first_read_at = -timing.WEBHOOK_SETTLE_DELAY
+        self.is_refused = False
+        self.successes: Optional[int] = None
+
+    @property
+    def is_lively(self) -> bool:
+        """Whether something was posted there lately: a polled room is read twice as often then."""
+        return bool(self.active_at) and (
+            time.monotonic() - self.active_at < timing.ROOM_LIVELY_KEPT)
+
+    @property
+    def rounds(self) -> int:
+        """In how many rounds it is polled once."""
+        return 1 if self.is_lively else 2
 
 
 class HistoryPoller:
-    """Looks at the history of each room that is listened to, when something may have been missed.
+    """Reads the history of each subscribed room when something may have been missed there.
 
-    While a room is in doubt, what arrives waits for what is fetched. Now and then each is looked at
-    without a doubt.
-
-    Rooms without webhooks are heard by this alone: they are asked in turn, at the pace that the
+    While a room needs a check, its new deliveries wait for the backfilled ones. Now and then each
+    room is read without a request. With catch_up 0 that is done for polled rooms only: those
+    without webhooks, of which the history alone tells. They are read in turn, at the pace that the
     budget of calls allows.
 
-    webhooks: of the rooms that have them. A message may be as old as catch_up says, and with 0
-    only rooms without webhooks are looked at; older messages are counted and logged. Where a room
-    is heard by its history alone, a message may be as old as two pauses between looks, but not
-    older than it is known what was heard (dedup_kept).
+    What is older than catch_up is counted and logged. In a polled room a message may be as old as
+    two pauses between readings, but not older than dispatched ones are known (dedup_kept).
     """
 
     def __init__(self, context: Context, budget: CallBudget, cursors: Cursors, spool: Spool,
                  room_queues: RoomQueues, webhooks: WebhookReconciler):
-        self._budget, self._cursors, self._webhooks = budget, cursors, webhooks
-        self._spool, self._room_queues = spool, room_queues
-        self._subscriptions, self._directory = context.subscriptions, context.rooms
-        self._seconds, self._remembered = context.settings.catch_up, context.dedup_kept
-        self._health, self._log = context.health, context.log
-        self._wanted = Wanted(context.subscriptions, context.client.now, timing.CURSOR_KEPT)
-        self._backfill = Backfill(context=context, cursors=cursors, spool=spool,
-                                  room_queues=room_queues, wanted=self._wanted, webhooks=webhooks)
-        self._rechecked = 0.0  # when a part of the spool was lost; time.monotonic()
+        self._context, self._budget, self._webhooks = context, budget, webhooks
+        self._cursors, self._spool, self._room_queues = cursors, spool, room_queues
+        self._catch_up, self._health = context.settings.catch_up, context.health
+        self._subscribed = Subscribed(context.subscriptions, cursors, context.client.now)
+        self._backfill = Backfill(
+            context=context, cursors=cursors, spool=spool, room_queues=room_queues,
+            subscribed=self._subscribed, webhooks=webhooks)
+        self._schedule = RoomSchedule(timing.HISTORY_ROOM_RETRY_MAX, self._priority)
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
-        self._asked = 0
-        self._succeeded = 0  # looks
+        self._reading: Optional[int] = None  # a room
+        self._polled = 0
+        self._successes = 0  # readings
+        self._rechecked_at = 0.0  # when a part of the spool was lost; time.monotonic()
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
-        self._changed = Signal()
         context.health.add_metrics(history=self._report)
 
     def begin(self) -> None:
-        """Let new deliveries wait in the rooms that are known; before any comes."""
-        self._cursors.load(lambda words: self._health.record_incident(
-            "history", "where it was read up to is not known any more", words))
-        if self._seconds:
+        """Let new deliveries wait in the rooms that are known; before any arrives."""
+        self._cursors.load(lambda detail: self._health.record_incident(
+            "history", "where it was read up to is not known any more", detail))
+        self._subscribed.load()
+        if self._catch_up:
             self._pause(self._cursors.rooms())
 
-    def request_check(self, room: Optional[int] = None) -> None:
-        """Something may have been missed in a room, or in every room: look there soon."""
+    def request_check(self, room_id: Optional[int] = None) -> None:
+        """Read a room's history soon, or every room's: something may have been missed."""
         now, to_pause = time.monotonic(), []
-        for number, known in self._rooms.items():
-            if room in (None, number):
-                known.due = known.marked + timing.WEBHOOK_SETTLE_DELAY
-                if not known.doubtful and known.due <= now and self._cursors.get(number):
-                    to_pause.append(number)
-                known.doubtful = True
-                known.doubts += 1
+        for each, room in self._rooms.items():
+            if room_id in (None, each):
+                due_at = room.first_read_at + timing.WEBHOOK_SETTLE_DELAY
+                self._schedule.set_due(each, due_at)
+                if not room.needs_check and due_at <= now and self._cursors.get(each):
+                    to_pause.append(each)
+                room.needs_check = True
+                room.requests += 1
         self._pause(to_pause)
-        self._wake()
+        self._schedule.wake()
 
     def recheck_all(self) -> None:
         """Read every room's history from where all had been dispatched: a part of the spool is
         lost."""
-        self._rechecked = time.monotonic()
+        self._rechecked_at = time.monotonic()
         self._cursors.rewind()
-        self._pause([number for number in self._rooms if self._cursors.get(number)])
+        self._pause([room_id for room_id in self._rooms if self._cursors.get(room_id)])
         self.request_check()
 
-    def note_activity(self, room: int) -> None:
-        """Somebody was heard in a room: it is looked at before quiet ones, and more often."""
-        known = self._rooms.get(room)
-        if known:
-            known.spoken = time.monotonic()
-            if not known.refused:
-                known.due = min(known.due, known.looked + timing.AUDIT_PERIOD)
+    def note_activity(self, room_id: int) -> None:
+        """Something was posted in a room: it is read before quiet ones, and more often."""
+        room = self._rooms.get(room_id)
+        if room:
+            room.active_at = time.monotonic()
+            if not room.is_refused and room_id != self._reading:
+                self._schedule.set_due_by(room_id, room.read_at + timing.AUDIT_PERIOD)
 
     def subscriptions_changed(self) -> None:
-        """What is wanted has changed."""
-        self._wanted.changed()
-        self._wake()
+        """Other events or rooms are subscribed."""
+        self._subscribed.note_change()
+        self._schedule.wake()
 
     def run(self) -> None:
-        """Look at one room after the other, for ever, whatever HipChat does."""
-        while not self._directory.loaded:  # else rooms that rules name would seem unwanted
+        """Read one room after the other, for ever, whatever HipChat does."""
+        while not self._context.rooms.loaded:  # else rooms that rules name would seem unsubscribed
             eventlet.sleep(0.05)
         while True:
-            self._changed = Signal()
-            self._note_wanted()
-            rooms = sorted(self._rooms, key=self._urgency)
-            ends = time.monotonic() + timing.ROOM_ORDER_KEPT
-            for number in itertools.takewhile(self._is_due, rooms):
-                eventlet.sleep(self._attend(number))
-                if self._changed.ready() or time.monotonic() >= ends:
-                    break
+            if self._schedule.is_stale:
+                self._note_subscriptions()
+            room_id = self._schedule.next()
+            if room_id is None:
+                self._schedule.wait(timing.AUDIT_PERIOD)
+            elif self._rooms[room_id].unsubscribed_at:
+                self._forget(room_id)
             else:
-                due = min((room.due for room in self._rooms.values()), default=float("inf"))
-                with eventlet.Timeout(min(due - time.monotonic(), timing.AUDIT_PERIOD), False):
-                    self._changed.wait()
+                eventlet.sleep(self._attend(room_id))
 
-    def is_asked(self, number: int) -> bool:
-        """Whether a room is heard by its history alone."""
-        return self._webhooks.are_none_in(number)
+    def is_polled(self, room_id: int) -> bool:
+        """Tell whether the history alone tells of a room."""
+        return self._webhooks.are_none_in(room_id)
 
     def _report(self) -> Dict[str, Any]:
-        """For /health: rooms that are looked at, those that are to be looked at soon since
-        something may have been missed there, and how many deliveries were fetched; how many rooms
-        are heard by their history alone, and every how many seconds a lively one is asked."""
-        rooms = {number: room for number, room in self._rooms.items() if not room.unwanted}
-        asked = sum(map(self.is_asked, rooms))
-        return {"rooms": len(rooms), "doubtful": sum(room.doubtful for room in rooms.values()),
-                "fetched": self._backfill.stored, "asked": asked,
-                "every": round(self._round(), 1) if asked else None}
+        """Return what /health shows: the rooms that are read, those that need a check, how many
+        deliveries were backfilled, how many rooms are polled, and a lively one's period."""
+        rooms = {each: room for each, room in self._rooms.items() if not room.unsubscribed_at}
+        polled = sum(map(self.is_polled, rooms))
+        return {"rooms": len(rooms), "doubtful": sum(room.needs_check for room in rooms.values()),
+                "fetched": self._backfill.stored, "asked": polled,
+                "every": round(self._round(), 1) if polled else None}
 
     def _pause(self, rooms: List[int]) -> None:
-        for number in rooms:
-            if number not in self._room_queues.paused():
-                self._room_queues.pause(number)
+        paused = self._room_queues.paused()
+        for room_id in rooms:
+            if room_id not in paused:
+                self._room_queues.pause(room_id)
 
-    def _wake(self) -> None:
-        if not self._changed.ready():
-            self._changed.send()
+    def _note_subscriptions(self) -> None:
+        subscribed = {address.room for address in self._subscribed.addresses()
+                      if address.event in HISTORY_EVENTS and (
+                          self._catch_up or self.is_polled(address.room))}
+        self._named = self._context.subscriptions.named()
+        for room_id in subscribed.union(self._cursors.rooms()) - set(self._rooms):
+            self._rooms[room_id] = _Room()
+            self._schedule.add(room_id)
+        for room_id, room in self._rooms.items():
+            if room_id not in subscribed:
+                self._note_unsubscribed(room_id, room)
+            elif room.unsubscribed_at:
+                room.unsubscribed_at = 0.0
+                self._schedule.set_due(room_id, 0.0)
+        self._report_polled(sum(map(self.is_polled, subscribed)))
+        self._report_pace(self._round() * max(self._all_rounds(), default=0))
+        for room_id in self._room_queues.paused() - subscribed:
+            self._room_queues.resume(room_id)
 
-    def _note_wanted(self) -> None:
-        wanted = {address.room for address in self._wanted.addresses()
-                  if address.event in HISTORY_EVENTS and (
-                      self._seconds or self.is_asked(address.room))}
-        self._named = self._subscriptions.named()
-        of_earlier_run = self._cursors.rooms()
-        for number in wanted.union(of_earlier_run) - set(self._rooms):
-            self._rooms[number] = _Room()
-        for number in list(self._rooms):
-            room = self._rooms[number]
-            if number not in wanted:
-                self._note_unwanted(number, room)
-            elif room.unwanted:
-                room.unwanted = room.due = 0.0
-        self._tell_asked(sum(self.is_asked(number) for number in wanted))
-        self._tell_pace(self._round() * max(self._rounds(), default=0))
-        for number in self._room_queues.paused() - wanted:
-            self._room_queues.resume(number)
+    def _report_polled(self, count: int) -> None:
+        if count != self._polled:
+            self._polled = count
+            self._context.log.info(
+                "%d rooms are heard by their history alone, each asked every %.0f s, or half as "
+                "often while nobody speaks there.", count, self._pace() * count)
 
-    def _tell_asked(self, count: int) -> None:
-        if count != self._asked:
-            self._asked = count
-            self._log.info("%d rooms are heard by their history alone, each asked every %.0f s, or "
-                           "half as often while nobody speaks there.", count, self._pace() * count)
-
-    def _tell_pace(self, seconds: float) -> None:
-        """Whether what is said in the room that is asked most rarely is heard in time."""
-        if seconds <= self._remembered:
+    def _report_pace(self, seconds: float) -> None:
+        """Set a problem while the room that is polled most rarely is polled too rarely."""
+        dedup_kept = self._context.dedup_kept
+        if seconds <= dedup_kept:
             self._health.clear_problem("history", about="pace")
             return
         self._health.set_problem(
-            "history", "rooms are asked too rarely", "HipChat's limit lets a room be asked every "
-            "{:.0f} s, and what is older than {:.0f} s then is not dispatched. Raise calls_share "
-            "or catch_up, or let HipChat reach the sensor: webhook.public_url.".format(
-                seconds, self._remembered), about="pace")
+            "history", "rooms are asked too rarely", f"HipChat's limit lets a room be asked every "
+            f"{seconds:.0f} s, and what is older than {dedup_kept:.0f} s then is not dispatched. "
+            "Raise calls_share or catch_up, or let HipChat reach the sensor: webhook.public_url.",
+            about="pace")
 
-    def _note_unwanted(self, number: int, room: _Room) -> None:
-        if not room.unwanted or self._subscriptions.lack_names():
-            room.unwanted = time.monotonic()
-        room.due = room.unwanted + timing.CURSOR_KEPT
-        if room.due <= time.monotonic():
-            try:
-                self._cursors.forget(number)
-            except OSError as error:
-                room.unwanted = time.monotonic()
-                self._health.set_problem("history", "a room cannot be forgotten", str(error),
-                                     about=str(number))
-                return
-            del self._rooms[number]
-            self._health.clear_problem("history", about=str(number))
+    def _note_unsubscribed(self, room_id: int, room: _Room) -> None:
+        """Forget a room after timing.CURSOR_KEPT: rules are deleted and made again."""
+        if not room.unsubscribed_at or self._context.subscriptions.lack_names():
+            room.unsubscribed_at = time.monotonic()
+            self._schedule.set_due(room_id, room.unsubscribed_at + timing.CURSOR_KEPT)
 
-    def _urgency(self, number: int) -> Tuple[Any, ...]:
-        """What is due first: in doubt, waited for, named by a rule, where somebody spoke last."""
-        room, mark = self._rooms[number], self._cursors.get(number)
-        waits = room.due > time.monotonic()
-        return (waits, not waits and not room.doubtful, not self._room_queues.is_awaited(number),
-                room.due if waits or not room.doubtful else 0.0, number not in self._named,
-                -room.spoken, -(mark.sent_at if mark else 0.0))
-
-    def _is_due(self, number: int) -> bool:
-        return self._rooms[number].due <= time.monotonic()
-
-    def _attend(self, number: int) -> float:
-        """Look at a room; the seconds to pause before the next call, 0 unless HipChat is down."""
-        room, kept = self._rooms[number], self._backfill.stored
-        doubts, began = room.doubts, time.monotonic()
+    def _forget(self, room_id: int) -> None:
         try:
-            self._look(number, room)
+            self._cursors.forget(room_id)
+        except OSError as error:
+            self._health.set_problem("history", "a room cannot be forgotten", str(error),
+                                     about=str(room_id))
+            self._schedule.set_due(room_id, time.monotonic() + timing.CURSOR_KEPT)
+            return
+        self._schedule.remove(room_id)
+        del self._rooms[room_id]
+        self._health.clear_problem("history", about=str(room_id))
+
+    def _priority(self, room_id: int) -> Tuple[Any, ...]:
+        """What is read first: rooms that need a check; then those for which a delivery waits."""
+        room, cursor = self._rooms[room_id], self._cursors.get(room_id)
+        order = (not room.needs_check, not self._room_queues.is_awaited(room_id))
+        if not room.needs_check:
+            return order
+        return order + (room_id not in self._named, -room.active_at,
+                        -(cursor.sent_at if cursor else 0.0))
+
+    def _attend(self, room_id: int) -> float:
+        """Read a room's history; return the seconds to pause before the next call."""
+        room, stored = self._rooms[room_id], self._backfill.stored
+        requests, began = room.requests, time.monotonic()
+        try:
+            self._reading = room_id
+            self._read(room_id, room)
         except (NotFound, Forbidden) as error:
-            self._room_trouble(number, room, error)
-        except NotInstalled:  # told by the add-on itself
-            room.due = time.monotonic() + timing.HIPCHAT_RETRY_MAX
+            self._note_refusal(room_id, room, error)
+            return self._pace() if self.is_polled(room_id) else 0.0
+        except NotInstalled:  # the add-on itself reports it
+            self._retry(room_id, timing.HIPCHAT_RETRY_MAX)
             return 0.0
         except RateLimited as error:
-            return self._trouble(room, error, max(error.reset_in, timing.HIPCHAT_RETRY_MIN))
+            return self._note_trouble(room_id, error,
+                                      max(error.reset_in, timing.HIPCHAT_RETRY_MIN))
         except SpoolError as error:
-            self._room_queues.resume(number)  # or a full spool would never get room
-            if self._backfill.stored > kept:
+            self._room_queues.resume(room_id)  # or a full spool would never have space
+            if self._backfill.stored > stored:
                 self._backoff.succeeded()
-            return self._trouble(room, error, self._backoff.failed())
-        except (HipChatError, OSError) as error:  # OSError: of the marks' file
-            pause = self._trouble(room, error, self._backoff.failed())
-            self._give_way(room, pause)
+            return self._note_trouble(room_id, error, self._backoff.failed())
+        except (HipChatError, OSError) as error:  # OSError: of the cursors' file
+            pause = self._note_trouble(room_id, error, self._backoff.failed())
+            self._give_way(room_id, room, pause)
             return pause
-        else:
-            self._backoff.succeeded()
-            self._health.clear_problem("history")
-            self._health.clear_problem("history", about=str(number))
-            room.backoff.succeeded()
-            room.refused, room.failed = False, None
-            self._succeeded += 1
-            doubted = room.doubts > doubts  # after the history was asked for, perhaps
-            room.doubtful, room.looked = doubted, began
-            room.due = time.monotonic() + (
-                timing.WEBHOOK_SETTLE_DELAY if room.doubtful else self._period(number, room))
-            if not doubted:
-                self._room_queues.resume(number)
-        return self._pace() if self.is_asked(number) else 0.0
+        finally:
+            self._reading = None
+        self._note_success(room_id, room, is_requested=room.requests > requests)
+        room.read_at = began
+        return self._pace() if self.is_polled(room_id) else 0.0
 
-    def _period(self, number: int, room: _Room) -> float:
-        """Seconds until the next look."""
-        if self.is_asked(number):
-            return self._round() * _rounds_of(room)
-        if time.monotonic() - room.spoken < timing.AUDIT_PERIOD:
+    def _note_success(self, room_id: int, room: _Room, is_requested: bool) -> None:
+        self._backoff.succeeded()
+        self._health.clear_problem("history")
+        self._health.clear_problem("history", about=str(room_id))
+        self._successes += 1
+        room.is_refused, room.successes, room.needs_check = False, None, is_requested
+        self._schedule.succeeded(room_id, self._period(room_id, room))
+        if is_requested:  # after the history was asked for, perhaps
+            self._retry(room_id, timing.WEBHOOK_SETTLE_DELAY)
+        else:
+            self._room_queues.resume(room_id)
+
+    def _period(self, room_id: int, room: _Room) -> float:
+        """Return the seconds until the next reading."""
+        if self.is_polled(room_id):
+            return self._round() * room.rounds
+        if time.monotonic() - room.active_at < timing.AUDIT_PERIOD:
             return timing.AUDIT_PERIOD
         return timing.AUDIT_QUIET_PERIOD
 
@@ -272,72 +284,74 @@ class HistoryPoller:
         return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
-        """Seconds in which each lively room is asked once, and each quiet one in two rounds."""
-        return self._pace() * sum(1 / rounds for rounds in self._rounds())
+        """Return the seconds in which each lively room is polled once, each quiet one in two."""
+        return self._pace() * sum(1 / rounds for rounds in self._all_rounds())
 
-    def _rounds(self) -> List[int]:
-        """In how many rounds each room that is heard by its history alone is asked once."""
-        return [_rounds_of(room) for number, room in self._rooms.items()
-                if not room.unwanted and self.is_asked(number)]
+    def _all_rounds(self) -> List[int]:
+        return [room.rounds for room_id, room in self._rooms.items()
+                if not room.unsubscribed_at and self.is_polled(room_id)]
 
-    def _look(self, number: int, room: _Room) -> None:
-        """Fetch what was missed in a room."""
-        reach = self._reach(number, room)
-        found = self._backfill.read(number, reach, lambda: self._is_unheard(number, room))
+    def _read(self, room_id: int, room: _Room) -> None:
+        reach = self._reach(room_id, room)
+        found = self._backfill.read(room_id, reach, lambda: self._is_unheard(room_id, room))
         if found.is_first:
-            room.marked = time.monotonic()
+            room.first_read_at = time.monotonic()
         if found.stored:
-            room.spoken = time.monotonic()
-        self._health.dropped.update({"too old": found.too_old} if found.too_old else {})
-        if found.too_old or found.stored and not self.is_asked(number):
-            self._log.info("Room %d: %d messages that nobody had heard are dispatched now; %d are "
-                           "older than %.0f s and are not.", number, found.stored, found.too_old,
-                           reach)
+            room.active_at = time.monotonic()
+        if found.too_old:
+            self._health.dropped["too old"] += found.too_old
+        if found.too_old or found.stored and not self.is_polled(room_id):
+            self._context.log.info(
+                "Room %d: %d messages that nobody had heard are dispatched now; %d are older than "
+                "%.0f s and are not.", room_id, found.stored, found.too_old, reach)
 
-    def _reach(self, number: int, room: _Room) -> float:
-        """How many seconds old it may be what is fetched."""
-        if self._rechecked and room.looked <= self._rechecked:
-            return self._remembered
-        if not self.is_asked(number):
-            return self._seconds
-        return min(max(self._seconds, timing.POLL_REACH_MIN, 2 * self._period(number, room)),
-                   self._remembered)
+    def _reach(self, room_id: int, room: _Room) -> float:
+        """Return how many seconds old a message may be that is dispatched."""
+        dedup_kept = self._context.dedup_kept
+        if self._rechecked_at and room.read_at <= self._rechecked_at:
+            return dedup_kept
+        if not self.is_polled(room_id):
+            return self._catch_up
+        return min(max(self._catch_up, timing.POLL_REACH_MIN, 2 * self._period(room_id, room)),
+                   dedup_kept)
 
-    def _is_unheard(self, number: int, room: _Room) -> bool:
-        """Whether what is old in a room was missed, and not heard when it was said."""
-        if room.doubtful or self.is_asked(number):
+    def _is_unheard(self, room_id: int, room: _Room) -> bool:
+        """Tell whether what is old in a room was missed, and not received when it was posted."""
+        if room.needs_check or self.is_polled(room_id):
             return True
-        heard = room.spoken and room.spoken >= room.looked
-        return not heard and not self._spool.is_waiting(number)
+        is_heard = room.active_at and room.active_at >= room.read_at
+        return not is_heard and not self._spool.is_waiting(room_id)
 
-    def _room_trouble(self, number: int, room: _Room, error: HipChatError) -> None:
-        """The history of a room cannot be read: told once, and no delivery waits for it."""
+    def _note_refusal(self, room_id: int, room: _Room, error: HipChatError) -> None:
+        """HipChat does not give a room's history: no delivery waits for it."""
         self._backoff.succeeded()
-        if isinstance(error, Forbidden) or self.is_asked(number):  # else webhooks tell of it
+        if isinstance(error, Forbidden) or self.is_polled(room_id):  # else webhooks tell of it
             self._health.set_problem(
-                "history", "what is missed in a room cannot be fetched", "Room {}: {} What is said "
-                "there while nobody listens is lost.".format(number, error), about=str(number))
-        room.doubtful, room.refused = False, True
-        room.due = time.monotonic() + room.backoff.failed()
-        self._room_queues.resume(number)
+                "history", "what is missed in a room cannot be fetched", f"Room {room_id}: {error} "
+                "What is posted there while the sensor is down is lost.", about=str(room_id))
+        room.needs_check, room.is_refused = False, True
+        self._schedule.failed(room_id)
+        if self.is_polled(room_id):  # what is posted now is to be found when that works again
+            self._schedule.set_due_by(
+                room_id, time.monotonic() + self._reach(room_id, room) / 2)
+        self._room_queues.resume(room_id)
 
-    def _trouble(self, room: _Room, error: Exception, pause: float) -> float:
+    def _note_trouble(self, room_id: int, error: Exception, pause: float) -> float:
         """HipChat or the disk is in trouble: pause, and go on with the same room."""
-        room.due = time.monotonic() + pause
-        self._health.set_problem("history", "cannot be read now", "{} It is tried again until it "
-                             "works.".format(error))
+        self._retry(room_id, pause)
+        self._health.set_problem("history", "cannot be read now",
+                                 f"{error} It is tried again until it works.")
         return pause
 
-    def _give_way(self, room: _Room, pause: float) -> None:
+    def _give_way(self, room_id: int, room: _Room, pause: float) -> None:
         """Let others have a turn before a room that failed, and ever more if they can be read."""
-        alone = room.failed is not None and self._succeeded > room.failed
-        room.failed = self._succeeded
-        room.due = time.monotonic() + max(2 * pause, room.backoff.failed() if alone else 0.0)
+        is_alone = room.successes is not None and self._successes > room.successes
+        room.successes = self._successes
+        if is_alone:
+            self._schedule.set_due(room_id, float("inf"))
+            self._schedule.failed(room_id, at_least=2 * pause)
+        else:
+            self._retry(room_id, 2 * pause)
 
-
-def _rounds_of(room: _Room) -> int:
-    return 1 if _is_lively(room) else 2
-
-
-def _is_lively(room: _Room) -> bool:
-    return bool(room.spoken) and time.monotonic() - room.spoken < timing.ROOM_LIVELY_KEPT
+    def _retry(self, room_id: int, seconds: float) -> None:
+        self._schedule.set_due(room_id, time.monotonic() + seconds)

@@ -2,7 +2,8 @@
 import contextlib
 import os
 import time
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Set, Union
+from collections import deque
+from typing import Any, Callable, Deque, Dict, Iterator, List, Sequence, Set, Union
 
 from listening import timing
 from listening.spool.delivery import Delivery, SpoolError, SpoolFull, StoredDelivery
@@ -13,6 +14,7 @@ __all__ = ["Store", "sequence_number"]
 
 RESERVE = 16 * 1024 ** 2  # bytes of the disk that deliveries leave: to remove one takes some, too
 MICROSECOND = 2 ** 10  # in numbers: what is backfilled between two live deliveries finds a place
+RECENT = 10000  # keys of dispatched deliveries that a damaged file cannot lose
 NUMBER_MAX = 2 ** 62  # SQLite's integers go to twice that
 
 Result = Union[int, SpoolFull]  # the number of a stored delivery, 0 for a duplicate
@@ -51,6 +53,7 @@ class Store:
         self._file = SpoolFile(directory, report, known_numbers)
         self._waiting = 0
         self._current, self._rotated = "seen", 0.0  # time.monotonic() of the last rotation
+        self._dispatched: Deque[str] = deque(maxlen=RECENT)  # keys, for a file that replaces this
         self._last_live: Dict[int, int] = {}  # the number of the last live delivery, by room
         self._last_backfilled: Dict[int, int] = {}
 
@@ -198,6 +201,7 @@ class Store:
         execute = self._file.db.execute
         for key, in execute("SELECT dedup_key FROM deliveries WHERE number = ?", (number,)):
             self._remember(key)
+            self._dispatched.append(key)
         return execute("DELETE FROM deliveries WHERE number = ?", (number,)).rowcount
 
     def _remember(self, key: str) -> None:
@@ -265,6 +269,9 @@ class Store:
         try:
             self._file.replace()
             self._take_stock()
+            with self._file.transaction():
+                for key in self._dispatched:
+                    self._remember(key)
         except BaseException:
             self.is_replaced = False
             raise

@@ -1,4 +1,5 @@
 """When the history of a room is looked at, and which of it is dispatched, by a clock of ours."""
+import json
 import logging
 from types import SimpleNamespace
 
@@ -8,9 +9,9 @@ from support.clock import Clock
 from support.history import CATCH_UP, FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
 from support.waiting import wait_until
 
-from listening import timing
+from listening import room_schedule, timing
 from listening.history import poller as catching_up
-from listening.history import wanted
+from listening.history import subscribed
 
 REMEMBERED = 7200.0
 
@@ -19,7 +20,7 @@ REMEMBERED = 7200.0
 def clock(monkeypatch):
     monkeypatch.setattr("listening.timing.WEBHOOK_SETTLE_DELAY", 0.0)
     clock = Clock()
-    for module in (catching_up, wanted):
+    for module in (catching_up, subscribed, room_schedule):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -144,10 +145,47 @@ class TestNewRule:
         bench.look()
         wait_until(lambda: bench.dispatched == ["between"])
 
-    def test_that_was_there_at_the_start_hears_what_was_said_before(self, make, hipchat):
+    def test_that_was_made_while_the_sensor_was_down_hears_nothing_that_was_said_before(
+            self, make, hipchat, clock):
         make(trigger("notification"))
+        hipchat.say("old")
+        hipchat.say("missed", kind="notification")
+        clock.now += 1
+        bench = make(trigger("notification"), trigger())
+        hipchat.say("new")
+        bench.look()
+        wait_until(lambda: bench.dispatched == ["missed", "new"])
+
+    def test_hears_what_was_said_since_it_was_made_though_the_sensor_was_down(
+            self, bench, make, hipchat, clock):
+        hipchat.say("old")
+        bench.let_pass(1)
+        bench.subscriptions.add(trigger())
+        wait_until(lambda: not bench.history._schedule._is_changed)
+        clock.now += 1
         hipchat.say("missed")
-        bench = make(trigger())
+        clock.now += 1
+        bench = make(trigger("notification"), trigger())
+        wait_until(lambda: bench.dispatched == ["missed"])
+
+    def test_hears_what_is_said_after_the_clock_of_hipchat_was_set_back(self, bench, hipchat):
+        bench.subscriptions.add(trigger())
+        bench.look()
+        hipchat.say("one")
+        hipchat.ahead = -3
+        hipchat.say("two")
+        bench.look()
+        wait_until(lambda: bench.dispatched == ["one", "two"])
+
+    def test_that_version_0_2_0_knew_hears_what_was_missed(self, make, hipchat, clock, tmp_path):
+        hipchat.say("heard")
+        make()
+        hipchat.say("missed")
+        file = tmp_path / "spool" / "marks.json"
+        stored = json.loads(file.read_text())
+        file.write_text(json.dumps({room: cursor[:2] for room, cursor in stored.items()}))
+        clock.now += 1
+        bench = make(trigger(), trigger("notification"))
         wait_until(lambda: bench.dispatched == ["missed"])
 
 
@@ -218,7 +256,7 @@ class TestAsked:
         wait_until(lambda: bench.dispatched == ["after the look"])
         bench.history.note_activity(FACTOR)  # perhaps after the pause, as it was dispatched then
         bench.history.subscriptions_changed()
-        wait_until(lambda: not bench.history._changed.ready())
+        wait_until(lambda: not bench.history._schedule._is_changed)
         assert bench.health.report()["status"] == "ok" and not bench.health.dropped
         assert "too rarely" not in caplog.text
 
@@ -240,6 +278,34 @@ def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_na
     bench.look(OPS)
     bench.tell(ROOMS)
     wait_until(lambda: bench.dispatched == ["missed"])
+
+
+def test_a_polled_room_that_could_not_be_read_tells_what_was_said_meanwhile(
+        make, hipchat, pauses):
+    bench = make()
+    bench.webhooks.are_none_in.return_value = True
+    hipchat.forbidden.add(FACTOR)
+    looks = len(hipchat.looks)
+    bench.let_pass(timing.AUDIT_QUIET_PERIOD)
+    wait_until(lambda: bench.let_pass(300) or len(hipchat.looks) > looks + 15)
+    hipchat.say("meanwhile")
+    hipchat.forbidden.clear()
+    wait_until(lambda: bench.let_pass(300) or bench.dispatched == ["meanwhile"])
+    assert not bench.health.dropped
+
+
+def test_what_a_damaged_spool_lost_is_read_again_from_where_all_was_dispatched(make, hipchat):
+    bench = make()
+    bench.hear("dispatched")
+    bench.fails = True
+    for text in ("one", "two"):
+        bench.come(hipchat.say(text))
+        bench.look()
+    bench.spool._store._file.db.execute(
+        "UPDATE deliveries SET body = x'00' WHERE trace_tag = 'one'")
+    bench.fails = False
+    wait_until(lambda: bench.dispatched == ["dispatched", "one", "two"])
+    assert bench.health.report()["reasons"] == ["spool: a damaged file was replaced"]
 
 
 class TestTrouble:

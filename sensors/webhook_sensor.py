@@ -56,9 +56,9 @@ class WebhookSensor(Sensor):
             self._log.info("Stopped; %d deliveries wait in the spool.", self._parts.spool.waiting)
 
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """A rule needs this trigger. (One that comes before the config is found by Triggers.)"""
+        """A rule needs this trigger, or a disabled one would: the database tells which."""
         if self._parts:
-            self._parts.subscriptions.add(trigger)
+            self._parts.triggers.triggers_changed()
 
     def update_trigger(self, trigger: Dict[str, Any]) -> None:
         """A rule on this trigger was made, changed or deleted, and the trigger is still needed."""
@@ -66,8 +66,7 @@ class WebhookSensor(Sensor):
 
     def remove_trigger(self, trigger: Dict[str, Any]) -> None:
         """The last rule on this trigger is gone."""
-        if self._parts:
-            self._parts.subscriptions.remove(trigger)
+        self.add_trigger(trigger)
 
     def _stop(self, signum: int, frame: Any) -> None:
         if self._parts:

@@ -59,7 +59,7 @@ class Parts:
         self._context = context = Context(
             settings=settings, client=Client(self._api, budget), rooms=rooms,
             subscriptions=self.subscriptions, health=health, log=log)
-        self._triggers = Triggers(database.triggers, self.subscriptions, health)
+        self.triggers = Triggers(database.triggers, self.subscriptions, health)
         self._addon = Installation(
             settings=settings, load=database.load_addon, save=database.save_addon,
             credentials_changed=self.credentials_changed, health=health, log=log)
@@ -73,7 +73,7 @@ class Parts:
             run_forever=supervisor.run_forever, recheck_all=self.recheck_all)
         self.publisher = TriggerPublisher(health, log)
         self._dispatcher = Dispatcher(
-            context=context, publish=self.publisher.publish, refresh=self._triggers.refresh,
+            context=context, publish=self.publisher.publish, refresh=self.triggers.refresh,
             delivery_unwanted=self.delivery_unwanted, delivery_handled=self.delivery_handled,
             take_command=self.take_command)
         self._room_queues = RoomQueues(
@@ -207,7 +207,7 @@ class Parts:
             rules=database.enabled_rules, health=health).watch)
 
     def _refresh_triggers(self) -> None:
-        self._triggers.run(self._reconcile)
+        self.triggers.run(self._reconcile)
 
     def _reconcile(self) -> None:
         """Start to manage webhooks and to read histories. Not before the triggers are known:

@@ -28,11 +28,13 @@ class Database:
         """Return a query for an unknown ID, which can be updated (TriggerInstance.query)."""
         return types.SimpleNamespace(update=self._write)
 
-    def rules(self, trigger: str, enabled: bool) -> List[Rule]:
-        """Return the rules on a trigger (Rule.query)."""
+    def rules(self, enabled: bool, trigger: Optional[str] = None,
+              trigger__in: Iterable[str] = ()) -> Any:
+        """Return the rules on a trigger, or on one of several (Rule.query)."""
         self._check()
-        return [rule for rule in self._rules
-                if rule.trigger.ref == trigger and rule.enabled == enabled]
+        refs = [trigger] if trigger else list(trigger__in)
+        return [types.SimpleNamespace(ref=rule.ref, trigger=rule.trigger.ref)
+                for rule in self._rules if rule.trigger.ref in refs and rule.enabled == enabled]
 
     def config(self, pack: str) -> Any:
         """Return an object with the registered config in `values`, or raise NotFound

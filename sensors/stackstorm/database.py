@@ -27,10 +27,21 @@ NOBODY = "0" * 24  # an id that no document has
 
 
 def triggers(types: List[str]) -> List[Dict[str, Any]]:
-    """The triggers of these types, as StackStorm gives them to sensors; ServiceUnavailable."""
+    """Return the triggers of these types that are in use, as StackStorm gives them to sensors.
+
+    In use are those of enabled rules, and those without parameters: they are for the rooms of the
+    config. StackStorm has triggers for disabled rules, too, as of the sample rules.
+
+    Raises:
+        ServiceUnavailable: the database does not answer.
+    """
     with _answering():
-        return [TriggerAPI.from_model(trigger).to_dict()
-                for trigger in Trigger.query(type__in=types)]
+        found = [TriggerAPI.from_model(trigger).to_dict()
+                 for trigger in Trigger.query(type__in=types)]
+        own = [trigger["ref"] for trigger in found if trigger.get("parameters")]
+        in_use = {rule.trigger for rule in Rule.query(trigger__in=own, enabled=True)}
+    return [trigger for trigger in found
+            if not trigger.get("parameters") or trigger["ref"] in in_use]
 
 
 def enabled_rules(trigger: str) -> List[str]:

@@ -1,13 +1,15 @@
 """Keeps the subscriptions equal to the triggers in StackStorm's database."""
+import time
 from typing import Any, Callable, Dict, List
 
-import eventlet
+from eventlet.semaphore import Semaphore
 
 from hipchat.events import EVENTS
 from listening import timing
 from listening.dispatch.subscriptions import Subscriptions
 from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
+from listening.wakeup import WakeUp
 
 __all__ = ["Triggers"]
 
@@ -15,7 +17,11 @@ TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class Triggers:
-    """Reads the triggers again and again: StackStorm tells of a change once, by its broker."""
+    """Reads the triggers in use again and again, and soon after StackStorm has told of a change.
+
+    It tells of triggers, and not of rules; it tells once, by its broker, which may be away; and it
+    may tell before it has stored the rule.
+    """
 
     def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],
                  subscriptions: Subscriptions, health: Health):
@@ -23,15 +29,19 @@ class Triggers:
             read: returns the triggers of these types, or raises ServiceUnavailable.
         """
         self._read, self._subscriptions, self._health = read, subscriptions, health
+        self._one_at_a_time = Semaphore()  # or else an older read could replace a newer one
+        self._wake_up = WakeUp()
+        self._settled_at = 0.0
+
+    def triggers_changed(self) -> None:
+        """StackStorm has told of a trigger: run() reads them at once, and until it is settled."""
+        self._settled_at = time.monotonic() + timing.TRIGGER_SETTLE_DELAY
+        self._wake_up.set()
 
     def refresh(self) -> None:
         """Replace the subscriptions by what the database has; raises ServiceUnavailable."""
-        while True:
-            version = self._subscriptions.version
-            triggers = self._read(TYPES)
-            if version == self._subscriptions.version:  # else one was added or removed meanwhile
-                self._subscriptions.replace(triggers)
-                return
+        with self._one_at_a_time:
+            self._subscriptions.replace(self._read(TYPES))
 
     def run(self, triggers_known: Callable[[], None]) -> None:
         """Refresh for ever.
@@ -44,8 +54,10 @@ class Triggers:
                 self.refresh()
             except ServiceUnavailable as outage:
                 self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
-                eventlet.sleep(timing.TRIGGER_REFRESH_RETRY_DELAY)
-            else:
-                self._health.clear_problem("database", about="outage")
-                triggers_known()
-                eventlet.sleep(timing.TRIGGER_REFRESH_PERIOD)
+                self._wake_up.wait(timing.TRIGGER_REFRESH_RETRY_DELAY)
+                continue
+            self._health.clear_problem("database", about="outage")
+            triggers_known()
+            is_settled = time.monotonic() >= self._settled_at
+            self._wake_up.wait(timing.TRIGGER_REFRESH_PERIOD if is_settled else
+                               timing.TRIGGER_RECHECK_DELAY)

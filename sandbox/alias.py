@@ -149,7 +149,7 @@ class AliasTrial:
                 _row("allowed", f"in the room {room} for "
                      f"{'everybody' if people is None else ', '.join(map(str, people))}")
         if not any(people is None or people for people in allowed.values()):
-            raise CommandRejected(f"the config allows {name} to nobody.")
+            raise CommandRejected(f"the config's chatops.allow lets no person run {name}.")
 
     def _show_execution(self, alias: Alias, values: Values, is_known: bool,
                         args: argparse.Namespace) -> None:

@@ -111,7 +111,7 @@ class BothServers:
         """Poll a condition until it is true.
 
         Args:
-            what: what is waited for, a noun phrase for the error.
+            what: a noun for the condition, for the error.
             condition: called every 20 ms.
             seconds: how long to wait.
 

@@ -57,7 +57,7 @@ def needs_no_token(view: View) -> View:
 
     @functools.wraps(view)
     def guarded(**path: Any) -> Any:
-        g.limit_headers = limits.count_call("nobody")
+        g.limit_headers = limits.count_call("without a token")
         return view(**path)
 
     return _one_at_a_time(guarded)

@@ -1,4 +1,4 @@
-"""HipChat's errors: a JSON body that repeats the status and says what was wrong."""
+"""HipChat's errors: a JSON body with the status and a message."""
 
 from http import HTTPStatus
 from typing import Any, Dict, Optional

@@ -107,9 +107,9 @@ class EventTrace:
             yield _step("rule", "stopped", "none for hipchat." + happening.event)
 
     def _of_rule(self, rule: Json, instance: Json) -> Iterator[Step]:
-        heard = {key: instance["payload"][key] for key in ("message", "matches")
-                 if instance["payload"][key]}
-        yield _step("trigger", "ok", _trigger(rule), "dispatched" + listed(heard))
+        received = {key: instance["payload"][key] for key in ("message", "matches")
+                    if instance["payload"][key]}
+        yield _step("trigger", "ok", _trigger(rule), "dispatched" + listed(received))
         for enforcement in self._get("ruleenforcements?trigger_instance=" + instance["id"]):
             if enforcement["rule"]["ref"] != rule["ref"]:
                 continue

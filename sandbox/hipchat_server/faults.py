@@ -25,7 +25,7 @@ RESETS: Dict[str, Callable[[float, float], str]] = {
 
 @dataclass
 class Fault:
-    """What goes wrong with the requests that it matches.
+    """A fault for the requests that it matches.
 
     Attributes:
         paths: a regular expression, searched in the path.
@@ -58,7 +58,7 @@ class Fault:
             raise ValueError(f"rate_limited is true or one of {', '.join(RESETS)}")
 
     def strikes(self, method: str, path: str) -> bool:
-        """Count a request, and return whether it goes wrong."""
+        """Count a request, and return whether it meets the fault."""
         if self.methods and method not in self.methods or not re.search(self.paths, path):
             return False
         self.seen += 1

@@ -16,7 +16,7 @@ OWNER = "Sandbox Owner"
 
 
 class Group:
-    """The server's state. Hold `lock` while using it, and do not wait for anything meanwhile."""
+    """The server's state. Hold `lock` while using it, and never wait while holding it."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -34,7 +34,7 @@ class Broker:
 
     Args:
         journal: a file to which each instance is appended as a line of JSON, before any rule gets
-            it. The last line is incomplete if the process is killed meanwhile.
+            it. The last line may be incomplete after the process was killed.
 
     Attributes:
         fault: the current one of FAULTS.

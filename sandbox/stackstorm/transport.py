@@ -58,23 +58,23 @@ class Transport(virtual.Transport):
 
     def __init__(self, client: kombu.Connection, **options: Any):
         super().__init__(client, **options)
-        self._sent, self._said = eventlet.Queue(), eventlet.Queue()
-        self._heard = 0
+        self._sent, self._events_to_client = eventlet.Queue(), eventlet.Queue()
+        self._heartbeats = 0
         eventlet.spawn_n(self._serve)
 
     @property
     def bytes_recv(self) -> int:
         """A number that changes while heartbeats arrive."""
         if all(self.broker.reaches(channel.number) for channel in self.channels):
-            self._heard = time.monotonic_ns()
-        return self._heard
+            self._heartbeats = time.monotonic_ns()
+        return self._heartbeats
 
     def send_heartbeat(self) -> None:
         """Do nothing: the sandbox's broker expects no heartbeat."""
 
     def drain_events(self, connection: Any, timeout: Optional[float] = None, **_: Any) -> None:
         """Wait for the broker's next event, and handle it."""
-        self._said.get()()
+        self._events_to_client.get()()
 
     def _serve(self) -> None:
         while True:
@@ -85,18 +85,18 @@ class Transport(virtual.Transport):
                 self._hold_while_blocked()
                 taken = self._take(channel, message)
             except Exception as error:
-                self._said.put(_raiser(error))
+                self._events_to_client.put(_raiser(error))
                 return  # the connection has ended
             else:
-                self._said.put(partial(channel.answer, number, message, taken))
+                self._events_to_client.put(partial(channel.answer, number, message, taken))
 
     def _hold_while_blocked(self) -> None:
         if self.broker.fault == "blocked":
-            told = self.client.transport_options
-            self._said.put(lambda: told["on_blocked"]("low on memory"))
+            options = self.client.transport_options
+            self._events_to_client.put(lambda: options["on_blocked"]("low on memory"))
             while self.broker.fault == "blocked":
                 eventlet.sleep(0.01)
-            self._said.put(told["on_unblocked"])
+            self._events_to_client.put(options["on_unblocked"])
 
     def _take(self, channel: "Transport.Channel", message: Dict[str, Any]) -> bool:
         """Return whether a queue takes the message."""

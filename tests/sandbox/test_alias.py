@@ -86,7 +86,7 @@ CHATOPS = {"prefix": "bot", "rooms": [7, 8], "extra_parameters": True, "allow": 
 @pytest.mark.parametrize("said, status, words", [
     ("bot hipchat rooms", 0, ["in the room 7 for everybody", "in the room 8 for 17", "It runs."]),
     ("hipchat rooms include_archived=true", 0, ["include_archived: true"]),
-    ("hipchat who is @Ann", 1, ["the config allows hipchat.who_is to nobody"])])
+    ("hipchat who is @Ann", 1, ["lets no person run hipchat.who_is"])])
 def test_the_config_says_prefix_and_permissions(run, tmp_path, said, status, words):
     config = yaml.safe_load((REPOSITORY / "hipchat.yaml.example").read_text("utf-8"))
     file = tmp_path / "hipchat.yaml"

@@ -1,4 +1,4 @@
-"""Creates tokens for integrations, and tells a token's scopes and owner."""
+"""Creates tokens for integrations, and returns a token's scopes and owner."""
 
 import hmac
 from typing import Any

@@ -95,7 +95,7 @@ def check(fields: Dict[str, Any], user: Optional[User] = None) -> None:
 
 
 def change(user: User, fields: Dict[str, Any]) -> None:
-    """Set what was given; null leaves a value as it is, and so does an empty text but a title's."""
+    """Set the given fields; null changes nothing, and of the texts only a title may be empty."""
     for name in CHANGEABLE:
         value = fields.get(name)
         if value is not None and (value != "" or name == "title"):

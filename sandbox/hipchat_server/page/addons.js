@@ -7,14 +7,14 @@ const $ = (id) => document.getElementById(id);
 let shown = "";
 let room = null;
 
-// `tell` shows a notice, `refresh` asks the server for its state.
-export function begin(tell, refresh) {
+// `showNotice` shows a notice, `refresh` asks the server for its state.
+export function begin(showNotice, refresh) {
   const attempt = async (words, action) => {
     try {
       await action();
-      tell(words);
+      showNotice(words);
     } catch (error) {
-      tell(error.message, true);
+      showNotice(error.message, true);
     }
     await refresh();
   };

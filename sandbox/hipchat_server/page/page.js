@@ -114,11 +114,11 @@ function showTrace() {
 
 function choose(chosen) {
   room = chosen;
-  tell("");
+  showNotice("");
   refresh();
 }
 
-function tell(text, bad = false) {
+function showNotice(text, bad = false) {
   $("notice").textContent = text;
   $("notice").classList.toggle("bad", bad);
 }
@@ -126,7 +126,7 @@ function tell(text, bad = false) {
 // One request at a time, so that an old response never overwrites a new one.
 let looking = Promise.resolve();
 function refresh() {
-  looking = looking.then(look).catch((error) => tell("The server says: " + error.message, true));
+  looking = looking.then(look).catch((error) => showNotice("Cannot load the rooms: " + error.message, true));
   return looking;
 }
 
@@ -138,9 +138,9 @@ async function act(what, path, body) {
   }
   try {
     await call("POST", path, {room: String(room && room.id), user, ...body});
-    tell(user + what);
+    showNotice(user + what);
   } catch (error) {
-    tell(error.message, true);
+    showNotice(error.message, true);
   }
   await refresh();
 }
@@ -171,7 +171,7 @@ $("new-room").onsubmit = async (event) => {
   await act(" made " + name + ".", "act", {event: "created", room: name});
 };
 
-beginAddons(tell, refresh);
+beginAddons(showNotice, refresh);
 $("person").value = PEOPLE[0];
 (async function forever() {
   for (;;) {

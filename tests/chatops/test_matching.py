@@ -58,7 +58,8 @@ BRANCH = alias("branch", r"Build (?P<branch>\S+)( on (?P<host>h\d))? (NOW|later)
 ISSUE = alias("issue", r"jira (?P<key>[A-Z]+-\d+)")
 NESTED = alias("nested", r"\(tell (?P<all>{{ who }} of) the (?P<what>[)(]) {{ end }}")
 POWER = alias("power", "(Start|Stop) {{ host }}")
-NAMED = [format for each in (BRANCH, ISSUE, NESTED, POWER) for format in formats_of(each)]
+MOVE = alias("move", "Move {{ Host }} HOST {{ b=host }}")
+NAMED = [format for each in (BRANCH, ISSUE, NESTED, POWER, MOVE) for format in formats_of(each)]
 
 
 @pytest.mark.parametrize("command, sent, values", [
@@ -71,6 +72,7 @@ NAMED = [format for each in (BRANCH, ISSUE, NESTED, POWER) for format in formats
     ("(TELL Ann of THE ( End", "(tell Ann of the ( End",
      {"all": "Ann of", "who": "Ann", "what": "(", "end": "End"}),
     ("Stop H1", "Stop H1", {"host": "H1"}), ("START H1", "Start H1", {"host": "H1"}),
+    ("move Web host A", "Move Web HOST A", {"Host": "Web", "b": "A"}),
 ])
 def test_groups_with_names_are_values_too(command, sent, values):
     fit = find(command, NAMED)

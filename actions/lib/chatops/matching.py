@@ -21,7 +21,8 @@ from chatops.format_language import Command, read_command, read_format
 __all__ = ["Fit", "Format", "formats_of", "name_of", "quoted"]
 
 _BEGINNING = re.compile(r"(\w*)(.?)", re.DOTALL)
-_NO_WORDS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>")  # letters of a format that no command has
+# Letters of a format that no command has.
+_NO_WORDS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\{\{.*?\}\}", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+")
 # What RE2 reads otherwise: letters that are not English, {,3} and [[:alpha:]].
 _CLASSES = re.compile(r"\\[wWbBdDsS]")

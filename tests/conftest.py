@@ -17,7 +17,9 @@ for directory in ("", "sensors", "actions/lib", "actions"):
 
 from support import REPOSITORY, processes  # noqa: E402
 from support.action_runner import ActionRunner  # noqa: E402
-from support.servers import EVENTS, Hipchat, Stackstorm  # noqa: E402
+from support.api_client import Receiver  # noqa: E402
+from support.load import Journal  # noqa: E402
+from support.servers import EVENTS, Hipchat, Stackstorm, direct  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
 from support.warm import Templates, WarmServer  # noqa: E402
 
@@ -37,6 +39,26 @@ def hipchat():
     server = Hipchat("--room", "Factor")
     yield server
     server.stop()
+
+
+@pytest.fixture
+def http():
+    """A session that no proxy of the environment stands in the way of."""
+    with direct() as session:
+        yield session
+
+
+@pytest.fixture
+def receiver():
+    """A server that keeps what is posted to it."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """Where the sandbox's StackStorm notes each dispatch, if started with its options."""
+    return Journal(tmp_path)
 
 
 @pytest.fixture

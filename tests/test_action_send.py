@@ -45,11 +45,6 @@ def send(hipchat, action_class, definition):
     return run
 
 
-@pytest.fixture
-def room(hipchat):
-    return hipchat.make_room()
-
-
 def last_line(hipchat, room):
     return hipchat.people.transcript(room)[-1]
 

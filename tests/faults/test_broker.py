@@ -2,15 +2,10 @@
 import time
 
 import pytest
-from support.load import Journal, Load, delivery, post, signed_url
+from support.load import Load, delivery, post, signed_url
 from support.waiting import wait_until
 
 ROOMS = 5
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return Journal(tmp_path)
 
 
 @pytest.fixture

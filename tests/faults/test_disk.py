@@ -8,22 +8,12 @@ import sqlite3
 import subprocess
 
 import pytest
-from support.load import Journal, delivery, post, signed_url
+from support.load import delivery, post, signed_url
 from support.waiting import wait_until
 
 PAGE = 4096
 LIMIT = 2 * 1024 * 1024
 REPLACED = "spool: a damaged file was replaced"
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return Journal(tmp_path)
-
-
-@pytest.fixture
-def room(hipchat):
-    return hipchat.make_room()
 
 
 @pytest.fixture
@@ -65,11 +55,6 @@ def heal(stackstorm):
     stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "none"})
 
 
-def kill(stackstorm):
-    stackstorm.process.kill()
-    stackstorm.process.wait()
-
-
 def spool_troubles(stackstorm):
     """What /health says of the spool."""
     return [reason for reason in stackstorm.health().get("reasons", [])
@@ -107,7 +92,7 @@ class TestFull:
         limit_files(stackstorm, LIMIT)
         while sender.post("x" * 50000) == 204:
             pass
-        kill(stackstorm)
+        stackstorm.kill()
         stackstorm.start()
         journal.wait_for([sender.accepted])
 
@@ -153,7 +138,7 @@ class TestSmall:
         assert sender.post() == 204
         journal.wait_for([sender.accepted])
         wait_until(lambda: stackstorm.health()["waiting"] == 0)  # it has left the disk, too
-        kill(stackstorm)
+        stackstorm.kill()
         stackstorm.start()
         wait_until(lambda: stackstorm.health().get("status") == "ok")
         assert journal.dispatched() == sender.accepted, "nothing comes again"
@@ -168,7 +153,7 @@ class TestDirectory:
         shutil.rmtree(str(stackstorm.directory / "spool"))
         assert [sender.post() for _ in range(5)] == 5 * [204]
         assert "was removed while in use" in stackstorm.log()
-        kill(stackstorm)
+        stackstorm.kill()
         stackstorm.start()
         journal.wait_for([sender.accepted])
 
@@ -213,7 +198,7 @@ class TestFile:
 
     @pytest.fixture
     def killed(self, said):
-        kill(said)
+        said.kill()
         return said
 
     def check(self, stackstorm, journal, *reasons):
@@ -259,7 +244,7 @@ class TestFile:
         said.say()
         heal(said)
         self.check(said, journal, REPLACED)
-        kill(said)
+        said.kill()
         said.start()
         self.check(said, journal)
 
@@ -312,7 +297,7 @@ class TestTwoSensors:
         fail_dispatches(first)
         sender = Sender(first, room)
         assert sender.post() == 204
-        kill(first)
+        first.kill()
         journal.wait_for([sender.accepted])
         wait_until(lambda: spool_troubles(second) == [])
 

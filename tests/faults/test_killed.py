@@ -8,11 +8,6 @@ from support.waiting import wait_until
 KILLS = 20
 
 
-def kill(stackstorm):
-    stackstorm.process.kill()
-    stackstorm.process.wait()
-
-
 def fail_dispatches(stackstorm, mode):
     stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": mode})
 
@@ -31,7 +26,7 @@ def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
                 fail_dispatches(stackstorm, "fail")
             wait_until(lambda: load.count() > before)
             time.sleep(random.uniform(0, 0.2))  # a random moment, and no condition
-            kill(stackstorm)
+            stackstorm.kill()
             stackstorm.start()
         before = load.count()
         wait_until(lambda: load.count() > max(before, 10 * KILLS))
@@ -51,7 +46,7 @@ def test_what_left_the_spool_is_not_dispatched_again_after_a_kill(
         load.wait()
     journal.wait_for(load.accepted)
     wait_until(lambda: stackstorm.health()["waiting"] == 0)
-    kill(stackstorm)
+    stackstorm.kill()
     stackstorm.start()
     wait_until(lambda: stackstorm.health().get("status") == "ok")
     assert journal.dispatched() == load.accepted[0]

@@ -1,8 +1,7 @@
 """A burst, a large delivery and a clock set back: nothing is lost, and memory does not grow."""
 import re
 
-import pytest
-from support.load import Journal, Load, delivery, post, signed_url
+from support.load import Load, delivery, post, signed_url
 from support.waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
@@ -14,11 +13,6 @@ real, file = time.time_ns, {!r}
 time.time_ns = lambda: real() - (86400 * 10**9 if os.path.exists(file) else 0)
 time.time = lambda: time.time_ns() / 1e9
 '''
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return Journal(tmp_path)
 
 
 def memory(stackstorm, what="VmRSS"):

@@ -45,8 +45,7 @@ def test_nothing_is_lost_by_kills_while_people_talk(hipchat, start, tmp_path):
             before = len(said[ROOMS[0]])
             wait_until(lambda: len(said[ROOMS[0]]) > before + 3)
             time.sleep(random.uniform(0, 0.2))  # a random moment, and no condition
-            stackstorm.process.kill()
-            stackstorm.process.wait()
+            stackstorm.kill()
             stackstorm.start()
     finally:
         ended.set()

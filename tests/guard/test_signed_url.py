@@ -5,19 +5,13 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from support.servers import direct, secrets_in
+from support.servers import secrets_in
 from support.waiting import wait_until
 from support.wire import delivery
 
 from hipchat.webhook import webhook_url
 
 LONG_SECRET = "a-signing-secret-of-more-letters-than-most"
-
-
-@pytest.fixture
-def http():
-    with direct() as session:
-        yield session
 
 
 def signature(url):

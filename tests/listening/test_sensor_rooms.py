@@ -24,12 +24,6 @@ def texts(stackstorm, trigger=None):
 
 
 @pytest.fixture
-def http():
-    with direct() as session:
-        yield session
-
-
-@pytest.fixture
 def names():
     """Two names that no room bears."""
     return [f"{word} {uuid.uuid4().hex[:6]}" for word in ("Factor", "Lunch")]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import requests
-from support.api_client import HipChat, Receiver
+from support.api_client import HipChat
 
 from sandbox.control_client import SandboxError
 
@@ -16,17 +16,6 @@ SMALLEST_CARD = {"style": "application", "id": "1", "title": "Build"}
 def hipchat():
     with HipChat("--token", "TOKEN", "--oauth", "an-addon:its-secret") as hipchat:
         yield hipchat
-
-
-@pytest.fixture
-def room(hipchat):
-    return hipchat.make_room()
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as receiver:
-        yield receiver
 
 
 class TestHistory:

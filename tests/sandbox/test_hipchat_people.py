@@ -13,11 +13,6 @@ def hipchat():
         yield hipchat
 
 
-@pytest.fixture
-def room(hipchat):
-    return hipchat.make_room()
-
-
 class TestPeople:
     def test_get_an_account_when_they_first_speak(self, hipchat, room):
         hipchat.people.say(room, "Ada Brook", "hi")

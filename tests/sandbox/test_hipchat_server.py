@@ -14,7 +14,7 @@ import time
 import pytest
 import requests
 from support import REPOSITORY
-from support.api_client import HipChat, Receiver, error, names
+from support.api_client import HipChat, error, names
 from support.waiting import wait_until
 
 from sandbox.control_client import SandboxError
@@ -38,17 +38,6 @@ def hipchat(start):
 def healed(hipchat):
     yield
     hipchat.people.heal()
-
-
-@pytest.fixture
-def room(hipchat):
-    return hipchat.make_room()
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -134,6 +134,11 @@ class Stackstorm:
         self._child.stop()
         assert not secrets_in(self.log(), self.config)
 
+    def kill(self):
+        """End the process at once."""
+        self.process.kill()
+        self.process.wait()
+
     def restart(self):
         self.stop()
         self.start()

@@ -163,8 +163,7 @@ def test_what_was_started_just_before_a_kill_is_found_by_its_message_and_not_run
     st2.hangs = 5
     chat.say("!say hi")
     wait_until(st2.started)
-    chat.stackstorm.process.kill()
-    chat.stackstorm.process.wait()
+    chat.stackstorm.kill()
     st2.hangs = 0
     chat.stackstorm.start()
     assert chat.told()[0].startswith("@Ann Running ops.say.")

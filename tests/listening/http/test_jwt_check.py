@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import jwt
 import pytest
-from support.servers import TOKEN, Hipchat, Stackstorm, direct
+from support.servers import TOKEN, Hipchat, Stackstorm
 from support.waiting import wait_until
 from support.wire import delivery
 
@@ -122,12 +122,6 @@ def integration(tmp_path_factory):
     yield process
     process.stop()
     hipchat.stop()
-
-
-@pytest.fixture
-def http():
-    with direct() as session:
-        yield session
 
 
 def by_header(token, kind="JWT "):

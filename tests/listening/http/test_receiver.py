@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from support.servers import direct
 from support.context import make_context
 from support.waiting import wait_until
 
@@ -151,12 +150,6 @@ def webhook(hipchat, stackstorm):
     room = hipchat.make_room()
     stackstorm.trigger = stackstorm.listen("message", room)
     return stackstorm.webhooks(room)[0]["url"]
-
-
-@pytest.fixture
-def http():
-    with direct() as session:
-        yield session
 
 
 class TestAccepted:

@@ -28,11 +28,6 @@ def calls(hipchat, room, *methods):
             if call["path"].startswith(path) and call["method"] in methods]
 
 
-@pytest.fixture
-def room(hipchat):
-    return hipchat.make_room()
-
-
 class TestMade:
     """One webhook for each room and event that is needed."""
 

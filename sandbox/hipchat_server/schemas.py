@@ -57,7 +57,9 @@ NOTIFICATION = body(
     color=choice(*COLORS), notify=BOOLEAN, attach_to=text(0, 36), card=CARD,
     **{"from": text(0, 64)})
 MESSAGE = body("message", message=text(1, 10000))
-REPLY = body("parentMessageId", "message", parentMessageId=text(1), message=text(1, 10000))
+# The documentation says parentMessageId; hipchat-rb, HipChat's own client, says parent_message_id.
+REPLY = body("message", parentMessageId=text(1), parent_message_id=text(1),
+             message=text(1, 10000))
 PRIVATE_MESSAGE = body(
     "message", message=text(1, 10000), message_format=choice("html", "text"), notify=BOOLEAN)
 TOPIC = body("topic", topic=text(0, 250))

@@ -417,13 +417,15 @@ class TestTalk:
         line = hipchat.people.transcript(room)[-1]
         assert (line["id"], line["who"]) == (answer.json()["id"], "Sandbox Owner")
 
-    def test_a_reply_hangs_on_its_parent(self, hipchat, room):
+    @pytest.mark.parametrize("name", ["parentMessageId", "parent_message_id"])
+    def test_a_reply_hangs_on_its_parent(self, hipchat, room, name):
         parent = hipchat.people.say(room, "Robin Reed", "who?")
-        body = {"parentMessageId": parent, "message": "me"}
+        body = {name: parent, "message": "me"}
         assert hipchat.post(f"/room/{room}/reply", body).status_code == 204
         assert hipchat.people.transcript(room)[-1]["attach_to"] == parent
-        orphan = {"parentMessageId": "no-such-message", "message": "me"}
+        orphan = {name: "no-such-message", "message": "me"}
         assert hipchat.post(f"/room/{room}/reply", orphan).status_code == 404
+        assert hipchat.post(f"/room/{room}/reply", {"message": "me"}).status_code == 400
 
     def test_a_link_is_shared(self, hipchat, room):
         body = {"link": "https://example.com/tea", "message": "Tea:"}

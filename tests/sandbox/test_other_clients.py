@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.servers import TOKEN, Hipchat
+from support.servers import TOKEN, Hipchat, direct
 from support.waiting import wait_until
 
 from sandbox.control_client import ControlClient
@@ -293,6 +293,49 @@ def test_hipchat_go(start_hipchat):
             refused.append((method, path, answer.text))
     assert refused == []
     assert lines(hipchat)[-1]["file"]["name"] == "tea.png"
+
+
+RUBY_CALLS = [
+    ("POST", "room", {"name": "Made by Ruby", "guest_access": False}),
+    ("PUT", "room/{room}", {
+        "name": ROOM, "topic": "Tea", "privacy": "public", "is_archived": False,
+        "is_guest_accessible": False, "owner": {"id": 2001}}),
+    ("POST", "room/{room}/invite/@Anna", {"reason": ""}),
+    ("PUT", "room/{room}/member/@Anna", {"room_roles": ["room_member"]}),
+    ("POST", "room/{room}/message", {"room_id": ROOM, "message": "tea"}),
+    ("POST", "room/{room}/notification", {
+        "room_id": ROOM, "from": "Ruby", "message": "tea", "message_format": "html",
+        "color": "yellow", "notify": False}),
+    ("POST", "room/{room}/reply", {"message": "tea", "parent_message_id": "{id}"}),
+    ("POST", "room/{room}/share/link", {
+        "room_id": ROOM, "from": "Ruby", "message": "look", "link": "https://example.com/tea"}),
+    ("PUT", "room/{room}/topic", {"room_id": ROOM, "from": "API", "topic": "Coffee"}),
+    ("GET", "room/{room}/history?room_id=1001&date=recent&timezone=UTC&format=JSON&max-results=100"
+     "&start-index=0", None),
+    ("GET", "room/{room}/statistics?room_id=1001", None),
+    ("POST", "room/{room}/webhook", {
+        "url": "https://example.com/tea", "pattern": "", "event": "room_exit", "name": ""}),
+    ("GET", "room/{room}/webhook?start-index=0&max-results=100", None),
+    ("GET", "user?expand=items", None),
+    ("POST", "user/@Anna/message", {"message": "x", "message_format": "text", "notify": False}),
+    ("PUT", "user/@Anna", {
+        "name": "Anna", "presence": {"status": None, "show": None}, "mention_name": None,
+        "timezone": "UTC", "email": "anna@example.com"})]
+
+
+def test_hipchat_rb(start_hipchat):
+    """hipchat-rb, by HipChat: Ruby. Its requests, with the token in the query."""
+    hipchat = start_hipchat("--room", ROOM, "--user", "Anna")
+    message_id = hipchat.people.say(ROOM, "Anna", "hello")
+    refused = []
+    for method, path, body in RUBY_CALLS:
+        text = json.dumps(body).replace("{id}", message_id) if body else ""
+        answer = direct().request(
+            method, f"{hipchat.url}/{path.format(room='War%20Room')}", data=text,
+            params={"auth_token": TOKEN}, headers={"Content-Type": "application/json"}, timeout=60)
+        if not answer.ok:
+            refused.append((method, path, answer.text))
+    assert refused == []
 
 
 def test_atlassian_connect_express_hipchat(start_hipchat, npm):

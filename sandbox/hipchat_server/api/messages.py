@@ -6,7 +6,7 @@ from flask import Blueprint, g, jsonify, request
 
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group
-from sandbox.hipchat_server.errors import not_found
+from sandbox.hipchat_server.errors import ApiError, not_found
 from sandbox.hipchat_server.authorization import USERS, count_message, done, needs
 from sandbox.hipchat_server.validation import form_or_json_body, json_body, validate
 
@@ -40,7 +40,10 @@ def send_message(id_or_name: str) -> Any:
 def reply_to_message(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     fields = json_body(schemas.REPLY)
-    parent = fields["parentMessageId"]
+    parent = fields.get("parentMessageId") or fields.get("parent_message_id")
+    if not parent:
+        raise ApiError(400, "Required field 'parentMessageId' is missing", field="parentMessageId",
+                       validation="required")
     if not any(message.id == parent for message in room.history):
         raise not_found("Message", parent)
     count_message(room.id)

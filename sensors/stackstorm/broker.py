@@ -16,16 +16,24 @@ __all__ = ["BrokerConnection"]
 class BrokerConnection:
     """One channel of a connection, on which messages to one exchange are published.
 
-    A greenlet reads all that the broker says; so a message waits for its confirmation as long as
-    the broker takes, and the next is not held up by it. The link ends when the connection does, or
-    by end(); then all that waits raises that error. RabbitMQ takes nothing while its memory or
-    its disk is short: blocked is called with True when it says so, and with False when it goes on.
-    ended: the error by which it ended, or None; gone: the errors that mean that the connection is.
+    A greenlet reads all that the broker sends. So a message waits for its confirmation as long as
+    the broker takes, and the next is not held up by it. After the connection has ended, or end()
+    was called, all that waits raises that error.
+
+    Attributes:
+        ended: the error by which it ended; None while it is open.
+        gone: the types of errors that mean that the connection is gone.
     """
 
     def __init__(self, connect: Callable[[Dict[str, Any]], Connection], exchange: Exchange,
                  blocked: Callable[[bool], None]):
-        """Connect; connect makes kombu's Connection of options. Raises what kombu raises."""
+        """Connect; raise what kombu raises.
+
+        Args:
+            connect: makes kombu's Connection of options.
+            blocked: called with True when RabbitMQ accepts nothing, since its memory or disk is
+                short, and with False when it goes on.
+        """
         self._connection = connect({"heartbeat": timing.BROKER_HEARTBEAT,
                                     "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
                                     "transport_options": {
@@ -33,60 +41,62 @@ class BrokerConnection:
                                         "on_unblocked": lambda: self._block(False)}})
         self.gone = self._connection.recoverable_connection_errors
         self.ended: Optional[BaseException] = None
-        self._number = 0
-        self._unanswered: Dict[int, Event] = {}  # by number, which is the delivery tag
+        self._last_tag = 0
+        self._unanswered: Dict[int, Event] = {}  # by delivery tag
         self._writing = Semaphore()
-        self._tell_blocked, self._unblocked = blocked, _sent()
+        self._note_blocked, self._unblocked = blocked, _sent()
         try:
             self._producer = self._connected(exchange)
         except BaseException:
             self._close()
             raise
         self._wire = self._connection.connection
-        # The broker knows already that it may tell of blocking; before each message py-amqp would
+        # The broker knows already that it may report blocking. Before each message py-amqp would
         # read for that, while the greenlet below reads.
         self._wire.client_properties = {}
-        self._received, self._heard = 0, time.monotonic()
+        self._received, self._received_at = 0, time.monotonic()
         eventlet.spawn(self._read)
 
     def publish(self, body: bytes, routing_key: str, properties: Dict[str, str]) -> None:
-        """Publish a message; return when the broker has it.
+        """Publish a message; return when the broker has confirmed it.
 
-        Raises what ended the link; MessageNacked, or the channel's error, where the broker or
-        every queue refuses the message alone.
+        Raises:
+            MessageNacked: the broker refuses this message.
+            Exception: what ended the connection, or the channel's error where no queue takes the
+                message.
         """
         answered = Event()
         with self._writing:
             self._unblocked.wait()
             if self.ended:
                 raise self.ended
-            self._number += 1
-            self._unanswered[self._number] = answered
+            self._last_tag += 1
+            self._unanswered[self._last_tag] = answered
             try:
                 self._producer.publish(body, routing_key, mandatory=True,
-                                       correlation_id=str(self._number), **properties)
+                                       correlation_id=str(self._last_tag), **properties)
             except BaseException as error:  # what was written of it is unknown
                 self.end(error)
                 raise
         answered.wait()
 
     def beat(self) -> None:
-        """Let the broker hear from here; to be called about every second."""
+        """Send a heartbeat; to be called every timing.BROKER_BEAT_PERIOD."""
         if self._wire.bytes_recv != self._received:
-            self._received, self._heard = self._wire.bytes_recv, time.monotonic()
-        # While a message is being written it hears that, and while it is blocked, nothing.
+            self._received, self._received_at = self._wire.bytes_recv, time.monotonic()
+        # A message that is being written is a sign of life, too; while blocked, nothing is sent.
         if self._unblocked.ready() and not self._writing.locked():
             with self._writing:
                 self._wire.send_heartbeat()
 
     def is_silent(self) -> bool:
-        """Whether the broker has not been heard from for two heartbeats."""
+        """Tell whether the broker has sent nothing for two heartbeats."""
         if self._wire.bytes_recv != self._received:
             return False
-        return time.monotonic() - self._heard > 2 * timing.BROKER_HEARTBEAT
+        return time.monotonic() - self._received_at > 2 * timing.BROKER_HEARTBEAT
 
     def end(self, error: BaseException) -> None:
-        """End the link for a reason, which all that waits raises."""
+        """End the connection with an error, which all that waits raises."""
         if self.ended:
             return
         self.ended = error
@@ -114,13 +124,13 @@ class BrokerConnection:
             self._unblocked = Event()
         else:
             self._unblocked.send()
-        self._tell_blocked(blocked)
+        self._note_blocked(blocked)
 
     def _read(self) -> None:
         try:
             while not self.ended:
                 self._connection.drain_events()
-        except BaseException as error:  # whatever it is, what waits must be told
+        except BaseException as error:  # whatever it is, what waits must end
             self.end(error)
 
     def _close(self) -> None:
@@ -130,22 +140,21 @@ class BrokerConnection:
             except Exception:  # it is gone in any case
                 pass
 
-    def _confirmed(self, number: int, multiple: bool) -> None:
-        for answered in self._taken(number, multiple):
+    def _confirmed(self, tag: int, multiple: bool) -> None:
+        for answered in self._taken(tag, multiple):
             answered.send()
 
-    def _refused(self, number: int, multiple: bool) -> None:
-        for answered in self._taken(number, multiple):
+    def _refused(self, tag: int, multiple: bool) -> None:
+        for answered in self._taken(tag, multiple):
             answered.send_exception(MessageNacked("the broker refused the trigger"))
 
     def _returned(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
         """No queue takes it. The broker confirms it as well, afterwards."""
         self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
 
-    def _taken(self, number: int, multiple: bool) -> List[Event]:
-        numbers = [each for each in self._unanswered if
-                   each == number or multiple and each < number]
-        return [self._unanswered.pop(each) for each in numbers]
+    def _taken(self, tag: int, multiple: bool) -> List[Event]:
+        tags = [each for each in self._unanswered if each == tag or multiple and each < tag]
+        return [self._unanswered.pop(each) for each in tags]
 
 
 def _sent() -> Event:

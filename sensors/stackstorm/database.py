@@ -1,4 +1,4 @@
-"""What the sensor asks StackStorm's database."""
+"""The sensor's queries of StackStorm's database."""
 import contextlib
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -33,7 +33,7 @@ def triggers(types: List[str]) -> List[Dict[str, Any]]:
     config. StackStorm has triggers for disabled rules, too, as of the sample rules.
 
     Raises:
-        ServiceUnavailable: the database does not answer.
+        ServiceUnavailable: the database does not answer. Also in all that follow.
     """
     with _answering():
         found = [TriggerAPI.from_model(trigger).to_dict()
@@ -45,13 +45,13 @@ def triggers(types: List[str]) -> List[Dict[str, Any]]:
 
 
 def enabled_rules(trigger: str) -> List[str]:
-    """The refs of the enabled rules on a trigger (its ref); ServiceUnavailable."""
+    """Return the refs of the enabled rules on a trigger (its ref)."""
     with _answering():
         return sorted(rule.ref for rule in Rule.query(trigger=trigger, enabled=True))
 
 
 def registered_config() -> Optional[Dict[str, Any]]:
-    """The pack's config as it was registered, None where it was not yet; ServiceUnavailable."""
+    """Return the pack's config as it was registered, None where it was not yet."""
     with _answering():
         try:
             return dict(Config.get_by_pack(PACK).values)
@@ -60,9 +60,10 @@ def registered_config() -> Optional[Dict[str, Any]]:
 
 
 def resolved_config() -> Dict[str, Any]:
-    """The pack's config with its defaults and what it has from the datastore, as sensors get it.
+    """Return the pack's config with its defaults and its datastore values, as sensors get it.
 
-    Raises what the datastore does, too, where the config has a key that is not there.
+    Raises:
+        Exception: what the datastore raises where the config has a key that is not there.
     """
     return ContentPackConfigLoader(PACK).get_config()
 
@@ -132,8 +133,7 @@ def _credentials() -> Optional[str]:
 
 
 def check_writable() -> None:
-    """ServiceUnavailable unless the database takes writes: the rules engine loses what it is
-    given then.
+    """Check that the database takes writes: else the rules engine loses what it is given.
 
     The write matches no document, so it leaves nothing behind; yet a database that is away, that
     is locked, that is no primary or that grants no writing refuses it or lets it wait.

@@ -1,4 +1,4 @@
-"""Gives triggers to StackStorm's rules engine, by way of its broker."""
+"""Publishes triggers to StackStorm's rules engine, through its broker."""
 import time
 from typing import Any, Dict, NamedTuple, Optional
 
@@ -28,7 +28,7 @@ class _Message(NamedTuple):
 
 
 class TriggerPublisher:
-    """Publishes the messages of StackStorm's own TriggerDispatcher, in a manner that loses none.
+    """Publishes the messages of StackStorm's own TriggerDispatcher, and loses none.
 
     publish() returns when the broker has confirmed a trigger; StackStorm's publisher does not ask
     it to, and opens and closes a channel for each trigger, where here one stays open. What was not
@@ -43,18 +43,21 @@ class TriggerPublisher:
                                     "publish_trigger")
         self._dispatcher._publisher = self
         self._made = local()  # of each greenlet
-        self._link: Optional[BrokerConnection] = None
+        self._connection: Optional[BrokerConnection] = None
         self._open = SingleFlight(self._opened)
         self._check = SingleFlight(self._check_database)
         self._checked = -timing.DATABASE_CHECK_KEPT
 
     def publish(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
-        """Publish to a trigger's ref.
+        """Publish a trigger's payload; return when the broker has confirmed it.
 
-        ServiceUnavailable while the broker or the database takes nothing, also where no queue
-        takes the
-        trigger; what pickle raises for a payload; NotImplementedError in a StackStorm whose
-        dispatcher publishes in another way.
+        Args:
+            trigger: the trigger's ref.
+
+        Raises:
+            ServiceUnavailable: the broker or the database takes nothing, or no queue takes this.
+            NotImplementedError: this StackStorm's dispatcher publishes in another way.
+            Exception: what pickle raises for a payload.
         """
         message = self._message(trigger, payload, trace_tag)
         if time.monotonic() - self._checked >= timing.DATABASE_CHECK_KEPT:
@@ -74,18 +77,18 @@ class TriggerPublisher:
             "content_type": content_type, "content_encoding": content_encoding})
 
     def watch(self) -> None:
-        """Keep the connection alive, for ever, and replace one that was forgotten on the way."""
+        """Keep the connection alive, for ever, and replace one that a firewall has dropped."""
         while True:
             eventlet.sleep(timing.BROKER_BEAT_PERIOD)
-            link = self._link
-            if link and not link.ended:
+            connection = self._connection
+            if connection and not connection.ended:
                 try:
-                    link.beat()
+                    connection.beat()
                 except Exception as error:
-                    link.end(error)
+                    connection.end(error)
                 else:
-                    if link.is_silent():
-                        self._replace(link)
+                    if connection.is_silent():
+                        self._replace(connection)
 
     def _message(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> _Message:
         self._made.message = None
@@ -103,19 +106,19 @@ class TriggerPublisher:
         self._checked = time.monotonic()
 
     def _send(self, message: _Message) -> None:
-        link = self._link
-        if link and not link.ended:
+        connection = self._connection
+        if connection and not connection.ended:
             try:
-                return link.publish(*message)
+                return connection.publish(*message)
             except Exception as error:
-                if link.ended is not error or not isinstance(error, link.gone):
+                if connection.ended is not error or not isinstance(error, connection.gone):
                     raise
         self._open().publish(*message)
 
     def _opened(self) -> BrokerConnection:
-        if self._link is None or self._link.ended:
-            self._link = self._connect()
-        return self._link
+        if self._connection is None or self._connection.ended:
+            self._connection = self._connect()
+        return self._connection
 
     def _connect(self) -> BrokerConnection:
         return BrokerConnection(
@@ -124,16 +127,16 @@ class TriggerPublisher:
             TRIGGER_INSTANCE_XCHG, self._blocked)
 
     def _replace(self, silent: BrokerConnection) -> None:
-        """End a link only if the broker speaks on another: else it has only stopped for a time."""
+        """End a silent connection if the broker answers on another: else it is the broker."""
         try:
-            link = self._connect()
+            connection = self._connect()
         except Exception:
             return
         if silent.is_silent():
-            self._link = link
+            self._connection = connection
             silent.end(ConnectionError("the broker was not heard on the connection any more"))
         else:
-            link.end(ConnectionError("the connection is not needed"))
+            connection.end(ConnectionError("the connection is not needed"))
 
     def _blocked(self, blocked: bool) -> None:
         if blocked:

@@ -1,4 +1,4 @@
-"""One call for all who want it at the same time."""
+"""One call shared by concurrent callers."""
 from typing import Any, Callable, List, Optional
 
 from eventlet.event import Event
@@ -7,9 +7,9 @@ __all__ = ["SingleFlight"]
 
 
 class SingleFlight:
-    """A function of which one call runs at a time; who calls meanwhile gets its outcome, too.
+    """Calls a function once for all greenlets that call it at the same time.
 
-    They go on in the order in which they came.
+    They go on in the order in which they called.
     """
 
     def __init__(self, function: Callable[[], Any]):
@@ -17,7 +17,7 @@ class SingleFlight:
         self._waiting: Optional[List[Event]] = None  # while a call runs
 
     def __call__(self) -> Any:
-        """What the function returns or raises."""
+        """Return or raise what the function does."""
         if self._waiting is not None:
             outcome = Event()
             self._waiting.append(outcome)
@@ -34,5 +34,5 @@ class SingleFlight:
         return result
 
     def _done(self) -> List[Event]:
-        waiting, self._waiting = self._waiting, None
+        waiting, self._waiting = self._waiting or [], None
         return waiting

@@ -1,4 +1,4 @@
-"""A delivery to StackStorm: once to each trigger that hears it."""
+"""A delivery to StackStorm: once to each trigger whose subscription matches."""
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
@@ -18,7 +18,7 @@ __all__ = ["Dispatcher"]
 
 DROPPED = {
     "filtered": "no trigger's filter is found in its text",
-    "unwanted": "no trigger hears this event in this room",
+    "unwanted": "no trigger is for this event in this room",
     "unreadable": "it cannot be read any more",
 }
 
@@ -26,20 +26,21 @@ Publish = Callable[[str, Dict[str, Any], str], None]
 
 
 class Dispatcher:
-    """Matches deliveries with subscriptions and dispatches each once per matching trigger.
-
-    publish (trigger ref, payload, trace tag) raises when it fails. refresh is called before the
-    first delivery, after a failure, and for a delivery that no subscription matches, to learn of
-    triggers that changed unheard; it may raise. delivery_unwanted is called with the address of a
-    delivery that no subscription matches, and delivery_handled with that of each delivery, and
-    what it calls its room. take_command (address, body, message id) writes a delivery that is a
-    chat command to disk and returns True, else False.
-    """
+    """Matches deliveries with subscriptions, and publishes each once per matching trigger."""
 
     def __init__(self, context: Context, publish: Publish, refresh: Callable[[], None],
                  delivery_unwanted: Callable[[Address], None],
                  delivery_handled: Callable[[Address, str], None],
                  take_command: Callable[[Address, Dict[str, Any], str], bool]):
+        """Args:
+            publish: publishes a payload: called with a trigger's ref, the payload and a trace tag.
+            refresh: reads the triggers again: called before the first delivery, after a failure,
+                and for a delivery without a subscription. (A change may have been lost.)
+            delivery_unwanted: called with the address of a delivery without a subscription.
+            delivery_handled: called with each delivery's address and what it calls its room.
+            take_command: stores a delivery (address, body, message ID) that is a chat command, and
+                tells whether it is one.
+        """
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._template_guard = context.settings.template_guard
         self._health, self._log = context.health, context.log
@@ -51,7 +52,7 @@ class Dispatcher:
         self._started_at = 0.0
 
     def begin(self, started_at: float) -> None:
-        """Take the time of the start: what came before it is heard in whatever room it came.
+        """Take the time of the start: a delivery from before may be of another node's room now.
 
         Args:
             started_at: Unix time by this machine's clock.
@@ -59,11 +60,15 @@ class Dispatcher:
         self._started_at = started_at
 
     def deliver(self, delivery: StoredDelivery, told: Set[str]) -> None:
-        """Dispatch to every matching trigger that is not in told, which grows as they are.
+        """Publish a delivery to every matching trigger.
 
-        Raises what publish and refresh raise, ServiceUnavailable while HipChat has not answered
-        which room bears which name, and RetryLater while it has told of no room; the delivery is
-        to be given here again, then.
+        Args:
+            told: the refs of the triggers that have it, to which this adds.
+
+        Raises:
+            ServiceUnavailable: also while HipChat has not answered which room bears which name.
+            RetryLater: HipChat has listed no room, and one may be meant by its name.
+            Exception: what publish and refresh raise. Then the delivery is to be given here again.
         """
         self._refresh_if_stale()
         try:
@@ -124,7 +129,7 @@ class Dispatcher:
                 self._stale, self._refreshed = False, time.monotonic()
 
     def _look_again(self) -> bool:
-        """Whether the triggers were read anew: that of a new rule may have come unheard."""
+        """Read the triggers again, unless that was done lately; tell whether it was done now."""
         if time.monotonic() - self._refreshed < timing.TRIGGER_REFRESH_THROTTLE:
             return False
         self._stale = True

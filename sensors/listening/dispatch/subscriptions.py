@@ -1,8 +1,8 @@
-"""Who listens to what: one listener for each StackStorm trigger."""
+"""The subscriptions: one for each StackStorm trigger of a rule."""
 import logging
 from typing import (
-    Any, Callable, Collection, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set,
-    Tuple, Union)
+    Any, Callable, Collection, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional,
+    Sequence, Set, Tuple, Union)
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
@@ -20,7 +20,7 @@ ANY_ROOM = -1  # stands for each room there is where one listens; no reference r
 
 
 class Subscription(NamedTuple):
-    """A trigger as its parameters state it; room: a name or an id, None for the config's rooms."""
+    """A trigger as its parameters state it; room: a name or an ID, None for the config's rooms."""
 
     ref: str
     trigger_id: str
@@ -32,7 +32,8 @@ class Subscription(NamedTuple):
     def of_trigger(cls, trigger: Dict[str, Any]) -> "Subscription":
         """Read a trigger as StackStorm gives it to sensors (StackStorm checks no parameters).
 
-        ParameterError names the trigger, the parameter, and what to do.
+        Raises:
+            ParameterError: Names the trigger, the parameter, and what to do.
         """
         event = EVENTS.get(trigger["type"].partition(".")[2])
         if event is None:
@@ -51,7 +52,7 @@ def _room(trigger: Dict[str, Any], parameters: Dict[str, Any]) -> Optional[str]:
     try:
         return room_key(parameters["room"])
     except ValueError as error:
-        raise _wrong(trigger, "its room is {!r}, but it {}; leave room out to hear every room of "
+        raise _wrong(trigger, "its room is {!r}, but it {}; leave room out for every room of "
                      "the pack's config".format(parameters["room"], error))
 
 
@@ -73,23 +74,31 @@ def _filter(trigger: Dict[str, Any], parameters: Dict[str, Any],
 
 
 def _wrong(trigger: Dict[str, Any], reason: str) -> ParameterError:
-    return ParameterError("The trigger {} ({}) hears nothing: {}. Correct the rule that has these "
-                          "trigger parameters.".format(trigger["ref"], trigger["type"], reason))
+    return ParameterError(f"The trigger {trigger['ref']} ({trigger['type']}) receives nothing: "
+                          f"{reason}. Correct the rule that has these trigger parameters.")
 
 
 class Subscriptions:
     """All subscriptions, as StackStorm adds, changes and removes triggers.
 
-    rooms, events: where subscriptions without a room listen (the pack's config), which may be
-    [EVERYWHERE]. only_rooms: where this node listens at all, everywhere if empty. A listener for a
-    name listens in the room that bears it in the directory; renew() heeds that this has changed.
-    subscriptions_changed is called after each change; version counts the changes. Adding is
-    idempotent and never raises for a trigger with wrong parameters, which hears nothing.
+    A subscription for a room's name is for the room that bears it in the directory; renew() follows
+    a change of that. Adding is idempotent, and never raises for a trigger with wrong parameters,
+    which receives nothing.
+
+    Attributes:
+        command_addresses: where chat commands are taken.
+        version: grows with each change.
     """
 
     def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
                  log: logging.Logger, subscriptions_changed: Callable[[], None],
                  only_rooms: Sequence[str] = ()):
+        """Args:
+            rooms: the config's rooms, for subscriptions without a room; may be [EVERYWHERE].
+            events: the config's events, for the same.
+            subscriptions_changed: called after each change.
+            only_rooms: this node's share of the rooms; all if empty.
+        """
         self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
         self._everywhere = rooms == [EVERYWHERE]
         self.command_addresses: FrozenSet[Address] = frozenset()
@@ -100,7 +109,7 @@ class Subscriptions:
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._wrong: Dict[str, ParameterError] = {}
         self._subscriptions: Dict[str, Subscription] = {}
-        self._places: Dict[str, Set[Address]] = {}  # where each listens, by its ref
+        self._places: Dict[str, Set[Address]] = {}  # the addresses of each, by its ref
         self._by_address: Dict[Address, Dict[str, Subscription]] = {}
         self._former: Dict[Address, Dict[str, Subscription]] = {}  # in rooms that are gone
         self._filters: Dict[Address, FilterSet] = {}
@@ -118,13 +127,13 @@ class Subscriptions:
         self.remove(trigger)
         self._triggers[trigger["ref"]] = trigger
         try:
-            listener = Subscription.of_trigger(trigger)
+            subscription = Subscription.of_trigger(trigger)
         except ParameterError as error:
             self._log.debug("%s", error)
             self._wrong[trigger["ref"]] = error
             return
-        self._subscriptions[listener.ref] = listener
-        self._listen(listener)
+        self._subscriptions[subscription.ref] = subscription
+        self._place(subscription)
         self._note_change()
 
     def remove(self, trigger: Dict[str, Any]) -> None:
@@ -144,7 +153,7 @@ class Subscriptions:
         self._note_change()
 
     def replace(self, triggers: List[Dict[str, Any]]) -> None:
-        """Take these triggers for all that there are."""
+        """Make these triggers all that there are."""
         refs = {trigger["ref"] for trigger in triggers}
         for gone in [known for ref, known in self._triggers.items() if ref not in refs]:
             self.remove(gone)
@@ -152,30 +161,32 @@ class Subscriptions:
             self.add(trigger)
 
     def renew(self) -> None:
-        """Listen where the rooms are that bear the names now."""
+        """Follow the names of rooms, if the directory has changed."""
         if self._directory_version == self._directory.version:
             return
         self._directory_version = self._directory.version
-        heard = {**self._former, **self._by_address}
-        self._former = {address: subscriptions for address, subscriptions in heard.items()
+        known = {**self._former, **self._by_address}
+        self._former = {address: subscriptions for address, subscriptions in known.items()
                         if self._directory.name_of(address.room) is None}
         self._by_address, self._filters = {}, {}
-        for listener in self._subscriptions.values():
-            self._listen(listener)
+        for subscription in self._subscriptions.values():
+            self._place(subscription)
         self._note_change()
 
     def hearing(self, address: Address) -> List[Subscription]:
-        """Those that hear an event (HipChat's name) in a room.
+        """Return the subscriptions of an event (HipChat's name) in a room.
 
-        What was said in a room that is gone by now is heard by those that it was said to.
+        For a room that HipChat has no more, those that it had.
         """
-        return [listener for place in self._places_of(address) for listener in self._at(place)]
+        return [each for place in self._places_of(address) for each in self._at(place)]
 
     def matching(self, address: Address,
                  text: str) -> Optional[List[Tuple[Subscription, List[str]]]]:
-        """Those of hearing() whose filter is found in the text, with its groups.
+        """Return the subscriptions whose filter matches the text, each with the filter's groups.
 
-        None where nobody hears. Only filters that a first pass over all leaves are run.
+        Returns:
+            None where there is no subscription. Only filters that a first pass over all of them
+            leaves are run.
         """
         places = self._places_of(address)
         if not places:
@@ -184,23 +195,23 @@ class Subscriptions:
 
     def matching_elsewhere(self, address: Address,
                            text: str) -> Optional[List[Tuple[Subscription, List[str]]]]:
-        """As matching(), in a room outside the share of this node."""
+        """Return what matching() would for a room of another node's share."""
         if not self._only_rooms:
             return None
-        heard = [listener for listener in self._subscriptions.values()
-                 if self._would_hear(listener, address)]
-        return list(_finding(heard, text)) if heard else None
+        found = [subscription for subscription in self._subscriptions.values()
+                 if self._would_match(subscription, address)]
+        return list(_matches(found, text)) if found else None
 
-    def _would_hear(self, listener: Subscription, address: Address) -> bool:
-        """Whether a listener heard an address if this node had no share."""
-        if listener.event.hipchat != address.event:
+    def _would_match(self, subscription: Subscription, address: Address) -> bool:
+        """Tell whether a subscription would be for an address if this node had no share."""
+        if subscription.event.hipchat != address.event:
             return False
-        if self._everywhere and listener.room is None:
-            return listener.event.name in self._events
-        return address.room in map(self._directory.id_of, self._references(listener))
+        if self._everywhere and subscription.room is None:
+            return subscription.event.name in self._events
+        return address.room in map(self._directory.id_of, self._references(subscription))
 
     def _places_of(self, address: Address) -> List[Address]:
-        """Where somebody hears what is of this address: there, and in any room."""
+        """Return the addresses of an event's subscriptions: in its room, and in any room."""
         return [place for place in (address, Address(address.event, ANY_ROOM)) if self._at(place)]
 
     def _at(self, place: Address) -> List[Subscription]:
@@ -210,15 +221,15 @@ class Subscriptions:
         subscriptions = self._at(address)
         if address not in self._filters:
             self._filters[address] = FilterSet([each.filter for each in subscriptions])
-        return _finding([subscriptions[place] for place in self._filters[address].candidates(text)],
+        return _matches([subscriptions[place] for place in self._filters[address].candidates(text)],
                         text)
 
     def wrong(self) -> Dict[str, ParameterError]:
-        """What is wrong with the triggers that hear nothing, by ref."""
+        """Return what is wrong with the triggers that receive nothing, by ref."""
         return dict(self._wrong)
 
     def wanted(self) -> FrozenSet[Address]:
-        """The events and rooms for which HipChat needs a webhook, if no add-on hears them."""
+        """Return the events and rooms that need a webhook where no add-on receives them."""
         of = self.version, self._directory.version
         if self._wanted_of != of:  # it is asked for at each look at a room, of which are thousands
             self._wanted_of, self._wanted = of, self._work_out_wanted()
@@ -231,13 +242,13 @@ class Subscriptions:
             Address(event, room) for event in everywhere for room in self._directory.open_rooms()))
 
     def _commands_here(self) -> FrozenSet[Address]:
-        """The events and rooms in which this node takes commands."""
+        """Return the events and rooms in which this node takes commands."""
         share = set(map(self._directory.id_of, self._only_rooms))
         return frozenset(address for address in self.command_addresses
                          if not share or address.room in share)
 
     def names(self) -> Set[str]:
-        """The names by which rooms are called, in rules and in the config."""
+        """Return the room names in rules and in the config."""
         if self._names is None:  # asked for each delivery while the directory is not loaded
             called = set(self._only_rooms).union(
                 *map(self._references, self._subscriptions.values()))
@@ -246,55 +257,60 @@ class Subscriptions:
         return self._names
 
     def lack_names(self) -> bool:
-        """Whether rooms are called by names and HipChat has told of none: each may be meant."""
+        """Tell whether names of rooms are used and HipChat has listed no room: any may be meant."""
         return not self._directory.told and bool(self.names())
 
     def named(self) -> Set[int]:
-        """The rooms, by id, that rules name."""
-        rooms = {listener.room for listener in self._subscriptions.values()} - {None}
-        return set(filter(None, map(self._directory.id_of, rooms)))
+        """Return the rooms, by ID, that rules name."""
+        return self._ids(subscription.room for subscription in self._subscriptions.values()
+                         if subscription.room is not None)
 
     def nameless(self) -> Dict[str, Set[str]]:
-        """The names that no room bears, each with HipChat's events that are wanted there."""
+        """Return the names that no room bears, each with HipChat's events subscribed there."""
         missing: Dict[str, Set[str]] = {}
-        for listener in self._subscriptions.values():
-            for reference in self._references(listener):
+        for subscription in self._subscriptions.values():
+            for reference in self._references(subscription):
                 if reference != EVERYWHERE and self._directory.id_of(reference) is None and (
                         not self._only_rooms or reference in self._only_rooms):
-                    missing.setdefault(reference, set()).add(listener.event.hipchat)
+                    missing.setdefault(reference, set()).add(subscription.event.hipchat)
         return missing
 
     def refs(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
-        """The triggers that want each of these rooms: ids, and names that no room bears."""
+        """Return the triggers of each of these rooms: IDs, and names that no room bears."""
         commands = {address.room for address in self.command_addresses}
         found: Dict[Union[int, str], Set[str]] = {
             room: {COMMANDS} if room in commands else set() for room in rooms}
-        for ref, listener in self._subscriptions.items():
-            for reference in self._references(listener):
+        for ref, subscription in self._subscriptions.items():
+            for reference in self._references(subscription):
                 for room in (reference, self._directory.id_of(reference)):
                     if room in found:
                         found[room].add(ref)
         return found
 
-    def _listen(self, listener: Subscription) -> None:
-        self._places[listener.ref] = self._addresses(listener)
-        for address in self._places[listener.ref]:
-            self._by_address.setdefault(address, {})[listener.ref] = listener
+    def _place(self, subscription: Subscription) -> None:
+        self._places[subscription.ref] = self._addresses(subscription)
+        for address in self._places[subscription.ref]:
+            self._by_address.setdefault(address, {})[subscription.ref] = subscription
             self._filters.pop(address, None)
 
-    def _references(self, listener: Subscription) -> List[str]:
-        if listener.room is not None:
-            return [listener.room]
-        return self._rooms if listener.event.name in self._events else []
+    def _references(self, subscription: Subscription) -> List[str]:
+        if subscription.room is not None:
+            return [subscription.room]
+        return self._rooms if subscription.event.name in self._events else []
 
-    def _addresses(self, listener: Subscription) -> Set[Address]:
-        references = self._references(listener)
+    def _addresses(self, subscription: Subscription) -> Set[Address]:
+        references = self._references(subscription)
         if references == [EVERYWHERE]:
-            return {Address(listener.event.hipchat, ANY_ROOM)}
-        rooms = set(map(self._directory.id_of, references)) - {None}
+            return {Address(subscription.event.hipchat, ANY_ROOM)}
+        rooms = self._ids(references)
         if self._only_rooms:
-            rooms &= set(map(self._directory.id_of, self._only_rooms))
-        return {Address(listener.event.hipchat, room) for room in rooms}
+            rooms &= self._ids(self._only_rooms)
+        return {Address(subscription.event.hipchat, room) for room in rooms}
+
+    def _ids(self, references: Iterable[str]) -> Set[int]:
+        """Return the IDs of the rooms with these names or IDs, without those HipChat lacks."""
+        return {room_id for room_id in map(self._directory.id_of, references)
+                if room_id is not None}
 
     def _note_change(self) -> None:
         self.version += 1
@@ -302,10 +318,10 @@ class Subscriptions:
         self._subscriptions_changed()
 
 
-def _finding(subscriptions: List[Subscription], text: str) -> Iterator[Tuple[Subscription,
+def _matches(subscriptions: List[Subscription], text: str) -> Iterator[Tuple[Subscription,
                                                                              List[str]]]:
-    """Those whose filter is found in the text, with its groups."""
-    for listener in subscriptions:
-        groups = listener.filter.groups(text) if listener.filter else []
+    """Yield the subscriptions whose filter matches the text, each with the filter's groups."""
+    for subscription in subscriptions:
+        groups = subscription.filter.groups(text) if subscription.filter else []
         if groups is not None:
-            yield listener, groups
+            yield subscription, groups

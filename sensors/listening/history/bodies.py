@@ -7,20 +7,21 @@ from hipchat.text.shallow_json import loads
 __all__ = ["as_body"]
 
 
-def as_body(item: HistoryItem, room: Dict[str, Any], webhook: int) -> Dict[str, Any]:
-    """The body that a webhook would have posted for an item of the history.
+def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[str, Any]:
+    """Return the body that a webhook would have posted for an item of the history.
 
-    room: its id, name and links; webhook: the id of the webhook that should have told it, 0 if the
-    room has none.
+    Args:
+        room: Its ID, name and links.
+        webhook_id: That of the webhook that should have posted it, 0 if the room has none.
     """
     message = dict(item.body)
     if message.get("card"):
         message["card"] = _card(message["card"])
-    found = {"message": message, "room": room}
+    found: Dict[str, Any] = {"message": message, "room": room}
     if item.event == "room_topic_change":
         found = {"sender": message.get("from"),
                  "topic": message.get("topic", message.get("message")), "room": room}
-    return {"event": item.event, "webhook_id": webhook, "oauth_client_id": "", "item": found}
+    return {"event": item.event, "webhook_id": webhook_id, "oauth_client_id": "", "item": found}
 
 
 def _card(card: Any) -> Any:

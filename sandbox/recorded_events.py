@@ -93,7 +93,7 @@ def _bodies(file: Path, found: Any,
                       "bodies.")
     posted = [item for item in items if isinstance(item.get("item"), dict)]
     for body in posted:
-        if body.get("event") in HIPCHAT_EVENTS and room_id(body) is not None:
+        if str(body.get("event")) in HIPCHAT_EVENTS and room_id(body) is not None:
             message = body["item"].get("message")
             yield body, unix_time(message.get("date")) if isinstance(message, dict) else None
     for item in read_items([item for item in items if item not in posted]):

@@ -29,6 +29,7 @@ from listening.http.receiver import Receiver
 from listening.http.server import Server
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
+from listening.operations.token_watch import TokenWatch
 from listening.spool import Spool, SpoolError, SpoolLimits
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
@@ -59,6 +60,7 @@ class Parts:
         self._context = context = Context(
             settings=settings, client=Client(self._api, budget), rooms=rooms,
             subscriptions=self.subscriptions, health=health, log=log)
+        context.client.call_ended = health.metrics.call_ended
         self.triggers = Triggers(database.triggers, self.subscriptions, health)
         self._addon = Installation(
             settings=settings, load=database.load_addon, save=database.save_addon,
@@ -215,4 +217,5 @@ class Parts:
         if not self._reconciling:
             self._reconciling = [
                 self._supervisor.run_forever("webhooks", self._webhooks.run),
-                self._supervisor.run_forever("history", self._history.run)]
+                self._supervisor.run_forever("history", self._history.run),
+                self._supervisor.run_forever("token", TokenWatch(self._context).run)]

@@ -142,6 +142,10 @@ WARNING_THROTTLE = 60.0
 """Between two log lines about a problem that comes and goes."""
 INCIDENT_KEPT = 3600.0
 """For which an incident, which is over, is shown in /health."""
+TOKEN_CHECK_PERIOD = 21600.0
+"""Between two checks when HipChat's token ends."""
+TOKEN_RETRY_DELAY = 600.0
+"""Before the next of these checks, where HipChat fails."""
 CONFIG_PERIOD = 3.0
 """Between two looks at the registered config."""
 CONFIG_SLOW_PERIOD = 30.0

@@ -103,7 +103,8 @@ class Dispatcher:
             told.add(COMMANDS)
         self._delivery_handled(address, stated_name)
         if told:
-            self._health.dispatched += 1
+            self._health.count(delivery.event, "dispatched")
+            self._health.metrics.dispatch_seconds.observe(time.time() - delivery.received_at)
             self._log.info("Delivery %d, %s in room %d: dispatched to %s with the trace tag %s, "
                            "%.0f ms after it came.", delivery.number, delivery.event,
                            delivery.room_id, ", ".join(sorted(told)), delivery.trace_tag,
@@ -137,6 +138,6 @@ class Dispatcher:
         return True
 
     def _drop(self, delivery: StoredDelivery, reason: str) -> None:
-        self._health.dropped[reason] += 1
+        self._health.count(delivery.event, reason)
         self._log.info("Delivery %d, %s in room %d: dropped, %s.", delivery.number, delivery.event,
                        delivery.room_id, DROPPED[reason])

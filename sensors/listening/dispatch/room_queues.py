@@ -224,7 +224,7 @@ class RoomQueues:
             slow = {room_id for room_id, started_at in self._started_at.items()
                     if time.monotonic() - started_at > timing.DISPATCH_SLOW}
             # Else another problem says more.
-            if slow and not any(map(self._health.is_troubled, STACKSTORM)):
+            if slow and not any(map(self._health.has_problem, STACKSTORM)):
                 self._health.set_problem("broker", "dispatching to StackStorm takes long",
                                          "Deliveries wait in the spool. Check RabbitMQ and "
                                          "MongoDB.")

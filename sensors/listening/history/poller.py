@@ -299,7 +299,7 @@ class HistoryPoller:
         if found.stored:
             room.active_at = time.monotonic()
         if found.too_old:
-            self._health.dropped["too old"] += found.too_old
+            self._health.count("", "too old", found.too_old)
         if found.too_old or found.stored and not self.is_polled(room_id):
             self._context.log.info(
                 "Room %d: %d messages that nobody had heard are dispatched now; %d are older than "

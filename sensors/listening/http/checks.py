@@ -22,6 +22,7 @@ from listening.http.request import Request
 from listening.http.responses import (
     ACCEPTED, NOT_ALLOWED, NOT_SIGNED, UNAVAILABLE, HttpResponse, bad_request, read_request_body,
     wrong_method)
+from listening.operations.metrics import CONTENT_TYPE
 from listening.spool import SpoolError
 from listening.spool.delivery_factory import from_webhook
 
@@ -65,20 +66,24 @@ class HealthPages:
     """Answers `GET {public_url}/health`, and what lies below it.
 
     `/health?strict` answers 503 while deliveries are not accepted, for probes;
-    `/health/{signature}` names rooms and people, for hipchat.check.
+    `/health/{signature}` names rooms and people, for hipchat.check; `/metrics`, beside it, is for
+    Prometheus.
     """
 
     def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, accepting: Accepting):
         self._settings, self._health, self._addon = context.settings, context.health, addon
         self._intake, self._accepting = intake, accepting
         self._path = urlsplit(health_url(context.settings.public_url)).path
+        self._metrics_path = urlsplit(context.settings.public_url).path + "/metrics"
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
         with_details = request.path.startswith(self._path + "/") and self._is_details(request.path)
-        if not with_details and request.path != self._path:
+        if not with_details and request.path not in (self._path, self._metrics_path):
             return None
         if request.method not in ("GET", "HEAD"):
             return wrong_method("GET, HEAD")
+        if request.path == self._metrics_path:
+            return HttpResponse("200 OK", self._health.metrics.text(), CONTENT_TYPE)
         report = self._health.report()
         if with_details:
             report["details"] = self._health.details()
@@ -171,9 +176,9 @@ class Store:
             return UNAVAILABLE
         self._health.clear_problem("spool")
         if is_new:
-            self._health.accepted += 1
+            self._health.count(address.event, "accepted")
         else:
-            self._health.dropped["repeated"] += 1
+            self._health.count(address.event, "repeated")
         return ACCEPTED
 
     def _addon_address(self, request: Request, body: Dict[str, Any]) -> Address:

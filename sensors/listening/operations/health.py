@@ -1,61 +1,88 @@
-"""How the sensor is: counters and troubles, told in /health and, once each, in the log."""
+"""What /health shows: counters and problems. Each problem is also logged, once."""
 import logging
 import time
 from collections import Counter
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from listening import timing
+from listening.operations.metrics import Metrics
 
 __all__ = ["Health"]
 
-CONSEQUENCES = ("rooms", "webhooks")  # parts that are in trouble where HipChat is
+CONSEQUENCES = ("rooms", "webhooks")  # parts that have problems where HipChat has
+ACCEPTED, DISPATCHED = "accepted", "dispatched"  # outcomes; a delivery of any other is dropped
 
 
-class _Trouble(NamedTuple):
+class _Problem(NamedTuple):
     summary: str
     detail: str
     ends: float
 
 
 class Health:
-    """Troubles by part ("broker", "HipChat", "spool", "listener", ...), and counts of deliveries.
+    """Problems by part ("broker", "HipChat", "spool", "listener", ...), and counts of deliveries.
 
-    Nothing else in the sensor writes warnings and errors, so that the log has none of which
-    /health says nothing.
+    Nothing else in the sensor logs warnings and errors: the log has none of which /health says
+    nothing.
     """
 
     def __init__(self, log: logging.Logger):
         self._log = log
         self._started = time.monotonic()
-        self._troubles: Dict[Tuple[str, str], _Trouble] = {}
+        self._problems: Dict[Tuple[str, str], _Problem] = {}
         self._refused_logged: Dict[str, float] = {}
         self._warned: Dict[Tuple[str, str, str], float] = {}
         self._sources: Dict[str, Callable[[], Any]] = {}
         self._promises: List[Tuple[Callable[[], bool], str]] = []
-        self.mask: Callable[[str], str] = str  # hides secrets in what is told by name
-        self.accepted = 0
-        self.dispatched = 0
-        self.dropped: Counter = Counter()
+        self._outcomes: Counter = Counter()  # of deliveries, by (event, outcome)
+        self.mask: Callable[[str], str] = str  # hides secrets in details
         self.refused: Counter = Counter()
+        self.metrics = Metrics(self.report, lambda: self._outcomes, self._problem_counts)
 
     def set_problem(self, part: str, summary: str, detail: str, about: str = "",
-                level: int = logging.WARNING) -> None:
-        """A part is in trouble. Logged when it begins or its summary changes, not each time.
+                    level: int = logging.WARNING) -> None:
+        """A part has a problem. Logged when it begins or its summary changes, not each time.
 
-        summary: words for /health, which anybody can read; detail: for the operator's log and
-        hipchat.check; about: which of a part's troubles, where it can have several.
+        Args:
+            summary: words for /health, which anybody can read.
+            detail: for the operator's log and hipchat.check.
+            about: which of the part's problems, where it can have several.
         """
-        self._note(part, about, _Trouble(summary, detail, float("inf")), level)
+        self._note(part, about, _Problem(summary, detail, float("inf")), level)
 
     def record_incident(self, part: str, summary: str, detail: str, about: str = "") -> None:
-        """Something went wrong and is over; it is told for an hour."""
+        """Something went wrong and is over; /health shows it for INCIDENT_KEPT."""
         ends = time.monotonic() + timing.INCIDENT_KEPT
-        self._note(part, about or summary, _Trouble(summary, detail, ends), logging.WARNING)
+        self._note(part, about or summary, _Problem(summary, detail, ends), logging.WARNING)
 
     def clear_problem(self, part: str, about: str = "") -> None:
         """A part works; logged if it did not before."""
-        if self._troubles.pop((part, about), None) is not None:
+        if self._problems.pop((part, about), None) is not None:
             self._log.info("%s: works again.", part)
+
+    def count(self, event: str, outcome: str, number: int = 1) -> None:
+        """Count deliveries of an event (HipChat's name; "" where it is not known)."""
+        if number:
+            self._outcomes[event, outcome] += number
+
+    @property
+    def accepted(self) -> int:
+        """How many deliveries were stored."""
+        return self._count_of(ACCEPTED)
+
+    @property
+    def dispatched(self) -> int:
+        """How many deliveries were given to StackStorm."""
+        return self._count_of(DISPATCHED)
+
+    @property
+    def dropped(self) -> Dict[str, int]:
+        """How many deliveries were not dispatched, by reason."""
+        found: Counter = Counter()
+        for (_, outcome), count in self._outcomes.items():
+            if outcome not in (ACCEPTED, DISPATCHED):
+                found[outcome] += count
+        return found
 
     def count_refused(self, status: str, reason: str, words: str) -> None:
         """A delivery was refused; logged at most once in WARNING_THROTTLE for each reason.
@@ -74,11 +101,11 @@ class Health:
 
     def forget(self, part: str) -> None:
         """Whatever was told of a part holds no more."""
-        for key in [key for key in self._troubles if key[0] == part]:
-            del self._troubles[key]
+        for key in [key for key in self._problems if key[0] == part]:
+            del self._problems[key]
 
-    def is_troubled(self, part: str) -> bool:
-        """Whether a part has any trouble now."""
+    def has_problem(self, part: str) -> bool:
+        """Whether a part has any problem now."""
         return any(key[0] == part for key in self._current())
 
     def promise(self, kept: Callable[[], bool], reason: str) -> None:
@@ -103,14 +130,22 @@ class Health:
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
-        """The troubles there are, causes first, as the log tells them: with names."""
+        """The problems there are, causes first, as the log tells them: with names."""
         return self._broken() + [
-            self.mask(f"{part}: {trouble.summary}. {trouble.detail}")
-            for (part, _), trouble in sorted(self._current().items(), key=_cause_first)]
+            self.mask(f"{part}: {problem.summary}. {problem.detail}")
+            for (part, _), problem in sorted(self._current().items(), key=_cause_first)]
+
+    def _count_of(self, wanted: str) -> int:
+        return sum(count for (_, outcome), count in self._outcomes.items() if outcome == wanted)
+
+    def _problem_counts(self) -> Dict[str, int]:
+        """How many problems there are, by part."""
+        broken = (reason.partition(":")[0] for reason in self._broken())
+        return Counter([part for part, _ in self._current()] + list(broken))
 
     def _reasons(self) -> List[str]:
-        counts = Counter(f"{part}: {trouble.summary}"
-                         for (part, _), trouble in self._current().items())
+        counts = Counter(f"{part}: {problem.summary}"
+                         for (part, _), problem in self._current().items())
         return self._broken() + [
             reason if count == 1 else f"{reason} ({count})"
             for reason, count in sorted(counts.items())]
@@ -118,21 +153,21 @@ class Health:
     def _broken(self) -> List[str]:
         return [reason for kept, reason in self._promises if not kept()]
 
-    def _current(self) -> Dict[Tuple[str, str], _Trouble]:
+    def _current(self) -> Dict[Tuple[str, str], _Problem]:
         now = time.monotonic()
-        return {key: trouble for key, trouble in self._troubles.items() if trouble.ends > now}
+        return {key: problem for key, problem in self._problems.items() if problem.ends > now}
 
-    def _note(self, part: str, about: str, trouble: _Trouble, level: int) -> None:
-        known = self._troubles.get((part, about))
-        self._troubles[part, about] = trouble
-        if known and known.summary == trouble.summary and known.ends == trouble.ends:
+    def _note(self, part: str, about: str, problem: _Problem, level: int) -> None:
+        known = self._problems.get((part, about))
+        self._problems[part, about] = problem
+        if known and known.summary == problem.summary and known.ends == problem.ends:
             return
-        now, key = time.monotonic(), (part, about, trouble.summary)
+        now, key = time.monotonic(), (part, about, problem.summary)
         if now >= self._warned.get(key, now - timing.WARNING_THROTTLE) + timing.WARNING_THROTTLE:
             self._warned[key] = now
-            self._log.log(level, "%s: %s. %s", part, trouble.summary, trouble.detail)
+            self._log.log(level, "%s: %s. %s", part, problem.summary, problem.detail)
 
 
-def _cause_first(item: Tuple[Tuple[str, str], _Trouble]) -> Tuple:
+def _cause_first(item: Tuple[Tuple[str, str], _Problem]) -> Tuple:
     key, _ = item
     return key[0] in CONSEQUENCES, key

@@ -38,8 +38,8 @@ def test_report_of_a_sensor_that_has_just_started(health):
 def test_report_has_uptime_counts_and_what_other_parts_tell(clock):
     health = Health(logging.getLogger())
     clock.now += 59.6
-    health.accepted, health.dispatched = 5, 3
-    health.dropped["filtered"] += 2
+    for outcome, number in (("accepted", 5), ("dispatched", 3), ("filtered", 2)):
+        health.count("room_message", outcome, number)
     health.add_metrics(waiting=lambda: 7)
     assert health.report() == {"status": "ok", "reasons": [], "uptime": 60, "accepted": 5,
                                "dispatched": 3, "dropped": {"filtered": 2},

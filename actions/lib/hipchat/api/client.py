@@ -2,7 +2,7 @@
 import logging
 import time
 from json import dumps
-from typing import Any, Dict, Iterator, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple, Union
 from urllib.parse import quote
 
 import requests
@@ -49,6 +49,9 @@ class Client:
         self._session = http_session()
         self.use(settings)
         self.secret_filter = SecretFilter(lambda: self._token.secrets)
+        # Called with the HTTP status ("none" without a response), the seconds, and the limit.
+        self.call_ended: Callable[[str, float, Optional[RateLimit]], None] = (
+            lambda status, seconds, limit: None)
         for name in URL_LOGGERS:
             logging.getLogger(name).addFilter(self.secret_filter)
         if settings.verify is False:
@@ -155,10 +158,15 @@ class Client:
         call = self._masked(_name(method, path))
         if self._budget:
             self._budget.spend()
-        response = self._response(call, method, path, options)
+        began, status, limit = time.monotonic(), "none", None
+        try:
+            response = self._response(call, method, path, options)
+            status, limit = str(response.status), RateLimit.announced_by(response.headers)
+        finally:
+            self.call_ended(status, time.monotonic() - began, limit)
         self._ahead = server_time(response.headers) - time.time()
         if self._budget:
-            self._budget.learn(RateLimit.announced_by(response.headers))
+            self._budget.learn(limit)
         if response.status >= 300:
             raise self._errors.refused(call, response)
         try:

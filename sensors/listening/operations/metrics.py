@@ -1,0 +1,124 @@
+"""What `GET {public_url}/metrics` shows, in the text format of Prometheus."""
+from typing import Any, Callable, Dict, Iterable, Optional
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hipchat.api.rate_limit import RateLimit
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+DISPATCH_SECONDS = (.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600)
+CALL_SECONDS = (.05, .1, .25, .5, 1, 2.5, 5, 10, 30)
+
+Report = Dict[str, Any]
+
+
+class Metrics:
+    """The sensor's metrics. None has a room, a user or a URL in it, as in /health."""
+
+    def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
+                 problems: Callable[[], Dict[str, int]]):
+        """Args:
+            report: returns the report of /health.
+            outcomes: returns how many deliveries had an outcome, by (event, outcome).
+            problems: returns how many problems there are, by part.
+        """
+        self._registry = CollectorRegistry()
+        self._registry.register(_OfHealth(report, outcomes, problems))
+        self.dispatch_seconds = Histogram(
+            "hipchat_dispatch_seconds", "From the arrival of a delivery to its dispatch.",
+            buckets=DISPATCH_SECONDS, registry=self._registry)
+        self._call_seconds = Histogram(
+            "hipchat_api_call_seconds", "Duration of the calls of HipChat's API.",
+            buckets=CALL_SECONDS, registry=self._registry)
+        self._calls = Counter(
+            "hipchat_api_calls", "Calls of HipChat's API, by status; \"none\" without an answer.",
+            ["status"], registry=self._registry)
+        self._limit = Gauge("hipchat_api_limit", "Calls that HipChat allows in a window.",
+                            registry=self._registry)
+        self._remaining = Gauge("hipchat_api_remaining", "Calls that are left in the window.",
+                                registry=self._registry)
+
+    def call_ended(self, status: str, seconds: float, limit: Optional[RateLimit]) -> None:
+        """A call of HipChat's API has ended.
+
+        Args:
+            status: the HTTP status, "none" where there was no answer.
+            limit: the limit that the response announced.
+        """
+        self._calls.labels(status).inc()
+        self._call_seconds.observe(seconds)
+        if limit and limit.limit is not None and limit.remaining is not None:
+            self._limit.set(limit.limit)
+            self._remaining.set(limit.remaining)
+
+    def text(self) -> bytes:
+        """All metrics as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+
+class _OfHealth(Collector):
+    """Reads the metrics that /health has already, so that nothing is counted twice."""
+
+    def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
+                 problems: Callable[[], Dict[str, int]]):
+        self._report, self._outcomes, self._problems = report, outcomes, problems
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # or else it would be asked at once, before there is anything to read
+
+    def collect(self) -> Iterable[Metric]:
+        report = self._report()
+        deliveries = CounterMetricFamily(
+            "hipchat_deliveries", "Deliveries, by event and outcome.", labels=["event", "outcome"])
+        for (event, outcome), count in sorted(self._outcomes().items()):
+            deliveries.add_metric([event, outcome.replace(" ", "_")], count)
+        yield deliveries
+        yield _by("hipchat_refused_requests", "Requests that were refused, by reason.", "reason",
+                  report["refused"])
+        problems = GaugeMetricFamily("hipchat_problems", "Problems that there are, by part.",
+                                     labels=["part"])
+        for part, count in sorted(self._problems().items()):
+            problems.add_metric([part], count)
+        yield problems
+        yield _gauge("hipchat_up", "1 if the status is ok, 0 if it is degraded.",
+                     report["status"] == "ok")
+        yield from self._of_parts(report)
+
+    def _of_parts(self, report: Report) -> Iterable[Metric]:
+        """What the parts have added; which of them depends on the config."""
+        if "waiting" in report:
+            yield _gauge("hipchat_spool_deliveries", "Deliveries that wait in the spool.",
+                         report["waiting"])
+            yield _gauge("hipchat_spool_oldest_seconds", "For how long the oldest has waited.",
+                         report["oldest"])
+        if "webhooks" in report:
+            yield _gauge("hipchat_webhooks_wanted", "Webhooks that rules need.",
+                         report["webhooks"]["wanted"])
+            yield _gauge("hipchat_webhooks_present", "Those of them that HipChat has.",
+                         report["webhooks"]["present"])
+            yield _gauge("hipchat_unheard_rooms", "Rooms of which nothing can be heard.",
+                         report["unheard_rooms"])
+        if "history" in report:
+            yield CounterMetricFamily("hipchat_backfilled_messages", "Messages from the history "
+                                      "that no webhook had brought.",
+                                      value=report["history"]["fetched"])
+        if "commands" in report:
+            yield _by("hipchat_commands", "Chat commands, by outcome.", "outcome", {
+                key: report["commands"][key] for key in ("started", "answered", "refused")})
+            yield _gauge("hipchat_commands_waiting", "Commands that are not answered yet.",
+                         report["commands"]["waiting"])
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=float(value))
+
+
+def _by(name: str, words: str, label: str, counts: Dict[str, int]) -> Metric:
+    found = CounterMetricFamily(name, words, labels=[label])
+    for key, count in sorted(counts.items()):
+        found.add_metric([key.replace(" ", "_")], count)
+    return found

@@ -1,0 +1,52 @@
+"""The end of HipChat's token, told beforehand."""
+from types import SimpleNamespace
+
+import eventlet
+import pytest
+from support.context import make_context
+from support.waiting import wait_until
+
+from hipchat.errors import NoAnswer
+from listening.operations.token_watch import TokenWatch
+
+DAY = 86400
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    """What /health says of a token: watch(info, ...), where each look finds the next one."""
+    monkeypatch.setattr("listening.timing.TOKEN_CHECK_PERIOD", 0.0)
+    monkeypatch.setattr("listening.timing.TOKEN_RETRY_DELAY", 0.0)
+
+    def run(*found):
+        looks = list(found)
+
+        def token_info():
+            if not looks:
+                eventlet.sleep(60)
+            info = looks.pop(0)
+            if isinstance(info, Exception):
+                raise info
+            return info
+
+        context = make_context(client=SimpleNamespace(token_info=token_info))
+        running = eventlet.spawn(TokenWatch(context).run)
+        wait_until(lambda: not looks)
+        eventlet.sleep(0)
+        running.kill()
+        return context.health
+
+    return run
+
+
+def test_is_a_problem_two_weeks_before(watch):
+    health = watch({"expires_in": 13 * DAY})
+    assert health.report()["reasons"] == ["token: it ends within two weeks"]
+    assert "it ends in 13 days" in health.details()[0]
+
+
+@pytest.mark.parametrize("infos", [
+    [{"expires_in": 15 * DAY}], [{"expires_in": None}], [{}], [NoAnswer("HipChat is away")],
+    [{"expires_in": DAY}, NoAnswer("HipChat is away"), {"expires_in": 300 * DAY}]])
+def test_is_none_for_others_and_once_there_is_a_new_one(watch, infos):
+    assert watch(*infos).report()["status"] == "ok"

@@ -47,9 +47,9 @@ test-all:  ## the tests, on each supported Python that this machine has, pyenv's
 lint: $(VENV)/ready lint-exchange  ## the StackStorm Exchange's rules
 	$(RUN) -m flake8 $(LINTED)
 	$(RUN) docs/reference.py --check
-	-$(RUN) -m mypy actions
-	-$(RUN) -m mypy sensors
-	-$(RUN) -m mypy sandbox
+	$(RUN) -m mypy actions
+	$(RUN) -m mypy sensors
+	$(RUN) -m mypy sandbox
 	$(RUN) -m pylint -E --rcfile=.pylintrc actions/*.py actions/lib sensors/*.py sensors/listening sensors/stackstorm
 
 # The Exchange's flake8 is of 2019, and runs on the first of these Pythons that is here.

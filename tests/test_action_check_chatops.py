@@ -81,7 +81,7 @@ def test_never_asks_who_it_is_where_stackstorm_asks_nobody(act, config, played):
     ({"rooms": [9]}, "chatops.rooms: 9: HipChat answered 404"),
     ({"allow": [{"commands": ["*"], "people": [9]}]}, "HipChat knows nobody with the id 9"),
     ({"allow": []}, "it allows nothing"),
-    ({"rooms": ["Factor"]}, "config: chatops.rooms: 'Factor' is no id of a room")])
+    ({"rooms": ["Factor"]}, "config: chatops.rooms[0] is 'Factor': it must be")])
 def test_says_what_is_to_be_done(act, config, change, words):
     config["chatops"].update(change)
     assert any(line.startswith("TO DO: ") and words in line

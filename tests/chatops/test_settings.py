@@ -18,19 +18,19 @@ def permissions(*allow, **more):
 
 
 @pytest.mark.parametrize("key, value, words", [
-    ("rooms", ["Factor"], "chatops.rooms: 'Factor' is no id of a room"),
+    ("rooms", ["Factor"], "chatops.rooms[0] is 'Factor': it must be the id of a room"),
     ("rooms", [], "chatops.rooms: name the ids"),
     ("rooms", 1001, "chatops.rooms is 1001: it must be a list"),
-    ("rooms", [True], "True is no id of a room"),
+    ("rooms", [True], "chatops.rooms[0] is True: it must be the id of a room"),
     ("prefix", "{!", "chatops.prefix is '{!'"),
-    ("prefix", "", "chatops.prefix is ''"),
     ("prefix", "st2 ", "chatops.prefix is 'st2 '"),
     ("allow", "all", "chatops.allow is 'all': it must be a list"),
     ("allow", [{"commands": ["*"]}], "chatops.allow[0].people: it must be a list of ids, or \"*\""),
-    ("allow", [{"commands": ["*"], "people": ["@Ann"]}], "'@Ann' is no id of a person"),
+    ("allow", [{"commands": ["*"], "people": ["@Ann"]}],
+     "allow[0].people is '@Ann': it must be the id of a person"),
     ("allow", [{"commands": "*", "people": "*"}], "chatops.allow[0].commands is '*'"),
     ("allow", [{"command": ["*"], "people": "*"}], "it must be an object with commands, people"),
-    ("api_keys", {"@Ann": "key"}, "chatops.api_keys: '@Ann' is no id of a person"),
+    ("api_keys", {"@Ann": "key"}, "chatops.api_keys is '@Ann': it must be the id of a person"),
     ("extra_parameters", "yes", "chatops.extra_parameters is 'yes'"),
     ("people", [2002], "chatops.people: there is no such key"),
 ])

@@ -1,8 +1,12 @@
 """The config of ChatOps as a typed object, checked when read."""
 import re
-from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
 
+from hipchat.config import validators as must_be
+from hipchat.config.keys import Key
 from hipchat.config.reader import ConfigReader
+from hipchat.config.validators import ListOf, WrongValue
+from hipchat.values import positive_id
 
 __all__ = ["ALL", "ChatOpsSettings", "Grant"]
 
@@ -15,7 +19,9 @@ NO_PREFIX = frozenset("{}<>%#")
 class Grant(NamedTuple):
     """Who may run which commands where.
 
-    commands are globs over pack.alias; None stands for all people, or for all rooms.
+    Attributes:
+        commands: globs over pack.alias.
+        people, rooms: IDs; None for all.
     """
 
     commands: List[str]
@@ -24,10 +30,12 @@ class Grant(NamedTuple):
 
 
 class ChatOpsSettings(NamedTuple):
-    """The config's `chatops`: rooms and people are HipChat's ids, keys are StackStorm's.
+    """The config's `chatops`: rooms and people are HipChat's IDs, keys are StackStorm's.
 
-    api_keys: whose commands run under which key; where there are any, who has none is refused.
-    api_url, stream_url: of StackStorm's API and event stream, "" for those of the machine.
+    Attributes:
+        api_keys: by person, under which key their commands run; who has none is refused, unless
+            nobody has one.
+        api_url, stream_url: of StackStorm's API and event stream, "" for those of the machine.
     """
 
     prefix: str
@@ -41,18 +49,22 @@ class ChatOpsSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ChatOpsSettings":
-        """Read the config; ConfigError names every wrong value with its remedy."""
-        reader = _Reader(config)
-        settings = cls(
-            prefix=reader.prefix("chatops.prefix"), rooms=reader.room_ids("chatops.rooms"),
-            allow=reader.grants("chatops.allow"), api_key=reader.key("chatops.api_key"),
-            api_keys=reader.keys("chatops.api_keys"),
-            extra_parameters=reader.boolean("chatops.extra_parameters", False),
-            api_url=reader.stackstorm_url("chatops.api_url", "/v1"),
-            stream_url=reader.stackstorm_url("chatops.stream_url", "/v1/stream"))
-        reader.refuse_other_keys("chatops")
+        """Read the config.
+
+        Raises:
+            ConfigError: names every wrong value with its remedy.
+        """
+        reader = ConfigReader(config)
+        values = {key.name.partition(".")[2]: reader.read(key) for key in KEYS}
+        values["rooms"] = frozenset(values["rooms"])
+        if not values["rooms"]:
+            reader.wrong("chatops.rooms", "name the ids of the rooms in which commands are taken "
+                         "(hipchat.list_rooms tells them)")
+        for name in sorted(set(map(str, reader.section("chatops"))) - set(cls._fields)):
+            reader.wrong(f"chatops.{name}", "there is no such key; there are " +
+                         ", ".join(cls._fields))
         reader.finish()
-        return settings
+        return cls(**values)
 
     @property
     def opening(self) -> str:
@@ -61,99 +73,85 @@ class ChatOpsSettings(NamedTuple):
 
     @staticmethod
     def are_in(config: Optional[Dict[str, Any]]) -> bool:
-        """Whether the config has ChatOps at all; StackStorm fills in the defaults without it."""
+        """Tell whether the config has ChatOps; StackStorm fills in the defaults without it."""
         found = (config or {}).get("chatops")
         return bool(found) and (not isinstance(found, dict) or any(
             found.get(key) for key in ("rooms", "allow", "api_key", "api_keys")))
 
 
-class _Reader(ConfigReader):
-    """Takes what only `chatops` has."""
-
-    def refuse_other_keys(self, section: str) -> None:
-        for key in sorted(set(map(str, self._section(section))) - set(ChatOpsSettings._fields)):
-            self._wrong(f"{section}.{key}", "there is no such key; there are " +
-                        ", ".join(ChatOpsSettings._fields))
-
-    def stackstorm_url(self, key: str, ending: str) -> str:
-        """Read the address of one of StackStorm's services, which ends in `ending`; "" for none."""
-        if self._get(key) in (None, ""):
-            return ""
-        url = "".join(self._url(key, "https://st2.example.com/api"))
-        return url if url.endswith(ending) else url + ending
-
-    def prefix(self, key: str) -> str:
-        value = self._get(key)
-        if value is None:
-            return "!"
-        if (not isinstance(value, str) or not 1 <= len(value) <= LONGEST_PREFIX or
-                not value.isprintable() or " " in value or NO_PREFIX.intersection(value)):
-            self._wrong(key, "it must be 1 to {} characters without blanks and without any of {}"
-                        .format(LONGEST_PREFIX, " ".join(sorted(NO_PREFIX))), value)
-            return "!"
+def _prefix(value: Any) -> str:
+    if (isinstance(value, str) and len(value) <= LONGEST_PREFIX and value.isprintable() and
+            " " not in value and not NO_PREFIX.intersection(value)):
         return value
+    raise WrongValue(f"it must be 1 to {LONGEST_PREFIX} characters without blanks and without any "
+                     f"of {' '.join(sorted(NO_PREFIX))}", value)
 
-    def room_ids(self, key: str) -> FrozenSet[int]:
-        rooms = self._ids(key, self._list(key, []), "room")
-        if not rooms:
-            self._wrong(key, "name the ids of the rooms in which commands are taken "
-                        "(hipchat.list_rooms tells them)")
-        return rooms
 
-    def grants(self, key: str) -> List[Grant]:
-        return [self._grant(f"{key}[{place}]", grant)
-                for place, grant in enumerate(self._list(key, []))]
+def _id_of(kind: str, action: str) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        found = positive_id(value)
+        if found is None:
+            raise WrongValue(f"it must be the id of a {kind} ({action} tells it); names can be "
+                             "changed by others, ids cannot", value)
+        return found
+    return check
 
-    def _grant(self, key: str, grant: Any) -> Grant:
-        if not isinstance(grant, dict) or set(grant) - set(Grant._fields):
-            self._wrong(key, "it must be an object with commands, people and rooms", grant)
-            return Grant([], frozenset(), frozenset())
-        commands = grant.get("commands")
-        if not isinstance(commands, list) or not commands or not all(
-                isinstance(each, str) and each for each in commands):
-            self._wrong(key + ".commands", "it must be a list of patterns such as hipchat.* or "
-                        "deploy.run, each a pack and an alias", commands)
-            commands = []
-        return Grant(commands, self._ids_or_all(key + ".people", grant.get("people"), "person"),
-                     self._ids_or_all(key + ".rooms", grant.get("rooms", ALL), "room"))
 
-    def _ids_or_all(self, key: str, values: Any, kind: str) -> Optional[FrozenSet[int]]:
-        if values in (ALL, [ALL]):
-            return None
-        if not isinstance(values, list) or not values:
-            self._wrong(key, "it must be a list of ids, or \"*\" for all", values)
-            return frozenset()
-        return self._ids(key, values, kind)
+_room, _person = _id_of("room", "hipchat.list_rooms"), _id_of("person", "hipchat.get_user")
 
-    def _ids(self, key: str, values: List[Any], kind: str) -> FrozenSet[int]:
-        return frozenset(self._id(key, value, kind) for value in values)
 
-    def _id(self, key: str, value: Any, kind: str) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-        if isinstance(value, str) and value.isdecimal() and value.isascii() and int(value):
-            return int(value)
-        self._wrong(key, "{!r} is no id of a {}; names can be changed by others, ids cannot ({} "
-                    "tells them)".format(value, kind, "hipchat.get_user" if kind == "person" else
-                                         "hipchat.list_rooms"))
-        return 0
+def _grant(value: Any) -> Grant:
+    if not isinstance(value, dict) or set(value) - set(Grant._fields):
+        raise WrongValue("it must be an object with commands, people and rooms", value)
+    commands = value.get("commands")
+    if not isinstance(commands, list) or not commands or not all(
+            isinstance(each, str) and each for each in commands):
+        raise WrongValue("it must be a list of patterns such as hipchat.* or deploy.run, each a "
+                         "pack and an alias", commands, ".commands")
+    return Grant(commands, _ids_or_all(".people", value.get("people"), _person),
+                 _ids_or_all(".rooms", value.get("rooms", ALL), _room))
 
-    def keys(self, key: str) -> Dict[int, str]:
-        found = self._get(key) or {}
-        if not isinstance(found, dict):
-            self._wrong(key, "it must be an object of HipChat ids and API keys")
-            return {}
-        return {self._id(key, person, "person"):
-                self._checked_key(f"{key}.{person}", value)
-                for person, value in found.items()}
 
-    def key(self, key: str) -> Optional[str]:
-        value = self._get(key)
-        return None if value in (None, "") else self._checked_key(key, value)
+def _ids_or_all(place: str, values: Any,
+                check: Callable[[Any], int]) -> Optional[FrozenSet[int]]:
+    if values in (ALL, [ALL]):
+        return None
+    if not isinstance(values, list) or not values:
+        raise WrongValue("it must be a list of ids, or \"*\" for all", values, place)
+    try:
+        return frozenset(map(check, values))
+    except WrongValue as error:
+        raise WrongValue(str(error), error.value, place) from None
 
-    def _checked_key(self, key: str, value: Any) -> str:
-        # Its value is a secret: it is not shown.
-        if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):
-            self._wrong(key, "it is no API key of StackStorm's; make one with `st2 apikey create`")
-            return ""
-        return value
+
+def _api_keys(value: Any) -> Dict[int, str]:
+    if not isinstance(value, dict):
+        raise WrongValue("it must be an object of HipChat ids and API keys")
+    return {_person(person): _api_key(key, f".{person}") for person, key in value.items()}
+
+
+def _api_key(value: Any, place: str = "") -> str:
+    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):  # it may be secret
+        raise WrongValue("it is no API key of StackStorm's; make one with `st2 apikey create`",
+                         place=place)
+    return value
+
+
+def _service_url(ending: str) -> Callable[[Any], str]:
+    """Take the address of one of StackStorm's services, with or without its ending."""
+    def check(value: Any) -> str:
+        found = must_be.url("https://st2.example.com/api")(value)
+        return found if found.endswith(ending) else found + ending
+    return check
+
+
+KEYS = (
+    Key("chatops.prefix", _prefix, "!"),
+    Key("chatops.rooms", ListOf(_room), []),
+    Key("chatops.allow", ListOf(_grant), []),
+    Key("chatops.api_key", _api_key),
+    Key("chatops.api_keys", _api_keys, {}),
+    Key("chatops.extra_parameters", must_be.boolean, False),
+    Key("chatops.api_url", _service_url("/v1"), ""),
+    Key("chatops.stream_url", _service_url("/v1/stream"), ""),
+)

@@ -199,7 +199,7 @@ def test_a_wrong_section_stops_no_event_and_a_right_one_is_taken(chat, st2):
     chat.stackstorm.restart()
     wait_until(lambda: "commands: none are taken, as chatops in the config is wrong" in
                chat.stackstorm.health().get("reasons", []))
-    assert "'Factor' is no id of a room" in chat.stackstorm.log()
+    assert "'Factor': it must be the id of a room" in chat.stackstorm.log()
 
 
 def test_a_large_event_of_others_is_dropped_as_it_arrives(chat, st2):

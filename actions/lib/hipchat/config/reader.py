@@ -1,7 +1,6 @@
 """Reads a config by the table of its keys, and collects what is wrong with it."""
 from typing import Any, Dict, List, Optional
 
-from hipchat.config import validators
 from hipchat.config.keys import KEYS, SECTIONS, Key
 from hipchat.config.validators import ListOf, Validator, WrongValue, shown
 from hipchat.errors import ConfigError
@@ -59,7 +58,7 @@ class ConfigReader:
         try:
             return check(value)
         except WrongValue as error:
-            self.wrong(name, str(error), error.value)
+            self.wrong(name + error.place, str(error), error.value)
             return None
 
     def given(self, name: str) -> Any:
@@ -89,18 +88,6 @@ class ConfigReader:
         """Raise ConfigError if anything was wrong."""
         if self._problems:
             raise ConfigError(list(dict.fromkeys(self._problems)))
-
-    # What chatops.settings still calls.
-    _get, _section, _wrong = given, section, wrong
-
-    def boolean(self, key: str, default: bool) -> bool:
-        return self.read(Key(key, validators.boolean, default))
-
-    def _list(self, key: str, default: List[Any]) -> List[Any]:
-        return self.read(Key(key, ListOf(lambda item: item), default))
-
-    def _url(self, key: str, example: str) -> List[str]:
-        return [self.read(Key(key, validators.url(example))) or ""]
 
     def _objects(self, key: str) -> Dict[str, Optional[Dict[str, Any]]]:
         """Return the objects below a key, by their names."""

@@ -27,11 +27,16 @@ CONTROL = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters, and halves
 
 
 class WrongValue(ValueError):
-    """A value is wrong; str() says what it must be. value: None where it may be secret."""
+    """A value is wrong; str() says what it must be.
 
-    def __init__(self, remedy: str, value: Any = None):
+    Attributes:
+        value: what is wrong, None where it may be secret.
+        place: where it is below the key, such as ".people".
+    """
+
+    def __init__(self, remedy: str, value: Any = None, place: str = ""):
         super().__init__(remedy)
-        self.value = value
+        self.value, self.place = value, place
 
 
 class ListOf(NamedTuple):

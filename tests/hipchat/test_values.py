@@ -1,7 +1,7 @@
 """IDs and dates out of HipChat's JSON, in every spelling that is meant and in none other."""
 import pytest
 
-from hipchat.values import message_id, positive_id, unix_time
+from hipchat.values import iso_date, message_id, positive_id, unix_time
 
 
 @pytest.mark.parametrize("value, found", [
@@ -25,6 +25,12 @@ def test_the_id_of_a_message_is_a_text(value, found):
     "2018-05-04T11:30:01+02:00", 1525426201, 1525426201.0])
 def test_a_date_is_read_in_each_of_its_spellings(date):
     assert unix_time(date) == 1525426201.0
+    assert iso_date(date) == "2018-05-04T09:30:01.000000+00:00"
+
+
+def test_a_date_keeps_its_microseconds():
+    for date in ("2018-05-04T09:30:01.000001+00:00", "2026-11-30T23:59:59.999999+00:00"):
+        assert iso_date(date) == date
 
 
 @pytest.mark.parametrize("date", [
@@ -32,4 +38,4 @@ def test_a_date_is_read_in_each_of_its_spellings(date):
     "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z", -1, 10 ** 18, float("inf"), float("nan"),
     "2018-05-04T09:30:01+25:00"])
 def test_what_is_no_date_does_not_raise(date):
-    assert unix_time(date) is None
+    assert unix_time(date) is None and iso_date(date) == ""

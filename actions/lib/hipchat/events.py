@@ -3,10 +3,11 @@ import json
 import math
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from hipchat import values
 from hipchat.text.template_guard import neutralize_templates
-from hipchat.text.room_reference import is_room_id
 from hipchat.text.shallow_json import loads
 from hipchat.text.sanitize import sanitize
+from hipchat.values import iso_date, positive_id
 
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "WrongRoom", "message_id", "payload", "read_body",
            "room_id", "room_name", "text_of", "webhook_id", "with_identities"]
@@ -88,15 +89,14 @@ def room_id(body: Dict[str, Any]) -> Optional[int]:
     """
     room = body["item"].get("room")
     stated = room.get("id") if isinstance(room, dict) else room
-    if stated is None or type(stated) is int:
-        return stated
-    if isinstance(stated, str) and isinstance(room, dict) and is_room_id(stated):
-        return int(stated)
-    raise WrongRoom("the body names its room in another way than by its ID")
+    found = positive_id(stated) if isinstance(room, dict) else None
+    if found is None and stated is not None:
+        raise WrongRoom("the body names its room in another way than by its ID")
+    return found
 
 
 def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a body in which rooms, messages and people have the IDs that were checked.
+    """Return a body with the IDs of rooms, messages and people, and the date, that were checked.
 
     What is checked must be what rules get: StackStorm casts "+1002", and true, to an integer.
 
@@ -121,9 +121,11 @@ def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any
         if isinstance(message.get("from"), dict):
             message["from"] = _with_id(message["from"])
         if message.get("id") is not None:
-            if not isinstance(message["id"], (int, str)) or isinstance(message["id"], bool):
-                raise ValueError("the ID of the body's message is no text")
             message["id"] = message_id(body)
+            if not message["id"]:
+                raise ValueError("the ID of the body's message is no text")
+        if "date" in message:
+            message["date"] = iso_date(message["date"])
     return dict(body, item=item)
 
 
@@ -136,9 +138,10 @@ def _are_of_room(links: Any, wanted: int) -> bool:
 def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
     """Return a person, or an integration, whose ID can be read in one way."""
     stated = person.get("id")
-    if isinstance(stated, str) and is_room_id(stated):  # all digits
-        return dict(person, id=int(stated))
-    if stated is None or type(stated) is int or isinstance(stated, str) and not _is_number(stated):
+    found = positive_id(stated)
+    if found is not None:
+        return dict(person, id=found)
+    if stated is None or isinstance(stated, str) and not _is_number(stated):
         return person
     raise ValueError("the body names a person in another way than by an ID")
 
@@ -157,19 +160,14 @@ def room_name(body: Dict[str, Any]) -> str:
 
 
 def message_id(body: Dict[str, Any]) -> str:
-    """The id of the message in a delivery, "" if there is none."""
+    """Return the ID of the message in a delivery, "" if there is none."""
     message = body["item"].get("message")
-    found = message.get("id") if isinstance(message, dict) else None
-    return str(found) if isinstance(found, (int, str)) else ""
+    return values.message_id(message.get("id")) if isinstance(message, dict) else ""
 
 
 def webhook_id(body: Dict[str, Any]) -> int:
-    """The id of the HipChat webhook, 0 where HipChat gives none that is a number."""
-    try:
-        number = int(body.get("webhook_id") or 0)
-    except (TypeError, ValueError, OverflowError):
-        return 0
-    return number if -2 ** 63 <= number < 2 ** 63 else 0
+    """Return the ID of the HipChat webhook, 0 where HipChat gives none."""
+    return positive_id(body.get("webhook_id")) or 0
 
 
 def text_of(event: Event, item: Dict[str, Any]) -> str:

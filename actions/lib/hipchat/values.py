@@ -2,7 +2,7 @@
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-__all__ = ["message_id", "positive_id", "unix_time"]
+__all__ = ["iso_date", "message_id", "positive_id", "unix_time"]
 
 LARGEST_ID = 2 ** 63 - 1
 LONGEST_MESSAGE_ID = 100  # characters; HipChat's are UUIDs of 36
@@ -39,3 +39,11 @@ def unix_time(date: Any) -> Optional[float]:
     except (ValueError, OverflowError):
         return None
     return seconds if 0 <= seconds <= LATEST_DATE else None
+
+
+def iso_date(date: Any) -> str:
+    """Return a date as HipChat writes it, in ISO 8601 with microseconds and +00:00; "" for none."""
+    seconds = unix_time(date)
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")

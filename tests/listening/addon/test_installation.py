@@ -5,6 +5,7 @@ import os
 from functools import partial
 from urllib.parse import urlsplit
 
+import eventlet
 import pytest
 import urllib3.connection
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from support.addon import AddonStackstorm
 from support.servers import Hipchat, direct
 from support.waiting import wait_until
 
-from hipchat.config.addon import Addon
+from hipchat.config.addon import SCOPES, Addon
 from hipchat.config.sensor_settings import SensorSettings
 from listening.addon.claim import Claim, is_capabilities_of
 from listening.addon.installation import Installation, InstallationRefused
@@ -209,6 +210,59 @@ class TestCallback:
         installation._forget()
         installation.heard()
         assert not installation.hears
+
+    @pytest.mark.parametrize("wrong", [
+        {"client": {"id": ID, "room": {"id": 1001}}}, {"client": {"id": "another", "room": None}},
+        {"client": None}, {"scopes": []}, {"scopes": None}, {"scopes": list(SCOPES[1:])},
+        {"scopes": " ".join(SCOPES)}])
+    def test_with_a_token_for_less_than_the_whole_group_is_refused(
+            self, make, url, monkeypatch, wrong):
+        """Any OAuth client of the group has a token, also another add-on's for a single room."""
+        installation, kept = make()
+        info = {"client": {"id": ID, "room": None}, "scopes": list(SCOPES)}
+        for first in (True, False):
+            monkeypatch.setattr(installation._client, "token_info", lambda: dict(info, **wrong))
+            before = kept.text
+            assert install(installation, capabilitiesUrl=url) == 403
+            assert kept.text == before and (installation.credentials is None) == first
+            monkeypatch.setattr(installation._client, "token_info", lambda: info)
+            assert install(installation, capabilitiesUrl=url) == 200
+        assert integration_in(kept) == (ID, SECRET)
+
+    def test_asks_for_a_token_with_our_scopes(self, make, url, monkeypatch):
+        installation, _ = make()
+        forms, fetch = [], installation._client.fetch_token
+        monkeypatch.setattr(installation._client, "fetch_token", lambda form: forms.append(form) or
+                            fetch(form))
+        assert install(installation, capabilitiesUrl=url) == 200
+        assert forms == [{"grant_type": "client_credentials", "scope": " ".join(SCOPES)}]
+
+    def test_for_the_same_group_as_text_is_for_the_same(self, make, url, monkeypatch):
+        installation, kept = make()
+        fetch = installation._client.fetch_token
+        monkeypatch.setattr(installation._client, "fetch_token",
+                            lambda form: dict(fetch(form), group_id="1"))
+        assert install(installation, capabilitiesUrl=url, groupId="1") == 200
+        assert install(installation, capabilitiesUrl=url, groupId=1) == 200
+        assert Addon.read(kept.text).group == 1
+
+    def test_of_an_uninstallation_during_a_look_leads_to_another_look(
+            self, make, url, monkeypatch):
+        monkeypatch.setattr("listening.timing.ADDON_CHECK_DELAY", 0.0)
+        installation, _ = make()
+        install(installation, capabilitiesUrl=url)
+        looks, fetch = [], installation._client.fetch_token
+
+        def look(form):
+            looks.append(form)
+            if len(looks) == 1:
+                installation.uninstalled(ID)
+            return fetch(form)
+
+        monkeypatch.setattr(installation._client, "fetch_token", look)
+        running = eventlet.spawn(installation.run)
+        wait_until(lambda: len(looks) == 2)
+        running.kill()
 
     def test_is_refused_for_now_while_hipchat_cannot_be_asked(self, make, url, hipchat):
         installation, kept = make()

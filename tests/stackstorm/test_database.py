@@ -1,0 +1,67 @@
+"""What the sensor stores in StackStorm's datastore."""
+import importlib
+import sys
+from unittest import mock
+
+import pytest
+from support import REPOSITORY
+from support.addon import REFERENCE
+
+from sandbox.stackstorm import pack, platform_modules
+from sandbox.stackstorm.broker import Broker
+from sandbox.stackstorm.database import Database
+from sandbox.stackstorm.datastore import Datastore
+from sandbox.stackstorm.triggers import Triggers
+
+REFERS, REFERS_NOT = {"credentials": REFERENCE}, {"credentials": None}
+
+
+class Platform:
+    """A StackStorm in this process; module: the sensor's way to its database."""
+
+    def __init__(self, addon):
+        self.datastore = Datastore()
+        self._pack = pack.load(REPOSITORY, None, self.datastore)
+        self.configure(addon)
+        broker = Broker()
+        triggers = Triggers(broker.publish)
+        platform_modules.install_services(
+            triggers, broker, Database(triggers, broker, pack=self._pack))
+        sys.modules.pop("stackstorm.database", None)
+        self.module = importlib.import_module("stackstorm.database")
+
+    def configure(self, addon):
+        self._pack.register({"api_url": "http://hipchat/v2", "addon": dict(
+            {"enabled": True}, **addon)})
+
+
+@pytest.fixture
+def start(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
+    with mock.patch.dict(sys.modules):
+        yield Platform
+
+
+class TestAddon:
+    def test_is_loaded_as_it_was_saved(self, start):
+        platform = start(REFERS)
+        assert platform.module.load_addon() is None
+        for text in ("first", "second"):
+            platform.module.save_addon(text)
+            assert platform.module.load_addon() == text
+
+    def test_that_cannot_be_read_back_leaves_nothing_where_there_was_nothing(self, start):
+        platform = start(REFERS_NOT)
+        with pytest.raises(platform.module.NotKept):
+            platform.module.save_addon("first")
+        platform.configure(REFERS)
+        assert platform.module.load_addon() is None
+
+    def test_that_cannot_be_read_back_leaves_what_was_stored_well(self, start):
+        platform = start(REFERS)
+        platform.module.save_addon("first")
+        platform.configure(REFERS_NOT)
+        with pytest.raises(platform.module.NotKept):
+            platform.module.save_addon("second")
+        platform.configure(REFERS)
+        assert platform.module.load_addon() == "first"

@@ -27,6 +27,7 @@ class WebhookSensor(Sensor):
         self._watch = ConfigWatch(
             registered=database.registered_config, resolved=database.resolved_config,
             health=self._health, log=self._log)
+        self._inherited = sensor_process.inherited_config()
         self._parts: Optional[Parts] = None
         self._stopping = self._restarting = False
 
@@ -75,13 +76,13 @@ class WebhookSensor(Sensor):
 
     def _restart(self) -> None:
         try:
-            sensor_process.restart()
+            sensor_process.restart(self._watch.config)
         except OSError as error:
             self._log.info("The sensor's process cannot be replaced: %s.", error)
 
     def _begin(self) -> None:
         """Start with a config that can be used, and again when another is registered."""
-        settings = self._watch.first(self._config)
+        settings = self._watch.first(self._config, self._inherited)
         if not self._parts:  # else this has failed further down
             self._parts = Parts(settings, self._health, self._supervisor, self._log)
             gc.collect()

@@ -1,19 +1,40 @@
 """The process that StackStorm's sensor container starts for a sensor."""
+import json
 import os
 import sys
+from typing import Any, Dict, Optional
 
-__all__ = ["restart"]
+__all__ = ["inherited_config", "restart"]
 
 WRAPPER = "sensor_wrapper.py"  # the program of such a process
+CONFIG_FD = "HIPCHAT_SENSOR_CONFIG_FD"  # environment variable
 
 
-def restart() -> None:
+def restart(config: Dict[str, Any]) -> None:
     """Replace this process by a new one with the same arguments, which reads the config again.
 
     The container sees no exit: it counts an exit as a failure, and starts a sensor no more that has
     failed three times in short order. Returns where this is another program than the container's
     (the sandbox); raises OSError where Python is gone, as during an upgrade of the pack.
+
+    Args:
+        config: the config to use where a wrong one is registered until the new process reads it.
     """
     if os.path.basename(sys.argv[0]) == WRAPPER:
+        # In memory, and not in the environment or on disk: it has the token in it.
+        memory = os.memfd_create("config", 0)
+        with os.fdopen(memory, "w", closefd=False) as file:
+            json.dump(config, file)
+        os.lseek(memory, 0, os.SEEK_SET)
+        os.environ[CONFIG_FD] = str(memory)
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable] + sys.argv)
+
+
+def inherited_config() -> Optional[Dict[str, Any]]:
+    """The config that the process before restart() has passed on, None if there was none."""
+    memory = os.environ.pop(CONFIG_FD, None)
+    if memory is None:
+        return None
+    with os.fdopen(int(memory)) as file:
+        return json.load(file)

@@ -13,30 +13,41 @@ from listening.errors import ServiceUnavailable
 
 __all__ = ["ConfigWatch"]
 
-
 Config = Optional[Dict[str, Any]]
 
 
 class ConfigWatch:
-    """Looks at the pack's config as it is registered with StackStorm, and tells what is wrong.
+    """Looks at the pack's config as it is registered with StackStorm, and reports what is wrong.
 
-    registered returns what was registered, None if nothing was; resolved returns the same with
-    its defaults and with what it has from the datastore.
+    config: the last one that could be used, with its defaults and its values of the datastore.
     """
 
-    def __init__(self, registered: Callable[[], Config], resolved: Callable[[], Config],
+    def __init__(self, registered: Callable[[], Config], resolved: Callable[[], Dict[str, Any]],
                  health: Health, log: logging.Logger):
+        """Args:
+            registered: returns the registered config, None if there is none.
+            resolved: returns the same with its defaults and its values of the datastore.
+        """
         self._registered, self._resolved = registered, resolved
         self._health, self._log = health, log
+        self.config: Dict[str, Any] = {}
         self._seen: Config = None
-        self._wrong = ""  # what was told of it
+        self._wrong = ""  # the detail of the problem that is set
 
-    def first(self, config: Config) -> SensorSettings:
-        """The settings of this config, or else of the first registered one that can be used."""
-        try:
-            return SensorSettings.from_config(config)
-        except ConfigError:  # StackStorm starts a new pack's sensor before it registers its config
-            self._log.info("There is no usable config yet; the sensor waits for it.")
+    def first(self, config: Config, inherited: Config = None) -> SensorSettings:
+        """The settings of the first config that can be used.
+
+        Args:
+            config: that with which StackStorm has started the sensor.
+            inherited: that which the sensor's process has passed on when it replaced itself.
+        """
+        for each in (config, inherited):
+            try:
+                return SensorSettings.from_config(each)
+            except ConfigError:
+                pass
+        # StackStorm starts a new pack's sensor before it registers its config.
+        self._log.info("There is no usable config yet; the sensor waits for it.")
         began = time.monotonic()
         while True:
             waited = time.monotonic() - began
@@ -57,23 +68,24 @@ class ConfigWatch:
             registered = self._registered()
             if registered is None:
                 if not patient:
-                    self._tell("none is registered", "Write it, and run st2ctl reload "
+                    self._report("none is registered", "Write it, and run st2ctl reload "
                                "--register-configs.")
             elif registered != self._seen or self._wrong:
-                settings = SensorSettings.from_config(self._resolved())
-                self._seen, self._wrong = registered, ""
+                config = self._resolved()
+                settings = SensorSettings.from_config(config)
+                self.config, self._seen, self._wrong = config, registered, ""
                 self._health.forget("config")
                 return settings
         except ConfigError as error:
-            self._tell(f"{_values(len(error.problems))} wrong",
+            self._report(f"{_values(len(error.problems))} wrong",
                        "\n  ".join(["Correct it, and register it:"] + error.problems))
-        except ServiceUnavailable:  # told by whoever has something to dispatch
+        except ServiceUnavailable:  # Triggers sets the problem
             pass
         except Exception as error:  # a key of the datastore that is not there, say
-            self._tell("it cannot be read", f"{' '.join(str(error).split()):.500}")
+            self._report("it cannot be read", f"{' '.join(str(error).split()):.500}")
         return None
 
-    def _tell(self, summary: str, detail: str) -> None:
+    def _report(self, summary: str, detail: str) -> None:
         if self._wrong != detail:
             self._wrong = detail
             self._health.forget("config")

@@ -2,7 +2,12 @@
 import signal
 
 import pytest
+from support.context import CONFIG, LOG
 from support.waiting import wait_until
+
+from hipchat.config.sensor_settings import SensorSettings
+from listening.operations.config_watch import ConfigWatch
+from listening.operations.health import Health
 
 WRONG = {"timeout": 0, "webhook": {"port": 70000}, "spool": {"max_deliveries": 0}}
 
@@ -78,3 +83,10 @@ class TestChange:
         register(stackstorm)
         wait_until(lambda: stackstorm.health()["status"] == "ok")
         assert stackstorm.process.poll() is None
+
+
+@pytest.mark.parametrize("config", [None, {}, {"api_key": "x", "timeout": 0}])
+def test_that_is_wrong_when_the_process_was_replaced_leaves_the_one_of_before(config):
+    watch = ConfigWatch(registered=lambda: config, resolved=lambda: config,
+                        health=Health(LOG), log=LOG)
+    assert watch.first(config, CONFIG) == SensorSettings.from_config(CONFIG)

@@ -210,7 +210,8 @@ class TestIds:
         True, 1.5, ["x"], {"x": 1}, "2002 ", "+2002", "2_002", "2002.0", "nan", "1e3",
         "\uff12\uff10\uff10\uff12"])
     @pytest.mark.parametrize("item", [
-        lambda person: {"sender": person}, lambda person: {"message": {"from": person}}])
+        lambda person: {"sender": person}, lambda person: {"message": {"from": person}},
+        lambda person: {"message": {"mentions": [person]}}])
     def test_a_person_who_could_be_read_as_another_is_refused(self, item, wrong):
         with pytest.raises(ValueError):
             with_identities(read(item({"id": wrong})), ROOM)

@@ -120,6 +120,9 @@ def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any
         message = item["message"] = dict(item["message"])
         if isinstance(message.get("from"), dict):
             message["from"] = _with_id(message["from"])
+        if isinstance(message.get("mentions"), list):
+            message["mentions"] = [_with_id(person) if isinstance(person, dict) else person
+                                   for person in message["mentions"]]
         if message.get("id") is not None:
             message["id"] = message_id(body)
             if not message["id"]:

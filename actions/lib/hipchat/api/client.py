@@ -2,14 +2,14 @@
 import logging
 import time
 from json import dumps
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple
 from urllib.parse import quote
 
 import requests
 import urllib3
 
 from hipchat import timing
-from hipchat.api.credentials import IntegrationToken, NoToken, PersonalToken
+from hipchat.api.credentials import IntegrationToken, PersonalToken, Token
 from hipchat.api.error_mapping import ErrorMapping
 from hipchat.api.rate_limit import CallBudget, RateLimit, server_time
 from hipchat.api.responses import items_of, object_of
@@ -60,9 +60,9 @@ class Client:
     def use(self, settings: ApiSettings) -> None:
         """Call with these settings' token from now on."""
         self._settings, self._errors = settings, ErrorMapping(settings, self._masked)
-        self._token: Union[IntegrationToken, PersonalToken, NoToken] = (
+        self._token: Token = (
             IntegrationToken(settings.integration, self.fetch_token) if settings.integration
-            else PersonalToken(settings.api_key) if settings.api_key else NoToken())
+            else PersonalToken(settings.api_key) if settings.api_key else Token())
 
     def call(self, method: str, *path: Any, json: Optional[Dict[str, Any]] = None,
              params: Optional[Dict[str, Any]] = None, body: Optional[bytes] = None,

@@ -7,7 +7,7 @@ from requests.auth import AuthBase
 from hipchat import timing
 from hipchat.errors import NotInstalled
 
-__all__ = ["Integration", "IntegrationToken", "NoToken", "PersonalToken"]
+__all__ = ["Integration", "IntegrationToken", "PersonalToken", "Token"]
 
 
 class Integration(NamedTuple):
@@ -17,45 +17,47 @@ class Integration(NamedTuple):
     secret: str
 
 
-class PersonalToken(AuthBase):
-    """A personal access token. (An auth object: a mere header gives way to what ~/.netrc says.)"""
+class Token(AuthBase):
+    """Authorizes requests; by itself it is none, as before an add-on is installed.
 
-    def __init__(self, token: str):
-        self.secrets = [token]
+    (It is an auth object, since a mere header gives way to what ~/.netrc says.)
+    """
 
     @property
     def value(self) -> str:
-        """The token."""
-        return self.secrets[0]
+        """The token; NotInstalled where there is none."""
+        raise NotInstalled()
+
+    @property
+    def secrets(self) -> List[str]:
+        """What must never be shown."""
+        return []
 
     def __call__(self, request: Any) -> Any:
         request.headers["Authorization"] = "Bearer " + self.value
         return request
 
     def renewed(self) -> bool:
-        """A personal token cannot be renewed."""
+        """Forget the token, so that the next request has another; False if there is no other."""
         return False
 
 
-class NoToken(AuthBase):
-    """What there is until an add-on is installed."""
+class PersonalToken(Token):
+    """A personal access token."""
 
-    secrets: List[str] = []
+    def __init__(self, token: str):
+        self._token = token
 
     @property
     def value(self) -> str:
-        """Raise NotInstalled."""
-        raise NotInstalled()
+        return self._token
 
-    def __call__(self, request: Any) -> Any:
-        return self.value  # which raises
-
-    def renewed(self) -> bool:
-        """There is nothing to renew."""
-        return False
+    @property
+    def secrets(self) -> List[str]:
+        return [self._token]
 
 
-class IntegrationToken(AuthBase):
+class IntegrationToken(Token):
     """An integration's token, fetched when first needed and renewed before it ends."""
 
     def __init__(self, integration: Integration, fetch: Callable[[Dict[str, str]], Dict[str, Any]]):
@@ -71,12 +73,10 @@ class IntegrationToken(AuthBase):
 
     @property
     def secrets(self) -> List[str]:
-        """What must never be shown."""
         return [self._integration.secret] + ([self._token] if self._token else [])
 
     @property
     def value(self) -> str:
-        """The token, a new one if there is none or it is about to end."""
         if self._token is None or time.monotonic() >= self._ends:
             # Without `scope` it is for all that the integration may do.
             answer = self._fetch({"grant_type": "client_credentials"})
@@ -84,11 +84,6 @@ class IntegrationToken(AuthBase):
             self._ends = time.monotonic() + float(answer["expires_in"]) - timing.TOKEN_RENEWAL_DELAY
         return self._token
 
-    def __call__(self, request: Any) -> Any:
-        request.headers["Authorization"] = "Bearer " + self.value
-        return request
-
     def renewed(self) -> bool:
-        """Forget the token, so that the next call fetches another; False if there was none."""
         had, self._token = self._token, None
         return had is not None

@@ -1,5 +1,5 @@
 """The token: its kind, when it ends, and what it may do."""
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 from hipchat import timing
 from hipchat.api.client import Client
@@ -87,7 +87,7 @@ def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings
         yield Finding(True, "token: HipChat does not tell its scopes, and no room is configured "
                       "to try them in")
         return
-    lacking: List[Optional[str]] = []
+    lacking: List[str] = []
     needed = _needed(settings)
     for scope, method, path in [trial for trial in TRIALS if trial[0] in needed]:
         try:

@@ -16,6 +16,7 @@ import pytest
 from support.history import FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
 from support.waiting import wait_until
 
+from listening import timing
 from listening.backoff import Backoff
 
 DAMAGES = int(os.environ.get("SPOOL_DAMAGES", "5"))
@@ -112,11 +113,12 @@ class Sample:
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    failed = Backoff.failed
+    failed, settle_delay = Backoff.failed, timing.WEBHOOK_SETTLE_DELAY
     Backoff.failed = lambda self: failed(self) and 0.02
+    timing.WEBHOOK_SETTLE_DELAY = 0.02
     yield [Sample(tmp_path_factory.mktemp("sample"), seed)
            for seed in range(2 if DAMAGES < 100 else 12)]
-    Backoff.failed = failed
+    Backoff.failed, timing.WEBHOOK_SETTLE_DELAY = failed, settle_delay
 
 
 @pytest.fixture(scope="module")

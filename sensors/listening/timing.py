@@ -29,8 +29,6 @@ COMMIT_TIMEOUT = 10.0
 """Of a commit, after which deliveries get 503 until the disk answers. HipChat waits about 10 s."""
 COMMIT_RETRY_DELAY = 1.0
 """Before the removal of dispatched deliveries is tried again."""
-DISK_SHORT_DELAY = 60.0
-"""For which the disk must be short of space before known messages are forgotten to make some."""
 CLOCK_SETTLE_DELAY = 3600.0
 """Of a run in which the machine's clock may be set; nothing expires before."""
 DEDUP_KEPT = 3600.0

@@ -16,6 +16,7 @@ PAGE_SIZE = 4096
 FORMAT = 3
 CLAIM = "room_topic_change"  # begins each claim key
 COLUMNS = "number, room_id, event, trace_tag, received_at, body, dedup_key, checksum"
+KEYS = "CREATE INDEX keys ON deliveries (dedup_key)"
 # application_id repeats the format: a damaged one is no newer format then.
 SCHEMA = f"""
 BEGIN;
@@ -23,7 +24,7 @@ CREATE TABLE deliveries (
     number INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, event TEXT NOT NULL,
     trace_tag TEXT NOT NULL, received_at REAL NOT NULL, body BLOB NOT NULL,
     dedup_key TEXT NOT NULL, checksum INTEGER NOT NULL);
-CREATE INDEX keys ON deliveries (dedup_key);
+{KEYS};
 CREATE TABLE seen (dedup_key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE seen_before (dedup_key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE state (current TEXT NOT NULL, rotated_at REAL NOT NULL, commits INTEGER NOT NULL);
@@ -40,6 +41,9 @@ SEEN_KEYS = {
     COLUMNS: "SELECT dedup_key FROM {} WHERE dedup_key NOT LIKE '" + CLAIM + " %'",
     OLD_COLUMNS: "SELECT message FROM {} WHERE message != ''"}
 NAME = re.compile(r"deliveries(?:-([1-9]\d*))?\.sqlite3")
+# For a file that is synced when it is complete.
+FAST = (f"page_size = {PAGE_SIZE}", "journal_mode = OFF", "synchronous = OFF",
+        "cache_size = -16384")
 NEW = ".new"  # after a file's name: not complete yet
 IO_ERROR = "disk I/O error"
 TRANSIENT = (IO_ERROR, "database is locked", "database table is locked",
@@ -193,13 +197,17 @@ class SpoolFile:
                 os.remove(path + NEW + suffix)
         _make_private(path + NEW)
         with contextlib.closing(sqlite3.connect(path + NEW, isolation_level=None)) as new:
-            new.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+            for pragma in FAST:
+                new.execute(f"PRAGMA {pragma}")
             new.executescript(SCHEMA)
+            new.execute("DROP INDEX keys")  # made again below, which is faster
             new.execute("BEGIN")
             copied = _copy(source, new, known, columns)
+            new.execute(KEYS)
             new.execute("COMMIT")
+        _sync(path + NEW)
         os.rename(path + NEW, path)
-        _sync_directory(self._directory)
+        _sync(self._directory)
         self._generation += 1
         self._connect()
         return copied
@@ -350,9 +358,9 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, known: Optiona
     for table in ("seen_before", "seen"):
         target.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?)",
                            reading.rows(SEEN_KEYS[columns].format(table)))
-        # A delivery that waits is known by its own row: if that is lost, the history may bring it.
-        target.execute(f"DELETE FROM {table} WHERE dedup_key IN "
-                       "(SELECT dedup_key FROM deliveries)")
+        if columns == OLD_COLUMNS:  # a delivery that waits is known by its own row now
+            target.execute(f"DELETE FROM {table} WHERE dedup_key IN "
+                           "(SELECT dedup_key FROM deliveries)")
     if columns == COLUMNS:
         for state in reading.rows("SELECT current, rotated_at FROM state"):
             target.execute("UPDATE state SET current = ?, rotated_at = ?", state)
@@ -405,13 +413,13 @@ def _make_private(path: str) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _sync_directory(path: str) -> None:
-    """Let a rename outlast a loss of power."""
-    directory = os.open(path, os.O_RDONLY)
+def _sync(path: str) -> None:
+    """Let a file's content, or a rename in a directory, outlast a loss of power."""
+    opened = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(opened)
     finally:
-        os.close(directory)
+        os.close(opened)
 
 
 def _inode(path: str) -> Optional[int]:

@@ -558,7 +558,7 @@ class TestDamagedFile:
         filled.settle()
         assert traces(filled)[:2] == ["1", "2"] and filled.insert(delivery("0")) is False
 
-    @pytest.mark.parametrize("step", ["_copy", "_sync_directory", "_make_private"])
+    @pytest.mark.parametrize("step", ["_copy", "_sync", "_make_private"])
     def test_that_cannot_be_replaced_yet_is_replaced_later_without_a_loss(
             self, filled, spools, monkeypatch, step):
         filled._store.is_damaged = True
@@ -570,7 +570,7 @@ class TestDamagedFile:
         assert traces(filled) == [str(number) for number in range(40)] + ["kept"]
         assert traces(spools.open()) == [str(number) for number in range(40)] + ["kept"]
 
-    @pytest.mark.parametrize("step", ["_copy", "_sync_directory", "_make_private"])
+    @pytest.mark.parametrize("step", ["_copy", "_sync", "_make_private"])
     def test_loses_nothing_if_the_sensor_is_killed_meanwhile(
             self, filled, spools, monkeypatch, step):
         filled._store.is_damaged = True
@@ -635,7 +635,7 @@ class TestDirectory:
     def test_that_is_gone_and_a_full_disk_lose_nothing(self, spool, spools, monkeypatch):
         insert_many(spool, 5)
         shutil.rmtree(spools.directory)
-        for step in ("lock_directory", "_make_private", "_copy", "_sync_directory"):
+        for step in ("lock_directory", "_make_private", "_copy", "_sync"):
             with monkeypatch.context() as context:
                 context.setattr(spool_file, step, no_space)
                 with pytest.raises(SpoolError):

@@ -57,7 +57,7 @@ class WebhookSensor(Sensor):
             self._log.info("Stopped; %d deliveries wait in the spool.", self._parts.spool.waiting)
 
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """A rule needs this trigger, or a disabled one would: the database tells which."""
+        """A rule needs this trigger, or a disabled rule would: Triggers reads which."""
         if self._parts:
             self._parts.triggers.triggers_changed()
 

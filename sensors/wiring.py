@@ -137,7 +137,7 @@ class Parts:
 
     def delivery_unwanted(self, address: Address) -> None:
         """No subscription matches a delivery. (An add-on cannot choose what HipChat posts.)"""
-        if not self._addon.hears_alone:
+        if not self._addon.replaces_webhooks:
             self._webhooks.note_leftover(address)
 
     def delivery_handled(self, address: Address, room_name: str) -> None:
@@ -151,7 +151,7 @@ class Parts:
 
     def _webhook_owner(self) -> Client:
         """The client that makes and deletes webhooks in rooms: they belong to its token."""
-        if self._addon.hears_alone or not self._addon.enabled:
+        if self._addon.replaces_webhooks or not self._addon.enabled:
             return self._context.client
         return Client(self._api, CallBudget(self._context.settings.calls_share))
 

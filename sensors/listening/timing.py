@@ -51,7 +51,7 @@ TRIGGER_REFRESH_PERIOD = 30.0
 TRIGGER_REFRESH_RETRY_DELAY = 2.0
 """The same while StackStorm's database does not answer."""
 TRIGGER_SETTLE_DELAY = 3.0
-"""After StackStorm has told of a trigger, in which it has stored the rule, too."""
+"""After StackStorm has reported a trigger, in which it has stored the rule, too."""
 TRIGGER_RECHECK_DELAY = 0.5
 """Between two reads of the triggers until then: how late a new rule is heard."""
 TRIGGER_REFRESH_THROTTLE = 5.0

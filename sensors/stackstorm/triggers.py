@@ -17,10 +17,10 @@ TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class Triggers:
-    """Reads the triggers in use again and again, and soon after StackStorm has told of a change.
+    """Reads the triggers in use again and again, and soon after StackStorm reports a change.
 
-    It tells of triggers, and not of rules; it tells once, by its broker, which may be away; and it
-    may tell before it has stored the rule.
+    StackStorm reports changes of triggers, not of rules; it does so once, by its broker, which may
+    be away; and it may do so before it has stored the rule.
     """
 
     def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],
@@ -34,7 +34,7 @@ class Triggers:
         self._settled_at = 0.0
 
     def triggers_changed(self) -> None:
-        """StackStorm has told of a trigger: run() reads them at once, and until it is settled."""
+        """StackStorm has reported a trigger: run() reads all at once, and for some seconds."""
         self._settled_at = time.monotonic() + timing.TRIGGER_SETTLE_DELAY
         self._wake_up.set()
 

@@ -1,1 +1,1 @@
-"""The pack as a HipChat add-on: how it is offered, installed, believed and heard. No StackStorm."""
+"""The pack as a HipChat add-on: its descriptor and its installation."""

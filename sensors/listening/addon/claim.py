@@ -1,4 +1,4 @@
-"""What a callback says of an installation: unsigned, and so a mere rumour."""
+"""What a callback claims about an installation. It is unsigned: anybody can send it."""
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -12,9 +12,12 @@ LONGEST_TEXT = 200  # characters of an id or a secret, which have about 40
 
 
 class Claim(NamedTuple):
-    """An installation as it is told of.
+    """An installation as a callback claims it.
 
-    secret: None in the news of an update; group: HipChat's id of the group, None where not told.
+    Attributes:
+        id: of the OAuth client.
+        secret: None in the callback about an update.
+        group: HipChat's ID of the group, None where the callback has none.
     """
 
     id: str

@@ -50,8 +50,8 @@ class Installation:
 
     Attributes:
         enabled: whether the config wants the pack to be an add-on.
-        hears: whether HipChat is known to deliver all events to the add-on, so that webhooks in
-            rooms are not needed.
+        is_delivering: whether HipChat is known to deliver all events to the add-on, so that
+            webhooks in rooms are not needed.
         urls: what HipChat calls; None until the datastore was read.
     """
 
@@ -61,7 +61,7 @@ class Installation:
         """Args:
             load: returns the text that save stored last, None if there is none.
             save: stores a text; raises NotKept, and ServiceUnavailable as load does.
-            credentials_changed: called after the credentials, or hears, have changed.
+            credentials_changed: called after the credentials, or is_delivering, have changed.
         """
         self._api, self._public_url = settings.api, settings.public_url
         self._load, self._save, self._credentials_changed = load, save, credentials_changed
@@ -72,7 +72,7 @@ class Installation:
         self._addon: Optional[Addon] = None
         self.urls: Optional[AddonUrls] = None
         self.enabled = settings.api.addon.enabled
-        self.hears = False
+        self.is_delivering = False
         if self.enabled:
             health.promise(lambda: self.credentials is not None, "add-on: it is not installed")
             health.add_metrics(addon=lambda: {"installed": self.credentials is not None})
@@ -83,9 +83,9 @@ class Installation:
         return self._addon.integration if self._addon else None
 
     @property
-    def hears_alone(self) -> bool:
+    def replaces_webhooks(self) -> bool:
         """Whether no webhooks in rooms are wanted: HipChat delivers all, or nobody can make any."""
-        return self.hears or (self.enabled and not self._api.api_key)
+        return self.is_delivering or (self.enabled and not self._api.api_key)
 
     @property
     def is_missing(self) -> bool:
@@ -98,16 +98,16 @@ class Installation:
         self._look()
         pause = timing.ADDON_CHECK_PERIOD
         while True:
-            told = self._look_now.wait(pause)
-            if told:
+            is_requested = self._look_now.wait(pause)
+            if is_requested:
                 eventlet.sleep(timing.ADDON_CHECK_DELAY)
             self._look()
-            pause = timing.ADDON_RECHECK_DELAY if told else timing.ADDON_CHECK_PERIOD
+            pause = timing.ADDON_RECHECK_DELAY if is_requested else timing.ADDON_CHECK_PERIOD
 
-    def heard(self) -> None:
+    def note_delivery(self) -> None:
         """A delivery came that HipChat signed for the add-on, which may be gone since."""
-        if self.enabled and self.credentials is not None and not self.hears:
-            self.hears = True
+        if self.enabled and self.credentials is not None and not self.is_delivering:
+            self.is_delivering = True
             self._credentials_changed()
             self._health.clear_problem("add-on", about="public_url")
 
@@ -130,7 +130,7 @@ class Installation:
                 raise InstallationRefused("StackStorm's database does not take the credentials "
                                           "just now; try again", try_again=True) from None
             self._health.clear_problem("add-on")
-            self._take(addon, hears=self.hears)
+            self._take(addon, is_delivering=self.is_delivering)
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
     def uninstalled(self, oauth_id: str) -> None:
@@ -144,11 +144,11 @@ class Installation:
             try:
                 kept = self._load()
                 if kept:
-                    self._take(Addon.read(kept), hears=True)
+                    self._take(Addon.read(kept), is_delivering=True)
                 elif self.enabled:
                     addon = Addon.new()
                     self._save(addon.text())
-                    self._take(addon, hears=False)
+                    self._take(addon, is_delivering=False)
                 else:
                     return
             except NotKept as error:
@@ -166,10 +166,11 @@ class Installation:
     def _cannot_be_kept(self, error: NotKept) -> None:
         self._health.set_problem("add-on", "it cannot be installed: " + error.reason, error.remedy)
 
-    def _take(self, addon: Addon, hears: bool) -> None:
+    def _take(self, addon: Addon, is_delivering: bool) -> None:
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)
         elsewhere = addon.is_elsewhere(self._public_url)
-        self.hears = hears and self.enabled and addon.integration is not None and not elsewhere
+        self.is_delivering = (is_delivering and self.enabled and not elsewhere and
+                              addon.integration is not None)
         if elsewhere and self.enabled:
             self._health.set_problem(
                 "add-on", "it is installed for another webhook.public_url", "HipChat goes on "
@@ -278,7 +279,7 @@ class Installation:
             self._token(self.credentials)
         except InvalidToken:
             return True
-        except HipChatError as error:  # in trouble; it is asked again
+        except HipChatError as error:  # it is asked again
             self._log.info("HipChat could not be asked for the add-on: %s", error)
         return False
 
@@ -290,7 +291,7 @@ class Installation:
             self._save(addon.text())
         except (NotKept, ServiceUnavailable) as error:
             self._log.info("What is kept of the add-on cannot be removed: %s", error)
-        self._take(addon, hears=False)
+        self._take(addon, is_delivering=False)
         self._log.info("The add-on is not installed in HipChat any more.")
 
 

@@ -24,12 +24,12 @@ Handler = Callable[[Environ], HttpResponse]
 class AddonRoutes:
     """Answers below `{public_url}/addon`, at the URLs of the installation.
 
-    (URLs that hold a secret are looked up by their hashes: the time tells nothing.)
+    (URLs that hold a secret are looked up by their hashes: the time gives nothing away.)
     """
 
     def __init__(self, installation: Installation):
         self._installation = installation
-        self.heard = installation.heard
+        self.note_delivery = installation.note_delivery
 
     @property
     def credentials(self) -> Optional[Integration]:
@@ -41,11 +41,6 @@ class AddonRoutes:
         """The secret that the add-on shares with hipchat.check; None until it was loaded."""
         urls = self._installation.urls
         return urls.secret if urls else None
-
-    @property
-    def hears(self) -> bool:
-        """Whether HipChat is known to deliver all events to it."""
-        return self._installation.hears
 
     def event_of(self, url: str) -> Optional[str]:
         """HipChat's name of the event for which a URL is signed, None if it is none of these."""

@@ -166,7 +166,7 @@ class Store:
         if request.address:
             self._webhook_delivered(address, webhook_id(body))
         else:
-            self._addon.heard()
+            self._addon.note_delivery()
         try:
             is_new = self._intake.insert(from_webhook(
                 event=address.event, room_id=address.room, raw=raw, body=body, now=self._now()))
@@ -193,6 +193,6 @@ class Store:
     def _report_wrong_room(self, request: Request) -> None:
         if request.address:
             self._health.record_incident(
-                "listener", "what was posted for one room tells of another, and was refused",
+                "listener", "what was posted for one room names another, and was refused",
                 "The address was that for {} in room {}. Somebody else knows it: HipChat shows it "
                 "to the room's admins.".format(*request.address), about=repr(request.address))

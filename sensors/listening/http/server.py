@@ -97,7 +97,7 @@ class _Pool(eventlet.GreenPool):
 
 
 class Protocol(wsgi.HttpProtocol):
-    """eventlet's HTTP, with TLS, a deadline for each request, and errors that tell nothing."""
+    """eventlet's HTTP, with TLS, a deadline for each request, and errors that reveal nothing."""
 
     wbufsize = 1024  # bytes; the answers are short
 

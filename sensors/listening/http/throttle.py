@@ -1,4 +1,4 @@
-"""A call that costs something, wanted by whom nobody can hold back."""
+"""Throttles an expensive call whose callers we do not control."""
 from typing import Callable, Dict, Optional
 
 import eventlet
@@ -13,7 +13,7 @@ class Throttle:
 
     def __init__(self, function: Callable[[Optional[int]], None]):
         self._function = function
-        self._again: Dict[Optional[int], bool] = {}  # rooms told lately, and whether to tell again
+        self._again: Dict[Optional[int], bool] = {}  # rooms called for lately; call again?
 
     def __call__(self, room: Optional[int]) -> None:
         if room in self._again:

@@ -13,9 +13,9 @@ __all__ = ["Tls"]
 class Tls:
     """A server's TLS, 1.2 and up, from a certificate (with its chain) and a key, both PEM files.
 
-    The files are looked at for each connection and loaded anew when they have changed; while they
-    cannot be loaded, what was loaded last still serves, and health is told. OSError if they cannot
-    be loaded at first.
+    The files are checked for each connection and loaded again when they have changed. While they
+    cannot be loaded, those that were loaded last still serve, and /health shows a problem. Raises
+    OSError if they cannot be loaded at first.
     """
 
     def __init__(self, certificate: str, key: str, health: Health):

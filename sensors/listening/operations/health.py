@@ -100,7 +100,7 @@ class Health:
                            reason, self.refused[reason], words.strip())
 
     def forget(self, part: str) -> None:
-        """Whatever was told of a part holds no more."""
+        """Drop all problems of a part, without a log line."""
         for key in [key for key in self._problems if key[0] == part]:
             del self._problems[key]
 
@@ -113,7 +113,7 @@ class Health:
         self._promises.append((kept, reason))
 
     def add_metrics(self, **sources: Callable[[], Any]) -> None:
-        """More keys for the report, each with the function that tells its value."""
+        """Add keys to the report, each with the function that returns its value."""
         self._sources.update(sources)
 
     def report(self) -> Dict[str, Any]:
@@ -130,7 +130,7 @@ class Health:
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
-        """The problems there are, causes first, as the log tells them: with names."""
+        """The current problems, causes first, as in the log: with names."""
         return self._broken() + [
             self.mask(f"{part}: {problem.summary}. {problem.detail}")
             for (part, _), problem in sorted(self._current().items(), key=_cause_first)]

@@ -1,4 +1,4 @@
-"""Keeps running what must not end."""
+"""Restarts tasks that must not end."""
 import os
 import time
 import traceback
@@ -16,10 +16,10 @@ __all__ = ["Supervisor"]
 
 
 class Supervisor:
-    """Runs tasks, each in a greenlet of its own, and begins each again that fails.
+    """Runs tasks, each in a greenlet of its own, and restarts those that fail.
 
-    Whatever a task raises is told once and makes health degraded until the task has run for a
-    while. A task that returns is done.
+    An exception is a problem in /health until the task has run for TASK_STEADY_DELAY. A task that
+    returns is done.
     """
 
     def __init__(self, health: Health):
@@ -27,17 +27,24 @@ class Supervisor:
         self._failing: Dict[str, Set[Any]] = defaultdict(set)  # greenlets, by name
 
     def run_forever(self, name: str, task: Callable[[], None]) -> Any:
-        """Run a task until it returns; the greenlet in which it runs. name is shown in /health."""
+        """Start a task, and restart it until it returns.
+
+        Args:
+            name: shown in /health.
+
+        Returns:
+            The greenlet in which it runs.
+        """
         return spawn(self._run, name, task)
 
     def _run(self, name: str, task: Callable[[], None]) -> None:
         backoff = Backoff(timing.TASK_RETRY_MAX)
         while True:
-            steady = spawn_after(timing.TASK_STEADY_DELAY, self._well, name, getcurrent())
+            steady = spawn_after(timing.TASK_STEADY_DELAY, self._report_steady, name, getcurrent())
             began = time.monotonic()
             try:
                 task()
-                return self._well(name, getcurrent())
+                return self._report_steady(name, getcurrent())
             except GreenletExit:
                 raise
             except BaseException as error:  # a time-out that got astray is no Exception
@@ -52,14 +59,14 @@ class Supervisor:
                 backoff.succeeded()
             sleep(backoff.failed())
 
-    def _well(self, name: str, greenlet: Any) -> None:
+    def _report_steady(self, name: str, greenlet: Any) -> None:
         self._failing[name].discard(greenlet)
         if not self._failing[name]:
             self._health.clear_problem(name, about="task")
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised, and by way of which lines, on one line."""
+    """The innermost lines of the traceback, on one line."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}"
                       for frame in reversed(frames[-5:]))

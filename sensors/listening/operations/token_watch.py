@@ -20,7 +20,7 @@ class TokenWatch:
         while True:
             try:
                 self._check()
-            except HipChatError:  # the webhooks' reconciler tells of it
+            except HipChatError:  # the reconciler sets the problem
                 eventlet.sleep(timing.TOKEN_RETRY_DELAY)
             else:
                 eventlet.sleep(timing.TOKEN_CHECK_PERIOD)

@@ -1,4 +1,4 @@
-"""HipChat's webhooks, kept at just those that the subscriptions need."""
+"""Keeps HipChat's webhooks equal to those that the subscriptions need."""
 import time
 from collections import defaultdict
 from typing import Callable, Dict, FrozenSet, Set, Union
@@ -37,22 +37,26 @@ class _Room:
         self.webhooks = webhooks
         self.changed = False
         self.refused = False
-        self.trouble = ""
+        self.problem = ""
 
 
 class WebhookReconciler:
-    """One webhook for each event and room that the subscriptions want, in HipChat as it really is.
+    """Makes and deletes webhooks until HipChat has exactly one for each subscribed event and room.
 
-    run() looks at one room after the other: rooms where something changed first, then those that
-    were looked at longest ago; and at HipChat's list of rooms. Each look costs one call, and one
-    more for each change. owner is the client to whom the webhooks belong. None is wanted while the
-    add-on hears all rooms, or where HipChat cannot reach the sensor, and nothing is done while
-    there is nothing but an add-on that is not installed. request_check is called with the ID of a
-    room in which a webhook was missing.
+    run() looks at HipChat's list of rooms and at one room after the other: rooms where something
+    changed first, then those that were looked at longest ago. Each look costs one call, and one
+    more for each change.
+
+    No webhooks are needed while the add-on gets the events of all rooms, or where HipChat cannot
+    reach the sensor. Nothing is done while there is no token, but an add-on to be installed.
     """
 
     def __init__(self, context: Context, owner: Client, addon: Installation, ownership: Ownership,
                  request_check: Callable[[int], None]):
+        """Args:
+            owner: the client of the token to which the webhooks belong.
+            request_check: called with the ID of a room in which a webhook was missing.
+        """
         self._owner, self._addon, self._ownership = owner, addon, ownership
         self._request_check = request_check
         self._reached = bool(context.settings.public_url)
@@ -75,7 +79,7 @@ class WebhookReconciler:
         self._schedule.wake()
 
     def note_leftover(self, address: Address) -> None:
-        """HipChat posted what nobody wants: a webhook is left over in a room we know nothing of."""
+        """HipChat posted an event that no rule needs: look for a webhook that is left over."""
         if address.room not in self._rooms:
             self._room(address.room)
             self.wake()
@@ -86,15 +90,15 @@ class WebhookReconciler:
         With our signature it is ours, also where it was made for another public_url. It is looked
         for at most once in WEBHOOK_LOOK_THROTTLE: the ID stands in the body.
         """
-        if self._addon.hears:
+        if self._addon.is_delivering:
             self.note_leftover(address)
         elif webhook_id not in (0, self.id_of(address)) and address.room in self._rooms:
-            self._rooms[address.room].webhooks.delivering.add(str(webhook_id))
+            self._rooms[address.room].webhooks.note_delivering(webhook_id)
             self._schedule.set_due_by(
                 address.room, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
 
     def note_room_name(self, address: Address, name: str) -> None:
-        """A delivery calls its room so: it may have another name than it had."""
+        """A delivery names its room, which may have another name than before."""
         if self._names.note_room_name(address, name):
             if address.room in self._rooms:
                 self._schedule.set_due(address.room, 0.0)
@@ -102,48 +106,47 @@ class WebhookReconciler:
 
     def count(self) -> Dict[str, int]:
         """How many webhooks are wanted, and how many of these HipChat has."""
-        unknown = self._names.unknown() if self._are_wanted() else {}
+        unknown = self._names.unknown() if self._wants_webhooks() else {}
         return {"wanted": len(self._wanted()) + sum(map(len, unknown.values())),
                 "present": 0 if self._is_down() else sum(
-                    room.webhooks.present() for number, room in self._rooms.items()
-                    if number not in self._failing and not self._is_unheard(number))}
+                    room.webhooks.present() for room_id, room in self._rooms.items()
+                    if room_id not in self._failing and not self._is_unheard(room_id))}
 
     def elsewhere(self) -> int:
         """How many webhooks have our signature for another public_url; they are left alone."""
         return sum(room.webhooks.elsewhere for room in self._rooms.values())
 
     def id_of(self, address: Address) -> int:
-        """The id of the webhook for an event in a room, 0 if there is none."""
+        """The ID of the webhook for an event in a room, 0 if there is none."""
         room = self._rooms.get(address.room)
         return room.webhooks.id_of(address.event) if room else 0
 
-    def are_none_in(self, number: int) -> bool:
-        """Whether a room can have no webhooks, so that only its history tells what is said there.
-        """
+    def are_none_in(self, room_id: int) -> bool:
+        """Whether a room can have no webhooks, so that only its history can be read."""
         if not self._reached:
             return True
-        return number in self._rooms and self._rooms[number].refused and self._are_wanted()
+        return room_id in self._rooms and self._rooms[room_id].refused and self._wants_webhooks()
 
     def unheard(self) -> int:
-        """In how many rooms something is wanted, and nothing can be heard."""
-        return len(self.troubles())
+        """The number of rooms with subscriptions of which nothing can be received."""
+        return len(self.problems())
 
-    def troubles(self) -> Dict[Union[int, str], str]:
-        """Why which rooms cannot be listened to: by their ids, or by a name that none bears."""
+    def problems(self) -> Dict[Union[int, str], str]:
+        """Why rooms cannot be listened to, by their IDs, or by a name that no room has."""
         found: Dict[Union[int, str], str] = {
-            number: room.trouble or ARCHIVED for number, room in self._rooms.items()
-            if self._is_unheard(number)}
+            room_id: room.problem or ARCHIVED for room_id, room in self._rooms.items()
+            if self._is_unheard(room_id)}
         if self._directory.loaded:
             found.update(dict.fromkeys(self._names.unknown(), UNKNOWN))
         return found
 
     def title(self, room: Union[int, str]) -> str:
-        """How people call a room."""
+        """A room's name and ID, for people."""
         name = self._directory.name_of(room) if isinstance(room, int) else None
         return f"{name} ({room})" if name else str(room)
 
     def run(self) -> None:
-        """Keep the webhooks right, for ever, whatever HipChat does."""
+        """Reconcile for ever, whatever HipChat does."""
         while True:
             if self._addon.is_missing:
                 self._schedule.wait_for_wake()
@@ -157,18 +160,18 @@ class WebhookReconciler:
                 eventlet.sleep(self._serve(room_id))
 
     def _wanted(self) -> FrozenSet[Address]:
-        return self._subscriptions.wanted() if self._are_wanted() else frozenset()
+        return self._subscriptions.wanted() if self._wants_webhooks() else frozenset()
 
-    def _are_wanted(self) -> bool:
-        return self._reached and not self._addon.hears_alone
+    def _wants_webhooks(self) -> bool:
+        return self._reached and not self._addon.replaces_webhooks
 
-    def _room(self, number: int) -> _Room:
-        if number not in self._rooms:
-            self._schedule.add(number)
-            self._rooms[number] = _Room(RoomWebhooks(
-                room_id=number, client=self._owner, ownership=self._ownership,
+    def _room(self, room_id: int) -> _Room:
+        if room_id not in self._rooms:
+            self._schedule.add(room_id)
+            self._rooms[room_id] = _Room(RoomWebhooks(
+                room_id=room_id, client=self._owner, ownership=self._ownership,
                 authentication=self._authentication, log=self._log))
-        return self._rooms[number]
+        return self._rooms[room_id]
 
     def _priority(self, room_id: int) -> int:
         """The list of rooms first, then rooms where something changed."""
@@ -181,28 +184,28 @@ class WebhookReconciler:
         wanted = defaultdict(set)
         for address in self._wanted():
             wanted[address.room].add(address.event)
-        for number in set(wanted) | set(self._rooms):
-            room = self._room(number)
-            if room.webhooks.wanted != wanted[number]:
-                room.webhooks.wanted, room.changed = wanted[number], True
-                self._schedule.request(number)
-            elif not wanted[number] and 0 < self._schedule.due_at(number) and (
-                    self._schedule.is_due(number)) and (room.webhooks.is_empty() or room.trouble):
-                self._forget(number)
+        for room_id in set(wanted) | set(self._rooms):
+            room = self._room(room_id)
+            if room.webhooks.wanted != wanted[room_id]:
+                room.webhooks.wanted, room.changed = wanted[room_id], True
+                self._schedule.request(room_id)
+            elif not wanted[room_id] and 0 < self._schedule.due_at(room_id) and (
+                    self._schedule.is_due(room_id)) and (room.webhooks.is_empty() or room.problem):
+                self._forget(room_id)
 
-    def _forget(self, number: int) -> None:
-        del self._rooms[number]
-        self._schedule.remove(number)
-        self._failing.discard(number)
-        self._health.clear_problem("webhooks", _vanishing_in(number))
+    def _forget(self, room_id: int) -> None:
+        del self._rooms[room_id]
+        self._schedule.remove(room_id)
+        self._failing.discard(room_id)
+        self._health.clear_problem("webhooks", _vanishing_in(room_id))
 
-    def _is_unheard(self, number: int) -> bool:
-        room = self._rooms[number]
+    def _is_unheard(self, room_id: int) -> bool:
+        room = self._rooms[room_id]
         return bool(room.webhooks.wanted) and (
-            bool(room.trouble) or self._directory.is_archived(number))
+            bool(room.problem) or self._directory.is_archived(room_id))
 
     def _is_down(self) -> bool:
-        """Whether HipChat, rather than a room, is in trouble: nothing that was seen need hold."""
+        """Whether HipChat fails, rather than a room: the webhooks that were listed may be gone."""
         return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
 
     def _serve(self, room_id: int) -> float:
@@ -222,49 +225,49 @@ class WebhookReconciler:
         self._hipchat_answered(room_id)
         return 0.0
 
-    def _look_at(self, number: int) -> None:
-        room = self._rooms[number]
+    def _look_at(self, room_id: int) -> None:
+        room = self._rooms[room_id]
         room.changed = False
         try:
             room.webhooks.reconcile()
         except (NotFound, Forbidden, InvalidRequest) as error:
             room.webhooks.start_over()
             room.refused = isinstance(error, Forbidden)
-            self._schedule.failed(number)
-            self._note_trouble(number, str(error) + (HISTORY if room.refused else ""))
-            self._request_check(number)
+            self._schedule.failed(room_id)
+            self._note_problem(room_id, str(error) + (HISTORY if room.refused else ""))
+            self._request_check(room_id)
         except Exception as error:
             if not isinstance(error, ApiError):
                 room.webhooks.start_over()
             raise
         else:
-            self._schedule.succeeded(number, timing.WEBHOOK_CHECK_PERIOD)
+            self._schedule.succeeded(room_id, timing.WEBHOOK_CHECK_PERIOD)
             room.refused = False
             if room.webhooks.lacked:
                 room.webhooks.lacked = False
-                self._request_check(number)
-            self._note_trouble(number, ARCHIVED if self._directory.is_archived(number) else "")
-            self._note_vanishing(number, room.webhooks.vanishing)
+                self._request_check(room_id)
+            self._note_problem(room_id, ARCHIVED if self._directory.is_archived(room_id) else "")
+            self._note_vanishing(room_id, room.webhooks.vanishing)
 
-    def _note_trouble(self, number: int, words: str) -> None:
-        """Why a room cannot be listened to: told once, and no other room waits for it."""
-        room = self._rooms[number]
-        if words and words != room.trouble:
+    def _note_problem(self, room_id: int, words: str) -> None:
+        """Log once why a room cannot be listened to, and once that it can again."""
+        room = self._rooms[room_id]
+        if words and words != room.problem:
             self._log.info("Room %s cannot be listened to: %s It is tried again, ever more rarely, "
-                           "until it works or no trigger wants it.", self.title(number), words)
-        if room.trouble and not words:
-            self._log.info("Room %s: can be listened to now.", self.title(number))
-        room.trouble = words
+                           "until it works or no trigger wants it.", self.title(room_id), words)
+        if room.problem and not words:
+            self._log.info("Room %s: can be listened to now.", self.title(room_id))
+        room.problem = words
 
-    def _note_vanishing(self, number: int, events: Set[str]) -> None:
+    def _note_vanishing(self, room_id: int, events: Set[str]) -> None:
         if not events:
-            self._health.clear_problem("webhooks", _vanishing_in(number))
+            self._health.clear_problem("webhooks", _vanishing_in(room_id))
             return
         self._health.set_problem(
             "webhooks", "webhooks vanish", "Room {}: {}. Each was made {} times in an hour, and "
             "HipChat does not list it: it is made again after the hour. See who deletes it, or "
             "whether HipChat lists webhooks at all: hipchat.list_webhooks.".format(
-                self.title(number), ", ".join(sorted(events)), MADE_MAX), _vanishing_in(number))
+                self.title(room_id), ", ".join(sorted(events)), MADE_MAX), _vanishing_in(room_id))
 
     def _hipchat_answered(self, room_id: int) -> None:
         """If HipChat had been down, all that waited for it are tried now."""
@@ -295,6 +298,6 @@ class WebhookReconciler:
         return pause
 
 
-def _vanishing_in(number: int) -> str:
-    """About which of the webhooks' troubles it is."""
-    return f"vanishing in {number}"
+def _vanishing_in(room_id: int) -> str:
+    """The name of a room's problem, among those of the webhooks."""
+    return f"vanishing in {room_id}"

@@ -13,6 +13,7 @@ from listening import timing
 __all__ = ["MADE_MAX", "RoomWebhooks"]
 
 NAME = "StackStorm"  # what HipChat shows its users as the webhook's label
+DELIVERING_MAX = 100  # webhooks that deliver and are looked for
 MADE_MAX = 3  # times in WEBHOOK_MAKE_PERIOD that the webhook for one event is made
 
 
@@ -35,7 +36,6 @@ class RoomWebhooks:
         lacked: whether a webhook was missing since this was last set to False.
         vanishing: the events whose webhook is missing again, though it was made MADE_MAX times.
         elsewhere: how many webhooks have our signature for another public_url.
-        delivering: the IDs of webhooks that deliver and are none that we made.
     """
 
     def __init__(self, room_id: int, client: Client, ownership: Ownership,
@@ -49,11 +49,17 @@ class RoomWebhooks:
         self.lacked = False
         self.vanishing: Set[str] = set()
         self.elsewhere = 0
-        self.delivering: Set[str] = set()
+        self._delivering: Set[str] = set()  # IDs of webhooks that deliver and are not known
         self._webhooks: List[_Webhook] = []
         self._made: Dict[str, str] = {}  # events by the IDs that HipChat gave
         self._made_at: Dict[str, List[float]] = defaultdict(list)  # by event
         self._is_halfway = False
+
+    def note_delivering(self, webhook_id: int) -> None:
+        """A webhook that is none of the known ones delivers, as a body says that anybody may send.
+        """
+        if len(self._delivering) < DELIVERING_MAX:
+            self._delivering.add(str(webhook_id))
 
     def present(self) -> int:
         """How many of the wanted events have a webhook."""
@@ -121,9 +127,9 @@ class RoomWebhooks:
         self._made = {webhook_id: event for webhook_id, event in self._made.items()
                       if webhook_id in ids}
         others = [item for item in listed if self._ownership.other_public_url(item) is not None]
-        moved = [item for item in others if str(item["id"]) in self.delivering]
+        moved = [item for item in others if str(item["id"]) in self._delivering]
         self.elsewhere = len(others) - len(moved)
-        self.delivering = set()
+        self._delivering = set()
         self._webhooks = [
             _Webhook(str(item["id"]), *self._purpose(item)) for item in listed
             if str(item["id"]) in self._made or self._ownership.is_ours(item)] + [

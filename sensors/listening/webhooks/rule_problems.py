@@ -1,4 +1,4 @@
-"""Tells which rules hear less than they say, and why."""
+"""Reports which rules get fewer events than they ask for, and why."""
 import logging
 from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Set, Tuple
@@ -19,7 +19,7 @@ WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are th
 
 
 class _Wrong(NamedTuple):
-    """What is wrong with whatever these triggers (refs) want."""
+    """What is wrong with the rooms, events or parameters of these triggers (refs)."""
 
     part: str
     about: str
@@ -27,31 +27,30 @@ class _Wrong(NamedTuple):
     summary: str
     detail: str
     level: int
-    config_counts: bool = True  # whether what only the config wants is a trouble, too
+    config_counts: bool = True  # whether it is a problem for the config alone, too
 
 
 class RuleProblems:
-    """Names the enabled rules whose trigger parameters are wrong or whose room cannot be had.
-
-    rules returns the refs of the enabled rules on a trigger, or raises ServiceUnavailable. What
-    neither an
-    enabled rule nor the config wants is no trouble: StackStorm has triggers for disabled rules,
-    too.
+    """Names the enabled rules whose trigger parameters are wrong or whose room is out of reach.
     """
 
     def __init__(self, subscriptions: Subscriptions, webhooks: WebhookReconciler,
                  rules: Callable[[str], List[str]], health: Health):
+        """Args:
+            rules: returns the refs of the enabled rules on a trigger (its ref); raises
+                ServiceUnavailable.
+        """
         self._subscriptions, self._webhooks = subscriptions, webhooks
         self._rules, self._health = rules, health
-        self._told: Set[Tuple[str, str]] = set()
+        self._reported: Set[Tuple[str, str]] = set()
 
     def watch(self) -> None:
-        """Look again and again, for ever."""
+        """Look for ever."""
         while True:
             eventlet.sleep(timing.RULE_PROBLEMS_PERIOD)
             try:
                 self._look()
-            except ServiceUnavailable:  # told by whoever has something to dispatch
+            except ServiceUnavailable:  # Triggers sets the problem
                 pass
 
     def _look(self) -> None:
@@ -64,12 +63,12 @@ class RuleProblems:
                 self._health.set_problem(
                     wrong.part, wrong.summary, "{} This is what {} says.".format(
                         wrong.detail, " and ".join(found)), about=wrong.about, level=wrong.level)
-        for part, about in self._told - set(rules):
+        for part, about in self._reported - set(rules):
             self._health.clear_problem(part, about=about)
-        self._told = set(rules)
+        self._reported = set(rules)
 
     def _wrong(self) -> List[_Wrong]:
-        rooms = self._webhooks.troubles()
+        rooms = self._webhooks.problems()
         wanting = self._subscriptions.refs(rooms)
         return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
                        logging.ERROR)
@@ -82,10 +81,10 @@ class RuleProblems:
                    "HipChat's history tells nothing of {}: only a webhook does. Set "
                    "webhook.public_url in the pack's config, and let the token's owner be an admin "
                    "of the rooms.".format(event), logging.ERROR, config_counts=False)
-            for event, refs in self._untold().items()]
+            for event, refs in self._unavailable().items()]
 
-    def _untold(self) -> Dict[str, Set[str]]:
-        """The triggers, by HipChat's name of their event, that no webhook and no history tells."""
+    def _unavailable(self) -> Dict[str, Set[str]]:
+        """The triggers whose event comes by no webhook and no history, by HipChat's name of it."""
         found: Dict[str, Set[str]] = {}
         for address in self._subscriptions.wanted():
             if address.event not in HISTORY_EVENTS and self._webhooks.are_none_in(address.room):

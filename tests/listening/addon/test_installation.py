@@ -205,11 +205,11 @@ class TestCallback:
     def test_that_was_forgotten_since_a_delivery_was_signed_for_it_is_not_heard(self, make, url):
         installation, _ = make()
         install(installation, capabilitiesUrl=url)
-        installation.heard()
-        assert installation.hears
+        installation.note_delivery()
+        assert installation.is_delivering
         installation._forget()
-        installation.heard()
-        assert not installation.hears
+        installation.note_delivery()
+        assert not installation.is_delivering
 
     @pytest.mark.parametrize("wrong", [
         {"client": {"id": ID, "room": {"id": 1001}}}, {"client": {"id": "another", "room": None}},

@@ -35,8 +35,8 @@ class Subscription:
         settings, self.health = context.settings, context.health
         urls = WebhookUrl(settings.public_url, settings.secret)
         addon = SimpleNamespace(
-            event_of=lambda url: "room_message" if url == BY_ADDON else None, hears=False,
-            credentials=CLIENT, heard=lambda: None)
+            event_of=lambda url: "room_message" if url == BY_ADDON else None,
+            credentials=CLIENT, note_delivery=lambda: None)
         self.missed, self.spool, self.ahead = [], mock.Mock(hangs=False), 0.0
         self.look = self.missed.append
         self.receiver = Receiver(

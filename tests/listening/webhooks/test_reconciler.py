@@ -71,7 +71,7 @@ class Kept:
                                health=self.health)
         self.reconciler = WebhookReconciler(
             context=context, owner=client, request_check=self.missed,
-            addon=SimpleNamespace(is_missing=False, hears_alone=False, hears=False),
+            addon=SimpleNamespace(is_missing=False, replaces_webhooks=False, is_delivering=False),
             ownership=Ownership(context.settings))
         self.subscriptions.add(TRIGGER)
         self.running = eventlet.spawn(self.reconciler.run)

@@ -7,7 +7,8 @@ from typing import List
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "sensors"))
-ALONE = ("receiver", "filters", "restart", "catching_up", "addon", "start", "memory", "growth")
+ALONE = ("receiver", "filters", "restart", "catching_up", "addon", "start", "memory", "growth",
+         "commands")
 ON_STACKSTORM = ("platform_rates", "platform_waits", "platform_start", "platform_memory",
                  "platform_chatops", "platform_pong")
 

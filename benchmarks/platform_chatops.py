@@ -35,9 +35,9 @@ def rows() -> List[Row]:
         return [
             compared("ChatOps: from the message to the acknowledgement",
                      "to the end of `core.uuid`, a Python action that does next to nothing, by a "
-                     "rule on the same event", ("<=", 1.25), "s", list(acknowledged), empty),
+                     "rule on the same event", ("<=", 0.15), "s", list(acknowledged), empty),
             compared("ChatOps: from a command's end to its answer in the room",
-                     "StackStorm's `chatops.post_result`, to its announcement", ("<=", 0.25), "s",
+                     "StackStorm's `chatops.post_result`, to its announcement", ("<=", 0.05), "s",
                      list(answered), stock),
             compared(f"ChatOps: to the acknowledgement, with {MANY} aliases",
                      f"{FEW} aliases", ("<=", 1.1), "s", many, few)]

@@ -187,3 +187,5 @@ LATE_COMMANDS_DELAY = 3.0
 """Without another command that is too old, before a room is told of them all at once."""
 COMMAND_KEPT = 86400.0
 """For which an answered command is known again; longer than a message may be backfilled late."""
+COMMAND_PURGE_PERIOD = 3600.0
+"""Between two removals of commands that are known no longer."""

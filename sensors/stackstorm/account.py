@@ -9,6 +9,7 @@ from st2common.util.api import get_full_public_api_url
 from st2common.util.date import get_datetime_utc_now
 
 from chatops.accounts import Platform
+from chatops.errors import StackStormError
 from listening import timing
 
 __all__ = ["platform"]
@@ -18,8 +19,11 @@ ANYWHERE = ("", "0.0.0.0", "::")  # hosts on which a service listens that is ask
 
 def platform() -> Platform:
     """Return the StackStorm that runs this sensor, with a service token of its system user."""
-    return Platform(get_full_public_api_url(), _ServiceToken().headers, cfg.CONF.system_user.user,
-                    cfg.CONF.auth.enable, _stream_url())
+    token = _ServiceToken()
+    return Platform(
+        api_url=get_full_public_api_url(), headers=token.headers, renew=token.renew,
+        username=cfg.CONF.system_user.user, has_authentication=cfg.CONF.auth.enable,
+        stream_url=_stream_url())
 
 
 def _stream_url() -> str:
@@ -39,12 +43,26 @@ class _ServiceToken:
         self._renew_at = get_datetime_utc_now()
 
     def headers(self) -> Dict[str, str]:
-        """Return what proves the account; nothing where StackStorm asks nobody who they are."""
+        """Return what proves the account; nothing where StackStorm asks nobody who they are.
+
+        Raises:
+            StackStormError: StackStorm's database does not take a token.
+        """
         if cfg.CONF.auth.enable and get_datetime_utc_now() >= self._renew_at:
-            ttl = cfg.CONF.auth.service_token_ttl
-            with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError("no answer in time")):
-                token = create_token(username=cfg.CONF.system_user.user, ttl=ttl, service=True)
-            self._headers = {"X-Auth-Token": token.token}
-            self._renew_at = token.expiry - timedelta(seconds=min(
-                timing.TOKEN_RENEWAL_LEAD, ttl / 2))
+            try:
+                self._make()
+            except Exception as error:
+                raise StackStormError("the request for a service token",
+                                      words=f"{type(error).__name__} of its database") from error
         return self._headers
+
+    def renew(self) -> None:
+        """Make another token for the next call: StackStorm has refused this one."""
+        self._renew_at = get_datetime_utc_now()
+
+    def _make(self) -> None:
+        ttl = cfg.CONF.auth.service_token_ttl
+        with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError("no answer in time")):
+            token = create_token(username=cfg.CONF.system_user.user, ttl=ttl, service=True)
+        self._headers = {"X-Auth-Token": token.token}
+        self._renew_at = token.expiry - timedelta(seconds=min(timing.TOKEN_RENEWAL_LEAD, ttl / 2))

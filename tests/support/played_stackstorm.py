@@ -145,10 +145,12 @@ class PlayedStackStorm:
         if kind == "executions" and key:
             return (200, self.executions[key]) if key in self.executions else (404, {})
         if kind == "executions":
-            return 200, [each for each in reversed(list(self.executions.values()))
-                         if each["start_timestamp"] > query.get("timestamp_gt", "") and
-                         query.get("status") in (None, each["status"]) and
-                         query.get("action") in (None, each["action"]["ref"])]
+            found = [each for each in reversed(list(self.executions.values()))
+                     if each["start_timestamp"] > query.get("timestamp_gt", "") and
+                     query.get("status") in (None, each["status"]) and
+                     query.get("action") in (None, each["action"]["ref"])]
+            offset = int(query.get("offset", 0))
+            return 200, found[offset:offset + int(query.get("limit", 100))]
         if kind == "actionalias":
             found = [each for each in self.aliases if key in ("", each["ref"], each["id"])]
             return 200, found[0] if key and found else found

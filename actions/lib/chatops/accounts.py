@@ -12,7 +12,8 @@ class Platform(NamedTuple):
     """The StackStorm in which this process runs, and the account that it has there.
 
     api_url ends in /v1; headers returns what proves the account, nothing where StackStorm asks
-    nobody who they are; username is that account's; stream_url: of the event stream.
+    nobody who they are; username is that account's; stream_url: of the event stream;
+    renew is called when StackStorm has refused what proves the account.
     """
 
     api_url: str
@@ -20,6 +21,7 @@ class Platform(NamedTuple):
     username: str
     has_authentication: bool
     stream_url: str = ""
+    renew: Callable[[], None] = lambda: None
 
 
 class Accounts:
@@ -57,6 +59,10 @@ class Accounts:
         """Return what proves the account of pack(), for a call that is made elsewhere."""
         key = self._settings.api_key
         return {"St2-Api-Key": key} if key else self._platform.headers()
+
+    def note_refusal(self) -> None:
+        """StackStorm has refused the account of pack(): prove it anew with the next call."""
+        self._platform.renew()
 
     def username(self, stackstorm: StackStorm) -> str:
         """Return the name of the StackStorm user whose account it is.

@@ -7,7 +7,7 @@ from chatops.stackstorm import StackStorm
 
 __all__ = ["Catalog", "Listing"]
 
-KEPT = 60.0  # seconds, where nothing says that an alias has changed
+KEPT = 60.0  # seconds, where StackStorm does not say that an alias has changed
 FRESH = 1.0  # seconds after which a command that fits no alias makes it worth reading them again
 
 
@@ -25,21 +25,37 @@ class Listing(NamedTuple):
 
 
 class Catalog:
-    """The aliases as they were read last, for at most a minute."""
+    """The aliases as they were read last: a command waits for them only if it fits none.
+
+    refresh() is to be called from time to time.
+    """
 
     def __init__(self, stackstorm: Callable[[], StackStorm]):
         self._stackstorm = stackstorm
         self._listing = Listing([], [])
         self._read_at = float("-inf")
+        self._is_expired = True
 
     def expire(self) -> None:
-        """Read the aliases again when they are needed next."""
-        self._read_at = float("-inf")
+        """Note that an alias may have changed."""
+        self._is_expired = True
 
-    def listing(self, kept: float = KEPT) -> Listing:
+    def refresh(self) -> None:
+        """Read the aliases again if one may have changed, or if it is time; StackStormError."""
+        if self._is_expired or time.monotonic() - self._read_at > KEPT:
+            self._read()
+
+    def listing(self, kept: float = float("inf")) -> Listing:
         """Return the aliases, read again if they were read more than `kept` seconds ago."""
-        if time.monotonic() - self._read_at > kept:
-            now = time.monotonic()
-            self._listing = Listing.of(list(self._stackstorm().aliases()))
-            self._read_at = now
+        if time.monotonic() - self._read_at > kept or not self._listing.aliases:
+            self._read()
         return self._listing
+
+    def _read(self) -> None:
+        now, self._is_expired = time.monotonic(), False
+        try:
+            self._listing = Listing.of(list(self._stackstorm().aliases()))
+        except BaseException:
+            self._is_expired = True
+            raise
+        self._read_at = now

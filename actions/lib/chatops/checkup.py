@@ -83,15 +83,31 @@ def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[
 
 def _accounts(accounts: Accounts, settings: ChatOpsSettings,
               actions: Dict[str, str]) -> Findings:
-    key = "chatops.api_key" if settings.api_key else "chatops: StackStorm's system user"
     runs = not settings.api_keys
-    yield from _account(key, accounts.pack(), dict(_reading(accounts.pack(), actions), **(
-        _running(accounts.pack(), actions) if runs else {})), "reads results and runs commands" if
-        runs else "reads results")
+    use = "reads results and runs commands" if runs else "reads results"
+    if settings.api_key:
+        yield from _account("chatops.api_key", accounts.pack(), dict(
+            _reading(accounts.pack(), actions),
+            **(_running(accounts.pack(), actions) if runs else {})), use)
+    else:
+        yield from _system_user(accounts.pack(), use)
     for person in settings.api_keys:
         stackstorm = accounts.of(person)
         yield from _account(f"chatops.api_keys.{person}", stackstorm,
                             _running(stackstorm, actions), "runs commands")
+
+
+def _system_user(stackstorm: StackStorm, use: str) -> Findings:
+    """Look at the sensor's own account; the token of this action may be another user's."""
+    try:
+        has_rbac = stackstorm.user()["rbac"]["enabled"]
+    except StackStormError as error:
+        yield Finding(False, f"chatops: {error}.{REMEDIES.get(error.status, API_REMEDY)}")
+        return
+    rights = ("has no rights unless roles are assigned to it. Set chatops.api_key." if has_rbac
+              else "may do everything")
+    yield Finding(not has_rbac, "chatops: without chatops.api_key, StackStorm's system user "
+                  f"{use}; it {rights}")
 
 
 def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], Any]],

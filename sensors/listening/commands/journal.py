@@ -4,9 +4,11 @@ import os
 import sqlite3
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
+import eventlet
 from eventlet import tpool
+from eventlet.event import Event as Signal
 
 from chatops.command import ChatMessage
 from chatops.commands import Attempt
@@ -95,7 +97,11 @@ class Journal:
         self._path = os.path.join(directory, FILE)
         self._report_damage = report_damage
         self._db: Any = None
+        # What was dispatched before a kill comes again after the start: it must be known then.
+        self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
         self._commands: Dict[str, Command] = {}
+        self._queue: List[Tuple[str, Tuple[Any, ...], Signal]] = []
+        self._is_writing = False
 
     def open(self) -> None:
         """Open or make the file; one that cannot be read is set aside."""
@@ -126,13 +132,15 @@ class Journal:
     def add(self, command: Command) -> bool:
         """Write a new command; False if its message is known already."""
         message_id = command.message.message_id
-        if message_id in self._commands or self._execute(
-                "SELECT 1 FROM commands WHERE message_id = ?", message_id):
+        if message_id in self._commands or not self._execute(
+                "INSERT OR IGNORE INTO commands VALUES (?, NULL, ?)", message_id,
+                command.to_json()):
             return False
-        self._execute("DELETE FROM commands WHERE answered_at < ?",
-                      time.time() - timing.COMMAND_KEPT)
-        self.save(command)
         self._commands[message_id] = command
+        if time.monotonic() > self._purge_at:
+            self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
+            self._execute("DELETE FROM commands WHERE answered_at < ?",
+                          time.time() - timing.COMMAND_KEPT)
         return True
 
     def save(self, command: Command) -> None:
@@ -158,9 +166,39 @@ class Journal:
         return sorted((Command.from_json(text) for text, in rows),
                       key=lambda command: command.taken_at)
 
-    def _execute(self, statement: str, *values: Any) -> List[Any]:
+    def _execute(self, statement: str, *values: Any) -> int:
+        """Run a statement, and return how many rows it has changed once these are on disk.
+
+        Statements that come while the disk is busy share the next commit.
+        """
+        done = Signal()
+        self._queue.append((statement, values, done))
+        if not self._is_writing:
+            self._is_writing = True
+            eventlet.spawn_n(self._write)
+        return done.wait()
+
+    def _write(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue, []
+            try:
+                counts = tpool.execute(self._commit, [each[:2] for each in batch])
+            except Exception as error:
+                for _, _, done in batch:
+                    done.send_exception(SpoolError(
+                        f"The journal of commands {self._path} cannot be used: {error}. Check its "
+                        "disk and its permissions."))
+            else:
+                for (_, _, done), count in zip(batch, counts):
+                    done.send(count)
+        self._is_writing = False
+
+    def _commit(self, statements: List[Tuple[str, Tuple[Any, ...]]]) -> List[int]:
+        self._db.execute("BEGIN IMMEDIATE")
         try:
-            return tpool.execute(lambda: self._db.execute(statement, values).fetchall())
-        except Exception as error:
-            raise SpoolError(f"The journal of commands {self._path} cannot be used: {error}. Check "
-                             "its disk and its permissions.") from None
+            counts = [self._db.execute(*each).rowcount for each in statements]
+            self._db.execute("COMMIT")
+            return counts
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise

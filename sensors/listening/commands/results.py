@@ -114,8 +114,8 @@ class Results:
                         self._stream_began):
                     backoff.succeeded()
                     self._on_event(event)
-            except (HTTPException, OSError) as error:
-                problem = repr(error)
+            except (HTTPException, OSError, StackStormError) as error:
+                problem = str(error) or repr(error)
             self._has_stream = False
             self.look_at_all()
             self._health.set_problem("commands", "StackStorm's event stream cannot be read",
@@ -158,12 +158,16 @@ class Results:
             try:
                 self._look()
             except StackStormError as error:
+                if error.status == 401:
+                    self._stackstorm.accounts.note_refusal()
                 self._health.set_problem("commands", "StackStorm's API does not answer",
                                          NO_API.format(str(error)), about="API")
             else:
                 self._health.clear_problem("commands", about="API")
 
     def _look(self) -> None:
+        # Also without any command, so that a StackStorm that does not answer shows in /health.
+        self._stackstorm.catalog.refresh()
         is_paused = False
         for execution_id, followed in list(self._followed.items()):
             if time.monotonic() >= self._due_at.get(execution_id, 0.0):

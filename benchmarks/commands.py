@@ -1,0 +1,149 @@
+"""What commands cost the sensor, beside a StackStorm that is played in this process."""
+import json
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import requests
+
+from benchmarks.load import delivery, request, steady
+from benchmarks.measure import Row, alternate, compared, percentile, plain
+from benchmarks.server_process import REPOSITORY, run
+from benchmarks.stackstorm import moment
+from sandbox.both_servers import ROOM, BothServers
+
+sys.path.insert(0, str(REPOSITORY / "tests"))
+from support.played_stackstorm import PlayedStackStorm  # noqa: E402
+
+AT_ONCE = 20  # commands
+ROUNDS = 3
+RATE, SECONDS = 50, 4  # deliveries a second, and for how long
+COMMANDS = 10  # a second
+LARGE = 9_000_000  # bytes of somebody else's result
+LIMIT = 20.0  # seconds
+
+
+def rows() -> List[Row]:
+    with tempfile.TemporaryDirectory() as directory:
+        played = _Together(ends_at_once=0.05)
+        with _Servers(Path(directory), [], played=played) as servers:
+            servers.wait_for("webhook", servers.webhooks, LIMIT)
+            servers.wait_for("event stream", lambda: played.has_listeners, LIMIT)
+            bench = _Bench(servers, played)
+            bench.commands(1)  # for warming up
+            own = [each for _ in range(ROUNDS) for each in bench.commands(AT_ONCE)]
+            busy, idle = alternate(ROUNDS, bench.p99_with_commands, bench.p99)
+            stops = list(_longest_stops(played))
+        played.stop()
+    each = sorted(1000 * value for value in own)
+    return [
+        plain(f"{AT_ONCE} commands at once: from StackStorm's reply or event to HipChat, median",
+              "", ("<=", 20), "ms", [percentile(each, 0.5)]),
+        plain("the same, p95", "", ("<=", 100), "ms", [percentile(each, 0.95)]),
+        compared(f"p99 of HipChat's 204 while {COMMANDS} commands a second run", "without commands",
+                 ("<=", 1.2), "ms", busy, idle),
+        plain("longest stop of the sensor's loop while the event stream carries a result of 9 MB",
+              "", ("<=", 50), "ms", stops)]
+
+
+class _Servers(BothServers):
+    """A sensor whose commands run in the played StackStorm."""
+
+    def __init__(self, *arguments: Any, played: PlayedStackStorm):
+        super().__init__(*arguments, log=open("/dev/null", "w"))
+        self._played = played
+
+    def _config(self) -> Any:
+        config = super()._config()
+        config["chatops"].update(self._played.config(), allow=[{"commands": ["*"], "people": "*"}])
+        return config
+
+
+class _Together(PlayedStackStorm):
+    """Confirms the commands of a round at the same time, and notes when."""
+
+    def __init__(self, **more: Any):
+        super().__init__(**more)
+        self.barrier = threading.Barrier(1)
+        self.at: Dict[str, float] = {}  # of replies and of events, by what was said
+
+    @property
+    def has_listeners(self) -> bool:
+        return bool(self._listeners)
+
+    def _start(self, body: Any) -> Any:
+        found = super()._start(body)
+        self.barrier.wait(LIMIT)
+        found[1]["message"] = "Started " + body["command"]
+        self.at["Started " + body["command"]] = time.time()
+        return found
+
+    def end(self, execution_id: str, *arguments: Any, **more: Any) -> None:
+        self.at[self.executions[execution_id]["parameters"]["words"]] = time.time()
+        super().end(execution_id, *arguments, **more)
+
+
+class _Bench:
+
+    def __init__(self, servers: _Servers, played: _Together):
+        self._servers, self._played = servers, played
+        self._url = servers.webhooks()[0]["url"]
+        servers.people.say(ROOM, "Ann", "hello")
+        self._ann = servers.people.transcript(ROOM)[-1]
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def commands(self, count: int) -> Iterator[float]:
+        """Seconds of the pack's own part, for each acknowledgement and answer of so many."""
+        self._played.barrier = threading.Barrier(count)
+        words = [f"say {uuid.uuid4().hex}" for _ in range(count)]
+        for each in words:
+            self._servers.people.say(ROOM, "Ann", "!" + each)
+        texts = words + ["Started " + each for each in words]
+        said = self._servers.wait_for("answers", lambda: self._said(texts), LIMIT)
+        return (said[text] - self._played.at[text] for text in texts)
+
+    def _said(self, texts: List[str]) -> Dict[str, float]:
+        found = {}
+        for line in self._servers.people.transcript(ROOM):
+            text = line["what"].partition(" ")[2].partition(" (details")[0]
+            if line["type"] == "notification" and text in texts:
+                found[text] = moment(line["when"])
+        return found if len(found) == len(texts) else {}
+
+    def p99(self) -> float:
+        posts = [request(self._url, delivery(uuid.uuid4().hex, ROOM))
+                 for _ in range(RATE * SECONDS)]
+        return steady(posts, RATE).p99(self._url)
+
+    def p99_with_commands(self) -> float:
+        self._played.barrier = threading.Barrier(1)
+        stop = threading.Event()
+        thread = threading.Thread(target=self._give_commands, args=(stop,))
+        thread.start()
+        try:
+            return self.p99()
+        finally:
+            stop.set()
+            thread.join()
+
+    def _give_commands(self, stop: threading.Event) -> None:
+        while not stop.wait(1 / COMMANDS):
+            body = json.loads(delivery(uuid.uuid4().hex, ROOM, "!say " + uuid.uuid4().hex))
+            body["item"]["message"]["date"] = datetime.now(timezone.utc).isoformat()
+            self._session.post(self._url, json=body, timeout=LIMIT)
+
+
+def _longest_stops(played: PlayedStackStorm) -> Iterator[float]:
+    """Milliseconds of the longest stop of a loop that reads the stream, for each large event."""
+    with run("benchmarks.stream_reader", played.url + "/stream") as reader:
+        lines = reader.lines()
+        for _ in range(ROUNDS):
+            played.tell({"id": uuid.uuid4().hex, "status": "succeeded",
+                         "result": {"stdout": "x" * LARGE}})
+            yield float(next(lines))

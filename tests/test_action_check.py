@@ -152,16 +152,18 @@ def test_webhooks_that_are_missing_in_a_room_of_the_config(run, room):
         "them while it runs, or its log tells why it cannot.".format(room)]
 
 
-def test_a_disabled_rule_for_a_room_that_does_not_exist_is_mentioned(run, stackstorm):
-    rule = stackstorm.add_rule("enter", {"room": "Nowhere"}, enabled=False)
+def test_a_rule_for_a_room_that_does_not_exist_counts_if_it_is_enabled(run, stackstorm):
+    rules = [stackstorm.add_rule("enter", {"room": "Nowhere"}, enabled=False)]
     try:
-        wait_until(lambda: stackstorm.health()["unheard_rooms"])
         wait_until(lambda: stackstorm.health()["status"] == "ok")  # no call of the sensor's failed
-        lines = run()[1]
-        assert not to_do(lines)
-        assert "a rule, even a disabled one, names a room that cannot" in lines[-1]
+        succeeded, lines = run()
+        assert succeeded and re.fullmatch(r"ok: webhooks: (\d+) wanted, \1 present", lines[-1])
+        rules.append(stackstorm.add_rule("enter", {"room": "Nowhere"}))
+        wait_until(lambda: stackstorm.health()["status"] == "degraded")
+        assert any("Nowhere" in line for line in to_do(run()[1]))
     finally:
-        stackstorm.remove_rule(rule)
+        for rule in rules:
+            stackstorm.remove_rule(rule)
 
 
 def test_a_sensor_that_is_in_trouble_says_why(act, start_stackstorm, start_hipchat):

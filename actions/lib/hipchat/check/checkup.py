@@ -201,7 +201,6 @@ def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings
     # While HipChat does not answer, nothing is known of them.
     if hipchat_answers and not any(trouble.startswith("HipChat: ") for trouble in troubles):
         wanted, present = (report["webhooks"].get(key) for key in ("wanted", "present"))
-        # No fault by itself: a sample rule wants one in its room too, which may not exist.
-        more = "" if wanted == present else ("; a rule, even a disabled one, names a room that "
-                                             "cannot be listened to (the sensor's log names it)")
+        # No fault by itself: with many rooms they take their time.
+        more = "" if wanted == present else "; the sensor makes the others as HipChat lets it"
         yield Finding(True, f"webhooks: {wanted} wanted, {present} present{more}")

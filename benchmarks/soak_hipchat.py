@@ -35,7 +35,7 @@ class TalkingHipchat:
         self._group.add_personal_token(TOKEN)
         app = create_app(self._group, Limits(10 ** 9, 300, 10 ** 9))
         self._events = Events(self._group, app.extensions["serializer"], self._post)
-        self._faults, self._calls = app.extensions["faults"], app.extensions["calls"]
+        self._faults, self._calls = app.extensions["faults"], app.extensions["request_log"]
         app.extensions["events"] = self._events
         self._rooms = [self._group.add_room(f"Room {number}") for number in range(rooms)]
         self._person, self._names = self._group.person("Ann"), itertools.count(1)

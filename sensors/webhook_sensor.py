@@ -84,11 +84,20 @@ class WebhookSensor(Sensor):
         """Start with a config that can be used, and again when another is registered."""
         settings = self._watch.first(self._config, self._inherited)
         if not self._parts:  # else this has failed further down
-            self._parts = Parts(settings, self._health, self._supervisor, self._log)
+            self._parts = Parts(settings=settings, health=self._health,
+                                supervisor=self._supervisor, log=self._log,
+                                replaced=self._start_as_standby)
             gc.collect()
             gc.freeze()  # or else to look through all of StackStorm's modules stops it for 0.1 s
             self._parts.start()
         self._watch.change(settings)
-        self._log.info("The config has changed: the sensor starts again with it.")
-        self._parts.receiver.accepting = False
+        self._start_again("The config has changed: the sensor starts again with it.")
+
+    def _start_as_standby(self) -> None:
+        self._start_again("Another sensor is the active one: this one starts again as a standby.")
+
+    def _start_again(self, reason: str) -> None:
+        self._log.info("%s", reason)
+        if self._parts:
+            self._parts.receiver.accepting = False
         self._restarting = self._stopping = True

@@ -1,7 +1,6 @@
 """Builds the sensor's parts for a config, and connects them."""
 import logging
-import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Union
 
 import eventlet
 
@@ -18,22 +17,29 @@ from listening.addon.installation import Installation
 from listening.backoff import Backoff
 from listening.commands.service import ChatOps
 from listening.context import Context
+from listening.errors import ServiceUnavailable
+from listening.dispatch.dispatched_before import DispatchedBefore
 from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
-from listening.history.cursors import CursorFile, Cursors
+from listening.history.cursor_store import CursorStore
+from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
 from listening.http.addon_routes import AddonRoutes
 from listening.http.intake import Intake
 from listening.http.receiver import Receiver
 from listening.http.server import Server
 from listening.operations.health import Health
+from listening.operations.leadership import Leadership, SoleSensor
+from listening.operations.roster import Roster
+from listening.operations.stall_watch import watch_stalls
 from listening.operations.supervisor import Supervisor
 from listening.operations.token_watch import TokenWatch
 from listening.spool import Spool, SpoolError, SpoolLimits
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
-from stackstorm import account, database
+from stackstorm import account, database, datastore
+from stackstorm.coordination import CoordinationLock, coordination_url
 from stackstorm.publisher import TriggerPublisher
 from stackstorm.triggers import Triggers
 
@@ -48,15 +54,19 @@ class Parts:
     """
 
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor,
-                 log: logging.Logger):
-        self._supervisor = supervisor
+                 log: logging.Logger, replaced: Callable[[], None]):
+        """Args:
+            replaced: called when another sensor has become the active one; then this one has
+                dispatched its last delivery, and is to be started again.
+        """
+        self._supervisor, self._replaced = supervisor, replaced
         self._reconciling: List[Any] = []  # greenlets that must not run before triggers are known
         budget = CallBudget(settings.calls_share)
         self._api = settings.api._replace(rate_limit_wait=0)
         rooms = RoomDirectory()
         self.subscriptions = Subscriptions(
             rooms=settings.rooms, events=settings.events, directory=rooms, log=log,
-            subscriptions_changed=self.subscriptions_changed, only_rooms=settings.only_rooms)
+            subscriptions_changed=self.subscriptions_changed)
         self._context = context = Context(
             settings=settings, client=Client(self._api, budget), rooms=rooms,
             subscriptions=self.subscriptions, health=health, log=log)
@@ -74,36 +84,39 @@ class Parts:
             limits=SpoolLimits(settings.max_deliveries, context.dedup_kept), health=health,
             run_forever=supervisor.run_forever, recheck_all=self.recheck_all)
         self.publisher = TriggerPublisher(health, log)
+        self._leadership = self._build_leadership(health)
         self._dispatcher = Dispatcher(
-            context=context, publish=self.publisher.publish, refresh=self.triggers.refresh,
+            context=context, publish=self._publish, refresh=self.triggers.refresh,
             delivery_unwanted=self.delivery_unwanted, delivery_handled=self.delivery_handled,
             take_command=self.take_command)
         self._room_queues = RoomQueues(
             spool=self.spool, deliver=self._dispatcher.deliver, health=health, log=log)
+        self._cursors = Cursors(CursorStore(datastore.read_all, self._write_cursor,
+                                            self.spool.directory))
         self._history = HistoryPoller(
-            context=context, budget=budget, cursors=Cursors(CursorFile(self.spool.directory)),
+            context=context, budget=budget, cursors=self._cursors,
             spool=self.spool, room_queues=self._room_queues, webhooks=self._webhooks)
         self.receiver = Receiver(
             context=context, urls=ownership.urls, addon=AddonRoutes(self._addon),
-            intake=Intake(self.spool, self._room_queues),
+            intake=Intake(self.spool, self._room_queues, self._leadership),
             webhook_delivered=self._webhooks.webhook_delivered,
             request_check=self.request_check)
-        health.add_metrics(waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
+        health.add_metrics(role=lambda: self._leadership.role,
+                           waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                            webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
                            webhooks_elsewhere=self._webhooks.elsewhere)
         self._chatops = self._build_chatops()
         self._report_config()
 
     def start(self) -> None:
-        """Listen at once; accept and dispatch when the spool is open."""
+        """Listen at once; accept and dispatch once this is the active sensor."""
         context = self._context
         if context.settings.public_url:
             server = Server(settings=context.settings, application=self.receiver,
                             request_check=self.request_check, health=context.health,
                             log=context.log)
             self._supervisor.run_forever("listening", server.serve)
-        self._supervisor.run_forever("opening", self._open)
-        self._supervisor.run_forever("add-on", self._addon.run)
+        self._supervisor.run_forever("opening", self._run)
 
     def finish(self) -> None:
         """Accept no more; return when the work under way is done, at the latest in STOP_TIMEOUT."""
@@ -111,6 +124,8 @@ class Parts:
         with eventlet.Timeout(timing.STOP_TIMEOUT, False):
             self._room_queues.finish()
             self.spool.settle()
+            self._cursors.write()
+            self._leadership.resign()
 
     def request_check(self, room_id: Optional[int] = None) -> None:
         """Something may have been missed in a room, or in every room."""
@@ -174,6 +189,24 @@ class Parts:
         self.subscriptions.command_addresses = chatops.addresses
         return chatops
 
+    def _build_leadership(self, health: Health) -> Union[Leadership, SoleSensor]:
+        roster = Roster(datastore.read, datastore.write, self.spool.directory)
+        url = coordination_url()
+        if url is None:
+            return SoleSensor(roster, health)
+        return Leadership(lock=CoordinationLock(url), roster=roster,
+                          can_dispatch=self.publisher.can_connect, health=health)
+
+    def _publish(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
+        """Publish to a trigger's ref, unless another sensor may be the active one."""
+        self._leadership.check()
+        self.publisher.publish(trigger, payload, trace_tag)
+
+    def _write_cursor(self, key: str, value: str) -> None:
+        """Write cursors, unless another sensor may be the active one, which has its own."""
+        self._leadership.check()
+        datastore.write(key, value)
+
     def _report_config(self) -> None:
         settings, health = self._context.settings, self._context.health
         for warning in settings.warnings:
@@ -184,8 +217,8 @@ class Parts:
                 "stands between here and HipChat can read and use the token. Set ca_bundle "
                 "instead.", about="HipChat")
 
-    def _open(self) -> None:
-        """Open the spool, then accept, dispatch and manage webhooks."""
+    def _run(self) -> None:
+        """Open the spool, become the active sensor, and return once another one is."""
         health = self._context.health
         backoff = Backoff(timing.SPOOL_OPEN_RETRY_MAX)
         while True:
@@ -196,17 +229,59 @@ class Parts:
                 health.set_problem("spool", "cannot be opened", str(error))
                 eventlet.sleep(backoff.failed())
         health.clear_problem("spool")
-        self._dispatcher.begin(time.time())
-        self._history.begin()
+        self._leadership.run(activate=self._activate, request_check=self.request_check)
+        self.receiver.accepting = False
+        self._replaced()
+
+    def _activate(self, taken_over: bool) -> None:
+        """Accept, dispatch and manage webhooks.
+
+        Args:
+            taken_over: whether another sensor was active since this one was.
+        """
+        if taken_over:
+            self._take_over()
+        self.receiver.accepting = True
+        run_forever = self._supervisor.run_forever
+        run_forever("add-on", self._addon.run)
+        run_forever("publishing", self.publisher.watch)
+        run_forever("beginning", self._begin_dispatching)
+
+    def _begin_dispatching(self) -> None:
+        """Dispatch, and manage webhooks, once the database has told where to go on."""
+        health = self._context.health
+        while True:
+            try:
+                self._history.begin()
+                break
+            except ServiceUnavailable as error:
+                health.set_problem(error.part, error.summary, error.detail, about="outage")
+                eventlet.sleep(timing.TRIGGER_REFRESH_RETRY_DELAY)
         if self._chatops:
             self._chatops.start(self._supervisor)
-        self.receiver.accepting = True
         self._room_queues.start(self._supervisor)
-        self._supervisor.run_forever("publishing", self.publisher.watch)
-        self._supervisor.run_forever("refreshing", self._refresh_triggers)
-        self._supervisor.run_forever("rules", RuleProblems(
+        run_forever = self._supervisor.run_forever
+        run_forever("cursors", lambda: self._cursors.store_forever(self.spool.is_waiting))
+        run_forever("standstill", lambda: watch_stalls(self.request_check))
+        run_forever("refreshing", self._refresh_triggers)
+        run_forever("rules", RuleProblems(
             subscriptions=self.subscriptions, webhooks=self._webhooks,
             rules=database.enabled_rules, health=health).watch)
+
+    def _take_over(self) -> None:
+        """Go on from what the sensor that was active before has stored, not from our own spool:
+        its deliveries would break the order."""
+        context = self._context
+        count = self.spool.discard()
+        if count:
+            context.health.record_incident(
+                "spool", "deliveries were discarded at a takeover", "Another sensor was active "
+                f"since this one was. {count} deliveries that waited here were discarded. The "
+                "messages, notifications and topics among them come from HipChat's history; the "
+                "others are lost.")
+        self._dispatcher.take_over(DispatchedBefore(
+            stored=database.dispatched_since, now=context.client.now, reach=context.dedup_kept))
+        context.log.info("Another sensor was active; this one takes over.")
 
     def _refresh_triggers(self) -> None:
         self.triggers.run(self._reconcile)
@@ -217,5 +292,9 @@ class Parts:
         if not self._reconciling:
             self._reconciling = [
                 self._supervisor.run_forever("webhooks", self._webhooks.run),
-                self._supervisor.run_forever("history", self._history.run),
+                self._supervisor.run_forever("history", self._read_histories),
                 self._supervisor.run_forever("token", TokenWatch(self._context).run)]
+
+    def _read_histories(self) -> None:
+        eventlet.sleep(self._leadership.settle_delay)
+        self._history.run()

@@ -231,8 +231,7 @@ class TestDescriptions:
 
     def test_are_so_in_the_config_schema(self):
         for name, key in TestConfig().keys(read("config.schema.yaml")):
-            if not name.startswith("nodes."):
-                self.check(name, key["description"])
+            self.check(name, key["description"])
 
 
 class TestOthers:

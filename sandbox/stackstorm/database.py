@@ -4,7 +4,7 @@ import types
 from typing import Any, Dict, Iterable, List, Optional
 
 from sandbox.stackstorm.broker import Broker
-from sandbox.stackstorm.datastore import Datastore
+from sandbox.stackstorm.datastore import Datastore, Pairs
 from sandbox.stackstorm.errors import NotFound
 from sandbox.stackstorm.pack import Pack
 from sandbox.stackstorm.rules import Rule
@@ -18,6 +18,11 @@ class Database:
                  pack: Optional[Pack] = None):
         self._triggers, self._broker, self._rules, self._pack = triggers, broker, rules, pack
         self.datastore = pack.datastore if pack else Datastore()
+
+    def pairs(self, scope: str, name: str = "", name__in: Iterable[str] = ()) -> Pairs:
+        """KeyValuePair.query: by name or name__in."""
+        self._check()
+        return Pairs(self.datastore, [name] if name else name__in)
 
     def triggers(self, **wanted: Any) -> List[Trigger]:
         """Return triggers, by type or type__in (Trigger.query)."""

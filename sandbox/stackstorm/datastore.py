@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterable, Iterator, Optional
 
 from sandbox.stackstorm.errors import NotFound, Unsupported
 
@@ -25,8 +25,28 @@ class Pair:
     value: str
 
 
+class Pairs:
+    """The result of KeyValuePair.query: those of some keys that have a value."""
+
+    def __init__(self, datastore: "Datastore", names: Iterable[str]):
+        self._datastore, self._names = datastore, list(names)
+
+    def __iter__(self) -> Iterator[Pair]:
+        values = self._datastore.values
+        return iter([Pair(name, values[name]) for name in self._names if name in values])
+
+    def update_one(self, upsert: bool, set__value: str, **others: Any) -> None:
+        """Store a value, as mongoengine's query does."""
+        self._datastore.add_or_update(Pair(self._names[0], set__value))
+
+    def delete(self) -> None:
+        """Remove the keys."""
+        for pair in self:
+            self._datastore.delete(pair)
+
+
 class Datastore:
-    """Secrets by their keys. They are not encrypted in the sandbox.
+    """Values by their keys. They are not encrypted in the sandbox.
 
     Args:
         file: where they are stored; in memory only if None.
@@ -35,33 +55,32 @@ class Datastore:
 
     def __init__(self, file: Optional[Path] = None, has_encryption_key: bool = True):
         self._file, self._has_encryption_key = file, has_encryption_key
-        self._values: Dict[str, str] = {}
+        self.values: Dict[str, str] = {}
         if file and file.exists():
-            self._values = json.loads(file.read_text("utf-8"))
+            self.values = json.loads(file.read_text("utf-8"))
 
     def set_secret(self, pack_name: str, key_name: str, value: str, secret: bool) -> None:
         """Store a secret (set_datastore_value_for_config_key)."""
         if not secret:
-            raise Unsupported("the sandbox's datastore stores secrets only")
+            raise Unsupported("the sandbox's config refers to secrets only")
         if not self._has_encryption_key:
             raise CryptoKeyNotSetupException("Crypto key not found.")
-        self._values[key_name] = value
-        self._write()
+        self.add_or_update(Pair(key_name, value))
 
     def get_by_scope_and_name(self, scope: str, name: str) -> Pair:
         """Return a pair (KeyValuePair.get_by_scope_and_name)."""
-        if name not in self._values:
+        if name not in self.values:
             raise NotFound(f"there is no {name}")
-        return Pair(name, self._values[name])
+        return Pair(name, self.values[name])
 
     def add_or_update(self, pair: Pair) -> None:
         """Store a pair (KeyValuePair.add_or_update)."""
-        self._values[pair.name] = pair.value
+        self.values[pair.name] = pair.value
         self._write()
 
     def delete(self, pair: Pair) -> None:
         """Delete a pair (KeyValuePair.delete)."""
-        self._values.pop(pair.name, None)
+        self.values.pop(pair.name, None)
         self._write()
 
     def resolved(self, config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
@@ -84,8 +103,10 @@ class Datastore:
         if not reference or not schema.get("secret"):
             raise Unsupported(f"config.{path} is {value!r}: the sandbox resolves nothing but "
                           "{{ st2kv.system.KEY }}, where the schema says secret")
-        return self._values.get(reference.group(1))
+        return self.values.get(reference.group(1))
 
     def _write(self) -> None:
         if self._file:
-            self._file.write_text(json.dumps(self._values), "utf-8")
+            new = self._file.with_suffix(".new")
+            new.write_text(json.dumps(self.values), "utf-8")
+            new.replace(self._file)

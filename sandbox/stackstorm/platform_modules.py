@@ -44,7 +44,9 @@ def install_services(triggers: Triggers, broker: Broker, database: Database,
              TriggerInstance=SimpleNamespace(query=database.instances))
     _provide("st2common.persistence.rule", Rule=SimpleNamespace(query=database.rules))
     _provide("st2common.persistence.pack", Config=SimpleNamespace(get_by_pack=database.config))
-    _provide("st2common.persistence.keyvalue", KeyValuePair=database.datastore)
+    _provide("st2common.persistence.keyvalue", KeyValuePair=SimpleNamespace(
+        get_by_scope_and_name=database.datastore.get_by_scope_and_name,
+        delete=database.datastore.delete, query=database.pairs))
     _provide("st2common.exceptions.keyvalue",
              CryptoKeyNotSetupException=CryptoKeyNotSetupException)
     _provide("st2common.services.config",
@@ -63,6 +65,7 @@ def _install_account(api_url: str) -> None:
         StrOpt=_option, IntOpt=_option, CONF=SimpleNamespace(
             register_opts=lambda options, group: None,
             auth=SimpleNamespace(enable=False, service_token_ttl=86400),
+            coordination=SimpleNamespace(url=None),
             stream=SimpleNamespace(host=stream.hostname, port=stream.port),
             system_user=SimpleNamespace(user="stanley"))))
     _provide("st2common.services.access", create_token=None)

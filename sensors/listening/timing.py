@@ -114,6 +114,8 @@ WEBHOOK_SETTLE_DELAY = 5.0
 """After which a delivery that is on its way by a webhook has arrived."""
 POLL_REACH_MIN = 300.0
 """How far back a polled room is read at least, whatever catch_up says."""
+CURSOR_WRITE_PERIOD = 2.0
+"""Between two writes of cursors to StackStorm's datastore: a takeover reads that much again."""
 CURSOR_KEPT = 600.0
 """For which a room that no rule wants keeps its cursor: rules are deleted and made again."""
 ROOM_PAUSE_MAX = 30.0
@@ -189,3 +191,31 @@ COMMAND_KEPT = 86400.0
 """For which an answered command is known again; longer than a message may be backfilled late."""
 COMMAND_PURGE_PERIOD = 3600.0
 """Between two removals of commands that are known no longer."""
+
+# operations: the active sensor and those that stand by
+
+LOCK_TIMEOUT = 10.0
+"""Of the active sensor's lock after its last renewal: how long a takeover takes at most."""
+LOCK_MARGIN = 2.0
+"""Before the lock's time-out, when the active sensor stops dispatching: a dispatch takes time."""
+LOCK_RENEWAL_PERIOD = 2.0
+"""Between two renewals; several must fit in LOCK_TIMEOUT."""
+LOCK_ATTEMPT_PERIOD = 0.5
+"""Between two attempts of a standby to get the lock."""
+COORDINATION_TIMEOUT = 2.0
+"""For an answer of the coordination service; tooz's own 30 s are longer than the lock lives."""
+STANDBY_PERIOD = 3.0
+"""Between two announcements of a standby that it could take over."""
+SENSOR_SEEN_KEPT = 30.0
+"""After its last announcement for which another sensor counts as running."""
+BALANCER_DELAY = 3.0
+"""After which a load balancer sends deliveries to a sensor that has become active. HipChat gets
+503 until then, so rooms' histories are read after it."""
+STALL_PERIOD = 1.0
+"""Between two looks at the clock, to notice that this process stood still."""
+STALL_DELAY = 5.0
+"""Of a standstill, after which HipChat or a load balancer may have given up deliveries."""
+BROKER_LOST_DELAY = 10.0
+"""Of a lost broker, after which the active sensor makes way for a standby that has it."""
+TAKEOVER_CLOCK_MARGIN = 60.0
+"""By which the clocks of two StackStorm machines and of HipChat may differ after a takeover."""

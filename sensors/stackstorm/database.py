@@ -1,5 +1,6 @@
 """The sensor's queries of StackStorm's database."""
 import contextlib
+from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, List, Optional
 
 import eventlet
@@ -16,10 +17,11 @@ from st2common.util.config_loader import ContentPackConfigLoader
 from hipchat.config.addon import KEY, REFERENCE
 from listening import timing
 from listening.addon.installation import NotKept
+from listening.dispatch.dispatched_before import Stored
 from listening.errors import ServiceUnavailable
 
-__all__ = ["check_writable", "enabled_rules", "load_addon", "registered_config", "resolved_config",
-           "save_addon", "triggers"]
+__all__ = ["SYSTEM", "answering", "check_writable", "dispatched_since", "enabled_rules",
+           "load_addon", "registered_config", "resolved_config", "save_addon", "triggers"]
 
 PACK = "hipchat"
 SYSTEM = "st2kv.system"  # the scope of the datastore's keys to which configs refer
@@ -35,7 +37,7 @@ def triggers(types: List[str]) -> List[Dict[str, Any]]:
     Raises:
         ServiceUnavailable: the database does not answer. Also in all that follow.
     """
-    with _answering():
+    with answering():
         found = [TriggerAPI.from_model(trigger).to_dict()
                  for trigger in Trigger.query(type__in=types)]
         own = [trigger["ref"] for trigger in found if trigger.get("parameters")]
@@ -46,13 +48,13 @@ def triggers(types: List[str]) -> List[Dict[str, Any]]:
 
 def enabled_rules(trigger: str) -> List[str]:
     """Return the refs of the enabled rules on a trigger (its ref)."""
-    with _answering():
+    with answering():
         return sorted(rule.ref for rule in Rule.query(trigger=trigger, enabled=True))
 
 
 def registered_config() -> Optional[Dict[str, Any]]:
     """Return the pack's config as it was registered, None where it was not yet."""
-    with _answering():
+    with answering():
         try:
             return dict(Config.get_by_pack(PACK).values)
         except StackStormDBObjectNotFoundError:
@@ -73,7 +75,7 @@ def load_addon() -> Optional[str]:
 
     Raises ServiceUnavailable, and NotKept where the config cannot refer to it.
     """
-    with _answering():
+    with answering():
         return _credentials()
 
 
@@ -87,7 +89,7 @@ def save_addon(text: str) -> None:
         ServiceUnavailable: the database does not answer.
         NotKept: the credentials cannot be stored so that the config is given them.
     """
-    with _answering():
+    with answering():
         before = _stored()
         before_value = before.value if before else None
         try:
@@ -132,18 +134,28 @@ def _credentials() -> Optional[str]:
                       "says: {:.500}".format(SYSTEM, KEY, str(error))) from None
 
 
+def dispatched_since(trigger: str, since: float) -> List[Stored]:
+    """Return the instances of a trigger (its ref) since a Unix time; raise ServiceUnavailable."""
+    with answering():
+        return [Stored(instance.occurrence_time.replace(tzinfo=timezone.utc).timestamp(),
+                       instance.payload)
+                for instance in TriggerInstance.query(
+                    trigger=trigger,
+                    occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc))]
+
+
 def check_writable() -> None:
     """Check that the database takes writes: else the rules engine loses what it is given.
 
     The write matches no document, so it leaves nothing behind; yet a database that is away, that
     is locked, that is no primary or that grants no writing refuses it or lets it wait.
     """
-    with _answering():
+    with answering():
         TriggerInstance.query(id=NOBODY).update(set__status="processed")
 
 
 @contextlib.contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     try:
         with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError(
                 f"no answer in {timing.DATABASE_TIMEOUT:.0f} s")):

@@ -4,6 +4,7 @@ KILLS=20 kills the sensor so often in the midst of talk, and not eight times.
 """
 import os
 import random
+import json
 import socket
 import threading
 import time
@@ -91,10 +92,11 @@ class TestTrouble:
         hipchat.people.say("Factor", "Ann", "hello")
         assert stackstorm.heard("hipchat.message")
 
-    def test_marks_that_are_damaged_are_told_and_begun_anew(self, hipchat, stopped):
-        marks = stopped.directory / "spool" / "marks.json"
-        assert marks.stat().st_mode & 0o777 == 0o600
-        marks.write_bytes(b"{\xff")
+    def test_damaged_cursors_are_reported_and_their_rooms_begin_again(self, hipchat, stopped):
+        datastore = stopped.directory / "datastore.json"
+        damaged = {key: "{" if key.startswith("hipchat_cursors_") else value
+                   for key, value in json.loads(datastore.read_text()).items()}
+        datastore.write_text(json.dumps(damaged))
         stopped.start()
         wait_until(lambda: is_sure(stopped, 3))
         assert "history: where it was read up to is not known any more" in (

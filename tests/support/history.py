@@ -1,6 +1,7 @@
 """A sensor's spool, room queues and history, without its sockets; and a HipChat for it."""
 import json
 import logging
+from collections import defaultdict
 from unittest import mock
 
 from support.context import CONFIG, make_context
@@ -14,8 +15,10 @@ from hipchat.api.room_history import read_items
 from listening import timing
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
+from listening.errors import ServiceUnavailable
 from listening.history.bodies import as_body
-from listening.history.cursors import CursorFile, Cursors
+from listening.history.cursor_store import CursorStore
+from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
@@ -25,6 +28,27 @@ FACTOR, OPS = 1001, 1002
 ROOMS = [{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}]
 CATCH_UP = 3600.0
 LOG = logging.getLogger("sensor")
+
+
+class Datastore(dict):
+    """StackStorm's datastore; is_away: it does not answer."""
+
+    is_away = False
+
+    def read_all(self, keys):
+        self._answer()
+        return {key: self[key] for key in keys if key in self}
+
+    def write(self, key, value):
+        self._answer()
+        self[key] = value
+
+    def _answer(self):
+        if self.is_away:
+            raise ServiceUnavailable("database", "away", "Check it.")
+
+
+DATASTORES = defaultdict(Datastore)  # by the directory of a sensor, which may start there again
 
 
 class Hipchat:
@@ -85,11 +109,13 @@ class Bench:
         self.subscriptions = Subscriptions([], [], self._rooms, LOG,
                                            lambda: self.history.subscriptions_changed())
         self.webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
+        datastore = DATASTORES[str(directory)]
+        self._cursors = Cursors(CursorStore(datastore.read_all, datastore.write, str(directory)))
         self.history = HistoryPoller(
             context=make_context(dict(CONFIG, catch_up=CATCH_UP), client=hipchat,
                                  rooms=self._rooms, subscriptions=self.subscriptions,
                                  health=self.health),
-            budget=CallBudget(1), cursors=Cursors(CursorFile(str(directory))), spool=self.spool,
+            budget=CallBudget(1), cursors=self._cursors, spool=self.spool,
             room_queues=self.queues, webhooks=self.webhooks)
         for trigger in triggers:
             self.subscriptions.add(trigger)
@@ -103,6 +129,7 @@ class Bench:
         self._looking.kill()
         self.queues.finish()
         self.spool.settle()
+        self._cursors.write()
         self.spool._store.close()
 
     def tell(self, rooms):

@@ -124,6 +124,7 @@ class Stackstorm:
         file.write_text(json.dumps(self.config))  # JSON is YAML
         config = ["--config", str(file)] if self._registered else []
         self._child = WarmServer("stackstorm", "--api-port", "0", *config, *self._options,
+                                 "--datastore", str(self.directory / "datastore.json"),
                                  log_path=self.log_path)
         processes.watch(self.log_path, f"StackStorm with {self.listener}", self,
                         self._last_health)

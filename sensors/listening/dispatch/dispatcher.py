@@ -8,9 +8,11 @@ from hipchat.events import (
     HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of, with_identities)
 from listening import timing
 from listening.context import Context
+from listening.dispatch.dispatched_before import DispatchedBefore
 from listening.dispatch.subscriptions import COMMANDS, Subscription
 from listening.errors import RetryLater, ServiceUnavailable
 from listening.spool import StoredDelivery
+from listening.spool.store import time_sent
 from hipchat.webhook.webhook_url import Address
 
 __all__ = ["Dispatcher"]
@@ -49,15 +51,11 @@ class Dispatcher:
         self._take_command = take_command
         self._stale, self._refreshed = True, 0.0
         self._refreshing = Semaphore()
-        self._started_at = 0.0
+        self._before: Optional[DispatchedBefore] = None
 
-    def begin(self, started_at: float) -> None:
-        """Take the time of the start: a delivery from before may be of another node's room now.
-
-        Args:
-            started_at: Unix time by this machine's clock.
-        """
-        self._started_at = started_at
+    def take_over(self, before: DispatchedBefore) -> None:
+        """Do not dispatch again what the sensor that was active before had dispatched."""
+        self._before = before
 
     def deliver(self, delivery: StoredDelivery, told: Set[str]) -> None:
         """Publish a delivery to every matching trigger.
@@ -92,9 +90,11 @@ class Dispatcher:
         for listener, groups in heard or []:
             if listener.ref in told:
                 continue
+            content = payload(event, body, listener.trigger_id, groups, self._template_guard)
             try:
-                self._publish(listener.ref, payload(event, body, listener.trigger_id, groups,
-                                                    self._template_guard), delivery.trace_tag)
+                if not (self._before and self._before.has(
+                        listener.ref, content, time_sent(delivery.number))):
+                    self._publish(listener.ref, content, delivery.trace_tag)
             except Exception:
                 self._stale = True
                 raise
@@ -117,11 +117,7 @@ class Dispatcher:
 
     def _matching(self, delivery: StoredDelivery, address: Address, event: Event,
                   body: Dict[str, Any]) -> Optional[List[Tuple[Subscription, List[str]]]]:
-        text = text_of(event, body["item"])
-        heard = self._subscriptions.matching(address, text)
-        if heard is None and delivery.received_at < self._started_at:
-            heard = self._subscriptions.matching_elsewhere(address, text)
-        return heard
+        return self._subscriptions.matching(address, text_of(event, body["item"]))
 
     def _refresh_if_stale(self) -> None:
         with self._refreshing:

@@ -1,8 +1,9 @@
 """The subscriptions: one for each StackStorm trigger of a rule."""
+import itertools
 import logging
 from typing import (
     Any, Callable, Collection, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional,
-    Sequence, Set, Tuple, Union)
+    Set, Tuple, Union)
 
 from hipchat.errors import ParameterError
 from hipchat.events import EVENTS, Event
@@ -91,19 +92,14 @@ class Subscriptions:
     """
 
     def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
-                 log: logging.Logger, subscriptions_changed: Callable[[], None],
-                 only_rooms: Sequence[str] = ()):
+                 log: logging.Logger, subscriptions_changed: Callable[[], None]):
         """Args:
             rooms: the config's rooms, for subscriptions without a room; may be [EVERYWHERE].
             events: the config's events, for the same.
             subscriptions_changed: called after each change.
-            only_rooms: this node's share of the rooms; all if empty.
         """
-        self._rooms, self._events, self._only_rooms = rooms, events, only_rooms
-        self._everywhere = rooms == [EVERYWHERE]
+        self._rooms, self._events = rooms, events
         self.command_addresses: FrozenSet[Address] = frozenset()
-        if self._everywhere and only_rooms:
-            self._rooms = list(only_rooms)
         self._directory, self._log = directory, log
         self._subscriptions_changed = subscriptions_changed
         self._triggers: Dict[str, Dict[str, Any]] = {}
@@ -193,23 +189,6 @@ class Subscriptions:
             return [] if address in self.command_addresses else None
         return [each for place in places for each in self._found(place, text)]
 
-    def matching_elsewhere(self, address: Address,
-                           text: str) -> Optional[List[Tuple[Subscription, List[str]]]]:
-        """Return what matching() would for a room of another node's share."""
-        if not self._only_rooms:
-            return None
-        found = [subscription for subscription in self._subscriptions.values()
-                 if self._would_match(subscription, address)]
-        return list(_matches(found, text)) if found else None
-
-    def _would_match(self, subscription: Subscription, address: Address) -> bool:
-        """Tell whether a subscription would be for an address if this node had no share."""
-        if subscription.event.hipchat != address.event:
-            return False
-        if self._everywhere and subscription.room is None:
-            return subscription.event.name in self._events
-        return address.room in map(self._directory.id_of, self._references(subscription))
-
     def _places_of(self, address: Address) -> List[Address]:
         """Return the addresses of an event's subscriptions: in its room, and in any room."""
         return [place for place in (address, Address(address.event, ANY_ROOM)) if self._at(place)]
@@ -238,20 +217,14 @@ class Subscriptions:
     def _work_out_wanted(self) -> FrozenSet[Address]:
         everywhere = {address.event for address in self._by_address if address.room == ANY_ROOM}
         named = (address for address in self._by_address if address.room != ANY_ROOM)
-        return self._commands_here().union(named, (
+        return self.command_addresses.union(named, (
             Address(event, room) for event in everywhere for room in self._directory.open_rooms()))
-
-    def _commands_here(self) -> FrozenSet[Address]:
-        """Return the events and rooms in which this node takes commands."""
-        share = set(map(self._directory.id_of, self._only_rooms))
-        return frozenset(address for address in self.command_addresses
-                         if not share or address.room in share)
 
     def names(self) -> Set[str]:
         """Return the room names in rules and in the config."""
         if self._names is None:  # asked for each delivery while the directory is not loaded
-            called = set(self._only_rooms).union(
-                *map(self._references, self._subscriptions.values()))
+            called = itertools.chain.from_iterable(
+                map(self._references, self._subscriptions.values()))
             self._names = {reference for reference in called
                            if reference != EVERYWHERE and not is_room_id(reference)}
         return self._names
@@ -270,8 +243,7 @@ class Subscriptions:
         missing: Dict[str, Set[str]] = {}
         for subscription in self._subscriptions.values():
             for reference in self._references(subscription):
-                if reference != EVERYWHERE and self._directory.id_of(reference) is None and (
-                        not self._only_rooms or reference in self._only_rooms):
+                if reference != EVERYWHERE and self._directory.id_of(reference) is None:
                     missing.setdefault(reference, set()).add(subscription.event.hipchat)
         return missing
 
@@ -302,10 +274,7 @@ class Subscriptions:
         references = self._references(subscription)
         if references == [EVERYWHERE]:
             return {Address(subscription.event.hipchat, ANY_ROOM)}
-        rooms = self._ids(references)
-        if self._only_rooms:
-            rooms &= self._ids(self._only_rooms)
-        return {Address(subscription.event.hipchat, room) for room in rooms}
+        return {Address(subscription.event.hipchat, room) for room in self._ids(references)}
 
     def _ids(self, references: Iterable[str]) -> Set[int]:
         """Return the IDs of the rooms with these names or IDs, without those HipChat lacks."""

@@ -88,7 +88,11 @@ class HistoryPoller:
         context.health.add_metrics(history=self._report)
 
     def begin(self) -> None:
-        """Let new deliveries wait in the rooms that are known; before any arrives."""
+        """Let new deliveries wait in the rooms that are known; before any is dispatched.
+
+        Raises:
+            ServiceUnavailable: Where the cursors are stored does not answer.
+        """
         self._cursors.load(lambda detail: self._health.record_incident(
             "history", "where it was read up to is not known any more", detail))
         self._subscribed.load()
@@ -209,13 +213,7 @@ class HistoryPoller:
             self._schedule.set_due(room_id, room.unsubscribed_at + timing.CURSOR_KEPT)
 
     def _forget(self, room_id: int) -> None:
-        try:
-            self._cursors.forget(room_id)
-        except OSError as error:
-            self._health.set_problem("history", "a room cannot be forgotten", str(error),
-                                     about=str(room_id))
-            self._schedule.set_due(room_id, time.monotonic() + timing.CURSOR_KEPT)
-            return
+        self._cursors.forget(room_id)
         self._schedule.remove(room_id)
         del self._rooms[room_id]
         self._health.clear_problem("history", about=str(room_id))
@@ -250,7 +248,7 @@ class HistoryPoller:
             if self._backfill.stored > stored:
                 self._backoff.succeeded()
             return self._note_trouble(room_id, error, self._backoff.failed())
-        except (HipChatError, OSError) as error:  # OSError: of the cursors' file
+        except HipChatError as error:
             pause = self._note_trouble(room_id, error, self._backoff.failed())
             self._give_way(room_id, room, pause)
             return pause

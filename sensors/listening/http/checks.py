@@ -49,14 +49,19 @@ class AllowedAddress:
 
 
 class Accepting:
-    """Refuses deliveries until the spool is open, and when the sensor stops."""
+    """Refuses deliveries until the spool is open, when the sensor stops, and as a standby."""
 
-    def __init__(self, missed: Missed):
-        self._missed = missed
+    def __init__(self, missed: Missed, intake: Intake):
+        self._missed, self._intake = missed, intake
         self.is_open = False
 
+    @property
+    def accepts(self) -> bool:
+        """Whether deliveries are accepted at this moment."""
+        return self.is_open and not (self._intake.hangs or self._intake.is_standby)
+
     def __call__(self, request: Request) -> Optional[HttpResponse]:
-        if self.is_open:
+        if self.is_open and not self._intake.is_standby:
             return None
         self._missed.report(request.room_id)
         return UNAVAILABLE
@@ -70,9 +75,9 @@ class HealthPages:
     Prometheus.
     """
 
-    def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, accepting: Accepting):
+    def __init__(self, context: Context, addon: AddonRoutes, accepting: Accepting):
         self._settings, self._health, self._addon = context.settings, context.health, addon
-        self._intake, self._accepting = intake, accepting
+        self._accepting = accepting
         self._path = urlsplit(health_url(context.settings.public_url)).path
         self._metrics_path = urlsplit(context.settings.public_url).path + "/metrics"
 
@@ -87,7 +92,7 @@ class HealthPages:
         report = self._health.report()
         if with_details:
             report["details"] = self._health.details()
-        is_closed = not self._accepting.is_open or self._intake.hangs
+        is_closed = not self._accepting.accepts
         status = "503 Service Unavailable" if request.query == "strict" and is_closed else "200 OK"
         return HttpResponse(status, json.dumps(report) + "\n", "application/json")
 

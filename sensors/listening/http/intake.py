@@ -1,5 +1,8 @@
 """Stores a delivery that was received, and lets it be dispatched."""
+from typing import Union
+
 from listening.dispatch.room_queues import RoomQueues
+from listening.operations.leadership import Leadership, SoleSensor
 from listening.spool import Delivery, Spool
 
 __all__ = ["Intake"]
@@ -8,8 +11,14 @@ __all__ = ["Intake"]
 class Intake:
     """The way of a received delivery into the spool."""
 
-    def __init__(self, spool: Spool, room_queues: RoomQueues):
-        self._spool, self._room_queues = spool, room_queues
+    def __init__(self, spool: Spool, room_queues: RoomQueues,
+                 leadership: Union[Leadership, SoleSensor]):
+        self._spool, self._room_queues, self._leadership = spool, room_queues, leadership
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether another sensor is or may be the active one, so that nothing is accepted."""
+        return not self._leadership.is_current
 
     @property
     def hangs(self) -> bool:

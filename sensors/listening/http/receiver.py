@@ -27,15 +27,16 @@ class Receiver:
                  webhook_delivered: Callable[[Address, int], None],
                  request_check: Callable[[Optional[int]], None]):
         missed = Missed(intake, request_check)
-        self._health, self._accepting = context.health, Accepting(missed)
+        self._health, self._accepting = context.health, Accepting(missed, intake)
         self._checks: List[Check] = [
             AllowedAddress(context.settings),
-            HealthPages(context, addon, intake, self._accepting),
+            HealthPages(context, addon, self._accepting),
             Route(context.settings, urls, addon),
             Signature(context, addon, missed),
             self._accepting,
             Store(context, addon, intake, missed, webhook_delivered)]
-        context.health.promise(lambda: self.accepting, "listener: deliveries are not accepted")
+        context.health.promise(lambda: self.accepting or intake.is_standby,
+                               "listener: deliveries are not accepted")
 
     @property
     def accepting(self) -> bool:

@@ -86,6 +86,19 @@ class Spool:
             self._recheck_all()
         self._run_forever("spool", self._write_forever)
 
+    def discard(self) -> int:
+        """Remove everything; to be called after open(), before anything is inserted.
+
+        Returns:
+            How many deliveries waited.
+
+        Raises:
+            SpoolError: They cannot be removed.
+        """
+        count = tpool.execute(self._store.discard)
+        self._numbers = {}
+        return count
+
     def insert(self, delivery: Delivery) -> bool:
         """Store a delivery; return when it is on disk.
 

@@ -29,6 +29,11 @@ def sequence_number(sent_at: float) -> int:
     return round(min(max(sent_at, 0.0), 4e9) * 1e6) * MICROSECOND
 
 
+def time_sent(number: int) -> float:
+    """Return when a message with this place was sent: the inverse of sequence_number()."""
+    return number / MICROSECOND / 1e6
+
+
 class Store:
     """What the spool has on disk.
 
@@ -98,6 +103,25 @@ class Store:
                     raise
             self._replace()
             return self._commit(groups, removals)
+
+    def discard(self) -> int:
+        """Remove all deliveries, and what is known of dispatched ones.
+
+        Returns:
+            How many deliveries waited.
+
+        Raises:
+            SpoolError: They cannot be removed.
+        """
+        with self._as_spool_error():
+            with self._file.transaction():
+                self._file.count_commit()
+                count = self._file.db.execute("DELETE FROM deliveries").rowcount
+                for table in ("seen", "seen_before"):
+                    self._file.db.execute(f"DELETE FROM {table}")
+            self._file.note_commit()
+            self._take_stock()
+            return count
 
     def numbers(self) -> Dict[int, List[int]]:
         """Return the numbers of the deliveries that wait, sorted, by room."""

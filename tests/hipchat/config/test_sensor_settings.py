@@ -1,5 +1,4 @@
 """The pack's config: its defaults, and how wrong values are named."""
-import socket
 
 import pytest
 import yaml
@@ -144,8 +143,8 @@ def changed_in(config, key, value):
     return dict(config, **{section: {**old, name: value}})
 
 
-KEYS = [*keys.KEYS, "oauth", "webhook", "spool", "nodes", "nodes." + socket.gethostname()]
-NAMES = ["public_url", "host", "port", "secret", "directory", "id", "webhook", "rooms", "nodes"]
+KEYS = [*keys.KEYS, "oauth", "webhook", "spool"]
+NAMES = ["public_url", "host", "port", "secret", "directory", "id", "webhook", "rooms"]
 ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=20)  # halves of characters too
 HUGE = st.none().map(lambda _: 10 ** 5000)  # hypothesis itself cannot write it
 SCALARS = (st.none() | st.booleans() | st.integers() | HUGE | st.floats() | st.dates() |
@@ -213,9 +212,6 @@ class TestWrongValues:
         ("ca_bundle", "ca.pem", ["absolute"]),
         ("oauth", "x", ["must be an object"]),
         ("spool", [], ["must be an object"]),
-        ("nodes", ["st2-a"], ["must be an object"]),
-        ("nodes", {17: {}}, ["its key 17 must be a string", "quotes"]),
-        ("nodes.st2-a", "x", ["must be an object"]),
         ("webhook.public_url", "", ["https://st2.example.com:8088/hipchat"]),
         ("catch_up", -1, ["-1", "0 to 604800"]),
         ("catch_up", 10 ** 6, ["1000000"]),
@@ -268,8 +264,7 @@ class TestWrongValues:
                 kind.from_config(config)
             except ConfigError as error:
                 sections = {key.partition(".")[0] for key in changes}
-                assert "nodes" in sections or all(
-                    problem.startswith(tuple(sections)) for problem in error.problems)
+                assert all(problem.startswith(tuple(sections)) for problem in error.problems)
 
     @given(ANYTHING)
     def test_may_stand_in_place_of_the_config(self, config):
@@ -282,6 +277,10 @@ class TestWrongValues:
     ("Rooms", "'Rooms': there is no such key. Is rooms meant?"),
     ("public_url", "'public_url': there is no such key. Is webhook.public_url meant?"),
     ("chat_ops", "'chat_ops': there is no such key. Is chatops meant?"),
+    ("nodes", "nodes is no key any more: a second sensor stands by, and each node has the same "
+     "config. Take it out; see docs/high-availability.md."),
+    ("only_rooms", "only_rooms is no key any more: one sensor serves all rooms. Take it out; see "
+     "docs/high-availability.md."),
     ("zzz", "'zzz': there is no such key."), (7, "7: there is no such key.")])
 def test_a_key_that_does_not_exist_is_warned_of_with_the_nearest(key, words):
     assert SensorSettings.from_config({**LEAST, key: "x"}).warnings == (words,)
@@ -299,44 +298,3 @@ def test_a_room_key_is_a_name_or_an_id_as_text(given, key):
 def test_anything_else_is_no_room_key(given):
     with pytest.raises(ValueError):
         room_key(given)
-
-
-def test_a_node_has_what_the_config_has_for_its_host(monkeypatch):
-    monkeypatch.setattr("socket.gethostname", lambda: "st2-b")
-    shared = {"api_key": "token", "api_url": "https://hipchat.example.com/v2", "rooms": ["A", "B"],
-              "webhook": {"public_url": "https://st2.example.com/hipchat", "port": 8099},
-              "nodes": {"st2-a": {"only_rooms": ["A"]},
-                        "st2-b": {"only_rooms": ["B"], "webhook": {
-                            "public_url": "https://st2.example.com/hipchat-b"}}}}
-    settings = SensorSettings.from_config(shared)
-    assert (settings.only_rooms, settings.public_url, settings.port) == (
-        ["B"], "https://st2.example.com/hipchat-b", 8099)
-
-
-def test_nodes_cannot_share_an_add_on():
-    config = {"api_url": "https://hipchat.example.com/v2", "nodes": {"st2-a": {}, "st2-b": {}},
-              "webhook": {"public_url": "https://st2.example.com/hipchat"},
-              "addon": {"enabled": True, "credentials": ""}}
-    with pytest.raises(ConfigError, match="addon: HipChat posts to the one public_url .* or nodes"):
-        SensorSettings.from_config(config)
-    assert SensorSettings.from_config(dict(config, nodes={"st2-a": {}})).api.addon.enabled
-
-
-def test_a_node_that_is_not_named_is_warned_and_has_the_rest(monkeypatch):
-    monkeypatch.setattr("socket.gethostname", lambda: "st2-c")
-    found = settings(nodes={"st2-a": {"rooms": ["A"]}, "st2-b": None})
-    warning, = found.warnings
-    assert "st2-a, st2-b" in warning and "st2-c" in warning
-    assert found == settings()._replace(
-        warnings=found.warnings, node_urls=found.node_urls)
-
-
-@pytest.mark.parametrize("nodes", [None, {}, {"st2-c": {}}, {"st2-c": None}])
-def test_a_node_that_is_named_or_where_none_is_has_no_warning(monkeypatch, nodes):
-    monkeypatch.setattr("socket.gethostname", lambda: "st2-c")
-    assert settings(nodes=nodes).warnings == ()
-
-
-def test_wrong_values_of_a_node_are_named():
-    own = {socket.gethostname(): {"webhook": {"port": "x", 5: 6}, 7: 8}}
-    assert "webhook.port is 'x'" in refusal(dict(LEAST, nodes=own))

@@ -227,37 +227,6 @@ class TestRenamed:
         subscriptions.renew()
         assert hearing(subscriptions, FACTOR) == [] and hearing(subscriptions, OPS) == ["hipchat.a"]
 
-    def test_the_share_of_a_node_follows_a_name_too(self, directory):
-        subscriptions = Subscriptions(["Factor", "Ops"], ["message"], directory,
-                              logging.getLogger("subscriptions"), lambda: None,
-                              only_rooms=["Factor", str(SALES)])
-        subscriptions.add(trigger("message"))
-        subscriptions.add(trigger("a", room=FACTOR))
-        subscriptions.add(trigger("b", room="Sales"))
-        assert subscriptions.wanted() == {Address("room_message", FACTOR)}
-        directory.take([{"id": OPS, "name": "Factor"}, {"id": SALES, "name": "Sales"}])
-        subscriptions.renew()
-        assert subscriptions.wanted() == {Address("room_message", OPS),
-                                      Address("room_message", SALES)}
-
-    @pytest.mark.parametrize("config", [["Factor", "Ops"], [EVERYWHERE]])
-    def test_what_came_before_a_room_left_the_share_is_heard_by_all_its_rules(
-            self, directory, config):
-        subscriptions = Subscriptions(config, ["message"], directory,
-                                      logging.getLogger("subscriptions"),
-                              lambda: None, only_rooms=["Factor"])
-        subscriptions.add(trigger("message"))
-        subscriptions.add(trigger("a", room="Ops", filter="ping (.*)"))
-        subscriptions.add(trigger("b", room="Factor"))
-        subscriptions.add(trigger("c", "enter", room="Ops"))
-        ops = Address("room_message", OPS)
-        assert subscriptions.matching(ops, "ping x") is None
-        assert [(listener.ref, groups) for listener, groups in subscriptions.matching_elsewhere(
-            ops, "ping x")] == [("hipchat.message", []), ("hipchat.a", ["x"])]
-        assert refs(listener for listener, _ in subscriptions.matching_elsewhere(ops, "hi")) == [
-            "hipchat.message"]
-        assert subscriptions.matching_elsewhere(Address("room_exit", OPS), "") is None
-
     def test_nothing_changes_while_no_name_does(self, subscriptions, directory, changes):
         subscriptions.add(trigger("a", room="Factor"))
         directory.take([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])

@@ -179,11 +179,13 @@ class TestNewRule:
 
     def test_that_version_0_2_0_knew_hears_what_was_missed(self, make, hipchat, clock, tmp_path):
         hipchat.say("heard")
-        make()
+        make().stop()
         hipchat.say("missed")
-        file = tmp_path / "spool" / "marks.json"
-        stored = json.loads(file.read_text())
-        file.write_text(json.dumps({room: cursor[:2] for room, cursor in stored.items()}))
+        datastore = DATASTORES[str(tmp_path / "spool")]
+        stored = {room: cursor[:2] for value in datastore.values()
+                  for room, cursor in json.loads(value).items()}
+        (tmp_path / "spool" / "marks.json").write_text(json.dumps(stored))
+        datastore.clear()
         clock.now += 1
         bench = make(trigger(), trigger("notification"))
         wait_until(lambda: bench.dispatched == ["missed"])

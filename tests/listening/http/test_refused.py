@@ -37,7 +37,8 @@ class Subscription:
         addon = SimpleNamespace(
             event_of=lambda url: "room_message" if url == BY_ADDON else None,
             credentials=CLIENT, note_delivery=lambda: None)
-        self.missed, self.spool, self.ahead = [], mock.Mock(hangs=False), 0.0
+        self.missed, self.spool, self.ahead = [], mock.Mock(
+            hangs=False, is_standby=False), 0.0
         self.look = self.missed.append
         self.receiver = Receiver(
             context=context, urls=urls, addon=addon, intake=self.spool,

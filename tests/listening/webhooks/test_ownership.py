@@ -63,16 +63,6 @@ class TestLeftOver:
         assert act("remove_webhooks", config=stackstorm.config, rooms=[room])[1]["removed"] == 2
         assert urls(hipchat, room) == []
 
-    def test_are_none_where_another_node_is_there(self, hipchat, start_stackstorm, act, room):
-        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
-        wait_until(stackstorm.has_its_webhooks)
-        earlier = self.move(stackstorm)
-        stackstorm.config["nodes"] = {"elsewhere": {"webhook": {"public_url": earlier}}}
-        stackstorm.start()
-        wait_until(stackstorm.has_its_webhooks)
-        assert act("remove_webhooks", config=stackstorm.config, rooms=[room])[1]["removed"] == 1
-        assert [url for url in urls(hipchat, room) if url.startswith(earlier)]
-
 
 class TestListed:
     """However HipChat lists the URLs of webhooks, one is made for each event."""

@@ -107,9 +107,6 @@ def _addon(reader: ConfigReader) -> AddonSettings:
     if settings.enabled and reader.given("oauth.id"):
         reader.wrong("addon", "set either addon or oauth; an add-on gets its OAuth client by "
                      "itself")
-    if settings.enabled and reader.has_several_nodes:
-        reader.wrong("addon", "HipChat posts to the one public_url by which an add-on is "
-                     "installed; take it out, or nodes")
     return settings
 
 

@@ -9,7 +9,7 @@ from hipchat.config import validators as must_be
 from hipchat.config.validators import ListOf, Validator
 from hipchat.events import EVENTS
 
-__all__ = ["KEYS", "SECTIONS", "Key"]
+__all__ = ["KEYS", "REMOVED", "SECTIONS", "Key"]
 
 DEFAULT_EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 LONGEST_CATCH_UP = 7 * 86400  # seconds
@@ -38,7 +38,6 @@ KEYS = {key.name: key for key in (
     Key("oauth.secret", must_be.token),
     Key("api_url", must_be.api_url),
     Key("rooms", must_be.ListOf(must_be.room), []),
-    Key("only_rooms", must_be.ListOf(must_be.room), []),
     Key("events", must_be.ListOf(must_be.one_of(*sorted(EVENTS))), DEFAULT_EVENTS),
     Key("catch_up", must_be.number(LONGEST_CATCH_UP, least=0), 3600),
     Key("calls_share", must_be.number(1, least=0.01)),
@@ -60,4 +59,9 @@ KEYS = {key.name: key for key in (
     Key("spool.max_deliveries", must_be.whole(10 ** 9), 100000),
 )}
 # Sections whose keys are not in this table: each is read by those that it concerns.
-SECTIONS = ("chatops", "nodes")
+SECTIONS = ("chatops",)
+# Keys of earlier versions, and what to do about them.
+REMOVED = {
+    "nodes": "a second sensor stands by, and each node has the same config. Take it out; see "
+             "docs/high-availability.md",
+    "only_rooms": "one sensor serves all rooms. Take it out; see docs/high-availability.md"}

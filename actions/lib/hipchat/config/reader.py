@@ -1,7 +1,7 @@
 """Reads a config by the table of its keys, and collects what is wrong with it."""
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
-from hipchat.config.keys import KEYS, SECTIONS, Key
+from hipchat.config.keys import KEYS, REMOVED, SECTIONS, Key
 from hipchat.config.validators import ListOf, Validator, WrongValue, shown
 from hipchat.errors import ConfigError
 
@@ -18,22 +18,9 @@ class ConfigReader:
     def __init__(self, config: Any):
         self._config = config if isinstance(config, dict) else {}
         self._problems: List[str] = []
-        self.has_several_nodes = False
         self.warnings: List[str] = []
         if config is not None and not isinstance(config, dict):
             self.wrong("The config", "it must be an object, with keys such as api_url", config)
-
-    def of_node(self, key: str, host: str) -> "ConfigReader":
-        """Read on as on this host: what the config has for it below key goes before the rest."""
-        nodes = self._objects(key)
-        self.has_several_nodes = len(nodes) > 1
-        if nodes and host not in nodes:
-            self.warnings.append(
-                f"{key} names {', '.join(sorted(nodes))}, and not this host, {host}: here the "
-                "config holds without it. Is that meant? Host names are those that `hostname` "
-                "prints.")
-        self._config = _merged(self._config, nodes.get(host) or {})
-        return self
 
     def value(self, name: str) -> Any:
         """Return the value of a key of the table; its default where it is absent or wrong."""
@@ -81,25 +68,15 @@ class ConfigReader:
         """Warn of keys that are not in the table: StackStorm takes any at the top."""
         known = {name.partition(".")[0] for name in KEYS}.union(SECTIONS)
         for name in self._config:
-            if name not in known:
+            if name in REMOVED:
+                self.warnings.append(f"{name} is no key any more: {REMOVED[name]}.")
+            elif name not in known:
                 self.warnings.append(f"{shown(name)}: there is no such key.{_nearest(str(name))}")
 
     def finish(self) -> None:
         """Raise ConfigError if anything was wrong."""
         if self._problems:
             raise ConfigError(list(dict.fromkeys(self._problems)))
-
-    def _objects(self, key: str) -> Dict[str, Optional[Dict[str, Any]]]:
-        """Return the objects below a key, by their names."""
-        objects = {}
-        for name, value in self.section(key).items():
-            if not isinstance(name, str):
-                self.wrong(key, f"its key {shown(name)} must be a string; write it in quotes")
-            elif value is not None and not isinstance(value, dict):
-                self.wrong(f"{key}.{name}", "it must be an object")
-            else:
-                objects[name] = value
-        return objects
 
 
 def _nearest(name: str) -> str:
@@ -108,12 +85,3 @@ def _nearest(name: str) -> str:
     by_last = {known.rpartition(".")[2]: known for known in KEYS}
     close = get_close_matches(name, [*KEYS, *SECTIONS, *by_last], 1)
     return f" Is {by_last.get(close[0], close[0])} meant?" if close else ""
-
-
-def _merged(config: Dict[str, Any], own: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the config with what a node has of its own, in each section too."""
-    merged = dict(config)
-    for key, value in own.items():
-        both = isinstance(value, dict) and isinstance(config.get(key), dict)
-        merged[key] = {**config[key], **value} if both else value
-    return merged

@@ -1,7 +1,6 @@
 """All that the sensor needs, of the pack's config."""
 import hashlib
 import hmac
-import socket
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from hipchat.config.api_settings import ApiSettings
@@ -19,13 +18,11 @@ class SensorSettings(NamedTuple):
 
     Attributes:
         rooms: [EVERYWHERE] where subscriptions without a room hear every room.
-        only_rooms: where this node listens at all, everywhere if empty.
         events: names of trigger types without "hipchat.".
         catch_up: seconds, 0 for not at all.
         calls_share: the part of the calls that HipChat allows the token.
         public_url: without a slash at its end; "" where HipChat cannot reach the sensor.
         secret: signs the URLs of webhooks in rooms; None where an add-on needs none.
-        node_urls: the public_urls of all nodes, if there are several.
         tls: the paths of certificate and key.
         allow_from: an address in none of these networks is refused, unless there are none.
         chatops: that section of the config, as it stands there.
@@ -34,7 +31,6 @@ class SensorSettings(NamedTuple):
 
     api: ApiSettings
     rooms: List[str]
-    only_rooms: List[str]
     events: List[str]
     template_guard: bool
     catch_up: float
@@ -43,7 +39,6 @@ class SensorSettings(NamedTuple):
     host: str
     port: int
     secret: Optional[bytes]
-    node_urls: List[str]
     tls: Optional[Tuple[str, str]]
     max_connections: int
     allow_from: List[Network]
@@ -59,7 +54,7 @@ class SensorSettings(NamedTuple):
         Raises:
             ConfigError: names every wrong value with its remedy.
         """
-        reader = ConfigReader(config).of_node("nodes", socket.gethostname())
+        reader = ConfigReader(config)
         reader.warn_of_unknown_keys()
         get = reader.value
         api, public_url = ApiSettings.read(reader).without_installation(), get("webhook.public_url")
@@ -68,7 +63,6 @@ class SensorSettings(NamedTuple):
         settings = cls(
             api=api,
             rooms=[EVERYWHERE] if reader.given("rooms") == "all" else get("rooms"),
-            only_rooms=get("only_rooms"),
             # HipChat posts all events to an add-on; others need a webhook for each event and room.
             events=sorted(EVENTS) if api.addon.enabled else get("events"),
             template_guard=get("template_guard"),
@@ -78,7 +72,6 @@ class SensorSettings(NamedTuple):
             host=get("webhook.host"),
             port=get("webhook.port"),
             secret=_signing_secret(get("webhook.secret"), api),
-            node_urls=_urls_of_nodes(config),
             tls=_tls(reader),
             max_connections=get("webhook.max_connections"),
             allow_from=get("webhook.allow_from"),
@@ -98,15 +91,6 @@ def _tls(reader: ConfigReader) -> Optional[Tuple[str, str]]:
         reader.wrong("webhook.tls_key" if certificate else "webhook.tls_certificate",
                      "a certificate and its key go together")
     return None
-
-
-def _urls_of_nodes(config: Any) -> List[str]:
-    """The public_urls of all nodes, this one's among them; none where there is one node."""
-    nodes = config.get("nodes") if isinstance(config, dict) else None
-    each = list(nodes.values()) if isinstance(nodes, dict) else []
-    webhooks = [node.get("webhook") for node in [config] + each if isinstance(node, dict)]
-    urls = [webhook.get("public_url") for webhook in webhooks if isinstance(webhook, dict)]
-    return [url for url in urls if isinstance(url, str)] if each else []
 
 
 def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:

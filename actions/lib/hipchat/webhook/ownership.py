@@ -2,7 +2,6 @@
 from typing import Any, Dict, Optional
 
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.text.url import normalized_url
 from hipchat.webhook.webhook_url import WebhookUrl
 
 __all__ = ["Ownership"]
@@ -18,7 +17,6 @@ class Ownership:
 
     def __init__(self, settings: SensorSettings):
         self.urls = WebhookUrl(settings.public_url, settings.secret)
-        self._of_nodes = {normalized_url(url) for url in settings.node_urls}
 
     def is_ours(self, webhook: Dict[str, Any]) -> bool:
         """Tell whether a webhook, as HipChat lists it, is ours to keep or to delete."""
@@ -27,7 +25,6 @@ class Ownership:
     def other_public_url(self, webhook: Dict[str, Any]) -> Optional[str]:
         """Return the other public_url for which our secret has signed a webhook.
 
-        None if it is ours, another node's, or somebody else's.
+        None if it is ours or somebody else's.
         """
-        base = None if self.is_ours(webhook) else self.urls.base_of(str(webhook.get("url")))
-        return base if base not in self._of_nodes else None
+        return None if self.is_ours(webhook) else self.urls.base_of(str(webhook.get("url")))

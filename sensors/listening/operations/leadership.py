@@ -1,0 +1,224 @@
+"""Makes one of several sensors the active one, by a lock of StackStorm's coordination service."""
+import time
+from typing import Any, Callable, Optional
+
+import eventlet
+
+from listening import timing
+from listening.errors import ServiceUnavailable
+from listening.operations.health import Health
+from listening.operations.roster import ACTIVE, STANDBY, Roster
+
+__all__ = ["Leadership", "SoleSensor"]
+
+
+class Leadership:
+    """Waits for the lock, keeps it, and tells when another sensor has it.
+
+    The active sensor accepts deliveries, polls and dispatches; the others stand by. A sensor that
+    was stopped or cut off for a while may not know that its lock has ended. So before each
+    dispatch `check()` asks the coordination service, and compares a deadline: the last successful
+    renewal plus the lock's time-out, less a margin.
+
+    Args:
+        lock: a CoordinationLock.
+        roster: who was active last; raises ServiceUnavailable.
+        can_dispatch: whether StackStorm's broker can be reached from here.
+        health: where problems are reported.
+    """
+
+    def __init__(self, lock: Any, roster: Roster, can_dispatch: Callable[[], bool],
+                 health: Health):
+        self._lock, self._roster, self._health = lock, roster, health
+        self._can_dispatch = can_dispatch
+        self._deadline = 0.0  # time.monotonic() up to which this sensor may dispatch
+        self._broker_lost_at: Optional[float] = None
+        self.is_active = False
+        self.settle_delay = timing.BALANCER_DELAY  # seconds, before histories are read
+
+    @property
+    def role(self) -> str:
+        """"active" or "standby"."""
+        return "active" if self.is_active else "standby"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the active sensor, as far as it knows without asking."""
+        return self.is_active and time.monotonic() < self._deadline
+
+    def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
+        """Become the active sensor, and return once another sensor is.
+
+        Args:
+            activate: called once this sensor holds the lock, with whether another sensor was
+                active since this one was.
+            request_check: called when it goes on after a time in which it accepted nothing.
+        """
+        self._wait_for_lock()
+        taken_over = _retried(self._roster.take_over)
+        self.is_active = True
+        activate(taken_over)
+        while True:
+            was_current = self.is_current
+            if not self._keep_lock():
+                break
+            if self.is_current and not was_current:
+                request_check()
+            eventlet.sleep(timing.LOCK_RENEWAL_PERIOD)
+        self.is_active = False
+
+    def check(self) -> None:
+        """Raise ServiceUnavailable unless this sensor may dispatch at this moment."""
+        try:
+            is_owned = time.monotonic() < self._deadline and self._lock.is_owned()
+        except Exception as error:
+            raise self._unavailable(repr(error)) from error
+        if not is_owned or time.monotonic() >= self._deadline:
+            raise self._unavailable("the lock has ended")
+
+    def resign(self) -> None:
+        """Give up the lock, so that another sensor need not wait for its time-out."""
+        self._deadline = 0.0
+        self.is_active = False
+        try:
+            self._lock.release()
+        except Exception as error:  # then it ends by its time-out
+            self._health.record_incident("coordination", "the lock could not be released",
+                                         f"It ends by itself. The error: {error!r:.300}")
+
+    def _wait_for_lock(self) -> None:
+        announced_at = float("-inf")
+        while not self._acquired():
+            if time.monotonic() >= announced_at + timing.STANDBY_PERIOD:
+                announced_at = time.monotonic()
+                self._announce_standby()
+            eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
+
+    def _announce_standby(self) -> None:
+        """Let the active sensor know that this one could take over."""
+        try:
+            if self._can_dispatch():
+                self._roster.announce(STANDBY)
+        except ServiceUnavailable:
+            pass  # so it could not take over
+
+    def _acquired(self) -> bool:
+        began = time.monotonic()
+        try:
+            acquired = self._lock.acquire()
+        except Exception as error:
+            self._report_unreachable(error)
+            return False
+        self._health.clear_problem("coordination")
+        if acquired:
+            self._prolong(began)
+        return acquired
+
+    def _prolong(self, began: float) -> None:
+        self._deadline = began + timing.LOCK_TIMEOUT - timing.LOCK_MARGIN
+
+    def _keep_lock(self) -> bool:
+        """Renew the lock; return False once another sensor is or shall be the active one."""
+        began = time.monotonic()
+        try:
+            is_owned = self._lock.renew()
+        except Exception as error:  # the deadline ends the dispatching
+            self._report_unreachable(error)
+            return True
+        self._health.clear_problem("coordination")
+        if not is_owned:
+            self._deadline = 0.0
+            return self._regained()
+        self._prolong(began)
+        if self._should_resign():
+            self.resign()
+            return False
+        return True
+
+    def _regained(self) -> bool:
+        """After a loss: return True if this sensor has the lock again and no other had it."""
+        while True:
+            try:
+                if self._roster.another_is_active():
+                    return False
+                if self._acquired():
+                    # Another may have held it, and ended, since the question above.
+                    return not self._roster.another_is_active()
+            except ServiceUnavailable:
+                pass  # reported where something is to be dispatched
+            eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
+
+    def _should_resign(self) -> bool:
+        """Return whether the broker cannot be reached from here, and a standby can reach it."""
+        if not self._health.is_troubled("broker") or self._can_dispatch():
+            self._broker_lost_at = None
+            return False
+        now = time.monotonic()
+        self._broker_lost_at = self._broker_lost_at or now
+        try:
+            return (self._roster.is_alive(STANDBY) and
+                    now - self._broker_lost_at >= timing.BROKER_LOST_DELAY)
+        except ServiceUnavailable:
+            return False
+
+    def _report_unreachable(self, error: Exception) -> None:
+        self._health.set_problem(
+            "coordination", "StackStorm's coordination service does not answer",
+            "No sensor can take over, and the active one pauses until it answers. Check the "
+            f"service at [coordination] url in st2.conf. The error: {error!r:.300}")
+
+    def _unavailable(self, reason: str) -> ServiceUnavailable:
+        return ServiceUnavailable(
+            "coordination", "this sensor may not dispatch now", "Another sensor may be the active "
+            f"one. Deliveries wait until that is known: {reason:.300}")
+
+
+class SoleSensor:
+    """The leadership of a sensor where StackStorm has no coordination service.
+
+    Args:
+        roster: shows whether a second sensor runs all the same.
+        health: where that is reported.
+    """
+
+    role = "single"
+    is_current = True
+    settle_delay = 0.0
+
+    def __init__(self, roster: Roster, health: Health):
+        self._roster, self._health = roster, health
+
+    def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
+        """Be the active sensor, for ever, and report a second one."""
+        activate(False)
+        while True:
+            try:
+                self._look_for_another()
+                self._roster.announce(ACTIVE)
+            except ServiceUnavailable:
+                pass  # reported where something is to be dispatched
+            eventlet.sleep(timing.SENSOR_SEEN_KEPT / 3)
+
+    def check(self) -> None:
+        """Nothing keeps this sensor from dispatching."""
+
+    def resign(self) -> None:
+        """There is nothing to give up."""
+
+    def _look_for_another(self) -> None:
+        if self._roster.is_alive(ACTIVE):
+            self._health.set_problem(
+                "coordination", "a second sensor of the same HipChat runs",
+                f"It runs on {self._roster.active_host()!r}, and events may be dispatched twice. "
+                "Stop it, or set [coordination] url in st2.conf, so that it stands by.")
+        else:
+            self._health.clear_problem("coordination")
+
+
+def _retried(function: Callable[[], bool]) -> bool:
+    """Call until StackStorm's database answers: nothing can be dispatched before."""
+    while True:
+        try:
+            return function()
+        except ServiceUnavailable:
+            eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)

@@ -1,0 +1,103 @@
+"""Which sensor was active last and which one stands by, in StackStorm's datastore."""
+import json
+import os
+import socket
+import time
+import uuid
+from typing import Any, Callable, Dict, NamedTuple, Optional
+
+from listening import timing
+
+__all__ = ["ACTIVE", "STANDBY", "Roster"]
+
+FILE = "sensor-id"
+ACTIVE, STANDBY = "hipchat_active_sensor", "hipchat_standby_sensor"  # the datastore's keys
+
+
+class _Sighting(NamedTuple):
+    """A record as it was last read, and when it last changed (time.monotonic())."""
+
+    text: str
+    changed_at: float
+
+
+class Roster:
+    """Two records that the sensors of one HipChat share.
+
+    Clocks of two machines may differ, so a record's age is never compared. A record that changes
+    between two looks was written by a sensor that runs.
+
+    Args:
+        read: returns the value of a datastore key, None where there is none.
+        write: stores a value under a datastore key. Both raise ServiceUnavailable.
+        directory: this sensor's spool directory, where its ID is stored.
+    """
+
+    def __init__(self, read: Callable[[str], Optional[str]], write: Callable[[str, str], None],
+                 directory: str):
+        self._read, self._write, self._directory = read, write, directory
+        self._sightings: Dict[str, _Sighting] = {}
+
+    def take_over(self) -> bool:
+        """Record this sensor as the active one.
+
+        Returns: whether another sensor was active since this one was.
+        """
+        another = self.another_is_active()
+        self.announce(ACTIVE)
+        return another
+
+    def another_is_active(self) -> bool:
+        """Return whether the sensor that became active last is another than this one."""
+        record = self._record(ACTIVE)
+        return record is not None and record.get("sensor") != self._sensor_id()
+
+    def active_host(self) -> str:
+        """Return the machine of the sensor that became active last, "" where none is known."""
+        record = self._record(ACTIVE) or {}
+        return str(record.get("host", ""))
+
+    def announce(self, key: str) -> None:
+        """Record this sensor under a key; each record differs from the one before."""
+        self._write(key, json.dumps({
+            "sensor": self._sensor_id(), "host": socket.gethostname(),
+            "stamp": uuid.uuid4().hex}))
+
+    def is_alive(self, key: str) -> bool:
+        """Return whether another sensor has written its record under a key lately.
+
+        To be asked every few seconds: what counts is that the record changes between two looks.
+        """
+        text, now = self._read(key) or "", time.monotonic()
+        seen = self._sightings.get(key)
+        if seen is None or seen.text != text:
+            self._sightings[key] = _Sighting(text, now if seen else float("-inf"))
+        is_recent = self._sightings[key].changed_at > now - timing.SENSOR_SEEN_KEPT
+        return is_recent and _parsed(text).get("sensor") != self._sensor_id()
+
+    def _sensor_id(self) -> str:
+        """The ID that is stored beside the spool; made where there is none.
+
+        So it identifies the spool: a sensor with another ID knows nothing of what waits there.
+        """
+        path = os.path.join(self._directory, FILE)
+        try:
+            with open(path, encoding="ascii") as file:
+                return file.read()
+        except FileNotFoundError:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(uuid.uuid4().hex)
+            return self._sensor_id()
+
+    def _record(self, key: str) -> Optional[Dict[str, Any]]:
+        text = self._read(key)
+        return None if text is None else _parsed(text)
+
+
+def _parsed(text: str) -> Dict[str, Any]:
+    """A record; {} for a text that no sensor wrote."""
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}

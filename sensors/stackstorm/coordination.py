@@ -1,0 +1,75 @@
+"""The lock that the active sensor holds in StackStorm's coordination service."""
+import uuid
+from typing import Any, Optional
+
+from oslo_config import cfg
+
+from listening import timing
+
+__all__ = ["CoordinationLock", "coordination_url"]
+
+NAME = b"hipchat_active_sensor"
+
+
+def coordination_url() -> Optional[str]:
+    """Return StackStorm's setting `[coordination] url`, None where it is not set."""
+    return cfg.CONF.coordination.url or None
+
+
+class CoordinationLock:
+    """A lock with a time-out, held by at most one sensor.
+
+    Every method raises what the coordination service raises while it cannot be reached. The
+    sensor uses a coordinator of its own: StackStorm's has longer time-outs, and its heartbeat
+    hides that a lock was lost.
+    """
+
+    def __init__(self, url: str):
+        self._url = url
+        self._coordinator: Any = None
+        self._lock: Any = None
+
+    def acquire(self) -> bool:
+        """Try once to become the owner; do not wait for it.
+
+        Returns: whether this sensor owns the lock now.
+        """
+        if self._lock is not None:  # it was lost, which its coordinator does not notice
+            self.release()
+        if self._coordinator is None:
+            self._coordinator = self._connect()
+        lock = self._coordinator.get_lock(NAME)
+        if not lock.acquire(blocking=False):
+            return False
+        self._lock = lock
+        return True
+
+    def renew(self) -> bool:
+        """Prolong the lock by its time-out.
+
+        Returns: whether this sensor is still the owner.
+        """
+        if not self.is_owned():
+            return False
+        self._coordinator.heartbeat()
+        return self.is_owned()
+
+    def is_owned(self) -> bool:
+        """Ask the service whether this sensor is still the owner."""
+        return self._lock is not None and self._lock.is_still_owner()
+
+    def release(self) -> None:
+        """Give the lock to the next sensor that asks for it."""
+        lock, self._lock, self._coordinator = self._lock, None, None
+        if lock is not None and lock.is_still_owner():
+            lock.release()
+
+    def _connect(self) -> Any:
+        from tooz import coordination  # costs memory, so only where it is used
+        coordinator = coordination.get_coordinator(
+            self._url, uuid.uuid4().hex.encode("ascii"),
+            lock_timeout=timing.LOCK_TIMEOUT, timeout=timing.LOCK_TIMEOUT,
+            socket_timeout=timing.COORDINATION_TIMEOUT,
+            socket_connect_timeout=timing.COORDINATION_TIMEOUT)
+        coordinator.start()
+        return coordinator

@@ -1,0 +1,37 @@
+"""StackStorm's datastore, for what several sensors share."""
+from typing import Dict, Iterable, Optional
+
+from st2common.persistence.keyvalue import KeyValuePair
+
+from stackstorm.database import SYSTEM, answering
+
+__all__ = ["delete", "read", "read_all", "write"]
+
+
+def read(key: str) -> Optional[str]:
+    """Return the value of a key, None where there is none; raise ServiceUnavailable."""
+    return read_all([key]).get(key)
+
+
+def read_all(keys: Iterable[str]) -> Dict[str, str]:
+    """Return the values of those keys that have one; raise ServiceUnavailable."""
+    with answering():
+        return {pair.name: pair.value
+                for pair in KeyValuePair.query(scope=SYSTEM, name__in=list(keys))}
+
+
+def write(key: str, value: str) -> None:
+    """Store a value; raise ServiceUnavailable.
+
+    It goes past StackStorm's model, which would publish triggers for each change.
+    """
+    with answering():
+        KeyValuePair.query(scope=SYSTEM, name=key).update_one(
+            upsert=True, set__value=value, set__secret=False,
+            set__uid=f"key_value_pair:{SYSTEM}:{key}")
+
+
+def delete(key: str) -> None:
+    """Remove a key, if it is there; raise ServiceUnavailable."""
+    with answering():
+        KeyValuePair.query(scope=SYSTEM, name=key).delete()

@@ -1,0 +1,57 @@
+"""After a takeover, what StackStorm has already is not dispatched again."""
+import time
+
+from hipchat.events import EVENTS, payload
+from listening.dispatch.dispatched_before import DispatchedBefore, Stored
+
+TAKEN_OVER_AT = time.time()
+AHEAD = 7200.0  # seconds: HipChat's clock
+
+
+def message(message_id, room=1001, text="hi"):
+    return payload(EVENTS["message"], {"item": {
+        "message": {"id": message_id, "message": text, "from": {"name": "Ann"}},
+        "room": {"id": room, "name": "Factor"}}}, "trigger-id", [])
+
+
+def topic(text, room=1001):
+    return payload(EVENTS["topic_change"], {"item": {
+        "topic": text, "sender": {"name": "Ann"}, "room": {"id": room, "name": "Factor"}}},
+        "trigger-id", [])
+
+
+def before(*stored):
+    """What was dispatched to the trigger "known"; each is a payload and how long before."""
+    asked = []
+
+    def read(trigger, since):
+        asked.append((trigger, since))
+        return [Stored(TAKEN_OVER_AT - age, each) for each, age in stored
+                if trigger == "known" and TAKEN_OVER_AT - age >= since]
+
+    found = DispatchedBefore(read, lambda: time.time() + AHEAD, reach=900)
+    return lambda trigger, content, sent_at: found.has(trigger, content, sent_at + AHEAD), asked
+
+
+def test_a_message_is_known_by_trigger_room_and_id():
+    found, asked = before((message("1"), 20), (message("2"), 800))
+    for message_id in ("1", "2"):
+        assert found("known", message(message_id, text="edited"), TAKEN_OVER_AT - 20)
+    assert not found("known", message("3"), TAKEN_OVER_AT - 20)
+    assert not found("known", message("1", room=1002), TAKEN_OVER_AT - 20)
+    assert not found("other", message("1"), TAKEN_OVER_AT - 20)
+    assert [trigger for trigger, _ in asked] == ["known", "other"]  # each is read once
+
+
+def test_what_was_sent_after_the_takeover_needs_no_look():
+    found, asked = before((message("1"), 0))
+    assert not found("known", message("1"), TAKEN_OVER_AT + 3600)
+    assert asked == []
+
+
+def test_a_topic_is_known_by_its_text_and_time():
+    found, _ = before((topic("{{ maintenance }}"), 300), (topic("open"), 200))
+    assert found("known", topic("{{ maintenance }}"), TAKEN_OVER_AT - 310)
+    assert not found("known", topic("{{ maintenance }}"), TAKEN_OVER_AT - 100)
+    assert not found("known", topic("open"), TAKEN_OVER_AT - 300)
+    assert not found("known", topic("open", room=1002), TAKEN_OVER_AT - 200)

@@ -1,0 +1,245 @@
+"""One of several sensors is the active one; the others stand by and take over."""
+import logging
+import socket
+
+import eventlet
+import pytest
+
+from listening import timing
+from listening.errors import ServiceUnavailable
+from listening.operations.health import Health
+from listening.operations.leadership import Leadership, SoleSensor
+from listening.operations.roster import ACTIVE, STANDBY, Roster
+
+
+class Service:
+    """A coordination service in memory: who owns the lock, and whether it can be reached."""
+
+    def __init__(self):
+        self.owner = None
+        self.is_away = False
+
+
+class Lock:
+    """The CoordinationLock of one sensor; is_cut_off: this sensor alone does not reach it."""
+
+    def __init__(self, service):
+        self.service, self.is_cut_off = service, False
+
+    def _ask(self):
+        if self.service.is_away or self.is_cut_off:
+            raise ConnectionError("no route")
+        return self.service
+
+    def acquire(self):
+        service = self._ask()
+        if service.owner is None:
+            service.owner = self
+            return True
+        return False
+
+    def renew(self):
+        return self.is_owned()
+
+    def is_owned(self):
+        return self._ask().owner is self
+
+    def release(self):
+        if self.is_owned():
+            self.service.owner = None
+
+
+def spool(tmp_path, name):
+    directory = tmp_path / name
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+def roster_of(datastore, directory):
+    return Roster(datastore.get, datastore.__setitem__, str(directory))
+
+
+class Sensor:
+    """The leadership of one sensor, run in a greenlet."""
+
+    def __init__(self, service, datastore, directory):
+        self.health = Health(logging.getLogger(directory.name))
+        self.lock = Lock(service)
+        self.can_dispatch = True
+        self.taken_over, self.checks = [], []
+        roster = roster_of(datastore, directory)
+        self.leadership = Leadership(self.lock, roster, lambda: self.can_dispatch, self.health)
+        self.task = eventlet.spawn(
+            self.leadership.run, activate=self.taken_over.append,
+            request_check=lambda: self.checks.append(1))
+
+    def may_dispatch(self):
+        try:
+            self.leadership.check()
+        except ServiceUnavailable:
+            return False
+        return True
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    for name, seconds in {"LOCK_TIMEOUT": 0.4, "LOCK_MARGIN": 0.1, "LOCK_RENEWAL_PERIOD": 0.02,
+                          "LOCK_ATTEMPT_PERIOD": 0.02, "STANDBY_PERIOD": 0.02,
+                          "SENSOR_SEEN_KEPT": 0.3, "BROKER_LOST_DELAY": 0.1}.items():
+        monkeypatch.setattr(timing, name, seconds)
+
+
+@pytest.fixture
+def service():
+    return Service()
+
+
+@pytest.fixture
+def datastore():
+    return {}
+
+
+@pytest.fixture
+def start(service, datastore, tmp_path):
+    sensors = []
+
+    def starting(name):
+        sensors.append(Sensor(service, datastore, spool(tmp_path, name)))
+        return sensors[-1]
+
+    yield starting
+    for sensor in sensors:
+        sensor.task.kill()
+
+
+def eventually(condition, seconds=10):
+    with eventlet.Timeout(seconds):
+        while not condition():
+            eventlet.sleep(0.01)
+
+
+def test_the_first_is_active_and_the_second_stands_by(start):
+    first = start("first")
+    eventually(first.may_dispatch)
+    second = start("second")
+    eventlet.sleep(0.1)
+    assert (first.leadership.role, second.leadership.role) == ("active", "standby")
+    assert first.taken_over == [False] and second.taken_over == []
+    assert first.may_dispatch() and not second.may_dispatch()
+
+
+def test_the_second_takes_over_when_the_lock_of_the_first_has_ended(start, service):
+    first = start("first")
+    eventually(first.may_dispatch)
+    second = start("second")
+    first.task.kill()
+    service.owner = None  # as by its time-out
+    eventually(second.may_dispatch)
+    assert second.taken_over == [True]
+
+
+def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(start, service):
+    first = start("first")
+    eventually(first.may_dispatch)
+    first.lock.is_cut_off = True
+    service.owner = None
+    second = start("second")
+    eventually(second.may_dispatch)
+    first.lock.is_cut_off = False
+    assert not first.may_dispatch()
+    first.task.wait()
+    assert first.leadership.role == "standby"
+
+
+def test_a_lock_that_was_lost_to_nobody_is_taken_again_without_a_takeover(start, service):
+    first = start("first")
+    eventually(first.may_dispatch)
+    service.owner = None  # the service was emptied
+    assert not first.may_dispatch()
+    eventually(first.may_dispatch)
+    assert first.taken_over == [False]
+
+
+def test_another_that_was_active_for_a_moment_only_is_noticed_too(
+        start, service, datastore, tmp_path):
+    first = start("first")
+    eventually(first.may_dispatch)
+    roster_of(datastore, spool(tmp_path, "second")).announce(ACTIVE)
+    service.owner = None
+    first.task.wait()
+    assert first.leadership.role == "standby"
+
+
+def test_without_the_service_dispatching_ends_before_the_lock_does(start, service):
+    first = start("first")
+    eventually(first.may_dispatch)
+    service.is_away = True
+    assert not first.may_dispatch()
+    eventually(lambda: first.health.is_troubled("coordination"))
+    assert first.leadership.role == "active"  # nobody else can be
+    eventually(lambda: not first.leadership.is_current)
+    assert not first.checks
+    service.is_away = False
+    eventually(first.may_dispatch)
+    eventually(lambda: first.checks)  # it accepted nothing for a while
+    eventually(lambda: not first.health.is_troubled("coordination"))
+
+
+def test_the_deadline_holds_though_the_service_still_names_this_sensor(start, service):
+    first = start("first")
+    eventually(first.may_dispatch)
+    first.task.kill()  # nothing renews the lock, as in a paused machine
+    eventually(lambda: not first.may_dispatch())
+    assert service.owner is first.lock
+
+
+def test_an_active_sensor_without_a_broker_makes_way_for_one_that_has_it(start, service):
+    first = start("first")
+    eventually(first.may_dispatch)
+    first.health.set_problem("broker", "away", "Check it.")
+    first.can_dispatch = False
+    eventlet.sleep(0.3)
+    assert first.may_dispatch()  # nobody could do better
+    second = start("second")
+    eventually(second.may_dispatch)
+    first.task.wait()
+    assert second.taken_over == [True]
+
+
+def test_a_standby_without_a_broker_does_not_offer_itself(start):
+    first = start("first")
+    eventually(first.may_dispatch)
+    first.health.set_problem("broker", "away", "Check it.")
+    first.can_dispatch = False
+    second = start("second")
+    second.can_dispatch = False
+    eventlet.sleep(0.4)
+    assert first.may_dispatch() and second.taken_over == []
+
+
+def test_without_coordination_a_second_sensor_is_reported(datastore, tmp_path):
+    def sole(name):
+        health = Health(logging.getLogger(name))
+        roster = roster_of(datastore, spool(tmp_path, name))
+        return health, eventlet.spawn(
+            SoleSensor(roster, health).run, activate=lambda taken_over: None,
+            request_check=lambda: None)
+
+    health, task = sole("first")
+    eventlet.sleep(0.3)
+    assert not health.is_troubled("coordination")
+    other_health, other_task = sole("second")
+    eventually(lambda: health.is_troubled("coordination"))
+    eventually(lambda: other_health.is_troubled("coordination"))
+    assert socket.gethostname() in " ".join(health.details())
+    other_task.kill()
+    eventually(lambda: not health.is_troubled("coordination"))
+    task.kill()
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{", '{"sensor": 3}'])
+def test_a_record_that_no_sensor_wrote_counts_as_another_sensor(record, datastore, tmp_path):
+    datastore[ACTIVE] = record
+    roster = roster_of(datastore, tmp_path)
+    assert roster.another_is_active() and not roster.is_alive(STANDBY)
+    assert roster.take_over() and not roster.another_is_active()

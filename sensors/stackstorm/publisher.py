@@ -76,6 +76,14 @@ class TriggerPublisher:
         self._made.message = _Message(body, routing_key, {
             "content_type": content_type, "content_encoding": content_encoding})
 
+    def can_connect(self) -> bool:
+        """Tell whether the broker can be reached."""
+        try:
+            self._open()
+        except Exception:
+            return False
+        return True
+
     def watch(self) -> None:
         """Keep the connection alive, for ever, and replace one that a firewall has dropped."""
         while True:

@@ -150,7 +150,7 @@ class Leadership:
 
     def _should_resign(self) -> bool:
         """Return whether the broker cannot be reached from here, and a standby can reach it."""
-        if not self._health.is_troubled("broker") or self._can_dispatch():
+        if not self._health.has_problem("broker") or self._can_dispatch():
             self._broker_lost_at = None
             return False
         now = time.monotonic()

@@ -175,14 +175,14 @@ def test_without_the_service_dispatching_ends_before_the_lock_does(start, servic
     eventually(first.may_dispatch)
     service.is_away = True
     assert not first.may_dispatch()
-    eventually(lambda: first.health.is_troubled("coordination"))
+    eventually(lambda: first.health.has_problem("coordination"))
     assert first.leadership.role == "active"  # nobody else can be
     eventually(lambda: not first.leadership.is_current)
     assert not first.checks
     service.is_away = False
     eventually(first.may_dispatch)
     eventually(lambda: first.checks)  # it accepted nothing for a while
-    eventually(lambda: not first.health.is_troubled("coordination"))
+    eventually(lambda: not first.health.has_problem("coordination"))
 
 
 def test_the_deadline_holds_though_the_service_still_names_this_sensor(start, service):
@@ -227,13 +227,13 @@ def test_without_coordination_a_second_sensor_is_reported(datastore, tmp_path):
 
     health, task = sole("first")
     eventlet.sleep(0.3)
-    assert not health.is_troubled("coordination")
+    assert not health.has_problem("coordination")
     other_health, other_task = sole("second")
-    eventually(lambda: health.is_troubled("coordination"))
-    eventually(lambda: other_health.is_troubled("coordination"))
+    eventually(lambda: health.has_problem("coordination"))
+    eventually(lambda: other_health.has_problem("coordination"))
     assert socket.gethostname() in " ".join(health.details())
     other_task.kill()
-    eventually(lambda: not health.is_troubled("coordination"))
+    eventually(lambda: not health.has_problem("coordination"))
     task.kill()
 
 

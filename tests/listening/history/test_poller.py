@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import eventlet
 import pytest
 from support.clock import Clock
-from support.history import CATCH_UP, FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
+from support.history import CATCH_UP, DATASTORES, FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
 from support.waiting import wait_until
 
 from listening import room_schedule, timing

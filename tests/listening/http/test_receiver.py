@@ -416,7 +416,8 @@ def url(monkeypatch):
     health = Health(log)
     receiver = Receiver(
         context=make_context(config, health=health), urls=urls,
-        addon=no_addon(settings, health, log), intake=SimpleNamespace(hangs=False, is_standby=False),
+        addon=no_addon(settings, health, log),
+        intake=SimpleNamespace(hangs=False, is_standby=False),
         webhook_delivered=None, request_check=lambda room: None)
     receiver.accepting = True
     server = connections.Server(settings, receiver, lambda: None, health, log)

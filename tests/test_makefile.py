@@ -19,6 +19,12 @@ $2"
 """
 
 
+def environment():
+    """This process's, without what a make that runs these tests hands down."""
+    return {name: value for name, value in os.environ.items()
+            if name != "PYTHON" and not name.startswith(("MAKE", "MFLAGS"))}
+
+
 @pytest.fixture
 def make(tmp_path):
     """Runs `make demo` where only these Pythons are: make(python3="what changes it", ...)."""
@@ -38,13 +44,9 @@ def make(tmp_path):
             python.write_text(PYTHON.format(
                 python=sys.executable, change=change, version="3.7.1"))
             python.chmod(0o755)
-        # Not what a make that runs these tests hands down.
-        environment = {name: value for name, value in os.environ.items()
-                       if name != "PYTHON" and not name.startswith(("MAKE", "MFLAGS"))}
-        environment["PATH"] = str(path)
-        return subprocess.run(["make", *arguments], cwd=str(tmp_path), env=environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True)
+        return subprocess.run(["make", *arguments], cwd=str(tmp_path),
+                              env=dict(environment(), PATH=str(path)), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True)
 
     return run
 
@@ -58,7 +60,8 @@ def reason(done):
 
 
 def test_help_tells_what_the_commands_of_the_readme_do():
-    said = subprocess.check_output(["make", "help"], cwd=str(REPOSITORY), universal_newlines=True)
+    said = subprocess.check_output(["make", "--no-print-directory", "help"], cwd=str(REPOSITORY),
+                                   env=environment(), universal_newlines=True)
     for line in said.splitlines():
         assert re.match(r"make [a-z-]+ +\S", line), line
     commands = re.findall("^make [a-z]+", (REPOSITORY / "README.md").read_text(), re.MULTILINE)

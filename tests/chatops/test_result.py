@@ -113,6 +113,13 @@ def test_a_result_that_is_not_wanted_is_not_told():
     assert result_of(execution(), {"name": "x", "result": {"enabled": False}}) is None
 
 
+def test_a_template_that_computes_for_long_is_stopped(monkeypatch):
+    monkeypatch.setattr("chatops.result.LONGEST_RENDERING", 0.05)
+    loops = "{% for i in range(99999) %}" * 3 + "{% endfor %}" * 3
+    answer = result_of(execution(), {"name": "x", "result": {"format": loops}})
+    assert "What the alias x says of it cannot be used: TooSlow" in answer.text
+
+
 def test_without_words_of_the_alias_all_that_is_known_is_told():
     answer = result_of(execution(runner="local-shell-cmd", elapsed_seconds=65.2, result={
         "stdout": "a\nb\n", "stderr": "", "return_code": 0, "succeeded": True}), {"name": "x"})

@@ -9,14 +9,13 @@ linear time, whether a command fits at all: where it fits, re mostly finds its w
 does not, it is stopped, and StackStorm does not get the command either.
 """
 import re
-import signal
-from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import re2
 
 from chatops.format_language import Command, read_command, read_format
+from chatops.time_limit import TooSlow, limited_time
 
 __all__ = ["Fit", "Format", "formats_of", "name_of", "quoted"]
 
@@ -88,7 +87,7 @@ class Format:
             return self._fit(typed, command)
         except re.error:
             return None
-        except _TooSlow:
+        except TooSlow:
             return Fit(self, typed, True, obstacle=TOO_LONG.format(self.label))
 
     def _fit(self, typed: str, command: Command) -> Optional[Fit]:
@@ -144,7 +143,7 @@ class Format:
         if self._is_regular(text) and not _gate(expression.superset, flags).search(text):
             return []
         pattern = _compiled(expression.source, flags)
-        with _limited_time():
+        with limited_time(_TIME_LIMIT):
             if self.multiple:
                 return list(pattern.finditer(text))
             match = pattern.search(text)
@@ -163,26 +162,6 @@ class Format:
         start, after = begun.groups() if begun else ("", "")
         start = start[:-1] if after in "?*+{" else start
         return "|" in self.representation or text.lstrip().lower().startswith(start.lower())
-
-
-class _TooSlow(Exception):
-    """A search has been stopped."""
-
-
-@contextmanager
-def _limited_time() -> Iterator[None]:
-    """Stop a search that takes too long; re looks for signals while it searches."""
-    handler = signal.signal(signal.SIGVTALRM, _stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, _TIME_LIMIT)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, handler)
-
-
-def _stop(*signal_and_frame: Any) -> None:
-    raise _TooSlow
 
 
 @lru_cache(maxsize=2048)

@@ -4,11 +4,13 @@ from typing import Any, Dict, Optional
 from chatops.reply import Reply, is_private, parted, styled
 from chatops.default_text import default_text
 from chatops.stackstorm import LARGEST_RESULT
+from chatops.time_limit import limited_time
 from chatops.templates import render, render_leaves
 
 __all__ = ["result_of"]
 
 COLORS = {"succeeded": "green", "canceled": "gray"}
+LONGEST_RENDERING = 2.0  # seconds of this process's time, in which nothing else runs
 NOT_SEEN = ("trigger", "trigger_type", "trigger_instance", "liveaction")  # by an alias's templates
 
 
@@ -31,9 +33,10 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Opt
     context = {"execution": {key: value for key, value in execution.items()
                              if key not in NOT_SEEN}, "alias": alias}
     try:
-        text = (_rendered(wanted["format"], context) if "format" in wanted else
-                default_text(execution))
-        extra = render_leaves(wanted.get("extra"), context)
+        with limited_time(LONGEST_RENDERING):
+            text = (_rendered(wanted["format"], context) if "format" in wanted else
+                    default_text(execution))
+            extra = render_leaves(wanted.get("extra"), context)
     except Exception as error:  # an expression of an alias's can raise anything
         why = "What the alias {} says of it cannot be used: {}".format(
             alias.get("name"), type(error).__name__)

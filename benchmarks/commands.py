@@ -1,5 +1,8 @@
 """What commands cost the sensor, beside a StackStorm that is played in this process."""
+import contextlib
 import json
+import re
+import socket
 import sys
 import tempfile
 import threading
@@ -8,21 +11,22 @@ import uuid
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
+from urllib.parse import urlsplit
 
 import requests
 
 from benchmarks.load import delivery, request, steady
 from benchmarks.measure import Row, alternate, compared, percentile, plain
 from benchmarks.server_process import REPOSITORY, run
-from benchmarks.stackstorm import moment
 from sandbox.both_servers import ROOM, BothServers
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
 from support.played_stackstorm import PlayedStackStorm  # noqa: E402
 
 AT_ONCE = 20  # commands
-ROUNDS = 3
-RATE, SECONDS = 50, 4  # deliveries a second, and for how long
+START, RUN = 0.033, 0.24  # seconds, as a StackStorm 3.9.0 took to start and to run core.noop
+ROUNDS = 5
+RATE, SECONDS = 50, 6  # deliveries a second, and for how long
 COMMANDS = 10  # a second
 LARGE = 9_000_000  # bytes of somebody else's result
 LIMIT = 20.0  # seconds
@@ -30,7 +34,7 @@ LIMIT = 20.0  # seconds
 
 def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as directory:
-        played = _Together(ends_at_once=0.05)
+        played = _Paced()
         with _Servers(Path(directory), [], played=played) as servers:
             servers.wait_for("webhook", servers.webhooks, LIMIT)
             servers.wait_for("event stream", lambda: played.has_listeners, LIMIT)
@@ -52,7 +56,7 @@ def rows() -> List[Row]:
 
 
 class _Servers(BothServers):
-    """A sensor whose commands run in the played StackStorm."""
+    """A sensor whose commands run in the played StackStorm, and whose calls of HipChat are seen."""
 
     def __init__(self, *arguments: Any, played: PlayedStackStorm):
         super().__init__(*arguments, log=open("/dev/null", "w"))
@@ -61,15 +65,51 @@ class _Servers(BothServers):
     def _config(self) -> Any:
         config = super()._config()
         config["chatops"].update(self._played.config(), allow=[{"commands": ["*"], "people": "*"}])
-        return config
+        self.calls = _Calls(self.hipchat_url)
+        return dict(config, api_url=self.calls.url)
 
 
-class _Together(PlayedStackStorm):
-    """Confirms the commands of a round at the same time, and notes when."""
+class _Calls:
+    """Passes calls on to HipChat; at: when each notification's call came, by its text."""
 
-    def __init__(self, **more: Any):
-        super().__init__(**more)
-        self.barrier = threading.Barrier(1)
+    def __init__(self, hipchat_url: str):
+        self.at: Dict[str, float] = {}
+        self._hipchat = urlsplit(hipchat_url)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v2"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            threading.Thread(target=self._pass, args=(client,), daemon=True).start()
+
+    def _pass(self, client: socket.socket) -> None:
+        where = (self._hipchat.hostname, self._hipchat.port)
+        with client, socket.create_connection(where) as hipchat:
+            threading.Thread(target=self._copy, args=(hipchat, client), daemon=True).start()
+            while True:
+                data = client.recv(65536)
+                if not data:
+                    return
+                found = re.search(rb'"message": "@Ann (.+?)(?: \(details|")', data)
+                if found:
+                    self.at.setdefault(found.group(1).decode(), time.time())
+                hipchat.sendall(data)
+
+    def _copy(self, hipchat: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            for data in iter(lambda: hipchat.recv(65536), b""):
+                client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+
+
+class _Paced(PlayedStackStorm):
+    """Starts one command after the other, as StackStorm's API does, and notes when it replied."""
+
+    def __init__(self):
+        super().__init__()
+        self._starting = threading.Lock()
         self.at: Dict[str, float] = {}  # of replies and of events, by what was said
 
     @property
@@ -77,10 +117,12 @@ class _Together(PlayedStackStorm):
         return bool(self._listeners)
 
     def _start(self, body: Any) -> Any:
-        found = super()._start(body)
-        self.barrier.wait(LIMIT)
+        with self._starting:
+            time.sleep(START)
+            found = super()._start(body)
         found[1]["message"] = "Started " + body["command"]
         self.at["Started " + body["command"]] = time.time()
+        threading.Timer(RUN, self.end, [found[1]["execution"]["id"], body["command"]]).start()
         return found
 
     def end(self, execution_id: str, *arguments: Any, **more: Any) -> None:
@@ -90,7 +132,7 @@ class _Together(PlayedStackStorm):
 
 class _Bench:
 
-    def __init__(self, servers: _Servers, played: _Together):
+    def __init__(self, servers: _Servers, played: _Paced):
         self._servers, self._played = servers, played
         self._url = servers.webhooks()[0]["url"]
         servers.people.say(ROOM, "Ann", "hello")
@@ -100,21 +142,13 @@ class _Bench:
 
     def commands(self, count: int) -> Iterator[float]:
         """Seconds of the pack's own part, for each acknowledgement and answer of so many."""
-        self._played.barrier = threading.Barrier(count)
         words = [f"say {uuid.uuid4().hex}" for _ in range(count)]
         for each in words:
             self._servers.people.say(ROOM, "Ann", "!" + each)
         texts = words + ["Started " + each for each in words]
-        said = self._servers.wait_for("answers", lambda: self._said(texts), LIMIT)
-        return (said[text] - self._played.at[text] for text in texts)
-
-    def _said(self, texts: List[str]) -> Dict[str, float]:
-        found = {}
-        for line in self._servers.people.transcript(ROOM):
-            text = line["what"].partition(" ")[2].partition(" (details")[0]
-            if line["type"] == "notification" and text in texts:
-                found[text] = moment(line["when"])
-        return found if len(found) == len(texts) else {}
+        calls = self._servers.calls.at
+        self._servers.wait_for("answers", lambda: all(text in calls for text in texts), LIMIT)
+        return (calls[text] - self._played.at[text] for text in texts)
 
     def p99(self) -> float:
         posts = [request(self._url, delivery(uuid.uuid4().hex, ROOM))
@@ -122,7 +156,6 @@ class _Bench:
         return steady(posts, RATE).p99(self._url)
 
     def p99_with_commands(self) -> float:
-        self._played.barrier = threading.Barrier(1)
         stop = threading.Event()
         thread = threading.Thread(target=self._give_commands, args=(stop,))
         thread.start()

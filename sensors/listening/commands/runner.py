@@ -77,7 +77,7 @@ class Runner:
                  results: Results, log: logging.Logger):
         self._commands, self._owner, self._journal = commands, owner, journal
         self._replies, self._results, self._log = replies, results, log
-        self._pool = eventlet.GreenPool(AT_ONCE)
+        self._slots = Semaphore(AT_ONCE)
         self._late: Dict[int, List[Command]] = {}
         self.outcomes: Counter = Counter()
 
@@ -90,11 +90,11 @@ class Runner:
         command = Command(message, time.time())
         if not self._journal.add(command):
             return
-        if self._pool.free() > 0:
-            self._pool.spawn_n(self._guarded, command)
-        else:
+        if self._slots.locked():
             self._note(message, "refused", "busy")
             eventlet.spawn_n(self._replies.send, command, Reply(BUSY, color="red"))
+        else:
+            eventlet.spawn_n(self._guarded, command)
 
     def resume(self) -> None:
         """Go on with the commands that were not answered when the sensor ended."""
@@ -102,7 +102,7 @@ class Runner:
             if command.is_handled:
                 eventlet.spawn_n(self._resume_answer, command)
             else:
-                self._pool.spawn_n(self._guarded, command)
+                eventlet.spawn_n(self._guarded, command)
 
     def _resume_answer(self, command: Command) -> None:
         self._results.follow(command)
@@ -126,10 +126,11 @@ class Runner:
             self._note(message, "refused", "owner unknown")
             return self._replies.send(command, Reply(NO_OWNER.format(error), color="red"))
         with self._results.expecting():
-            outcome = self._resumed(message, command.attempt) if command.attempt else None
-            outcome = outcome or self._commands.handle(
-                message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
-                lambda attempt: self._about_to_start(command, attempt))
+            with self._slots:  # and not while HipChat takes its time for the reply
+                outcome = self._resumed(message, command.attempt) if command.attempt else None
+                outcome = outcome or self._commands.handle(
+                    message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
+                    lambda attempt: self._about_to_start(command, attempt))
             self._conclude(command, outcome)
 
     def _about_to_start(self, command: Command, attempt: Attempt) -> None:

@@ -50,8 +50,11 @@ class Cursors:
         Args:
             is_dispatched: Whether all up to it was dispatched.
         """
-        if is_dispatched or room_id not in self._stored:
+        is_first = room_id not in self._stored
+        if is_dispatched or is_first:
             self._save(room_id, StoredCursor(*cursor, self._subscribed.get(room_id)))
+        if is_first:  # at once: a sensor that starts without it would begin with the newest message
+            self._store.write()
         self._read[room_id] = cursor
 
     def rewind(self) -> None:

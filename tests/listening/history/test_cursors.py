@@ -77,7 +77,6 @@ def test_only_what_changed_is_written(datastore, tmp_path):
     cursors, _ = datastore.cursors(tmp_path)
     cursors.set(1001, FIRST, is_dispatched=True)
     cursors.set(1002, FIRST, is_dispatched=True)
-    cursors.write()
     assert len(datastore) == 2
     datastore.clear()
     cursors.set(1001, FIRST, is_dispatched=True)
@@ -123,3 +122,9 @@ def test_those_of_version_0_2_are_taken_over(datastore, tmp_path):
     (tmp_path / "marks.json").write_bytes(b"{\xff")
     cursors, (report,) = Store().cursors(tmp_path)
     assert "marks.json cannot be read" in report
+
+
+def test_the_first_of_a_room_is_written_at_once(datastore, tmp_path):
+    cursors, _ = datastore.cursors(tmp_path)
+    cursors.set(1001, FIRST, is_dispatched=False)
+    assert datastore.cursors(tmp_path)[0].get(1001) == FIRST

@@ -15,6 +15,7 @@ from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
+from listening.commands.journal import CommandStore
 from listening.commands.service import ChatOps
 from listening.context import Context
 from listening.errors import ServiceUnavailable
@@ -91,7 +92,7 @@ class Parts:
             take_command=self.take_command)
         self._room_queues = RoomQueues(
             spool=self.spool, deliver=self._dispatcher.deliver, health=health, log=log)
-        self._cursors = Cursors(CursorStore(datastore.read_all, self._write_cursor,
+        self._cursors = Cursors(CursorStore(datastore.read_all, self._write_shared,
                                             self.spool.directory))
         self._history = HistoryPoller(
             context=context, budget=budget, cursors=self._cursors,
@@ -185,7 +186,8 @@ class Parts:
             return None
         chatops = ChatOps(
             settings=settings, api=context.settings.api, platform=account.platform(),
-            directory=self.spool.directory, health=context.health, log=context.log)
+            store=CommandStore(datastore.read_prefix, self._write_shared, datastore.delete),
+            health=context.health, log=context.log)
         self.subscriptions.command_addresses = chatops.addresses
         return chatops
 
@@ -202,8 +204,8 @@ class Parts:
         self._leadership.check()
         self.publisher.publish(trigger, payload, trace_tag)
 
-    def _write_cursor(self, key: str, value: str) -> None:
-        """Write cursors, unless another sensor may be the active one, which has its own."""
+    def _write_shared(self, key: str, value: str) -> None:
+        """Write what all sensors share, unless another one may be the active one."""
         self._leadership.check()
         datastore.write(key, value)
 
@@ -253,6 +255,8 @@ class Parts:
         while True:
             try:
                 self._history.begin()
+                if self._chatops:
+                    self._chatops.open()
                 break
             except ServiceUnavailable as error:
                 health.set_problem(error.part, error.summary, error.detail, about="outage")

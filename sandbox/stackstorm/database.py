@@ -19,9 +19,12 @@ class Database:
         self._triggers, self._broker, self._rules, self._pack = triggers, broker, rules, pack
         self.datastore = pack.datastore if pack else Datastore()
 
-    def pairs(self, scope: str, name: str = "", name__in: Iterable[str] = ()) -> Pairs:
-        """KeyValuePair.query: by name or name__in."""
+    def pairs(self, scope: str, name: str = "", name__in: Iterable[str] = (),
+              name__startswith: str = "") -> Pairs:
+        """Find pairs by one of these (KeyValuePair.query)."""
         self._check()
+        if name__startswith:
+            name__in = [each for each in self.datastore.values if each.startswith(name__startswith)]
         return Pairs(self.datastore, [name] if name else name__in)
 
     def triggers(self, **wanted: Any) -> List[Trigger]:

@@ -5,7 +5,7 @@ from st2common.persistence.keyvalue import KeyValuePair
 
 from stackstorm.database import SYSTEM, answering
 
-__all__ = ["delete", "read", "read_all", "write"]
+__all__ = ["delete", "read", "read_all", "read_prefix", "write"]
 
 
 def read(key: str) -> Optional[str]:
@@ -18,6 +18,13 @@ def read_all(keys: Iterable[str]) -> Dict[str, str]:
     with answering():
         return {pair.name: pair.value
                 for pair in KeyValuePair.query(scope=SYSTEM, name__in=list(keys))}
+
+
+def read_prefix(prefix: str) -> Dict[str, str]:
+    """Return the values of the keys with a prefix; raise ServiceUnavailable."""
+    with answering():
+        return {pair.name: pair.value
+                for pair in KeyValuePair.query(scope=SYSTEM, name__startswith=prefix)}
 
 
 def write(key: str, value: str) -> None:

@@ -39,6 +39,10 @@ class Datastore(dict):
         self._answer()
         return {key: self[key] for key in keys if key in self}
 
+    def read_prefix(self, prefix):
+        self._answer()
+        return {key: value for key, value in self.items() if key.startswith(prefix)}
+
     def write(self, key, value):
         self._answer()
         self[key] = value

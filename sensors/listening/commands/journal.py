@@ -1,24 +1,18 @@
-"""The commands that are not answered yet, on disk beside the spool."""
+"""The commands that are not answered yet, in StackStorm's datastore."""
 import json
-import os
-import sqlite3
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
-
-import eventlet
-from eventlet import tpool
-from eventlet.event import Event as Signal
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from urllib.parse import quote, unquote
 
 from chatops.command import ChatMessage
 from chatops.commands import Attempt
 from chatops.reply import Reply
 from listening import timing
-from listening.spool.delivery import SpoolError
 
-__all__ = ["Command", "Execution", "Journal", "PendingReply"]
+__all__ = ["Command", "CommandStore", "Execution", "Journal", "PendingReply"]
 
-FILE = "commands.sqlite"
+PREFIX = "hipchat_command_"  # of the datastore's keys; the message's ID follows
 
 
 @dataclass
@@ -81,39 +75,56 @@ class Command:
                             for each in found["replies"]])
 
 
-class Journal:
-    """Commands by message id; those that were answered are known for a day.
+class CommandStore(NamedTuple):
+    """StackStorm's datastore. Each function raises ServiceUnavailable.
 
-    Each change is on disk when its method returns; SpoolError if it cannot be written.
+    Attributes:
+        read: Returns the values of the keys with a prefix, by key.
+        write: Stores a value under a key.
+        delete: Removes a key.
     """
 
-    def __init__(self, directory: str, report_damage: Callable[[str], None]):
-        """Open nothing yet.
+    read: Callable[[str], Dict[str, str]]
+    write: Callable[[str, str], None]
+    delete: Callable[[str], None]
+
+
+class Journal:
+    """Commands by message ID, so that each is run and answered once.
+
+    A sensor that starts again, or that takes over, goes on with the commands that are not
+    answered. Those that were answered are known for a day. Methods that write raise
+    ServiceUnavailable.
+    """
+
+    def __init__(self, store: CommandStore, report_damage: Callable[[str], None]):
+        """Read nothing yet.
 
         Args:
-            directory: The spool's, which the spool has locked for this process.
-            report_damage: Called with words for the operator when the file had to be given up.
+            report_damage: Called with a sentence for the operator where a record cannot be read.
         """
-        self._path = os.path.join(directory, FILE)
-        self._report_damage = report_damage
-        self._db: Any = None
+        self._store, self._report_damage = store, report_damage
+        self._commands: Dict[str, Command] = {}
+        self._answered_at: Dict[str, float] = {}  # by message ID
         # What was dispatched before a kill comes again after the start: it must be known then.
         self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
-        self._commands: Dict[str, Command] = {}
-        self._queue: List[Tuple[str, Tuple[Any, ...], Signal]] = []
-        self._is_writing = False
 
     def open(self) -> None:
-        """Open or make the file; one that cannot be read is set aside."""
-        try:
-            commands = tpool.execute(self._open)
-        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
-            aside = f"{self._path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-            os.rename(self._path, aside)
-            self._report_damage(
-                f"{self._path} cannot be read ({error}) and was set aside as {aside}. Commands "
-                "that had not been answered when the sensor ended are not answered.")
-            commands = tpool.execute(self._open)
+        """Read the records; one that cannot be read is reported, and its message is known."""
+        commands = []
+        for key, value in self._store.read(PREFIX).items():
+            message_id = unquote(key[len(PREFIX):])
+            try:
+                record = json.loads(value)
+                if isinstance(record, dict):
+                    commands.append(Command.from_json(value))
+                else:
+                    self._answered_at[message_id] = float(record)
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                self._answered_at[message_id] = time.time()
+                self._report_damage(f"The datastore's value {key} cannot be read: {error}. If the "
+                                    "command was not answered yet, it is not answered.")
+        commands.sort(key=lambda command: command.taken_at)
         self._commands = {command.message.message_id: command for command in commands}
 
     def __iter__(self) -> Iterator[Command]:
@@ -130,75 +141,39 @@ class Journal:
         return round(max(0.0, now - min(taken, default=now)), 3)
 
     def add(self, command: Command) -> bool:
-        """Write a new command; False if its message is known already."""
+        """Write a new command; return False if its message is known already."""
         message_id = command.message.message_id
-        if message_id in self._commands or not self._execute(
-                "INSERT OR IGNORE INTO commands VALUES (?, NULL, ?)", message_id,
-                command.to_json()):
+        if message_id in self._commands or message_id in self._answered_at:
             return False
-        self._commands[message_id] = command
-        if time.monotonic() > self._purge_at:
-            self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
-            self._execute("DELETE FROM commands WHERE answered_at < ?",
-                          time.time() - timing.COMMAND_KEPT)
+        self._commands[message_id] = command  # before anything yields
+        try:
+            self.save(command)
+        except BaseException:
+            del self._commands[message_id]
+            raise
+        self._purge()
         return True
 
     def save(self, command: Command) -> None:
         """Write what has changed of a command."""
-        self._execute("INSERT OR REPLACE INTO commands VALUES (?, NULL, ?)",
-                      command.message.message_id, command.to_json())
+        self._store.write(_key(command), command.to_json())
 
     def finish(self, command: Command) -> None:
-        """Write that a command is answered: only its message id is kept."""
-        self._commands.pop(command.message.message_id, None)
-        self._execute("INSERT OR REPLACE INTO commands VALUES (?, ?, '')",
-                      command.message.message_id, time.time())
+        """Write that a command is answered: only its message ID is stored from now on."""
+        message_id, now = command.message.message_id, time.time()
+        self._commands.pop(message_id, None)
+        self._answered_at[message_id] = now
+        self._store.write(_key(command), json.dumps(now))
 
-    def _open(self) -> List[Command]:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA secure_delete = ON")
-        self._db.execute("CREATE TABLE IF NOT EXISTS commands (message_id TEXT PRIMARY KEY, "
-                         "answered_at REAL, command TEXT NOT NULL) WITHOUT ROWID")
-        rows = self._db.execute("SELECT command FROM commands WHERE answered_at IS NULL")
-        return sorted((Command.from_json(text) for text, in rows),
-                      key=lambda command: command.taken_at)
+    def _purge(self) -> None:
+        if time.monotonic() < self._purge_at:
+            return
+        self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
+        for message_id, answered_at in list(self._answered_at.items()):
+            if answered_at < time.time() - timing.COMMAND_KEPT:
+                self._store.delete(PREFIX + quote(message_id, safe=""))
+                del self._answered_at[message_id]
 
-    def _execute(self, statement: str, *values: Any) -> int:
-        """Run a statement, and return how many rows it has changed once these are on disk.
 
-        Statements that come while the disk is busy share the next commit.
-        """
-        done = Signal()
-        self._queue.append((statement, values, done))
-        if not self._is_writing:
-            self._is_writing = True
-            eventlet.spawn_n(self._write)
-        return done.wait()
-
-    def _write(self) -> None:
-        while self._queue:
-            batch, self._queue = self._queue, []
-            try:
-                counts = tpool.execute(self._commit, [each[:2] for each in batch])
-            except Exception as error:
-                for _, _, done in batch:
-                    done.send_exception(SpoolError(
-                        f"The journal of commands {self._path} cannot be used: {error}. Check its "
-                        "disk and its permissions."))
-            else:
-                for (_, _, done), count in zip(batch, counts):
-                    done.send(count)
-        self._is_writing = False
-
-    def _commit(self, statements: List[Tuple[str, Tuple[Any, ...]]]) -> List[int]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            counts = [self._db.execute(*each).rowcount for each in statements]
-            self._db.execute("COMMIT")
-            return counts
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+def _key(command: Command) -> str:
+    return PREFIX + quote(command.message.message_id, safe="")

@@ -16,7 +16,7 @@ from listening import timing
 from listening.backoff import Backoff
 from listening.commands.journal import Command, Journal, PendingReply
 from listening.operations.health import Health
-from listening.spool.delivery import SpoolError
+from listening.errors import ServiceUnavailable
 
 __all__ = ["Replies"]
 
@@ -73,7 +73,7 @@ class Replies:
                 self._journal.save(command)
             else:
                 self._journal.finish(command)
-        except SpoolError as error:
+        except ServiceUnavailable as error:
             self._health.set_problem("commands", "the journal cannot be written", (
                 f"{error} A command may be answered twice after a restart."), about="journal")
         else:

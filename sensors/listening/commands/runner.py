@@ -85,7 +85,7 @@ class Runner:
         """Take a message that begins with the prefix; return when it is on disk.
 
         Raises:
-            SpoolError: it could not be written.
+            ServiceUnavailable: StackStorm's datastore does not answer.
         """
         command = Command(message, time.time())
         if not self._journal.add(command):

@@ -10,7 +10,7 @@ from hipchat.api.client import Client
 from hipchat.api.people import People
 from hipchat.config.api_settings import ApiSettings
 from hipchat.webhook.webhook_url import Address
-from listening.commands.journal import Journal
+from listening.commands.journal import CommandStore, Journal
 from listening.commands.replies import Replies
 from listening.commands.results import Results, StackStormSide
 from listening.commands.runner import Owner, Runner, message_of, prefix_of
@@ -26,24 +26,25 @@ class ChatOps:
     """Takes the commands of the rooms in chatops.rooms.
 
     Example:
-        chatops = ChatOps(settings, api_settings, platform, directory, health, log)
+        chatops = ChatOps(settings, api_settings, platform, store, health, log)
+        chatops.open()
         chatops.start(supervisor)
         chatops.take(address, body, trace)
     """
 
     def __init__(self, settings: ChatOpsSettings, api: ApiSettings, platform: Platform,
-                 directory: str, health: Health, log: logging.Logger):
+                 store: CommandStore, health: Health, log: logging.Logger):
         """Build the parts, and start nothing.
 
         Args:
             platform: The StackStorm that runs the sensor.
-            directory: The spool's, which the spool has opened before start().
+            store: Where the commands are stored.
         """
         self._settings, self._api, self._log = settings, api, log
         self._client = Client(api)
         self._user: Optional[Client] = None
-        self._journal = Journal(directory, lambda words: health.record_incident(
-            "commands", "the journal was set aside", words))
+        self._journal = Journal(store, lambda words: health.record_incident(
+            "commands", "a record of a command cannot be read", words))
         accounts = Accounts(settings, platform)
         catalog = Catalog(accounts.pack)
         people = People(self._client, self._as_user)
@@ -62,9 +63,12 @@ class ChatOps:
         """The events and rooms for which HipChat needs a webhook."""
         return frozenset(Address(EVENT, room_id) for room_id in self._settings.rooms)
 
-    def start(self, supervisor: Supervisor) -> None:
-        """Open the journal, go on with what is in it, and follow StackStorm."""
+    def open(self) -> None:
+        """Read which commands are not answered; raise ServiceUnavailable."""
         self._journal.open()
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Go on with the commands that are not answered, and follow StackStorm."""
         self._results.start(supervisor)
         self._runner.resume()
 
@@ -87,7 +91,7 @@ class ChatOps:
             trace: The message's id, or one that was made for it.
 
         Raises:
-            SpoolError: the command could not be written to disk.
+            ServiceUnavailable: StackStorm's datastore does not answer.
         """
         if not self.is_of(address):
             return False

@@ -13,7 +13,7 @@ from listening.operations.supervisor import Supervisor
 from stackstorm import database, sensor_process
 from wiring import Parts
 
-STOPPED = 128 + signal.SIGTERM  # the exit status: StackStorm starts only those again that failed
+STOPPED = 128 + signal.SIGTERM  # an exit status of a failure: StackStorm restarts failed sensors
 
 
 class WebhookSensor(Sensor):
@@ -32,14 +32,14 @@ class WebhookSensor(Sensor):
         self._stopping = self._restarting = False
 
     def setup(self) -> None:
-        """Take over SIGTERM, which would otherwise end the process at once, without cleanup()."""
+        """Handle SIGTERM, which would otherwise end the process without cleanup()."""
         signal.signal(signal.SIGTERM, self._stop)
 
     def run(self) -> None:
-        """Run until SIGTERM; then StackStorm calls cleanup(). Start again when the config changes.
+        """Run until SIGTERM; restart the process when the config changes.
 
-        The status is that of a failure, so that StackStorm starts the sensor again if the signal
-        was for this process alone; what it stops itself it does not start again.
+        The exit status reports a failure, so StackStorm restarts the sensor if somebody else sent
+        the signal. StackStorm does not restart a sensor that it stopped itself.
         """
         self._supervisor.run_forever("starting", self._begin)
         while not self._stopping:
@@ -51,22 +51,20 @@ class WebhookSensor(Sensor):
         sys.exit(STOPPED)
 
     def cleanup(self) -> None:
-        """Accept no more, and let the work under way end; webhooks stay in HipChat."""
+        """Refuse new deliveries and finish the work under way. Webhooks stay in HipChat."""
         if self._parts:
             self._parts.finish()
             self._log.info("Stopped; %d deliveries wait in the spool.", self._parts.spool.waiting)
 
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """A rule needs this trigger, or a disabled rule would: Triggers reads which."""
+        """Read all triggers again: StackStorm also reports those of disabled rules here."""
         if self._parts:
             self._parts.triggers.triggers_changed()
 
     def update_trigger(self, trigger: Dict[str, Any]) -> None:
-        """A rule on this trigger was made, changed or deleted, and the trigger is still needed."""
         self.add_trigger(trigger)
 
     def remove_trigger(self, trigger: Dict[str, Any]) -> None:
-        """The last rule on this trigger is gone."""
         self.add_trigger(trigger)
 
     def _stop(self, signum: int, frame: Any) -> None:
@@ -81,14 +79,14 @@ class WebhookSensor(Sensor):
             self._log.info("The sensor's process cannot be replaced: %s.", error)
 
     def _begin(self) -> None:
-        """Start with a config that can be used, and again when another is registered."""
+        """Start with the first valid config; restart when another one is registered."""
         settings = self._watch.first(self._config, self._inherited)
-        if not self._parts:  # else this has failed further down
+        if not self._parts:  # they exist if an earlier run failed below
             self._parts = Parts(settings=settings, health=self._health,
                                 supervisor=self._supervisor, log=self._log,
                                 replaced=self._start_as_standby)
             gc.collect()
-            gc.freeze()  # or else to look through all of StackStorm's modules stops it for 0.1 s
+            gc.freeze()  # each full collection of StackStorm's modules would take 0.1 s
             self._parts.start()
         self._watch.change(settings)
         self._start_again("The config has changed: the sensor starts again with it.")

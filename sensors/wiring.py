@@ -50,18 +50,18 @@ __all__ = ["Parts"]
 class Parts:
     """All parts of the sensor, built for one config.
 
-    The public methods below finish() are the callbacks that connect parts: each has the same name
-    where it is called, here, and (where one part alone answers it) in that part.
+    The public methods below finish() are the callbacks that connect parts. A callback has the same
+    name in the part that calls it, here, and in the part that implements it.
     """
 
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor,
                  log: logging.Logger, replaced: Callable[[], None]):
         """Args:
-            replaced: called when another sensor has become the active one; then this one has
-                dispatched its last delivery, and is to be started again.
+            replaced: called when another sensor has become the active one. This one dispatches
+                nothing more, and must be restarted.
         """
         self._supervisor, self._replaced = supervisor, replaced
-        self._reconciling: List[Any] = []  # greenlets that must not run before triggers are known
+        self._reconciling: List[Any] = []  # greenlets that start once the triggers are known
         budget = CallBudget(settings.calls_share)
         self._api = settings.api._replace(rate_limit_wait=0)
         rooms = RoomDirectory()
@@ -110,7 +110,7 @@ class Parts:
         self._report_config()
 
     def start(self) -> None:
-        """Listen at once; accept and dispatch once this is the active sensor."""
+        """Listen now; accept and dispatch once this is the active sensor."""
         context = self._context
         if context.settings.public_url:
             server = Server(settings=context.settings, application=self.receiver,
@@ -120,7 +120,7 @@ class Parts:
         self._supervisor.run_forever("opening", self._run)
 
     def finish(self) -> None:
-        """Accept no more; return when the work under way is done, at the latest in STOP_TIMEOUT."""
+        """Refuse new deliveries, and wait at most STOP_TIMEOUT for the work under way."""
         self.receiver.accepting = False
         with eventlet.Timeout(timing.STOP_TIMEOUT, False):
             self._room_queues.finish()
@@ -129,20 +129,20 @@ class Parts:
             self._leadership.resign()
 
     def request_check(self, room_id: Optional[int] = None) -> None:
-        """Something may have been missed in a room, or in every room."""
+        """Have a room's history read, or every room's: something may be missing."""
         self._history.request_check(room_id)
 
     def recheck_all(self) -> None:
-        """A part of the spool was lost."""
+        """Have every room's history read again: a part of the spool was lost."""
         self._history.recheck_all()
 
     def subscriptions_changed(self) -> None:
-        """Other events or rooms are subscribed."""
+        """Adapt webhooks and polling to changed subscriptions."""
         self._webhooks.subscriptions_changed()
         self._history.subscriptions_changed()
 
     def credentials_changed(self) -> None:
-        """The add-on was installed, uninstalled, or received its first delivery."""
+        """Use the add-on's new credentials, after an (un)installation or its first delivery."""
         if self._addon.enabled:
             self._context.client.use(self._api._replace(integration=self._addon.credentials))
             if self._chatops:
@@ -152,27 +152,30 @@ class Parts:
         self.request_check()
 
     def delivery_unwanted(self, address: Address) -> None:
-        """No subscription matches a delivery. (An add-on cannot choose what HipChat posts.)"""
+        """Note the webhook of a delivery that matches no subscription, so that it is deleted.
+
+        (An add-on cannot choose which events HipChat posts.)
+        """
         if not self._addon.replaces_webhooks:
             self._webhooks.note_leftover(address)
 
     def delivery_handled(self, address: Address, room_name: str) -> None:
-        """A delivery was dispatched or dropped; it calls its room by a name."""
+        """Note a room's activity and its name, as a dispatched or dropped delivery states it."""
         self._webhooks.note_room_name(address, room_name)
         self._history.note_activity(address.room)
 
     def take_command(self, address: Address, body: Dict[str, Any], message_id: str) -> bool:
-        """Take a delivery if it is a chat command, and return whether it is one."""
+        """Store a delivery that is a chat command; return whether it is one."""
         return self._chatops is not None and self._chatops.take(address, body, message_id)
 
     def _webhook_owner(self) -> Client:
-        """The client that makes and deletes webhooks in rooms: they belong to its token."""
+        """Return the client that creates and deletes room webhooks: they belong to its token."""
         if self._addon.replaces_webhooks or not self._addon.enabled:
             return self._context.client
         return Client(self._api, CallBudget(self._context.settings.calls_share))
 
     def _build_chatops(self) -> Optional[ChatOps]:
-        """ChatOps, if the config has it; a wrong section of the config stops nothing else."""
+        """Return ChatOps if the config has it. A wrong chatops section stops nothing else."""
         context = self._context
         config = {"chatops": context.settings.chatops}
         if not ChatOpsSettings.are_in(config):
@@ -205,7 +208,7 @@ class Parts:
         self.publisher.publish(trigger, payload, trace_tag)
 
     def _write_shared(self, key: str, value: str) -> None:
-        """Write what all sensors share, unless another one may be the active one."""
+        """Write a datastore value that all sensors share, unless another one may be active."""
         self._leadership.check()
         datastore.write(key, value)
 
@@ -215,12 +218,12 @@ class Parts:
             health.set_problem("settings", "something in the config is hardly meant", warning)
         if settings.api.verify is False:
             health.set_problem(
-                "TLS", "HipChat's certificate is not checked", "verify_tls is false: whoever "
-                "stands between here and HipChat can read and use the token. Set ca_bundle "
-                "instead.", about="HipChat")
+                "TLS", "HipChat's certificate is not checked", "verify_tls is false: anybody on "
+                "the network path to HipChat can read and use the token. Set ca_bundle instead.",
+                about="HipChat")
 
     def _run(self) -> None:
-        """Open the spool, become the active sensor, and return once another one is."""
+        """Open the spool, and be the active sensor until another one takes over."""
         health = self._context.health
         backoff = Backoff(timing.SPOOL_OPEN_RETRY_MAX)
         while True:
@@ -250,7 +253,7 @@ class Parts:
         run_forever("beginning", self._begin_dispatching)
 
     def _begin_dispatching(self) -> None:
-        """Dispatch, and manage webhooks, once the database has told where to go on."""
+        """Dispatch and manage webhooks, once the cursors are read from the datastore."""
         health = self._context.health
         while True:
             try:
@@ -273,16 +276,16 @@ class Parts:
             rules=database.enabled_rules, health=health).watch)
 
     def _take_over(self) -> None:
-        """Go on from what the sensor that was active before has stored, not from our own spool:
-        its deliveries would break the order."""
+        """Continue from the previous sensor's cursors, and discard our own spool: its deliveries
+        would break the order."""
         context = self._context
         count = self.spool.discard()
         if count:
             context.health.record_incident(
                 "spool", "deliveries were discarded at a takeover", "Another sensor was active "
-                f"since this one was. {count} deliveries that waited here were discarded. The "
-                "messages, notifications and topics among them come from HipChat's history; the "
-                "others are lost.")
+                f"in between. {count} deliveries that waited in this sensor's spool were "
+                "discarded. Messages, notifications and topics among them are read from HipChat's "
+                "history; the others are lost.")
         self._dispatcher.take_over(DispatchedBefore(
             stored=database.dispatched_since, now=context.client.now, reach=context.dedup_kept))
         context.log.info("Another sensor was active; this one takes over.")
@@ -291,8 +294,8 @@ class Parts:
         self.triggers.run(self._reconcile)
 
     def _reconcile(self) -> None:
-        """Start to manage webhooks and to read histories. Not before the triggers are known:
-        webhooks that none needs are deleted."""
+        """Manage webhooks and read histories; to be called when the triggers are known: webhooks
+        that no trigger needs are deleted."""
         if not self._reconciling:
             self._reconciling = [
                 self._supervisor.run_forever("webhooks", self._webhooks.run),

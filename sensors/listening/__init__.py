@@ -1,1 +1,1 @@
-"""How the sensor listens: from the socket to the trigger, and HipChat's webhooks. No StackStorm."""
+"""The sensor, from the socket to the trigger. It imports nothing of StackStorm's."""

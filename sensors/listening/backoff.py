@@ -1,20 +1,20 @@
-"""Growing pauses between attempts."""
+"""Exponential backoff."""
 
 __all__ = ["Backoff"]
 
 
 class Backoff:
-    """1, 2, 4, ... seconds, at most `longest`; succeeded() starts again."""
+    """Delays of 1, 2, 4, ... seconds, at most `longest`."""
 
     def __init__(self, longest: float):
         self._longest = longest
         self._next = 1.0
 
     def failed(self) -> float:
-        """How many seconds to wait before the next attempt."""
-        pause, self._next = self._next, min(self._next * 2, self._longest)
-        return pause
+        """Return the seconds to wait before the next attempt."""
+        delay, self._next = self._next, min(self._next * 2, self._longest)
+        return delay
 
     def succeeded(self) -> None:
-        """The next pause is the shortest again."""
+        """Start again with the shortest delay."""
         self._next = 1.0

@@ -1,4 +1,4 @@
-"""What all parts of the sensor share."""
+"""The objects that all parts of the sensor share."""
 import logging
 from dataclasses import dataclass
 
@@ -17,9 +17,7 @@ class Context:
     """The settings of a config, and the objects that exist once for it.
 
     Attributes:
-        client: calls HipChat's API within the sensor's budget of calls.
-        rooms: HipChat's rooms, as they were listed last.
-        subscriptions: the triggers of StackStorm's rules.
+        client: calls HipChat's API within the sensor's share of the rate limit.
     """
 
     settings: SensorSettings
@@ -31,5 +29,5 @@ class Context:
 
     @property
     def dedup_kept(self) -> float:
-        """For how many seconds a message that was received is known again."""
+        """The seconds for which a received message is recognized as a duplicate."""
         return self.settings.catch_up + timing.DEDUP_KEPT

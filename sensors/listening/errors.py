@@ -1,12 +1,15 @@
-"""What is raised while nothing can be dispatched."""
+"""The errors that keep a delivery in the spool until it can be dispatched."""
 
 __all__ = ["RetryLater", "ServiceUnavailable"]
 
 
 class RetryLater(Exception):
-    """A delivery cannot be dispatched now, for what is wrong with a part ("rooms").
+    """A delivery cannot be dispatched now, and must be retried.
 
-    summary is for /health, detail for the operator's log.
+    Args:
+        part: the part with the problem ("rooms").
+        summary: the problem, for /health.
+        detail: the problem and its remedy, for the operator's log.
     """
 
     def __init__(self, part: str, summary: str, detail: str):
@@ -15,5 +18,4 @@ class RetryLater(Exception):
 
 
 class ServiceUnavailable(RetryLater):
-    """Nothing at all can be dispatched now; part ("broker", "database", "HipChat") is what is away.
-    """
+    """No delivery can be dispatched now: a service ("broker", "database", "HipChat") is down."""

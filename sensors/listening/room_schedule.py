@@ -29,27 +29,27 @@ class RoomSchedule:
             else:
                 serve(room_id)  # which calls succeeded() or failed() for the room
 
-    A room that was added is due at once. Of the rooms that are due, that with the lowest priority
-    comes first, then the one that has been due for longest. A request for a room that is being
-    served is kept: it is served once more.
+    A new room is due immediately. Of the due rooms, the one with the lowest priority comes first,
+    then the one that has been due for longest. A room that is requested while it is served is
+    served once more.
     """
 
     def __init__(self, retry_max: float, priority: Callable[[int], Any] = lambda room_id: 0):
         """Args:
-            retry_max: the longest pause, in seconds, between two attempts for a room that fails.
+            retry_max: the longest delay, in seconds, before a failed room is served again.
             priority: a sort key for the ID of a room that is due.
         """
         self._retry_max, self._priority = retry_max, priority
         self._entries: Dict[int, _Entry] = {}
         self._wake_up = WakeUp()
-        self._order: List[int] = []  # rooms that were due when it was made, the last one first
+        self._order: List[int] = []  # the rooms that were due when it was sorted; last one first
         self._order_ends = 0.0
         self._is_changed = True
         self._serving: Optional[int] = None
 
     @property
     def is_stale(self) -> bool:
-        """Whether next() works out the order again: after wake(), and every ROOM_ORDER_KEPT."""
+        """Whether next() sorts the rooms again: after wake(), and every ROOM_ORDER_KEPT."""
         return self._is_changed or not self._order or time.monotonic() >= self._order_ends
 
     def __iter__(self) -> Iterator[int]:
@@ -59,54 +59,52 @@ class RoomSchedule:
         return room_id in self._entries
 
     def add(self, room_id: int, retry_max: Optional[float] = None) -> None:
-        """Serve a room from now on; nothing changes for one that is in the schedule.
+        """Add a room, unless the schedule has it.
 
         Args:
-            retry_max: the longest pause, in seconds, where it is another than that of all rooms.
+            retry_max: the room's own longest delay after a failure, in seconds.
         """
         self._entries.setdefault(room_id, _Entry(retry_max or self._retry_max))
 
     def remove(self, room_id: int) -> None:
-        """Serve a room no more."""
         self._entries.pop(room_id, None)
 
     def due_at(self, room_id: int) -> float:
-        """When a room is due (time.monotonic())."""
+        """Return when a room is due (time.monotonic())."""
         return self._entries[room_id].due_at
 
     def is_due(self, room_id: int) -> bool:
-        """Whether a room is due now."""
         return self.due_at(room_id) <= time.monotonic()
 
     def set_due(self, room_id: int, due_at: float) -> None:
-        """Serve a room at a time (time.monotonic()), later or sooner than it was due."""
+        """Set when a room is due (time.monotonic())."""
         self._entries[room_id].due_at = due_at
 
     def set_due_by(self, room_id: int, due_at: float) -> None:
-        """Serve a room at a time (time.monotonic()), unless it is due sooner."""
+        """Have a room due at this time (time.monotonic()) at the latest."""
         self.set_due(room_id, min(self.due_at(room_id), due_at))
 
     def request(self, room_id: int) -> None:
-        """Serve a room at once."""
+        """Have a room served as soon as possible."""
         self.set_due(room_id, 0.0)
         self.wake()
 
     def succeeded(self, room_id: int, period: float) -> None:
-        """A room was served; the next time is in period seconds."""
+        """Note that a room was served; serve it again in `period` seconds."""
         self._entries[room_id].backoff.succeeded()
         self._served(room_id, period)
 
     def failed(self, room_id: int, at_least: float = 0.0) -> None:
-        """A room could not be served; it is tried again after a pause that grows.
+        """Note that a room could not be served; serve it again after its backoff.
 
         Args:
-            at_least: the shortest pause, in seconds.
+            at_least: the shortest delay, in seconds.
         """
         self._served(room_id, max(self._entries[room_id].backoff.failed(), at_least))
 
     def next(self) -> Optional[int]:
-        """The ID of the room to serve now, None if none is due."""
-        if self._serving in self._entries:  # the service was cut off
+        """Return the ID of the room to serve now, None if none is due."""
+        if self._serving in self._entries:  # the caller was killed while it served the room
             self._served(self._serving, self._retry_max)
         if self.is_stale:  # not each time: there may be thousands of rooms
             self._is_changed = False
@@ -121,16 +119,15 @@ class RoomSchedule:
         return None
 
     def wake(self) -> None:
-        """Let the waiting greenlet go on, and work out the order again."""
+        """Wake the waiting greenlet, and sort the rooms again."""
         self._is_changed = True
         self._wake_up.set()
 
     def wait_for_wake(self) -> None:
-        """Return after wake()."""
         self._wake_up.wait()
 
     def wait(self, seconds: float) -> None:
-        """Return when a room is due, after wake(), or after so many seconds."""
+        """Wait until a room is due or wake() is called, at most for these seconds."""
         due_at = min((entry.due_at for entry in self._entries.values()), default=NEVER)
         self._wake_up.wait(min(due_at - time.monotonic(), seconds))
 

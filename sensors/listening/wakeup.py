@@ -8,11 +8,11 @@ __all__ = ["WakeUp"]
 
 
 class WakeUp:
-    """A signal with a timeout, for one waiting greenlet; it is not lost if that is busy.
+    """A signal with a timeout for one greenlet. It is not lost while the greenlet is busy.
 
         while True:
             do_work()
-            wake_up.wait(60.0)  # returns at once if set() was called during do_work()
+            wake_up.wait(60.0)  # returns immediately if set() was called during do_work()
     """
 
     def __init__(self) -> None:
@@ -20,11 +20,11 @@ class WakeUp:
 
     @property
     def is_set(self) -> bool:
-        """Whether the next wait() returns at once."""
+        """Whether the next wait() returns immediately."""
         return self._event.ready()
 
     def set(self) -> None:
-        """Let wait() return: the one that waits now, or the next one."""
+        """Let the current wait() return, or the next one."""
         if not self._event.ready():
             self._event.send()
 
@@ -35,7 +35,7 @@ class WakeUp:
             seconds: how long at most; None waits without a limit.
 
         Returns:
-            Whether set() was called, rather than the time was up.
+            Whether set() was called before the time was up.
         """
         with eventlet.Timeout(seconds, False):
             self._event.wait()

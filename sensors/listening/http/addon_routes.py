@@ -22,9 +22,9 @@ Handler = Callable[[Environ], HttpResponse]
 
 
 class AddonRoutes:
-    """Answers below `{public_url}/addon`, at the URLs of the installation.
+    """Handles requests below `{public_url}/addon`, at the URLs of the installation.
 
-    (URLs that hold a secret are looked up by their hashes: the time gives nothing away.)
+    URLs that contain a secret are looked up in dicts, by hash: the time reveals nothing.
     """
 
     def __init__(self, installation: Installation):
@@ -33,25 +33,27 @@ class AddonRoutes:
 
     @property
     def credentials(self) -> Optional[Integration]:
-        """The OAuth client in whose name HipChat signs events, None if it is not installed."""
+        """The OAuth client with whose secret HipChat signs events; None if not installed."""
         return self._installation.credentials
 
     @property
     def secret(self) -> Optional[bytes]:
-        """The secret that the add-on shares with hipchat.check; None until it was loaded."""
+        """The secret that the add-on shares with hipchat.check; None until it is loaded."""
         urls = self._installation.urls
         return urls.secret if urls else None
 
     def event_of(self, url: str) -> Optional[str]:
-        """HipChat's name of the event for which a URL is signed, None if it is none of these."""
+        """Return the event (HipChat's name) for which a URL is signed, None for other URLs."""
         urls = self._installation.urls
         return urls.events.get(url) if urls and self._installation.credentials else None
 
     def respond(self, url: str, environ: Environ) -> HttpResponse:
-        """The response to a request for anything but an event; raises RequestRejected.
+        """Respond to a request that is no event.
 
-        A slash at the end of a callback's URL is HipChat Server's doing.
+        Raises:
+            RequestRejected: the body of a callback cannot be read.
         """
+        # HipChat Server appends a slash to the URL of a callback.
         method, handler = self._handler(url[:-1] if url.endswith("/") else url)
         if handler is None:
             return NOT_FOUND

@@ -1,7 +1,7 @@
 """The checks that a request to the webhook endpoint passes, one after the other.
 
-Each is called with the request. It returns the response, or None to let the next check decide, and
-the last one stores the delivery. RequestRejected is a response, too.
+A check returns the response, or None to let the next check decide. It may raise RequestRejected,
+which carries a response. The last check stores the delivery.
 """
 import hmac
 import ipaddress
@@ -57,7 +57,7 @@ class Accepting:
 
     @property
     def accepts(self) -> bool:
-        """Whether deliveries are accepted at this moment."""
+        """Whether deliveries are accepted now."""
         return self.is_open and not (self._intake.hangs or self._intake.is_standby)
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
@@ -68,11 +68,11 @@ class Accepting:
 
 
 class HealthPages:
-    """Answers `GET {public_url}/health`, and what lies below it.
+    """Serves the pages about the sensor's state.
 
-    `/health?strict` answers 503 while deliveries are not accepted, for probes;
-    `/health/{signature}` names rooms and people, for hipchat.check; `/metrics`, beside it, is for
-    Prometheus.
+    `{public_url}/health` is for people and monitoring; with `?strict` it answers 503 while
+    deliveries are not accepted, for probes. `{public_url}/health/{signature}` also names rooms and
+    people, for hipchat.check. `{public_url}/metrics` is for Prometheus.
     """
 
     def __init__(self, context: Context, addon: AddonRoutes, accepting: Accepting):
@@ -103,7 +103,9 @@ class HealthPages:
 
 
 class Route:
-    """Reads the URL; what is no delivery is for the add-on's routes, which answer 404 for others.
+    """Finds the room and event for which the URL is signed.
+
+    Other URLs are passed to the add-on's routes, which respond with 404 to an unknown one.
     """
 
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: AddonRoutes):
@@ -132,21 +134,21 @@ class Signature:
         if not client or is_signed(request.environ, client.id, client.secret, self._now()):
             return None
         self._health.record_incident(
-            "listener", "what was posted to a signed address has no valid JWT", "Either somebody "
-            "else knows the address, or HipChat signs with another secret than is known here.")
-        if request.address:  # that of an add-on may be of any room, and these are too many
-            self._missed.report_rarely(request.address.room)
+            "listener", "a request to a signed address has no valid JWT", "Either somebody else "
+            "knows the address, or HipChat signs with another secret than the config's.")
+        if request.address:  # the add-on's URL is for all rooms: too many to check
+            self._missed.report_throttled(request.address.room)
         return NOT_SIGNED
 
 
 class Store:
-    """Reads a delivery, and stores it: the response is 204 once it is on disk."""
+    """Reads a delivery and stores it. The response is 204 once it is on disk."""
 
     def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, missed: Missed,
                  webhook_delivered: Callable[[Address, int], None]):
         """Args:
-            webhook_delivered: called with the address at which a webhook in a room delivers, and
-                the ID of the webhook, 0 where the body has none.
+            webhook_delivered: called with the address of a room webhook that delivers, and its
+                webhook ID (0 if the body has none).
         """
         self._health, self._now = context.health, context.client.now
         self._addon, self._intake = addon, intake
@@ -161,13 +163,13 @@ class Store:
             return bad_request(error, "wrong room")
         except ValueError as error:
             return bad_request(error)
-        except BaseException:  # it did not arrive whole, or not in time, or there is a defect
-            self._missed.report_rarely(request.room_id)
+        except BaseException:  # incomplete, too slow, or a defect
+            self._missed.report_throttled(request.room_id)
             raise
 
     def _store(self, request: Request, raw: bytes, body: Dict[str, Any]) -> HttpResponse:
         address = request.address or self._addon_address(request, body)
-        body = with_identities(body, {"id": address.room})  # ValueError here, not at its dispatch
+        body = with_identities(body, {"id": address.room})  # so that ValueError is raised here
         if request.address:
             self._webhook_delivered(address, webhook_id(body))
         else:
@@ -187,17 +189,18 @@ class Store:
         return ACCEPTED
 
     def _addon_address(self, request: Request, body: Dict[str, Any]) -> Address:
-        """Where HipChat delivers for the add-on: it signs the body, which names the room."""
+        """Return the add-on delivery's address; its signed body names the room."""
         stated, credentials = room_id(body), self._addon.credentials
         if stated is None or stated < 1:
-            raise ValueError("the body names no room by its id")
+            raise ValueError("the body has no room ID")
         if credentials and body.get("oauth_client_id") not in (None, credentials.id):
-            raise ValueError("the body is of another installation")
+            raise ValueError("the body is for another installation")
         return Address(str(request.addon_event), stated)
 
     def _report_wrong_room(self, request: Request) -> None:
         if request.address:
             self._health.record_incident(
-                "listener", "what was posted for one room names another, and was refused",
-                "The address was that for {} in room {}. Somebody else knows it: HipChat shows it "
-                "to the room's admins.".format(*request.address), about=repr(request.address))
+                "listener", "a request for one room names another room, and was refused",
+                "Its address is the one for {} in room {}. Somebody else knows this address: "
+                "HipChat shows it to the room's admins.".format(*request.address),
+                about=repr(request.address))

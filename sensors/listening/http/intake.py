@@ -1,4 +1,4 @@
-"""Stores a delivery that was received, and lets it be dispatched."""
+"""Stores a received delivery, and queues its room for dispatch."""
 from typing import Union
 
 from listening.dispatch.room_queues import RoomQueues
@@ -9,7 +9,7 @@ __all__ = ["Intake"]
 
 
 class Intake:
-    """The way of a received delivery into the spool."""
+    """Inserts received deliveries into the spool."""
 
     def __init__(self, spool: Spool, room_queues: RoomQueues,
                  leadership: Union[Leadership, SoleSensor]):
@@ -17,7 +17,7 @@ class Intake:
 
     @property
     def is_standby(self) -> bool:
-        """Whether another sensor is or may be the active one, so that nothing is accepted."""
+        """Whether another sensor may be the active one, so that this one accepts nothing."""
         return not self._leadership.is_current
 
     @property
@@ -26,7 +26,7 @@ class Intake:
         return self._spool.hangs
 
     def insert(self, delivery: Delivery) -> bool:
-        """Return when a delivery is on disk.
+        """Store a delivery, and return when it is on disk.
 
         Returns:
             False for a duplicate, which is dropped.
@@ -34,7 +34,7 @@ class Intake:
         Raises:
             SpoolError: it was not stored.
         """
-        stored = self._spool.insert(delivery)
-        if stored:
+        is_new = self._spool.insert(delivery)
+        if is_new:
             self._room_queues.notify(delivery.room_id)
-        return stored
+        return is_new

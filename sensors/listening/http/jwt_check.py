@@ -1,4 +1,4 @@
-"""The JWT with which HipChat signs what it posts for an integration."""
+"""Checks the JWT with which HipChat signs its requests for an integration."""
 from typing import Any, Dict, Optional
 from urllib.parse import parse_qs
 
@@ -8,14 +8,18 @@ from listening import timing
 
 __all__ = ["is_signed"]
 
-NEVER = 2 ** 53  # what is no time any more, in seconds or in milliseconds
+TIME_MAX = 2 ** 53  # larger numbers are no time, neither in seconds nor in milliseconds
 
 
 def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: float) -> bool:
-    """Whether a WSGI request carries a valid JWT of HipChat's for this integration.
+    """Return whether a request has a valid JWT of HipChat's for this integration.
 
-    In the header `Authorization: JWT ...` or in the query as signed_request; HS256 with the
-    integration's secret, issued for its id, and not expired. now: by HipChat's clock.
+    The JWT is in the header `Authorization: JWT ...` or in the query as signed_request. It must be
+    signed (HS256) with the integration's secret, issued for its ID, and not expired.
+
+    Args:
+        environ: the request's WSGI environment.
+        now: Unix time by HipChat's clock.
     """
     token = _token(environ)
     if token is None:
@@ -23,8 +27,8 @@ def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: fl
     try:
         claims = jwt.decode(
             token, oauth_secret, algorithms=["HS256"], issuer=oauth_id,
-            # HipChat's iat was seen in seconds and in milliseconds, and its sub is the id of a
-            # user, a number; exp is what counts, and PyJWT would look at our clock for it.
+            # HipChat sends iat in seconds or in milliseconds, and a number as sub, which PyJWT
+            # rejects. exp is checked below: PyJWT would compare it with our own clock.
             options={"require": ["exp", "iss"], "verify_exp": False, "verify_nbf": False,
                      "verify_iat": False, "verify_aud": False, "verify_sub": False,
                      "verify_jti": False})
@@ -32,7 +36,7 @@ def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: fl
         return False
     begins, ends = claims.get("nbf", now), claims["exp"]
     return (_is_number(begins) and begins <= now + timing.JWT_LEEWAY and
-            _is_number(ends) and now - timing.JWT_LEEWAY < ends < NEVER)
+            _is_number(ends) and now - timing.JWT_LEEWAY < ends < TIME_MAX)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The WSGI application: receives what HipChat posts, and answers 204 once it is on disk."""
+"""The WSGI application: receives HipChat's requests, and answers 204 once a delivery is on disk."""
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import eventlet
@@ -17,10 +17,11 @@ __all__ = ["Receiver"]
 
 
 class Receiver:
-    """Lets a request pass the checks; the first that returns a response ends them.
+    """Runs a request through the checks until one returns a response.
 
-    Deliveries come to `POST {public_url}/{event}/{room ID}/{signature}`, or for the add-on below
-    `{public_url}/addon`.
+    HipChat posts deliveries to `{public_url}/{event}/{room ID}/{signature}`, and those of the
+    add-on below `{public_url}/addon`. A delivery passes AllowedAddress, Route, Signature and
+    Accepting; then Store puts it into the spool.
     """
 
     def __init__(self, context: Context, urls: WebhookUrl, addon: AddonRoutes, intake: Intake,
@@ -48,7 +49,6 @@ class Receiver:
         self._accepting.is_open = accepting
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        """The WSGI application."""
         response = self._respond(environ)
         if environ["REQUEST_METHOD"] == "POST" and response.status >= "400":
             self._health.count_refused(response.status, response.reason, str(response.content))

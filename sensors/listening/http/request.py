@@ -13,9 +13,9 @@ class Request:
 
     Attributes:
         environ: its WSGI environment.
-        path: the path as it was sent.
-        address: the room and event for which its URL is signed, None for other URLs.
-        addon_event: HipChat's name of the event, where the URL is the add-on's for all rooms.
+        path: the path as it was sent, not decoded.
+        address: the room and event for which the URL is signed; None for other URLs.
+        addon_event: HipChat's name of the event if the URL is one of the add-on's; else None.
     """
 
     environ: Dict[str, Any]
@@ -25,7 +25,7 @@ class Request:
 
     @classmethod
     def of(cls, environ: Dict[str, Any]) -> "Request":
-        """Read the WSGI environment; a proxy may send the whole URL (RFC 9112, 3.2.2)."""
+        """Read a WSGI environment. A proxy may send the whole URL as path (RFC 9112, 3.2.2)."""
         path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         if path.lower().startswith(("http://", "https://")):
             path = "/" + path.split("://", 1)[1].partition("/")[2]
@@ -33,15 +33,13 @@ class Request:
 
     @property
     def method(self) -> str:
-        """GET, POST, ..."""
         return self.environ["REQUEST_METHOD"]
 
     @property
     def query(self) -> str:
-        """What follows the question mark."""
         return self.environ.get("QUERY_STRING", "")
 
     @property
     def room_id(self) -> Optional[int]:
-        """The room for which the URL is signed, None where it is for none or for all."""
+        """The room for which the URL is signed; None for the add-on's and for other URLs."""
         return self.address.room if self.address else None

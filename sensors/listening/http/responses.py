@@ -9,9 +9,12 @@ LARGEST_BODY = 1024 * 1024  # bytes
 
 
 class HttpResponse(NamedTuple):
-    """A response: its status line, and a line of text. (HipChat would post JSON in the room.)
+    """A response: status line, content and headers.
 
-    reason: by what a refused delivery is counted in /health.
+    The content is a line of text: HipChat would post JSON into the room.
+
+    Attributes:
+        reason: the key under which /health counts a refused delivery.
     """
 
     status: str
@@ -35,14 +38,14 @@ TOO_SLOW = HttpResponse("408 Request Timeout", "The request took too long to arr
                         reason="too slow")
 FAILED = HttpResponse("500 Internal Server Error", "The request could not be answered.\n",
                       reason="error")
-INCOMPLETE = HttpResponse("400 Bad Request", "The body did not arrive whole.\n",
+INCOMPLETE = HttpResponse("400 Bad Request", "The body is incomplete.\n",
                           reason="incomplete")
 UNAVAILABLE = HttpResponse("503 Service Unavailable", "Deliveries cannot be stored now.\n",
                            headers=(("Retry-After", "60"),), reason="unavailable")
 
 
 class RequestRejected(Exception):
-    """A request gets this response and is not handled further."""
+    """Ends the handling of a request with a response."""
 
     def __init__(self, response: HttpResponse):
         self.response = response
@@ -50,19 +53,23 @@ class RequestRejected(Exception):
 
 
 def wrong_method(allowed: str) -> HttpResponse:
-    """The response to a method that is not one of the allowed ones ("GET, HEAD")."""
+    """Return the response to a method that is not one of the allowed ones ("GET, HEAD")."""
     return HttpResponse("405 Method Not Allowed", f"Only {allowed} is allowed here.\n",
                         headers=(("Allow", allowed),), reason="wrong method")
 
 
 def bad_request(error: ValueError, reason: str = "bad body") -> HttpResponse:
-    """The response to a wrong body; the error's text must be safe to send back."""
+    """Return the response to a wrong body. It contains the error's text."""
     return HttpResponse("400 Bad Request", f"{error}.\n", reason=reason)
 
 
 def read_request_body(environ: Dict[str, Any]) -> bytes:
-    """The whole body of a WSGI request, at most LARGEST_BODY; raises RequestRejected."""
-    if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet reads chunks of any length and number
+    """Return the whole body of a WSGI request.
+
+    Raises:
+        RequestRejected: the body is larger than LARGEST_BODY, incomplete, or chunked.
+    """
+    if "HTTP_TRANSFER_ENCODING" in environ:  # eventlet does not limit chunks
         raise RequestRejected(NO_LENGTH)
     expected = int(environ.get("CONTENT_LENGTH") or 0)
     if expected > LARGEST_BODY:

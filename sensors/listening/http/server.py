@@ -1,4 +1,4 @@
-"""The HTTP server's connections: the port, TLS, and how long and how many a client may hold."""
+"""The HTTP server: its port, TLS, and limits for the number and duration of connections."""
 import functools
 import logging
 import socket
@@ -20,7 +20,7 @@ __all__ = ["Protocol", "Server"]
 class Server:
     """Serves a WSGI application at the host and port of the settings.
 
-    request_check is called each time that the port was taken: before, nobody may have listened.
+    It calls request_check each time it has bound the port: deliveries may have failed before.
     """
 
     def __init__(self, settings: SensorSettings, application: Callable,
@@ -29,7 +29,7 @@ class Server:
         self._request_check, self._health, self._log = request_check, health, log
 
     def serve(self) -> None:
-        """Listen, for ever; a port that is in use is tried again until it is free."""
+        """Listen for ever. While the port is in use, try again until it is free."""
         backoff = Backoff(timing.PORT_RETRY_MAX)
         while True:
             try:
@@ -37,19 +37,19 @@ class Server:
                 backoff.succeeded()
             except OSError as error:
                 self._health.set_problem("listener", "cannot listen",
-                                         f"{error} It is tried again until it works.")
+                                         f"{error} The sensor tries again until it works.")
                 eventlet.sleep(backoff.failed())
 
     def _serve_once(self) -> None:
         tls = self._tls()
-        listening = self._listening()
+        listening_socket = self._bind()
         self._request_check()
         self._health.clear_problem("listener")
         self._log.info("Listening on %s:%d%s.", self._settings.host, self._settings.port,
                        " with TLS" if tls else "")
         pool = _Pool(self._settings.max_connections)
         protocol = functools.partial(Protocol, tls=tls, arriving=pool.arriving)
-        wsgi.server(listening, self._application, protocol=protocol, custom_pool=pool,
+        wsgi.server(listening_socket, self._application, protocol=protocol, custom_pool=pool,
                     keepalive=False, log_output=False, debug=False,
                     socket_timeout=timing.REQUEST_TIMEOUT)
 
@@ -62,7 +62,7 @@ class Server:
             raise OSError("webhook.tls_certificate and webhook.tls_key cannot be used: {}.".format(
                 error)) from None
 
-    def _listening(self) -> socket.socket:
+    def _bind(self) -> socket.socket:
         host, port = self._settings.host, self._settings.port
         try:
             return eventlet.listen((host, port), backlog=1024, reuse_port=False,
@@ -74,10 +74,11 @@ class Server:
 
 
 class _Pool(eventlet.GreenPool):
-    """So many at once; for one more, that goes which has been slowest to send its request.
+    """Limits the number of connections: a new one replaces the slowest that is still sending.
 
-    arriving has the deadline of each connection whose request has not arrived, the oldest first,
-    with its greenlet and the time of its beginning.
+    Attributes:
+        arriving: the connections whose request has not arrived, the oldest first: by deadline, the
+            greenlet and its start (time.monotonic()).
     """
 
     def __init__(self, size: int):
@@ -99,7 +100,7 @@ class _Pool(eventlet.GreenPool):
 class Protocol(wsgi.HttpProtocol):
     """eventlet's HTTP, with TLS, a deadline for each request, and errors that reveal nothing."""
 
-    wbufsize = 1024  # bytes; the answers are short
+    wbufsize = 1024  # bytes; the responses are short
 
     def __init__(self, connection: List, server: Any, tls: Optional[Tls],
                  arriving: Dict[eventlet.Timeout, Tuple[Any, float]]):
@@ -123,21 +124,21 @@ class Protocol(wsgi.HttpProtocol):
         return dict(super().get_environ(), **{"hipchat.arrived": self._arrived})
 
     def send_error(self, code: int, message: str = "", explain: str = "") -> None:
-        """In place of the standard library's, which repeats the request and names its version."""
+        """Send an error without content: the standard library's echoes the request."""
         self.close_connection = True
-        # 505 for an unknown version of HTTP is the client's fault, too.
+        # 505, for an unknown version of HTTP, is the client's fault, too.
         self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
                          (code if code < 500 else 400))
         self.wfile.flush()
 
     def finish(self) -> None:
-        """Read on for a while: a client that is cut off while it sends never sees the answer."""
+        """Read on for LINGER_TIMEOUT: a client that is cut off while it sends sees no response."""
         if self._deadline.pending:
             self.wfile.flush()
             if not self._tls:
                 self.connection.shutdown(socket.SHUT_WR)
             with eventlet.Timeout(timing.LINGER_TIMEOUT, False):
                 while self.connection.recv(65536):
-                    eventlet.sleep()  # one that sends fast must not keep the others waiting
+                    eventlet.sleep()  # a client that sends fast must not block the others
         super().finish()
-        self.environ = None  # it refers to this object, which would wait for the garbage collector
+        self.environ = None  # break the reference cycle, which only the collector would free

@@ -9,20 +9,23 @@ __all__ = ["Throttle"]
 
 
 class Throttle:
-    """Calls a function with a room at once, then at most once in CHECK_THROTTLE; forgets none."""
+    """Calls a function at most once in CHECK_THROTTLE for each room.
+
+    The first call is immediate. Calls within CHECK_THROTTLE after it become one call at its end.
+    """
 
     def __init__(self, function: Callable[[Optional[int]], None]):
         self._function = function
-        self._again: Dict[Optional[int], bool] = {}  # rooms called for lately; call again?
+        self._is_repeated: Dict[Optional[int], bool] = {}  # the rooms of the last CHECK_THROTTLE
 
-    def __call__(self, room: Optional[int]) -> None:
-        if room in self._again:
-            self._again[room] = True
+    def __call__(self, room_id: Optional[int]) -> None:
+        if room_id in self._is_repeated:
+            self._is_repeated[room_id] = True
             return
-        self._again[room] = False
-        eventlet.spawn_after(timing.CHECK_THROTTLE, self._rested, room)
-        self._function(room)
+        self._is_repeated[room_id] = False
+        eventlet.spawn_after(timing.CHECK_THROTTLE, self._end_interval, room_id)
+        self._function(room_id)
 
-    def _rested(self, room: Optional[int]) -> None:
-        if self._again.pop(room):
-            self(room)
+    def _end_interval(self, room_id: Optional[int]) -> None:
+        if self._is_repeated.pop(room_id):
+            self(room_id)

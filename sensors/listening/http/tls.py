@@ -1,4 +1,4 @@
-"""The listener's TLS, which follows a certificate that is renewed on disk."""
+"""TLS of the webhook endpoint, with a certificate that may be renewed on disk."""
 import os
 import ssl
 from typing import Any, Tuple
@@ -11,11 +11,13 @@ __all__ = ["Tls"]
 
 
 class Tls:
-    """A server's TLS, 1.2 and up, from a certificate (with its chain) and a key, both PEM files.
+    """A server's TLS, 1.2 and up, from PEM files with a certificate (and its chain) and a key.
 
-    The files are checked for each connection and loaded again when they have changed. While they
-    cannot be loaded, those that were loaded last still serve, and /health shows a problem. Raises
-    OSError if they cannot be loaded at first.
+    Each connection checks the files, and loads them again if they have changed. While they cannot
+    be loaded, the previous certificate stays in use, and /health shows a problem.
+
+    Raises:
+        OSError: the files cannot be loaded at the start.
     """
 
     def __init__(self, certificate: str, key: str, health: Health):
@@ -25,12 +27,12 @@ class Tls:
         self._context = self._load()
 
     def wrap(self, connection: Any) -> Any:
-        """The connection, encrypted; the handshake happens with the first byte that is read."""
-        self._follow()
+        """Encrypt a connection. The first read does the handshake."""
+        self._reload_if_changed()
         return self._context.wrap_socket(connection, server_side=True,
                                          do_handshake_on_connect=False)
 
-    def _follow(self) -> None:
+    def _reload_if_changed(self) -> None:
         try:
             stamp = self._stamp_now()
             if stamp != self._stamp:
@@ -38,8 +40,8 @@ class Tls:
                 self._stamp = stamp
             self._health.clear_problem("TLS")
         except OSError as error:
-            self._health.set_problem("TLS", "the renewed certificate cannot be used", "{}. The one "
-                                 "that was loaded before still serves.".format(error))
+            self._health.set_problem("TLS", "the renewed certificate cannot be used",
+                                     f"{error}. The previous certificate stays in use.")
 
     def _stamp_now(self) -> Tuple:
         return tuple((found.st_mtime_ns, found.st_ino, found.st_size)
@@ -50,7 +52,7 @@ class Tls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION  # pylint: disable=no-member
         try:
-            # Without a password OpenSSL would ask for that of an encrypted key, and wait.
+            # Without a password, OpenSSL would prompt for that of an encrypted key, and block.
             context.load_cert_chain(*self._files, password="")
         except OSError as error:
             raise OSError("{} and {} do not make a certificate with its key ({})".format(

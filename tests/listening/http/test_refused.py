@@ -133,7 +133,7 @@ class TestUnsigned:
         assert integration.missed == [ROOM]
         assert integration.health.refused == {"unsigned": 3}
         assert integration.health.report()["reasons"] == [
-            "listener: what was posted to a signed address has no valid JWT"]
+            "listener: a request to a signed address has no valid JWT"]
 
     def test_makes_not_every_room_be_looked_at(self, listener):
         assert listener.post(BY_ADDON, exp=time.time() - 3600) == 401

@@ -84,7 +84,7 @@ def _fill(directory: str, rooms: int, count: int) -> None:
     store.commit([[Delivery(
         event="room_message", room_id=room_id, trace_tag=str(number),
         body=delivery(f"m/{number}", str(room_id)), sent_at=time.time())]
-        for number in range(count) for room_id in [FIRST_ROOM + number % rooms]], set())
+        for number in range(count) for room_id in [FIRST_ROOM + number % rooms]], {})
     store.close()
 
 

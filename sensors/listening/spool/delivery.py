@@ -47,6 +47,7 @@ class StoredDelivery(NamedTuple):
     Attributes:
         number: Its place in the order of its room.
         received_at: When it was stored (Unix time, this machine's clock).
+        dedup_key: Identifies the event, as when it was stored; "" if nothing does.
     """
 
     number: int
@@ -55,3 +56,4 @@ class StoredDelivery(NamedTuple):
     trace_tag: str
     received_at: float
     body: bytes
+    dedup_key: str

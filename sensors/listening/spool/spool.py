@@ -61,7 +61,7 @@ class Spool:
                             lambda *report: self._reports.append(report), self._known_numbers)
         self._numbers: Dict[int, List[int]] = {}  # of those that wait, sorted, by room
         self._inserts: List[Tuple[Sequence[Delivery], Signal]] = []
-        self._removals: Set[int] = set()
+        self._removals: Dict[int, str] = {}  # numbers and keys
         self._wake = Signal()
 
     @property
@@ -135,7 +135,7 @@ class Spool:
 
     def remove(self, delivery: StoredDelivery) -> None:
         """Forget a delivery that was dispatched. Returns before that is on disk."""
-        self._removals.add(delivery.number)
+        self._removals[delivery.number] = delivery.dedup_key
         self._forget(delivery.room_id, delivery.number)
         self._nudge()
 
@@ -209,7 +209,7 @@ class Spool:
         if self._store.is_replaced:
             self._reload()
         batch, self._inserts = self._inserts[:LARGEST_BATCH], self._inserts[LARGEST_BATCH:]
-        removals = set(self._removals)
+        removals = dict(self._removals)
         slow = get_hub().schedule_call_global(timing.COMMIT_TIMEOUT, self._refuse)
         try:
             results = iter(tpool.execute(
@@ -226,7 +226,8 @@ class Spool:
             slow.cancel()
             self.hangs = False
             self._tell_reports()
-        self._removals -= removals
+        for number in removals:
+            del self._removals[number]
         for deliveries, done in batch:
             done.send([self._note(delivery, result) for delivery, result in
                        zip(deliveries, itertools.islice(results, len(deliveries)))])
@@ -246,7 +247,7 @@ class Spool:
         """Take the deliveries of a new file, and have the history bring those that it lacks."""
         self._numbers = tpool.execute(self._store.numbers)
         for room_id, numbers in list(self._numbers.items()):
-            for number in self._removals.intersection(numbers):
+            for number in set(self._removals).intersection(numbers):
                 self._forget(room_id, number)
         self._recheck_all()
 

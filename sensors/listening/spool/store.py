@@ -81,11 +81,13 @@ class Store:
         """Let go of the file and its directory."""
         self._file.close()
 
-    def commit(self, groups: Sequence[Sequence[Delivery]], removals: Set[int]) -> List[Result]:
+    def commit(self, groups: Sequence[Sequence[Delivery]],
+               removals: Dict[int, str]) -> List[Result]:
         """Store deliveries and remove dispatched ones, in one transaction.
 
         Args:
             groups: Deliveries that came together; backfilled ones in the order of the history.
+            removals: The numbers of those to remove, and their keys.
 
         Returns:
             For each delivery its number, 0 for a duplicate, or SpoolFull.
@@ -120,6 +122,7 @@ class Store:
                 for table in ("seen", "seen_before"):
                     self._file.db.execute(f"DELETE FROM {table}")
             self._file.note_commit()
+            self._dispatched.clear()
             self._take_stock()
             return count
 
@@ -150,19 +153,20 @@ class Store:
         if row is None or not is_intact(row):
             self._note_damage(True)
             raise self._error("a delivery is malformed")
-        return StoredDelivery(*row[:6])
+        return StoredDelivery(*row[:7])
 
     def _note_damage(self, noticed: bool) -> None:
         self.is_damaged = self.is_damaged or noticed and not self.is_replaced
 
-    def _commit(self, groups: Sequence[Sequence[Delivery]], removals: Set[int]) -> List[Result]:
+    def _commit(self, groups: Sequence[Sequence[Delivery]],
+                removals: Dict[int, str]) -> List[Result]:
         if time.monotonic() >= self._rotated + self._remembered:
             self._rotate()
         space = self._space() if groups else 0
         results: List[Result] = []
         with self._file.transaction():
             self._file.count_commit()
-            gone = sum(map(self._remove, removals))
+            gone = self._remove(removals)
             slots = self._max - self._waiting + gone
             for group in groups:
                 for delivery, number in zip(group, self._placed(group)):
@@ -220,13 +224,15 @@ class Store:
         self._remember(delivery.claim_key)
         return number
 
-    def _remove(self, number: int) -> int:
-        """Return how many deliveries had this number, 1 or 0."""
-        execute = self._file.db.execute
-        for key, in execute("SELECT dedup_key FROM deliveries WHERE number = ?", (number,)):
-            self._remember(key)
-            self._dispatched.append(key)
-        return execute("DELETE FROM deliveries WHERE number = ?", (number,)).rowcount
+    def _remove(self, removals: Dict[int, str]) -> int:
+        """Return how many deliveries were there."""
+        numbers = [(number,) for number in removals]
+        self._file.db.executemany(
+            f"INSERT OR IGNORE INTO {self._current} SELECT dedup_key FROM deliveries "
+            "WHERE number = ? AND dedup_key != ''", numbers)
+        self._dispatched.extend(filter(None, removals.values()))
+        return self._file.db.executemany(
+            "DELETE FROM deliveries WHERE number = ?", numbers).rowcount if numbers else 0
 
     def _remember(self, key: str) -> None:
         if key:

@@ -13,7 +13,8 @@ import time
 
 import eventlet
 import pytest
-from support.history import FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
+from support.history import (
+    DATASTORES, FACTOR, OPS, ROOMS, Bench, Datastore, Hipchat, trigger)
 from support.waiting import wait_until
 
 from listening import timing
@@ -70,6 +71,7 @@ def copy_files(directory, target):
     for name in os.listdir(directory):
         if not name.endswith("-shm"):
             shutil.copy(directory / name, target / name)
+    DATASTORES[str(target)] = Datastore(DATASTORES[str(directory)])
 
 
 class Sample:
@@ -88,6 +90,7 @@ class Sample:
         wait_until(lambda: not bench.spool.waiting)
         bench.look(FACTOR)
         bench.look(OPS)
+        bench._cursors.write()
         bench.fails = True
         log_from = chance.randrange(5)
         for part in range(4):

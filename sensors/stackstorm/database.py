@@ -130,8 +130,8 @@ def _credentials() -> Optional[str]:
         return (resolved_config().get("addon") or {}).get("credentials")
     except RuntimeError as error:
         raise NotKept("the pack's config cannot refer to it", "With RBAC, StackStorm's system user "
-                      "needs a role with key_value_pair_view on key_value_pair:{}:{}. StackStorm "
-                      "says: {:.500}".format(SYSTEM, KEY, str(error))) from None
+                      f"needs a role with key_value_pair_view on key_value_pair:{SYSTEM}:{KEY}. "
+                      f"StackStorm says: {error!s:.500}") from None
 
 
 def dispatched_since(trigger: str, since: float) -> List[Stored]:
@@ -166,4 +166,4 @@ def answering() -> Iterator[None]:
         raise ServiceUnavailable(
             "database", "StackStorm's database does not answer or takes no writes",
             "Deliveries wait in the spool and are tried again until it does. Check MongoDB. "
-            "The error: {:.300}".format(repr(error))) from error
+            f"The error: {error!r:.300}") from error

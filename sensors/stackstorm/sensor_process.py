@@ -23,8 +23,9 @@ def restart(config: Dict[str, Any]) -> None:
     if os.path.basename(sys.argv[0]) == WRAPPER:
         # In memory, and not in the environment or on disk: it has the token in it.
         memory = os.memfd_create("config", 0)
-        with os.fdopen(memory, "w", closefd=False) as file:
-            json.dump(config, file)
+        rest = json.dumps(config).encode("utf-8")
+        while rest:  # os.fdopen is eventlet's here, and is for pipes
+            rest = rest[os.write(memory, rest):]
         os.lseek(memory, 0, os.SEEK_SET)
         os.environ[CONFIG_FD] = str(memory)
         sys.stdout.flush()
@@ -36,5 +37,10 @@ def inherited_config() -> Optional[Dict[str, Any]]:
     memory = os.environ.pop(CONFIG_FD, None)
     if memory is None:
         return None
-    with os.fdopen(int(memory)) as file:
-        return json.load(file)
+    content = b""
+    while True:
+        part = os.read(int(memory), 65536)
+        content += part
+        if not part:
+            os.close(int(memory))
+            return json.loads(content.decode("utf-8"))

@@ -174,8 +174,8 @@ class Installation:
         if elsewhere and self.enabled:
             self._health.set_problem(
                 "add-on", "it is installed for another webhook.public_url", "HipChat goes on "
-                "posting to {}. Run hipchat.check for the URL by which it is to be installed "
-                "anew.".format(addon.public_url), about="public_url")
+                f"posting to {addon.public_url}. Run hipchat.check for the URL by which it is to "
+                "be installed again.", about="public_url")
         else:
             self._health.clear_problem("add-on", about="public_url")
         self._credentials_changed()
@@ -189,7 +189,7 @@ class Installation:
         if not is_capabilities_of(claim.capabilities_url, self._api.api_url):
             self._health.record_incident(
                 "add-on", "an installation by another HipChat was refused", "Its capabilities are "
-                "at {!r}, and api_url is {}.".format(claim.capabilities_url, self._api.api_url))
+                f"at {claim.capabilities_url!r}, and api_url is {self._api.api_url}.")
             raise InstallationRefused("capabilitiesUrl is not that of the HipChat that the pack's "
                                       "config names in api_url")
         integration = Integration(claim.id, claim.secret or _known_secret(known, claim.id))

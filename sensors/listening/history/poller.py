@@ -173,7 +173,7 @@ class HistoryPoller:
                       if address.event in HISTORY_EVENTS and (
                           self._catch_up or self.is_polled(address.room))}
         self._named = self._context.subscriptions.named()
-        for room_id in subscribed.union(self._cursors.rooms()) - set(self._rooms):
+        for room_id in sorted(subscribed.union(self._cursors.rooms()) - set(self._rooms)):
             self._rooms[room_id] = _Room()
             self._schedule.add(room_id)
         for room_id, room in self._rooms.items():

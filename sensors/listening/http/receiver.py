@@ -74,6 +74,6 @@ class Receiver:
         except Exception as error:
             self._health.record_incident(
                 "listener", "a request could not be answered", "This is a defect of the pack; "
-                "please report it: {:.300}.".format(repr(error)))
+                f"please report it: {error!r:.300}.")
             return FAILED
         return NOT_FOUND

@@ -59,8 +59,8 @@ class Server:
         try:
             return Tls(*self._settings.tls, health=self._health)
         except OSError as error:
-            raise OSError("webhook.tls_certificate and webhook.tls_key cannot be used: {}.".format(
-                error)) from None
+            raise OSError("webhook.tls_certificate and webhook.tls_key cannot be used: "
+                          f"{error}.") from None
 
     def _bind(self) -> socket.socket:
         host, port = self._settings.host, self._settings.port
@@ -68,9 +68,8 @@ class Server:
             return eventlet.listen((host, port), backlog=1024, reuse_port=False,
                                    family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
-            raise OSError("{}:{} cannot be listened on: {}. Stop what uses the port, or change "
-                          "webhook.host and webhook.port.".format(
-                              host, port, error.strerror or error)) from None
+            raise OSError(f"{host}:{port} cannot be listened on: {error.strerror or error}. Stop "
+                          "what uses the port, or change webhook.host and webhook.port.") from None
 
 
 class _Pool(eventlet.GreenPool):

@@ -51,8 +51,8 @@ class Supervisor:
                 self._failing[name].add(getcurrent())
                 self._health.set_problem(
                     name, "failed unexpectedly and begins again",
-                    "This is a defect of the pack; please report it: {:.300} ({}).".format(
-                        repr(error), _place(error)), about="task")
+                    f"This is a defect of the pack; please report it: {error!r:.300} "
+                    f"({_place(error)}).", about="task")
             finally:
                 steady.cancel()
             if time.monotonic() - began > timing.TASK_STEADY_DELAY:

@@ -264,10 +264,10 @@ class WebhookReconciler:
             self._health.clear_problem("webhooks", _vanishing_in(room_id))
             return
         self._health.set_problem(
-            "webhooks", "webhooks vanish", "Room {}: {}. Each was made {} times in an hour, and "
-            "HipChat does not list it: it is made again after the hour. See who deletes it, or "
-            "whether HipChat lists webhooks at all: hipchat.list_webhooks.".format(
-                self.title(room_id), ", ".join(sorted(events)), MADE_MAX), _vanishing_in(room_id))
+            "webhooks", "webhooks vanish", f"Room {self.title(room_id)}: "
+            f"{', '.join(sorted(events))}. Each was made {MADE_MAX} times in an hour, and HipChat "
+            "does not list it: it is made again after the hour. See who deletes it, or whether "
+            "HipChat lists webhooks at all: hipchat.list_webhooks.", _vanishing_in(room_id))
 
     def _hipchat_answered(self, room_id: int) -> None:
         """If HipChat had been down, all that waited for it are tried now."""
@@ -293,8 +293,8 @@ class WebhookReconciler:
             summary, pause = "webhooks cannot be managed", self._backoff.failed()
         self._failing.add(room_id)
         self._failures += 1
-        self._health.set_problem("HipChat", summary, "{} It is tried again until it works.".format(
-            error if isinstance(error, HipChatError) else repr(error)))
+        words = str(error) if isinstance(error, HipChatError) else repr(error)
+        self._health.set_problem("HipChat", summary, f"{words} It is tried again until it works.")
         return pause
 
 

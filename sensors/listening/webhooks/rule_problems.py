@@ -60,9 +60,9 @@ class RuleProblems:
             found = _names(wrong, rules_of)
             if found:
                 rules[wrong.part, wrong.about] = found
-                self._health.set_problem(
-                    wrong.part, wrong.summary, "{} This is what {} says.".format(
-                        wrong.detail, " and ".join(found)), about=wrong.about, level=wrong.level)
+                detail = f"{wrong.detail} This is what {' and '.join(found)} says."
+                self._health.set_problem(wrong.part, wrong.summary, detail, about=wrong.about,
+                                         level=wrong.level)
         for part, about in self._reported - set(rules):
             self._health.clear_problem(part, about=about)
         self._reported = set(rules)
@@ -78,9 +78,9 @@ class RuleProblems:
                    logging.WARNING)
             for room, error in rooms.items()] + [
             _Wrong("rules", event, refs, "an event cannot be heard without a webhook",
-                   "HipChat's history tells nothing of {}: only a webhook does. Set "
+                   f"HipChat's history has no {event}: only a webhook delivers it. Set "
                    "webhook.public_url in the pack's config, and let the token's owner be an admin "
-                   "of the rooms.".format(event), logging.ERROR, config_counts=False)
+                   "of the rooms.", logging.ERROR, config_counts=False)
             for event, refs in self._unavailable().items()]
 
     def _unavailable(self) -> Dict[str, Set[str]]:

@@ -1,6 +1,4 @@
 """The end of HipChat's token, told beforehand."""
-from types import SimpleNamespace
-
 import eventlet
 import pytest
 from support.context import make_context
@@ -29,7 +27,8 @@ def watch(monkeypatch):
                 raise info
             return info
 
-        context = make_context(client=SimpleNamespace(token_info=token_info))
+        monkeypatch.setattr("hipchat.api.client.Client.token_info", lambda client: token_info())
+        context = make_context()
         running = eventlet.spawn(TokenWatch(context).run)
         wait_until(lambda: not looks)
         eventlet.sleep(0)

@@ -198,16 +198,9 @@ class Store:
         return Address(str(request.addon_event), stated)
 
     def _report_wrong_room(self, request: Request) -> None:
-        address = request.address
-        if address:
+        if request.address:
             self._health.record_incident(
-<<<<<<< Updated upstream
                 "listener", "a request for one room names another room, and was refused",
                 "Its address is the one for {} in room {}. Somebody else knows this address: "
                 "HipChat shows it to the room's admins.".format(*request.address),
                 about=repr(request.address))
-=======
-                "listener", "what was posted for one room names another, and was refused",
-                f"The address was that for {address.event} in room {address.room}. Somebody else "
-                "knows it: HipChat shows it to the room's admins.", about=repr(address))
->>>>>>> Stashed changes

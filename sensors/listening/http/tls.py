@@ -40,13 +40,8 @@ class Tls:
                 self._stamp = stamp
             self._health.clear_problem("TLS")
         except OSError as error:
-<<<<<<< Updated upstream
             self._health.set_problem("TLS", "the renewed certificate cannot be used",
                                      f"{error}. The previous certificate stays in use.")
-=======
-            self._health.set_problem("TLS", "the renewed certificate cannot be used", f"{error}. "
-                                     "The one that was loaded before still serves.")
->>>>>>> Stashed changes
 
     def _stamp_now(self) -> Tuple:
         return tuple((found.st_mtime_ns, found.st_ino, found.st_size)
@@ -60,8 +55,6 @@ class Tls:
             # Without a password, OpenSSL would prompt for that of an encrypted key, and block.
             context.load_cert_chain(*self._files, password="")
         except OSError as error:
-            certificate, key = self._files
-            reason = getattr(error, "reason", None) or error
-            raise OSError(f"{certificate} and {key} do not make a certificate with its key "
-                          f"({reason})") from None
+            raise OSError("{} and {} do not make a certificate with its key ({})".format(
+                *self._files, getattr(error, "reason", None) or error)) from None
         return context

@@ -46,7 +46,8 @@ def install_services(triggers: Triggers, broker: Broker, database: Database,
     _provide("st2common.persistence.pack", Config=SimpleNamespace(get_by_pack=database.config))
     _provide("st2common.persistence.keyvalue", KeyValuePair=SimpleNamespace(
         get_by_scope_and_name=database.datastore.get_by_scope_and_name,
-        delete=database.datastore.delete, query=database.pairs))
+        add_or_update=database.datastore.add_or_update, delete=database.datastore.delete,
+        query=database.pairs))
     _provide("st2common.exceptions.keyvalue",
              CryptoKeyNotSetupException=CryptoKeyNotSetupException)
     _provide("st2common.services.config",

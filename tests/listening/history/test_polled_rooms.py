@@ -71,11 +71,11 @@ class TestWithoutPublicUrl:
         stackstorm.start()
         assert [each["message"] for each in stackstorm.heard("hipchat.message")] == ["meanwhile"]
 
-    def test_keeps_within_its_share_of_the_calls(self, start_hipchat, start):
+    def test_keeps_within_its_share_of_the_calls(self, start_hipchat, start_stackstorm):
         rooms = ["Factor"] + [f"Room {number}" for number in range(49)]
         options = [option for room in rooms for option in ("--room", room)]
         hipchat = start_hipchat("--rate-limit", "800", "--rate-window", "300", *options)
-        start(hipchat, rooms=rooms, calls_share=0.5)
+        start_stackstorm(hipchat, rooms=rooms, webhook=None, calls_share=0.5)
         wait_until(lambda: len(hipchat.people.requests()) > 10)
         calls = hipchat.people.requests()
         assert {call["status"] for call in calls} == {200}

@@ -37,6 +37,7 @@ class Publisher:
         self.under_way = self.most_under_way = 0
         self.fails = lambda trigger, trace: False
         self.takes, self._held = 0, None
+        self.error = ConnectionError("the broker is away")
 
     def hold(self):
         """Let no dispatch end before release()."""
@@ -55,7 +56,7 @@ class Publisher:
             self._held.wait()
         self.under_way -= 1
         if self.fails(trigger, trace):
-            raise ConnectionError("the broker is away")
+            raise self.error
         self.told.append((trigger, trace))
 
     def traces(self):

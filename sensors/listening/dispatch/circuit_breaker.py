@@ -25,7 +25,8 @@ class CircuitBreaker:
             queue_room: Lets a worker attend to a room.
         """
         self._queue_room, self._health = queue_room, health
-        self._probe: Optional[int] = None  # the room that probes while the breaker is open
+        self._is_open = False
+        self._probe: Optional[int] = None  # the room that probes; None: the next that comes
         self._waiting: List[int] = []
         self._backoff = Backoff(timing.OUTAGE_RETRY_MAX)
 
@@ -42,6 +43,7 @@ class CircuitBreaker:
         for part in SERVICES:
             if part != outage.part:
                 self._health.clear_problem(part, about="outage")
+        self._is_open = True
         if self.holds_back(room_id):
             return
         self._probe = room_id
@@ -56,9 +58,9 @@ class CircuitBreaker:
 
     def close(self, room_id: int) -> None:
         """Let all rooms go on if this one was the probe."""
-        if self._probe != room_id:
+        if not self._is_open or self._probe not in (None, room_id):
             return
-        self._probe = None
+        self._is_open, self._probe = False, None
         self._backoff.succeeded()
         for part in SERVICES:
             self._health.clear_problem(part, about="outage")

@@ -300,6 +300,20 @@ class TestOutage:
         bench.away = None
         wait_until(lambda: len(bench.stackstorm.told) == 11)
 
+    def test_is_over_in_health_too_where_the_only_room_was_paused(self, bench, pauses):
+        bench.listen("trigger")
+        bench.stackstorm.fails = lambda trigger, trace: True
+        bench.lanes.start(bench.supervisor)
+        bench.stackstorm.error = ServiceUnavailable("broker", "is away", "The error: odd.")
+        bench.put("waits")
+        wait_until(lambda: bench.health.report()["reasons"] == ["broker: is away"])
+        bench.lanes.pause(1001)
+        wait_until(lambda: bench.lanes.is_awaited(1001))
+        bench.stackstorm.fails = lambda trigger, trace: False
+        bench.lanes.resume(1001)
+        wait_until(lambda: bench.health.report()["status"] == "ok")
+        assert bench.stackstorm.traces() == ["waits"]
+
     def test_says_what_is_away(self, bench, pauses, outage):
         wait_until(lambda: bench.health.report()["reasons"] == ["broker: is away"])
         bench.away = "database"

@@ -5,6 +5,7 @@ import random
 import time
 
 from support.chat import Chat
+from support.missed import is_sure
 from support.played_stackstorm import PlayedStackStorm
 from support.waiting import wait_until
 
@@ -18,6 +19,8 @@ def test_twenty_kills_while_commands_run(hipchat, start_stackstorm):
     chat.stackstorm = sensor = start_stackstorm(hipchat, chatops=chat.config(**st2.config()))
     wait_until(lambda: sensor.webhooks(chat.name))
     wait_until(lambda: st2._listeners, what="the event stream")
+    # Before that, nobody knows from where on the room's history has to be read after a kill.
+    wait_until(lambda: is_sure(sensor), what="the first look at the room's history")
     words = []
     for number in range(KILLS):
         for _ in range(random.randrange(AT_ONCE + 1)):

@@ -41,12 +41,12 @@ def rows() -> List[Row]:
     looks = [[1000 * (each.looked - each.heard) / count for each in side]
              for side, count in ((ours, MANY), (theirs, FEW))]
     return [
-        plain(what + "calls of HipChat at a restart; and {:,} of histories".format(
+        plain(what + "calls of HipChat at a restart, besides {:,} for histories".format(
             ours[-1].histories), "", ("<=", 20), "calls", [each.calls for each in ours]),
-        compared(what + "from a restart to the first message heard", against, ("<=", 1.5), "s",
+        compared(what + "from a restart to the first message received", against, ("<=", 1.5), "s",
                  [each.heard for each in ours], [each.heard for each in theirs]),
-        compared(what + "time for each room until the history of all was looked at, where HipChat "
-                 "limits no calls", against, ("<=", 1.5), "ms", *looks),
+        compared(what + "time per room until all histories were read, without a rate "
+                 "limit", against, ("<=", 1.5), "ms", *looks),
         plain(what + "memory of the sensor at rest (sandbox)", against, ("<=", 12), "MiB more",
               [our.memory - their.memory for our, their in zip(ours, theirs)])]
 

@@ -26,10 +26,10 @@ def rows() -> List[Row]:
         rounds = [missed.measured() for _ in range(ROUNDS)]
     caught_up, posted, calls = map(list, zip(*rounds))
     return [
-        compared("catching up: messages/s fetched and dispatched, {:,} in {} rooms".format(
-            COUNT, ROOMS), "the same posted in a burst to the sensor as it listens", (">=", 0.5),
-            "/s", caught_up, posted),
-        plain("catching up: calls of HipChat's history a room, of which each holds 1,000 messages",
+        compared("backfill: messages/s read and dispatched, {:,} in {} rooms".format(
+            COUNT, ROOMS), "the same messages, posted in a burst to the running sensor",
+            (">=", 0.5), "/s", caught_up, posted),
+        plain("backfill: calls of HipChat's history per room; one call returns 1,000 messages",
               "", ("<=", 1), "calls", [each / ROOMS for each in calls])]
 
 

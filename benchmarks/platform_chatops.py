@@ -34,13 +34,13 @@ def rows() -> List[Row]:
         few, many = _numbers_of_aliases(api, chat)
         return [
             compared("ChatOps: from the message to the acknowledgement",
-                     "to the end of `core.uuid`, a Python action that does next to nothing, by a "
+                     "from the message to the end of `core.uuid`, a small Python action, by a "
                      "rule on the same event", ("<=", 0.15), "s", list(acknowledged), empty),
-            compared("ChatOps: from a command's end to its answer in the room",
-                     "StackStorm's `chatops.post_result`, to its announcement", ("<=", 0.05), "s",
+            compared("ChatOps: from a command's end to its reply in the room",
+                     "to the announcement of StackStorm's `chatops.post_result`", ("<=", 0.05), "s",
                      list(answered), stock),
             compared(f"ChatOps: to the acknowledgement, with {MANY} aliases",
-                     f"{FEW} aliases", ("<=", 1.1), "s", many, few)]
+                     f"with {FEW} aliases", ("<=", 1.1), "s", many, few)]
 
 
 def _numbers_of_aliases(api: Api, chat: "_Chat") -> List[List[float]]:

@@ -55,16 +55,16 @@ def rows() -> List[Row]:
     parts = "HipChat to rule {:.2f} s, to the runner {:.2f}, the action {:.2f}".format(
         *(statistics.median(values) for values in list(zip(*send))[:3]))
     return [
-        plain("what is ours of the time from ping to pong: what `hipchat.send` adds to an empty "
-              "action", "the whole", ("<=", 0.2), "", [own / way.answered for way in send],
-              "{}; a `core.noop` is at its end after {:.2f} s".format(
+        plain("the pack's part of the time from ping to pong: `hipchat.send` minus an empty "
+              "action", "the whole time", ("<=", 0.2), "", [own / way.answered for way in send],
+              "{}; a `core.noop` has ended after {:.2f} s".format(
                   parts, statistics.median(sum(way[:3]) for way in noop))),
-        compared("from ping to pong by `hipchat.send`", "by `core.http`, without a process of its "
-                 "own, and without all that `send` does for its message", ("<=", 3), "s",
+        compared("from ping to pong by `hipchat.send`", "by `core.http`, which starts no process "
+                 "and does nothing else for the message", ("<=", 3), "s",
                  [way.answered for way in send], [way.answered for way in http]),
         compared("from ping to the first message of the workflow `hipchat.announce`",
-                 "to that of `hipchat.send`", ("<=", 3), "s", [way.answered for way in workflow],
-                 [way.answered for way in send])]
+                 "from ping to the message of `hipchat.send`", ("<=", 3), "s",
+                 [way.answered for way in workflow], [way.answered for way in send])]
 
 
 def _way(api: Api, people: ControlClient, name: str, action: str) -> _Way:

@@ -24,8 +24,8 @@ def rows() -> List[Row]:
     each = [1e6 * seconds / (ROUNDS * EACH * len(ROOMS)) for seconds in used]
     return [compared(
         "accepted/s (on disk) in a burst over 50 connections, receiver alone",
-        "the same WSGI server answering 204 and doing nothing", (">=", 0.5), "/s", ours, theirs,
-        "processor time of the server: {:.0f} µs a delivery, {:.0f} µs doing nothing".format(
+        "the same WSGI server, which only answers 204", (">=", 0.5), "/s", ours, theirs,
+        "processor time of the server: {:.0f} µs per delivery, {:.0f} µs if it only answers".format(
             *each))]
 
 

@@ -42,9 +42,9 @@ def rows() -> List[Row]:
         ours, theirs = alternate(ROUNDS, restart, api.look_at_all)
     seconds = [statistics.median(seconds for _, seconds in each) for each in (ours, theirs)]
     return [compared(
-        "a restart with 500 rules in 50 rooms: calls of HipChat", "one call a room", ("<=", 1.0),
+        "a restart with 500 rules in 50 rooms: calls of HipChat", "one call per room", ("<=", 1.0),
         "calls", [calls for calls, _ in ours], [calls for calls, _ in theirs],
-        "all is there {:.2f} s after the listener answers; the calls alone take {:.2f} s".format(
+        "all webhooks exist {:.2f} s after the port opens; the calls alone take {:.2f} s".format(
             *seconds))]
 
 

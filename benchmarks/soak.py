@@ -228,7 +228,7 @@ def _result(hipchat: TalkingHipchat, heard: Heard, samples: List[Sample], struck
     late, disordered = _order(hipchat, heard)
     ends = struck["SIGKILL"] + struck["SIGTERM"] + struck["broker stopped"]
     early, last = next(each for each in samples if each.said >= EARLY), samples[-1]
-    against = f"after {EARLY:,}"
+    against = f"after {EARLY:,} messages"
 
     def row(what: str, against: str, bound: float, unit: str, value: float, note: str = "") -> Row:
         return plain("soak: " + what, against, ("<=", bound), unit, [value], note)
@@ -238,15 +238,15 @@ def _result(hipchat: TalkingHipchat, heard: Heard, samples: List[Sample], struck
             "{:,} in {} rooms with {:,} rules, {:.0f} a second; faults: {}; answers: {}".format(
                 MESSAGES, ROOMS, ROOMS * RULES, MESSAGES / samples[-2].seconds, _counts(struck),
                 _counts(hipchat.answers))),
-        row("out of order in a room, of those that a webhook brought", "", 0, "messages",
-            disordered, f"{late:,} that none had brought came after newer ones"),
+        row("out of order in a room, of the messages that a webhook delivered", "", 0, "messages",
+            disordered, f"{late:,} backfilled messages came after newer ones"),
         row("dispatched again", "", AT_AN_END * ends, "messages", sum(heard.repeats.values()),
-            "after: {}; RabbitMQ gave {} again that were not acknowledged yet".format(
+            "after: {}; RabbitMQ redelivered {} that were not yet acknowledged".format(
                 _counts(heard.repeats) or "nothing", heard.given_again)),
-        row("memory at the end, more than", against, 2, "MiB", last.memory - early.memory,
+        row("memory at the end, increase", against, 2, "MiB", last.memory - early.memory,
             f"highest growth of a process after its second minute: {_growth(samples):.2f} MiB"),
-        row("file handles at the end, more than", against, 5, "", last.handles - early.handles),
-        row("greenlets at the end, more than", against, 5, "", last.greenlets - early.greenlets)]
+        row("file handles at the end, increase", against, 5, "", last.handles - early.handles),
+        row("greenlets at the end, increase", against, 5, "", last.greenlets - early.greenlets)]
 
 
 def _counts(counter: Counter) -> str:

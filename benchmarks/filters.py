@@ -58,7 +58,7 @@ def rows() -> List[Row]:
 def _everywhere(patterns: List[str]) -> Row:
     """What `rooms: all` costs where nobody wants what is said."""
     alone, everywhere = _subscriptions(patterns), _subscriptions(patterns, in_all=ROOMS)
-    addresses = itertools.cycle(everywhere.wanted())
+    addresses = itertools.cycle(everywhere.required())
     assert alone.matching(ADDRESS, UNWANTED) == everywhere.matching(
         next(addresses), UNWANTED) == []
     ours, theirs = alternate(

@@ -134,7 +134,7 @@ class RuleTrial:
             logging.getLogger("sandbox.rule"), subscriptions_changed=lambda: None)
         subscriptions.add(self.trigger)
         address = room_id(body)
-        if address is None or not subscriptions.hearing(Address(event.hipchat, address)):
+        if address is None or not subscriptions.at(Address(event.hipchat, address)):
             raise DoesNotFire(self._not_received(subscription, body))
 
     def _not_received(self, subscription: Subscription, body: Json) -> str:

@@ -85,7 +85,7 @@ class TestTrouble:
         scopes = "view_room,view_group,admin_room,send_notification,send_message"
         hipchat = start_hipchat("--room", "Factor", "--token", "READER:" + scopes)
         stackstorm = start_stackstorm(hipchat, rooms=["Factor"], api_key="READER")
-        wait_until(lambda: "history: what is missed in a room cannot be fetched" in
+        wait_until(lambda: "history: a room's history cannot be read" in
                    stackstorm.health().get("reasons", ()))
         assert "view_messages" in stackstorm.log()
         wait_until(stackstorm.has_its_webhooks)
@@ -99,7 +99,7 @@ class TestTrouble:
         datastore.write_text(json.dumps(damaged))
         stopped.start()
         wait_until(lambda: is_sure(stopped, 3))
-        assert "history: where it was read up to is not known any more" in (
+        assert "history: cursors were lost" in (
             stopped.health()["reasons"])
         said = say(hipchat, "Ops", 1, "new")
         stopped.heard("hipchat.message")

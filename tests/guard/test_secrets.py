@@ -184,7 +184,7 @@ def test_are_nowhere_in_what_a_sensor_shows_at_debug(tmp_path, kind):
         stackstorm.add_rule("enter", {"room": room})
         stackstorm.run_action("hipchat.send", room=room, message="hi")
         requests.post(url + "?signed_request=x.y.z", data=b"{", timeout=60)
-        wait_until(lambda: "Webhook made: room_enter" in stackstorm.log())
+        wait_until(lambda: "Webhook created: room_enter" in stackstorm.log())
         assert MASK in stackstorm.log()
         shown = stackstorm.log() + json.dumps([
             stackstorm.health(), stackstorm.payloads(), stackstorm.api("GET", "/v1/executions")])

@@ -220,9 +220,9 @@ class TestNamesAreAway:
 
     @pytest.mark.parametrize("fault, reason", [
         ({"paths": "/v2/room$", "status": 503},
-         "HipChat: has not told yet which room bears which name"),
-        ({"paths": "/v2/room(/Factor)?$", "status": 403}, "rooms: HipChat has told of none"),
-        ({"paths": "/v2/room$", "body": '{"items": []}'}, "rooms: HipChat has told of none")],
+         "HipChat: its list of rooms was not read yet"),
+        ({"paths": "/v2/room(/Factor)?$", "status": 403}, "rooms: HipChat lists no room"),
+        ({"paths": "/v2/room$", "body": '{"items": []}'}, "rooms: HipChat lists no room")],
         ids=["it is away", "it refuses to", "its list is empty"])
     def test_deliveries_wait_and_none_is_lost(self, start_hipchat, start_stackstorm, tmp_path,
                                               fault, reason):

@@ -112,7 +112,8 @@ class Bench:
         self.queues = RoomQueues(self.spool, self._deliver, self.health, LOG)
         self.subscriptions = Subscriptions([], [], self._rooms, LOG,
                                            lambda: self.history.subscriptions_changed())
-        self.webhooks = mock.Mock(**{"are_none_in.return_value": False, "id_of.return_value": 7})
+        self.webhooks = mock.Mock(**{
+            "is_history_only.return_value": False, "id_of.return_value": 7})
         datastore = DATASTORES[str(directory)]
         self._cursors = Cursors(CursorStore(datastore.read_all, datastore.write, str(directory)))
         self.history = HistoryPoller(

@@ -1,4 +1,4 @@
-"""What happens while StackStorm takes nothing: one room tries for all."""
+"""Stops dispatching while StackStorm is unreachable, and probes with one room."""
 from typing import Callable, List, Optional
 
 import eventlet
@@ -10,35 +10,35 @@ from listening.operations.health import Health
 
 __all__ = ["CircuitBreaker"]
 
-SERVICES = ("broker", "database", "HipChat")  # what may be unavailable
+SERVICES = ("broker", "database", "HipChat")  # without which nothing can be dispatched
 
 
 class CircuitBreaker:
-    """Open while a service is unavailable: the other rooms wait, and one probes now and then.
+    """Open while a service is unavailable: one room probes, the other rooms wait.
 
-    The probe is the room whose delivery failed first. Whatever else becomes of its next delivery,
-    the breaker closes, and all rooms go on.
+    The probe is the room whose delivery failed first. The breaker closes as soon as an attempt of
+    the probe ends without ServiceUnavailable, even if it fails for another reason.
     """
 
     def __init__(self, queue_room: Callable[[int], None], health: Health):
         """Args:
-            queue_room: Lets a worker attend to a room.
+            queue_room: puts a room (its ID) into the queue of the workers.
         """
         self._queue_room, self._health = queue_room, health
         self._is_open = False
-        self._probe: Optional[int] = None  # the room that probes; None: the next that comes
+        self._probe: Optional[int] = None  # the room that probes; None: the next one served
         self._waiting: List[int] = []
         self._backoff = Backoff(timing.OUTAGE_RETRY_MAX)
 
     def holds_back(self, room_id: int) -> bool:
-        """Tell whether a room must wait; then it is queued when the breaker closes."""
+        """Return whether a room must wait. Such a room is queued when the breaker closes."""
         if self._probe in (None, room_id):
             return False
         self._waiting.append(room_id)
         return True
 
     def open(self, room_id: int, outage: ServiceUnavailable) -> None:
-        """Let all rooms wait, since a delivery of this one found a service unavailable."""
+        """Open the breaker: dispatching a delivery of this room raised ServiceUnavailable."""
         self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
         for part in SERVICES:
             if part != outage.part:
@@ -50,14 +50,14 @@ class CircuitBreaker:
         eventlet.spawn_after(self._backoff.failed(), self._queue_room, room_id)
 
     def pass_on(self, room_id: int) -> None:
-        """Let another room probe if this one, which is paused, was to do it."""
+        """Choose another probe if this room, which is paused, is the probe."""
         if self._probe == room_id:
             self._probe = self._waiting.pop(0) if self._waiting else None
             if self._probe is not None:
                 self._queue_room(self._probe)
 
     def close(self, room_id: int) -> None:
-        """Let all rooms go on if this one was the probe."""
+        """Close the breaker, and queue the waiting rooms, if this room may be the probe."""
         if not self._is_open or self._probe not in (None, room_id):
             return
         self._is_open, self._probe = False, None

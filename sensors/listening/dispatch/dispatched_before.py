@@ -1,4 +1,4 @@
-"""Recognizes what another sensor had dispatched before this one took over."""
+"""Recognizes deliveries that another sensor dispatched before this one took over."""
 import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
@@ -17,17 +17,17 @@ class Stored(NamedTuple):
 
 
 class DispatchedBefore:
-    """Knows, per trigger, which messages StackStorm had before the takeover.
+    """Knows, for each trigger, the messages that it was dispatched with before the takeover.
 
-    The cursors in the datastore lag behind what the lost sensor dispatched, so the backfill after
-    a takeover brings some of it again. A message is known by its ID. A change of the topic has no
-    ID in a webhook: it is known by its text and by when it was dispatched.
+    The cursors in the datastore lag behind the dispatches of the lost sensor, so the backfill after
+    a takeover returns some messages again. A message is identified by its ID. A topic change has
+    no ID in a webhook: it is identified by its text and the time of its dispatch.
 
     Args:
         stored: returns the trigger instances of a trigger (its ref) since a Unix time; raises
             ServiceUnavailable.
         now: returns Unix time by HipChat's clock.
-        reach: how many seconds old a message may be that a backfill brings.
+        reach: the age of the oldest message that a backfill returns, in seconds.
     """
 
     def __init__(self, stored: Callable[[str, float], Iterable[Stored]], now: Callable[[], float],
@@ -38,11 +38,9 @@ class DispatchedBefore:
         self._known: Dict[str, Dict[Key, List[float]]] = {}
 
     def has(self, trigger: str, payload: Dict[str, Any], sent_at: float) -> bool:
-        """Return whether a trigger (its ref) was dispatched with this payload's message.
+        """Return whether a trigger (its ref) was dispatched with the message of this payload.
 
         Args:
-            trigger: the trigger's ref.
-            payload: the payload that is to be dispatched.
             sent_at: when the message was sent (Unix time, HipChat's clock).
         """
         sent_at -= self._now() - time.time()

@@ -1,4 +1,4 @@
-"""A delivery to StackStorm: once to each trigger whose subscription matches."""
+"""Dispatches a delivery to StackStorm, once to each trigger whose subscription matches."""
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
@@ -19,9 +19,9 @@ __all__ = ["Dispatcher"]
 
 
 DROPPED = {
-    "filtered": "no trigger's filter is found in its text",
+    "filtered": "no trigger's filter matches its text",
     "unwanted": "no trigger is for this event in this room",
-    "unreadable": "it cannot be read any more",
+    "unreadable": "its body cannot be read",
 }
 
 Publish = Callable[[str, Dict[str, Any], str], None]
@@ -35,13 +35,13 @@ class Dispatcher:
                  delivery_handled: Callable[[Address, str], None],
                  take_command: Callable[[Address, Dict[str, Any], str], bool]):
         """Args:
-            publish: publishes a payload: called with a trigger's ref, the payload and a trace tag.
-            refresh: reads the triggers again: called before the first delivery, after a failure,
-                and for a delivery without a subscription. (A change may have been lost.)
+            publish: publishes a payload; called with a trigger's ref, the payload and a trace tag.
+            refresh: reads the triggers again; called before the first delivery, after a failure,
+                and for a delivery without a subscription: a change may have been lost.
             delivery_unwanted: called with the address of a delivery without a subscription.
-            delivery_handled: called with each delivery's address and what it calls its room.
-            take_command: stores a delivery (address, body, message ID) that is a chat command, and
-                tells whether it is one.
+            delivery_handled: called with each delivery's address and the room name in its body.
+            take_command: stores a delivery (address, body, message ID) that is a chat command;
+                returns whether it is one.
         """
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._template_guard = context.settings.template_guard
@@ -54,19 +54,20 @@ class Dispatcher:
         self._before: Optional[DispatchedBefore] = None
 
     def take_over(self, before: DispatchedBefore) -> None:
-        """Do not dispatch again what the sensor that was active before had dispatched."""
+        """Skip the deliveries that the previously active sensor dispatched."""
         self._before = before
 
-    def deliver(self, delivery: StoredDelivery, told: Set[str]) -> None:
+    def deliver(self, delivery: StoredDelivery, dispatched_to: Set[str]) -> None:
         """Publish a delivery to every matching trigger.
 
         Args:
-            told: the refs of the triggers that have it, to which this adds.
+            dispatched_to: the refs of the triggers that have the delivery; this method adds to it.
 
         Raises:
-            ServiceUnavailable: also while HipChat has not answered which room bears which name.
-            RetryLater: HipChat has listed no room, and one may be meant by its name.
-            Exception: what publish and refresh raise. Then the delivery is to be given here again.
+            ServiceUnavailable: publish or refresh raised it, or rules use room names and HipChat's
+                list of rooms was not read yet.
+            RetryLater: rules use room names, and HipChat lists no room.
+            Exception: publish or refresh raised it. Call deliver() again with the same arguments.
         """
         self._refresh_if_stale()
         try:
@@ -78,45 +79,54 @@ class Dispatcher:
             return
         needs_names = bool(self._subscriptions.names())
         if needs_names and not self._directory.loaded:
-            raise ServiceUnavailable("HipChat", "has not told yet which room bears which name",
-                                     "Deliveries wait in the spool until it does.")
-        heard = self._matching(delivery, address, event, body)
-        if heard is None and self._look_again():
-            heard = self._matching(delivery, address, event, body)
-        if heard is None and needs_names and not self._directory.told:
-            raise RetryLater("rooms", "HipChat has told of none", "It refuses to, or its list is "
-                           "empty. Deliveries that may be for a rule that names its room wait in "
-                           "the spool until it does.")
-        for listener, groups in heard or []:
-            if listener.ref in told:
-                continue
-            content = payload(event, body, listener.trigger_id, groups, self._template_guard)
-            try:
-                if not (self._before and self._before.has(
-                        listener.ref, content, time_sent(delivery.number))):
-                    self._publish(listener.ref, content, delivery.trace_tag)
-            except Exception:
-                self._stale = True
-                raise
-            told.add(listener.ref)
+            raise ServiceUnavailable("HipChat", "its list of rooms was not read yet",
+                                     "Deliveries wait in the spool until it is read: rules use "
+                                     "room names.")
+        matches = self._matches(address, event, body)
+        if matches is None and self._refresh_throttled():
+            matches = self._matches(address, event, body)
+        if matches is None and needs_names and not self._directory.told:
+            raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
+                             "list is empty. Deliveries for a rule that uses a room name wait in "
+                             "the spool until it lists rooms.")
+        for subscription, groups in matches or []:
+            if subscription.ref not in dispatched_to:
+                content = payload(event, body, subscription.trigger_id, groups,
+                                  self._template_guard)
+                self._dispatch(delivery, subscription.ref, content)
+                dispatched_to.add(subscription.ref)
         if self._take_command(address, body, delivery.trace_tag):
-            told.add(COMMANDS)
+            dispatched_to.add(COMMANDS)
         self._delivery_handled(address, stated_name)
-        if told:
-            self._health.count(delivery.event, "dispatched")
-            self._health.metrics.dispatch_seconds.observe(time.time() - delivery.received_at)
-            self._log.info("Delivery %d, %s in room %d: dispatched to %s with the trace tag %s, "
-                           "%.0f ms after it came.", delivery.number, delivery.event,
-                           delivery.room_id, ", ".join(sorted(told)), delivery.trace_tag,
-                           1000 * (time.time() - delivery.received_at))
-        elif heard is not None:
+        if dispatched_to:
+            self._note_dispatched(delivery, dispatched_to)
+        elif matches is not None:
             self._drop(delivery, "filtered")
         else:
             self._drop(delivery, "unwanted")
             self._delivery_unwanted(address)
 
-    def _matching(self, delivery: StoredDelivery, address: Address, event: Event,
-                  body: Dict[str, Any]) -> Optional[List[Tuple[Subscription, List[str]]]]:
+    def _dispatch(self, delivery: StoredDelivery, ref: str, content: Dict[str, Any]) -> None:
+        """Publish to a trigger's ref, unless the previously active sensor did."""
+        try:
+            if not (self._before and
+                    self._before.has(ref, content, time_sent(delivery.number))):
+                self._publish(ref, content, delivery.trace_tag)
+        except Exception:
+            self._stale = True
+            raise
+
+    def _note_dispatched(self, delivery: StoredDelivery, dispatched_to: Set[str]) -> None:
+        seconds = time.time() - delivery.received_at
+        self._health.count(delivery.event, "dispatched")
+        self._health.metrics.dispatch_seconds.observe(seconds)
+        self._log.info("Delivery %d, %s in room %d: dispatched to %s with the trace tag %s, "
+                       "%.0f ms after it was received.", delivery.number, delivery.event,
+                       delivery.room_id, ", ".join(sorted(dispatched_to)), delivery.trace_tag,
+                       1000 * seconds)
+
+    def _matches(self, address: Address, event: Event,
+                 body: Dict[str, Any]) -> Optional[List[Tuple[Subscription, List[str]]]]:
         return self._subscriptions.matching(address, text_of(event, body["item"]))
 
     def _refresh_if_stale(self) -> None:
@@ -125,8 +135,8 @@ class Dispatcher:
                 self._refresh()
                 self._stale, self._refreshed = False, time.monotonic()
 
-    def _look_again(self) -> bool:
-        """Read the triggers again, unless that was done lately; tell whether it was done now."""
+    def _refresh_throttled(self) -> bool:
+        """Read the triggers at most once in TRIGGER_REFRESH_THROTTLE; return whether it did."""
         if time.monotonic() - self._refreshed < timing.TRIGGER_REFRESH_THROTTLE:
             return False
         self._stale = True

@@ -1,4 +1,4 @@
-"""From the spool to the dispatcher: in order within a room, in parallel across rooms."""
+"""Takes deliveries from the spool to the dispatcher: in order within a room, rooms in parallel."""
 import logging
 import time
 from typing import Any, Callable, Dict, Set
@@ -19,7 +19,7 @@ from listening.spool import Spool, SpoolError, StoredDelivery
 __all__ = ["RoomQueues"]
 
 WORKERS = 50  # dispatches at the same time
-GROUP = 10  # dispatches that go together while deliveries arrive
+GROUP = 10  # dispatches between two pauses for arriving deliveries
 STACKSTORM = ("broker", "database")
 
 
@@ -27,8 +27,8 @@ class _RoomQueue:
     """A room's progress.
 
     Attributes:
-        dispatched_to: The refs of the triggers that have a delivery which failed half-way, by its
-            number: another one may be backfilled before it.
+        dispatched_to: for a delivery that failed halfway, the refs of the triggers that have it,
+            by sequence number. (Another delivery may be backfilled before it.)
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,11 @@ class _RoomQueue:
 
 
 class _Pause:
-    """A room in which nothing is dispatched; is_awaited: whether a delivery waits there."""
+    """A paused room.
+
+    Attributes:
+        is_awaited: whether a delivery waits for the end of the pause.
+    """
 
     def __init__(self, timer: Any):
         self.timer = timer
@@ -45,22 +49,23 @@ class _Pause:
 
 
 class RoomQueues:
-    """Takes the deliveries of each room out of the spool, one after the other.
+    """One queue per room, served by WORKERS greenlets.
 
-    A delivery stays in the spool until `deliver` has returned without an error.
+    A worker takes the oldest delivery of a room, calls `deliver`, and removes the delivery from
+    the spool once `deliver` has returned without an error. notify() queues a room.
     """
 
     def __init__(self, spool: Spool, deliver: Callable[[StoredDelivery, Set[str]], None],
                  health: Health, log: logging.Logger):
         """Args:
-            deliver: Called with a delivery and the refs of the triggers that have it already, to
-                which it adds; called again if it raises. While it raises ServiceUnavailable, one
-                room is tried for all.
+            deliver: called with a delivery and the set of the refs of the triggers that have it,
+                to which it adds. If it raises, it is called again later; while it raises
+                ServiceUnavailable, for one room only.
         """
         self._spool, self._deliver, self._health, self._log = spool, deliver, health, log
         self._room_queues: Dict[int, _RoomQueue] = {}
-        self._started_at: Dict[int, float] = {}  # of the dispatches under way, by room; monotonic
-        self._failing: Dict[int, str] = {}  # the part that has a problem ("broker", ...), by room
+        self._started_at: Dict[int, float] = {}  # of running dispatches (monotonic), by room
+        self._failing: Dict[int, str] = {}  # the part with a problem ("broker", ...), by room
         self._busy: Set[int] = set()
         self._queue: Queue = Queue()
         self._breaker = CircuitBreaker(self._queue.put, health)
@@ -70,22 +75,22 @@ class RoomQueues:
         self._finishing = False
 
     def start(self, supervisor: Supervisor) -> None:
-        """Begin with the deliveries that wait in the spool."""
+        """Start the workers, and queue the rooms that have deliveries in the spool."""
         supervisor.run_forever("dispatching", self._notify_all)
         for _ in range(WORKERS):
             supervisor.run_forever("dispatching", self._work)
         supervisor.run_forever("watching", self._watch)
 
     def notify(self, room_id: int) -> None:
-        """There is a new delivery in this room."""
+        """Queue a room that has a new delivery."""
         if room_id not in self._busy:
             self._busy.add(room_id)
             self._queue.put(room_id)
 
     def pause(self, room_id: int) -> None:
-        """Dispatch nothing more of a room until resume(), at most timing.ROOM_PAUSE_MAX from now.
+        """Dispatch nothing of a room until resume(), at most for timing.ROOM_PAUSE_MAX.
 
-        New deliveries wait then for those that the history is asked for.
+        New deliveries wait so that backfilled ones go before them.
         """
         timer = get_hub().schedule_call_global(timing.ROOM_PAUSE_MAX, self._end_pause, room_id)
         if room_id in self._pauses:
@@ -95,7 +100,7 @@ class RoomQueues:
             self._pauses[room_id] = _Pause(timer)
 
     def resume(self, room_id: int) -> None:
-        """Go on with a room; nothing happens for one that is not paused."""
+        """End a room's pause, if there is one."""
         pause = self._pauses.pop(room_id, None)
         if pause:
             pause.timer.cancel()
@@ -107,18 +112,19 @@ class RoomQueues:
         return set(self._pauses)
 
     def is_awaited(self, room_id: int) -> bool:
-        """Tell whether a delivery waits for the end of a room's pause."""
+        """Return whether a delivery waits for the end of a room's pause."""
         return room_id in self._pauses and self._pauses[room_id].is_awaited
 
     def finish(self) -> None:
-        """Begin no dispatch any more, and return when none is under way."""
+        """Start no more dispatches, and wait for those under way."""
         self._finishing = True
         while self._started_at:
             eventlet.sleep(0.01)
 
     def _end_pause(self, room_id: int) -> None:
-        self._log.info("Room %d: its history could not be read within %.0f s. What was missed is "
-                       "dispatched after what is posted now.", room_id, timing.ROOM_PAUSE_MAX)
+        self._log.info("Room %d: its history could not be read within %.0f s. New deliveries are "
+                       "dispatched now, and missed ones later, out of order.", room_id,
+                       timing.ROOM_PAUSE_MAX)
         self.resume(room_id)
 
     def _notify_all(self) -> None:
@@ -129,15 +135,15 @@ class RoomQueues:
         while True:
             room_id = self._queue.get()
             try:
-                self._attend(room_id)
+                self._serve(room_id)
             except BaseException:
-                # Or else nobody would attend to this room any more.
+                # Without this, no worker would serve the room again.
                 self._queue_after(timing.DISPATCH_RETRY_MAX, room_id)
                 raise
 
-    def _attend(self, room_id: int) -> None:
+    def _serve(self, room_id: int) -> None:
         """Dispatch one delivery of a room."""
-        self._give_way()
+        self._yield_to_arriving()
         if self._finishing:
             return
         if room_id in self._pauses:
@@ -156,7 +162,7 @@ class RoomQueues:
             self._note_failure(room_id, error)
             self._queue_after(queue.backoff.failed(), room_id)
         else:
-            if is_idle:  # before anything yields, or a notify() in between is lost
+            if is_idle:  # clear this before anything yields, or a notify() in between is lost
                 self._busy.discard(room_id)
             else:
                 self._queue.put(room_id)
@@ -164,7 +170,7 @@ class RoomQueues:
             self._note_success(room_id)
 
     def _dispatch_next(self, room_id: int, queue: _RoomQueue) -> bool:
-        """Dispatch a room's next delivery and remove it; False if there is none."""
+        """Dispatch a room's next delivery and remove it; return False if there is none."""
         delivery = self._spool.next(room_id)
         if delivery is None:
             return False
@@ -181,8 +187,8 @@ class RoomQueues:
     def _queue_after(self, seconds: float, room_id: int) -> None:
         eventlet.spawn_after(seconds, self._queue.put, room_id)
 
-    def _give_way(self) -> None:
-        """Let deliveries arrive first: HipChat waits for its 204, and nobody for a dispatch."""
+    def _yield_to_arriving(self) -> None:
+        """Let arriving deliveries be stored first: HipChat waits for its 204."""
         with self._gate:
             if self._gone % GROUP == 0:
                 until = time.monotonic() + timing.DISPATCH_YIELD_TIMEOUT
@@ -197,33 +203,33 @@ class RoomQueues:
             part, summary, detail = "spool", "cannot be read", str(error)
         else:
             part, summary, detail = "broker", "dispatching to StackStorm fails", (
-                "Deliveries wait in the spool and are tried again until StackStorm takes them. "
-                f"The error: {repr(error):.300}")
+                "Deliveries wait in the spool, and are tried again until StackStorm accepts them. "
+                f"The error: {error!r:.300}")
         if self._failing.get(room_id) != part:
             self._note_success(room_id)
         self._failing[room_id] = part
         self._health.set_problem(part, summary, detail)
 
     def _note_success(self, room_id: int) -> None:
-        """What a room failed for is no problem any more, if no other room has it."""
+        """Clear the problem for which a room failed, unless another room still has it."""
         part = self._failing.pop(room_id, None)
         if part and part not in self._failing.values():
             self._health.clear_problem(part)
 
     def _watch(self) -> None:
-        """Notice what takes long: a broker, a database and a disk may never fail."""
+        """Report dispatches and commits that take long: they may hang without an error."""
         while True:
             eventlet.sleep(timing.DISPATCH_SLOW / 5)
             if self._spool.hangs:
                 self._health.set_problem(
-                    "spool", "the disk does not answer", "Deliveries are refused, and looked for "
-                    "in HipChat's history when it does. Check the disk of "
+                    "spool", "the disk does not answer", "Deliveries are refused until it does, "
+                    "and then read from HipChat's history. Check the disk of "
                     f"{self._spool.directory}.", about="disk")
             else:
                 self._health.clear_problem("spool", about="disk")
             slow = {room_id for room_id, started_at in self._started_at.items()
                     if time.monotonic() - started_at > timing.DISPATCH_SLOW}
-            # Else another problem says more.
+            # A problem of the broker or the database, if there is one, says more.
             if slow and not any(map(self._health.has_problem, STACKSTORM)):
                 self._health.set_problem("broker", "dispatching to StackStorm takes long",
                                          "Deliveries wait in the spool. Check RabbitMQ and "

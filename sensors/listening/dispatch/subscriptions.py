@@ -1,4 +1,4 @@
-"""The subscriptions: one for each StackStorm trigger of a rule."""
+"""The sensor's subscriptions: one for each StackStorm trigger of a rule."""
 import itertools
 import logging
 from typing import (
@@ -16,12 +16,16 @@ from hipchat.webhook.webhook_url import Address
 __all__ = ["COMMANDS", "Subscription", "Subscriptions"]
 
 PARAMETERS = ("room", "filter")
-COMMANDS = "chatops.rooms"  # stands for what takes commands, beside the refs of triggers
-ANY_ROOM = -1  # stands for each room there is where one listens; no reference reads as this id
+COMMANDS = "chatops.rooms"  # stands for the chat commands, where others have a trigger's ref
+ANY_ROOM = -1  # as a room ID: all rooms; HipChat has no negative IDs
 
 
 class Subscription(NamedTuple):
-    """A trigger as its parameters state it; room: a name or an ID, None for the config's rooms."""
+    """A trigger with its parameters.
+
+    Attributes:
+        room: a room's name or ID; None for the config's rooms.
+    """
 
     ref: str
     trigger_id: str
@@ -31,18 +35,18 @@ class Subscription(NamedTuple):
 
     @classmethod
     def of_trigger(cls, trigger: Dict[str, Any]) -> "Subscription":
-        """Read a trigger as StackStorm gives it to sensors (StackStorm checks no parameters).
+        """Read and check a trigger; StackStorm itself does not check its parameters.
 
         Raises:
-            ParameterError: Names the trigger, the parameter, and what to do.
+            ParameterError: a parameter is wrong.
         """
         event = EVENTS.get(trigger["type"].partition(".")[2])
         if event is None:
             raise _wrong(trigger, "its type is none of this pack's")
         parameters = trigger.get("parameters") or {}
         for name in sorted(set(parameters) - set(PARAMETERS)):
-            raise _wrong(trigger, "it has the parameter {!r}, but there are only room and filter"
-                         .format(name))
+            raise _wrong(trigger, f"it has the parameter {name!r}, but there are only room and "
+                         "filter")
         return cls(trigger["ref"], str(trigger["id"]), event, _room(trigger, parameters),
                    _filter(trigger, parameters, event))
 
@@ -53,8 +57,8 @@ def _room(trigger: Dict[str, Any], parameters: Dict[str, Any]) -> Optional[str]:
     try:
         return room_key(parameters["room"])
     except ValueError as error:
-        raise _wrong(trigger, "its room is {!r}, but it {}; leave room out for every room of "
-                     "the pack's config".format(parameters["room"], error))
+        raise _wrong(trigger, f"its room is {parameters['room']!r}, but it {error}; leave room out "
+                     "for every room of the pack's config")
 
 
 def _filter(trigger: Dict[str, Any], parameters: Dict[str, Any],
@@ -70,8 +74,8 @@ def _filter(trigger: Dict[str, Any], parameters: Dict[str, Any],
     try:
         return Filter(pattern)
     except ValueError as error:
-        raise _wrong(trigger, "its filter {!r} does not compile: {}; see RE2's syntax (it has no "
-                     "look-around and no back-references)".format(pattern, error))
+        raise _wrong(trigger, f"its filter {pattern!r} does not compile: {error}; see RE2's syntax "
+                     "(it has no look-around and no back-references)")
 
 
 def _wrong(trigger: Dict[str, Any], reason: str) -> ParameterError:
@@ -80,14 +84,13 @@ def _wrong(trigger: Dict[str, Any], reason: str) -> ParameterError:
 
 
 class Subscriptions:
-    """All subscriptions, as StackStorm adds, changes and removes triggers.
+    """All subscriptions, and which of them match a delivery.
 
-    A subscription for a room's name is for the room that bears it in the directory; renew() follows
-    a change of that. Adding is idempotent, and never raises for a trigger with wrong parameters,
-    which receives nothing.
+    The directory maps a subscription's room name to a room; renew() applies a change of the
+    directory. A trigger with wrong parameters receives nothing, and wrong() reports it.
 
     Attributes:
-        command_addresses: where chat commands are taken.
+        command_addresses: the rooms and events in which chat commands are accepted.
         version: grows with each change.
     """
 
@@ -105,18 +108,18 @@ class Subscriptions:
         self._triggers: Dict[str, Dict[str, Any]] = {}
         self._wrong: Dict[str, ParameterError] = {}
         self._subscriptions: Dict[str, Subscription] = {}
-        self._places: Dict[str, Set[Address]] = {}  # the addresses of each, by its ref
+        self._addresses: Dict[str, Set[Address]] = {}  # of each subscription, by its ref
         self._by_address: Dict[Address, Dict[str, Subscription]] = {}
         self._former: Dict[Address, Dict[str, Subscription]] = {}  # in rooms that are gone
         self._filters: Dict[Address, FilterSet] = {}
         self._directory_version = directory.version
         self._names: Optional[Set[str]] = None
-        self._wanted: FrozenSet[Address] = frozenset()
-        self._wanted_of: Optional[Tuple[int, int]] = None  # the versions that it is of
+        self._required: FrozenSet[Address] = frozenset()
+        self._required_version: Optional[Tuple[int, int]] = None  # ours and the directory's
         self.version = 0
 
     def add(self, trigger: Dict[str, Any]) -> None:
-        """Add a trigger, or take its new parameters."""
+        """Add a trigger, or apply its new parameters."""
         known = self._triggers.get(trigger["ref"])
         if known is not None and known.get("parameters") == trigger.get("parameters"):
             return
@@ -133,7 +136,7 @@ class Subscriptions:
         self._note_change()
 
     def remove(self, trigger: Dict[str, Any]) -> None:
-        """Forget a trigger; an unknown one is no error."""
+        """Remove a trigger, if it is known."""
         self._triggers.pop(trigger["ref"], None)
         self._wrong.pop(trigger["ref"], None)
         if self._subscriptions.pop(trigger["ref"], None) is None:
@@ -141,7 +144,7 @@ class Subscriptions:
         for address, subscriptions in self._former.items():
             if subscriptions.pop(trigger["ref"], None):
                 self._filters.pop(address, None)
-        for address in self._places.pop(trigger["ref"]):
+        for address in self._addresses.pop(trigger["ref"]):
             del self._by_address[address][trigger["ref"]]
             self._filters.pop(address, None)
             if not self._by_address[address]:
@@ -149,7 +152,7 @@ class Subscriptions:
         self._note_change()
 
     def replace(self, triggers: List[Dict[str, Any]]) -> None:
-        """Make these triggers all that there are."""
+        """Replace all triggers."""
         refs = {trigger["ref"] for trigger in triggers}
         for gone in [known for ref, known in self._triggers.items() if ref not in refs]:
             self.remove(gone)
@@ -157,7 +160,7 @@ class Subscriptions:
             self.add(trigger)
 
     def renew(self) -> None:
-        """Follow the names of rooms, if the directory has changed."""
+        """Map room names to rooms again, if the directory has changed."""
         if self._directory_version == self._directory.version:
             return
         self._directory_version = self._directory.version
@@ -169,52 +172,55 @@ class Subscriptions:
             self._place(subscription)
         self._note_change()
 
-    def hearing(self, address: Address) -> List[Subscription]:
+    def at(self, address: Address) -> List[Subscription]:
         """Return the subscriptions of an event (HipChat's name) in a room.
 
-        For a room that HipChat has no more, those that it had.
+        For a room that HipChat does not list any more, its former subscriptions.
         """
-        return [each for place in self._places_of(address) for each in self._at(place)]
+        return [each for key in self._keys(address) for each in self._under(key)]
 
     def matching(self, address: Address,
                  text: str) -> Optional[List[Tuple[Subscription, List[str]]]]:
         """Return the subscriptions whose filter matches the text, each with the filter's groups.
 
         Returns:
-            None where there is no subscription. Only filters that a first pass over all of them
-            leaves are run.
+            None if the address has no subscription.
         """
-        places = self._places_of(address)
-        if not places:
+        keys = self._keys(address)
+        if not keys:
             return [] if address in self.command_addresses else None
-        return [each for place in places for each in self._found(place, text)]
+        return [each for key in keys for each in self._matching_under(key, text)]
 
-    def _places_of(self, address: Address) -> List[Address]:
-        """Return the addresses of an event's subscriptions: in its room, and in any room."""
-        return [place for place in (address, Address(address.event, ANY_ROOM)) if self._at(place)]
+    def _keys(self, address: Address) -> List[Address]:
+        """Return the keys of an event's subscriptions: for its room, and for any room."""
+        return [key for key in (address, Address(address.event, ANY_ROOM)) if self._under(key)]
 
-    def _at(self, place: Address) -> List[Subscription]:
-        return list((self._by_address.get(place) or self._former.get(place, {})).values())
+    def _under(self, key: Address) -> List[Subscription]:
+        return list((self._by_address.get(key) or self._former.get(key, {})).values())
 
-    def _found(self, address: Address, text: str) -> Iterator[Tuple[Subscription, List[str]]]:
-        subscriptions = self._at(address)
-        if address not in self._filters:
-            self._filters[address] = FilterSet([each.filter for each in subscriptions])
-        return _matches([subscriptions[place] for place in self._filters[address].candidates(text)],
-                        text)
+    def _matching_under(self, key: Address,
+                        text: str) -> Iterator[Tuple[Subscription, List[str]]]:
+        subscriptions = self._under(key)
+        if key not in self._filters:
+            self._filters[key] = FilterSet([each.filter for each in subscriptions])
+        for index in self._filters[key].candidates(text):
+            subscription = subscriptions[index]
+            groups = subscription.filter.groups(text) if subscription.filter else []
+            if groups is not None:
+                yield subscription, groups
 
     def wrong(self) -> Dict[str, ParameterError]:
-        """Return what is wrong with the triggers that receive nothing, by ref."""
+        """Return the errors of the triggers with wrong parameters, by ref."""
         return dict(self._wrong)
 
-    def wanted(self) -> FrozenSet[Address]:
-        """Return the events and rooms that need a webhook where no add-on receives them."""
-        of = self.version, self._directory.version
-        if self._wanted_of != of:  # it is asked for at each look at a room, of which are thousands
-            self._wanted_of, self._wanted = of, self._work_out_wanted()
-        return self._wanted
+    def required(self) -> FrozenSet[Address]:
+        """Return the events and rooms that need a webhook unless an add-on receives them."""
+        version = self.version, self._directory.version
+        if self._required_version != version:  # cached: it is called for each of thousands of rooms
+            self._required_version, self._required = version, self._compute_required()
+        return self._required
 
-    def _work_out_wanted(self) -> FrozenSet[Address]:
+    def _compute_required(self) -> FrozenSet[Address]:
         everywhere = {address.event for address in self._by_address if address.room == ANY_ROOM}
         named = (address for address in self._by_address if address.room != ANY_ROOM)
         return self.command_addresses.union(named, (
@@ -222,24 +228,24 @@ class Subscriptions:
 
     def names(self) -> Set[str]:
         """Return the room names in rules and in the config."""
-        if self._names is None:  # asked for each delivery while the directory is not loaded
-            called = itertools.chain.from_iterable(
+        if self._names is None:  # cached: each delivery needs it
+            references = itertools.chain.from_iterable(
                 map(self._references, self._subscriptions.values()))
-            self._names = {reference for reference in called
+            self._names = {reference for reference in references
                            if reference != EVERYWHERE and not is_room_id(reference)}
         return self._names
 
     def lack_names(self) -> bool:
-        """Tell whether names of rooms are used and HipChat has listed no room: any may be meant."""
+        """Return whether room names are used but HipChat lists no room, so that any may match."""
         return not self._directory.told and bool(self.names())
 
     def named(self) -> Set[int]:
-        """Return the rooms, by ID, that rules name."""
+        """Return the IDs of the rooms in rules, without those of the config."""
         return self._ids(subscription.room for subscription in self._subscriptions.values()
                          if subscription.room is not None)
 
     def nameless(self) -> Dict[str, Set[str]]:
-        """Return the names that no room bears, each with HipChat's events subscribed there."""
+        """Return the names that no room has, each with the events (HipChat's names) subscribed."""
         missing: Dict[str, Set[str]] = {}
         for subscription in self._subscriptions.values():
             for reference in self._references(subscription):
@@ -248,7 +254,11 @@ class Subscriptions:
         return missing
 
     def refs(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
-        """Return the triggers of each of these rooms: IDs, and names that no room bears."""
+        """Return the refs of the triggers for each of these rooms.
+
+        Args:
+            rooms: room IDs, and names that no room has.
+        """
         commands = {address.room for address in self.command_addresses}
         found: Dict[Union[int, str], Set[str]] = {
             room: {COMMANDS} if room in commands else set() for room in rooms}
@@ -260,8 +270,8 @@ class Subscriptions:
         return found
 
     def _place(self, subscription: Subscription) -> None:
-        self._places[subscription.ref] = self._addresses(subscription)
-        for address in self._places[subscription.ref]:
+        self._addresses[subscription.ref] = self._addresses_of(subscription)
+        for address in self._addresses[subscription.ref]:
             self._by_address.setdefault(address, {})[subscription.ref] = subscription
             self._filters.pop(address, None)
 
@@ -270,14 +280,14 @@ class Subscriptions:
             return [subscription.room]
         return self._rooms if subscription.event.name in self._events else []
 
-    def _addresses(self, subscription: Subscription) -> Set[Address]:
+    def _addresses_of(self, subscription: Subscription) -> Set[Address]:
         references = self._references(subscription)
         if references == [EVERYWHERE]:
             return {Address(subscription.event.hipchat, ANY_ROOM)}
         return {Address(subscription.event.hipchat, room) for room in self._ids(references)}
 
     def _ids(self, references: Iterable[str]) -> Set[int]:
-        """Return the IDs of the rooms with these names or IDs, without those HipChat lacks."""
+        """Return the IDs of the rooms with these names or IDs; skip those that do not exist."""
         return {room_id for room_id in map(self._directory.id_of, references)
                 if room_id is not None}
 
@@ -285,12 +295,3 @@ class Subscriptions:
         self.version += 1
         self._names = None
         self._subscriptions_changed()
-
-
-def _matches(subscriptions: List[Subscription], text: str) -> Iterator[Tuple[Subscription,
-                                                                             List[str]]]:
-    """Yield the subscriptions whose filter matches the text, each with the filter's groups."""
-    for subscription in subscriptions:
-        groups = subscription.filter.groups(text) if subscription.filter else []
-        if groups is not None:
-            yield subscription, groups

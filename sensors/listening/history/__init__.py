@@ -1,1 +1,1 @@
-"""What was said while nobody listened, fetched from the history that HipChat keeps."""
+"""Backfills missed messages from HipChat's history, and polls rooms without webhooks."""

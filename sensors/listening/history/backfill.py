@@ -1,4 +1,4 @@
-"""Reads what was missed in a room from its history, and stores it in the spool."""
+"""Reads missed messages from a room's history, and stores them in the spool."""
 import json
 from typing import Callable, List, NamedTuple
 
@@ -22,9 +22,9 @@ class Backfilled(NamedTuple):
     """The result of reading a room's history.
 
     Attributes:
-        stored: How many deliveries were new.
-        too_old: How many others were missed, and are too old to be dispatched.
-        is_first: Whether the room was read for the first time: what is older is not dispatched.
+        stored: the number of new deliveries.
+        too_old: the number of missed messages that are too old to be dispatched.
+        is_first: whether this was the room's first reading, which only sets the cursor.
     """
 
     stored: int = 0
@@ -33,13 +33,13 @@ class Backfilled(NamedTuple):
 
 
 class Backfill:
-    """Reads rooms' histories from their cursors on.
+    """Reads rooms' histories, starting at their cursors.
 
-    What is new goes the way of all deliveries: the spool sorts it in by when it was sent, and knows
-    what it has already. What was sent before it was subscribed is not dispatched.
+    Messages become deliveries in the spool, which sorts them by the time they were sent and drops
+    duplicates. Messages that were sent before their event was subscribed are skipped.
 
     Attributes:
-        stored: How many deliveries were new, of all rooms.
+        stored: the number of new deliveries of all rooms.
     """
 
     def __init__(self, context: Context, cursors: Cursors, spool: Spool, room_queues: RoomQueues,
@@ -51,15 +51,14 @@ class Backfill:
         self.stored = 0
 
     def read(self, room_id: int, reach: float, is_unheard: Callable[[], bool]) -> Backfilled:
-        """Store what was missed in a room, and then set its cursor.
+        """Store a room's missed messages, and then set its cursor.
 
         Args:
-            reach: How many seconds old a message may be.
-            is_unheard: Tells whether older ones were missed; called when the history is read.
+            reach: the age of the oldest message to store, in seconds.
+            is_unheard: returns whether older messages were missed; called after the reading.
 
         Raises:
-            HipChatError: What HipChat's API raises, or SpoolError.
-            OSError: The cursor cannot be stored.
+            HipChatError: HipChat's API raised it, or SpoolError.
         """
         cursor = self._cursors.get(room_id)
         if cursor is None:
@@ -69,8 +68,8 @@ class Backfill:
         missed = self._history.since(room_id, cursor)
         items = missed.items
         if not missed.whole:
-            self._log.info("Room %d: more was posted since the history was read last than can be "
-                           "fetched; what is older than %s is left out.", room_id,
+            self._log.info("Room %d: its history since the last reading is too long to be read. "
+                           "Messages before %s are skipped.", room_id,
                            items[0].body.get("date") if items else "now")
         begin = self._now() - reach
         old = next((place for place, item in enumerate(items) if item.sent_at >= begin), len(items))
@@ -85,9 +84,9 @@ class Backfill:
 
     def _are_subscribed(self, room_id: int, cursor: Cursor,
                         items: List[HistoryItem]) -> List[bool]:
-        """Return for each item whether its event is subscribed, and was when it was sent.
+        """Return for each item whether its event is subscribed, and was when the item was sent.
 
-        An item with an earlier date than the one before was sent after it: the clock was set back.
+        Items are in order, also if HipChat's clock was set back between them.
         """
         addresses, sent_at = self._subscribed.addresses(), cursor.sent_at
         results = []
@@ -97,12 +96,12 @@ class Backfill:
         return results
 
     def _insert(self, room_id: int, deliveries: List[Delivery]) -> int:
-        """Return how many were new. Raises SpoolError if one could not be stored."""
+        """Return the number of new deliveries; raise SpoolError if one was not stored."""
         before = self.stored
         try:
             for start in range(0, len(deliveries), BATCH):
                 if room_id in self._room_queues.paused():
-                    self._room_queues.pause(room_id)  # until all of them are there
+                    self._room_queues.pause(room_id)  # for ROOM_PAUSE_MAX from now
                 results = self._spool.insert_together(deliveries[start:start + BATCH])
                 self.stored += results.count(True)
                 for result in results:

@@ -1,4 +1,4 @@
-"""What a webhook would have posted for an item of a room's history."""
+"""Converts an item of a room's history into the body of a webhook."""
 from typing import Any, Dict
 
 from hipchat.api.room_history import HistoryItem
@@ -11,8 +11,8 @@ def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[st
     """Return the body that a webhook would have posted for an item of the history.
 
     Args:
-        room: Its ID, name and links.
-        webhook_id: That of the webhook that should have posted it, 0 if the room has none.
+        room: the room's ID, name and links.
+        webhook_id: the ID of the room's webhook for this event, 0 if there is none.
     """
     message = dict(item.body)
     if message.get("card"):
@@ -25,7 +25,7 @@ def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[st
 
 
 def _card(card: Any) -> Any:
-    """History holds a card as JSON text, where webhooks have an object."""
+    """Return a card as an object, as in webhooks; the history contains JSON text."""
     try:
         return loads(card) if isinstance(card, str) else card
     except ValueError:

@@ -1,4 +1,4 @@
-"""Stores how far each room's history was read, in StackStorm's datastore."""
+"""Stores the cursors in StackStorm's datastore."""
 import json
 import os
 from typing import Any, Callable, Dict, Iterable, NamedTuple, Optional, Set
@@ -8,17 +8,17 @@ from listening.errors import ServiceUnavailable
 
 __all__ = ["CursorStore", "StoredCursor"]
 
-BUCKETS = 64  # keys in the datastore: one value for all rooms is large, one for each room too many
+BUCKETS = 64  # datastore keys: one for all rooms would be too large, one per room too many
 KEY = "hipchat_cursors_{:02d}"
-OLD_FILE = "marks.json"  # beside the spool: where version 0.2.0 stored them
+OLD_FILE = "marks.json"  # in the spool directory: the cursors of version 0.2.0
 
 
 class StoredCursor(NamedTuple):
-    """How far a room's history was read and dispatched, and what was subscribed then.
+    """The last message of a room that was read and dispatched, and the room's subscribed events.
 
     Attributes:
-        subscribed: HipChat's names of the events, each with the time since when it is subscribed
-            (Unix time, HipChat's clock); None where version 0.2.0 stored the cursor.
+        subscribed: when each event (HipChat's name) was subscribed (Unix time, HipChat's clock);
+            None in a cursor of version 0.2.0.
     """
 
     message_id: str
@@ -32,12 +32,12 @@ class StoredCursor(NamedTuple):
 
 
 class CursorStore:
-    """Stores cursors, so that another machine can go on from them.
+    """Stores cursors where a sensor on another machine can read them.
 
     Args:
-        read_all: returns the values of those datastore keys that have one.
+        read_all: returns the values of the given datastore keys, without missing ones.
         write: stores a value under a datastore key. Both raise ServiceUnavailable.
-        spool_directory: where version 0.2.0 stored cursors.
+        spool_directory: contains the cursors of version 0.2.0.
     """
 
     def __init__(self, read_all: Callable[[Iterable[str]], Dict[str, str]],
@@ -51,11 +51,11 @@ class CursorStore:
         """Return the stored cursors by room ID.
 
         Args:
-            report: Called with a sentence for the operator where some cannot be read. Then their
-                rooms begin as if they were seen for the first time.
+            report: called with a sentence for the operator if cursors cannot be read. Their rooms
+                count as new.
 
         Raises:
-            ServiceUnavailable: The datastore does not answer.
+            ServiceUnavailable: the datastore does not answer.
         """
         values = self._read_all(KEY.format(bucket) for bucket in range(BUCKETS))
         if not values:
@@ -66,23 +66,23 @@ class CursorStore:
             try:
                 found.update(_cursors(value))
             except (ValueError, TypeError, AttributeError, RecursionError) as error:
-                report(f"{name} cannot be read: {error}. What was posted in its rooms before now, "
-                       "while no sensor was active, is not fetched.")
+                report(f"{name} cannot be read: {error}. Messages that were posted in its rooms "
+                       "while no sensor was active are not dispatched.")
         self._cursors = found
         return dict(found)
 
     def save(self, cursors: Dict[int, StoredCursor], changed: Set[int]) -> None:
-        """Take cursors, to be stored by the next write().
+        """Set the cursors that the next write() stores.
 
         Args:
-            cursors: All that there are.
-            changed: The rooms whose cursors are others than at the last call, or gone.
+            cursors: the cursors of all rooms.
+            changed: the rooms whose cursors changed or were removed since the last call.
         """
         self._cursors = cursors
         self._changed.update(room_id % BUCKETS for room_id in changed)
 
     def write(self) -> None:
-        """Store what has changed. What the datastore does not take now is stored later."""
+        """Store changed cursors. If the datastore does not answer, a later call stores them."""
         try:
             for bucket in sorted(self._changed):
                 self._write(KEY.format(bucket), json.dumps({
@@ -90,7 +90,7 @@ class CursorStore:
                     if room_id % BUCKETS == bucket}))
                 self._changed.discard(bucket)
         except ServiceUnavailable:
-            pass  # reported where something is to be dispatched
+            pass  # the next dispatch reports it
 
     def _old_values(self, report: Callable[[str], None]) -> Dict[str, str]:
         try:
@@ -99,8 +99,8 @@ class CursorStore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            report(f"{self._old_file} cannot be read: {error}. What was posted before now, while "
-                   "the sensor was down, is not fetched.")
+            report(f"{self._old_file} cannot be read: {error}. Messages that were posted while the "
+                   "sensor was down are not dispatched.")
             return {}
 
 

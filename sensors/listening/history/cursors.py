@@ -1,4 +1,4 @@
-"""Up to which message each room's history was read and dispatched."""
+"""The cursors: up to which message each room's history was read and dispatched."""
 from typing import Callable, Dict, List, Optional
 
 import eventlet
@@ -11,10 +11,10 @@ __all__ = ["Cursors"]
 
 
 class Cursors:
-    """The cursor of each room, by the room's ID.
+    """Two cursors for each room ID: one in memory, one in a store.
 
-    There are two: in memory, where reading goes on, and in a store, up to where all was dispatched
-    when it was set. So what a damaged spool or a lost machine loses comes after that one.
+    The next reading starts at the cursor in memory. Everything before the stored cursor is
+    dispatched, so deliveries that a damaged spool or a lost machine loses come after it.
     """
 
     def __init__(self, store: CursorStore):
@@ -27,11 +27,11 @@ class Cursors:
         """Read the store.
 
         Args:
-            report: Called with a sentence for the operator where some cannot be read. Then their
-                rooms begin as if they were seen for the first time.
+            report: called with a sentence for the operator if cursors cannot be read. Their rooms
+                count as new.
 
         Raises:
-            ServiceUnavailable: The store does not answer.
+            ServiceUnavailable: the store does not answer.
         """
         self._stored = self._store.load(report)
 
@@ -40,7 +40,7 @@ class Cursors:
         return list({**self._stored, **self._read})
 
     def get(self, room_id: int) -> Optional[Cursor]:
-        """Return where a room's history is to be read on, None if it never was read."""
+        """Return where the next reading of a room starts; None for a new room."""
         stored = self._stored.get(room_id)
         return self._read.get(room_id) or (stored.cursor if stored else None)
 
@@ -48,7 +48,7 @@ class Cursors:
         """Set a room's cursor.
 
         Args:
-            is_dispatched: Whether all up to it was dispatched.
+            is_dispatched: whether everything up to the cursor was dispatched.
         """
         is_first = room_id not in self._stored
         if is_dispatched or is_first:
@@ -58,25 +58,25 @@ class Cursors:
         self._read[room_id] = cursor
 
     def rewind(self) -> None:
-        """Read each room again from where all was dispatched."""
+        """Have each room read again from its stored cursor."""
         self._read.clear()
 
     def forget(self, room_id: int) -> None:
-        """Let a room begin as if it were seen for the first time."""
+        """Remove a room's cursors, so that it counts as new."""
         self._save(room_id, None)
         self._read.pop(room_id, None)
 
     def subscribed(self) -> Dict[int, Dict[str, float]]:
-        """Return since when which events of which rooms were subscribed, as it was stored."""
+        """Return when each event was subscribed, by room ID, as it is stored."""
         return {room_id: stored.subscribed or {} for room_id, stored in self._stored.items()}
 
     def knows_subscribed(self, room_id: int) -> bool:
-        """Tell whether it is stored what was subscribed in a room, or nothing was."""
+        """Return whether a room's stored cursor (if any) contains its subscribed events."""
         stored = self._stored.get(room_id)
         return stored is None or stored.subscribed is not None
 
     def set_subscribed(self, subscribed: Dict[int, Dict[str, float]]) -> None:
-        """Store since when which events of which rooms are subscribed."""
+        """Store when each event was subscribed, by room ID."""
         self._subscribed = subscribed
         cursors = {room_id: stored._replace(subscribed=subscribed.get(room_id, {}))
                    for room_id, stored in self._stored.items()}
@@ -85,10 +85,10 @@ class Cursors:
         self._stored = cursors
 
     def store_forever(self, is_waiting: Callable[[int], bool]) -> None:
-        """Store what was read once it is dispatched, and write what has changed.
+        """Run for ever: store the cursor of a room once its deliveries are dispatched.
 
         Args:
-            is_waiting: Whether a delivery of a room (its ID) waits to be dispatched.
+            is_waiting: returns whether a delivery of a room (its ID) waits in the spool.
         """
         while True:
             eventlet.sleep(timing.CURSOR_WRITE_PERIOD)
@@ -99,7 +99,7 @@ class Cursors:
             self._store.write()
 
     def write(self) -> None:
-        """Write what has changed."""
+        """Write changed cursors to the store."""
         self._store.write()
 
     def _save(self, room_id: int, cursor: Optional[StoredCursor]) -> None:

@@ -1,4 +1,4 @@
-"""When which room's history is read for what was missed."""
+"""Decides when each room's history is read."""
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -22,18 +22,18 @@ __all__ = ["HistoryPoller"]
 
 
 class _Room:
-    """What is known of a room. Times are of time.monotonic(), 0.0 for never.
+    """A room's state. Times are time.monotonic(), 0.0 for never.
 
     Attributes:
-        needs_check: Whether something may have been missed there.
-        requests: How often a check was requested.
-        active_at: When something was posted there last.
-        read_at: When the last successful reading began.
-        first_read_at: When it got its first cursor; what was posted before may be on its way.
-        unsubscribed_at: Since when nothing is subscribed there.
-        is_refused: Whether its history could not be read when that was tried last.
-        successes: How many readings of whatever room had succeeded when the last one here failed;
-            None if it did not.
+        needs_check: whether messages may have been missed.
+        requests: how often a check was requested.
+        active_at: when the last message was posted.
+        read_at: when the last successful reading started.
+        first_read_at: when the room got its first cursor; earlier deliveries may be under way.
+        unsubscribed_at: when its last subscription ended.
+        is_refused: whether HipChat refused the last reading (403, 404).
+        successes: the poller's count of successful readings when this room's last reading failed;
+            None if it did not fail.
     """
 
     def __init__(self) -> None:
@@ -46,26 +46,26 @@ class _Room:
 
     @property
     def is_lively(self) -> bool:
-        """Whether something was posted there lately: a polled room is read twice as often then."""
+        """Whether a message was posted lately, so that a polled room is read twice as often."""
         return bool(self.active_at) and (
             time.monotonic() - self.active_at < timing.ROOM_LIVELY_KEPT)
 
     @property
     def rounds(self) -> int:
-        """In how many rounds it is polled once."""
+        """The number of rounds from one poll to the next."""
         return 1 if self.is_lively else 2
 
 
 class HistoryPoller:
-    """Reads the history of each subscribed room when something may have been missed there.
+    """Reads rooms' histories: on request, periodically, and in turn for polled rooms.
 
-    While a room needs a check, its new deliveries wait for the backfilled ones. Now and then each
-    room is read without a request. With catch_up 0 that is done for polled rooms only: those
-    without webhooks, of which the history alone tells. They are read in turn, at the pace that the
-    budget of calls allows.
+    request_check(room_id) requests a reading because messages may have been missed. Until it is
+    done, the room's new deliveries wait, so that the backfilled ones go first. Rooms with webhooks
+    are also read every AUDIT_PERIOD. Rooms without webhooks are polled, at the pace that the
+    sensor's share of the rate limit allows. With catch_up 0, only polled rooms are read.
 
-    What is older than catch_up is counted and logged. In a polled room a message may be as old as
-    two pauses between readings, but not older than dispatched ones are known (dedup_kept).
+    Messages older than catch_up are counted and logged, but not dispatched. In a polled room the
+    limit is at least two polls, but at most dedup_kept, for which duplicates are recognized.
     """
 
     def __init__(self, context: Context, budget: CallBudget, cursors: Cursors, spool: Spool,
@@ -80,27 +80,27 @@ class HistoryPoller:
         self._schedule = RoomSchedule(timing.HISTORY_ROOM_RETRY_MAX, self._priority)
         self._rooms: Dict[int, _Room] = {}
         self._named: Set[int] = set()  # rooms that a rule names
-        self._reading: Optional[int] = None  # a room
+        self._reading: Optional[int] = None  # the ID of the room that is being read
         self._polled = 0
-        self._successes = 0  # readings
+        self._successes = 0
         self._rechecked_at = 0.0  # when a part of the spool was lost; time.monotonic()
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
         context.health.add_metrics(history=self._report)
 
     def begin(self) -> None:
-        """Let new deliveries wait in the rooms that are known; before any is dispatched.
+        """Load the cursors, and pause their rooms; to be called before anything is dispatched.
 
         Raises:
-            ServiceUnavailable: Where the cursors are stored does not answer.
+            ServiceUnavailable: the store of the cursors does not answer.
         """
         self._cursors.load(lambda detail: self._health.record_incident(
-            "history", "where it was read up to is not known any more", detail))
+            "history", "cursors were lost", detail))
         self._subscribed.load()
         if self._catch_up:
             self._pause(self._cursors.rooms())
 
     def request_check(self, room_id: Optional[int] = None) -> None:
-        """Read a room's history soon, or every room's: something may have been missed."""
+        """Read a room's history soon, or every room's: messages may have been missed."""
         now, to_pause = time.monotonic(), []
         for each, room in self._rooms.items():
             if room_id in (None, each):
@@ -114,15 +114,14 @@ class HistoryPoller:
         self._schedule.wake()
 
     def recheck_all(self) -> None:
-        """Read every room's history from where all had been dispatched: a part of the spool is
-        lost."""
+        """Read every room's history from its stored cursor: a part of the spool was lost."""
         self._rechecked_at = time.monotonic()
         self._cursors.rewind()
         self._pause([room_id for room_id in self._rooms if self._cursors.get(room_id)])
         self.request_check()
 
     def note_activity(self, room_id: int) -> None:
-        """Something was posted in a room: it is read before quiet ones, and more often."""
+        """Read a room more often, and before quiet ones, since a message was posted there."""
         room = self._rooms.get(room_id)
         if room:
             room.active_at = time.monotonic()
@@ -130,13 +129,13 @@ class HistoryPoller:
                 self._schedule.set_due_by(room_id, room.read_at + timing.AUDIT_PERIOD)
 
     def subscriptions_changed(self) -> None:
-        """Other events or rooms are subscribed."""
+        """Apply changed subscriptions."""
         self._subscribed.note_change()
         self._schedule.wake()
 
     def run(self) -> None:
-        """Read one room after the other, for ever, whatever HipChat does."""
-        while not self._context.rooms.loaded:  # else rooms that rules name would seem unsubscribed
+        """Read one room after the other, for ever."""
+        while not self._context.rooms.loaded:  # else subscriptions with room names would be missed
             eventlet.sleep(0.05)
         while True:
             if self._schedule.is_stale:
@@ -147,15 +146,15 @@ class HistoryPoller:
             elif self._rooms[room_id].unsubscribed_at:
                 self._forget(room_id)
             else:
-                eventlet.sleep(self._attend(room_id))
+                eventlet.sleep(self._serve(room_id))
 
     def is_polled(self, room_id: int) -> bool:
-        """Tell whether the history alone tells of a room."""
-        return self._webhooks.are_none_in(room_id)
+        """Return whether a room has no webhooks, so that its history is polled."""
+        return self._webhooks.is_history_only(room_id)
 
     def _report(self) -> Dict[str, Any]:
-        """Return what /health shows: the rooms that are read, those that need a check, how many
-        deliveries were backfilled, how many rooms are polled, and a lively one's period."""
+        """Return the values for /health: the number of rooms, of rooms that need a check, of
+        backfilled deliveries and of polled rooms, and the period of a lively polled room."""
         rooms = {each: room for each, room in self._rooms.items() if not room.unsubscribed_at}
         polled = sum(map(self.is_polled, rooms))
         return {"rooms": len(rooms), "doubtful": sum(room.needs_check for room in rooms.values()),
@@ -191,23 +190,27 @@ class HistoryPoller:
         if count != self._polled:
             self._polled = count
             self._context.log.info(
-                "%d rooms are heard by their history alone, each asked every %.0f s, or half as "
-                "often while nobody speaks there.", count, self._pace() * count)
+                "Rooms without webhooks: %d. Each is polled every %.0f s, and half as often while "
+                "it is quiet.", count, self._pace() * count)
 
     def _report_pace(self, seconds: float) -> None:
-        """Set a problem while the room that is polled most rarely is polled too rarely."""
+        """Set a problem while a quiet room is polled so rarely that messages get too old.
+
+        Args:
+            seconds: the longest period of a polled room.
+        """
         dedup_kept = self._context.dedup_kept
         if seconds <= dedup_kept:
             self._health.clear_problem("history", about="pace")
             return
         self._health.set_problem(
-            "history", "rooms are asked too rarely", f"HipChat's limit lets a room be asked every "
-            f"{seconds:.0f} s, and what is older than {dedup_kept:.0f} s then is not dispatched. "
-            "Raise calls_share or catch_up, or let HipChat reach the sensor: webhook.public_url.",
-            about="pace")
+            "history", "rooms are polled too rarely", "HipChat's rate limit lets a room be polled "
+            f"every {seconds:.0f} s only, and messages older than {dedup_kept:.0f} s are not "
+            "dispatched. Raise calls_share or catch_up, or let HipChat reach the sensor: "
+            "webhook.public_url.", about="pace")
 
     def _note_unsubscribed(self, room_id: int, room: _Room) -> None:
-        """Forget a room after timing.CURSOR_KEPT: rules are deleted and made again."""
+        """Forget a room after timing.CURSOR_KEPT: a rule may be deleted and created again."""
         if not room.unsubscribed_at or self._context.subscriptions.lack_names():
             room.unsubscribed_at = time.monotonic()
             self._schedule.set_due(room_id, room.unsubscribed_at + timing.CURSOR_KEPT)
@@ -219,7 +222,7 @@ class HistoryPoller:
         self._health.clear_problem("history", about=str(room_id))
 
     def _priority(self, room_id: int) -> Tuple[Any, ...]:
-        """What is read first: rooms that need a check; then those for which a delivery waits."""
+        """Sort rooms that need a check first, and among them those with a waiting delivery."""
         room, cursor = self._rooms[room_id], self._cursors.get(room_id)
         order = (not room.needs_check, not self._room_queues.is_awaited(room_id))
         if not room.needs_check:
@@ -227,7 +230,7 @@ class HistoryPoller:
         return order + (room_id not in self._named, -room.active_at,
                         -(cursor.sent_at if cursor else 0.0))
 
-    def _attend(self, room_id: int) -> float:
+    def _serve(self, room_id: int) -> float:
         """Read a room's history; return the seconds to pause before the next call."""
         room, stored = self._rooms[room_id], self._backfill.stored
         requests, began = room.requests, time.monotonic()
@@ -244,13 +247,13 @@ class HistoryPoller:
             return self._note_trouble(room_id, error,
                                       max(error.reset_in, timing.HIPCHAT_RETRY_MIN))
         except SpoolError as error:
-            self._room_queues.resume(room_id)  # or a full spool would never have space
+            self._room_queues.resume(room_id)  # a full spool gets space only if the room dispatches
             if self._backfill.stored > stored:
                 self._backoff.succeeded()
             return self._note_trouble(room_id, error, self._backoff.failed())
         except HipChatError as error:
             pause = self._note_trouble(room_id, error, self._backoff.failed())
-            self._give_way(room_id, room, pause)
+            self._postpone(room_id, room, pause)
             return pause
         finally:
             self._reading = None
@@ -265,7 +268,7 @@ class HistoryPoller:
         self._successes += 1
         room.is_refused, room.successes, room.needs_check = False, None, is_requested
         self._schedule.succeeded(room_id, self._period(room_id, room))
-        if is_requested:  # after the history was asked for, perhaps
+        if is_requested:  # the message may have been posted after HipChat sent the history
             self._retry(room_id, timing.WEBHOOK_SETTLE_DELAY)
         else:
             self._room_queues.resume(room_id)
@@ -282,7 +285,8 @@ class HistoryPoller:
         return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
-        """Return the seconds in which each lively room is polled once, each quiet one in two."""
+        """Return the seconds of a round: lively rooms are polled in each one, quiet ones in every
+        second one."""
         return self._pace() * sum(1 / rounds for rounds in self._all_rounds())
 
     def _all_rounds(self) -> List[int]:
@@ -300,11 +304,11 @@ class HistoryPoller:
             self._health.count("", "too old", found.too_old)
         if found.too_old or found.stored and not self.is_polled(room_id):
             self._context.log.info(
-                "Room %d: %d messages that nobody had heard are dispatched now; %d are older than "
-                "%.0f s and are not.", room_id, found.stored, found.too_old, reach)
+                "Room %d: missed messages: %d are dispatched now; %d are older than %.0f s and are "
+                "not dispatched.", room_id, found.stored, found.too_old, reach)
 
     def _reach(self, room_id: int, room: _Room) -> float:
-        """Return how many seconds old a message may be that is dispatched."""
+        """Return the age of the oldest message to dispatch, in seconds."""
         dedup_kept = self._context.dedup_kept
         if self._rechecked_at and room.read_at <= self._rechecked_at:
             return dedup_kept
@@ -314,35 +318,35 @@ class HistoryPoller:
                    dedup_kept)
 
     def _is_unheard(self, room_id: int, room: _Room) -> bool:
-        """Tell whether what is old in a room was missed, and not received when it was posted."""
+        """Return whether old messages of a room were missed, and not received by a webhook."""
         if room.needs_check or self.is_polled(room_id):
             return True
-        is_heard = room.active_at and room.active_at >= room.read_at
-        return not is_heard and not self._spool.is_waiting(room_id)
+        is_received = room.active_at and room.active_at >= room.read_at
+        return not is_received and not self._spool.is_waiting(room_id)
 
     def _note_refusal(self, room_id: int, room: _Room, error: HipChatError) -> None:
-        """HipChat does not give a room's history: no delivery waits for it."""
+        """Report that HipChat refuses a room's history, and let its deliveries go on."""
         self._backoff.succeeded()
-        if isinstance(error, Forbidden) or self.is_polled(room_id):  # else webhooks tell of it
+        if isinstance(error, Forbidden) or self.is_polled(room_id):  # else the reconciler does
             self._health.set_problem(
-                "history", "what is missed in a room cannot be fetched", f"Room {room_id}: {error} "
-                "What is posted there while the sensor is down is lost.", about=str(room_id))
+                "history", "a room's history cannot be read", f"Room {room_id}: {error} Messages "
+                "that are posted there while the sensor is down are lost.", about=str(room_id))
         room.needs_check, room.is_refused = False, True
         self._schedule.failed(room_id)
-        if self.is_polled(room_id):  # what is posted now is to be found when that works again
+        if self.is_polled(room_id):  # retry soon enough for the messages that are posted now
             self._schedule.set_due_by(
                 room_id, time.monotonic() + self._reach(room_id, room) / 2)
         self._room_queues.resume(room_id)
 
     def _note_trouble(self, room_id: int, error: Exception, pause: float) -> float:
-        """HipChat or the disk is in trouble: pause, and go on with the same room."""
+        """Report that HipChat or the disk fails, and retry the room after a pause."""
         self._retry(room_id, pause)
         self._health.set_problem("history", "cannot be read now",
-                                 f"{error} It is tried again until it works.")
+                                 f"{error} The sensor tries again until it works.")
         return pause
 
-    def _give_way(self, room_id: int, room: _Room, pause: float) -> None:
-        """Let others have a turn before a room that failed, and ever more if they can be read."""
+    def _postpone(self, room_id: int, room: _Room, pause: float) -> None:
+        """Serve other rooms before a room that failed; back off if only this room fails."""
         is_alone = room.successes is not None and self._successes > room.successes
         room.successes = self._successes
         if is_alone:

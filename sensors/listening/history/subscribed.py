@@ -1,4 +1,4 @@
-"""Which events of which rooms are subscribed, and since when."""
+"""Records since when each event of each room is subscribed."""
 import time
 from typing import Callable, Dict, FrozenSet, Optional
 
@@ -12,38 +12,37 @@ __all__ = ["Subscribed"]
 
 
 class Subscribed:
-    """The subscribed addresses, each since a time of HipChat's clock.
+    """The subscribed addresses, each with the time of its subscription (HipChat's clock).
 
-    The times are stored with the cursors: a rule that was made while the sensor was down does not
-    get what was posted before. An address that is not subscribed any more is remembered for
-    timing.CURSOR_KEPT: rules are deleted and made again, and nothing that is posted in between is
-    to be lost.
+    A new rule must not receive older messages. The times are stored with the cursors, for rules
+    that are created while the sensor is down. A time is remembered for timing.CURSOR_KEPT after
+    the subscription ends, so that no message is lost if a rule is deleted and created again.
     """
 
     def __init__(self, subscriptions: Subscriptions, cursors: Cursors, now: Callable[[], float]):
         """Args:
-            now: Returns Unix time by HipChat's clock.
+            now: returns Unix time by HipChat's clock.
         """
         self._subscriptions, self._cursors, self._now = subscriptions, cursors, now
         self._since: Dict[Address, float] = {}
-        self._gone: Dict[Address, float] = {}  # since when it is not subscribed; time.monotonic()
+        self._gone: Dict[Address, float] = {}  # when a subscription ended; time.monotonic()
         self._changed_at: Optional[float] = None
         self._is_noted = False
 
     def load(self) -> None:
-        """Take the times that are stored with the cursors."""
+        """Read the times that are stored with the cursors."""
         for room_id, events in self._cursors.subscribed().items():
             for event, since in events.items():
                 self._since[Address(event, room_id)] = since
 
     def note_change(self) -> None:
-        """Other events or rooms are subscribed."""
+        """Note that subscriptions changed now."""
         if self._is_noted:
             self._changed_at, self._is_noted = self._now(), False
 
     def addresses(self) -> FrozenSet[Address]:
-        """Return all that is subscribed now."""
-        addresses = self._subscriptions.wanted()
+        """Return the addresses that are subscribed now."""
+        addresses = self._subscriptions.required()
         if not self._is_noted:
             if self._changed_at is None:  # at the start
                 self._changed_at = self._now()
@@ -52,12 +51,12 @@ class Subscribed:
         return addresses
 
     def since(self, address: Address) -> float:
-        """Return since when an address is subscribed, 0.0 if that is unknown."""
+        """Return the time since when an address is subscribed, 0.0 if it is unknown."""
         return self._since.get(address, 0.0)
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:
         now = time.monotonic()
-        if self._subscriptions.lack_names():  # it is unknown what is not subscribed any more
+        if self._subscriptions.lack_names():  # any missing address may still be subscribed
             self._gone.clear()
         for address in [each for each, gone in self._gone.items()
                         if gone + timing.CURSOR_KEPT <= now]:

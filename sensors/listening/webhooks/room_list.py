@@ -1,4 +1,4 @@
-"""Keeps the names of HipChat's rooms up to date."""
+"""Keeps the sensor's list of HipChat's rooms up to date."""
 import time
 from typing import Dict, Set
 
@@ -19,26 +19,26 @@ OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 
 
 class RoomList:
-    """Keeps the directory equal to HipChat's list of rooms, and the subscriptions with it.
+    """Updates the directory and the subscriptions from HipChat's list of rooms.
 
-    The list is read when it is due in the schedule of rooms, as ROOM_LIST: again after
-    ROOM_LIST_PERIOD, sooner while a name is subscribed that no room has, at once for a new name,
-    and when a delivery tells of a change. Anybody can cause such deliveries: if the list then shows
-    nothing new, the next one counts later.
+    In the schedule of rooms, the list is the entry ROOM_LIST. It is read every ROOM_LIST_PERIOD,
+    more often while a subscribed name matches no room, immediately for a newly subscribed name,
+    and after a delivery that hints at a change. Anybody can cause such deliveries, so a hint that
+    turned out wrong delays the next one.
     """
 
     def __init__(self, context: Context, schedule: RoomSchedule):
         self._context, self._schedule = context, schedule
         self._read_at = 0.0
         self._unknown: Set[str] = set()  # names, as of the last read
-        self._version = context.subscriptions.version  # whose names were looked at
+        self._version = context.subscriptions.version  # the one whose names were checked
         self._searches = Backoff(timing.ROOM_LIST_PERIOD)
         self._hints = Backoff(timing.ROOM_LIST_PERIOD)
-        self._hinted, self._hint_pause = False, 0.0
+        self._is_hinted, self._hint_delay = False, 0.0
         schedule.add(ROOM_LIST, retry_max=timing.ROOM_LIST_RETRY_MAX)
 
     def note_subscriptions(self) -> None:
-        """Read the list at once if a new name is subscribed that no room has."""
+        """Read the list now if a newly subscribed name matches no room."""
         if self._version != self._context.subscriptions.version:
             self._version = self._context.subscriptions.version
             if not set(self.unknown()) <= self._unknown:
@@ -54,18 +54,22 @@ class RoomList:
         known = self._context.rooms.name_of(address.room)
         if address.event not in OF_ROOMS and (not room_name or known in (None, room_name)):
             return False
-        self._hinted, before = True, self._schedule.due_at(ROOM_LIST)
-        self._schedule.set_due_by(ROOM_LIST, self._read_at + self._hint_pause)
+        self._is_hinted, before = True, self._schedule.due_at(ROOM_LIST)
+        self._schedule.set_due_by(ROOM_LIST, self._read_at + self._hint_delay)
         return self._schedule.due_at(ROOM_LIST) < before
 
     def read(self) -> None:
-        """Read HipChat's list; raises HipChatError."""
+        """Read HipChat's list.
+
+        Raises:
+            HipChatError: it cannot be read.
+        """
         context = self._context
         self._read_at, version = time.monotonic(), context.rooms.version
         try:
             context.rooms.take(find_rooms(context.client, context.subscriptions.names()))
         except Forbidden:
-            if not context.rooms.loaded:  # what goes by IDs need not wait
+            if not context.rooms.loaded:  # subscriptions with room IDs need not wait
                 context.rooms.take([])
             raise
         context.subscriptions.renew()
@@ -73,14 +77,14 @@ class RoomList:
         self._report(self.unknown())
 
     def unknown(self) -> Dict[str, Set[str]]:
-        """The names that no room has, each with HipChat's events that are subscribed there."""
+        """Return the names that no room has, each with the events (HipChat's names) subscribed."""
         return self._context.subscriptions.nameless()
 
     def _weigh_hints(self, changed: bool) -> None:
-        if changed or not self._hinted:
+        if changed or not self._is_hinted:
             self._hints.succeeded()
-        self._hint_pause = self._hints.failed() if self._hinted else 0.0
-        self._hinted = False
+        self._hint_delay = self._hints.failed() if self._is_hinted else 0.0
+        self._is_hinted = False
 
     def _report(self, unknown: Dict[str, Set[str]]) -> None:
         rooms, log = self._context.rooms, self._context.log
@@ -88,7 +92,7 @@ class RoomList:
             if rooms.id_of(name) is not None:
                 log.info("Room %s: can be listened to now.", name)
         for name in sorted(set(unknown) - self._unknown):
-            log.info("Room %s cannot be listened to: no room bears that name.", name)
+            log.info("Room %s cannot be listened to: no room has this name.", name)
         self._unknown = set(unknown)
         if not unknown:
             self._searches.succeeded()

@@ -1,4 +1,4 @@
-"""The webhooks of one room in HipChat, made equal to those that are wanted."""
+"""Makes the webhooks of one room equal to the required ones."""
 import logging
 import time
 from collections import defaultdict
@@ -12,13 +12,18 @@ from listening import timing
 
 __all__ = ["MADE_MAX", "RoomWebhooks"]
 
-NAME = "StackStorm"  # what HipChat shows its users as the webhook's label
-DELIVERING_MAX = 100  # webhooks that deliver and are looked for
-MADE_MAX = 3  # times in WEBHOOK_MAKE_PERIOD that the webhook for one event is made
+NAME = "StackStorm"  # the webhook's label in HipChat's user interface
+DELIVERING_MAX = 100  # IDs of unknown webhooks that are remembered
+MADE_MAX = 3  # how often the webhook for one event is created in WEBHOOK_MAKE_PERIOD
 
 
 class _Webhook(NamedTuple):
-    """A webhook of ours in HipChat; event is None if it cannot be kept, for the reason `fault`."""
+    """A webhook of ours in HipChat.
+
+    Attributes:
+        event: the event for which it is usable; None if it must be deleted.
+        fault: why it must be deleted.
+    """
 
     id: str
     event: Optional[str]
@@ -26,91 +31,98 @@ class _Webhook(NamedTuple):
 
 
 class RoomWebhooks:
-    """What is wanted in a room, and what HipChat has there of ours.
+    """The required webhooks of a room, and ours that HipChat has.
 
-    Ours is what ownership says, what our own call has made, and what has our signature and delivers
-    to this sensor though it was made for another public_url.
+    A webhook is ours if `ownership` says so, if we created it, or if it has our signature for
+    another public_url and delivers to this sensor.
 
     Attributes:
-        wanted: HipChat's names of events.
-        lacked: whether a webhook was missing since this was last set to False.
-        vanishing: the events whose webhook is missing again, though it was made MADE_MAX times.
-        elsewhere: how many webhooks have our signature for another public_url.
+        required: the events (HipChat's names) that need a webhook.
+        was_missing: whether a webhook was missing; the caller resets it.
+        vanishing: the events whose webhook is missing though it was created MADE_MAX times.
+        elsewhere: the number of webhooks with our signature for another public_url.
     """
 
     def __init__(self, room_id: int, client: Client, ownership: Ownership,
                  authentication: Optional[str], log: logging.Logger):
         """Args:
-            authentication: "jwt" for an integration's webhooks.
+            authentication: "jwt" if HipChat must sign deliveries, else None.
         """
         self._room_id, self._client, self._ownership = room_id, client, ownership
         self._authentication, self._log = authentication, log
-        self.wanted: Set[str] = set()
-        self.lacked = False
+        self.required: Set[str] = set()
+        self.was_missing = False
         self.vanishing: Set[str] = set()
         self.elsewhere = 0
-        self._delivering: Set[str] = set()  # IDs of webhooks that deliver and are not known
+        self._delivering: Set[str] = set()  # IDs of unknown webhooks that deliver
         self._webhooks: List[_Webhook] = []
-        self._made: Dict[str, str] = {}  # events by the IDs that HipChat gave
+        self._made: Dict[str, str] = {}  # the events of webhooks that we created, by ID
         self._made_at: Dict[str, List[float]] = defaultdict(list)  # by event
         self._is_halfway = False
 
     def note_delivering(self, webhook_id: int) -> None:
-        """A webhook that is none of the known ones delivers, as a body says that anybody may send.
-        """
+        """Note the ID of an unknown webhook in a delivery. (Anybody may have sent it.)"""
         if len(self._delivering) < DELIVERING_MAX:
             self._delivering.add(str(webhook_id))
 
     def present(self) -> int:
-        """How many of the wanted events have a webhook."""
-        return len(self.wanted & {webhook.event for webhook in self._webhooks})
+        """Return how many of the required events have a webhook."""
+        return len(self.required & {webhook.event for webhook in self._webhooks})
 
     def id_of(self, event: str) -> int:
-        """The ID of an event's webhook, 0 if there is none."""
+        """Return the ID of an event's webhook, 0 if there is none."""
         found = (webhook.id for webhook in self._webhooks if webhook.event == event)
         webhook_id = next(found, "")
         return int(webhook_id) if webhook_id.isdigit() else 0
 
     def is_empty(self) -> bool:
-        """Whether nothing is wanted and nothing of ours is there."""
-        return not self.wanted and not self._webhooks
+        """Return whether no webhook is required and HipChat has none of ours."""
+        return not self.required and not self._webhooks
 
     def start_over(self) -> None:
-        """List the webhooks first the next time, wherever it ended last."""
+        """Have the next reconcile() list the webhooks, instead of resuming the last one."""
         self._is_halfway = False
 
     def reconcile(self) -> None:
-        """Make what is missing, then delete what is too much.
+        """Create missing webhooks, then delete superfluous ones.
 
-        An event may come twice for a moment, but none is missed. Raises HipChatError; what was done
-        stays known.
+        In this order, an event may be delivered twice for a moment, but none is lost. The next
+        call resumes one that failed.
+
+        Raises:
+            HipChatError: a call failed.
         """
         is_resumed = self._is_halfway
-        if not is_resumed:  # else every second call that fails would mean to list for ever
+        if not is_resumed:  # else, if every second call failed, it would never get past the list
             self._list()
             self._is_halfway = True
-        kept: Dict[str, _Webhook] = {}
+        usable: Dict[str, _Webhook] = {}
         for webhook in sorted(self._webhooks, key=_age):
-            if webhook.event in self.wanted:
-                kept.setdefault(str(webhook.event), webhook)
-        missing = self.wanted - set(kept)
-        self.lacked = self.lacked or bool(missing)
-        refused = self._make_all(missing, kept)
-        for webhook in [each for each in self._webhooks if each not in kept.values()]:
+            if webhook.event in self.required:
+                usable.setdefault(str(webhook.event), webhook)
+        missing = self.required - set(usable)
+        self.was_missing = self.was_missing or bool(missing)
+        refused = self._make_all(missing, usable)
+        for webhook in [each for each in self._webhooks if each not in usable.values()]:
             self._delete(webhook, self._reason(webhook))
         self._is_halfway = False
-        if is_resumed:  # a call that failed may have been done nevertheless
+        if is_resumed:  # HipChat may have executed a call that failed
             self.reconcile()
         elif refused:
             raise refused
 
-    def _make_all(self, missing: Set[str], kept: Dict[str, _Webhook]) -> Optional[InvalidRequest]:
-        """Make webhooks; an old HipChat Server does not know every event."""
+    def _make_all(self, missing: Set[str],
+                  usable: Dict[str, _Webhook]) -> Optional[InvalidRequest]:
+        """Create webhooks, and add them to the usable ones.
+
+        Returns:
+            The last error: an old HipChat Server does not know every event.
+        """
         refused: Optional[InvalidRequest] = None
         self.vanishing = {event for event in missing if self._is_vanishing(event)}
         for event in sorted(missing - self.vanishing):
             try:
-                kept[event] = self._make(event)
+                usable[event] = self._make(event)
             except InvalidRequest as error:
                 refused = error
         return refused
@@ -137,13 +149,13 @@ class RoomWebhooks:
             for item in moved]
 
     def _with_url(self, item: Dict[str, Any]) -> Dict[str, Any]:
-        """A webhook with its URL, where the list has none."""
+        """Return a webhook with its URL, which some HipChats do not list."""
         if isinstance(item.get("url"), str) or str(item["id"]) in self._made:
             return item
         return self._client.call("GET", "room", self._room_id, "webhook", item["id"])
 
     def _purpose(self, item: Dict[str, Any]) -> Tuple[Optional[str], str]:
-        """The event of a webhook, None if it cannot be kept, and why not."""
+        """Return the event of a webhook; or None and the reason why it must be deleted."""
         if str(item["id"]) in self._made:
             return self._made[str(item["id"])], ""
         address = self._ownership.urls.read(str(item.get("url")))
@@ -159,14 +171,13 @@ class RoomWebhooks:
         webhook = _Webhook(str(made["id"]), event)
         self._made[webhook.id] = event
         self._webhooks.append(webhook)
-        self._log.info("Webhook made: %s in room %d.", event, self._room_id)
+        self._log.info("Webhook created: %s in room %d.", event, self._room_id)
         return webhook
 
     def _reason(self, webhook: _Webhook) -> str:
-        """Why a webhook is deleted."""
         if webhook.event is None:
             return webhook.fault
-        return "another one delivers the same" if webhook.event in self.wanted else (
+        return "another one delivers the same" if webhook.event in self.required else (
             "no trigger needs it")
 
     def _delete(self, webhook: _Webhook, reason: str) -> None:
@@ -176,7 +187,7 @@ class RoomWebhooks:
             pass
         self._webhooks.remove(webhook)
         self._made.pop(webhook.id, None)
-        self._log.info("Webhook deleted, since %s: %s in room %d.", reason,
+        self._log.info("Webhook deleted, because %s: %s in room %d.", reason,
                        webhook.event or webhook.id, self._room_id)
 
 

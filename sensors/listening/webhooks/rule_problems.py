@@ -1,4 +1,4 @@
-"""Reports which rules get fewer events than they ask for, and why."""
+"""Reports the rules that receive fewer events than they ask for."""
 import logging
 from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Set, Tuple
@@ -19,7 +19,12 @@ WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are th
 
 
 class _Wrong(NamedTuple):
-    """What is wrong with the rooms, events or parameters of these triggers (refs)."""
+    """A problem with the rooms, events or parameters of triggers.
+
+    Attributes:
+        triggers: the refs of these triggers.
+        config_counts: whether the pack's config is reported as a cause, and not only rules.
+    """
 
     part: str
     about: str
@@ -27,12 +32,11 @@ class _Wrong(NamedTuple):
     summary: str
     detail: str
     level: int
-    config_counts: bool = True  # whether it is a problem for the config alone, too
+    config_counts: bool = True
 
 
 class RuleProblems:
-    """Names the enabled rules whose trigger parameters are wrong or whose room is out of reach.
-    """
+    """Sets a problem that names the enabled rules with wrong parameters or unreachable rooms."""
 
     def __init__(self, subscriptions: Subscriptions, webhooks: WebhookReconciler,
                  rules: Callable[[str], List[str]], health: Health):
@@ -45,56 +49,63 @@ class RuleProblems:
         self._reported: Set[Tuple[str, str]] = set()
 
     def watch(self) -> None:
-        """Look for ever."""
+        """Check for ever."""
         while True:
             eventlet.sleep(timing.RULE_PROBLEMS_PERIOD)
             try:
-                self._look()
+                self._check()
             except ServiceUnavailable:  # Triggers sets the problem
                 pass
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         rules: Dict[Tuple[str, str], List[str]] = {}
-        rules_of = lru_cache(maxsize=None)(self._rules)  # many rooms may want the same triggers
+        rules_of = lru_cache(maxsize=None)(self._rules)  # many rooms may have the same triggers
         for wrong in self._wrong():
-            found = _names(wrong, rules_of)
+            found = _causes(wrong, rules_of)
             if found:
                 rules[wrong.part, wrong.about] = found
-                detail = f"{wrong.detail} This is what {' and '.join(found)} says."
-                self._health.set_problem(wrong.part, wrong.summary, detail, about=wrong.about,
-                                         level=wrong.level)
+                self._health.set_problem(
+                    wrong.part, wrong.summary, f"{wrong.detail} It is caused by "
+                    f"{' and '.join(found)}.", about=wrong.about, level=wrong.level)
         for part, about in self._reported - set(rules):
             self._health.clear_problem(part, about=about)
         self._reported = set(rules)
 
     def _wrong(self) -> List[_Wrong]:
         rooms = self._webhooks.problems()
-        wanting = self._subscriptions.refs(rooms)
+        triggers = self._subscriptions.refs(rooms)
         return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
                        logging.ERROR)
                 for trigger, error in self._subscriptions.wrong().items()] + [
-            _Wrong("rooms", str(room), wanting[room], "a room cannot be listened to",
+            _Wrong("rooms", str(room), triggers[room], "a room cannot be listened to",
                    f"Room {self._webhooks.title(room)} cannot be listened to: {error}",
                    logging.WARNING)
             for room, error in rooms.items()] + [
-            _Wrong("rules", event, refs, "an event cannot be heard without a webhook",
-                   f"HipChat's history has no {event}: only a webhook delivers it. Set "
-                   "webhook.public_url in the pack's config, and let the token's owner be an admin "
+            _Wrong("rules", event, refs, "an event cannot be received without a webhook",
+                   f"HipChat's history does not contain {event}: only a webhook delivers it. Set "
+                   "webhook.public_url in the pack's config, and make the token's owner an admin "
                    "of the rooms.", logging.ERROR, config_counts=False)
             for event, refs in self._unavailable().items()]
 
     def _unavailable(self) -> Dict[str, Set[str]]:
-        """The triggers whose event comes by no webhook and no history, by HipChat's name of it."""
+        """Return the refs of triggers whose event can come neither by a webhook nor from history.
+
+        They are grouped by the event (HipChat's name).
+        """
         found: Dict[str, Set[str]] = {}
-        for address in self._subscriptions.wanted():
-            if address.event not in HISTORY_EVENTS and self._webhooks.are_none_in(address.room):
+        for address in self._subscriptions.required():
+            if address.event not in HISTORY_EVENTS and (
+                    self._webhooks.is_history_only(address.room)):
                 found.setdefault(address.event, set()).update(
-                    listener.ref for listener in self._subscriptions.hearing(address))
+                    subscription.ref for subscription in self._subscriptions.at(address))
         return found
 
 
-def _names(wrong: _Wrong, rules: Callable[[str], List[str]]) -> List[str]:
-    """Who wants these triggers; those without parameters are for the rooms of the config."""
+def _causes(wrong: _Wrong, rules: Callable[[str], List[str]]) -> List[str]:
+    """Name the rules and config keys that need these triggers.
+
+    Triggers without parameters are for the rooms of the config.
+    """
     names = {"the rule " + rule for trigger in wrong.triggers for rule in rules(trigger)}
     config = ["rooms in the pack's config"] if (
         wrong.config_counts and wrong.triggers & WITHOUT_PARAMETERS) else []

@@ -115,7 +115,7 @@ class TestNamesNotTold:
 
     def test_what_nobody_hears_waits_until_they_are(self, bench, pauses):
         bench.put("waits", "1001")
-        wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
+        wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat lists no room"])
         assert bench.spool.waiting == 1 and not bench.unwanted
         bench.know("Factor")
         wait_until(lambda: bench.stackstorm.told == [("by name", "waits")])
@@ -138,7 +138,7 @@ class TestNamesNotTold:
         bench.put("goes", "1002")
         wait_until(lambda: len(bench.health.report()["reasons"]) == 2)
         bench.stackstorm.fails = lambda trigger, trace: False
-        wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat has told of none"])
+        wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat lists no room"])
 
 
 class TestUnheard:

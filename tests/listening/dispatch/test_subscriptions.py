@@ -39,7 +39,7 @@ def subscriptions(changes, directory):
 
 
 def hearing(subscriptions, room, event="room_message"):
-    return refs(subscriptions.hearing(Address(event, room)))
+    return refs(subscriptions.at(Address(event, room)))
 
 
 def refs(found):
@@ -60,12 +60,12 @@ def test_what_is_wanted_everywhere_follows_the_rooms_and_is_worked_out_once(dire
                                   logging.getLogger("subscriptions"),
                           lambda: None)
     subscriptions.add(trigger("message"))
-    wanted = subscriptions.wanted()
+    wanted = subscriptions.required()
     assert {address.room for address in wanted} == {
-        FACTOR, OPS} and subscriptions.wanted() is wanted
+        FACTOR, OPS} and subscriptions.required() is wanted
     directory.take([{"id": FACTOR, "name": "Factor"},
                     {"id": OPS, "name": "Ops", "is_archived": True}])
-    assert {address.room for address in subscriptions.wanted()} == {FACTOR}
+    assert {address.room for address in subscriptions.required()} == {FACTOR}
 
 
 class TestAdded:
@@ -73,7 +73,7 @@ class TestAdded:
 
     def test_without_a_room_hears_the_rooms_of_the_config(self, subscriptions):
         subscriptions.add(trigger("message"))
-        assert subscriptions.wanted() == {Address("room_message", FACTOR),
+        assert subscriptions.required() == {Address("room_message", FACTOR),
                                       Address("room_message", SALES)}
         assert hearing(subscriptions, FACTOR) == ["hipchat.message"]
         assert hearing(subscriptions, OPS) == []
@@ -81,11 +81,11 @@ class TestAdded:
 
     def test_without_a_room_hears_only_the_events_of_the_config(self, subscriptions):
         subscriptions.add(trigger("exit", "exit"))
-        assert subscriptions.wanted() == set()
+        assert subscriptions.required() == set()
 
     def test_with_a_room_hears_any_event_in_that_room(self, subscriptions):
         subscriptions.add(trigger("a", "exit", room="Ops"))
-        assert subscriptions.wanted() == {Address("room_exit", OPS)}
+        assert subscriptions.required() == {Address("room_exit", OPS)}
 
     def test_with_a_rooms_id_as_an_integer_hears_it(self, subscriptions):
         subscriptions.add(trigger("a", room=42))
@@ -106,12 +106,12 @@ class TestAdded:
     def test_with_other_parameters_hears_by_these(self, subscriptions):
         subscriptions.add(trigger("a", room="Factor"))
         subscriptions.add(trigger("a", room="Ops", filter="x"))
-        assert subscriptions.wanted() == {Address("room_message", OPS)}
+        assert subscriptions.required() == {Address("room_message", OPS)}
         assert hearing(subscriptions, FACTOR) == []
 
     def test_carries_its_id_and_its_filter(self, subscriptions):
         subscriptions.add(trigger("a", room="Factor", filter="ping (.*)"))
-        listener, = subscriptions.hearing(Address("room_message", FACTOR))
+        listener, = subscriptions.at(Address("room_message", FACTOR))
         assert listener.trigger_id == "id of a"
         assert listener.filter.groups("ping x") == ["x"]
 
@@ -129,7 +129,7 @@ class TestRemoved:
         subscriptions.remove(trigger("a", room="Factor"))
         assert hearing(subscriptions, FACTOR) == ["hipchat.b"]
         subscriptions.remove(trigger("b", room="Factor"))
-        assert subscriptions.wanted() == set()
+        assert subscriptions.required() == set()
 
     def test_unknown_is_no_error_and_no_change(self, subscriptions, changes):
         subscriptions.remove(trigger("a"))
@@ -150,7 +150,7 @@ class TestReplaced:
         for number, ref in enumerate("abc"):
             subscriptions.add(trigger(ref, room=number))
         subscriptions.replace([trigger("b", room=1), trigger("c", room=5), trigger("d", room=3)])
-        assert subscriptions.wanted() == {Address("room_message", room) for room in (1, 5, 3)}
+        assert subscriptions.required() == {Address("room_message", room) for room in (1, 5, 3)}
 
     def test_by_the_same_are_no_change(self, subscriptions, changes, caplog):
         triggers = [trigger("a", room="a"), trigger("message"), trigger("wrong", filter="(")]
@@ -186,15 +186,15 @@ class TestWrong:
             subscriptions.add(trigger("a", event, **parameters))
         assert list(subscriptions.wrong()) == ["hipchat.a"]
         assert hearing(subscriptions, FACTOR, "room_" + event) in ([], ["hipchat.good"])
-        assert subscriptions.wanted() == {Address("room_message", FACTOR)}
+        assert subscriptions.required() == {Address("room_message", FACTOR)}
         subscriptions.remove(trigger("a", event, **parameters))
-        assert subscriptions.wanted() == {Address("room_message", FACTOR)}
+        assert subscriptions.required() == {Address("room_message", FACTOR)}
         assert subscriptions.wrong() == {}
 
     def test_of_a_trigger_that_was_right_end_its_listening(self, subscriptions):
         subscriptions.add(trigger("a", room="Factor"))
         subscriptions.add(trigger("a", room=""))
-        assert subscriptions.wanted() == set()
+        assert subscriptions.required() == set()
 
 
 class TestRenamed:
@@ -205,21 +205,21 @@ class TestRenamed:
         subscriptions.add(trigger("a", room="Factor"))
         directory.take([{"id": FACTOR, "name": "Factor-old"}, {"id": SALES, "name": "Factor"}])
         subscriptions.renew()
-        assert subscriptions.wanted() == {Address("room_message", SALES)}
+        assert subscriptions.required() == {Address("room_message", SALES)}
         assert hearing(subscriptions, FACTOR) == [] and hearing(
             subscriptions, SALES) == ["hipchat.a"]
         assert len(changes) == 2
 
     def test_a_rule_for_a_name_that_no_room_bears_waits_for_one(self, subscriptions, directory):
         subscriptions.add(trigger("a", room="Soon"))
-        assert subscriptions.wanted() == set()
+        assert subscriptions.required() == set()
         assert subscriptions.nameless() == {"Soon": {"room_message"}}
         directory.take([{"id": 7, "name": "Soon"}])
         subscriptions.renew()
-        assert subscriptions.wanted() == {Address("room_message", 7)}
+        assert subscriptions.required() == {Address("room_message", 7)}
         assert not subscriptions.nameless()
         subscriptions.remove(trigger("a", room="Soon"))
-        assert subscriptions.wanted() == set()
+        assert subscriptions.required() == set()
 
     def test_a_name_that_looks_like_an_id_is_none(self, subscriptions, directory):
         subscriptions.add(trigger("a", room=str(OPS)))
@@ -249,7 +249,7 @@ def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
     assert hearing(subscriptions, 12345) == ["hipchat.message"]
     assert subscriptions.matching(Address("room_enter", FACTOR), "") is None
     assert subscriptions.names() == {"Factor", "-1"} and set(subscriptions.nameless()) == {"-1"}
-    assert subscriptions.wanted() == {Address("room_message", FACTOR), Address("room_message", 0)}
+    assert subscriptions.required() == {Address("room_message", FACTOR), Address("room_message", 0)}
 
 
 def test_names_are_those_of_the_triggers_there_are(subscriptions):
@@ -274,7 +274,7 @@ class TestGone:
         return subscriptions
 
     def test_are_heard_still_by_those_that_heard_them(self, gone):
-        assert gone.wanted() == {Address("room_message", SALES)}
+        assert gone.required() == {Address("room_message", SALES)}
         assert hearing(gone, FACTOR) == hearing(gone, SALES) == ["hipchat.a"]
 
     def test_are_heard_no_more_by_a_rule_that_was_removed_since(self, gone):

@@ -51,13 +51,13 @@ class TestWithoutPublicUrl:
         succeeded, result = stackstorm.run_action("hipchat.check")
         assert succeeded and result["lines"][-1].startswith(
             "ok: listener: none, since webhook.public_url is not set: the sensor asks HipChat")
-        assert "1 rooms are heard by their history alone, each asked every " in stackstorm.log()
+        assert "Rooms without webhooks: 1. Each is polled every " in stackstorm.log()
 
     def test_names_the_setting_to_a_rule_for_what_the_history_does_not_tell(
             self, start_hipchat, start):
         stackstorm = start(start_hipchat("--room", "Factor"))
         rule = stackstorm.add_rule("enter", {"room": "Factor"})
-        wait_until(lambda: "an event cannot be heard without a webhook" in stackstorm.log())
+        wait_until(lambda: "an event cannot be received without a webhook" in stackstorm.log())
         line, = [line for line in stackstorm.log().splitlines() if "without a webhook" in line]
         assert "Set webhook.public_url" in line and rule in line and " ERROR " in line
 
@@ -97,4 +97,4 @@ def test_a_room_whose_webhooks_are_refused_is_asked_and_the_others_are_not(
     heard = [each["message"] for each in stackstorm.heard("hipchat.message", 2)]
     assert sorted(heard) == ["asked for", "delivered"]
     assert stackstorm.health()["accepted"] == 1
-    assert "Meanwhile it is asked for its history" in stackstorm.log()
+    assert "Until then its history is polled" in stackstorm.log()

@@ -246,7 +246,7 @@ class TestAsked:
         def ask(seconds):
             monkeypatch.setattr("listening.timing.POLL_PERIOD_MIN", seconds)
             bench = make()
-            bench.webhooks.are_none_in.return_value = True
+            bench.webhooks.is_history_only.return_value = True
             bench.let_pass(timing.AUDIT_QUIET_PERIOD)
             return bench
 
@@ -266,8 +266,8 @@ class TestAsked:
         bench = ask(REMEMBERED + 1)
         hipchat.meanwhile = lambda: hipchat.say("after the look")
         wait_until(lambda: bench.health.dropped == {"too old": 1})
-        assert bench.health.report()["reasons"] == ["history: rooms are asked too rarely"]
-        bench.webhooks.are_none_in.return_value = False
+        assert bench.health.report()["reasons"] == ["history: rooms are polled too rarely"]
+        bench.webhooks.is_history_only.return_value = False
         wait_until(lambda: bench.health.report()["status"] == "ok")
 
 
@@ -285,7 +285,7 @@ def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_na
 def test_a_polled_room_that_could_not_be_read_tells_what_was_said_meanwhile(
         make, hipchat, pauses):
     bench = make()
-    bench.webhooks.are_none_in.return_value = True
+    bench.webhooks.is_history_only.return_value = True
     hipchat.forbidden.add(FACTOR)
     looks = len(hipchat.looks)
     bench.let_pass(timing.AUDIT_QUIET_PERIOD)
@@ -331,7 +331,7 @@ class TestTrouble:
 
     def test_is_no_trouble_any_more_when_the_room_is_forgotten(self, bench):
         assert bench.health.report()["reasons"] == [
-            "history: what is missed in a room cannot be fetched"]
+            "history: a room's history cannot be read"]
         bench.subscriptions.remove(trigger())
         wait_until(lambda: bench.told("rooms") == 1)
         bench.let_pass(timing.CURSOR_KEPT)

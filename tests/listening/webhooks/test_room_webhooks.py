@@ -294,7 +294,7 @@ class TestRoomsInTrouble:
         pauses = [after - before for before, after in zip(tries, tries[1:4])]
         assert pauses == sorted(pauses) and sum(pauses) > 6.6, "1, 2 and 4 s"
         line, = wait_until(lambda: self.warnings(stackstorm, "Nowhere at all"))
-        assert "404" in line and "name or id" in line
+        assert "404" in line and "name or ID" in line
 
     def test_of_the_sample_rules_disturbs_nobody(self, start_hipchat, start_stackstorm):
         stackstorm = start_stackstorm(start_hipchat("--room", "Ops"), rooms=["Ops"])

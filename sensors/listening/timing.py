@@ -87,6 +87,7 @@ TASK_RETRY_MAX = 30.0  # before a failed task is restarted
 TASK_STEADY_DELAY = 10.0  # after which a restarted task counts as healthy
 WARNING_THROTTLE = 60.0  # log lines about one recurring problem
 INCIDENT_KEPT = 3600.0  # for an incident in /health
+TOKEN_CHECK_DELAY = 60.0  # before the first of these checks: webhooks are more urgent at the start
 TOKEN_CHECK_PERIOD = 21600.0  # between checks of the HipChat token's expiry
 TOKEN_RETRY_DELAY = 600.0  # the same when a check failed
 CONFIG_PERIOD = 3.0  # between reads of the registered config

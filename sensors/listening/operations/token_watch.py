@@ -2,6 +2,7 @@
 import eventlet
 
 from hipchat.api.client import Client
+from hipchat.api.rate_limit import CallBudget
 from hipchat.check.token import expiry_warning
 from hipchat.errors import HipChatError
 from listening import timing
@@ -16,10 +17,11 @@ class TokenWatch:
     def __init__(self, context: Context):
         self._context = context
         # Outside the sensor's budget, which paces the calls where there are many rooms.
-        self._client = Client(context.settings.api._replace(rate_limit_wait=0))
+        self._client = Client(context.settings.api._replace(rate_limit_wait=0), CallBudget(1.0))
 
     def run(self) -> None:
         """Ask for ever; that of an integration is renewed by itself."""
+        eventlet.sleep(timing.TOKEN_CHECK_DELAY)
         while self._context.settings.api.api_key:
             try:
                 self._check()

@@ -33,13 +33,13 @@ TASKS = [  # the name in /health, where the task is (or its name in wiring), its
     ("spool", Spool, "_write_forever"),
     ("dispatching", RoomQueues, "_notify_all"),
     ("dispatching", RoomQueues, "_work"),
-    ("dispatching", RoomQueues, "_give_way"),
+    ("dispatching", RoomQueues, "_yield_to_arriving"),
     ("watching", RoomQueues, "_watch"),
     ("publishing", "TriggerPublisher", "watch"),
     ("refreshing", "Triggers", "run"),
     ("refreshing", "Triggers", "refresh"),
     ("webhooks", WebhookReconciler, "run"),
-    ("webhooks", WebhookReconciler, "_note_wanted")]
+    ("webhooks", WebhookReconciler, "_note_required")]
 
 
 class Sensor:

@@ -1,4 +1,4 @@
-"""Where StackStorm's API is, and the account that the sensor has there."""
+"""The address of StackStorm's API, and the sensor's account there."""
 from datetime import timedelta
 from typing import Dict
 
@@ -14,7 +14,7 @@ from listening import timing
 
 __all__ = ["platform"]
 
-ANYWHERE = ("", "0.0.0.0", "::")  # hosts on which a service listens that is asked on this machine
+ANYWHERE = ("", "0.0.0.0", "::")  # a service that listens here is reached at 127.0.0.1
 
 
 def platform() -> Platform:
@@ -36,17 +36,17 @@ def _stream_url() -> str:
 
 
 class _ServiceToken:
-    """A token that is renewed before its end, as StackStorm's own services have them."""
+    """A service token of StackStorm, renewed before it expires."""
 
     def __init__(self) -> None:
         self._headers: Dict[str, str] = {}
         self._renew_at = get_datetime_utc_now()
 
     def headers(self) -> Dict[str, str]:
-        """Return what proves the account; nothing where StackStorm asks nobody who they are.
+        """Return the headers for authentication; none if StackStorm requires none.
 
         Raises:
-            StackStormError: StackStorm's database does not take a token.
+            StackStormError: StackStorm's database cannot store a token.
         """
         if cfg.CONF.auth.enable and get_datetime_utc_now() >= self._renew_at:
             try:
@@ -57,7 +57,7 @@ class _ServiceToken:
         return self._headers
 
     def renew(self) -> None:
-        """Make another token for the next call: StackStorm has refused this one."""
+        """Use a new token for the next call, because StackStorm refused this one."""
         self._renew_at = get_datetime_utc_now()
 
     def _make(self) -> None:

@@ -14,25 +14,25 @@ __all__ = ["BrokerConnection"]
 
 
 class BrokerConnection:
-    """One channel of a connection, on which messages to one exchange are published.
+    """Publishes messages to one exchange, on one channel of a connection.
 
-    A greenlet reads all that the broker sends. So a message waits for its confirmation as long as
-    the broker takes, and the next is not held up by it. After the connection has ended, or end()
-    was called, all that waits raises that error.
+    Several greenlets can publish at the same time: one greenlet reads the broker's confirmations,
+    and wakes the publisher of each message. When the connection ends, all waiting publish() calls
+    raise its error.
 
     Attributes:
-        ended: the error by which it ended; None while it is open.
-        gone: the types of errors that mean that the connection is gone.
+        ended: the error by which the connection ended; None while it is open.
+        gone: the types of errors that mean that the connection is lost.
     """
 
     def __init__(self, connect: Callable[[Dict[str, Any]], Connection], exchange: Exchange,
                  blocked: Callable[[bool], None]):
-        """Connect; raise what kombu raises.
+        """Connect; kombu's errors are raised.
 
         Args:
-            connect: makes kombu's Connection of options.
-            blocked: called with True when RabbitMQ accepts nothing, since its memory or disk is
-                short, and with False when it goes on.
+            connect: creates a kombu Connection with the given options.
+            blocked: called with True when RabbitMQ blocks publishers because it is short of memory
+                or disk, and with False when it accepts messages again.
         """
         self._connection = connect({"heartbeat": timing.BROKER_HEARTBEAT,
                                     "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
@@ -51,8 +51,8 @@ class BrokerConnection:
             self._close()
             raise
         self._wire = self._connection.connection
-        # The broker knows already that it may report blocking. Before each message py-amqp would
-        # read for that, while the greenlet below reads.
+        # With these properties, py-amqp would read from the socket before each message, to detect
+        # blocking. The greenlet below reads it; the broker has already received the properties.
         self._wire.client_properties = {}
         self._received, self._received_at = 0, time.monotonic()
         eventlet.spawn(self._read)
@@ -62,8 +62,8 @@ class BrokerConnection:
 
         Raises:
             MessageNacked: the broker refuses this message.
-            Exception: what ended the connection, or the channel's error where no queue takes the
-                message.
+            Exception: the error that ended the connection, or the channel's error because no queue
+                is bound for the message.
         """
         answered = Event()
         with self._writing:
@@ -75,7 +75,7 @@ class BrokerConnection:
             try:
                 self._producer.publish(body, routing_key, mandatory=True,
                                        correlation_id=str(self._last_tag), **properties)
-            except BaseException as error:  # what was written of it is unknown
+            except BaseException as error:  # the message may have been written in part
                 self.end(error)
                 raise
         answered.wait()
@@ -84,19 +84,19 @@ class BrokerConnection:
         """Send a heartbeat; to be called every timing.BROKER_BEAT_PERIOD."""
         if self._wire.bytes_recv != self._received:
             self._received, self._received_at = self._wire.bytes_recv, time.monotonic()
-        # A message that is being written is a sign of life, too; while blocked, nothing is sent.
+        # No heartbeat is needed while a message is written, and none may be sent while blocked.
         if self._unblocked.ready() and not self._writing.locked():
             with self._writing:
                 self._wire.send_heartbeat()
 
     def is_silent(self) -> bool:
-        """Tell whether the broker has sent nothing for two heartbeats."""
+        """Return whether the broker has sent nothing for two heartbeats."""
         if self._wire.bytes_recv != self._received:
             return False
         return time.monotonic() - self._received_at > 2 * timing.BROKER_HEARTBEAT
 
     def end(self, error: BaseException) -> None:
-        """End the connection with an error, which all that waits raises."""
+        """End the connection with an error, which waiting publish() calls raise."""
         if self.ended:
             return
         self.ended = error
@@ -130,14 +130,14 @@ class BrokerConnection:
         try:
             while not self.ended:
                 self._connection.drain_events()
-        except BaseException as error:  # whatever it is, what waits must end
+        except BaseException as error:  # publishers must never wait for a dead reader
             self.end(error)
 
     def _close(self) -> None:
         with eventlet.Timeout(timing.BROKER_CLOSE_TIMEOUT, False):
             try:
                 self._connection.collect()
-            except Exception:  # it is gone in any case
+            except Exception:  # the connection is lost in any case
                 pass
 
     def _confirmed(self, tag: int, multiple: bool) -> None:
@@ -149,7 +149,7 @@ class BrokerConnection:
             answered.send_exception(MessageNacked("the broker refused the trigger"))
 
     def _returned(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
-        """No queue takes it. The broker confirms it as well, afterwards."""
+        """Fail a message for which no queue is bound; the broker also confirms it afterwards."""
         self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
 
     def _taken(self, tag: int, multiple: bool) -> List[Event]:

@@ -12,16 +12,16 @@ NAME = b"hipchat_active_sensor"
 
 
 def coordination_url() -> Optional[str]:
-    """Return StackStorm's setting `[coordination] url`, None where it is not set."""
+    """Return StackStorm's setting `[coordination] url`, None if it is not set."""
     return cfg.CONF.coordination.url or None
 
 
 class CoordinationLock:
     """A lock with a time-out, held by at most one sensor.
 
-    Every method raises what the coordination service raises while it cannot be reached. The
-    sensor uses a coordinator of its own: StackStorm's has longer time-outs, and its heartbeat
-    hides that a lock was lost.
+    Every method raises tooz's errors while the coordination service cannot be reached. The sensor
+    uses its own coordinator: StackStorm's has longer time-outs, and its heartbeat hides the loss of
+    a lock.
     """
 
     def __init__(self, url: str):
@@ -30,11 +30,12 @@ class CoordinationLock:
         self._lock: Any = None
 
     def acquire(self) -> bool:
-        """Try once to become the owner; do not wait for it.
+        """Try once to get the lock, without waiting.
 
-        Returns: whether this sensor owns the lock now.
+        Returns:
+            Whether this sensor owns the lock now.
         """
-        if self._lock is not None:  # it was lost, which its coordinator does not notice
+        if self._lock is not None:  # it was lost; the coordinator does not notice that
             self.release()
         if self._coordinator is None:
             self._coordinator = self._connect()
@@ -45,9 +46,10 @@ class CoordinationLock:
         return True
 
     def renew(self) -> bool:
-        """Prolong the lock by its time-out.
+        """Extend the lock by its time-out.
 
-        Returns: whether this sensor is still the owner.
+        Returns:
+            Whether this sensor is still the owner.
         """
         if not self.is_owned():
             return False
@@ -59,13 +61,12 @@ class CoordinationLock:
         return self._lock is not None and self._lock.is_still_owner()
 
     def release(self) -> None:
-        """Give the lock to the next sensor that asks for it."""
         lock, self._lock, self._coordinator = self._lock, None, None
         if lock is not None and lock.is_still_owner():
             lock.release()
 
     def _connect(self) -> Any:
-        from tooz import coordination  # costs memory, so only where it is used
+        from tooz import coordination  # imported only if needed, to save memory
         coordinator = coordination.get_coordinator(
             self._url, uuid.uuid4().hex.encode("ascii"),
             lock_timeout=timing.LOCK_TIMEOUT, timeout=timing.LOCK_TIMEOUT,

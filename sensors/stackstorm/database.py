@@ -1,4 +1,7 @@
-"""The sensor's queries of StackStorm's database."""
+"""The sensor's queries of StackStorm's database.
+
+All functions except resolved_config() raise ServiceUnavailable if it does not answer.
+"""
 import contextlib
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, List, Optional
@@ -16,7 +19,7 @@ from st2common.util.config_loader import ContentPackConfigLoader
 
 from hipchat.config.addon import KEY, REFERENCE
 from listening import timing
-from listening.addon.installation import NotKept
+from listening.addon.installation import NotStored
 from listening.dispatch.dispatched_before import Stored
 from listening.errors import ServiceUnavailable
 
@@ -24,18 +27,16 @@ __all__ = ["SYSTEM", "answering", "check_writable", "dispatched_since", "enabled
            "load_addon", "registered_config", "resolved_config", "save_addon", "triggers"]
 
 PACK = "hipchat"
-SYSTEM = "st2kv.system"  # the scope of the datastore's keys to which configs refer
-NOBODY = "0" * 24  # an id that no document has
+SYSTEM = "st2kv.system"  # the scope of the datastore keys that configs refer to
+NO_ID = "0" * 24  # an ID that no document has
 
 
 def triggers(types: List[str]) -> List[Dict[str, Any]]:
-    """Return the triggers of these types that are in use, as StackStorm gives them to sensors.
+    """Return the triggers of these types that are in use, in the form that sensors receive.
 
-    In use are those of enabled rules, and those without parameters: they are for the rooms of the
-    config. StackStorm has triggers for disabled rules, too, as of the sample rules.
-
-    Raises:
-        ServiceUnavailable: the database does not answer. Also in all that follow.
+    Triggers with parameters are in use if they have an enabled rule: StackStorm also has triggers
+    for disabled rules. Triggers without parameters are for the rooms of the config, and always in
+    use.
     """
     with answering():
         found = [TriggerAPI.from_model(trigger).to_dict()
@@ -53,7 +54,7 @@ def enabled_rules(trigger: str) -> List[str]:
 
 
 def registered_config() -> Optional[Dict[str, Any]]:
-    """Return the pack's config as it was registered, None where it was not yet."""
+    """Return the pack's registered config, None if none is registered."""
     with answering():
         try:
             return dict(Config.get_by_pack(PACK).values)
@@ -62,18 +63,19 @@ def registered_config() -> Optional[Dict[str, Any]]:
 
 
 def resolved_config() -> Dict[str, Any]:
-    """Return the pack's config with its defaults and its datastore values, as sensors get it.
+    """Return the pack's config with its defaults and datastore values.
 
     Raises:
-        Exception: what the datastore raises where the config has a key that is not there.
+        Exception: StackStorm's error for a datastore key that does not exist.
     """
     return ContentPackConfigLoader(PACK).get_config()
 
 
 def load_addon() -> Optional[str]:
-    """Return what the datastore has of the add-on, None if it has nothing.
+    """Return the add-on's stored credentials, None if there are none.
 
-    Raises ServiceUnavailable, and NotKept where the config cannot refer to it.
+    Raises:
+        NotStored: the pack's config cannot refer to them.
     """
     with answering():
         return _credentials()
@@ -82,12 +84,11 @@ def load_addon() -> Optional[str]:
 def save_addon(text: str) -> None:
     """Store the add-on's credentials in the datastore, encrypted.
 
-    A reference that cannot be resolved would take the config from each action of the pack: what
-    cannot be read back is replaced by what was there before.
+    If the config cannot resolve its reference to them, no action of the pack gets its config. So
+    the previous value is restored if the new one cannot be read back.
 
     Raises:
-        ServiceUnavailable: the database does not answer.
-        NotKept: the credentials cannot be stored so that the config is given them.
+        NotStored: they cannot be encrypted, or the pack's config cannot refer to them.
     """
     with answering():
         before = _stored()
@@ -95,20 +96,20 @@ def save_addon(text: str) -> None:
         try:
             set_datastore_value_for_config_key(PACK, KEY, text, secret=True)
         except CryptoKeyNotSetupException:
-            raise NotKept("StackStorm's datastore has no encryption key", "Make one with "
+            raise NotStored("StackStorm's datastore has no encryption key", "Make one with "
                           "st2-generate-symmetric-crypto-key, name it in st2.conf as "
                           "encryption_key_path in [keyvalue], and restart StackStorm.") from None
         try:
             if _credentials() != text:
-                raise NotKept("addon.credentials in the pack's config does not refer to it",
+                raise NotStored("addon.credentials in the pack's config does not refer to it",
                               f"Set it to \"{REFERENCE}\".")
-        except NotKept:
+        except NotStored:
             _restore(before_value)
             raise
 
 
 def _stored() -> Optional[Any]:
-    """The datastore's pair of key and encrypted value, None if there is none."""
+    """Return the datastore's pair of key and encrypted value, None if there is none."""
     try:
         return KeyValuePair.get_by_scope_and_name(SYSTEM, KEY)
     except StackStormDBObjectNotFoundError:
@@ -125,17 +126,18 @@ def _restore(value: Optional[str]) -> None:
 
 
 def _credentials() -> Optional[str]:
-    """What the config's reference to the add-on gives, as it gives it to actions."""
+    """Return the add-on's credentials by the reference in the pack's config, as actions do."""
     try:
         return (resolved_config().get("addon") or {}).get("credentials")
     except RuntimeError as error:
-        raise NotKept("the pack's config cannot refer to it", "With RBAC, StackStorm's system user "
-                      f"needs a role with key_value_pair_view on key_value_pair:{SYSTEM}:{KEY}. "
-                      f"StackStorm says: {error!s:.500}") from None
+        raise NotStored(
+            "the pack's config cannot refer to it", "With RBAC, StackStorm's system user needs a "
+            f"role with key_value_pair_view on key_value_pair:{SYSTEM}:{KEY}. StackStorm's error: "
+            f"{error!s:.500}") from None
 
 
 def dispatched_since(trigger: str, since: float) -> List[Stored]:
-    """Return the instances of a trigger (its ref) since a Unix time; raise ServiceUnavailable."""
+    """Return the instances of a trigger (its ref) since a Unix time."""
     with answering():
         return [Stored(instance.occurrence_time.replace(tzinfo=timezone.utc).timestamp(),
                        instance.payload)
@@ -145,13 +147,13 @@ def dispatched_since(trigger: str, since: float) -> List[Stored]:
 
 
 def check_writable() -> None:
-    """Check that the database takes writes: else the rules engine loses what it is given.
+    """Check that the database accepts writes: otherwise the rules engine loses trigger instances.
 
-    The write matches no document, so it leaves nothing behind; yet a database that is away, that
-    is locked, that is no primary or that grants no writing refuses it or lets it wait.
+    The write matches no document, so it changes nothing. It fails or hangs if the database is
+    down, locked, not a primary, or read-only for this user.
     """
     with answering():
-        TriggerInstance.query(id=NOBODY).update(set__status="processed")
+        TriggerInstance.query(id=NO_ID).update(set__status="processed")
 
 
 @contextlib.contextmanager
@@ -160,7 +162,7 @@ def answering() -> Iterator[None]:
         with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError(
                 f"no answer in {timing.DATABASE_TIMEOUT:.0f} s")):
             yield
-    except (NotKept, ServiceUnavailable):
+    except (NotStored, ServiceUnavailable):
         raise
     except Exception as error:
         raise ServiceUnavailable(

@@ -20,20 +20,18 @@ __all__ = ["TriggerPublisher"]
 
 
 class _Message(NamedTuple):
-    """What is to be published."""
-
     body: bytes
     routing_key: str
     properties: Dict[str, str]
 
 
 class TriggerPublisher:
-    """Publishes the messages of StackStorm's own TriggerDispatcher, and loses none.
+    """Publishes the messages of StackStorm's own TriggerDispatcher with confirmations.
 
-    publish() returns when the broker has confirmed a trigger; StackStorm's publisher does not ask
-    it to, and opens and closes a channel for each trigger, where here one stays open. What was not
-    confirmed is sent again only if its connection is gone: a broker that is slow, or blocked by
-    its memory or disk alarm, has it already and takes it later.
+    StackStorm's publisher does not wait for a confirmation, and opens a channel for each trigger.
+    Here, publish() returns when the broker has confirmed the trigger, and one channel stays open.
+    A message is sent again only if its connection is lost: a slow broker, or one blocked by its
+    memory or disk alarm, has the message and accepts it later.
     """
 
     def __init__(self, health: Health, logger: Any):
@@ -42,7 +40,7 @@ class TriggerPublisher:
         self._replaceable = hasattr(getattr(self._dispatcher, "_publisher", None),
                                     "publish_trigger")
         self._dispatcher._publisher = self
-        self._made = local()  # of each greenlet
+        self._made = local()  # the message that a greenlet's dispatch() made
         self._connection: Optional[BrokerConnection] = None
         self._open = SingleFlight(self._opened)
         self._check = SingleFlight(self._check_database)
@@ -55,9 +53,9 @@ class TriggerPublisher:
             trigger: the trigger's ref.
 
         Raises:
-            ServiceUnavailable: the broker or the database takes nothing, or no queue takes this.
-            NotImplementedError: this StackStorm's dispatcher publishes in another way.
-            Exception: what pickle raises for a payload.
+            ServiceUnavailable: the broker or the database does not accept it, or no queue is bound.
+            NotImplementedError: this version of StackStorm publishes in another way.
+            Exception: the payload cannot be pickled.
         """
         message = self._message(trigger, payload, trace_tag)
         if time.monotonic() - self._checked >= timing.DATABASE_CHECK_KEPT:
@@ -71,13 +69,13 @@ class TriggerPublisher:
                 "Check RabbitMQ. The error: {:.300}".format(repr(error))) from error
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
-        """Called by TriggerDispatcher, with its message."""
+        """Receive the message of TriggerDispatcher, in place of StackStorm's publisher."""
         content_type, content_encoding, body = dumps(payload, "pickle")
         self._made.message = _Message(body, routing_key, {
             "content_type": content_type, "content_encoding": content_encoding})
 
     def can_connect(self) -> bool:
-        """Tell whether the broker can be reached."""
+        """Return whether the broker can be reached."""
         try:
             self._open()
         except Exception:
@@ -103,7 +101,7 @@ class TriggerPublisher:
         if self._replaceable:
             self._dispatcher.dispatch(trigger, payload, TraceContext(trace_tag=trace_tag))
         if self._made.message is None:
-            self._replaceable = False  # it may have published in its own way: once is enough
+            self._replaceable = False  # it may have published itself: do not repeat that
             raise NotImplementedError(
                 "this StackStorm's TriggerDispatcher does not publish as that of 3.8 and 3.9 "
                 "does; this version of the pack cannot dispatch with it")
@@ -135,14 +133,14 @@ class TriggerPublisher:
             TRIGGER_INSTANCE_XCHG, self._blocked)
 
     def _replace(self, silent: BrokerConnection) -> None:
-        """End a silent connection if the broker answers on another: else it is the broker."""
+        """Replace a silent connection if the broker accepts a new one; else the broker hangs."""
         try:
             connection = self._connect()
         except Exception:
             return
         if silent.is_silent():
             self._connection = connection
-            silent.end(ConnectionError("the broker was not heard on the connection any more"))
+            silent.end(ConnectionError("the broker sends nothing on this connection any more"))
         else:
             connection.end(ConnectionError("the connection is not needed"))
 
@@ -150,6 +148,6 @@ class TriggerPublisher:
         if blocked:
             self._health.set_problem(
                 "broker", "blocked", "RabbitMQ's memory or disk alarm is on. Deliveries wait until "
-                "it ends; see what `rabbitmqctl status` says of alarms.", about="alarm")
+                "it ends. See the alarms in `rabbitmqctl status`.", about="alarm")
         else:
             self._health.clear_problem("broker", about="alarm")

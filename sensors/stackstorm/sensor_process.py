@@ -13,9 +13,8 @@ CONFIG_FD = "HIPCHAT_SENSOR_CONFIG_FD"  # environment variable
 def restart(config: Dict[str, Any]) -> None:
     """Replace this process by a new one with the same arguments, which reads the config again.
 
-    The container sees no exit: it counts an exit as a failure, and starts a sensor no more that has
-    failed three times in short order. Returns where this is another program than the container's
-    (the sandbox); raises OSError where Python is gone, as during an upgrade of the pack.
+    It does not exit, because the sensor container stops restarting a sensor after three exits in a
+    short time. In another program than the container's (the sandbox), this function returns.
 
     Args:
         config: the config to use where a wrong one is registered until the new process reads it.
@@ -33,7 +32,7 @@ def restart(config: Dict[str, Any]) -> None:
 
 
 def inherited_config() -> Optional[Dict[str, Any]]:
-    """The config that the process before restart() has passed on, None if there was none."""
+    """Return the config that restart() passed to this process, None if there is none."""
     memory = os.environ.pop(CONFIG_FD, None)
     if memory is None:
         return None

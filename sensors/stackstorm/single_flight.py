@@ -17,7 +17,6 @@ class SingleFlight:
         self._waiting: Optional[List[Event]] = None  # while a call runs
 
     def __call__(self) -> Any:
-        """Return or raise what the function does."""
         if self._waiting is not None:
             outcome = Event()
             self._waiting.append(outcome)

@@ -17,10 +17,10 @@ TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class Triggers:
-    """Reads the triggers in use again and again, and soon after StackStorm reports a change.
+    """Reads the triggers in use periodically, and when StackStorm reports a change.
 
-    StackStorm reports changes of triggers, not of rules; it does so once, by its broker, which may
-    be away; and it may do so before it has stored the rule.
+    The report is not enough: StackStorm sends it once, through its broker, which may be down. It
+    reports triggers, not rules, and may do so before it has stored the rule.
     """
 
     def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],
@@ -29,17 +29,17 @@ class Triggers:
             read: returns the triggers of these types, or raises ServiceUnavailable.
         """
         self._read, self._subscriptions, self._health = read, subscriptions, health
-        self._one_at_a_time = Semaphore()  # or else an older read could replace a newer one
+        self._one_at_a_time = Semaphore()  # else an older read could replace a newer one
         self._wake_up = WakeUp()
         self._settled_at = 0.0
 
     def triggers_changed(self) -> None:
-        """StackStorm has reported a trigger: run() reads all at once, and for some seconds."""
+        """Have run() read the triggers now, and repeatedly for TRIGGER_SETTLE_DELAY."""
         self._settled_at = time.monotonic() + timing.TRIGGER_SETTLE_DELAY
         self._wake_up.set()
 
     def refresh(self) -> None:
-        """Replace the subscriptions by what the database has; raises ServiceUnavailable."""
+        """Replace the subscriptions by the database's triggers; raise ServiceUnavailable."""
         with self._one_at_a_time:
             self._subscriptions.replace(self._read(TYPES))
 
@@ -47,7 +47,7 @@ class Triggers:
         """Refresh for ever.
 
         Args:
-            triggers_known: called after each refresh that succeeded.
+            triggers_known: called after each successful refresh.
         """
         while True:
             try:

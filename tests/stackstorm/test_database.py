@@ -52,7 +52,7 @@ class TestAddon:
 
     def test_that_cannot_be_read_back_leaves_nothing_where_there_was_nothing(self, start):
         platform = start(REFERS_NOT)
-        with pytest.raises(platform.module.NotKept):
+        with pytest.raises(platform.module.NotStored):
             platform.module.save_addon("first")
         platform.configure(REFERS)
         assert platform.module.load_addon() is None
@@ -61,7 +61,7 @@ class TestAddon:
         platform = start(REFERS)
         platform.module.save_addon("first")
         platform.configure(REFERS_NOT)
-        with pytest.raises(platform.module.NotKept):
+        with pytest.raises(platform.module.NotStored):
             platform.module.save_addon("second")
         platform.configure(REFERS)
         assert platform.module.load_addon() == "first"

@@ -1,4 +1,4 @@
-"""What HipChat reads of the add-on before it installs it."""
+"""The add-on's descriptor, which HipChat reads before it installs the add-on."""
 import hashlib
 from typing import Any, Dict
 
@@ -7,15 +7,15 @@ from hipchat.webhook.addon_urls import AddonUrls
 
 __all__ = ["descriptor"]
 
-NAME = "StackStorm"  # what HipChat shows as the sender of notifications
-DESCRIPTION = "Event-driven automation: what is said and done in rooms starts StackStorm's rules."
+NAME = "StackStorm"  # the sender of notifications in HipChat
+DESCRIPTION = "Event-driven automation: messages and events in rooms start StackStorm's rules."
 
 
 def descriptor(urls: AddonUrls) -> Dict[str, Any]:
-    """The descriptor, valid by HipChat's published schema (api.hipchat.com/v2/capabilities/addon).
+    """Return the descriptor, by HipChat's schema (api.hipchat.com/v2/capabilities/addon).
 
-    For the whole group only, since one installation hears all rooms. Its key differs for each
-    public_url, so that two StackStorms can be installed side by side.
+    It allows only a global installation, which receives the events of all rooms. Its key is
+    different for each public_url, so that two StackStorms can be installed side by side.
     """
     place = hashlib.sha256(urls.avatar.encode("utf-8")).hexdigest()[:12]
     return {

@@ -1,4 +1,4 @@
-"""The add-on's installation: proved by HipChat, stored, checked, and forgotten."""
+"""The add-on's installation: verified with HipChat, stored, checked, and removed."""
 import logging
 from typing import Any, Callable, Dict, Optional
 
@@ -18,11 +18,16 @@ from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
 from listening.wakeup import WakeUp
 
-__all__ = ["Installation", "InstallationRefused", "NotKept"]
+__all__ = ["Installation", "InstallationRefused", "NotStored"]
 
 
-class NotKept(Exception):
-    """The datastore is there and cannot keep the add-on; reason names nothing, remedy may."""
+class NotStored(Exception):
+    """The datastore answers, but cannot store the add-on's credentials.
+
+    Args:
+        reason: the cause, without names: it is sent to HipChat.
+        remedy: how to correct it, for the operator's log.
+    """
 
     def __init__(self, reason: str, remedy: str):
         self.reason, self.remedy = reason, remedy
@@ -30,9 +35,10 @@ class NotKept(Exception):
 
 
 class InstallationRefused(Exception):
-    """A callback about an installation is not believed; str() is safe to send back.
+    """A callback about an installation is refused; str() is safe to send back.
 
-    try_again: whether that may change by itself.
+    Attributes:
+        try_again: whether a later attempt may succeed.
     """
 
     def __init__(self, reason: str, try_again: bool = False):
@@ -41,32 +47,33 @@ class InstallationRefused(Exception):
 
 
 class Installation:
-    """One installation, for the whole group, of the HipChat that the config names.
+    """The add-on's one installation, for the whole group of the config's HipChat.
 
-    A callback is unsigned. It is believed when the HipChat at api_url, and no other, gives a token
-    for the claimed client that has our scopes and is for the whole group. Until then the earlier
-    installation stays. Any OAuth client of the group gets tokens: also another add-on's, which may
-    be for a single room.
+    A callback is unsigned, so it is verified: the HipChat at api_url must issue a token for the
+    claimed OAuth client, with our scopes and for the whole group. (HipChat also issues tokens for
+    the clients of other add-ons, which may be for a single room.) A callback that fails the check
+    does not change the previous installation.
 
     Attributes:
-        enabled: whether the config wants the pack to be an add-on.
-        is_delivering: whether HipChat is known to deliver all events to the add-on, so that
-            webhooks in rooms are not needed.
-        urls: what HipChat calls; None until the datastore was read.
+        enabled: whether the pack is an add-on, by its config.
+        is_delivering: whether HipChat delivers all events to the add-on, so that room webhooks
+            are not needed.
+        urls: the URLs that HipChat calls; None until the datastore was read.
     """
 
     def __init__(self, settings: SensorSettings, load: Callable[[], Optional[str]],
                  save: Callable[[str], None], credentials_changed: Callable[[], None],
                  health: Health, log: logging.Logger):
         """Args:
-            load: returns the text that save stored last, None if there is none.
-            save: stores a text; raises NotKept, and ServiceUnavailable as load does.
-            credentials_changed: called after the credentials, or is_delivering, have changed.
+            load: returns the text that save() stored last, None if there is none; raises NotStored
+                and ServiceUnavailable.
+            save: stores a text; raises NotStored and ServiceUnavailable.
+            credentials_changed: called after a change of the credentials or of is_delivering.
         """
         self._api, self._public_url = settings.api, settings.public_url
         self._load, self._save, self._credentials_changed = load, save, credentials_changed
         self._health, self._log = health, log
-        self._client = Client(settings.api._replace(rate_limit_wait=0))  # for what is not believed
+        self._client = Client(settings.api._replace(rate_limit_wait=0))  # for unverified claims
         self._one_at_a_time = Semaphore()
         self._look_now = WakeUp()
         self._addon: Optional[Addon] = None
@@ -79,21 +86,21 @@ class Installation:
 
     @property
     def credentials(self) -> Optional[Integration]:
-        """The OAuth client that HipChat made for the add-on."""
+        """The OAuth client that HipChat created for the add-on."""
         return self._addon.integration if self._addon else None
 
     @property
     def replaces_webhooks(self) -> bool:
-        """Whether no webhooks in rooms are wanted: HipChat delivers all, or nobody can make any."""
+        """Whether room webhooks are not used: not needed, or impossible without an api_key."""
         return self.is_delivering or (self.enabled and not self._api.api_key)
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is no token to call HipChat with until the add-on is installed."""
+        """Whether there is no token for HipChat until the add-on is installed."""
         return self.enabled and not self._api.api_key and self.credentials is None
 
     def run(self) -> None:
-        """Take what is kept, and then look now and then whether HipChat still knows it."""
+        """Load the stored installation, and check for ever whether HipChat still knows it."""
         self._begin()
         self._look()
         pause = timing.ADDON_CHECK_PERIOD
@@ -105,7 +112,7 @@ class Installation:
             pause = timing.ADDON_RECHECK_DELAY if is_requested else timing.ADDON_CHECK_PERIOD
 
     def note_delivery(self) -> None:
-        """A delivery came that HipChat signed for the add-on, which may be gone since."""
+        """Note a delivery that HipChat signed for the add-on."""
         if self.enabled and self.credentials is not None and not self.is_delivering:
             self.is_delivering = True
             self._credentials_changed()
@@ -115,26 +122,26 @@ class Installation:
         """Store the installation that a callback claims.
 
         Raises:
-            InstallationRefused: it is not believed or cannot be stored; nothing has changed.
+            InstallationRefused: HipChat does not confirm it, or it cannot be stored.
         """
         with self._one_at_a_time:
-            addon = self._believed(claim)
+            addon = self._verified(claim)
             if addon == self._addon:
                 return
             try:
                 self._save(addon.text())
-            except NotKept as error:
-                self._cannot_be_kept(error)
+            except NotStored as error:
+                self._report_not_stored(error)
                 raise InstallationRefused(error.reason, try_again=True) from None
             except ServiceUnavailable:
-                raise InstallationRefused("StackStorm's database does not take the credentials "
-                                          "just now; try again", try_again=True) from None
+                raise InstallationRefused("StackStorm's database cannot store the credentials "
+                                          "now; try again", try_again=True) from None
             self._health.clear_problem("add-on")
             self._take(addon, is_delivering=self.is_delivering)
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
     def uninstalled(self, oauth_id: str) -> None:
-        """HipChat, or somebody else, says that an installation is gone: check it at once."""
+        """Check the installation now: a callback, which anybody can send, says that it is gone."""
         if self.credentials and self.credentials.id == oauth_id:
             self._look_now.set()
 
@@ -142,19 +149,19 @@ class Installation:
         backoff = Backoff(timing.DATASTORE_RETRY_MAX)
         while self._addon is None:
             try:
-                kept = self._load()
-                if kept:
-                    self._take(Addon.read(kept), is_delivering=True)
+                stored = self._load()
+                if stored:
+                    self._take(Addon.read(stored), is_delivering=True)
                 elif self.enabled:
                     addon = Addon.new()
                     self._save(addon.text())
                     self._take(addon, is_delivering=False)
                 else:
                     return
-            except NotKept as error:
-                self._cannot_be_kept(error)
+            except NotStored as error:
+                self._report_not_stored(error)
             except ValueError as error:
-                self._health.set_problem("add-on", "what is kept of it cannot be read",
+                self._health.set_problem("add-on", "its stored installation cannot be read",
                                          f"{error}. Delete the key, and install the add-on again.")
             except ServiceUnavailable as outage:
                 self._health.set_problem("add-on", outage.summary, outage.detail)
@@ -163,7 +170,7 @@ class Installation:
                 continue
             eventlet.sleep(backoff.failed())
 
-    def _cannot_be_kept(self, error: NotKept) -> None:
+    def _report_not_stored(self, error: NotStored) -> None:
         self._health.set_problem("add-on", "it cannot be installed: " + error.reason, error.remedy)
 
     def _take(self, addon: Addon, is_delivering: bool) -> None:
@@ -180,12 +187,13 @@ class Installation:
             self._health.clear_problem("add-on", about="public_url")
         self._credentials_changed()
 
-    def _believed(self, claim: Claim) -> Addon:
+    def _verified(self, claim: Claim) -> Addon:
         known = self._addon
         if not self.enabled:
-            raise InstallationRefused("the pack is not to be an add-on")
+            raise InstallationRefused("addon.enabled is false in the pack's config")
         if known is None:
-            raise InstallationRefused("StackStorm's datastore was not read yet", try_again=True)
+            raise InstallationRefused("StackStorm's datastore was not read yet; try again",
+                                      try_again=True)
         if not is_capabilities_of(claim.capabilities_url, self._api.api_url):
             self._health.record_incident(
                 "add-on", "an installation by another HipChat was refused", "Its capabilities are "
@@ -197,33 +205,33 @@ class Installation:
                               public_url=self._public_url)
 
     def _group(self, claim: Claim, integration: Integration) -> Optional[int]:
-        """HipChat's ID of the group for which it proves the installation."""
+        """Return HipChat's ID of the group, if it is the expected one."""
         expected = self._api.addon.group
         if expected is None and self._addon and self._addon.integration:
             expected = group_id(self._addon.group)
-        proved = self._proved_group(integration)
-        group = claim.group if proved is None else proved
+        verified = self._verified_group(integration)
+        group = claim.group if verified is None else verified
         if claim.group not in (None, group) or expected not in (None, group):
             raise InstallationRefused("it is for another group")
         return group
 
-    def _proved_group(self, integration: Integration) -> Optional[int]:
-        """Have HipChat prove a claimed client; its tokens are used for nothing else.
+    def _verified_group(self, integration: Integration) -> Optional[int]:
+        """Verify a claimed OAuth client with HipChat. Its tokens are used for nothing else.
 
         Returns:
-            The ID of its group, None where HipChat does not name it.
+            The ID of its group; None if HipChat does not state it.
         """
         try:
             token = self._token(integration, scope=" ".join(SCOPES))
             info = self._token_info(token["access_token"])
             group = group_id(token.get("group_id"))
         except (RateLimited, ServerTrouble) as error:
-            raise InstallationRefused(f"HipChat answers {error.status} just now; try again",
+            raise InstallationRefused(f"HipChat answers {error.status} now; try again",
                                       try_again=True) from None
         except ApiError:
             raise InstallationRefused("HipChat gives no token for it") from None
         except HipChatError:
-            raise InstallationRefused("HipChat cannot be asked just now; try again",
+            raise InstallationRefused("HipChat does not answer now; try again",
                                       try_again=True) from None
         except ValueError:
             raise InstallationRefused("HipChat's group_id for it cannot be read") from None
@@ -231,7 +239,8 @@ class Installation:
         return group
 
     def _check_token(self, info: Dict[str, Any], integration: Integration) -> None:
-        """Raise InstallationRefused unless a token is this client's, for our scopes and no room."""
+        """Raise InstallationRefused unless a token is this client's, with our scopes, for no room.
+        """
         client, scopes = info.get("client"), info.get("scopes")
         if not isinstance(client, dict) or client.get("id") != integration.id:
             reason = "its token is another client's"
@@ -243,20 +252,20 @@ class Installation:
             return
         self._health.record_incident(
             "add-on", "an installation was refused", f"HipChat gives a token for {integration.id}, "
-            f"but {reason}. It is another add-on's, or this one with old scopes: remove that in "
-            "HipChat, and install this one again.")
+            f"but {reason}. The client belongs to another add-on, or to this one with old scopes: "
+            "remove it in HipChat, and install the add-on again.")
         raise InstallationRefused(reason)
 
     def _token(self, integration: Integration, **form: str) -> Dict[str, Any]:
-        """HipChat's answer with a token for a client; raises HipChatError."""
+        """Return HipChat's response with a token for a client; raise HipChatError."""
         self._client.use(self._api._replace(integration=integration))
         try:
             return self._client.fetch_token({"grant_type": "client_credentials", **form})
         finally:
-            self._client.use(self._api)  # what was claimed is masked no longer than it is used
+            self._client.use(self._api)  # so that log lines are not masked by claimed values
 
     def _token_info(self, token: str) -> Dict[str, Any]:
-        """What HipChat says about a token; raises HipChatError."""
+        """Return HipChat's information about a token; raise HipChatError."""
         self._client.use(self._api._replace(integration=None, api_key=token))
         try:
             return self._client.token_info()
@@ -264,7 +273,7 @@ class Installation:
             self._client.use(self._api)
 
     def _look(self) -> None:
-        """Forget the installation if HipChat does not know it: 401, twice, is the sure sign."""
+        """Remove the installation if HipChat answers 401 for it twice."""
         with self._one_at_a_time:
             if self._is_unknown():
                 eventlet.sleep(timing.ADDON_CHECK_DELAY)
@@ -272,15 +281,15 @@ class Installation:
                     self._forget()
 
     def _is_unknown(self) -> bool:
-        """Whether HipChat refuses the client of the installation."""
+        """Return whether HipChat refuses the OAuth client of the installation."""
         if self.credentials is None:
             return False
         try:
             self._token(self.credentials)
         except InvalidToken:
             return True
-        except HipChatError as error:  # it is asked again
-            self._log.info("HipChat could not be asked for the add-on: %s", error)
+        except HipChatError as error:  # the next check asks again
+            self._log.info("The add-on's installation could not be checked: %s", error)
         return False
 
     def _forget(self) -> None:
@@ -289,15 +298,15 @@ class Installation:
         addon = Addon(self._addon.secret)
         try:
             self._save(addon.text())
-        except (NotKept, ServiceUnavailable) as error:
-            self._log.info("What is kept of the add-on cannot be removed: %s", error)
+        except (NotStored, ServiceUnavailable) as error:
+            self._log.info("The add-on's stored credentials cannot be removed: %s", error)
         self._take(addon, is_delivering=False)
         self._log.info("The add-on is not installed in HipChat any more.")
 
 
 def _known_secret(known: Addon, oauth_id: str) -> str:
-    """The secret of the stored installation: the callback about an update brings none."""
+    """Return the secret of the stored installation: the callback about an update has none."""
     if known.integration is None or known.integration.id != oauth_id:
-        raise InstallationRefused("its secret is not known here any more; uninstall the add-on in "
-                                  "HipChat, and then install it again")
+        raise InstallationRefused("its secret is not stored any more; uninstall the add-on in "
+                                  "HipChat, and install it again")
     return known.integration.secret

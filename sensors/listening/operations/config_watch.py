@@ -1,4 +1,4 @@
-"""Waits for a config that can be used, and for a change of it."""
+"""Waits for a valid config, and for a change of it."""
 import logging
 import time
 from typing import Any, Callable, Dict, Optional
@@ -17,16 +17,17 @@ Config = Optional[Dict[str, Any]]
 
 
 class ConfigWatch:
-    """Looks at the pack's config as it is registered with StackStorm, and reports what is wrong.
+    """Reads the pack's config that is registered with StackStorm, and reports wrong values.
 
-    config: the last one that could be used, with its defaults and its values of the datastore.
+    Attributes:
+        config: the last valid config, with its defaults and datastore values.
     """
 
     def __init__(self, registered: Callable[[], Config], resolved: Callable[[], Dict[str, Any]],
                  health: Health, log: logging.Logger):
         """Args:
             registered: returns the registered config, None if there is none.
-            resolved: returns the same with its defaults and its values of the datastore.
+            resolved: returns the registered config with its defaults and datastore values.
         """
         self._registered, self._resolved = registered, resolved
         self._health, self._log = health, log
@@ -35,11 +36,11 @@ class ConfigWatch:
         self._wrong = ""  # the detail of the problem that is set
 
     def first(self, config: Config, inherited: Config = None) -> SensorSettings:
-        """The settings of the first config that can be used.
+        """Wait for a valid config, and return its settings.
 
         Args:
-            config: that with which StackStorm has started the sensor.
-            inherited: that which the sensor's process has passed on when it replaced itself.
+            config: the config with which StackStorm has started the sensor.
+            inherited: the config that the previous process passed on when it replaced itself.
         """
         for each in (config, inherited):
             try:
@@ -58,12 +59,16 @@ class ConfigWatch:
                            timing.CONFIG_SLOW_PERIOD)
 
     def change(self, settings: SensorSettings) -> None:
-        """Return when a config that can be used was registered in place of these settings'."""
+        """Wait until a valid config with other settings than these is registered."""
         while self._look(patient=True) in (None, settings):
             eventlet.sleep(timing.CONFIG_PERIOD)
 
     def _look(self, patient: bool) -> Optional[SensorSettings]:
-        """The settings of what is registered now; None if it is wrong, or what was seen before."""
+        """Return the settings of the registered config; None if it is wrong or unchanged.
+
+        Args:
+            patient: whether a missing config is no problem yet.
+        """
         try:
             registered = self._registered()
             if registered is None:
@@ -81,7 +86,7 @@ class ConfigWatch:
                        "\n  ".join(["Correct it, and register it:"] + error.problems))
         except ServiceUnavailable:  # Triggers sets the problem
             pass
-        except Exception as error:  # a key of the datastore that is not there, say
+        except Exception as error:  # for example, a datastore key that does not exist
             self._report("it cannot be read", f"{' '.join(str(error).split()):.500}")
         return None
 

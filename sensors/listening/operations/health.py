@@ -1,4 +1,4 @@
-"""What /health shows: counters and problems. Each problem is also logged, once."""
+"""The sensor's state for /health: counters and problems. Each problem is also logged, once."""
 import logging
 import time
 from collections import Counter
@@ -9,8 +9,8 @@ from listening.operations.metrics import Metrics
 
 __all__ = ["Health"]
 
-CONSEQUENCES = ("rooms", "webhooks")  # parts that have problems where HipChat has
-ACCEPTED, DISPATCHED = "accepted", "dispatched"  # outcomes; a delivery of any other is dropped
+CONSEQUENCES = ("rooms", "webhooks")  # parts whose problems may be caused by HipChat's
+ACCEPTED, DISPATCHED = "accepted", "dispatched"  # deliveries with other outcomes are dropped
 
 
 class _Problem(NamedTuple):
@@ -22,8 +22,7 @@ class _Problem(NamedTuple):
 class Health:
     """Problems by part ("broker", "HipChat", "spool", "listener", ...), and counts of deliveries.
 
-    Nothing else in the sensor logs warnings and errors: the log has none of which /health says
-    nothing.
+    Only this class logs warnings and errors, so /health shows everything that the log reports.
     """
 
     def __init__(self, log: logging.Logger):
@@ -41,22 +40,22 @@ class Health:
 
     def set_problem(self, part: str, summary: str, detail: str, about: str = "",
                     level: int = logging.WARNING) -> None:
-        """A part has a problem. Logged when it begins or its summary changes, not each time.
+        """Set a problem of a part. It is logged when it begins or its summary changes.
 
         Args:
-            summary: words for /health, which anybody can read.
-            detail: for the operator's log and hipchat.check.
-            about: which of the part's problems, where it can have several.
+            summary: the problem, for /health, which anybody can read.
+            detail: the cause and the remedy, for the operator's log and hipchat.check.
+            about: identifies the problem if the part can have several.
         """
         self._note(part, about, _Problem(summary, detail, float("inf")), level)
 
     def record_incident(self, part: str, summary: str, detail: str, about: str = "") -> None:
-        """Something went wrong and is over; /health shows it for INCIDENT_KEPT."""
+        """Record a problem that is over; /health shows it for INCIDENT_KEPT."""
         ends = time.monotonic() + timing.INCIDENT_KEPT
         self._note(part, about or summary, _Problem(summary, detail, ends), logging.WARNING)
 
     def clear_problem(self, part: str, about: str = "") -> None:
-        """A part works; logged if it did not before."""
+        """Clear a problem, if it is set, and log that the part works again."""
         if self._problems.pop((part, about), None) is not None:
             self._log.info("%s: works again.", part)
 
@@ -67,17 +66,17 @@ class Health:
 
     @property
     def accepted(self) -> int:
-        """How many deliveries were stored."""
+        """The number of deliveries that were stored."""
         return self._count_of(ACCEPTED)
 
     @property
     def dispatched(self) -> int:
-        """How many deliveries were given to StackStorm."""
+        """The number of deliveries that were dispatched to StackStorm."""
         return self._count_of(DISPATCHED)
 
     @property
     def dropped(self) -> Dict[str, int]:
-        """How many deliveries were not dispatched, by reason."""
+        """The number of deliveries that were not dispatched, by reason."""
         found: Counter = Counter()
         for (_, outcome), count in self._outcomes.items():
             if outcome not in (ACCEPTED, DISPATCHED):
@@ -85,19 +84,19 @@ class Health:
         return found
 
     def count_refused(self, status: str, reason: str, words: str) -> None:
-        """A delivery was refused; logged at most once in WARNING_THROTTLE for each reason.
+        """Count a refused delivery; log at most one in WARNING_THROTTLE for each reason.
 
         Args:
             status: the status line of the response.
-            words: its text.
+            words: the text of the response.
         """
         self.refused[reason] += 1
         now = time.monotonic()
         if now >= self._refused_logged.get(reason, now - timing.WARNING_THROTTLE) + (
                 timing.WARNING_THROTTLE):
             self._refused_logged[reason] = now
-            self._log.info("A request was refused with %s (%s), the %d. of its kind: %s", status,
-                           reason, self.refused[reason], words.strip())
+            self._log.info("A request was refused with %s (%s); so far %d for this reason. %s",
+                           status, reason, self.refused[reason], words.strip())
 
     def forget(self, part: str) -> None:
         """Drop all problems of a part, without a log line."""
@@ -105,19 +104,19 @@ class Health:
             del self._problems[key]
 
     def has_problem(self, part: str) -> bool:
-        """Whether a part has any problem now."""
+        """Return whether a part has any problem now."""
         return any(key[0] == part for key in self._current())
 
-    def promise(self, kept: Callable[[], bool], reason: str) -> None:
-        """While kept() is false, health is degraded, for this reason."""
-        self._promises.append((kept, reason))
+    def promise(self, is_met: Callable[[], bool], reason: str) -> None:
+        """Report this reason, and degraded health, whenever is_met() is false."""
+        self._promises.append((is_met, reason))
 
     def add_metrics(self, **sources: Callable[[], Any]) -> None:
         """Add keys to the report, each with the function that returns its value."""
         self._sources.update(sources)
 
     def report(self) -> Dict[str, Any]:
-        """The answer of /health: no room, no user, no URL is in it; times in seconds."""
+        """Return the content of /health, without rooms, users and URLs; times in seconds."""
         reasons = self._reasons()
         return dict({
             "status": "degraded" if reasons else "ok",
@@ -130,16 +129,16 @@ class Health:
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
-        """The current problems, causes first, as in the log: with names."""
+        """Return the current problems with their details, causes first."""
         return self._broken() + [
             self.mask(f"{part}: {problem.summary}. {problem.detail}")
             for (part, _), problem in sorted(self._current().items(), key=_cause_first)]
 
-    def _count_of(self, wanted: str) -> int:
-        return sum(count for (_, outcome), count in self._outcomes.items() if outcome == wanted)
+    def _count_of(self, outcome: str) -> int:
+        return sum(count for (_, each), count in self._outcomes.items() if each == outcome)
 
     def _problem_counts(self) -> Dict[str, int]:
-        """How many problems there are, by part."""
+        """Return the number of current problems by part."""
         broken = (reason.partition(":")[0] for reason in self._broken())
         return Counter([part for part, _ in self._current()] + list(broken))
 
@@ -151,7 +150,7 @@ class Health:
             for reason, count in sorted(counts.items())]
 
     def _broken(self) -> List[str]:
-        return [reason for kept, reason in self._promises if not kept()]
+        return [reason for is_met, reason in self._promises if not is_met()]
 
     def _current(self) -> Dict[Tuple[str, str], _Problem]:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Makes one of several sensors the active one, by a lock of StackStorm's coordination service."""
+"""Elects the active sensor among several, by a lock in StackStorm's coordination service."""
 import time
 from typing import Any, Callable, Optional
 
@@ -13,18 +13,17 @@ __all__ = ["Leadership", "SoleSensor"]
 
 
 class Leadership:
-    """Waits for the lock, keeps it, and tells when another sensor has it.
+    """Acquires the lock, renews it, and detects that another sensor has it.
 
     The active sensor accepts deliveries, polls and dispatches; the others stand by. A sensor that
-    was stopped or cut off for a while may not know that its lock has ended. So before each
-    dispatch `check()` asks the coordination service, and compares a deadline: the last successful
-    renewal plus the lock's time-out, less a margin.
+    was stopped or disconnected for a while may not notice that its lock has expired. So before
+    each dispatch, `check()` asks the coordination service, and compares the time with a deadline:
+    the last successful renewal plus the lock's time-out, less a margin.
 
     Args:
         lock: a CoordinationLock.
-        roster: who was active last; raises ServiceUnavailable.
-        can_dispatch: whether StackStorm's broker can be reached from here.
-        health: where problems are reported.
+        roster: knows which sensor was active last.
+        can_dispatch: returns whether StackStorm's broker can be reached from here.
     """
 
     def __init__(self, lock: Any, roster: Roster, can_dispatch: Callable[[], bool],
@@ -38,7 +37,6 @@ class Leadership:
 
     @property
     def role(self) -> str:
-        """"active" or "standby"."""
         return "active" if self.is_active else "standby"
 
     @property
@@ -47,12 +45,12 @@ class Leadership:
         return self.is_active and time.monotonic() < self._deadline
 
     def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
-        """Become the active sensor, and return once another sensor is.
+        """Become the active sensor, and return when another sensor is.
 
         Args:
-            activate: called once this sensor holds the lock, with whether another sensor was
-                active since this one was.
-            request_check: called when it goes on after a time in which it accepted nothing.
+            activate: called when this sensor has the lock; its argument is whether another sensor
+                has been active since this one was.
+            request_check: called when this sensor accepts deliveries again after an interruption.
         """
         self._wait_for_lock()
         taken_over = _retried(self._roster.take_over)
@@ -68,23 +66,23 @@ class Leadership:
         self.is_active = False
 
     def check(self) -> None:
-        """Raise ServiceUnavailable unless this sensor may dispatch at this moment."""
+        """Raise ServiceUnavailable unless this sensor may dispatch now."""
         try:
             is_owned = time.monotonic() < self._deadline and self._lock.is_owned()
         except Exception as error:
             raise self._unavailable(repr(error)) from error
         if not is_owned or time.monotonic() >= self._deadline:
-            raise self._unavailable("the lock has ended")
+            raise self._unavailable("the lock has expired")
 
     def resign(self) -> None:
-        """Give up the lock, so that another sensor need not wait for its time-out."""
+        """Release the lock, so that another sensor need not wait for its time-out."""
         self._deadline = 0.0
         self.is_active = False
         try:
             self._lock.release()
-        except Exception as error:  # then it ends by its time-out
-            self._health.record_incident("coordination", "the lock could not be released",
-                                         f"It ends by itself. The error: {error!r:.300}")
+        except Exception as error:
+            self._health.record_incident("coordination", "the lock could not be released", "It "
+                                         f"expires after its time-out. The error: {error!r:.300}")
 
     def _wait_for_lock(self) -> None:
         announced_at = float("-inf")
@@ -95,12 +93,12 @@ class Leadership:
             eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
     def _announce_standby(self) -> None:
-        """Let the active sensor know that this one could take over."""
+        """Announce that this sensor could take over."""
         try:
             if self._can_dispatch():
                 self._roster.announce(STANDBY)
         except ServiceUnavailable:
-            pass  # so it could not take over
+            pass  # without StackStorm's database, it could not take over
 
     def _acquired(self) -> bool:
         began = time.monotonic()
@@ -118,11 +116,11 @@ class Leadership:
         self._deadline = began + timing.LOCK_TIMEOUT - timing.LOCK_MARGIN
 
     def _keep_lock(self) -> bool:
-        """Renew the lock; return False once another sensor is or shall be the active one."""
+        """Renew the lock; return False if another sensor is, or should become, the active one."""
         began = time.monotonic()
         try:
             is_owned = self._lock.renew()
-        except Exception as error:  # the deadline ends the dispatching
+        except Exception as error:  # if this lasts, the deadline stops dispatching
             self._report_unreachable(error)
             return True
         self._health.clear_problem("coordination")
@@ -136,20 +134,20 @@ class Leadership:
         return True
 
     def _regained(self) -> bool:
-        """After a loss: return True if this sensor has the lock again and no other had it."""
+        """Acquire a lost lock again; return False if another sensor had it in between."""
         while True:
             try:
                 if self._roster.another_is_active():
                     return False
                 if self._acquired():
-                    # Another may have held it, and ended, since the question above.
+                    # Another sensor may have had it, and ended, since the check above.
                     return not self._roster.another_is_active()
             except ServiceUnavailable:
-                pass  # reported where something is to be dispatched
+                pass  # the next dispatch reports it
             eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
     def _should_resign(self) -> bool:
-        """Return whether the broker cannot be reached from here, and a standby can reach it."""
+        """Return whether a standby can reach the broker, and this sensor cannot."""
         if not self._health.has_problem("broker") or self._can_dispatch():
             self._broker_lost_at = None
             return False
@@ -169,16 +167,14 @@ class Leadership:
 
     def _unavailable(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable(
-            "coordination", "this sensor may not dispatch now", "Another sensor may be the active "
-            f"one. Deliveries wait until that is known: {reason:.300}")
+            "coordination", "this sensor may not dispatch now", "Another sensor may be active. "
+            f"Deliveries wait until this sensor has the lock again: {reason:.300}")
 
 
 class SoleSensor:
-    """The leadership of a sensor where StackStorm has no coordination service.
+    """Stands in for Leadership where StackStorm has no coordination service.
 
-    Args:
-        roster: shows whether a second sensor runs all the same.
-        health: where that is reported.
+    It reports a second sensor, but cannot prevent it from dispatching.
     """
 
     role = "single"
@@ -189,21 +185,21 @@ class SoleSensor:
         self._roster, self._health = roster, health
 
     def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
-        """Be the active sensor, for ever, and report a second one."""
+        """Be the active sensor for ever, and report a second one."""
         activate(False)
         while True:
             try:
                 self._look_for_another()
                 self._roster.announce(ACTIVE)
             except ServiceUnavailable:
-                pass  # reported where something is to be dispatched
+                pass  # the next dispatch reports it
             eventlet.sleep(timing.SENSOR_SEEN_KEPT / 3)
 
     def check(self) -> None:
-        """Nothing keeps this sensor from dispatching."""
+        """Do nothing: this sensor may always dispatch."""
 
     def resign(self) -> None:
-        """There is nothing to give up."""
+        """Do nothing: there is no lock."""
 
     def _look_for_another(self) -> None:
         if self._roster.is_alive(ACTIVE):
@@ -216,7 +212,7 @@ class SoleSensor:
 
 
 def _retried(function: Callable[[], bool]) -> bool:
-    """Call until StackStorm's database answers: nothing can be dispatched before."""
+    """Call a function until it does not raise ServiceUnavailable."""
     while True:
         try:
             return function()

@@ -1,4 +1,4 @@
-"""What `GET {public_url}/metrics` shows, in the text format of Prometheus."""
+"""The metrics of `GET {public_url}/metrics`, in the text format of Prometheus."""
 from typing import Any, Callable, Dict, Iterable, Optional
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,14 +17,14 @@ Report = Dict[str, Any]
 
 
 class Metrics:
-    """The sensor's metrics. None has a room, a user or a URL in it, as in /health."""
+    """The sensor's metrics. Like /health, they contain no rooms, users and URLs."""
 
     def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
                  problems: Callable[[], Dict[str, int]]):
         """Args:
             report: returns the report of /health.
-            outcomes: returns how many deliveries had an outcome, by (event, outcome).
-            problems: returns how many problems there are, by part.
+            outcomes: returns the number of deliveries by (event, outcome).
+            problems: returns the number of current problems by part.
         """
         self._registry = CollectorRegistry()
         self._registry.register(_OfHealth(report, outcomes, problems))
@@ -43,11 +43,11 @@ class Metrics:
                                 registry=self._registry)
 
     def call_ended(self, status: str, seconds: float, limit: Optional[RateLimit]) -> None:
-        """A call of HipChat's API has ended.
+        """Count a call of HipChat's API.
 
         Args:
-            status: the HTTP status, "none" where there was no answer.
-            limit: the limit that the response announced.
+            status: the HTTP status; "none" without a response.
+            limit: the rate limit that the response states.
         """
         self._calls.labels(status).inc()
         self._call_seconds.observe(seconds)
@@ -56,19 +56,19 @@ class Metrics:
             self._remaining.set(limit.remaining)
 
     def text(self) -> bytes:
-        """All metrics as Prometheus reads them."""
+        """Return all metrics in Prometheus' format."""
         return generate_latest(self._registry)
 
 
 class _OfHealth(Collector):
-    """Reads the metrics that /health has already, so that nothing is counted twice."""
+    """Converts the values of /health into metrics."""
 
     def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
                  problems: Callable[[], Dict[str, int]]):
         self._report, self._outcomes, self._problems = report, outcomes, problems
 
     def describe(self) -> Iterable[Metric]:
-        return []  # or else it would be asked at once, before there is anything to read
+        return []  # without this, register() would call collect() before the parts exist
 
     def collect(self) -> Iterable[Metric]:
         report = self._report()
@@ -89,7 +89,7 @@ class _OfHealth(Collector):
         yield from self._of_parts(report)
 
     def _of_parts(self, report: Report) -> Iterable[Metric]:
-        """What the parts have added; which of them depends on the config."""
+        """Yield the metrics of the parts that the config enables."""
         if "waiting" in report:
             yield _gauge("hipchat_spool_deliveries", "Deliveries that wait in the spool.",
                          report["waiting"])

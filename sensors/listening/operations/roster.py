@@ -1,4 +1,4 @@
-"""Which sensor was active last and which one stands by, in StackStorm's datastore."""
+"""Records in StackStorm's datastore which sensor is active and which one stands by."""
 import json
 import os
 import socket
@@ -15,7 +15,7 @@ ACTIVE, STANDBY = "hipchat_active_sensor", "hipchat_standby_sensor"  # the datas
 
 
 class _Sighting(NamedTuple):
-    """A record as it was last read, and when it last changed (time.monotonic())."""
+    """The text of a record when it was read, and when it last changed (time.monotonic())."""
 
     text: str
     changed_at: float
@@ -24,12 +24,13 @@ class _Sighting(NamedTuple):
 class Roster:
     """Two records that the sensors of one HipChat share.
 
-    Clocks of two machines may differ, so a record's age is never compared. A record that changes
-    between two looks was written by a sensor that runs.
+    The clocks of two machines may differ, so records contain no times that are compared. Instead,
+    a record that changes between two reads was written by a running sensor. Methods raise
+    ServiceUnavailable while the datastore does not answer.
 
     Args:
-        read: returns the value of a datastore key, None where there is none.
-        write: stores a value under a datastore key. Both raise ServiceUnavailable.
+        read: returns the value of a datastore key, None if there is none.
+        write: stores a value under a datastore key.
         directory: this sensor's spool directory, where its ID is stored.
     """
 
@@ -41,19 +42,20 @@ class Roster:
     def take_over(self) -> bool:
         """Record this sensor as the active one.
 
-        Returns: whether another sensor was active since this one was.
+        Returns:
+            Whether another sensor has been active since this one was.
         """
         another = self.another_is_active()
         self.announce(ACTIVE)
         return another
 
     def another_is_active(self) -> bool:
-        """Return whether the sensor that became active last is another than this one."""
+        """Return whether another sensor became active after this one."""
         record = self._record(ACTIVE)
         return record is not None and record.get("sensor") != self._sensor_id()
 
     def active_host(self) -> str:
-        """Return the machine of the sensor that became active last, "" where none is known."""
+        """Return the machine of the sensor that became active last, "" if it is unknown."""
         record = self._record(ACTIVE) or {}
         return str(record.get("host", ""))
 
@@ -64,9 +66,9 @@ class Roster:
             "stamp": uuid.uuid4().hex}))
 
     def is_alive(self, key: str) -> bool:
-        """Return whether another sensor has written its record under a key lately.
+        """Return whether another sensor has changed the record of a key lately.
 
-        To be asked every few seconds: what counts is that the record changes between two looks.
+        Call it every few seconds: it compares the record with the one of the last call.
         """
         text, now = self._read(key) or "", time.monotonic()
         seen = self._sightings.get(key)
@@ -76,9 +78,9 @@ class Roster:
         return is_recent and _parsed(text).get("sensor") != self._sensor_id()
 
     def _sensor_id(self) -> str:
-        """The ID that is stored beside the spool; made where there is none.
+        """Return the ID in the spool directory; create it if there is none.
 
-        So it identifies the spool: a sensor with another ID knows nothing of what waits there.
+        It identifies the spool, whose deliveries a sensor with another ID does not have.
         """
         path = os.path.join(self._directory, FILE)
         try:
@@ -95,7 +97,7 @@ class Roster:
 
 
 def _parsed(text: str) -> Dict[str, Any]:
-    """A record; {} for a text that no sensor wrote."""
+    """Return a record; {} for a text that no sensor wrote."""
     try:
         record = json.loads(text)
     except ValueError:

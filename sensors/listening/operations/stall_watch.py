@@ -1,4 +1,4 @@
-"""Notices that this process stood still: stopped, or in a paused virtual machine."""
+"""Detects that this process was stopped, or its virtual machine paused."""
 import time
 from typing import Callable
 
@@ -10,10 +10,10 @@ __all__ = ["watch_stalls"]
 
 
 def watch_stalls(stalled: Callable[[], None]) -> None:
-    """Run for ever.
+    """Run for ever, and detect stalls of this process.
 
     Args:
-        stalled: called after a standstill during which deliveries may have been given up.
+        stalled: called after a stall that was long enough to lose deliveries.
     """
     while True:
         began = time.monotonic()

@@ -16,10 +16,10 @@ __all__ = ["Supervisor"]
 
 
 class Supervisor:
-    """Runs tasks, each in a greenlet of its own, and restarts those that fail.
+    """Runs tasks, each in a greenlet of its own, and restarts failed ones.
 
     An exception is a problem in /health until the task has run for TASK_STEADY_DELAY. A task that
-    returns is done.
+    returns is not restarted.
     """
 
     def __init__(self, health: Health):
@@ -47,7 +47,7 @@ class Supervisor:
                 return self._report_steady(name, getcurrent())
             except GreenletExit:
                 raise
-            except BaseException as error:  # a time-out that got astray is no Exception
+            except BaseException as error:  # eventlet.Timeout is no Exception
                 self._failing[name].add(getcurrent())
                 self._health.set_problem(
                     name, "failed unexpectedly and begins again",
@@ -66,7 +66,7 @@ class Supervisor:
 
 
 def _place(error: BaseException) -> str:
-    """The innermost lines of the traceback, on one line."""
+    """Return the innermost places of the traceback, on one line."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}"
                       for frame in reversed(frames[-5:]))

@@ -1,4 +1,4 @@
-"""Tells in /health when HipChat's token is about to end."""
+"""Reports in /health that HipChat's token is about to expire."""
 import eventlet
 
 from hipchat.api.client import Client
@@ -12,7 +12,7 @@ __all__ = ["TokenWatch"]
 
 
 class TokenWatch:
-    """Asks HipChat now and then when the sensor's token ends; one of a personal account may."""
+    """Checks periodically when the sensor's token expires, as personal tokens do."""
 
     def __init__(self, context: Context):
         self._context = context
@@ -20,7 +20,7 @@ class TokenWatch:
         self._client = Client(context.settings.api._replace(rate_limit_wait=0), CallBudget(1.0))
 
     def run(self) -> None:
-        """Ask for ever; that of an integration is renewed by itself."""
+        """Check for ever, unless the token is an integration's, which the sensor renews."""
         eventlet.sleep(timing.TOKEN_CHECK_DELAY)
         while self._context.settings.api.api_key:
             try:

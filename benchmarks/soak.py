@@ -138,7 +138,7 @@ def rows() -> List[Row]:
             if number:
                 parameters["filter"] = f"^deploy service-{number} (.+)$"
             api.make_rule(f"{room} {number}", "hipchat.message", parameters)
-        sensor = Sensor(hipchat.url, str(disk))
+        sensor = Sensor(hipchat.url, str(disk / "spool"))
         try:
             wait(sensor.is_ready, 300, SELDOM)
             struck: Counter = Counter()

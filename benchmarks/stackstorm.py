@@ -89,7 +89,7 @@ class Api:
         return self._url + "/webhooks/hipchat-benchmark"
 
     def make_rules(self, rooms: List[str]) -> None:
-        """A disabled rule for each room, and one for core.st2.webhook."""
+        """A rule that never fires for each room, and one for core.st2.webhook."""
         for room in rooms:
             self.make_rule(room, "hipchat.message", {"room": room})
         self.make_rule("webhook", "core.st2.webhook", {"url": "hipchat-benchmark"})
@@ -127,9 +127,10 @@ class Api:
 
     def make_rule(self, name: str, trigger: str, parameters: Dict[str, Any],
                   action: str = "", given: Optional[Dict[str, Any]] = None) -> None:
-        """A rule that starts an action, or a disabled one: its trigger is there all the same."""
+        """A rule that starts an action, or one that never fires: the sensor listens for it, too."""
+        criteria = {} if action else {"trigger.event": {"type": "equals", "pattern": "none"}}
         self.make("/rules", {
-            "name": "benchmark " + name, "pack": "default", "enabled": bool(action), "criteria": {},
+            "name": "benchmark " + name, "pack": "default", "enabled": True, "criteria": criteria,
             "trigger": {"type": trigger, "parameters": parameters},
             "action": {"ref": action or "core.noop", "parameters": given or {}}})
 

@@ -1,8 +1,8 @@
-"""StackStorm's event stream, read in pieces.
+"""Reads StackStorm's event stream in pieces.
 
-The stream carries every execution with its whole result, other people's too. A reader that holds
-whole events, as sseclient-py does, stops the sensor for 0.7 s for a result of 9 MB. What matters
-stands at the head of an event, so the rest of a long one is dropped as it arrives.
+The stream contains the results of all executions of StackStorm. A reader that buffers whole
+events, such as sseclient-py, blocks the sensor for 0.7 s for a result of 9 MB. The sensor needs
+only the head of an event, so this reader drops the rest as it arrives.
 """
 import contextlib
 import json
@@ -19,13 +19,13 @@ __all__ = ["ALIASES", "Event", "EXECUTIONS", "follow", "read_events"]
 EXECUTIONS = "st2.execution__update"
 ALIASES = "st2.actionalias__"
 QUERY = urlencode({"events": f"{EXECUTIONS},{ALIASES}*"})
-HEAD = 65536  # bytes of an event that are kept
-PIECE = 65536  # bytes that are read at once
+HEAD = 65536  # bytes of an event that are parsed
+PIECE = 65536  # bytes of one read
 _DECODER = json.JSONDecoder()
 
 
 class Event(NamedTuple):
-    """An event: its name, the members of its object that were read, and whether these are all."""
+    """An event: its name, the parsed members of its object, and whether all were parsed."""
 
     name: str
     body: Dict[str, Any]
@@ -36,7 +36,7 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
     """Yield the events from now on, until the stream ends.
 
     Raises:
-        OSError, http.client.HTTPException: the stream cannot be had, or is silent for too long.
+        OSError, http.client.HTTPException: the stream cannot be read, or is silent for too long.
     """
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -49,7 +49,7 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
                 "Content-Type", "").startswith("text/event-stream"):
             raise OSError(f"{url} answered {response.status} {response.reason}, no event stream")
         connected()
-        # read1() returns what is there; what requests has waits until a piece is full.
+        # read1() returns the bytes that have arrived; requests waits until a piece is full.
         yield from read_events(iter(lambda: response.read1(PIECE), b""))
 
 
@@ -60,8 +60,8 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
     """
     head, size, last = bytearray(), 0, b""
     for piece in pieces:
-        eventlet.sleep(0)  # more may be there already, and others want to run
-        if last == b"\n" == piece[:1]:  # an event's end lies between two pieces
+        eventlet.sleep(0)  # let other greenlets run, even if the next piece has arrived
+        if last == b"\n" == piece[:1]:  # the end of an event is split between two pieces
             piece = b"\n" + piece
         last = piece[-1:]
         *ended, rest = piece.split(b"\n\n")
@@ -75,7 +75,7 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
 
 
 def _event(head: bytes, size: int) -> Any:
-    """Return the Event that begins so and has `size` bytes; None where it is none of ours."""
+    """Return the Event with this head and size (bytes); None if it has no JSON object."""
     lines = dict(line.partition(b": ")[::2] for line in head.strip(b"\n").split(b"\n"))
     text = lines.get(b"data", b"").decode("utf-8", "ignore")
     if not text.startswith("{"):
@@ -84,7 +84,7 @@ def _event(head: bytes, size: int) -> Any:
 
 
 def _members(text: str) -> Dict[str, Any]:
-    """Return the members of a JSON object that stand whole in the beginning of its text."""
+    """Return the complete members of a JSON object whose text may be cut off."""
     found: Dict[str, Any] = {}
     position = 1
     try:
@@ -98,13 +98,13 @@ def _members(text: str) -> Dict[str, Any]:
             found[name] = value
             if text[position:position + 1] == ",":
                 position = _blanks(text, position + 1)
-    except ValueError:  # it is cut off here
+    except ValueError:  # the text is cut off here
         pass
     return found
 
 
 def _blanks(text: str, position: int) -> int:
-    """Return the next position that holds no blank."""
+    """Return the next position without a blank."""
     while text[position:position + 1] in (" ", "\t", "\r", "\n"):
         position += 1
     return position

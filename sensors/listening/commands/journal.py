@@ -1,4 +1,4 @@
-"""The commands that are not answered yet, in StackStorm's datastore."""
+"""Stores unanswered commands in StackStorm's datastore."""
 import json
 import time
 from dataclasses import asdict, dataclass, field
@@ -17,9 +17,11 @@ PREFIX = "hipchat_command_"  # of the datastore's keys; the message's ID follows
 
 @dataclass
 class Execution:
-    """An execution that a command has started and whose end is not answered.
+    """An execution that a command started, and whose result is not posted yet.
 
-    asked: the inquiries that the room was asked; alias: as StackStorm had it at the start.
+    Attributes:
+        asked: the IDs of the inquiries that were posted in the room.
+        alias: the action alias at the start.
     """
 
     execution_id: str
@@ -31,7 +33,7 @@ class Execution:
 
 @dataclass
 class PendingReply:
-    """A reply that was decided, and may have been sent since begun_at, by HipChat's clock."""
+    """A reply that may have been sent since begun_at (Unix time, HipChat's clock)."""
 
     reply: Reply
     begun_at: float
@@ -39,9 +41,10 @@ class PendingReply:
 
 @dataclass
 class Command:
-    """A message that may be a command, and what became of it so far.
+    """A message that may be a command, and its state.
 
-    attempt: what StackStorm was asked to start, while nobody knows whether it did.
+    Attributes:
+        attempt: a request to start executions whose outcome is unknown.
     """
 
     message: ChatMessage
@@ -56,7 +59,7 @@ class Command:
         return bool(self.executions or self.replies)
 
     def to_json(self) -> str:
-        """Return the command as text; the alias, which StackStorm has, is left out."""
+        """Return the command as JSON, without the alias, which StackStorm has."""
         found = asdict(self)
         for execution in found["executions"]:
             del execution["alias"]
@@ -66,7 +69,7 @@ class Command:
 
     @classmethod
     def from_json(cls, text: str) -> "Command":
-        """Read what to_json() wrote."""
+        """Read the text of to_json()."""
         found = json.loads(text)
         return cls(message=ChatMessage(*found["message"]), taken_at=found["taken_at"],
                    attempt=Attempt(*found["attempt"]) if found["attempt"] else None,
@@ -106,11 +109,11 @@ class Journal:
         self._store, self._report_damage = store, report_damage
         self._commands: Dict[str, Command] = {}
         self._answered_at: Dict[str, float] = {}  # by message ID
-        # What was dispatched before a kill comes again after the start: it must be known then.
+        # Deliveries from before a kill come again after the start, so nothing is purged first.
         self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
 
     def open(self) -> None:
-        """Read the records; one that cannot be read is reported, and its message is known."""
+        """Read the records; report unreadable ones, and count their messages as answered."""
         commands = []
         for key, value in self._store.read(PREFIX).items():
             message_id = unquote(key[len(PREFIX):])
@@ -135,7 +138,7 @@ class Journal:
         return len(self._commands)
 
     def oldest(self) -> float:
-        """Return for how many seconds the oldest command has not been answered, 0 for none."""
+        """Return the age of the oldest unanswered command in seconds, 0 if there is none."""
         now = time.time()
         taken = (command.taken_at for command in self._commands.values())
         return round(max(0.0, now - min(taken, default=now)), 3)
@@ -155,7 +158,7 @@ class Journal:
         return True
 
     def save(self, command: Command) -> None:
-        """Write what has changed of a command."""
+        """Write a changed command."""
         self._store.write(_key(command), command.to_json())
 
     def finish(self, command: Command) -> None:

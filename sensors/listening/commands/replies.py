@@ -1,4 +1,4 @@
-"""Sends each reply once, however often HipChat must be asked."""
+"""Sends each reply once, with retries."""
 import os
 import time
 import traceback
@@ -20,7 +20,7 @@ from listening.errors import ServiceUnavailable
 
 __all__ = ["Replies"]
 
-RECENT = 75  # messages of a room among which one looks for a reply that may have been sent
+RECENT = 75  # messages of a room that are searched for a reply that may have been sent
 
 
 class Replies:
@@ -37,7 +37,7 @@ class Replies:
         return self._client.now()
 
     def send(self, command: Command, *replies: Reply) -> None:
-        """Send replies that were just decided; finish the command if nothing more is to come."""
+        """Send new replies; finish the command if it has no more executions and replies."""
         pending = [PendingReply(reply, self.now()) for reply in replies]
         command.replies += pending
         if pending:
@@ -50,18 +50,18 @@ class Replies:
             self._save(command)
 
     def resume(self, command: Command) -> None:
-        """Send the replies that may have been sent before the sensor ended, unless they were."""
+        """Send the replies of a previous process, unless the room's history contains them."""
         for each in list(command.replies):
             self._send(command.message, each.reply, each.begun_at)
             command.replies.remove(each)
             self._save(command)
 
     def send_unrecorded(self, message: ChatMessage, reply: Reply) -> None:
-        """Send a reply that is for several commands at once."""
+        """Send one reply for several commands."""
         self._send(message, reply, None)
 
     def report_defect(self, error: Exception) -> None:
-        """Record an exception that nobody expects."""
+        """Record an unexpected exception."""
         *_, where = traceback.extract_tb(error.__traceback__)
         self._health.record_incident(
             "commands", "a command failed unexpectedly", f"This is a defect of the pack; please "
@@ -83,7 +83,8 @@ class Replies:
         """Send a reply.
 
         Args:
-            begun_at: Since when it may have been sent, by HipChat's clock; None if it was not.
+            begun_at: the earliest time at which it may have been sent (HipChat's clock); None if it
+                was not sent.
         """
         responder = Responder(self._client, self._as_user, message)
         backoff, deadline = Backoff(timing.REPLY_RETRY_MAX), time.monotonic() + timing.REPLY_TIMEOUT
@@ -103,17 +104,17 @@ class Replies:
                         f"not sent{' to its end' if responder.has_sent else ''}. {error}")
                     return
                 if begun_at is None and not isinstance(error, RateLimited):
-                    begun_at = tried_at  # HipChat may have taken it
+                    begun_at = tried_at  # HipChat may have posted it
             eventlet.sleep(backoff.failed())
 
     def _stands(self, responder: Responder, message: ChatMessage, reply: Reply,
                 begun_at: float) -> bool:
-        """Return whether a reply stands in its room already, by the room's history."""
+        """Return whether the room's history contains a reply."""
         openings = responder.openings(reply)
         try:
             found = self._client.page("room", message.room_id, "history", "latest",
                                       **{"max-results": RECENT})
-        except (Forbidden, NotFound):  # then a reply twice is better than none
+        except (Forbidden, NotFound):  # sending a reply twice is better than not at all
             return False
         return any(item.get("message") in openings and said_at(str(item.get("date"))).timestamp() >=
                    begun_at - timing.HIPCHAT_CLOCK_LEEWAY for item in found["items"])

@@ -1,4 +1,4 @@
-"""Follows the executions that commands have started, and answers when they end or ask something."""
+"""Follows the executions of commands, and posts their results and questions."""
 import contextlib
 import time
 from collections import OrderedDict
@@ -28,10 +28,10 @@ __all__ = ["ENDED", "Results", "StackStormSide"]
 ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PAUSED = ("pausing", "paused")
 PENDING = "pending"  # the status of an inquiry that waits for an answer
-MOST_EARLY = 100  # ends that are kept for commands whose start is not confirmed yet
-GROWTH = 20  # an execution is looked at again after this part of its age
+MOST_EARLY = 100  # stored ends of executions whose start is not confirmed yet
+GROWTH = 20  # an execution is checked again after this fraction of its age
 OVERDUE = "{} has not ended after {:.0f} hours, and I wait no longer. {}"
-LOST = {  # the statuses of what cannot be read now or later; {0} is the error, {1} the execution
+LOST = {  # HTTP statuses that do not go away; {0} is the error, {1} the execution ID
     403: "I may not read what became of this command: {0} (st2 run hipchat.check says which right "
          "is missing.) Its execution is {1}.",
     404: "StackStorm does not have the execution {1} any more, so I cannot say how it ended."}
@@ -44,7 +44,7 @@ NO_API = ("Commands are not answered until it answers. Check the service st2api,
 
 
 class StackStormSide(NamedTuple):
-    """What is needed to follow executions: accounts, aliases, the stream, and the prefix."""
+    """The parts needed to follow executions; `opening` is the prefix of commands."""
 
     accounts: Accounts
     catalog: Catalog
@@ -58,10 +58,10 @@ class _Followed(NamedTuple):
 
 
 class Results:
-    """Knows each running execution of a command.
+    """Follows each running execution of a command.
 
-    StackStorm's event stream is the fast way to its end, a look at it from time to time the
-    certain one: the stream loses what happens while nobody listens.
+    StackStorm's event stream reports the end of an execution fast, but loses events while it is
+    disconnected. So running executions are also checked periodically.
     """
 
     def __init__(self, stackstorm: StackStormSide, replies: Replies, health: Health):
@@ -74,13 +74,13 @@ class Results:
         self.answered = 0
 
     def start(self, supervisor: Supervisor) -> None:
-        """Follow the stream and look at running executions from now on."""
+        """Follow the stream, and check running executions, for ever."""
         supervisor.run_forever("event stream", self._follow_stream)
         supervisor.run_forever("executions", self._look_forever)
 
     @contextlib.contextmanager
     def expecting(self) -> Iterator[None]:
-        """Keep ends that StackStorm reports before it has confirmed the start."""
+        """Store ends that the stream reports before StackStorm has confirmed the start."""
         self._expected += 1
         try:
             yield
@@ -90,7 +90,7 @@ class Results:
                 self._early.clear()
 
     def follow(self, command: Command) -> None:
-        """Answer when an execution of this command ends."""
+        """Post the results of this command's executions when they end."""
         for execution in command.executions:
             self._followed[execution.execution_id] = _Followed(command, execution)
             self._due_at[execution.execution_id] = time.monotonic() + self._pause(execution)
@@ -99,7 +99,7 @@ class Results:
                 self._on_end(execution.execution_id, early)
 
     def look_at_all(self) -> None:
-        """Look at each running execution as soon as possible."""
+        """Check each running execution as soon as possible."""
         self._due_at = dict.fromkeys(self._followed, 0.0)
 
     # The event stream
@@ -126,7 +126,7 @@ class Results:
         self._has_stream = True
         self._health.clear_problem("commands", about="stream")
         self._stackstorm.catalog.expire()
-        self.look_at_all()  # what happened before is not on the stream
+        self.look_at_all()  # the stream contains no earlier events
 
     def _on_event(self, event: Event) -> None:
         if event.name.startswith(event_stream.ALIASES):
@@ -150,7 +150,7 @@ class Results:
         eventlet.spawn_n(self._guarded, self._answer, followed,
                          event.body if event.is_whole else None)
 
-    # The look at running executions
+    # Checks of running executions
 
     def _look_forever(self) -> None:
         while True:
@@ -166,7 +166,7 @@ class Results:
                 self._health.clear_problem("commands", about="API")
 
     def _look(self) -> None:
-        # Also without any command, so that a StackStorm that does not answer shows in /health.
+        # Also without any command, so that /health shows if StackStorm does not answer.
         self._stackstorm.catalog.refresh()
         is_paused = False
         for execution_id, followed in list(self._followed.items()):
@@ -178,7 +178,11 @@ class Results:
                     self._on_inquiry(each)
 
     def _look_at(self, followed: _Followed) -> str:
-        """Look at an execution, and answer if it has ended; returns its status, "" if unknown."""
+        """Check an execution, and post its result if it has ended.
+
+        Returns:
+            Its status, "" if unknown.
+        """
         execution = followed.execution
         try:
             found = self._stackstorm.accounts.pack().execution(execution.execution_id)
@@ -201,14 +205,14 @@ class Results:
         return found["status"]
 
     def _pause(self, execution: Execution) -> float:
-        """Return the seconds until an execution is looked at again: the older it is, the more."""
+        """Return the seconds until the next check of an execution; they grow with its age."""
         least = timing.EXECUTION_PERIOD if self._has_stream else timing.EXECUTION_LOOK_PERIOD
         return max(least, (time.time() - execution.started_at) / GROWTH)
 
-    # What the requester is told
+    # Replies
 
     def _answer(self, followed: _Followed, found: Optional[Dict[str, Any]]) -> None:
-        """Send the result of an execution that has ended; found: the execution, if it was read."""
+        """Post the result of an ended execution; `found` is the execution if it was read."""
         stackstorm, execution = self._stackstorm.accounts.pack(), followed.execution
         try:
             whole = found or stackstorm.execution(execution.execution_id)
@@ -217,7 +221,7 @@ class Results:
             if error.status in LOST:
                 self._finish(followed, Reply(
                     LOST[error.status].format(error, execution.execution_id), color="red"))
-            else:  # it is looked at again
+            else:  # the next check tries again
                 self._followed[execution.execution_id] = followed
             return
         self._finish(followed, result_of(whole, alias))
@@ -233,7 +237,7 @@ class Results:
         self.answered += 1
 
     def _on_inquiry(self, inquiry: Dict[str, Any]) -> None:
-        """Ask the room what a workflow asks, if a command has started it and it was not asked."""
+        """Post an inquiry in the room, once, if a command started its workflow."""
         stackstorm = self._stackstorm.accounts.pack()
         root = root_of(inquiry, stackstorm)
         followed = self._followed.get(root["id"])
@@ -254,12 +258,12 @@ class Results:
         try:
             function(*arguments)
         except StackStormError:
-            pass  # the next look reports it
+            pass  # the next check reports it
         except Exception as error:
             self._replies.report_defect(error)
 
 
 def room_of_part(execution: Dict[str, Any]) -> bool:
-    """Return whether an execution may be a part of what a command in a room has started."""
+    """Return whether an execution may be a child of one that a chat command started."""
     context = execution.get("context") or {}
     return bool(execution.get("parent")) and str(context.get("source_channel", "")).isdecimal()

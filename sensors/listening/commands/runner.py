@@ -39,7 +39,7 @@ ALL_TOO_OLD = "{} commands were said while I was away, the first {} minutes ago,
 
 
 class Owner:
-    """The user as whom the pack speaks, asked for once."""
+    """The user to whom the pack's token belongs; read from HipChat once."""
 
     def __init__(self, people: People, health: Health):
         self._people, self._health = people, health
@@ -47,7 +47,7 @@ class Owner:
         self.forget()
 
     def forget(self) -> None:
-        """Ask again: the token is another one now."""
+        """Read the user again, since the token has changed."""
         self._id: Optional[int] = None
         self._is_known = False
 
@@ -55,7 +55,7 @@ class Owner:
         """Return whether the pack itself wrote a message.
 
         Raises:
-            HipChatError: HipChat does not say whose token the pack has.
+            HipChatError: HipChat does not return the token's user.
         """
         with self._asking:
             if not self._is_known:
@@ -71,7 +71,7 @@ class Owner:
 
 
 class Runner:
-    """Runs what people say; a command that is in the journal is run or answered once."""
+    """Runs commands; each one in the journal is run or answered once."""
 
     def __init__(self, commands: Commands, owner: Owner, journal: Journal, replies: Replies,
                  results: Results, log: logging.Logger):
@@ -97,7 +97,7 @@ class Runner:
             eventlet.spawn_n(self._guarded, command)
 
     def resume(self) -> None:
-        """Go on with the commands that were not answered when the sensor ended."""
+        """Resume the unanswered commands in the journal."""
         for command in self._journal:
             if command.is_handled:
                 eventlet.spawn_n(self._resume_answer, command)
@@ -126,7 +126,7 @@ class Runner:
             self._note(message, "refused", "owner unknown")
             return self._replies.send(command, Reply(NO_OWNER.format(error), color="red"))
         with self._results.expecting():
-            with self._slots:  # and not while HipChat takes its time for the reply
+            with self._slots:  # released before the reply, which HipChat may delay
                 outcome = self._resumed(message, command.attempt) if command.attempt else None
                 outcome = outcome or self._commands.handle(
                     message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
@@ -138,7 +138,7 @@ class Runner:
         self._journal.save(command)
 
     def _conclude(self, command: Command, outcome: Outcome) -> None:
-        """Write down what was done about a command, say it, and wait for what it has started."""
+        """Record the outcome of a command, reply, and follow the executions that it started."""
         command.attempt = None
         command.executions = [Execution(each.execution_id, each.alias_ref, time.time(),
                                         alias=each.alias) for each in outcome.started]
@@ -149,8 +149,8 @@ class Runner:
         self._results.follow(command)
 
     def _resumed(self, message: ChatMessage, attempt: Attempt) -> Optional[Outcome]:
-        """Return what StackStorm has started of an attempt; None if it has started nothing."""
-        # A call that was under way when the sensor ended may still be at work in StackStorm.
+        """Return the outcome of an attempt of a previous process; None if nothing was started."""
+        # StackStorm may still execute a call that was under way when the process ended.
         begun_at = datetime.fromisoformat(attempt.begun_at).timestamp()
         eventlet.sleep(max(0.0, begun_at + timing.START_SETTLE_DELAY - time.time()))
         backoff = Backoff(timing.START_CHECK_RETRY_MAX)
@@ -165,7 +165,7 @@ class Runner:
             eventlet.sleep(backoff.failed())
 
     def _bundle(self, command: Command, minutes: int) -> None:
-        """Tell a room once of all commands that came too late."""
+        """Collect a room's commands that are too old, for one reply to all of them."""
         late = self._late.setdefault(command.message.room_id, [])
         late.append(command)
         if len(late) == 1:
@@ -173,7 +173,7 @@ class Runner:
 
     def _tell_late(self, room_id: int, late: List[Command], minutes: int) -> None:
         gathered = 0
-        while gathered < len(late):  # more are on their way
+        while gathered < len(late):  # until no more arrive
             gathered = len(late)
             eventlet.sleep(timing.LATE_COMMANDS_DELAY)
         del self._late[room_id]
@@ -197,15 +197,15 @@ class Runner:
 
 
 def message_of(room_id: int, trace: str, message: Any, prefix: Filter) -> Optional[ChatMessage]:
-    """Return a HipChat message as a chat message, None if it is no command of a person.
+    """Return a delivery's message as a ChatMessage; None if it is no command of a person.
 
     Args:
-        trace: The message's id, or one that was made for it.
-        message: The `message` of the delivery's item.
+        trace: the message's ID, or a random one.
+        message: the `message` of the delivery's item.
     """
     sender = message.get("from") if isinstance(message, dict) else None
     text = message.get("message") if isinstance(message, dict) else None
-    # A guest and a notification have a plain name in place of an object with an id.
+    # A guest and a notification have a name instead of an object with an ID.
     if not isinstance(sender, dict) or type(sender.get("id")) is not int or (
             not isinstance(text, str) or prefix.groups(text) is None):
         return None
@@ -214,5 +214,5 @@ def message_of(room_id: int, trace: str, message: Any, prefix: Filter) -> Option
 
 
 def prefix_of(prefix: str) -> Filter:
-    """Return the filter that finds what begins with the prefix."""
+    """Return the filter for messages that begin with the prefix."""
     return Filter(prefix_filter(prefix))

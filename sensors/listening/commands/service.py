@@ -1,4 +1,4 @@
-"""ChatOps in the sensor: its parts, and what the sensor tells them."""
+"""ChatOps in the sensor: builds its parts, and connects them with the sensor."""
 import logging
 from typing import Any, Dict, FrozenSet, Optional
 
@@ -23,7 +23,7 @@ EVENT = "room_message"
 
 
 class ChatOps:
-    """Takes the commands of the rooms in chatops.rooms.
+    """Runs the commands that are posted in the rooms of chatops.rooms.
 
     Example:
         chatops = ChatOps(settings, api_settings, platform, store, health, log)
@@ -64,11 +64,11 @@ class ChatOps:
         return frozenset(Address(EVENT, room_id) for room_id in self._settings.rooms)
 
     def open(self) -> None:
-        """Read which commands are not answered; raise ServiceUnavailable."""
+        """Read the unanswered commands; raise ServiceUnavailable."""
         self._journal.open()
 
     def start(self, supervisor: Supervisor) -> None:
-        """Go on with the commands that are not answered, and follow StackStorm."""
+        """Resume the unanswered commands, and follow StackStorm's executions."""
         self._results.start(supervisor)
         self._runner.resume()
 
@@ -79,16 +79,16 @@ class ChatOps:
         self._owner.forget()
 
     def is_of(self, address: Address) -> bool:
-        """Return whether commands are taken from an event in a room."""
+        """Return whether commands are accepted at an address."""
         return address.event == EVENT and address.room in self._settings.rooms
 
     def take(self, address: Address, body: Dict[str, Any], trace: str) -> bool:
-        """Take a delivery if it is a command, and return whether it is one.
+        """Store and run a delivery that is a command; return whether it is one.
 
         Args:
-            address: From the webhook's signed URL.
-            body: What read_body() made of the delivery.
-            trace: The message's id, or one that was made for it.
+            address: the event and room of the delivery.
+            body: the result of read_body().
+            trace: the message's ID, or a random one.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.
@@ -101,7 +101,11 @@ class ChatOps:
         return message is not None
 
     def _as_user(self) -> Client:
-        """Return the client of a user, for what HipChat lets no add-on do; ParameterError."""
+        """Return a client with a user's token, for calls that HipChat refuses to an add-on.
+
+        Raises:
+            ParameterError: the config has no api_key.
+        """
         settings = self._api.of_user()
         if settings is self._api:
             return self._client

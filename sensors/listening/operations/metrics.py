@@ -100,7 +100,7 @@ class _OfHealth(Collector):
                          report["webhooks"]["wanted"])
             yield _gauge("hipchat_webhooks_present", "Those of them that HipChat has.",
                          report["webhooks"]["present"])
-            yield _gauge("hipchat_unheard_rooms", "Rooms of which nothing can be heard.",
+            yield _gauge("hipchat_unheard_rooms", "Rooms that cannot be listened to.",
                          report["unheard_rooms"])
         if "history" in report:
             yield CounterMetricFamily("hipchat_backfilled_messages", "Messages from the history "

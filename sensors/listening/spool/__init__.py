@@ -1,4 +1,4 @@
-"""Deliveries on disk until StackStorm has them."""
+"""Stores deliveries on disk until StackStorm has accepted them."""
 from listening.spool.delivery import Delivery, SpoolError, SpoolFull, StoredDelivery
 from listening.spool.spool import Spool, SpoolLimits
 

@@ -1,6 +1,6 @@
-"""Makes a delivery of what a webhook posted or of an item of the history.
+"""Creates a delivery from a webhook's body or from an item of the history.
 
-Its room is that of the signed address, never one that the body names.
+The delivery's room is that of the signed address, never the one in the body.
 """
 import hashlib
 import uuid
@@ -21,15 +21,15 @@ FROM_HISTORY = "fetched "  # begins the claim key of a topic change from the his
 
 def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
                  now: float) -> Delivery:
-    """Make a delivery of a body that a webhook posted.
+    """Create a delivery from the body of a webhook.
 
-    A message is identified by event, room and message ID, by whichever webhook it comes. A change
-    of the topic has no ID there: one that the history brings within some minutes is the same.
+    A message is identified by event, room and message ID. A topic change has no ID in a webhook:
+    one in the history with the same topic and about the same time is its duplicate.
 
     Args:
-        event: HipChat's name of it.
-        raw: The body as it was posted.
-        body: The same, as it was read, with identities that were checked.
+        event: HipChat's name of the event.
+        raw: the body as it was posted.
+        body: the parsed body, with checked identities.
         now: Unix time by HipChat's clock.
     """
     known_by = message_id(body)
@@ -47,10 +47,11 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
 
 def from_history(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
                  item: HistoryItem) -> Delivery:
-    """Make a delivery of an item of the history.
+    """Create a delivery from an item of the history.
 
     Args:
-        body: What a webhook would have posted for it; raw: the same as bytes.
+        raw: the body, as bytes.
+        body: the body that a webhook would have posted for the item.
     """
     delivery = Delivery(
         event=event, room_id=room_id, trace_tag=item.message_id, body=raw, sent_at=item.sent_at,
@@ -63,14 +64,14 @@ def from_history(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
 
 
 def _sent_at(body: Dict[str, Any], now: float) -> float:
-    """Return when a webhook's message was sent; now for an event without a date."""
+    """Return when a webhook's message was sent; `now` for an event without a date."""
     message = body["item"].get("message")
     date = unix_time(message.get("date")) if isinstance(message, dict) else None
     return now if date is None else min(date, now + AHEAD_MAX)
 
 
 def _topic_keys(room_id: int, topic: Any, sent_at: float) -> Tuple[str, ...]:
-    """Return the beginnings of the claim keys of a topic change that was sent about then."""
+    """Return the prefixes of the claim keys of a topic change that was sent about this time."""
     digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
     span = int(sent_at // timing.TOPIC_SPAN)
     return tuple(f"{TOPIC_CHANGE} {room_id} {digest} {each}"

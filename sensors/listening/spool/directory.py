@@ -1,4 +1,4 @@
-"""The spool's directory: made, locked for one process, private, and on a local disk."""
+"""Creates the spool's directory, locks it, makes it private, and checks its file system."""
 import fcntl
 import os
 import pwd
@@ -56,7 +56,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _tighten(directory: str, report: Callable[[str, str], None]) -> None:
-    """Let nobody else read the chats."""
+    """Make the directory and its files private: they contain chats."""
     names = [name for name in os.listdir(directory) if name == LOCK or name.startswith(FILES)]
     for path in [directory] + [os.path.join(directory, name) for name in sorted(names)]:
         found = os.stat(path) if path == directory else os.lstat(path)
@@ -65,7 +65,7 @@ def _tighten(directory: str, report: Callable[[str, str], None]) -> None:
 
 
 def _tightened(path: str, found: os.stat_result) -> str:
-    """Make a path private, and return a sentence on that."""
+    """Make a path private, and return a sentence for the operator."""
     mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
     open_to_others = f"{path} was open to others (mode {stat.S_IMODE(found.st_mode):04o})"
     if found.st_mode & stat.S_ISVTX:
@@ -95,7 +95,7 @@ def _report_network(directory: str, report: Callable[[str, str], None]) -> None:
 
 
 def _file_system(path: str) -> str:
-    """Return the type of the file system on which a path is; "" where that is unknown."""
+    """Return the type of a path's file system, "" if it is unknown."""
     try:
         with open("/proc/mounts", errors="replace") as mounts:
             fields = [line.split() for line in mounts]

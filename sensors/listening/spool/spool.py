@@ -1,5 +1,4 @@
-"""The spool as the sensor's greenlets see it: deliveries that arrive together are committed
-together, in a thread of its own."""
+"""The spool: greenlets insert and remove deliveries, one thread commits them in batches."""
 import bisect
 import itertools
 import time
@@ -17,7 +16,7 @@ from listening.spool.store import Store
 
 __all__ = ["Spool", "SpoolLimits"]
 
-LARGEST_BATCH = 500  # deliveries in one commit, or groups of those that go together
+LARGEST_BATCH = 500  # insert_together() calls in one commit
 
 
 class SpoolLimits(NamedTuple):
@@ -33,15 +32,15 @@ class SpoolLimits(NamedTuple):
 
 
 class Spool:
-    """The deliveries that wait, each on disk, by when they were sent within a room.
+    """The waiting deliveries on disk; within a room in the order in which they were sent.
 
-    insert() returns when a delivery is on disk. One greenlet writes, in a thread of its own, so
-    that waiting for the disk holds nobody up; what arrives meanwhile shares the next commit.
+    insert() returns when a delivery is on disk. Commits run in a thread, so that the disk does not
+    block other greenlets. Deliveries that arrive during a commit share the next one.
 
     Attributes:
-        arriving: How many deliveries are on their way to the disk.
-        hangs: The disk has not answered for timing.COMMIT_TIMEOUT; nothing is accepted until it
-            does.
+        arriving: the number of deliveries that are not on disk yet.
+        hangs: whether a commit takes longer than timing.COMMIT_TIMEOUT; until it ends, nothing is
+            accepted.
     """
 
     def __init__(self, directory: str, limits: SpoolLimits, health: Health,
@@ -59,7 +58,7 @@ class Spool:
         self._reports: List[Tuple[str, str]] = []
         self._store = Store(directory, limits.max_deliveries, limits.remembered,
                             lambda *report: self._reports.append(report), self._known_numbers)
-        self._numbers: Dict[int, List[int]] = {}  # of those that wait, sorted, by room
+        self._numbers: Dict[int, List[int]] = {}  # of the waiting deliveries, sorted, by room
         self._inserts: List[Tuple[Sequence[Delivery], Signal]] = []
         self._removals: Dict[int, str] = {}  # numbers and keys
         self._wake = Signal()
@@ -172,7 +171,7 @@ class Spool:
             return 0.0
 
     def settle(self) -> None:
-        """Return when all that came is on disk, and all that was removed is gone from there."""
+        """Wait until all insertions and removals are on disk."""
         while self.arriving or self._removals:
             self._nudge()
             eventlet.sleep(0.01)
@@ -205,7 +204,7 @@ class Spool:
                     break
 
     def _write_batch(self) -> bool:
-        """Commit what has gathered; False if nobody waited for it and it cannot be written."""
+        """Commit one batch; return False if a batch of removals only cannot be committed."""
         if self._store.is_replaced:
             self._reload()
         batch, self._inserts = self._inserts[:LARGEST_BATCH], self._inserts[LARGEST_BATCH:]
@@ -216,7 +215,7 @@ class Spool:
                 self._store.commit, [deliveries for deliveries, _ in batch], removals))
             if self._store.is_replaced:
                 self._reload()
-        except BaseException as error:  # the writer may be begun again, but those here wait
+        except BaseException as error:  # the supervisor restarts the writer; insert() must end
             for _, done in batch:
                 done.send_exception(error)
             if isinstance(error, SpoolError):
@@ -244,7 +243,7 @@ class Spool:
         return bool(result)
 
     def _reload(self) -> None:
-        """Take the deliveries of a new file, and have the history bring those that it lacks."""
+        """Read the deliveries of a new file, and have the missing ones backfilled."""
         self._numbers = tpool.execute(self._store.numbers)
         for room_id, numbers in list(self._numbers.items()):
             for number in set(self._removals).intersection(numbers):
@@ -252,7 +251,7 @@ class Spool:
         self._recheck_all()
 
     def _refuse(self) -> None:
-        """Let nobody wait for a disk that hangs, but those in its commit already."""
+        """Refuse the deliveries that are not in the hanging commit."""
         self.hangs = True
         inserts, self._inserts = self._inserts, []
         for _, done in inserts:

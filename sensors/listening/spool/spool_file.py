@@ -1,4 +1,4 @@
-"""The spool's SQLite file: opened, checked, and replaced where it is damaged, removed or old."""
+"""Opens and checks the spool's SQLite file, and replaces a damaged, removed or old one."""
 import contextlib
 import os
 import re

@@ -1,4 +1,4 @@
-"""The deliveries that wait and the keys of those that were dispatched, in the spool's file."""
+"""Stores waiting deliveries, and the keys of dispatched ones, in the spool's file."""
 import contextlib
 import os
 import time
@@ -35,10 +35,10 @@ def time_sent(number: int) -> float:
 
 
 class Store:
-    """What the spool has on disk.
+    """The spool's data on disk.
 
     commit(), open(), numbers() and close() are called from one thread at a time; read() from any.
-    Two tables hold the keys of dispatched deliveries by turns, so that expiry empties a whole
+    The keys of dispatched deliveries rotate between two tables, so that expiry empties a whole
     table: deleting single rows would touch almost every page.
 
     Attributes:

@@ -5,6 +5,7 @@ pairs off the end of a command, turns each place into a named group, anchors the
 finds no anchor, and searches the rest of the command. What is read here has to be equal to that to
 the letter: tests/chatops/test_format_language.py compares it with StackStorm's own parser.
 """
+# pylint: disable=no-member  # the constants of Python's own parser are made when it is imported
 import re
 import sys
 from functools import lru_cache

@@ -36,6 +36,6 @@ class CheckAction(HipChatAction):
     def _chatops(self) -> Findings:
         try:
             client = self.hipchat
-        except HipChatError:  # what is wrong with the config was told already
+        except HipChatError:  # the config's problem is reported already
             return
         yield from chatops_checkup(self.config, client, self.people)

@@ -1,4 +1,4 @@
-"""hipchat.get_history: get what was said in a room."""
+"""hipchat.get_history: get a room's messages."""
 from typing import Any, Dict, List, Optional
 
 from base import HipChatAction, Result

@@ -1,4 +1,4 @@
-"""hipchat.list_participants: list who is in a room."""
+"""hipchat.list_participants: list the people in a room."""
 from typing import Optional
 
 from base import HipChatAction, Result

@@ -45,7 +45,7 @@ class PutQuestionAction(HipChatAction):
                 return True
             try:
                 return room_id_of(self.hipchat, other) == room_id_of(self.hipchat, room)
-            except NotFound:  # it was deleted while somebody asked there
+            except NotFound:  # the room was deleted in between
                 return False
 
         return is_same

@@ -9,5 +9,5 @@ class SendPrivateMessageAction(HipChatAction):
     """POST /v2/user/{id_or_email}/message, which needs the scope send_message."""
 
     def do(self, user: str, message: str, format: str = "text", notify: bool = False) -> Result:
-        """Say it; returns what was said to whom."""
+        """Send the message; return it with its recipient."""
         return send_private(self.hipchat_as_user, user, message, format, notify)

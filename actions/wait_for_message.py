@@ -1,4 +1,4 @@
-"""hipchat.wait_for_message: wait until somebody says something in a room."""
+"""hipchat.wait_for_message: wait for the next message in a room."""
 from typing import Any, List, Optional
 
 from base import HipChatAction, Result

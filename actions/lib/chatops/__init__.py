@@ -1,1 +1,1 @@
-"""ChatOps: lines of chat that run StackStorm's aliases, and what comes of them."""
+"""ChatOps: runs StackStorm's action aliases for chat messages, and formats the replies."""

@@ -61,7 +61,7 @@ class Accounts:
         return {"St2-Api-Key": key} if key else self._platform.headers()
 
     def note_refusal(self) -> None:
-        """StackStorm has refused the account of pack(): prove it anew with the next call."""
+        """Authenticate again at the next call, because StackStorm refused the account of pack()."""
         self._platform.renew()
 
     def username(self, stackstorm: StackStorm) -> str:

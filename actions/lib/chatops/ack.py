@@ -1,4 +1,4 @@
-"""What is told of a command that begins: what its alias wants said."""
+"""Formats the acknowledgement of a started command."""
 from typing import Any, Dict, Optional
 
 from chatops.reply import Reply, is_private, parted, styled
@@ -7,7 +7,7 @@ __all__ = ["ack_of"]
 
 
 def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
-    """What is said when a command begins; None where its alias wants nothing said."""
+    """Return the acknowledgement of a command; None if its alias disables it."""
     ack = started["actionalias"].get("ack") or {}
     if ack.get("enabled") is False:
         return None

@@ -15,7 +15,7 @@ __all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike", "pro
 
 
 class CommandForbidden(CommandRejected):
-    """The person may not run the command; people are those who may, None for everybody."""
+    """The person may not run the command; `people` are those who may, None for everybody."""
 
     def __init__(self, command: str, people: Optional[List[int]]):
         self.people = people or []

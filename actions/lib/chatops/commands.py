@@ -3,7 +3,7 @@
     outcome = commands.handle(message, now, about_to_start)
 
 A command is checked, its alias is found, and StackStorm is asked to start it. Then `outcome` says
-which executions to wait for and what the requester is told. Nothing is sent from here.
+which executions to wait for and which replies to send. It sends nothing itself.
 """
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
@@ -87,7 +87,7 @@ class Commands:
         """Run a command, or say why not.
 
         Args:
-            message: Whoever wrote it, it was not the pack's own user.
+            message: a message that the pack's own user did not write.
             now: The time by HipChat's clock.
             about_to_start: Called before StackStorm is asked to start something.
         """
@@ -166,7 +166,7 @@ class Commands:
              about_to_start: Callable[[Attempt], None]) -> Outcome:
         stackstorm, alias = self._accounts.of(message.requester_id), fit.format.alias
         check_values(fit, self._settings.extra_parameters)
-        # StackStorm's notifier evaluates these: they are ids, and nothing that somebody wrote.
+        # StackStorm's notifier evaluates these values: they are IDs, and never text from chat.
         what = {"command": fit.command, "user": self._accounts.username(stackstorm),
                 "source_channel": str(message.room_id)}
         attempt = Attempt(alias["id"], alias["ref"], alias["action_ref"],

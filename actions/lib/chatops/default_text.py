@@ -1,4 +1,4 @@
-"""What is said of a command whose alias has no words for its result, as StackStorm says it."""
+"""Formats the result of a command whose alias has no result format, as StackStorm does."""
 from typing import Any, Dict, Iterable, List, Tuple
 
 __all__ = ["default_text"]

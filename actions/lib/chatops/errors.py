@@ -11,7 +11,7 @@ class NotACommand(HipChatError):
 
 
 class CommandRejected(HipChatError):
-    """The person is told in the room, with this text, what was wrong and what to do."""
+    """A command is wrong; the text, for its requester, says what to do."""
 
 
 class CommandTooOld(HipChatError):

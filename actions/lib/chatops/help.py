@@ -7,7 +7,7 @@ from chatops.reply import Reply
 
 __all__ = ["help_on", "hidden_by", "nearest"]
 
-LONG = 10  # lines that a room is not asked to bear
+LONG = 10  # lines; longer help is not posted in a room
 BUILT_IN = ("help [word] - This list, or what of it is in that pack or holds the word.",
             "answer <id> <answer> - Answer what a workflow asks.")
 _BUILT_IN_WORD = re.compile(r"(?:\^|\\s\*|\(\?:|\()*(help|answer)(?=\s|\(|\||\)|$)", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """Finds the format that a command fits, ignoring case, and what StackStorm makes of it.
 
-StackStorm's own matching heeds case. So it is given the command with the words of the format in the
+StackStorm's own matching is case-sensitive. So it gets the command with the format's words in the
 format's case, and with the values as typed. A command is only run if StackStorm's expression takes
 the same values from what StackStorm is given as it takes, ignoring case, from what was typed.
 
@@ -62,7 +62,7 @@ class Format:
 
     @property
     def label(self) -> str:
-        """What a person is told of the format."""
+        """The format as help shows it."""
         return self.display or self.representation
 
     @property
@@ -211,7 +211,7 @@ def name_of(alias: Dict[str, Any]) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text that a person wrote, as it is told to people."""
+    """Return text from chat in the form that is shown to people."""
     return f'"{text}"'
 
 

@@ -1,4 +1,4 @@
-"""Who may run which command in which room: nobody, unless the config allows it."""
+"""Decides who may run a command in a room: no one, unless the config allows it."""
 from fnmatch import fnmatchcase
 from typing import List, Optional, Set
 
@@ -27,7 +27,7 @@ class Permissions:
         return any(_names(grant, command) for grant in self._settings.allow)
 
     def who(self, command: str, room: int) -> Optional[List[int]]:
-        """Who may run the command in the room; None for everybody."""
+        """Return who may run the command in the room; None for everybody."""
         found: Set[int] = set()
         for grant in self._settings.allow:
             if _names(grant, command) and self._in_room(grant, room):

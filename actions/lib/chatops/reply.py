@@ -1,4 +1,4 @@
-"""What is said to a person in a room."""
+"""A reply to a person in a room."""
 import re
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 

@@ -1,4 +1,4 @@
-"""What is told of a command that has ended: what its alias wants said."""
+"""Formats the result of an ended command, as its alias says."""
 from typing import Any, Dict, Optional
 
 from chatops.reply import Reply, is_private, parted, styled
@@ -15,7 +15,7 @@ NOT_SEEN = ("trigger", "trigger_type", "trigger_instance", "liveaction")  # by a
 
 
 def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Optional[Reply]:
-    """Return what is said when a command has ended; None where its alias wants nothing said.
+    """Return the reply to an ended command; None if its alias disables it.
 
     Where the words of the alias cannot be used, or it is gone, the room learns how it ended, and
     not what others perhaps may not read: StackStorm's own ChatOps says nothing then.
@@ -51,7 +51,7 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Opt
 
 
 def _end(execution: Dict[str, Any], why: str) -> str:
-    """How it ended, and why no more is told."""
+    """Return how it ended, and why the result is not shown."""
     return "{} ended: {}. ({}) {}".format(
         execution["action"]["ref"], execution["status"], why,
         execution.get("web_url") or "Its execution is " + execution["id"])

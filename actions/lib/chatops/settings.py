@@ -34,7 +34,7 @@ class ChatOpsSettings(NamedTuple):
 
     Attributes:
         api_keys: by person, under which key their commands run; who has none is refused, unless
-            nobody has one.
+            no person has one.
         api_url, stream_url: of StackStorm's API and event stream, "" for those of the machine.
     """
 

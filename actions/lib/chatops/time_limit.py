@@ -1,4 +1,4 @@
-"""Stops a computation of somebody else's making, such as a format's or a template's."""
+"""Limits the time of untrusted computations, such as a format's or a template's."""
 import signal
 import sys
 from contextlib import contextmanager

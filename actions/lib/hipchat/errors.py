@@ -130,7 +130,7 @@ class Conflict(ApiError):
     """409: what was to be made is there already, or what was to be changed has changed."""
 
     remedy = (
-        "HipChat has it already, or somebody changed it meanwhile. Choose another name (an "
+        "HipChat has it already, or it was changed in between. Choose another name (an "
         "archived room keeps its own: see hipchat.list_rooms with include_archived), or look at "
         "what is there and try again.")
 

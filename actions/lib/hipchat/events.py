@@ -12,7 +12,7 @@ from hipchat.values import iso_date, positive_id
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "WrongRoom", "message_id", "payload", "read_body",
            "room_id", "room_name", "text_of", "webhook_id", "with_identities"]
 
-DEEPEST = 50  # levels of JSON: the database behind StackStorm takes 100, of which it needs some
+DEEPEST = 50  # levels of JSON: StackStorm's database accepts 100, and StackStorm adds some
 MOST_VALUES = 50000  # in one body; to walk through more would hold other deliveries up
 
 

@@ -21,7 +21,7 @@ from hipchat.text.masking import SecretFilter, mask
 
 __all__ = ["PAGE", "Client"]
 
-PAGE = 1000  # the most that HipChat returns at once
+PAGE = 1000  # items, the most that HipChat returns in one response
 MOST_PAGES = 1000  # of one collection; more come only from a server that makes them up
 URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")  # at DEBUG they write paths
 

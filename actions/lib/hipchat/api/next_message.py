@@ -1,4 +1,4 @@
-"""What is said next in a room."""
+"""Waits for the next message in a room."""
 import time
 from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional
 

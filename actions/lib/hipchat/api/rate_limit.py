@@ -54,7 +54,7 @@ class CallBudget:
     def spend(self) -> None:
         """Account for one call; sleep first if the part is used up in this window."""
         pause = self._pause()
-        while pause:  # others may have spent what there was meanwhile
+        while pause:  # other callers may have used the calls in between
             time.sleep(pause)
             pause = self._pause()
         if time.monotonic() >= self._window_ends:

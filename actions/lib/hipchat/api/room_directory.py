@@ -52,7 +52,7 @@ class RoomDirectory:
         self.version = 0
 
     def take(self, rooms: Iterable[Any]) -> None:
-        """Take these for all rooms: HipChat's objects, of which id, name and is_archived count."""
+        """Replace all rooms by these HipChat objects, with id, name and is_archived."""
         # Should two share a name, an archived one gives way to one that is in use.
         told = sorted(filter(_is_room, rooms), key=lambda room: not room.get("is_archived"))
         found = {room["id"]: room for room in told}
@@ -70,9 +70,9 @@ class RoomDirectory:
         return len(self._rooms)
 
     def id_of(self, reference: str) -> Optional[int]:
-        """Return the ID of the room that a reference means now; None if no room bears that name.
+        """Return the ID of the room that a reference means now; None if no room has that name.
 
-        A name in other capitals counts where just one room bears it.
+        Case is ignored if that leaves one room with the name.
         """
         if is_room_id(reference):
             return int(reference)

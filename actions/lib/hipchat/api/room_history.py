@@ -103,7 +103,7 @@ class RoomHistory:
         return Cursor(message, sent_at)
 
     def since(self, room_id: int, cursor: Cursor) -> Missed:
-        """Return what came after a position. One call, unless more than 1,000 items did."""
+        """Return the items after a position: one call for every 1,000 items."""
         page = self._latest(room_id, cursor)
         items = page.items
         for _ in range(MOST_PAGES):

@@ -1,4 +1,4 @@
-"""What an operator is told: a line for each thing that was looked at."""
+"""The findings of hipchat.check: a line for each thing that was checked."""
 from typing import Iterable, Iterator, NamedTuple
 
 __all__ = ["Finding", "Findings", "unsaid"]
@@ -18,7 +18,7 @@ Findings = Iterator[Finding]
 
 
 def unsaid(findings: Iterable[Finding], said: Iterable[Finding]) -> Findings:
-    """Yield findings without those that repeat what was said to be done."""
+    """Yield findings without those that repeat a remedy."""
     known = [finding.text.partition(": ")[2] for finding in said if not finding.well]
     return (finding for finding in findings
             if finding.well or not any(text and text in finding.text for text in known))

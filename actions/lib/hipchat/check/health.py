@@ -13,7 +13,7 @@ LARGEST = 1024 ** 2  # bytes
 
 
 class Unanswered(Exception):
-    """Nobody answers, or not in time, or with what is no answer; str() is the kind of failure."""
+    """There is no valid response in time; str() is the kind of failure."""
 
 
 class Untrusted(Unanswered):

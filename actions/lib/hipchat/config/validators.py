@@ -20,7 +20,7 @@ Validator = Callable[[Any], Any]
 
 API_URL_EXAMPLE = "https://hipchat.example.com/v2"
 PUBLIC_URL_EXAMPLE = "https://st2.example.com:8088/hipchat"
-LEAST_SECRET = 16  # characters; whoever has a signed URL can try out shorter ones
+LEAST_SECRET = 16  # characters; shorter ones can be guessed by anybody with a signed URL
 LONGEST_SHOWN = 100  # characters of a wrong value
 ODD_SEGMENT = re.compile(r"//|/\.\.?(/|\Z)")
 CONTROL = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters, and halves of characters
@@ -40,7 +40,7 @@ class WrongValue(ValueError):
 
 
 class ListOf(NamedTuple):
-    """A list, each item of which has this validator."""
+    """Validate a list, with this validator for each item."""
 
     item: Validator
 

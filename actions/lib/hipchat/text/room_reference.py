@@ -24,6 +24,6 @@ def room_key(value: Any) -> str:
 def is_room_id(reference: str) -> bool:
     """Whether a reference to a room is an id, as HipChat reads it: all digits. Else it is a name.
 
-    So a room that somebody calls 1003 is not the room 1003.
+    So a room with the name 1003 is not the room with the ID 1003.
     """
     return reference.isascii() and reference.isdigit() and len(reference) <= LONGEST_ID

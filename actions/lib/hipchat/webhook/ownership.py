@@ -25,6 +25,6 @@ class Ownership:
     def other_public_url(self, webhook: Dict[str, Any]) -> Optional[str]:
         """Return the other public_url for which our secret has signed a webhook.
 
-        None if it is ours or somebody else's.
+        None if it is ours or another program's.
         """
         return None if self.is_ours(webhook) else self.urls.base_of(str(webhook.get("url")))

@@ -3,6 +3,7 @@
 All functions except resolved_config() raise ServiceUnavailable if it does not answer.
 """
 import contextlib
+import itertools
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -28,6 +29,7 @@ __all__ = ["SYSTEM", "answering", "check_writable", "dispatched_since", "enabled
 
 PACK = "hipchat"
 SYSTEM = "st2kv.system"  # the scope of the datastore keys that configs refer to
+PAGE = 500  # documents in one read
 NO_ID = "0" * 24  # an ID that no document has
 
 
@@ -136,14 +138,25 @@ def _credentials() -> Optional[str]:
             f"{error!s:.500}") from None
 
 
-def dispatched_since(trigger: str, since: float) -> List[Stored]:
-    """Return the instances of a trigger (its ref) since a Unix time."""
+def dispatched_since(trigger: str, since: float) -> Iterator[Stored]:
+    """Yield the instances of a trigger (its ref) since a Unix time.
+
+    There may be 100,000. So the database's timeout is for each page, and other greenlets run
+    after each.
+    """
     with answering():
-        return [Stored(instance.occurrence_time.replace(tzinfo=timezone.utc).timestamp(),
-                       instance.payload)
-                for instance in TriggerInstance.query(
-                    trigger=trigger,
-                    occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc))]
+        instances = iter(TriggerInstance.query(
+            trigger=trigger,
+            occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc)).no_cache())
+    while True:
+        with answering():
+            page = [Stored(instance.occurrence_time.replace(tzinfo=timezone.utc).timestamp(),
+                           instance.payload)
+                    for instance in itertools.islice(instances, PAGE)]
+        if not page:
+            return
+        yield from page
+        eventlet.sleep(0)
 
 
 def check_writable() -> None:

@@ -10,10 +10,10 @@ from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG, TriggerDispatcher
 from st2common.transport.utils import get_connection
 
 from listening import timing
-from stackstorm.broker import BrokerConnection
-from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
-from stackstorm.single_flight import SingleFlight
+from listening.operations.health import Health
+from listening.single_flight import SingleFlight
+from stackstorm.broker import BrokerConnection
 from stackstorm.database import check_writable
 
 __all__ = ["TriggerPublisher"]

@@ -75,12 +75,12 @@ class Bench:
         self._names = []
         self.subscriptions = Subscriptions([], [], self.rooms, LOG, lambda: None)
         self.spool = make_spool(directory, self.health)
-        dispatcher = self.dispatcher(self.stackstorm.dispatch)
+        self.dispatcher = self.make_dispatcher(self.stackstorm.dispatch)
         self.supervisor = Supervisor(self.health)
-        self.lanes = RoomQueues(self.spool, dispatcher.deliver, self.health, LOG)
+        self.lanes = RoomQueues(self.spool, self.dispatcher.deliver, self.health, LOG)
         self.refresh = lambda: None
 
-    def dispatcher(self, publish):
+    def make_dispatcher(self, publish):
         return Dispatcher(
             context=make_context(dict(CONFIG, template_guard=False), rooms=self.rooms,
                                  subscriptions=self.subscriptions, health=self.health),

@@ -3,6 +3,7 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 from listening import timing
+from listening.single_flight import SingleFlight
 
 __all__ = ["DispatchedBefore", "Stored"]
 
@@ -36,6 +37,7 @@ class DispatchedBefore:
         self._taken_over_at = time.time()
         self._since = self._taken_over_at - reach - timing.TAKEOVER_CLOCK_MARGIN
         self._known: Dict[str, Dict[Key, List[float]]] = {}
+        self._reads: Dict[str, SingleFlight] = {}  # all rooms ask at once, and it takes seconds
 
     def has(self, trigger: str, payload: Dict[str, Any], sent_at: float) -> bool:
         """Return whether a trigger (its ref) was dispatched with the message of this payload.
@@ -47,18 +49,18 @@ class DispatchedBefore:
         if sent_at > self._taken_over_at + timing.TAKEOVER_CLOCK_MARGIN:
             return False
         if trigger not in self._known:
-            self._known[trigger] = self._read(trigger)
+            self._reads.setdefault(trigger, SingleFlight(lambda: self._read(trigger)))()
         key = _key(payload)
         times = self._known[trigger].get(key, [])
         if _message_id(payload):
             return bool(times)
         return any(abs(stored_at - sent_at) <= timing.TAKEOVER_CLOCK_MARGIN for stored_at in times)
 
-    def _read(self, trigger: str) -> Dict[Key, List[float]]:
+    def _read(self, trigger: str) -> None:
         known: Dict[Key, List[float]] = {}
         for stored in self._stored(trigger, self._since):
             known.setdefault(_key(stored.payload), []).append(stored.stored_at)
-        return known
+        self._known[trigger] = known
 
 
 def _key(payload: Dict[str, Any]) -> Key:

@@ -22,6 +22,7 @@ DROPPED = {
     "filtered": "no trigger's filter matches its text",
     "unwanted": "no trigger is for this event in this room",
     "unreadable": "its body cannot be read",
+    "dispatched before": "the sensor that was active before dispatched it",
 }
 
 Publish = Callable[[str, Dict[str, Any], str], None]
@@ -89,29 +90,34 @@ class Dispatcher:
             raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
                              "list is empty. Deliveries for a rule that uses a room name wait in "
                              "the spool until it lists rooms.")
+        known: Set[str] = set()  # triggers to which another sensor dispatched it
         for subscription, groups in matches or []:
             if subscription.ref not in dispatched_to:
                 content = payload(event, body, subscription.trigger_id, groups,
                                   self._template_guard)
-                self._dispatch(delivery, subscription.ref, content)
+                if not self._dispatch(delivery, subscription.ref, content):
+                    known.add(subscription.ref)
                 dispatched_to.add(subscription.ref)
         if self._take_command(address, body, delivery.trace_tag):
             dispatched_to.add(COMMANDS)
         self._delivery_handled(address, stated_name)
-        if dispatched_to:
-            self._note_dispatched(delivery, dispatched_to)
+        if dispatched_to - known:
+            self._note_dispatched(delivery, dispatched_to - known)
+        elif known:
+            self._drop(delivery, "dispatched before")
         elif matches is not None:
             self._drop(delivery, "filtered")
         else:
             self._drop(delivery, "unwanted")
             self._delivery_unwanted(address)
 
-    def _dispatch(self, delivery: StoredDelivery, ref: str, content: Dict[str, Any]) -> None:
-        """Publish to a trigger's ref, unless the previously active sensor did."""
+    def _dispatch(self, delivery: StoredDelivery, ref: str, content: Dict[str, Any]) -> bool:
+        """Publish to a trigger's ref; return False if the previously active sensor did."""
         try:
-            if not (self._before and
-                    self._before.has(ref, content, time_sent(delivery.number))):
-                self._publish(ref, content, delivery.trace_tag)
+            if self._before and self._before.has(ref, content, time_sent(delivery.number)):
+                return False
+            self._publish(ref, content, delivery.trace_tag)
+            return True
         except Exception:
             self._stale = True
             raise

@@ -1,6 +1,9 @@
 """After a takeover, what StackStorm has already is not dispatched again."""
 import time
 
+import eventlet
+from eventlet.event import Event
+
 from hipchat.events import EVENTS, payload
 from listening.dispatch.dispatched_before import DispatchedBefore, Stored
 
@@ -41,6 +44,23 @@ def test_a_message_is_known_by_trigger_room_and_id():
     assert not found("known", message("1", room=1002), TAKEN_OVER_AT - 20)
     assert not found("other", message("1"), TAKEN_OVER_AT - 20)
     assert [trigger for trigger, _ in asked] == ["known", "other"]  # each is read once
+
+
+def test_rooms_that_ask_together_share_one_read():
+    ready = Event()
+
+    def read(trigger, since):
+        asked.append(trigger)
+        ready.wait()
+        return [Stored(TAKEN_OVER_AT - 20, message("1"))]
+
+    asked, found = [], DispatchedBefore(read, time.time, reach=900)
+    greenlets = [eventlet.spawn(found.has, "known", message(each), TAKEN_OVER_AT - 20)
+                 for each in ("1", "2", "1")]
+    eventlet.sleep(0)
+    ready.send()
+    assert [greenlet.wait() for greenlet in greenlets] == [True, False, True]
+    assert asked == ["known"]
 
 
 def test_what_was_sent_after_the_takeover_needs_no_look():

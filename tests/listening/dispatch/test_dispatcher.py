@@ -1,5 +1,6 @@
 """The dispatcher: what reaches which trigger, and what is dropped."""
 import logging
+from types import SimpleNamespace
 
 import pytest
 from support.dispatching import Bench
@@ -39,6 +40,19 @@ class TestDelivery:
         bench.put("trace")
         wait_until(lambda: bench.spool.waiting == 0)
         assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
+
+    def test_that_another_sensor_had_dispatched_is_dispatched_to_the_others_alone(self, bench):
+        for ref in ("one", "two"):
+            bench.listen(ref)
+        bench.dispatcher.take_over(SimpleNamespace(
+            has=lambda trigger, content, sent_at: trigger == "one" or "deploy" in str(content)))
+        bench.lanes.start(bench.supervisor)
+        bench.put("first", text="build")
+        bench.put("second", text="deploy")
+        wait_until(lambda: bench.spool.waiting == 0)
+        assert bench.stackstorm.told == [("two", "first")]
+        report = bench.health.report()
+        assert (report["dispatched"], report["dropped"]) == (1, {"dispatched before": 1})
 
     def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
         bench.listen("trigger")

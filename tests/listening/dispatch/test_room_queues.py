@@ -268,7 +268,7 @@ class TestOutage:
             bench.stackstorm.told.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
-        bench.lanes = RoomQueues(bench.spool, bench.dispatcher(dispatch).deliver, bench.health,
+        bench.lanes = RoomQueues(bench.spool, bench.make_dispatcher(dispatch).deliver, bench.health,
                                  logging.getLogger("test"))
         for number in range(10):
             bench.listen(f"trigger {number}", str(number))

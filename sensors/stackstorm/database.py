@@ -99,12 +99,12 @@ def save_addon(text: str) -> None:
             set_datastore_value_for_config_key(PACK, KEY, text, secret=True)
         except CryptoKeyNotSetupException:
             raise NotStored("StackStorm's datastore has no encryption key", "Make one with "
-                          "st2-generate-symmetric-crypto-key, name it in st2.conf as "
-                          "encryption_key_path in [keyvalue], and restart StackStorm.") from None
+                            "st2-generate-symmetric-crypto-key, name it in st2.conf as "
+                            "encryption_key_path in [keyvalue], and restart StackStorm.") from None
         try:
             if _credentials() != text:
                 raise NotStored("addon.credentials in the pack's config does not refer to it",
-                              f"Set it to \"{REFERENCE}\".")
+                                f"Set it to \"{REFERENCE}\".")
         except NotStored:
             _restore(before_value)
             raise

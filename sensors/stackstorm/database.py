@@ -153,9 +153,9 @@ def dispatched_since(trigger: str, since: float) -> Iterator[Stored]:
             page = [Stored(instance.occurrence_time.replace(tzinfo=timezone.utc).timestamp(),
                            instance.payload)
                     for instance in itertools.islice(instances, PAGE)]
-        if not page:
-            return
         yield from page
+        if len(page) < PAGE:  # asked once more, mongoengine's query would begin again
+            return
         eventlet.sleep(0)
 
 

@@ -1,6 +1,9 @@
 """What the sensor stores in StackStorm's datastore."""
 import importlib
+import itertools
 import sys
+from datetime import datetime
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -65,3 +68,33 @@ class TestAddon:
             platform.module.save_addon("second")
         platform.configure(REFERS)
         assert platform.module.load_addon() == "first"
+
+
+class _Query:
+    """A query as mongoengine has it: after its end it begins again."""
+
+    def __init__(self, documents):
+        self._documents, self._rest = documents, iter(documents)
+
+    def no_cache(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        for document in self._rest:
+            return document
+        self._rest = iter(self._documents)
+        raise StopIteration
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 1000, 1234])
+def test_all_instances_are_read_once(start, monkeypatch, count):
+    module = start(REFERS).module
+    documents = [SimpleNamespace(occurrence_time=datetime(2026, 11, 30), payload={"number": number})
+                 for number in range(count)]
+    monkeypatch.setattr(module, "TriggerInstance", SimpleNamespace(
+        query=lambda **wanted: _Query(documents)))
+    found = itertools.islice(module.dispatched_since("hipchat.message", 0.0), count + 1)
+    assert [stored.payload["number"] for stored in found] == list(range(count))

@@ -304,8 +304,9 @@ class HistoryPoller:
             self._health.count("", "too old", found.too_old)
         if found.too_old or found.stored and not self.is_polled(room_id):
             self._context.log.info(
-                "Room %d: missed messages: %d are dispatched now; %d are older than %.0f s and are "
-                "not dispatched.", room_id, found.stored, found.too_old, reach)
+                "Room %d: its history has %d messages that this sensor did not receive; %d are "
+                "older than %.0f s and are not dispatched.", room_id, found.stored,
+                found.too_old, reach)
 
     def _reach(self, room_id: int, room: _Room) -> float:
         """Return the age of the oldest message to dispatch, in seconds."""

@@ -144,18 +144,18 @@ def dispatched_since(trigger: str, since: float) -> Iterator[Stored]:
     There may be 100,000. So the database's timeout is for each page, and other greenlets run
     after each.
     """
-    with answering():
-        instances = iter(TriggerInstance.query(
-            trigger=trigger,
-            occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc)).no_cache())
+    query = TriggerInstance.query(
+        trigger=trigger, occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc))
+    # A generator, since iter() of mongoengine's query and its end begin the query again.
+    instances = (instance for instance in query.no_cache())
     while True:
         with answering():
             page = [Stored(instance.occurrence_time.replace(tzinfo=timezone.utc).timestamp(),
                            instance.payload)
                     for instance in itertools.islice(instances, PAGE)]
-        yield from page
-        if len(page) < PAGE:  # asked once more, mongoengine's query would begin again
+        if not page:
             return
+        yield from page
         eventlet.sleep(0)
 
 

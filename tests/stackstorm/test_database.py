@@ -71,7 +71,7 @@ class TestAddon:
 
 
 class _Query:
-    """A query as mongoengine has it: after its end it begins again."""
+    """A query as mongoengine has it: it begins again after its end, and for each iter()."""
 
     def __init__(self, documents):
         self._documents, self._rest = documents, iter(documents)
@@ -80,6 +80,7 @@ class _Query:
         return self
 
     def __iter__(self):
+        self._rest = iter(self._documents)
         return self
 
     def __next__(self):

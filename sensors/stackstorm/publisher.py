@@ -77,10 +77,9 @@ class TriggerPublisher:
     def can_connect(self) -> bool:
         """Return whether the broker can be reached."""
         try:
-            self._open()
+            return not self._open().is_silent()  # a cut network ends no connection
         except Exception:
             return False
-        return True
 
     def watch(self) -> None:
         """Keep the connection alive, for ever, and replace one that a firewall has dropped."""

@@ -93,8 +93,9 @@ class TestRenamed:
             assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.heard(trigger, 30)
         lists = [call for call in hipchat.people.requests() if call["path"] == "/v2/room"]
-        # At once and after 1, 2, 4, ... seconds, and one more that may be for another reason.
-        assert len(lists) <= 2 + math.log2(1 + time.monotonic() - began)
+        # At once, again if a message came during that read, and after 1, 2, 4, ... seconds; and
+        # one more that may have another reason.
+        assert len(lists) <= 3 + math.log2(1 + time.monotonic() - began)
 
     def test_a_room_with_a_slash_in_its_name_can_be_listened_to(self, hipchat, stackstorm):
         name = "Ops/Dev " + uuid.uuid4().hex[:6]

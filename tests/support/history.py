@@ -1,7 +1,6 @@
 """A sensor's spool, room queues and history, without its sockets; and a HipChat for it."""
 import json
 import logging
-from collections import defaultdict
 from unittest import mock
 
 from support.context import CONFIG, make_context
@@ -52,9 +51,6 @@ class Datastore(dict):
             raise ServiceUnavailable("database", "away", "Check it.")
 
 
-DATASTORES = defaultdict(Datastore)  # by the directory of a sensor, which may start there again
-
-
 class Hipchat:
     """HipChat's histories, and the client that asks for them.
 
@@ -98,12 +94,12 @@ class Hipchat:
 class Bench:
     """A sensor without its sockets; dispatched: the texts, in order. fails: StackStorm is away.
 
-    rooms: those that HipChat tells of.
+    rooms: those that HipChat tells of; datastore: what a sensor before it has left there.
     """
 
-    def __init__(self, directory, hipchat, clock, triggers, rooms):
+    def __init__(self, directory, hipchat, clock, triggers, rooms, datastore):
         self.hipchat, self._clock = hipchat, clock
-        self.dispatched, self.fails = [], False
+        self.dispatched, self.fails, self._datastore = [], False, datastore
         self.health = Health(LOG)
         self._rooms = RoomDirectory()
         self._rooms.take(rooms)
@@ -114,7 +110,6 @@ class Bench:
                                            lambda: self.history.subscriptions_changed())
         self.webhooks = mock.Mock(**{
             "is_history_only.return_value": False, "id_of.return_value": 7})
-        datastore = DATASTORES[str(directory)]
         self._cursors = Cursors(CursorStore(datastore.read_all, datastore.write, str(directory)))
         self.history = HistoryPoller(
             context=make_context(dict(CONFIG, catch_up=CATCH_UP), client=hipchat,

@@ -103,7 +103,7 @@ class Commands:
                 words += f" Those who may: {self._people.names(reason.people)}."
             return _rejection(words)
         except CommandRejected as reason:
-            return _rejection(str(reason))
+            return _rejection(str(reason), reason=str(reason.__cause__ or ""))
         except HipChatError as error:  # StackStorm's too
             return Outcome("failed", [Reply(TROUBLE.format(error), color="red")],
                            reason=type(error).__name__)
@@ -242,8 +242,8 @@ class Commands:
         return inquiry, name_of(alias) if alias else ""
 
 
-def _rejection(words: str) -> Outcome:
-    return Outcome("rejected", [Reply(words, color="red")])
+def _rejection(words: str, reason: str = "") -> Outcome:
+    return Outcome("rejected", [Reply(words, color="red")], reason=reason)
 
 
 def _as_stackstorm_writes(moment: datetime) -> str:
@@ -256,9 +256,9 @@ def _rejecting(call: Callable[[], Any]) -> Any:
         return call()
     except StackStormError as error:
         if error.status is None:
-            raise CommandRejected(UNKNOWN_END) from None
+            raise CommandRejected(UNKNOWN_END) from error
         if error.status < 500 and error.status != 401:
-            raise CommandRejected(error.words) from None
+            raise CommandRejected(error.words) from error
         raise
 
 
@@ -267,4 +267,6 @@ def _starting(call: Callable[[], Any]) -> Any:
     try:
         return _rejecting(call)
     except StackStormError as error:
-        raise (error if error.status == 401 else CommandRejected(UNKNOWN_END)) from None
+        if error.status == 401:
+            raise
+        raise CommandRejected(UNKNOWN_END) from error

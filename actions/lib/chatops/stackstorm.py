@@ -25,11 +25,6 @@ class StackStorm:
             headers: Returns what proves the account; asked at each call, as a token ends.
         """
         self._url, self._headers = url.rstrip("/"), headers
-        self._session = http_session()
-        # It is near: no proxy of the environment stands between, nor ~/.netrc.
-        self._session.trust_env = False
-        # A connection that lay idle may be closed under the next call, which then may have run.
-        self._session.headers["Connection"] = "close"
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
         """All aliases, without what they say of acknowledgement and result."""
@@ -111,9 +106,13 @@ class StackStorm:
         call = f"{method} /v1/{'/'.join(path)}"
         url = "/".join([self._url, *(quote(part, safe="") for part in path)])
         try:
-            response = send(self._session, method, url, timeout=timing.STACKSTORM_TIMEOUT,
-                            retry_delays=timing.RETRY_DELAYS, headers=self._headers(),
-                            **options)
+            # Each call has a connection of its own. One that was used before may be closed under
+            # the call, and then nobody knows whether StackStorm has executed it.
+            with http_session() as session:
+                session.trust_env = False  # StackStorm is near: no proxy, no ~/.netrc
+                response = send(session, method, url, timeout=timing.STACKSTORM_TIMEOUT,
+                                retry_delays=timing.RETRY_DELAYS, headers=self._headers(),
+                                **options)
         except FAILURES as error:
             raise StackStormError(call, words=type(error).__name__) from None
         if response.status >= 300:

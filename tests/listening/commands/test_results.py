@@ -10,10 +10,6 @@ from support.waiting import wait_until
 from chatops.stackstorm import LARGEST_RESULT
 
 
-# Alone they pass; beside seven other runners the played API was seen to end a call early.
-LATE_UNDER_LOAD = pytest.mark.xfail(strict=False, reason="the cause is not found yet")
-
-
 @pytest.fixture
 def st2():
     played = PlayedStackStorm()
@@ -69,7 +65,6 @@ def test_an_end_that_the_stream_has_lost_is_found(chat, st2):
 @pytest.mark.parametrize("fault, words", [
     ((403, {"faultstring": "no permission"}), "may not read what became of this command"),
     ((404, {}), "does not have the execution")])
-@LATE_UNDER_LOAD
 def test_a_result_that_cannot_be_read_is_said(chat, st2, fault, words):
     id = start(chat, st2)
     st2.faults["GET", "/executions/" + id] = fault
@@ -106,7 +101,6 @@ def test_a_question_that_the_stream_has_lost_is_asked(chat, st2):
 @pytest.mark.parametrize("person, words", [
     ("Bob", "That question is not for you to answer: it is for those who may run ops.say."),
     ("Ann", "Inquiry has already been responded to")])
-@LATE_UNDER_LOAD
 def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(
         chat, st2, person, words):
     chat.stackstorm.config["chatops"]["allow"] = [
@@ -137,7 +131,6 @@ def test_an_api_that_hangs_holds_no_event_up(chat, st2, hipchat):
     assert len(told) <= 5
 
 
-@LATE_UNDER_LOAD
 def test_what_stackstorm_refuses_and_what_perhaps_runs_is_said(chat, st2):
     st2.faults["POST", "/aliasexecution"] = (400, {"faultstring": "the words\nand a schema"})
     assert chat.ask("!say hi") == ["@Ann the words"]

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import eventlet
 import pytest
 from support.clock import Clock
-from support.history import CATCH_UP, DATASTORES, FACTOR, OPS, ROOMS, Bench, Hipchat, trigger
+from support.history import (
+    CATCH_UP, FACTOR, OPS, ROOMS, Bench, Datastore, Hipchat, trigger)
 from support.waiting import wait_until
 
 from listening import room_schedule, timing
@@ -31,14 +32,20 @@ def hipchat(clock):
 
 
 @pytest.fixture
-def make(tmp_path, hipchat, clock, tasks):
+def datastore():
+    return Datastore()
+
+
+@pytest.fixture
+def make(tmp_path, hipchat, clock, datastore, tasks):
     """Make a bench that listens in Factor, and look once; the next one is that after a restart."""
     made = []
 
     def make(*triggers, rooms=ROOMS):
         for bench in made:
             bench.stop()
-        made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()], rooms)]
+        made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()], rooms,
+                         datastore)]
         wait_until(lambda: made[0].told("rooms") and not made[0].told("doubtful"))
         return made[0]
 
@@ -177,11 +184,11 @@ class TestNewRule:
         bench.look()
         wait_until(lambda: bench.dispatched == ["one", "two"])
 
-    def test_that_version_0_2_0_knew_hears_what_was_missed(self, make, hipchat, clock, tmp_path):
+    def test_that_version_0_2_0_knew_hears_what_was_missed(
+            self, make, hipchat, clock, datastore, tmp_path):
         hipchat.say("heard")
         make().stop()
         hipchat.say("missed")
-        datastore = DATASTORES[str(tmp_path / "spool")]
         stored = {room: cursor[:2] for value in datastore.values()
                   for room, cursor in json.loads(value).items()}
         (tmp_path / "spool" / "marks.json").write_text(json.dumps(stored))

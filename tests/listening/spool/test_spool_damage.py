@@ -13,8 +13,7 @@ import time
 
 import eventlet
 import pytest
-from support.history import (
-    DATASTORES, FACTOR, OPS, ROOMS, Bench, Datastore, Hipchat, trigger)
+from support.history import FACTOR, OPS, ROOMS, Bench, Datastore, Hipchat, trigger
 from support.waiting import wait_until
 
 from listening import timing
@@ -38,9 +37,9 @@ class Now:
 class Told(Bench):
     """incidents: what /health tells of the spool."""
 
-    def __init__(self, directory, hipchat):
+    def __init__(self, directory, hipchat, datastore):
         super().__init__(directory, hipchat, Now(), [
-            trigger(event, room) for event in EVENTS for room in (FACTOR, OPS)], ROOMS)
+            trigger(event, room) for event in EVENTS for room in (FACTOR, OPS)], ROOMS, datastore)
 
     def _deliver(self, delivery, told):
         item = json.loads(delivery.body)["item"]
@@ -60,10 +59,12 @@ class Told(Bench):
                 if reason.startswith("spool: ")]
 
     def kill(self, directory, target):
-        """Copy the files as a kill leaves them, and end."""
+        """Copy the files as a kill leaves them, and end; returns what the datastore held then."""
         self.spool.settle()
         copy_files(directory, target)
+        datastore = Datastore(self._datastore)
         self.stop()
+        return datastore
 
 
 def copy_files(directory, target):
@@ -71,19 +72,19 @@ def copy_files(directory, target):
     for name in os.listdir(directory):
         if not name.endswith("-shm"):
             shutil.copy(directory / name, target / name)
-    DATASTORES[str(target)] = Datastore(DATASTORES[str(directory)])
 
 
 class Sample:
     """The files of a sensor that was killed while many deliveries waited.
 
-    history: HipChat's; waiting: the IDs that had not been dispatched, by room.
+    items: HipChat's history, by room; datastore: StackStorm's.
     """
 
     def __init__(self, directory, seed):
         chance = random.Random(seed)
         self.directory, hipchat = directory / "killed", Hipchat(Now())
-        bench = Told(directory / "used", hipchat)
+        datastore = Datastore()
+        bench = Told(directory / "used", hipchat, datastore)
         db = bench.spool._store._file.db
         wait_until(lambda: not bench.told("doubtful"))
         bench.talk(chance, 30, "dispatched")
@@ -104,6 +105,7 @@ class Sample:
         self.items = hipchat._histories
         bench.spool._removals.clear()
         copy_files(directory / "used", self.directory)
+        self.datastore = dict(datastore)
         bench.fails = False
         wait_until(lambda: not bench.spool.waiting)
         bench.stop()
@@ -170,7 +172,7 @@ def test_loses_nothing_and_changes_no_order(samples, tmp_path, outcomes, tasks, 
         directory, hipchat = tmp_path / str(seed), sample.hipchat()
         copy_files(sample.directory, directory)
         done = damage(directory, chance) if when == "at rest" else ""
-        bench = Told(directory, hipchat)
+        bench = Told(directory, hipchat, Datastore(sample.datastore))
         bench.fails = True
         if when == "in use":
             eventlet.sleep(0.02 * chance.random())
@@ -179,8 +181,8 @@ def test_loses_nothing_and_changes_no_order(samples, tmp_path, outcomes, tasks, 
             check(bench, hipchat, chance, outcomes, (when, seed, done))
         finally:
             bench.fails = False
-            bench.kill(directory, tmp_path / f"{seed}-killed")
-        again = Told(tmp_path / f"{seed}-killed", hipchat)
+            datastore = bench.kill(directory, tmp_path / f"{seed}-killed")
+        again = Told(tmp_path / f"{seed}-killed", hipchat, datastore)
         wait_until(lambda: not again.told("doubtful"), what=f"{when} {seed} {done}: a restart")
         outcomes[f"{when}: dispatched again after a restart"] += len(again.dispatched)
         again.stop()

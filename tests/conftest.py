@@ -1,8 +1,10 @@
 """The fixtures and hooks of all tests."""
 import contextlib
 import gc
+import getpass
 import os
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -144,6 +146,8 @@ def pytest_configure(config):
 def pytest_unconfigure(config):
     if hasattr(config, "templates"):
         config.templates.stop()
+        with contextlib.suppress(OSError):  # files of failing tests, or another run, are in it
+            Path(tempfile.gettempdir(), f"pytest-of-{getpass.getuser()}").rmdir()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -77,8 +77,3 @@ def test_hipchat_that_is_down_later_holds_up_no_delivery(
         load.wait()
     assert load.statuses == {204: 20}
     journal.wait_for(load.accepted)
-
-
-def _degraded(stackstorm):
-    health = stackstorm.health()
-    return health if health.get("status") == "degraded" else None

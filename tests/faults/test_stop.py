@@ -6,6 +6,8 @@ import pytest
 from support.load import Journal, Load, delivery, post, signed_url
 from support.waiting import wait_until
 
+from listening.timing import STOP_TIMEOUT
+
 
 def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_stackstorm, tmp_path):
     journal = Journal(tmp_path)
@@ -26,7 +28,7 @@ def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_stack
 
 
 @pytest.mark.parametrize("fault", ["none", "fail"], ids=["as ever", "while the broker is away"])
-def test_sigterm_under_load_ends_it_within_three_seconds_and_loses_nothing(
+def test_sigterm_under_load_ends_it_soon_and_loses_nothing(
         hipchat, start_stackstorm, tmp_path, fault):
     journal = Journal(tmp_path)
     rooms = [hipchat.make_room() for _ in range(4)]
@@ -39,7 +41,7 @@ def test_sigterm_under_load_ends_it_within_three_seconds_and_loses_nothing(
         began = time.monotonic()
         stackstorm.process.terminate()
         assert stackstorm.process.wait(60) == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 2 * STOP_TIMEOUT
     assert set(load.statuses) <= {204, 503, None}, "accepted, refused or not answered"
     assert "Stopped;" in stackstorm.log(), "cleanup() ran"
     assert all(len(stackstorm.webhooks(room)) == 1 for room in rooms), "webhooks stay"

@@ -75,7 +75,7 @@ def dripping(before, drop):
     """Sends the one, and then the other every 50 ms."""
     def answer(connection):
         connection.sendall(before)
-        for _ in range(200):
+        for _ in range(1200):
             connection.sendall(drop)
             time.sleep(0.05)
     return answer
@@ -118,7 +118,7 @@ class TestDeadline:
         began = time.monotonic()
         with pytest.raises(errors.NoAnswer, match="no answer within 0.3 s"):
             client_of(liar, timeout=0.3).call("GET", "room")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30
 
     def test_leaves_an_answer_that_comes_in_time_alone(self, liar):
         def slowly(connection):
@@ -175,7 +175,7 @@ class TestRateLimit:
         began = time.monotonic()
         with pytest.raises(errors.RateLimited):
             client_of(liar, rate_limit_wait=2.5).call("POST", "room", json={})
-        assert len(liar.requests) == 2 and 1 <= time.monotonic() - began < 2.5
+        assert len(liar.requests) == 2 and time.monotonic() - began >= 1
 
     def test_that_has_passed_counts_as_unknown(self, liar):
         liar.answers = [raw("429 Too Many Requests", [
@@ -275,7 +275,7 @@ def test_whoever_answers_at_public_url_need_be_no_sensor(liar, answer):
     with contextlib.suppress(Unanswered):
         assert ask(liar.url, SensorSettings.from_config({
             "api_key": "a-token-of-some-length", "api_url": liar.url}), 0.5) == (200, None)
-    assert time.monotonic() - started < 9, "it would have come to its end after ten seconds"
+    assert time.monotonic() - started < 30, "it would have come to its end after a minute"
 
 
 CALLS = [

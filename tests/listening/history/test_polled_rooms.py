@@ -5,8 +5,6 @@ from datetime import datetime
 import pytest
 from support.waiting import wait_until
 
-SCOPES = "view_room,view_group,view_messages,send_notification,send_message"
-
 
 @pytest.fixture
 def start(start_stackstorm):
@@ -19,10 +17,6 @@ def start(start_stackstorm):
         return stackstorm
 
     return start
-
-
-def looks(hipchat, room):
-    return looks_at(hipchat, hipchat.room_id(room))
 
 
 def looks_at(hipchat, number):

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import multiprocessing
+import os
 import random
 import re
 import socket
@@ -176,9 +177,9 @@ class TestBodies:
 
     @pytest.mark.parametrize("kind", HOSTILE)
     def test_are_refused_cheaply(self, stackstorm, url, kind):
-        started = time.monotonic()
+        before = processor_seconds(stackstorm.process)
         assert ask(url, request_for(url, self.HOSTILE[kind])) == 400
-        assert time.monotonic() - started < 1
+        assert processor_seconds(stackstorm.process) - before < 1
         assert "Traceback" not in stackstorm.log()
 
     def test_of_a_mebibyte_that_are_text_are_taken(self, url):
@@ -255,6 +256,13 @@ def flooded(url, kind, clients=4):
             process.join()
 
 
+def processor_seconds(process):
+    """How long the process has kept a processor busy."""
+    with open(f"/proc/{process.pid}/stat") as stat:
+        user, system = stat.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_of(process):
     """Its resident memory in MiB."""
     with open(f"/proc/{process.pid}/status") as status:
@@ -279,7 +287,7 @@ class TestHoldUps:
         with slow_clients(url, 60):
             # Each could hold a connection for 15 s, and they all came first.
             assert deliver(url, "first") < 12
-            assert typical(url, "amid more") < 1
+            assert typical(url, "amid more") < 5
         assert "Traceback" not in stackstorm.log()
 
     @pytest.mark.parametrize("kind", ["requests", "tiny chunks", "an endless chunk's size",

@@ -83,7 +83,7 @@ class Sensor:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    for name, seconds in {"LOCK_TIMEOUT": 0.4, "LOCK_MARGIN": 0.1, "LOCK_RENEWAL_PERIOD": 0.02,
+    for name, seconds in {"LOCK_TIMEOUT": 1.5, "LOCK_MARGIN": 0.3, "LOCK_RENEWAL_PERIOD": 0.02,
                           "LOCK_ATTEMPT_PERIOD": 0.02, "STANDBY_PERIOD": 0.02,
                           "SENSOR_SEEN_KEPT": 0.3, "BROKER_LOST_DELAY": 0.1}.items():
         monkeypatch.setattr(timing, name, seconds)

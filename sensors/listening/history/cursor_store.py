@@ -34,6 +34,9 @@ class StoredCursor(NamedTuple):
 class CursorStore:
     """Stores cursors where a sensor on another machine can read them.
 
+    Attributes:
+        cursors: the cursors by room ID, as the next write() stores them.
+
     Args:
         read_all: returns the values of the given datastore keys, without missing ones.
         write: stores a value under a datastore key. Both raise ServiceUnavailable.
@@ -44,11 +47,11 @@ class CursorStore:
                  write: Callable[[str, str], None], spool_directory: str):
         self._read_all, self._write = read_all, write
         self._old_file = os.path.join(spool_directory, OLD_FILE)
-        self._cursors: Dict[int, StoredCursor] = {}
+        self.cursors: Dict[int, StoredCursor] = {}
         self._changed: Set[int] = set()  # buckets
 
-    def load(self, report: Callable[[str], None]) -> Dict[int, StoredCursor]:
-        """Return the stored cursors by room ID.
+    def load(self, report: Callable[[str], None]) -> None:
+        """Read the stored cursors.
 
         Args:
             report: called with a sentence for the operator if cursors cannot be read. Their rooms
@@ -61,36 +64,35 @@ class CursorStore:
         if not values:
             values = self._old_values(report)
             self._changed.update(range(BUCKETS) if values else ())
-        found: Dict[int, StoredCursor] = {}
+        self.cursors = {}
         for name, value in values.items():
             try:
-                found.update(_cursors(value))
+                self.cursors.update(_cursors(value))
             except (ValueError, TypeError, AttributeError, RecursionError) as error:
                 report(f"{name} cannot be read: {error}. Messages that were posted in its rooms "
                        "while no sensor was active are not dispatched.")
-        self._cursors = found
-        return dict(found)
 
-    def save(self, cursors: Dict[int, StoredCursor], changed: Set[int]) -> None:
-        """Set the cursors that the next write() stores.
-
-        Args:
-            cursors: the cursors of all rooms.
-            changed: the rooms whose cursors changed or were removed since the last call.
-        """
-        self._cursors = cursors
-        self._changed.update(room_id % BUCKETS for room_id in changed)
+    def set(self, room_id: int, cursor: Optional[StoredCursor]) -> None:
+        """Set a room's cursor, or remove it (None), for the next write()."""
+        if self.cursors.get(room_id) == cursor:
+            return
+        if cursor:
+            self.cursors[room_id] = cursor
+        else:
+            del self.cursors[room_id]
+        self._changed.add(room_id % BUCKETS)
 
     def write(self) -> None:
         """Store changed cursors. If the datastore does not answer, a later call stores them."""
-        try:
-            for bucket in sorted(self._changed):
+        for bucket in sorted(self._changed):
+            self._changed.discard(bucket)  # before the write yields, or a change would be missed
+            try:
                 self._write(KEY.format(bucket), json.dumps({
-                    room_id: cursor for room_id, cursor in self._cursors.items()
+                    room_id: cursor for room_id, cursor in self.cursors.items()
                     if room_id % BUCKETS == bucket}))
-                self._changed.discard(bucket)
-        except ServiceUnavailable:
-            pass  # the next dispatch reports it
+            except ServiceUnavailable:
+                self._changed.add(bucket)
+                return  # the next dispatch reports it
 
     def _old_values(self, report: Callable[[str], None]) -> Dict[str, str]:
         try:

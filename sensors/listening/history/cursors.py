@@ -19,7 +19,6 @@ class Cursors:
 
     def __init__(self, store: CursorStore):
         self._store = store
-        self._stored: Dict[int, StoredCursor] = {}
         self._read: Dict[int, Cursor] = {}
         self._subscribed: Dict[int, Dict[str, float]] = {}
 
@@ -33,15 +32,15 @@ class Cursors:
         Raises:
             ServiceUnavailable: the store does not answer.
         """
-        self._stored = self._store.load(report)
+        self._store.load(report)
 
     def rooms(self) -> List[int]:
         """Return the rooms that have a cursor."""
-        return list({**self._stored, **self._read})
+        return list({**self._store.cursors, **self._read})
 
     def get(self, room_id: int) -> Optional[Cursor]:
         """Return where the next reading of a room starts; None for a new room."""
-        stored = self._stored.get(room_id)
+        stored = self._store.cursors.get(room_id)
         return self._read.get(room_id) or (stored.cursor if stored else None)
 
     def set(self, room_id: int, cursor: Cursor, is_dispatched: bool) -> None:
@@ -50,9 +49,9 @@ class Cursors:
         Args:
             is_dispatched: whether everything up to the cursor was dispatched.
         """
-        is_first = room_id not in self._stored
+        is_first = room_id not in self._store.cursors
         if is_dispatched or is_first:
-            self._save(room_id, StoredCursor(*cursor, self._subscribed.get(room_id)))
+            self._store.set(room_id, StoredCursor(*cursor, self._subscribed.get(room_id)))
         if is_first:  # at once: a sensor that starts without it would begin with the newest message
             self._store.write()
         self._read[room_id] = cursor
@@ -63,26 +62,23 @@ class Cursors:
 
     def forget(self, room_id: int) -> None:
         """Remove a room's cursors, so that it counts as new."""
-        self._save(room_id, None)
+        self._store.set(room_id, None)
         self._read.pop(room_id, None)
 
     def subscribed(self) -> Dict[int, Dict[str, float]]:
         """Return when each event was subscribed, by room ID, as it is stored."""
-        return {room_id: stored.subscribed or {} for room_id, stored in self._stored.items()}
+        return {room_id: stored.subscribed or {} for room_id, stored in self._store.cursors.items()}
 
     def knows_subscribed(self, room_id: int) -> bool:
         """Return whether a room's stored cursor (if any) contains its subscribed events."""
-        stored = self._stored.get(room_id)
+        stored = self._store.cursors.get(room_id)
         return stored is None or stored.subscribed is not None
 
     def set_subscribed(self, subscribed: Dict[int, Dict[str, float]]) -> None:
         """Store when each event was subscribed, by room ID."""
         self._subscribed = subscribed
-        cursors = {room_id: stored._replace(subscribed=subscribed.get(room_id, {}))
-                   for room_id, stored in self._stored.items()}
-        self._store.save(cursors, {room_id for room_id in cursors
-                                   if cursors[room_id] != self._stored[room_id]})
-        self._stored = cursors
+        for room_id, stored in list(self._store.cursors.items()):
+            self._store.set(room_id, stored._replace(subscribed=subscribed.get(room_id, {})))
 
     def store_forever(self, is_waiting: Callable[[int], bool]) -> None:
         """Run for ever: store the cursor of a room once its deliveries are dispatched.
@@ -93,7 +89,7 @@ class Cursors:
         while True:
             eventlet.sleep(timing.CURSOR_WRITE_PERIOD)
             for room_id, cursor in list(self._read.items()):
-                stored = self._stored.get(room_id)
+                stored = self._store.cursors.get(room_id)
                 if (stored is None or stored.cursor != cursor) and not is_waiting(room_id):
                     self.set(room_id, cursor, is_dispatched=True)
             self._store.write()
@@ -101,12 +97,3 @@ class Cursors:
     def write(self) -> None:
         """Write changed cursors to the store."""
         self._store.write()
-
-    def _save(self, room_id: int, cursor: Optional[StoredCursor]) -> None:
-        if self._stored.get(room_id) == cursor:
-            return
-        cursors = {each: stored for each, stored in self._stored.items() if each != room_id}
-        if cursor:
-            cursors[room_id] = cursor
-        self._store.save(cursors, {room_id})
-        self._stored = cursors

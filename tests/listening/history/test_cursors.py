@@ -100,6 +100,23 @@ def test_what_the_datastore_does_not_take_is_written_later(datastore, tmp_path, 
         datastore.cursors(tmp_path)
 
 
+def test_a_change_during_a_write_is_written_next(datastore, tmp_path, monkeypatch):
+    def write(key, value):
+        monkeypatch.undo()
+        cursors.set(1065, SECOND, is_dispatched=True)  # in the same value
+        datastore.write(key, value)
+
+    cursors, _ = datastore.cursors(tmp_path)
+    cursors.set(1001, FIRST, is_dispatched=True)
+    cursors.set(1065, FIRST, is_dispatched=True)
+    monkeypatch.setattr(cursors._store, "_write", write)
+    cursors.set(1001, SECOND, is_dispatched=True)
+    cursors.write()
+    cursors.write()
+    cursors, _ = datastore.cursors(tmp_path)
+    assert cursors.get(1001) == cursors.get(1065) == SECOND
+
+
 @pytest.mark.parametrize("value", ["", "{", "[]", "7", '{"x": ["id", 1]}', '{"1001": ["id"]}',
                                    '{"1001": ["id", "x"]}', "[" * 100000])
 def test_a_value_that_no_sensor_wrote_is_reported_and_the_others_hold(value, datastore, tmp_path):

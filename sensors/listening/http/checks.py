@@ -20,8 +20,8 @@ from listening.http.jwt_check import is_signed
 from listening.http.missed import Missed
 from listening.http.request import Request
 from listening.http.responses import (
-    ACCEPTED, NOT_ALLOWED, NOT_SIGNED, UNAVAILABLE, HttpResponse, bad_request, read_request_body,
-    wrong_method)
+    ACCEPTED, INACTIVE, NOT_ALLOWED, NOT_SIGNED, UNAVAILABLE, HttpResponse, bad_request,
+    read_request_body, wrong_method)
 from listening.operations.metrics import CONTENT_TYPE
 from listening.spool import SpoolError
 from listening.spool.delivery_factory import from_webhook
@@ -64,7 +64,7 @@ class Accepting:
         if self.is_open and not self._intake.is_standby:
             return None
         self._missed.report(request.room_id)
-        return UNAVAILABLE
+        return INACTIVE
 
 
 class HealthPages:

@@ -1,7 +1,7 @@
 """The HTTP responses of the webhook endpoint, and how it reads a request's body."""
 from typing import Any, Dict, NamedTuple, Tuple, Union
 
-__all__ = ["ACCEPTED", "FAILED", "NOT_ALLOWED", "NOT_FOUND", "NOT_SIGNED", "TOO_SLOW",
+__all__ = ["ACCEPTED", "FAILED", "INACTIVE", "NOT_ALLOWED", "NOT_FOUND", "NOT_SIGNED", "TOO_SLOW",
            "UNAVAILABLE", "HttpResponse", "RequestRejected", "bad_request", "read_request_body",
            "wrong_method"]
 
@@ -42,6 +42,8 @@ INCOMPLETE = HttpResponse("400 Bad Request", "The body is incomplete.\n",
                           reason="incomplete")
 UNAVAILABLE = HttpResponse("503 Service Unavailable", "Deliveries cannot be stored now.\n",
                            headers=(("Retry-After", "60"),), reason="unavailable")
+INACTIVE = HttpResponse("503 Service Unavailable", "This sensor accepts no deliveries now.\n",
+                        headers=(("Retry-After", "60"),), reason="inactive")
 
 
 class RequestRejected(Exception):

@@ -1,5 +1,5 @@
 """StackStorm's datastore, for what several sensors share."""
-from typing import Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, Optional
 
 from st2common.persistence.keyvalue import KeyValuePair
 
@@ -15,16 +15,12 @@ def read(key: str) -> Optional[str]:
 
 def read_all(keys: Iterable[str]) -> Dict[str, str]:
     """Return the values of those keys that have one; raise ServiceUnavailable."""
-    with answering():
-        return {pair.name: pair.value
-                for pair in KeyValuePair.query(scope=SYSTEM, name__in=list(keys))}
+    return _values(name__in=list(keys))
 
 
 def read_prefix(prefix: str) -> Dict[str, str]:
     """Return the values of the keys with a prefix; raise ServiceUnavailable."""
-    with answering():
-        return {pair.name: pair.value
-                for pair in KeyValuePair.query(scope=SYSTEM, name__startswith=prefix)}
+    return _values(name__startswith=prefix)
 
 
 def write(key: str, value: str) -> None:
@@ -42,3 +38,8 @@ def delete(key: str) -> None:
     """Remove a key, if it is there; raise ServiceUnavailable."""
     with answering():
         KeyValuePair.query(scope=SYSTEM, name=key).delete()
+
+
+def _values(**conditions: Any) -> Dict[str, str]:
+    with answering():
+        return {pair.name: pair.value for pair in KeyValuePair.query(scope=SYSTEM, **conditions)}

@@ -104,7 +104,7 @@ class Parts:
             request_check=self.request_check)
         health.add_metrics(role=lambda: self._leadership.role,
                            waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                           webhooks=self._webhooks.count, unheard_rooms=self._webhooks.unheard,
+                           webhooks=self._count_webhooks, unheard_rooms=self._webhooks.unheard,
                            webhooks_elsewhere=self._webhooks.elsewhere)
         self._chatops = self._build_chatops()
         self._report_config()
@@ -168,6 +168,12 @@ class Parts:
         """Store a delivery that is a chat command; return whether it is one."""
         return self._chatops is not None and self._chatops.take(address, body, message_id)
 
+    def _count_webhooks(self) -> Dict[str, int]:
+        """Return the webhooks that this sensor must manage, and how many of them exist."""
+        if self._leadership.role == "standby":
+            return {"wanted": 0, "present": 0}
+        return self._webhooks.count()
+
     def _webhook_owner(self) -> Client:
         """Return the client that creates and deletes room webhooks: they belong to its token."""
         if self._addon.replaces_webhooks or not self._addon.enabled:
@@ -189,7 +195,9 @@ class Parts:
             return None
         chatops = ChatOps(
             settings=settings, api=context.settings.api, platform=account.platform(),
-            store=CommandStore(datastore.read_prefix, self._write_shared, datastore.delete),
+            store=CommandStore(
+                check_active=self._leadership.check, read=datastore.read_prefix,
+                write=self._write_shared, delete=datastore.delete),
             health=context.health, log=context.log)
         self.subscriptions.command_addresses = chatops.addresses
         return chatops

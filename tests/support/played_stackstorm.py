@@ -24,6 +24,7 @@ class PlayedStackStorm:
         has_authentication: the key "key-of-ann" is Ann's.
         hangs: seconds that a start takes, after it has started.
         calls: (method, path, body) of each call so far.
+        connections: the number of connections so far.
     """
 
     def __init__(self, ends_at_once=0.0, has_authentication=False):
@@ -31,11 +32,15 @@ class PlayedStackStorm:
         self.executions, self.inquiries = {}, {}
         self.faults, self.calls, self.hangs, self.ends_at_once = {}, [], 0.0, ends_at_once
         self.has_stream, self.has_authentication = True, has_authentication
-        self._listeners, self._lock = [], threading.Lock()
+        self._listeners, self._lock, self.connections = [], threading.Lock(), 0
         played = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                played.connections += 1
+                super().setup()
 
             def answer(self):
                 length = int(self.headers.get("Content-Length") or 0)

@@ -82,11 +82,13 @@ class CommandStore(NamedTuple):
     """StackStorm's datastore. Each function raises ServiceUnavailable.
 
     Attributes:
+        check_active: Does nothing while this sensor is the active one.
         read: Returns the values of the keys with a prefix, by key.
         write: Stores a value under a key.
         delete: Removes a key.
     """
 
+    check_active: Callable[[], None]
     read: Callable[[str], Dict[str, str]]
     write: Callable[[str, str], None]
     delete: Callable[[str], None]
@@ -129,6 +131,10 @@ class Journal:
                                     "command was not answered yet, it is not answered.")
         commands.sort(key=lambda command: command.taken_at)
         self._commands = {command.message.message_id: command for command in commands}
+
+    def check_active(self) -> None:
+        """Raise ServiceUnavailable if another sensor may have taken over the commands."""
+        self._store.check_active()
 
     def __iter__(self) -> Iterator[Command]:
         """Iterate over the commands that are not answered, oldest first."""

@@ -91,6 +91,7 @@ class Replies:
         while True:
             tried_at = self.now()
             try:
+                self._journal.check_active()  # a sensor that took over sends the replies itself
                 if begun_at is None or not self._stands(responder, message, reply, begun_at):
                     responder.send(reply)
                 self.sent += 1
@@ -105,6 +106,8 @@ class Replies:
                     return
                 if begun_at is None and not isinstance(error, RateLimited):
                     begun_at = tried_at  # HipChat may have posted it
+            except ServiceUnavailable:
+                deadline = time.monotonic() + timing.REPLY_TIMEOUT  # HipChat has not failed
             eventlet.sleep(backoff.failed())
 
     def _stands(self, responder: Responder, message: ChatMessage, reply: Reply,

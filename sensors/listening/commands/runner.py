@@ -21,6 +21,7 @@ from listening.backoff import Backoff
 from listening.commands.journal import Command, Execution, Journal
 from listening.commands.replies import Replies
 from listening.commands.results import Results
+from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
 
 __all__ = ["Owner", "Runner"]
@@ -109,12 +110,16 @@ class Runner:
         self._replies.resume(command)
 
     def _guarded(self, command: Command) -> None:
-        try:
-            self._run(command)
-        except Exception as error:
-            self._note(command.message, "refused", "unexpected")
-            self._replies.report_defect(error)
-            self._replies.send(command, Reply(UNEXPECTED, color="red"))
+        backoff = Backoff(timing.START_CHECK_RETRY_MAX)
+        while True:
+            try:
+                return self._run(command)
+            except ServiceUnavailable:  # nothing was started without a record in the journal
+                eventlet.sleep(backoff.failed())
+            except Exception as error:
+                self._note(command.message, "refused", "unexpected")
+                self._replies.report_defect(error)
+                return self._replies.send(command, Reply(UNEXPECTED, color="red"))
 
     def _run(self, command: Command) -> None:
         message = command.message

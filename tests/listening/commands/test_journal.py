@@ -27,7 +27,8 @@ def journal(datastore):
 
 def reopened(datastore, damages=None):
     """The journal of a sensor that starts, here or on another machine."""
-    store = CommandStore(datastore.read_prefix, datastore.write, datastore.pop)
+    store = CommandStore(check_active=lambda: None, read=datastore.read_prefix,
+                         write=datastore.write, delete=datastore.pop)
     journal = Journal(store, (damages if damages is not None else []).append)
     journal.open()
     return journal

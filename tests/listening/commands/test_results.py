@@ -45,6 +45,12 @@ def test_the_end_on_the_stream_is_answered_once(chat, st2):
     assert len(chat.lines()) == 2
 
 
+def test_no_call_uses_a_connection_that_stackstorm_may_close_meanwhile(chat, st2):
+    for _ in range(3):
+        start(chat, st2)
+    assert st2.connections >= len(st2.calls) >= 5
+
+
 def test_an_end_before_the_start_is_confirmed_follows_the_acknowledgement(chat, st2):
     st2.hangs, st2.ends_at_once = 1.0, 0.1
     assert [text.partition(" ")[2][:7] for text in chat.ask("!say hi", 2)] == ["Started", "say hi"]

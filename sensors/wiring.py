@@ -295,7 +295,8 @@ class Parts:
                 "discarded. Messages, notifications and topics among them are read from HipChat's "
                 "history; the others are lost.")
         self._dispatcher.take_over(DispatchedBefore(
-            stored=database.dispatched_since, now=context.client.now, reach=context.dedup_kept))
+            dispatched_since=database.dispatched_since, now=context.client.now,
+            reach=context.dedup_kept))
         context.log.info("Another sensor was active; this one takes over.")
 
     def _refresh_triggers(self) -> None:

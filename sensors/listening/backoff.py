@@ -4,17 +4,23 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Delays of 1, 2, 4, ... seconds, at most `longest`."""
+    """Delays of 1, 2, 4, ... seconds, at most retry_max.
 
-    def __init__(self, longest: float):
-        self._longest = longest
+        backoff = Backoff(timing.STREAM_RETRY_MAX)
+        while not connect():
+            eventlet.sleep(backoff.failed())
+        backoff.succeeded()
+    """
+
+    def __init__(self, retry_max: float):
+        self._retry_max = retry_max
         self._next = 1.0
 
     def failed(self) -> float:
         """Return the seconds to wait before the next attempt."""
-        delay, self._next = self._next, min(self._next * 2, self._longest)
+        delay, self._next = self._next, min(self._next * 2, self._retry_max)
         return delay
 
     def succeeded(self) -> None:
-        """Start again with the shortest delay."""
+        """Restart with the shortest delay."""
         self._next = 1.0

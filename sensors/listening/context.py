@@ -14,10 +14,11 @@ __all__ = ["Context"]
 
 @dataclass(frozen=True)
 class Context:
-    """The settings of a config, and the objects that exist once for it.
+    """The settings, and the objects that exist once per sensor.
 
     Attributes:
         client: calls HipChat's API within the sensor's share of the rate limit.
+        rooms: HipChat's list of rooms.
     """
 
     settings: SensorSettings
@@ -29,5 +30,5 @@ class Context:
 
     @property
     def dedup_kept(self) -> float:
-        """The seconds for which a received message is recognized as a duplicate."""
+        """The time for which duplicates of a message are recognized, in seconds."""
         return self.settings.catch_up + timing.DEDUP_KEPT

@@ -1,12 +1,12 @@
-"""The errors that keep a delivery in the spool until it can be dispatched."""
+"""The errors that mean: try again later. A delivery waits in the spool until then."""
 
 __all__ = ["RetryLater", "ServiceUnavailable"]
 
 
 class RetryLater(Exception):
-    """A delivery cannot be dispatched now, and must be retried.
+    """One delivery cannot be dispatched now, and must be retried.
 
-    Args:
+    Attributes:
         part: the part with the problem ("rooms").
         summary: the problem, for /health.
         detail: the problem and its remedy, for the operator's log.
@@ -18,4 +18,4 @@ class RetryLater(Exception):
 
 
 class ServiceUnavailable(RetryLater):
-    """No delivery can be dispatched now: a service ("broker", "database", "HipChat") is down."""
+    """A service ("broker", "database", "HipChat") is down, so no delivery can be dispatched."""

@@ -1,4 +1,4 @@
-"""Which room is served next, when, and with which backoff."""
+"""Schedules rooms: which one is served next, when, and with which backoff."""
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
@@ -42,7 +42,7 @@ class RoomSchedule:
         self._retry_max, self._priority = retry_max, priority
         self._entries: Dict[int, _Entry] = {}
         self._wake_up = WakeUp()
-        self._order: List[int] = []  # the rooms that were due when it was sorted; last one first
+        self._order: List[int] = []  # the due rooms when it was last sorted; the last one is next
         self._order_ends = 0.0
         self._is_changed = True
         self._serving: Optional[int] = None
@@ -59,7 +59,7 @@ class RoomSchedule:
         return room_id in self._entries
 
     def add(self, room_id: int, retry_max: Optional[float] = None) -> None:
-        """Add a room, unless the schedule has it.
+        """Add a room unless it is in the schedule.
 
         Args:
             retry_max: the room's own longest delay after a failure, in seconds.
@@ -81,11 +81,11 @@ class RoomSchedule:
         self._entries[room_id].due_at = due_at
 
     def set_due_by(self, room_id: int, due_at: float) -> None:
-        """Have a room due at this time (time.monotonic()) at the latest."""
+        """Make a room due at this time (time.monotonic()) or earlier."""
         self.set_due(room_id, min(self.due_at(room_id), due_at))
 
     def request(self, room_id: int) -> None:
-        """Have a room served as soon as possible."""
+        """Make a room due now."""
         self.set_due(room_id, 0.0)
         self.wake()
 
@@ -103,10 +103,10 @@ class RoomSchedule:
         self._served(room_id, max(self._entries[room_id].backoff.failed(), at_least))
 
     def next(self) -> Optional[int]:
-        """Return the ID of the room to serve now, None if none is due."""
+        """Return the ID of the room to serve now; None if no room is due."""
         if self._serving in self._entries:  # the caller was killed while it served the room
             self._served(self._serving, self._retry_max)
-        if self.is_stale:  # not each time: there may be thousands of rooms
+        if self.is_stale:  # sorting thousands of rooms for each call would cost too much
             self._is_changed = False
             self._order = sorted(filter(self.is_due, self._entries), key=self._urgency)[::-1]
             self._order_ends = time.monotonic() + timing.ROOM_ORDER_KEPT
@@ -119,7 +119,7 @@ class RoomSchedule:
         return None
 
     def wake(self) -> None:
-        """Wake the waiting greenlet, and sort the rooms again."""
+        """End wait() and wait_for_wake(), and sort the rooms again."""
         self._is_changed = True
         self._wake_up.set()
 
@@ -127,7 +127,7 @@ class RoomSchedule:
         self._wake_up.wait()
 
     def wait(self, seconds: float) -> None:
-        """Wait until a room is due or wake() is called, at most for these seconds."""
+        """Wait until a room is due or wake() is called, at most this long."""
         due_at = min((entry.due_at for entry in self._entries.values()), default=NEVER)
         self._wake_up.wait(min(due_at - time.monotonic(), seconds))
 

@@ -9,7 +9,7 @@ __all__ = ["SingleFlight"]
 class SingleFlight:
     """Calls a function once for all greenlets that call it at the same time.
 
-    They go on in the order in which they called.
+    All get the result or the exception of that call, in the order in which they called.
     """
 
     def __init__(self, function: Callable[[], Any]):

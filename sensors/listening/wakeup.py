@@ -24,7 +24,7 @@ class WakeUp:
         return self._event.ready()
 
     def set(self) -> None:
-        """Let the current wait() return, or the next one."""
+        """End the current wait(), or the next one."""
         if not self._event.ready():
             self._event.send()
 
@@ -32,7 +32,7 @@ class WakeUp:
         """Wait for set().
 
         Args:
-            seconds: how long at most; None waits without a limit.
+            seconds: the longest time to wait; None waits without a limit.
 
         Returns:
             Whether set() was called before the time was up.

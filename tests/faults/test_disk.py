@@ -171,7 +171,8 @@ class TestDirectory:
         assert sender.post() == 204
         heal(stackstorm)
         journal.wait_for([sender.accepted])
-        assert spool_troubles(stackstorm) == ["spool: its files were removed and were made again"]
+        assert spool_troubles(stackstorm) == [
+            "spool: its files were removed and were created again"]
 
 
 class TestFile:

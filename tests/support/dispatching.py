@@ -97,7 +97,7 @@ class Bench:
         self._names.append(room)
         self.rooms.take([{"id": 1001 + number, "name": name}
                          for number, name in enumerate(dict.fromkeys(self._names))])
-        self.subscriptions.renew()
+        self.subscriptions.apply_directory()
 
     def listen(self, ref, room="Factor", event="message", **parameters):
         self.know(room)

@@ -135,7 +135,7 @@ class Bench:
     def tell(self, rooms):
         """HipChat tells of these rooms."""
         self._rooms.take(rooms)
-        self.subscriptions.renew()
+        self.subscriptions.apply_directory()
 
     def _deliver(self, delivery, told):
         if self.fails:

@@ -10,28 +10,28 @@ from listening.operations.health import Health
 
 __all__ = ["CircuitBreaker"]
 
-SERVICES = ("broker", "database", "HipChat")  # without which nothing can be dispatched
+SERVICES = ("broker", "database", "HipChat")  # a dispatch needs all three
 
 
 class CircuitBreaker:
     """Open while a service is unavailable: one room probes, the other rooms wait.
 
-    The probe is the room whose delivery failed first. The breaker closes as soon as an attempt of
+    The room whose delivery failed first is the probe. The breaker closes as soon as an attempt of
     the probe ends without ServiceUnavailable, even if it fails for another reason.
     """
 
     def __init__(self, queue_room: Callable[[int], None], health: Health):
         """Args:
-            queue_room: puts a room (its ID) into the queue of the workers.
+            queue_room: puts a room ID into the queue of the workers.
         """
         self._queue_room, self._health = queue_room, health
         self._is_open = False
-        self._probe: Optional[int] = None  # the room that probes; None: the next one served
+        self._probe: Optional[int] = None  # the ID of the probing room; None: the next one served
         self._waiting: List[int] = []
         self._backoff = Backoff(timing.OUTAGE_RETRY_MAX)
 
     def holds_back(self, room_id: int) -> bool:
-        """Return whether a room must wait. Such a room is queued when the breaker closes."""
+        """Return whether a room must wait. If so, it is queued when the breaker closes."""
         if self._probe in (None, room_id):
             return False
         self._waiting.append(room_id)
@@ -50,14 +50,14 @@ class CircuitBreaker:
         eventlet.spawn_after(self._backoff.failed(), self._queue_room, room_id)
 
     def pass_on(self, room_id: int) -> None:
-        """Choose another probe if this room, which is paused, is the probe."""
+        """Choose another probe if this room is the probe; to be called for a paused room."""
         if self._probe == room_id:
             self._probe = self._waiting.pop(0) if self._waiting else None
             if self._probe is not None:
                 self._queue_room(self._probe)
 
     def close(self, room_id: int) -> None:
-        """Close the breaker, and queue the waiting rooms, if this room may be the probe."""
+        """If this room is the probe, close the breaker and queue the waiting rooms."""
         if not self._is_open or self._probe not in (None, room_id):
             return
         self._is_open, self._probe = False, None

@@ -11,36 +11,37 @@ Key = Tuple[str, Any, str]  # HipChat's event, room ID, and message ID or topic
 
 
 class Stored(NamedTuple):
-    """A trigger instance as StackStorm has stored it; stored_at is Unix time."""
+    """A trigger instance in StackStorm's database; stored_at is Unix time."""
 
     stored_at: float
     payload: Dict[str, Any]
 
 
 class DispatchedBefore:
-    """Knows, for each trigger, the messages that it was dispatched with before the takeover.
+    """Finds the messages that each trigger received before the takeover, in StackStorm's database.
 
     The cursors in the datastore lag behind the dispatches of the lost sensor, so the backfill after
     a takeover returns some messages again. A message is identified by its ID. A topic change has
     no ID in a webhook: it is identified by its text and the time of its dispatch.
-
-    Args:
-        stored: returns the trigger instances of a trigger (its ref) since a Unix time; raises
-            ServiceUnavailable.
-        now: returns Unix time by HipChat's clock.
-        reach: the age of the oldest message that a backfill returns, in seconds.
     """
 
-    def __init__(self, stored: Callable[[str, float], Iterable[Stored]], now: Callable[[], float],
-                 reach: float):
-        self._stored, self._now = stored, now
+    def __init__(self, dispatched_since: Callable[[str, float], Iterable[Stored]],
+                 now: Callable[[], float], reach: float):
+        """Args:
+            dispatched_since: returns the instances of a trigger (its ref) since a Unix time;
+                raises ServiceUnavailable.
+            now: returns Unix time by HipChat's clock.
+            reach: the age of the oldest message that a backfill returns, in seconds.
+        """
+        self._dispatched_since, self._now = dispatched_since, now
         self._taken_over_at = time.time()
         self._since = self._taken_over_at - reach - timing.TAKEOVER_CLOCK_MARGIN
-        self._known: Dict[str, Dict[Key, List[float]]] = {}
-        self._reads: Dict[str, SingleFlight] = {}  # all rooms ask at once, and it takes seconds
+        self._stored_at: Dict[str, Dict[Key, List[float]]] = {}  # by trigger ref
+        # One read takes seconds, and all rooms' queues need it at the same time.
+        self._reads: Dict[str, SingleFlight] = {}
 
-    def has(self, trigger: str, payload: Dict[str, Any], sent_at: float) -> bool:
-        """Return whether a trigger (its ref) was dispatched with the message of this payload.
+    def has(self, trigger_ref: str, payload: Dict[str, Any], sent_at: float) -> bool:
+        """Return whether a trigger received the message in this payload before the takeover.
 
         Args:
             sent_at: when the message was sent (Unix time, HipChat's clock).
@@ -48,19 +49,18 @@ class DispatchedBefore:
         sent_at -= self._now() - time.time()
         if sent_at > self._taken_over_at + timing.TAKEOVER_CLOCK_MARGIN:
             return False
-        if trigger not in self._known:
-            self._reads.setdefault(trigger, SingleFlight(lambda: self._read(trigger)))()
-        key = _key(payload)
-        times = self._known[trigger].get(key, [])
+        if trigger_ref not in self._stored_at:
+            self._reads.setdefault(trigger_ref, SingleFlight(lambda: self._read(trigger_ref)))()
+        times = self._stored_at[trigger_ref].get(_key(payload), [])
         if _message_id(payload):
             return bool(times)
         return any(abs(stored_at - sent_at) <= timing.TAKEOVER_CLOCK_MARGIN for stored_at in times)
 
-    def _read(self, trigger: str) -> None:
-        known: Dict[Key, List[float]] = {}
-        for stored in self._stored(trigger, self._since):
-            known.setdefault(_key(stored.payload), []).append(stored.stored_at)
-        self._known[trigger] = known
+    def _read(self, trigger_ref: str) -> None:
+        found: Dict[Key, List[float]] = {}
+        for stored in self._dispatched_since(trigger_ref, self._since):
+            found.setdefault(_key(stored.payload), []).append(stored.stored_at)
+        self._stored_at[trigger_ref] = found
 
 
 def _key(payload: Dict[str, Any]) -> Key:

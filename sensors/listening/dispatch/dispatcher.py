@@ -6,23 +6,23 @@ from eventlet.semaphore import Semaphore
 
 from hipchat.events import (
     HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of, with_identities)
+from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.context import Context
 from listening.dispatch.dispatched_before import DispatchedBefore
-from listening.dispatch.subscriptions import COMMANDS, Subscription
+from listening.dispatch.subscription import Subscription
+from listening.dispatch.subscriptions import COMMANDS
 from listening.errors import RetryLater, ServiceUnavailable
 from listening.spool import StoredDelivery
-from listening.spool.store import time_sent
-from hipchat.webhook.webhook_url import Address
+from listening.spool.store import to_sent_at
 
 __all__ = ["Dispatcher"]
-
 
 DROPPED = {
     "filtered": "no trigger's filter matches its text",
     "unwanted": "no trigger is for this event in this room",
     "unreadable": "its body cannot be read",
-    "dispatched before": "the sensor that was active before dispatched it",
+    "dispatched before": "the previously active sensor dispatched it",
 }
 
 Publish = Callable[[str, Dict[str, Any], str], None]
@@ -37,12 +37,13 @@ class Dispatcher:
                  take_command: Callable[[Address, Dict[str, Any], str], bool]):
         """Args:
             publish: publishes a payload; called with a trigger's ref, the payload and a trace tag.
-            refresh: reads the triggers again; called before the first delivery, after a failure,
-                and for a delivery without a subscription: a change may have been lost.
+            refresh: reads the triggers from StackStorm's database; called before the first
+                delivery, after a failure, and for a delivery without a subscription, as a change
+                of the triggers may have been lost.
             delivery_unwanted: called with the address of a delivery without a subscription.
             delivery_handled: called with each delivery's address and the room name in its body.
-            take_command: stores a delivery (address, body, message ID) that is a chat command;
-                returns whether it is one.
+            take_command: stores a delivery if it is a chat command, and returns whether it is;
+                called with the address, the body and the message ID.
         """
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._template_guard = context.settings.template_guard
@@ -62,13 +63,15 @@ class Dispatcher:
         """Publish a delivery to every matching trigger.
 
         Args:
-            dispatched_to: the refs of the triggers that have the delivery; this method adds to it.
+            dispatched_to: the refs of the triggers that have the delivery. Each dispatch adds one.
 
         Raises:
             ServiceUnavailable: publish or refresh raised it, or rules use room names and HipChat's
                 list of rooms was not read yet.
-            RetryLater: rules use room names, and HipChat lists no room.
-            Exception: publish or refresh raised it. Call deliver() again with the same arguments.
+            RetryLater: rules use room names, and HipChat lists no rooms.
+            Exception: publish or refresh raised it.
+
+        After an exception, deliver() can be called again with the same arguments.
         """
         self._refresh_if_stale()
         try:
@@ -90,20 +93,20 @@ class Dispatcher:
             raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
                              "list is empty. Deliveries for a rule that uses a room name wait in "
                              "the spool until it lists rooms.")
-        known: Set[str] = set()  # triggers to which another sensor dispatched it
+        before: Set[str] = set()  # triggers to which the previously active sensor dispatched it
         for subscription, groups in matches or []:
             if subscription.ref not in dispatched_to:
                 content = payload(event, body, subscription.trigger_id, groups,
                                   self._template_guard)
                 if not self._dispatch(delivery, subscription.ref, content):
-                    known.add(subscription.ref)
+                    before.add(subscription.ref)
                 dispatched_to.add(subscription.ref)
         if self._take_command(address, body, delivery.trace_tag):
             dispatched_to.add(COMMANDS)
         self._delivery_handled(address, stated_name)
-        if dispatched_to - known:
-            self._note_dispatched(delivery, dispatched_to - known)
-        elif known:
+        if dispatched_to - before:
+            self._note_dispatched(delivery, dispatched_to - before)
+        elif before:
             self._drop(delivery, "dispatched before")
         elif matches is not None:
             self._drop(delivery, "filtered")
@@ -111,12 +114,14 @@ class Dispatcher:
             self._drop(delivery, "unwanted")
             self._delivery_unwanted(address)
 
-    def _dispatch(self, delivery: StoredDelivery, ref: str, content: Dict[str, Any]) -> bool:
-        """Publish to a trigger's ref; return False if the previously active sensor did."""
+    def _dispatch(self, delivery: StoredDelivery, trigger_ref: str,
+                  content: Dict[str, Any]) -> bool:
+        """Publish to a trigger; return False if the previously active sensor already did."""
         try:
-            if self._before and self._before.has(ref, content, time_sent(delivery.number)):
+            if self._before and self._before.has(
+                    trigger_ref, content, to_sent_at(delivery.sequence_number)):
                 return False
-            self._publish(ref, content, delivery.trace_tag)
+            self._publish(trigger_ref, content, delivery.trace_tag)
             return True
         except Exception:
             self._stale = True
@@ -127,7 +132,7 @@ class Dispatcher:
         self._health.count(delivery.event, "dispatched")
         self._health.metrics.dispatch_seconds.observe(seconds)
         self._log.info("Delivery %d, %s in room %d: dispatched to %s with the trace tag %s, "
-                       "%.0f ms after it was received.", delivery.number, delivery.event,
+                       "%.0f ms after it was received.", delivery.sequence_number, delivery.event,
                        delivery.room_id, ", ".join(sorted(dispatched_to)), delivery.trace_tag,
                        1000 * seconds)
 
@@ -142,7 +147,11 @@ class Dispatcher:
                 self._stale, self._refreshed = False, time.monotonic()
 
     def _refresh_throttled(self) -> bool:
-        """Read the triggers at most once in TRIGGER_REFRESH_THROTTLE; return whether it did."""
+        """Read the triggers unless they were read in the last TRIGGER_REFRESH_THROTTLE.
+
+        Returns:
+            Whether the triggers were read.
+        """
         if time.monotonic() - self._refreshed < timing.TRIGGER_REFRESH_THROTTLE:
             return False
         self._stale = True
@@ -151,5 +160,5 @@ class Dispatcher:
 
     def _drop(self, delivery: StoredDelivery, reason: str) -> None:
         self._health.count(delivery.event, reason)
-        self._log.info("Delivery %d, %s in room %d: dropped, %s.", delivery.number, delivery.event,
-                       delivery.room_id, DROPPED[reason])
+        self._log.info("Delivery %d, %s in room %d: dropped, %s.", delivery.sequence_number,
+                       delivery.event, delivery.room_id, DROPPED[reason])

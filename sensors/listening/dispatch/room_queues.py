@@ -1,6 +1,7 @@
-"""Takes deliveries from the spool to the dispatcher: in order within a room, rooms in parallel."""
+"""Passes deliveries from the spool to the dispatcher: in order within a room, rooms in parallel."""
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, Set
 
 import eventlet
@@ -19,16 +20,17 @@ from listening.spool import Spool, SpoolError, StoredDelivery
 __all__ = ["RoomQueues"]
 
 WORKERS = 50  # dispatches at the same time
-GROUP = 10  # dispatches between two pauses for arriving deliveries
+DISPATCHES_PER_YIELD = 10
 STACKSTORM = ("broker", "database")
 
 
 class _RoomQueue:
-    """A room's progress.
+    """A room's failed deliveries, and its backoff.
 
     Attributes:
-        dispatched_to: for a delivery that failed halfway, the refs of the triggers that have it,
-            by sequence number. (Another delivery may be backfilled before it.)
+        dispatched_to: the refs of the triggers that have a delivery whose dispatch failed halfway,
+            by its sequence number. There may be several such deliveries, because a backfilled one
+            goes first.
     """
 
     def __init__(self) -> None:
@@ -36,46 +38,47 @@ class _RoomQueue:
         self.backoff = Backoff(timing.DISPATCH_RETRY_MAX)
 
 
+@dataclass
 class _Pause:
-    """A paused room.
+    """A room's pause.
 
     Attributes:
+        timer: ends the pause.
         is_awaited: whether a delivery waits for the end of the pause.
     """
 
-    def __init__(self, timer: Any):
-        self.timer = timer
-        self.is_awaited = False
+    timer: Any
+    is_awaited: bool = False
 
 
 class RoomQueues:
     """One queue per room, served by WORKERS greenlets.
 
-    A worker takes the oldest delivery of a room, calls `deliver`, and removes the delivery from
-    the spool once `deliver` has returned without an error. notify() queues a room.
+    notify() queues a room. A worker reads the room's first delivery from the spool, calls deliver,
+    and removes the delivery once deliver has returned without an error.
     """
 
     def __init__(self, spool: Spool, deliver: Callable[[StoredDelivery, Set[str]], None],
                  health: Health, log: logging.Logger):
         """Args:
-            deliver: called with a delivery and the set of the refs of the triggers that have it,
-                to which it adds. If it raises, it is called again later; while it raises
-                ServiceUnavailable, for one room only.
+            deliver: dispatches a delivery; called with the delivery and a set, to which it adds
+                the ref of each trigger that has the delivery. After an exception it is called
+                again later; while it raises ServiceUnavailable, for one room only.
         """
         self._spool, self._deliver, self._health, self._log = spool, deliver, health, log
         self._room_queues: Dict[int, _RoomQueue] = {}
         self._started_at: Dict[int, float] = {}  # of running dispatches (monotonic), by room
         self._failing: Dict[int, str] = {}  # the part with a problem ("broker", ...), by room
-        self._busy: Set[int] = set()
+        self._busy: Set[int] = set()  # rooms that are queued, served or waiting
         self._queue: Queue = Queue()
         self._breaker = CircuitBreaker(self._queue.put, health)
-        self._gate = Semaphore()
-        self._gone = 0
+        self._yielding = Semaphore()
+        self._dispatches = 0
         self._pauses: Dict[int, _Pause] = {}
-        self._finishing = False
+        self._is_finishing = False
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start the workers, and queue the rooms that have deliveries in the spool."""
+        """Start the workers, and queue the rooms with deliveries in the spool."""
         supervisor.run_forever("dispatching", self._notify_all)
         for _ in range(WORKERS):
             supervisor.run_forever("dispatching", self._work)
@@ -88,9 +91,9 @@ class RoomQueues:
             self._queue.put(room_id)
 
     def pause(self, room_id: int) -> None:
-        """Dispatch nothing of a room until resume(), at most for timing.ROOM_PAUSE_MAX.
+        """Stop dispatching a room until resume(), at most for timing.ROOM_PAUSE_MAX.
 
-        New deliveries wait so that backfilled ones go before them.
+        New deliveries wait so that backfilled ones are dispatched first.
         """
         timer = get_hub().schedule_call_global(timing.ROOM_PAUSE_MAX, self._end_pause, room_id)
         if room_id in self._pauses:
@@ -108,7 +111,7 @@ class RoomQueues:
                 self._queue.put(room_id)
 
     def paused(self) -> Set[int]:
-        """Return the paused rooms."""
+        """Return the IDs of the paused rooms."""
         return set(self._pauses)
 
     def is_awaited(self, room_id: int) -> bool:
@@ -116,8 +119,8 @@ class RoomQueues:
         return room_id in self._pauses and self._pauses[room_id].is_awaited
 
     def finish(self) -> None:
-        """Start no more dispatches, and wait for those under way."""
-        self._finishing = True
+        """Start no more dispatches, and wait for the running ones."""
+        self._is_finishing = True
         while self._started_at:
             eventlet.sleep(0.01)
 
@@ -137,14 +140,14 @@ class RoomQueues:
             try:
                 self._serve(room_id)
             except BaseException:
-                # Without this, no worker would serve the room again.
+                # The supervisor restarts the worker; the room must be queued again.
                 self._queue_after(timing.DISPATCH_RETRY_MAX, room_id)
                 raise
 
     def _serve(self, room_id: int) -> None:
         """Dispatch one delivery of a room."""
         self._yield_to_arriving()
-        if self._finishing:
+        if self._is_finishing:
             return
         if room_id in self._pauses:
             self._pauses[room_id].is_awaited = True
@@ -170,14 +173,14 @@ class RoomQueues:
             self._note_success(room_id)
 
     def _dispatch_next(self, room_id: int, queue: _RoomQueue) -> bool:
-        """Dispatch a room's next delivery and remove it; return False if there is none."""
+        """Dispatch a room's next delivery and remove it; return False if the queue is empty."""
         delivery = self._spool.next(room_id)
         if delivery is None:
             return False
         self._started_at[room_id] = time.monotonic()
         try:
-            self._deliver(delivery, queue.dispatched_to.setdefault(delivery.number, set()))
-            del queue.dispatched_to[delivery.number]
+            self._deliver(delivery, queue.dispatched_to.setdefault(delivery.sequence_number, set()))
+            del queue.dispatched_to[delivery.sequence_number]
             queue.backoff.succeeded()
             self._spool.remove(delivery)
         finally:
@@ -189,12 +192,12 @@ class RoomQueues:
 
     def _yield_to_arriving(self) -> None:
         """Let arriving deliveries be stored first: HipChat waits for its 204."""
-        with self._gate:
-            if self._gone % GROUP == 0:
+        with self._yielding:
+            if self._dispatches % DISPATCHES_PER_YIELD == 0:
                 until = time.monotonic() + timing.DISPATCH_YIELD_TIMEOUT
                 while self._spool.arriving and time.monotonic() < until:
                     eventlet.sleep(timing.DISPATCH_YIELD_TIMEOUT / 10)
-            self._gone += 1
+            self._dispatches += 1
 
     def _note_failure(self, room_id: int, error: Exception) -> None:
         if isinstance(error, RetryLater):
@@ -217,19 +220,19 @@ class RoomQueues:
             self._health.clear_problem(part)
 
     def _watch(self) -> None:
-        """Report dispatches and commits that take long: they may hang without an error."""
+        """Report slow dispatches and commits: they may hang without an error."""
         while True:
             eventlet.sleep(timing.DISPATCH_SLOW / 5)
             if self._spool.hangs:
                 self._health.set_problem(
-                    "spool", "the disk does not answer", "Deliveries are refused until it does, "
-                    "and then read from HipChat's history. Check the disk of "
+                    "spool", "the disk does not answer", "Until it answers, deliveries are "
+                    "refused; then they are read from HipChat's history. Check the disk of "
                     f"{self._spool.directory}.", about="disk")
             else:
                 self._health.clear_problem("spool", about="disk")
             slow = {room_id for room_id, started_at in self._started_at.items()
                     if time.monotonic() - started_at > timing.DISPATCH_SLOW}
-            # A problem of the broker or the database, if there is one, says more.
+            # A problem of the broker or the database is more exact.
             if slow and not any(map(self._health.has_problem, STACKSTORM)):
                 self._health.set_problem("broker", "dispatching to StackStorm takes long",
                                          "Deliveries wait in the spool. Check RabbitMQ and "

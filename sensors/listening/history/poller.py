@@ -171,7 +171,7 @@ class HistoryPoller:
         subscribed = {address.room for address in self._subscribed.addresses()
                       if address.event in HISTORY_EVENTS and (
                           self._catch_up or self.is_polled(address.room))}
-        self._named = self._context.subscriptions.named()
+        self._named = self._context.subscriptions.rooms_in_rules()
         for room_id in sorted(subscribed.union(self._cursors.rooms()) - set(self._rooms)):
             self._rooms[room_id] = _Room()
             self._schedule.add(room_id)
@@ -211,7 +211,7 @@ class HistoryPoller:
 
     def _note_unsubscribed(self, room_id: int, room: _Room) -> None:
         """Forget a room after timing.CURSOR_KEPT: a rule may be deleted and created again."""
-        if not room.unsubscribed_at or self._context.subscriptions.lack_names():
+        if not room.unsubscribed_at or self._context.subscriptions.lack_room_list():
             room.unsubscribed_at = time.monotonic()
             self._schedule.set_due(room_id, room.unsubscribed_at + timing.CURSOR_KEPT)
 

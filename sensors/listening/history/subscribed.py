@@ -47,7 +47,7 @@ class Subscribed:
             if self._changed_at is None:  # at the start
                 self._changed_at = self._now()
             self._note(addresses, self._changed_at)
-            self._is_noted = not self._subscriptions.lack_names()
+            self._is_noted = not self._subscriptions.lack_room_list()
         return addresses
 
     def since(self, address: Address) -> float:
@@ -56,7 +56,7 @@ class Subscribed:
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:
         now = time.monotonic()
-        if self._subscriptions.lack_names():  # any missing address may still be subscribed
+        if self._subscriptions.lack_room_list():  # any missing address may still be subscribed
             self._gone.clear()
         for address in [each for each, gone in self._gone.items()
                         if gone + timing.CURSOR_KEPT <= now]:

@@ -1,4 +1,4 @@
-"""The spool's records, and the reasons for which it refuses one."""
+"""The spool's records and errors."""
 from typing import NamedTuple, Tuple
 
 from hipchat.errors import HipChatError
@@ -15,19 +15,22 @@ class SpoolFull(SpoolError):
 
 
 class Delivery(NamedTuple):
-    """One event that HipChat posted or that its history returned, to be stored.
+    """One event to store: posted by HipChat, or read from its history.
+
+    A topic change has no ID in a webhook, but one in the history. So the first of the two leaves
+    its claim key, and the second is a duplicate if one of its alternate keys begins that claim key.
+    Each claim key is used once.
 
     Attributes:
         event: HipChat's name of the event, such as "room_message".
-        room_id: The room of the signed address.
-        trace_tag: The message's ID, or a random one where the event has none.
-        body: What HipChat posted, or would have posted.
-        sent_at: When the message was sent (Unix time, HipChat's clock).
-        dedup_key: Identifies the event; "" for one that cannot be told from another like it.
-        alternate_keys: Prefixes of claim keys. If the spool knows one, this event is a duplicate,
-            and the claim key is used up.
-        claim_key: Lets one later event that has a prefix of it as an alternate key be recognized.
-        is_backfilled: Whether it comes from the history, which keeps its own order.
+        room_id: the room of the signed address.
+        trace_tag: the message ID; a random one for an event without a message.
+        body: the webhook's body, or the same made from an item of the history.
+        sent_at: when the message was sent (Unix time, HipChat's clock).
+        dedup_key: identifies the event; "" for an event without an ID.
+        alternate_keys: prefixes of claim keys.
+        claim_key: left for one later duplicate; "" for none.
+        is_backfilled: whether the event was read from the history, whose order is kept.
     """
 
     event: str
@@ -45,12 +48,12 @@ class StoredDelivery(NamedTuple):
     """A delivery that waits to be dispatched.
 
     Attributes:
-        number: Its place in the order of its room.
-        received_at: When it was stored (Unix time, this machine's clock).
-        dedup_key: Identifies the event, as when it was stored; "" if nothing does.
+        sequence_number: orders the deliveries of a room.
+        received_at: when it was stored (Unix time, this machine's clock).
+        dedup_key: identifies the event; "" for an event without an ID.
     """
 
-    number: int
+    sequence_number: int
     room_id: int
     event: str
     trace_tag: str

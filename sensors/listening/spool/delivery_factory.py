@@ -1,6 +1,6 @@
 """Creates a delivery from a webhook's body or from an item of the history.
 
-The delivery's room is that of the signed address, never the one in the body.
+The delivery's room ID is the one in the signed address, never the one in the body.
 """
 import hashlib
 import uuid
@@ -15,7 +15,7 @@ from listening.spool.delivery import Delivery
 __all__ = ["from_history", "from_webhook"]
 
 TOPIC_CHANGE = "room_topic_change"
-AHEAD_MAX = 60.0  # seconds: HipChat's Date header, by which we know its clock, has whole ones
+AHEAD_MAX = 60.0  # seconds that a message's date may be ahead of our estimate of HipChat's clock
 FROM_HISTORY = "fetched "  # begins the claim key of a topic change from the history
 
 
@@ -23,8 +23,8 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
                  now: float) -> Delivery:
     """Create a delivery from the body of a webhook.
 
-    A message is identified by event, room and message ID. A topic change has no ID in a webhook:
-    one in the history with the same topic and about the same time is its duplicate.
+    A message is identified by event, room ID and message ID. A topic change has no ID in a webhook:
+    its duplicate in the history has the same topic and about the same time.
 
     Args:
         event: HipChat's name of the event.
@@ -32,12 +32,12 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
         body: the parsed body, with checked identities.
         now: Unix time by HipChat's clock.
     """
-    known_by = message_id(body)
+    sent_message_id = message_id(body)
     delivery = Delivery(
-        event=event, room_id=room_id, trace_tag=known_by or uuid.uuid4().hex, body=raw,
+        event=event, room_id=room_id, trace_tag=sent_message_id or uuid.uuid4().hex, body=raw,
         sent_at=_sent_at(body, now))
-    if known_by:
-        return delivery._replace(dedup_key=f"{event} {room_id} {known_by}")
+    if sent_message_id:
+        return delivery._replace(dedup_key=f"{event} {room_id} {sent_message_id}")
     if event == TOPIC_CHANGE:
         keys = _topic_keys(room_id, body["item"].get("topic"), now)
         return delivery._replace(claim_key=f"{keys[0]} {delivery.trace_tag}",
@@ -50,7 +50,7 @@ def from_history(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
     """Create a delivery from an item of the history.
 
     Args:
-        raw: the body, as bytes.
+        raw: `body` as bytes, to be stored.
         body: the body that a webhook would have posted for the item.
     """
     delivery = Delivery(
@@ -71,7 +71,7 @@ def _sent_at(body: Dict[str, Any], now: float) -> float:
 
 
 def _topic_keys(room_id: int, topic: Any, sent_at: float) -> Tuple[str, ...]:
-    """Return the prefixes of the claim keys of a topic change that was sent about this time."""
+    """Return the claim key prefixes of a topic change: for its time span, and the two beside it."""
     digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
     span = int(sent_at // timing.TOPIC_SPAN)
     return tuple(f"{TOPIC_CHANGE} {room_id} {digest} {each}"

@@ -16,16 +16,16 @@ NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.ssh
 
 
 def lock_directory(directory: str, report: Callable[[str, str], None]) -> Any:
-    """Make the directory, if need be, for this user alone, and lock it.
+    """Create the directory if it is missing, make it private, and lock it.
 
     Args:
-        report: Called with a summary and a detail for the operator.
+        report: called with a summary and a detail for the operator.
 
     Returns:
-        The open lock file. The lock ends when it is closed.
+        The open lock file. Closing it ends the lock.
 
     Raises:
-        SpoolError: Another process has it, or this user cannot write it.
+        SpoolError: another process has the lock, or this user cannot write the directory.
     """
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -61,16 +61,16 @@ def _tighten(directory: str, report: Callable[[str, str], None]) -> None:
     for path in [directory] + [os.path.join(directory, name) for name in sorted(names)]:
         found = os.stat(path) if path == directory else os.lstat(path)
         if found.st_mode & 0o077 and not stat.S_ISLNK(found.st_mode):
-            report("files were open to others", _tightened(path, found))
+            report("files were open to others", _make_private(path, found))
 
 
-def _tightened(path: str, found: os.stat_result) -> str:
-    """Make a path private, and return a sentence for the operator."""
+def _make_private(path: str, found: os.stat_result) -> str:
+    """Make a path private; return a sentence for the operator."""
     mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
     open_to_others = f"{path} was open to others (mode {stat.S_IMODE(found.st_mode):04o})"
     if found.st_mode & stat.S_ISVTX:
-        return (f"{open_to_others} and is left so, as many share it. Give the spool a directory of "
-                "its own, which only StackStorm's user can read.")
+        return (f"{open_to_others} and stays so, because it is a shared directory (sticky bit). "
+                "Give the spool a directory of its own, which only StackStorm's user can read.")
     try:
         os.chmod(path, mode)
     except OSError as error:

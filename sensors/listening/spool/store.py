@@ -7,78 +7,81 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Sequence, Set, Un
 
 from listening import timing
 from listening.spool.delivery import Delivery, SpoolError, SpoolFull, StoredDelivery
-from listening.spool.spool_file import (
-    COLUMNS, PAGE_SIZE, Report, SpoolFile, checksum, is_damage, is_intact, is_io_error, storable)
+from listening.spool.schema import COLUMNS, PAGE_SIZE, checksum, is_intact, sanitize
+from listening.spool.spool_file import Report, SpoolFile, is_damage, is_io_error
 
-__all__ = ["Store", "sequence_number"]
+__all__ = ["Store", "to_sent_at", "to_sequence_number"]
 
-RESERVE = 16 * 1024 ** 2  # bytes of the disk that deliveries leave: to remove one takes some, too
-MICROSECOND = 2 ** 10  # in numbers: what is backfilled between two live deliveries finds a place
-RECENT = 10000  # keys of dispatched deliveries that a damaged file cannot lose
-NUMBER_MAX = 2 ** 62  # SQLite's integers go to twice that
+RESERVE = 16 * 1024 ** 2  # bytes of free disk space that are kept for removals
+MICROSECOND = 2 ** 10  # sequence numbers: backfilled deliveries fit between two live ones
+RECENT_MAX = 10000  # keys of dispatched deliveries that are also in memory, if the file is damaged
+SEQUENCE_NUMBER_MAX = 2 ** 62  # half of SQLite's largest integer
 
-Result = Union[int, SpoolFull]  # the number of a stored delivery, 0 for a duplicate
+Result = Union[int, SpoolFull]  # the sequence number of a stored delivery, 0 for a duplicate
 
 
-def sequence_number(sent_at: float) -> int:
-    """Return the place of a message in the order of its room.
+def to_sequence_number(sent_at: float) -> int:
+    """Return the sequence number for a time.
 
     Args:
-        sent_at: Unix time by HipChat's clock; webhook and history state the same microsecond.
+        sent_at: Unix time, HipChat's clock. Webhook and history state the same microsecond.
     """
     return round(min(max(sent_at, 0.0), 4e9) * 1e6) * MICROSECOND
 
 
-def time_sent(number: int) -> float:
-    """Return when a message with this place was sent: the inverse of sequence_number()."""
-    return number / MICROSECOND / 1e6
+def to_sent_at(sequence_number: int) -> float:
+    """Return the time for a sequence number (Unix time, HipChat's clock)."""
+    return sequence_number / MICROSECOND / 1e6
 
 
 class Store:
     """The spool's data on disk.
 
-    commit(), open(), numbers() and close() are called from one thread at a time; read() from any.
-    The keys of dispatched deliveries rotate between two tables, so that expiry empties a whole
-    table: deleting single rows would touch almost every page.
+    One thread at a time calls open(), commit(), sequence_numbers() and close(); any thread calls
+    read().
+
+    Seen keys rotate between two tables, so expiry empties a whole table. Deleting single rows would
+    touch almost every page.
 
     Attributes:
-        is_damaged: The file must be replaced, by the next commit().
-        is_replaced: The file was replaced, and numbers() was not called since.
+        is_damaged: whether the next commit() replaces the file.
+        is_replaced: whether sequence_numbers() must be called because the file was replaced.
     """
 
-    def __init__(self, directory: str, max_deliveries: int, remembered: float, report: Report,
-                 known_numbers: Callable[[], Set[int]] = set):
+    def __init__(self, directory: str, max_deliveries: int, dedup_kept: float, report: Report,
+                 waiting_numbers: Callable[[], Set[int]] = set):
         """Args:
-            remembered: For how many seconds at least a dispatched delivery is known again.
-            report: Called with a summary and a detail for the operator.
-            known_numbers: Returns the numbers of the deliveries that wait, as the process knows.
+            dedup_kept: the shortest time for which duplicates of a dispatched delivery are
+                recognized, in seconds.
+            waiting_numbers: returns the sequence numbers of the waiting deliveries from this
+                process's memory.
         """
         self.is_damaged = self.is_replaced = False
-        self._directory, self._max, self._remembered = directory, max_deliveries, remembered
-        self._file = SpoolFile(directory, report, known_numbers)
+        self._directory, self._max, self._dedup_kept = directory, max_deliveries, dedup_kept
+        self._file = SpoolFile(directory, report, waiting_numbers)
         self._waiting = 0
         self._current, self._rotated = "seen", 0.0  # time.monotonic() of the last rotation
-        self._dispatched: Deque[str] = deque(maxlen=RECENT)  # keys, for a file that replaces this
-        self._last_live: Dict[int, int] = {}  # the number of the last live delivery, by room
+        self._dispatched: Deque[str] = deque(maxlen=RECENT_MAX)  # dedup keys, for the next file
+        self._last_live: Dict[int, int] = {}  # the last live delivery's sequence number, by room
         self._last_backfilled: Dict[int, int] = {}
 
     def open(self) -> bool:
-        """Open or make the file.
+        """Open or create the file.
 
         Returns:
-            Whether a part of it was lost.
+            Whether a part of the file was lost.
 
         Raises:
-            SpoolError: Another process uses it, another version of the pack wrote it, or the
-                directory cannot be used.
+            SpoolError: another process uses the file, another version of the pack wrote it, or
+                the directory cannot be used.
         """
         with self._as_spool_error():
             is_part_lost = self._file.open()
-            self._take_stock()
+            self._read_state()
             return is_part_lost
 
     def close(self) -> None:
-        """Let go of the file and its directory."""
+        """Close the file, and release the directory's lock."""
         self._file.close()
 
     def commit(self, groups: Sequence[Sequence[Delivery]],
@@ -86,14 +89,15 @@ class Store:
         """Store deliveries and remove dispatched ones, in one transaction.
 
         Args:
-            groups: Deliveries that came together; backfilled ones in the order of the history.
-            removals: The numbers of those to remove, and their keys.
+            groups: the deliveries of each insert_together(), backfilled ones in the history's
+                order.
+            removals: dedup keys by sequence number.
 
         Returns:
-            For each delivery its number, 0 for a duplicate, or SpoolFull.
+            For each delivery its sequence number, 0 for a duplicate, or SpoolFull.
 
         Raises:
-            SpoolError: Nothing of that is on disk.
+            SpoolError: the transaction failed.
         """
         with self._as_spool_error():
             if self.is_damaged or not self._file.is_in_place():
@@ -107,13 +111,13 @@ class Store:
             return self._commit(groups, removals)
 
     def discard(self) -> int:
-        """Remove all deliveries, and what is known of dispatched ones.
+        """Remove all deliveries and seen keys.
 
         Returns:
-            How many deliveries waited.
+            The number of removed deliveries.
 
         Raises:
-            SpoolError: They cannot be removed.
+            SpoolError: the transaction failed.
         """
         with self._as_spool_error():
             with self._file.transaction():
@@ -121,13 +125,13 @@ class Store:
                 count = self._file.db.execute("DELETE FROM deliveries").rowcount
                 for table in ("seen", "seen_before"):
                     self._file.db.execute(f"DELETE FROM {table}")
-            self._file.note_commit()
+            self._file.record_commit_count()
             self._dispatched.clear()
-            self._take_stock()
+            self._read_state()
             return count
 
-    def numbers(self) -> Dict[int, List[int]]:
-        """Return the numbers of the deliveries that wait, sorted, by room."""
+    def sequence_numbers(self) -> Dict[int, List[int]]:
+        """Return the sorted sequence numbers of the waiting deliveries, by room ID."""
         found: Dict[int, List[int]] = {}
         with self._as_spool_error():
             for room_id, number in self._file.db.execute(
@@ -138,15 +142,16 @@ class Store:
             self._last_live.setdefault(room_id, numbers[-1])
         return found
 
-    def read(self, number: int) -> StoredDelivery:
-        """Return a delivery that waits.
+    def read(self, sequence_number: int) -> StoredDelivery:
+        """Return a waiting delivery.
 
         Raises:
-            SpoolError: It cannot be read, or is not as it was written.
+            SpoolError: the delivery cannot be read, or its checksum is wrong.
         """
         try:
             row = self._file.reader.execute(
-                f"SELECT {COLUMNS} FROM deliveries WHERE number = ?", (number,)).fetchone()
+                f"SELECT {COLUMNS} FROM deliveries WHERE number = ?",
+                (sequence_number,)).fetchone()
         except Exception as error:
             self._note_damage(is_damage(error) or is_io_error(error))
             raise self._error(error) from None
@@ -155,78 +160,79 @@ class Store:
             raise self._error("a delivery is malformed")
         return StoredDelivery(*row[:7])
 
-    def _note_damage(self, noticed: bool) -> None:
-        self.is_damaged = self.is_damaged or noticed and not self.is_replaced
+    def _note_damage(self, is_noticed: bool) -> None:
+        self.is_damaged = self.is_damaged or is_noticed and not self.is_replaced
 
     def _commit(self, groups: Sequence[Sequence[Delivery]],
                 removals: Dict[int, str]) -> List[Result]:
-        if time.monotonic() >= self._rotated + self._remembered:
+        if time.monotonic() >= self._rotated + self._dedup_kept:
             self._rotate()
         space = self._space() if groups else 0
         results: List[Result] = []
         with self._file.transaction():
             self._file.count_commit()
-            gone = self._remove(removals)
-            slots = self._max - self._waiting + gone
+            free_slots = self._max - self._waiting + self._remove(removals)
             for group in groups:
-                for delivery, number in zip(group, self._placed(group)):
-                    space -= 2 * len(delivery.body)  # in the log, and then in the file
+                for delivery, sequence_number in zip(group, self._assign_numbers(group)):
+                    space -= 2 * len(delivery.body)  # in SQLite's log, and then in the file
                     if self._is_duplicate(delivery):
                         results.append(0)
-                    elif slots <= 0:
+                    elif free_slots <= 0:
                         results.append(SpoolFull(
                             f"The spool is full: {self._max} deliveries wait."))
                     elif space < 0:
                         results.append(SpoolFull(
                             f"The disk of {self._directory} has less than "
-                            f"{RESERVE // 1024 ** 2} MiB left. Free some; what waits is "
-                            "dispatched meanwhile."))
+                            f"{RESERVE // 1024 ** 2} MiB left. Free some. Waiting deliveries are "
+                            "still dispatched."))
                     else:
-                        results.append(self._insert(delivery, number))
-                        slots -= 1
-        self._file.note_commit()
-        self._waiting = self._max - slots
+                        results.append(self._insert(delivery, sequence_number))
+                        free_slots -= 1
+        self._file.record_commit_count()
+        self._waiting = self._max - free_slots
         return results
 
-    def _placed(self, group: Sequence[Delivery]) -> List[int]:
-        """Return a number for each delivery.
+    def _assign_numbers(self, group: Sequence[Delivery]) -> List[int]:
+        """Return a sequence number for each delivery.
 
-        A live one never goes before an earlier live one of its room. Backfilled ones keep their
-        order, among those of the history that wait already, too, whatever HipChat's clock did.
+        Backfilled deliveries keep the history's order, also relative to its messages that wait
+        already, even if HipChat's clock was set back.
         """
-        numbers = [sequence_number(delivery.sent_at) for delivery in group]
+        numbers = [to_sequence_number(delivery.sent_at) for delivery in group]
         if not group or not group[0].is_backfilled:
             return numbers
         waiting = [self._number_of(delivery.dedup_key) for delivery in group]
         last = self._last_backfilled.get(group[0].room_id, -1)
         for place, number in enumerate(numbers):
             last = numbers[place] = waiting[place] or max(number, last + 1)
-        following = NUMBER_MAX
+        following = SEQUENCE_NUMBER_MAX
         for place in reversed(range(len(group))):
             following = numbers[place] = waiting[place] or min(numbers[place], following - 1)
         return numbers
 
-    def _insert(self, delivery: Delivery, number: int) -> int:
+    def _insert(self, delivery: Delivery, sequence_number: int) -> int:
+        """Insert a delivery, a live one behind earlier live ones; return its sequence number."""
         if delivery.is_backfilled:
             lasts = self._last_backfilled
         else:
             lasts = self._last_live
-            number = max(number, lasts.get(delivery.room_id, -MICROSECOND) + MICROSECOND)
+            sequence_number = max(
+                sequence_number, lasts.get(delivery.room_id, -MICROSECOND) + MICROSECOND)
         while self._file.db.execute(
-                "SELECT 1 FROM deliveries WHERE number = ?", (number,)).fetchone():
-            number += 1
-        lasts[delivery.room_id] = number
-        values = (number, delivery.room_id, storable(delivery.event),
-                  storable(delivery.trace_tag), time.time(), delivery.body)
+                "SELECT 1 FROM deliveries WHERE number = ?", (sequence_number,)).fetchone():
+            sequence_number += 1
+        lasts[delivery.room_id] = sequence_number
+        values = (sequence_number, delivery.room_id, sanitize(delivery.event),
+                  sanitize(delivery.trace_tag), time.time(), delivery.body)
         self._file.db.execute(
             f"INSERT INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            values + (storable(delivery.dedup_key), checksum(values)))
-        self._remember(delivery.claim_key)
-        return number
+            values + (sanitize(delivery.dedup_key), checksum(values)))
+        self._insert_seen(delivery.claim_key)
+        return sequence_number
 
     def _remove(self, removals: Dict[int, str]) -> int:
-        """Return how many deliveries were there."""
-        numbers = [(number,) for number in removals]
+        """Remove deliveries; return the number of those that the file had."""
+        numbers = [(sequence_number,) for sequence_number in removals]
         self._file.db.executemany(
             f"INSERT OR IGNORE INTO {self._current} SELECT dedup_key FROM deliveries "
             "WHERE number = ? AND dedup_key != ''", numbers)
@@ -234,20 +240,21 @@ class Store:
         return self._file.db.executemany(
             "DELETE FROM deliveries WHERE number = ?", numbers).rowcount if numbers else 0
 
-    def _remember(self, key: str) -> None:
+    def _insert_seen(self, key: str) -> None:
         if key:
             self._file.db.execute(f"INSERT OR IGNORE INTO {self._current} VALUES (?)",
-                                  (storable(key),))
+                                  (sanitize(key),))
 
     def _is_duplicate(self, delivery: Delivery) -> bool:
-        key = storable(delivery.dedup_key)
+        key = sanitize(delivery.dedup_key)
         return bool(key and (self._number_of(key) or self._was_seen(key))) or any(
             self._claim(prefix, delivery) for prefix in delivery.alternate_keys)
 
-    def _number_of(self, key: str) -> int:
-        """Return the number of the delivery that waits under a key, 0 if none does."""
-        row = key and self._file.db.execute(
-            "SELECT number FROM deliveries WHERE dedup_key = ?", (storable(key),)).fetchone()
+    def _number_of(self, dedup_key: str) -> int:
+        """Return the sequence number of the waiting delivery with a key; 0 without one."""
+        row = dedup_key and self._file.db.execute(
+            "SELECT number FROM deliveries WHERE dedup_key = ?",
+            (sanitize(dedup_key),)).fetchone()
         return row[0] if row else 0
 
     def _was_seen(self, key: str) -> bool:
@@ -256,7 +263,7 @@ class Store:
             "SELECT 1 FROM seen_before WHERE dedup_key = ?", (key, key)).fetchone() is not None
 
     def _claim(self, prefix: str, delivery: Delivery) -> bool:
-        """Use up a claim key that an earlier delivery left, if there is one."""
+        """Use up an earlier delivery's claim key with this prefix; return whether there was one."""
         execute = self._file.db.execute
         for table in ("seen", "seen_before"):
             for key, in execute(f"SELECT dedup_key FROM {table} WHERE dedup_key >= ? AND "
@@ -268,20 +275,20 @@ class Store:
         return False
 
     def _hand_over(self, trace_tag: str, delivery: Delivery) -> None:
-        """Know an earlier delivery by the key of this one, too: in its row while it waits."""
+        """Give this duplicate's dedup key to the earlier delivery, or to the seen keys."""
         if not self._file.db.execute(
                 "UPDATE deliveries SET dedup_key = ? WHERE trace_tag = ? AND dedup_key = ''",
                 (delivery.dedup_key, trace_tag)).rowcount:
-            self._remember(delivery.dedup_key)
+            self._insert_seen(delivery.dedup_key)
 
     def _space(self) -> int:
-        """Return the bytes that deliveries may fill, of the disk and of what the file has free."""
+        """Return the bytes for deliveries: free on the disk and in the file, less RESERVE."""
         disk = os.statvfs(self._directory)
         pages, = self._file.db.execute("PRAGMA freelist_count").fetchone()
         return disk.f_bavail * disk.f_frsize + PAGE_SIZE * pages - RESERVE
 
     def _rotate(self) -> None:
-        """Forget the keys from before the last rotation."""
+        """Delete the seen keys from before the last rotation."""
         other = "seen_before" if self._current == "seen" else "seen"
         db = self._file.db
         db.execute("PRAGMA secure_delete = FAST")  # pages are wiped when used again
@@ -295,31 +302,31 @@ class Store:
 
     def _replace(self) -> None:
         self.is_damaged = True
-        self.is_replaced = True  # before anybody can read the new file
+        self.is_replaced = True  # first: another thread may read from the new file
         try:
             self._file.replace()
-            self._take_stock()
+            self._read_state()
             with self._file.transaction():
                 for key in self._dispatched:
-                    self._remember(key)
+                    self._insert_seen(key)
         except BaseException:
             self.is_replaced = False
             raise
         self.is_damaged = False
 
-    def _take_stock(self) -> None:
+    def _read_state(self) -> None:
         self._last_backfilled = {}
         self._current, rotated_at = self._file.db.execute(
             "SELECT current, rotated_at FROM state").fetchone()
-        # The machine's clock may be wrong at a start: nothing expires before it is set.
+        # Let no key expire before CLOCK_SETTLE_DELAY: the machine's clock may still be wrong.
         age = min(max(0.0, time.time() - rotated_at),
-                  max(0.0, self._remembered - timing.CLOCK_SETTLE_DELAY))
+                  max(0.0, self._dedup_kept - timing.CLOCK_SETTLE_DELAY))
         self._rotated = time.monotonic() - age
         self._waiting, = self._file.db.execute("SELECT count(*) FROM deliveries").fetchone()
 
     @contextlib.contextmanager
     def _as_spool_error(self) -> Iterator[None]:
-        """Turn whatever goes wrong into a SpoolError: the writer must live, and senders be told."""
+        """Convert all exceptions to SpoolError, so that the writer survives them."""
         try:
             yield
         except SpoolError:

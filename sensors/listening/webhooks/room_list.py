@@ -72,13 +72,13 @@ class RoomList:
             if not context.rooms.loaded:  # subscriptions with room IDs need not wait
                 context.rooms.take([])
             raise
-        context.subscriptions.renew()
+        context.subscriptions.apply_directory()
         self._weigh_hints(context.rooms.version != version)
         self._report(self.unknown())
 
     def unknown(self) -> Dict[str, Set[str]]:
         """Return the names that no room has, each with the events (HipChat's names) subscribed."""
-        return self._context.subscriptions.nameless()
+        return self._context.subscriptions.unknown_names()
 
     def _weigh_hints(self, changed: bool) -> None:
         if changed or not self._is_hinted:

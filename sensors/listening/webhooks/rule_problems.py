@@ -73,10 +73,10 @@ class RuleProblems:
 
     def _wrong(self) -> List[_Wrong]:
         rooms = self._webhooks.problems()
-        triggers = self._subscriptions.refs(rooms)
+        triggers = self._subscriptions.refs_by_room(rooms)
         return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
                        logging.ERROR)
-                for trigger, error in self._subscriptions.wrong().items()] + [
+                for trigger, error in self._subscriptions.invalid_triggers().items()] + [
             _Wrong("rooms", str(room), triggers[room], "a room cannot be listened to",
                    f"Room {self._webhooks.title(room)} cannot be listened to: {error}",
                    logging.WARNING)

@@ -9,7 +9,7 @@ from support.clock import Clock
 from support.dispatching import Bench
 from support.waiting import wait_until
 
-from listening.dispatch.room_queues import GROUP, WORKERS, RoomQueues
+from listening.dispatch.room_queues import DISPATCHES_PER_YIELD, WORKERS, RoomQueues
 from listening.errors import ServiceUnavailable
 from listening.spool import SpoolError
 
@@ -110,7 +110,7 @@ class TestArrivals:
     def test_that_pause_let_a_group_go_at_a_time(self, bench, monkeypatch):
         monkeypatch.setattr("listening.dispatch.room_queues.time",
                             Clock())  # or the pause would end by itself
-        for number in range(3 * GROUP):
+        for number in range(3 * DISPATCHES_PER_YIELD):
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.spool.arriving = arriving = Arriving()
@@ -118,11 +118,11 @@ class TestArrivals:
         for groups in (1, 2, 3):
             bench.stackstorm.hold()
             arriving.pauses = 1
-            wait_until(lambda: bench.stackstorm.under_way == GROUP)
+            wait_until(lambda: bench.stackstorm.under_way == DISPATCHES_PER_YIELD)
             bench.stackstorm.release()
-            wait_until(lambda: len(bench.stackstorm.told) == groups * GROUP)
+            wait_until(lambda: len(bench.stackstorm.told) == groups * DISPATCHES_PER_YIELD)
         bench.spool.arriving = 0
-        assert bench.stackstorm.most_under_way == GROUP == 10
+        assert bench.stackstorm.most_under_way == DISPATCHES_PER_YIELD == 10
 
 
 class TestHealing:

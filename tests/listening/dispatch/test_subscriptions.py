@@ -6,7 +6,8 @@ import pytest
 from hipchat.errors import ParameterError
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import EVERYWHERE
-from listening.dispatch.subscriptions import Subscription, Subscriptions
+from listening.dispatch.subscription import Subscription
+from listening.dispatch.subscriptions import Subscriptions
 from hipchat.webhook.webhook_url import Address
 
 
@@ -50,7 +51,7 @@ def test_the_triggers_that_want_a_room_are_found_by_its_id_and_by_what_it_is_cal
     subscriptions.add(trigger("message"))
     subscriptions.add(trigger("in Ops", room="ops"))
     subscriptions.add(trigger("in a room that is none", room="Nowhere"))
-    assert subscriptions.refs([FACTOR, OPS, "Nowhere", 9]) == {
+    assert subscriptions.refs_by_room([FACTOR, OPS, "Nowhere", 9]) == {
         FACTOR: {"hipchat.message"}, OPS: {"hipchat.in Ops"},
         "Nowhere": {"hipchat.in a room that is none"}, 9: set()}
 
@@ -184,12 +185,12 @@ class TestWrong:
         subscriptions.add(trigger("good", room="Factor"))
         for _ in range(3):
             subscriptions.add(trigger("a", event, **parameters))
-        assert list(subscriptions.wrong()) == ["hipchat.a"]
+        assert list(subscriptions.invalid_triggers()) == ["hipchat.a"]
         assert hearing(subscriptions, FACTOR, "room_" + event) in ([], ["hipchat.good"])
         assert subscriptions.required() == {Address("room_message", FACTOR)}
         subscriptions.remove(trigger("a", event, **parameters))
         assert subscriptions.required() == {Address("room_message", FACTOR)}
-        assert subscriptions.wrong() == {}
+        assert subscriptions.invalid_triggers() == {}
 
     def test_of_a_trigger_that_was_right_end_its_listening(self, subscriptions):
         subscriptions.add(trigger("a", room="Factor"))
@@ -204,7 +205,7 @@ class TestRenamed:
             self, subscriptions, directory, changes):
         subscriptions.add(trigger("a", room="Factor"))
         directory.take([{"id": FACTOR, "name": "Factor-old"}, {"id": SALES, "name": "Factor"}])
-        subscriptions.renew()
+        subscriptions.apply_directory()
         assert subscriptions.required() == {Address("room_message", SALES)}
         assert hearing(subscriptions, FACTOR) == [] and hearing(
             subscriptions, SALES) == ["hipchat.a"]
@@ -213,24 +214,24 @@ class TestRenamed:
     def test_a_rule_for_a_name_that_no_room_bears_waits_for_one(self, subscriptions, directory):
         subscriptions.add(trigger("a", room="Soon"))
         assert subscriptions.required() == set()
-        assert subscriptions.nameless() == {"Soon": {"room_message"}}
+        assert subscriptions.unknown_names() == {"Soon": {"room_message"}}
         directory.take([{"id": 7, "name": "Soon"}])
-        subscriptions.renew()
+        subscriptions.apply_directory()
         assert subscriptions.required() == {Address("room_message", 7)}
-        assert not subscriptions.nameless()
+        assert not subscriptions.unknown_names()
         subscriptions.remove(trigger("a", room="Soon"))
         assert subscriptions.required() == set()
 
     def test_a_name_that_looks_like_an_id_is_none(self, subscriptions, directory):
         subscriptions.add(trigger("a", room=str(OPS)))
         directory.take([{"id": FACTOR, "name": str(OPS)}, {"id": OPS, "name": "Ops"}])
-        subscriptions.renew()
+        subscriptions.apply_directory()
         assert hearing(subscriptions, FACTOR) == [] and hearing(subscriptions, OPS) == ["hipchat.a"]
 
     def test_nothing_changes_while_no_name_does(self, subscriptions, directory, changes):
         subscriptions.add(trigger("a", room="Factor"))
         directory.take([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])
-        subscriptions.renew()
+        subscriptions.apply_directory()
         assert len(changes) == 1
 
 
@@ -248,7 +249,8 @@ def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
     assert hearing(subscriptions, FACTOR) == ["hipchat.message", "hipchat.one"]
     assert hearing(subscriptions, 12345) == ["hipchat.message"]
     assert subscriptions.matching(Address("room_enter", FACTOR), "") is None
-    assert subscriptions.names() == {"Factor", "-1"} and set(subscriptions.nameless()) == {"-1"}
+    assert subscriptions.names() == {"Factor", "-1"}
+    assert set(subscriptions.unknown_names()) == {"-1"}
     assert subscriptions.required() == {Address("room_message", FACTOR), Address("room_message", 0)}
 
 
@@ -270,7 +272,7 @@ class TestGone:
         """A rule heard the room Factor, which is gone; a new room took its name."""
         subscriptions.add(trigger("a", room="Factor", filter="ping"))
         directory.take([{"id": SALES, "name": "Factor"}])
-        subscriptions.renew()
+        subscriptions.apply_directory()
         return subscriptions
 
     def test_are_heard_still_by_those_that_heard_them(self, gone):
@@ -291,6 +293,6 @@ class TestGone:
         factor = {"id": FACTOR, "name": "Factor"}
         for rooms in ([], [factor], [dict(factor, name="Attic"), {"id": SALES, "name": "Factor"}]):
             directory.take(rooms)
-            subscriptions.renew()
+            subscriptions.apply_directory()
         assert hearing(subscriptions, FACTOR) == [] and hearing(
             subscriptions, SALES) == ["hipchat.a"]

@@ -536,12 +536,12 @@ class TestDamagedFile:
         assert filled.insert(delivery("after")) is True
 
     def test_that_holds_another_letter_than_was_written_is_replaced(self, filled, spools):
-        number = waiting(filled)[3].number
+        number = waiting(filled)[3].sequence_number
         filled._store._file.db.execute("UPDATE deliveries SET body = ? WHERE number = ?",
                                        (1500 * b"y", number))
         with pytest.raises(SpoolError, match="malformed"):
             filled._store.read(number)
-        filled._nudge()
+        filled._wake_writer()
         wait_until(lambda: spools.rechecks)
         assert traces(filled) == [str(each) for each in range(40) if each != 3]
         assert "39 of 40 deliveries" in spools.said[0]
@@ -560,7 +560,7 @@ class TestDamagedFile:
         filled.settle()
         assert traces(filled)[:2] == ["1", "2"] and filled.insert(delivery("0")) is False
 
-    @pytest.mark.parametrize("step", ["_copy", "_sync", "_make_private"])
+    @pytest.mark.parametrize("step", ["copy_rows", "_sync", "_make_private"])
     def test_that_cannot_be_replaced_yet_is_replaced_later_without_a_loss(
             self, filled, spools, monkeypatch, step):
         filled._store.is_damaged = True
@@ -572,7 +572,7 @@ class TestDamagedFile:
         assert traces(filled) == [str(number) for number in range(40)] + ["kept"]
         assert traces(spools.open()) == [str(number) for number in range(40)] + ["kept"]
 
-    @pytest.mark.parametrize("step", ["_copy", "_sync", "_make_private"])
+    @pytest.mark.parametrize("step", ["copy_rows", "_sync", "_make_private"])
     def test_loses_nothing_if_the_sensor_is_killed_meanwhile(
             self, filled, spools, monkeypatch, step):
         filled._store.is_damaged = True
@@ -629,7 +629,7 @@ class TestDirectory:
         insert_many(spool, 5)
         shutil.rmtree(spools.directory)
         assert spool.insert(delivery("after")) is True
-        assert spools.said[0].startswith("its files were removed and were made again")
+        assert spools.said[0].startswith("its files were removed and were created again")
         assert "5 of the 5 deliveries" in spools.said[0]
         assert spool.insert(delivery("0")) is False, "what was seen is remembered"
         assert traces(spools.open()) == ["0", "1", "2", "3", "4", "after"]
@@ -637,7 +637,7 @@ class TestDirectory:
     def test_that_is_gone_and_a_full_disk_lose_nothing(self, spool, spools, monkeypatch):
         insert_many(spool, 5)
         shutil.rmtree(spools.directory)
-        for step in ("lock_directory", "_make_private", "_copy", "_sync"):
+        for step in ("lock_directory", "_make_private", "copy_rows", "_sync"):
             with monkeypatch.context() as context:
                 context.setattr(spool_file, step, no_space)
                 with pytest.raises(SpoolError):

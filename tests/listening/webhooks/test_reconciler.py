@@ -169,8 +169,8 @@ def test_the_names_of_many_new_rules_are_looked_at_together(keep, monkeypatch):
     client = Unlisting()
     kept = keep(client)
     kept.eventually(lambda: client.made)
-    names = mock.Mock(wraps=kept.subscriptions.nameless)
-    monkeypatch.setattr(kept.subscriptions, "nameless", names)
+    names = mock.Mock(wraps=kept.subscriptions.unknown_names)
+    monkeypatch.setattr(kept.subscriptions, "unknown_names", names)
     for number in range(1000):
         kept.subscriptions.add(dict(TRIGGER, ref=f"hipchat.{number}",
                                 parameters={"room": f"Room {number}"}))

@@ -1,0 +1,100 @@
+"""Copies the readable rows of a spool file that is damaged, or of format 2."""
+import sqlite3
+from typing import Iterator, NamedTuple, Optional, Sequence, Set, Tuple
+
+from listening.spool.schema import CLAIM, COLUMNS, checksum, is_intact
+
+__all__ = ["Copied", "copy_rows"]
+
+OLD_COLUMNS = "id, lane, event, trace, received, body"  # of format 2
+# Claim keys are not copied: the delivery that left one may be lost.
+SEEN_KEYS = "SELECT dedup_key FROM {} WHERE dedup_key NOT LIKE '" + CLAIM + " %'"
+OLD_SEEN_KEYS = "SELECT message FROM {} WHERE message != ''"
+
+
+class Copied(NamedTuple):
+    """The result of a copy.
+
+    Attributes:
+        is_complete: whether all deliveries could be read.
+        saved: the number of copied deliveries.
+    """
+
+    is_complete: bool
+    saved: int
+
+
+def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection,
+              waiting: Optional[Set[int]], is_old: bool = False) -> Copied:
+    """Copy all rows that SQLite can read.
+
+    Args:
+        target: has the tables of SCHEMA, and an open transaction.
+        waiting: the sequence numbers of the deliveries to copy; None copies all.
+        is_old: whether the source has format 2.
+    """
+    saved, reader = 0, _Reader(source)
+    for row in reader.deliveries(is_old, waiting):
+        row = _upgraded(row) if is_old else row
+        if is_intact(row) and (waiting is None or row[0] in waiting):
+            saved += target.execute(
+                f"INSERT OR IGNORE INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row).rowcount
+    is_complete = not reader.failed
+    for table in ("seen_before", "seen"):
+        target.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?)", reader.rows(
+            (OLD_SEEN_KEYS if is_old else SEEN_KEYS).format(table)))
+        if is_old:  # format 2 has the keys of waiting deliveries here, too
+            target.execute(f"DELETE FROM {table} WHERE dedup_key IN "
+                           "(SELECT dedup_key FROM deliveries)")
+    if not is_old:
+        for state in reader.rows("SELECT current, rotated_at FROM state"):
+            target.execute("UPDATE state SET current = ?, rotated_at = ?", state)
+    return Copied(is_complete, saved)
+
+
+class _Reader:
+    """Reads a file that may be damaged.
+
+    Attributes:
+        failed: whether rows could not be read.
+    """
+
+    def __init__(self, source: sqlite3.Connection):
+        self._source = source
+        self.failed = False
+
+    def deliveries(self, is_old: bool, waiting: Optional[Set[int]]) -> Iterator[Sequence]:
+        """Yield the readable rows: from both ends up to the damage, then one by one.
+
+        Rows may be repeated.
+        """
+        columns, index = (OLD_COLUMNS, "lanes") if is_old else (COLUMNS, "keys")
+        select, number = f"SELECT {columns} FROM deliveries", columns.partition(",")[0]
+        for order in ("ASC", "DESC"):
+            self.failed = False
+            yield from self.rows(f"{select} ORDER BY {number} {order}")
+            if not self.failed:
+                return
+        if waiting is None:
+            waiting = {row[0] for row in self.rows(
+                f"SELECT {number} FROM deliveries INDEXED BY {index}") if type(row[0]) is int}
+        for each in sorted(waiting):
+            yield from self.rows(f"{select} WHERE {number} = {each}")
+        self.failed = True
+
+    def rows(self, query: str) -> Iterator[Sequence]:
+        """Yield the rows of a query up to the first unreadable one."""
+        try:
+            yield from self._source.execute(query)
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError):
+            self.failed = True
+
+
+def _upgraded(row: Sequence) -> Tuple:
+    """Convert a row of format 2; return () if its room has no ID."""
+    number, lane, event, trace, received, body = row
+    if not str(lane).isdecimal() or not isinstance(body, bytes):
+        return ()
+    values = (number, int(lane), event, trace, received, body)
+    return values + (f"{event} {lane} {trace}", checksum(values))

@@ -7,8 +7,3 @@ def test_archives_the_room_and_changes_nothing_else(act, hipchat, room):
     after = hipchat.api("GET", "/room/" + room).json()
     assert succeeded and result["is_archived"] is True
     assert (after["is_archived"], after["topic"], after["name"]) == (True, "Lunch", room)
-
-
-def test_a_room_that_does_not_exist_is_told(act):
-    succeeded, result = act("archive_room", room="Nowhere")
-    assert not succeeded and result["status"] == 404

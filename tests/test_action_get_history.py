@@ -48,16 +48,6 @@ def test_gives_what_was_said_between_two_dates(act, hipchat, spoken):
     assert texts(act("get_history", room=spoken, date=now(), end_date=since)[1]) == ["later"]
 
 
-@pytest.mark.parametrize("parameters, words", [
-    ({"end_date": "2018-01-01"}, "end_date without date has no effect"),
-    ({"date": "2018-01-02", "end_date": "2018-01-01", "timezone": "Europe/Berlin"},
-     "HipChat refuses timezone together with end_date."),
-    ({"limit": 1001}, "HipChat gives the latest 1000 messages only, not 1001.")])
-def test_what_hipchat_cannot_do_is_told(act, spoken, parameters, words):
-    succeeded, result = act("get_history", room=spoken, **parameters)
-    assert not succeeded and words in result["error"]
-
-
 def test_a_date_that_is_none_is_told_in_hipchats_words(act, spoken):
     succeeded, result = act("get_history", room=spoken, date="yesterday")
     assert not succeeded and (result["status"], result["field"]) == (400, "date")

@@ -6,16 +6,6 @@ def test_gives_hipchats_own_fields(act, hipchat, room):
     assert succeeded and result == hipchat.api("GET", "/room/" + room).json()
 
 
-def test_a_room_that_does_not_exist_is_told(act):
-    succeeded, result = act("get_room", room="Nowhere")
-    assert not succeeded and result["status"] == 404
-
-
-def test_a_room_that_cannot_exist_is_refused_here(act):
-    succeeded, result = act("get_room", room="x" * 101)
-    assert not succeeded and "must have at most 100 characters" in result["error"]
-
-
 def test_text_from_chat_comes_out_inert_unless_the_config_says_otherwise(act, hipchat, room):
     topic = "{{ config_context.api_key }} <% 7 * 7 %>"
     hipchat.api("PUT", "/room/" + room + "/topic", json={"topic": topic})

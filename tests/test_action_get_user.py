@@ -17,8 +17,3 @@ def test_finds_a_person_by_id_email_or_mention(act, anna, key):
 def test_tells_presence(act, anna):
     assert act("get_user", user="@Anna")[1]["presence"]["is_online"] is True
     assert act("get_user", user="@SandboxOwner")[1]["presence"] is None
-
-
-def test_a_person_who_does_not_exist_is_told(act):
-    succeeded, result = act("get_user", user="@nobody")
-    assert not succeeded and result["status"] == 404

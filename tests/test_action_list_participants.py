@@ -15,8 +15,3 @@ def test_stops_at_the_limit(act, hipchat, room):
     for name in ("Anna", "Berta", "Clara"):
         hipchat.people.act(room, name, "enter")
     assert len(act("list_participants", room=room, limit=2)[1]["participants"]) == 2
-
-
-def test_a_room_that_does_not_exist_is_told(act):
-    succeeded, result = act("list_participants", room="Nowhere")
-    assert not succeeded and result["status"] == 404

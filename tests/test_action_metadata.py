@@ -13,6 +13,7 @@ from sandbox.stackstorm.pack import read
 
 FILES = sorted((REPOSITORY / "actions").glob("*.yaml"))
 ERRORS = {"error", "status", "field", "remedy"}
+RUNNERS = {"python-script": ".py", "orquesta": ".yaml"}
 
 
 def test_every_action_of_the_pack_is_there():
@@ -28,15 +29,26 @@ def test_every_action_of_the_pack_is_there():
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 class TestFile:
-    def test_says_what_each_parameter_is(self, file):
+    def test_has_what_stackstorm_needs(self, file):
         action = read(file)
-        assert action["name"] == file.stem and action["description"].endswith(".")
-        for name, parameter in action.get("parameters", {}).items():
-            assert name == "timeout" or parameter["description"].endswith("."), name
+        assert (action["name"], action["pack"], action["enabled"]) == (file.stem, "hipchat", True)
+        entry_point = REPOSITORY / "actions" / action["entry_point"]
+        assert entry_point.is_file() and entry_point.suffix == RUNNERS[action["runner_type"]]
+
+    def test_says_what_each_parameter_is_and_has_defaults_that_it_takes(self, file):
+        for name, parameter in read(file).get("parameters", {}).items():
+            if name != "timeout":
+                assert parameter["type"] and parameter["description"].endswith("."), name
+            # A reference to a key that a config lacks refuses the execution.
+            assert "config_context" not in str(parameter.get("default", "")), name
+            if parameter.get("default") is not None:
+                assert not parameter.get("required"), name
+                assert parameter["default"] in parameter.get("enum", [parameter["default"]]), name
 
     def test_has_a_full_schema_of_what_it_returns(self, file):
         action = read(file)
         jsonschema.Draft4Validator.check_schema(action["output_schema"])
+        assert action["output_schema"]["type"] == "object"
         keys = set(action["output_schema"]["properties"])
         if action["runner_type"] == "python-script":
             assert keys >= ({"error"} if file.stem == "check" else ERRORS)

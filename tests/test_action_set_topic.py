@@ -11,8 +11,3 @@ def test_sets_the_topic(act, hipchat, room, topic):
 def test_a_topic_that_is_too_long_is_refused_here(act, room):
     succeeded, result = act("set_topic", room=room, topic="x" * 251)
     assert not succeeded and "topic has 251 characters; HipChat takes 0 to 250." in result["error"]
-
-
-def test_a_room_that_does_not_exist_is_told(act):
-    succeeded, result = act("set_topic", room="Nowhere", topic="Lunch")
-    assert not succeeded and result["status"] == 404

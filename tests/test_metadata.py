@@ -6,7 +6,6 @@ import re
 import struct
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 from support import REPOSITORY
@@ -19,8 +18,6 @@ from sandbox.stackstorm.schemas import Schema
 
 KEYS = {"event", "oauth_client_id", "webhook_id", "hook_id", "service_id", "listener_id",
         "instance_id", "message", "matches", "item"}
-RUNNER_PARAMETERS = {"timeout"}
-RUNNERS = {"python-script": ".py", "orquesta": ".yaml"}
 
 
 def read(*path):
@@ -125,49 +122,6 @@ class TestConfig:
         for name, key in properties.items():
             yield above + name, key
             yield from self.keys(key.get("properties", {}), above + name + ".")
-
-
-class TestActions:
-    """actions/*.yaml"""
-
-    each = files("actions/*.yaml")
-
-    @each
-    def test_has_what_stackstorm_needs(self, file):
-        action = read(file)
-        assert (action["name"], action["pack"]) == (file.stem, "hipchat")
-        assert action["enabled"] is True
-        assert action["description"].strip()
-        entry_point = REPOSITORY / "actions" / action["entry_point"]
-        assert entry_point.is_file()
-        assert entry_point.suffix == RUNNERS[action["runner_type"]]
-
-    @each
-    def test_declares_its_output(self, file):
-        schema = read(file)["output_schema"]
-        jsonschema.Draft4Validator.check_schema(schema)
-        assert schema["type"] == "object" and schema["properties"]
-
-    @each
-    def test_describes_every_parameter(self, file):
-        for name, parameter in read(file).get("parameters", {}).items():
-            if name not in RUNNER_PARAMETERS and not parameter.get("immutable"):
-                assert parameter.get("description"), name
-                assert parameter.get("type"), name
-            # A reference to a key that a config lacks refuses the execution.
-            assert "config_context" not in str(parameter.get("default", "")), name
-
-    @each
-    def test_takes_its_own_defaults(self, file):
-        for name, parameter in read(file).get("parameters", {}).items():
-            if parameter.get("default") is not None:
-                assert not parameter.get("required"), name
-                if parameter.get("enum"):
-                    assert parameter["default"] in parameter["enum"]
-
-    def test_has_a_yaml_file_for_each_python_file(self):
-        points = {read(file)["entry_point"] for file in self.each.args[1]}
-        assert {file.name for file in REPOSITORY.glob("actions/*.py")} <= points
 
 
 class TestSensor:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from support.servers import TOKEN, Hipchat, direct
 from support.waiting import wait_until
-
-from sandbox.control_client import ControlClient
+from support.wire import make_certificate
 
 ROOM = "War Room"
 
@@ -19,16 +18,10 @@ CLIENTS = Path(__file__).parent / "clients"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A certificate with its key: two of the clients speak nothing but TLS."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not here")
+    """A folder with a certificate and its key: two of the clients speak nothing but TLS."""
     directory = tmp_path_factory.mktemp("tls")
-    key, certificate = directory / "key.pem", directory / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(certificate)], check=True, stderr=subprocess.DEVNULL)
-    (directory / "both.pem").write_text(certificate.read_text() + key.read_text())
+    files = make_certificate(directory)
+    (directory / "both.pem").write_text("".join(Path(file).read_text() for file in files))
     return directory
 
 
@@ -36,8 +29,7 @@ def certificate(tmp_path_factory):
 def secure(certificate):
     """A HipChat that is served over TLS."""
     server = Hipchat("--tls", str(certificate / "both.pem"), "--room", ROOM, "--user", "Anna",
-                     "--user", "Berta")
-    server.people = ControlClient(server.url, str(certificate / "certificate.pem"))
+                     "--user", "Berta", ca_bundle=str(certificate / "certificate.pem"))
     yield server
     server.stop()
 

@@ -4,12 +4,20 @@ import subprocess
 
 
 def make_certificate(directory, name="127.0.0.1", prefix="", hosts="IP:127.0.0.1,DNS:localhost"):
-    """Paths of a new certificate and of its key; name is its common name."""
+    """Return the paths of a new certificate and of its key.
+
+    Args:
+        directory: a pathlib.Path, where both files are written.
+        name: the certificate's common name.
+        prefix: what the names of the files begin with.
+        hosts: its subjectAltName; it has none if this is empty.
+    """
     files = [str(directory / (prefix + name)) for name in ("certificate.pem", "key.pem")]
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
-         "subjectAltName=" + hosts, "-out", files[0], "-keyout", files[1]],
+         "-nodes", "-days", "2", "-subj", "/CN=" + name,
+         *(["-addext", "subjectAltName=" + hosts] if hosts else []),
+         "-out", files[0], "-keyout", files[1]],
         check=True, stderr=subprocess.DEVNULL)
     return files
 

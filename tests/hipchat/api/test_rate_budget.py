@@ -3,11 +3,7 @@ import json
 from datetime import datetime
 
 import pytest
-from support.clock import Clock
 from support.waiting import wait_until
-
-from hipchat.api import rate_limit
-from hipchat.api.rate_limit import CallBudget, RateLimit
 
 WINDOW = 1  # second
 LIMIT = 50  # calls in a window
@@ -40,24 +36,6 @@ def test_the_sensor_keeps_within_a_fifth_of_the_announced_limit(start_hipchat, s
     calls = hipchat.people.requests()
     assert 429 not in [call["status"] for call in calls]
     assert max(windows(calls)) == LIMIT // 5
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A clock that nothing but sleep() moves on."""
-    monkeypatch.setattr(rate_limit, "time", Clock())
-    return rate_limit.time
-
-
-def test_a_hipchat_that_answers_nothing_for_hours_is_not_waited_for_until_doomsday(clock):
-    budget, began = CallBudget(0.2), clock.now
-    budget.spend()
-    budget.learn(RateLimit(limit=100, remaining=99, reset_in=300.0))
-    clock.sleep(300)
-    for _ in range(100):
-        budget.spend()  # and no answer from which to learn anything
-        clock.sleep(60)
-    assert clock.now < began + 300 + 100 * 60 + 3600
 
 
 class TestFiveHundredRulesInFiftyRooms:

@@ -5,6 +5,7 @@ from email.utils import formatdate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clock import Clock
 
 from hipchat.api import rate_limit
 from hipchat.api.rate_limit import CallBudget, RateLimit
@@ -70,24 +71,9 @@ class TestAnnounced:
         assert 0 <= RateLimit.announced_by(headers).reset_in <= RATE_DELAY_MAX
 
 
-class Clock:
-    """A clock that sleeping alone moves on."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-    def monotonic(self):
-        return self.now
-
-    time = monotonic
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    clock = Clock()
+    clock = Clock(1000.0)
     monkeypatch.setattr(rate_limit, "time", clock)
     return clock
 
@@ -137,6 +123,16 @@ class TestCallBudget:
             budget.learn(announced(X_Ratelimit_Limit="100", X_Ratelimit_Reset=str(clock.now - 9),
                                    Date=formatdate(clock.now)))
         assert clock.now - 1.6e9 == RATE_WINDOW
+
+    def test_does_not_add_up_delays_while_hipchat_announces_nothing_for_hours(self, clock):
+        budget, began = CallBudget(0.2), clock.now
+        budget.spend()
+        budget.learn(RateLimit(limit=100, remaining=99, reset_in=300.0))
+        clock.sleep(300)
+        for _ in range(100):
+            budget.spend()  # and no answer from which to learn anything
+            clock.sleep(60)
+        assert clock.now < began + 300 + 100 * 60 + 3600
 
     def test_holds_nothing_back_where_no_limit_is_announced(self, clock):
         assert spend(CallBudget(0.2), clock, 1000, limit=None, remaining=None) == 0

@@ -4,6 +4,7 @@ import json
 import eventlet
 import pytest
 from support.history import Datastore
+from support.waiting import wait_until
 
 from hipchat.api.room_history import Cursor
 from listening import timing
@@ -41,12 +42,6 @@ def store_forever(monkeypatch):
         task.kill()
 
 
-def eventually(condition):
-    with eventlet.Timeout(10):
-        while not condition():
-            eventlet.sleep(0.01)
-
-
 def test_another_machine_goes_on_from_where_all_was_dispatched(datastore, tmp_path):
     cursors, _ = datastore.cursors(tmp_path / "one")
     cursors.set(1001, FIRST, is_dispatched=True)
@@ -67,10 +62,10 @@ def test_what_was_read_is_stored_once_all_of_the_room_is_dispatched(
     for room_id in (1001, 1002):
         cursors.set(room_id, FIRST, is_dispatched=True)
         cursors.set(room_id, SECOND, is_dispatched=False)
-    eventually(lambda: "second" in datastore.get("hipchat_cursors_42", ""))
+    wait_until(lambda: "second" in datastore.get("hipchat_cursors_42", ""))
     assert "second" not in datastore["hipchat_cursors_41"]
     waiting.clear()
-    eventually(lambda: "second" in datastore["hipchat_cursors_41"])
+    wait_until(lambda: "second" in datastore["hipchat_cursors_41"])
 
 
 def test_only_what_changed_is_written(datastore, tmp_path):
@@ -94,7 +89,7 @@ def test_what_the_datastore_does_not_take_is_written_later(datastore, tmp_path, 
     cursors.set(1001, FIRST, is_dispatched=True)
     eventlet.sleep(0.05)
     datastore.is_away = False
-    eventually(lambda: datastore)
+    wait_until(lambda: datastore)
     datastore.is_away = True
     with pytest.raises(ServiceUnavailable):
         datastore.cursors(tmp_path)

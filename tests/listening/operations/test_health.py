@@ -2,6 +2,7 @@
 import logging
 
 import pytest
+from support.clock import Clock
 
 from listening.operations import health as module
 from listening.operations.health import Health
@@ -20,12 +21,6 @@ def log(caplog):
 
 @pytest.fixture
 def clock(monkeypatch):
-    class Clock:
-        now = 1000.0
-
-        def monotonic(self):
-            return self.now
-
     monkeypatch.setattr(module, "time", Clock())
     return module.time
 

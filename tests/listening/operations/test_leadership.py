@@ -4,6 +4,7 @@ import socket
 
 import eventlet
 import pytest
+from support.waiting import wait_until
 
 from listening import timing
 from listening.errors import ServiceUnavailable
@@ -112,15 +113,9 @@ def start(service, datastore, tmp_path):
         sensor.task.kill()
 
 
-def eventually(condition, seconds=10):
-    with eventlet.Timeout(seconds):
-        while not condition():
-            eventlet.sleep(0.01)
-
-
 def test_the_first_is_active_and_the_second_stands_by(start):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     second = start("second")
     eventlet.sleep(0.1)
     assert (first.leadership.role, second.leadership.role) == ("active", "standby")
@@ -130,21 +125,21 @@ def test_the_first_is_active_and_the_second_stands_by(start):
 
 def test_the_second_takes_over_when_the_lock_of_the_first_has_ended(start, service):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     second = start("second")
     first.task.kill()
     service.owner = None  # as by its time-out
-    eventually(second.may_dispatch)
+    wait_until(second.may_dispatch)
     assert second.taken_over == [True]
 
 
 def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(start, service):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     first.lock.is_cut_off = True
     service.owner = None
     second = start("second")
-    eventually(second.may_dispatch)
+    wait_until(second.may_dispatch)
     first.lock.is_cut_off = False
     assert not first.may_dispatch()
     first.task.wait()
@@ -153,17 +148,17 @@ def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(start, s
 
 def test_a_lock_that_was_lost_to_nobody_is_taken_again_without_a_takeover(start, service):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     service.owner = None  # the service was emptied
     assert not first.may_dispatch()
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     assert first.taken_over == [False]
 
 
 def test_another_that_was_active_for_a_moment_only_is_noticed_too(
         start, service, datastore, tmp_path):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     roster_of(datastore, spool(tmp_path, "second")).announce(ACTIVE)
     service.owner = None
     first.task.wait()
@@ -172,43 +167,43 @@ def test_another_that_was_active_for_a_moment_only_is_noticed_too(
 
 def test_without_the_service_dispatching_ends_before_the_lock_does(start, service):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     service.is_away = True
     assert not first.may_dispatch()
-    eventually(lambda: first.health.has_problem("coordination"))
+    wait_until(lambda: first.health.has_problem("coordination"))
     assert first.leadership.role == "active"  # nobody else can be
-    eventually(lambda: not first.leadership.is_current)
+    wait_until(lambda: not first.leadership.is_current)
     assert not first.checks
     service.is_away = False
-    eventually(first.may_dispatch)
-    eventually(lambda: first.checks)  # it accepted nothing for a while
-    eventually(lambda: not first.health.has_problem("coordination"))
+    wait_until(first.may_dispatch)
+    wait_until(lambda: first.checks)  # it accepted nothing for a while
+    wait_until(lambda: not first.health.has_problem("coordination"))
 
 
 def test_the_deadline_holds_though_the_service_still_names_this_sensor(start, service):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     first.task.kill()  # nothing renews the lock, as in a paused machine
-    eventually(lambda: not first.may_dispatch())
+    wait_until(lambda: not first.may_dispatch())
     assert service.owner is first.lock
 
 
 def test_an_active_sensor_without_a_broker_makes_way_for_one_that_has_it(start, service):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     first.health.set_problem("broker", "away", "Check it.")
     first.can_dispatch = False
     eventlet.sleep(0.3)
     assert first.may_dispatch()  # nobody could do better
     second = start("second")
-    eventually(second.may_dispatch)
+    wait_until(second.may_dispatch)
     first.task.wait()
     assert second.taken_over == [True]
 
 
 def test_a_standby_without_a_broker_does_not_offer_itself(start):
     first = start("first")
-    eventually(first.may_dispatch)
+    wait_until(first.may_dispatch)
     first.health.set_problem("broker", "away", "Check it.")
     first.can_dispatch = False
     second = start("second")
@@ -229,11 +224,11 @@ def test_without_coordination_a_second_sensor_is_reported(datastore, tmp_path):
     eventlet.sleep(0.3)
     assert not health.has_problem("coordination")
     other_health, other_task = sole("second")
-    eventually(lambda: health.has_problem("coordination"))
-    eventually(lambda: other_health.has_problem("coordination"))
+    wait_until(lambda: health.has_problem("coordination"))
+    wait_until(lambda: other_health.has_problem("coordination"))
     assert socket.gethostname() in " ".join(health.details())
     other_task.kill()
-    eventually(lambda: not health.has_problem("coordination"))
+    wait_until(lambda: not health.has_problem("coordination"))
     task.kill()
 
 

@@ -123,9 +123,12 @@ LOCK_RENEWAL_PERIOD = 2.0  # between renewals; several must fit in LOCK_TIMEOUT
 LOCK_ATTEMPT_PERIOD = 0.5  # between a standby's attempts to get the lock
 COORDINATION_TIMEOUT = 2.0  # for the coordination service; tooz's own 30 s exceed LOCK_TIMEOUT
 STANDBY_PERIOD = 3.0  # between a standby's announcements
+STANDBY_SEEN_KEPT = 9.0  # after its last announcement, a standby still counts as able to dispatch
 SENSOR_SEEN_KEPT = 30.0  # after its last announcement, another sensor still counts as running
 BALANCER_DELAY = 3.0  # HipChat gets 503 this long: a load balancer needs it to notice a takeover
 STALL_PERIOD = 1.0  # between the clock checks that detect a stalled process
 STALL_DELAY = 5.0  # a stall of this length may have cost deliveries
-BROKER_LOST_DELAY = 10.0  # without a broker, before the active sensor makes way for a standby
+# Without a broker, before the active sensor makes way for a standby. It exceeds STANDBY_SEEN_KEPT:
+# a standby that lost the broker at the same time must not count.
+BROKER_LOST_DELAY = 10.0
 TAKEOVER_CLOCK_MARGIN = 60.0  # between the clocks of two StackStorm machines and of HipChat

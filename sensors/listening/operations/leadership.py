@@ -154,7 +154,7 @@ class Leadership:
         now = time.monotonic()
         self._broker_lost_at = self._broker_lost_at or now
         try:
-            return (self._roster.is_alive(STANDBY) and
+            return (self._roster.is_alive(STANDBY, timing.STANDBY_SEEN_KEPT) and
                     now - self._broker_lost_at >= timing.BROKER_LOST_DELAY)
         except ServiceUnavailable:
             return False
@@ -202,7 +202,7 @@ class SoleSensor:
         """Do nothing: there is no lock."""
 
     def _look_for_another(self) -> None:
-        if self._roster.is_alive(ACTIVE):
+        if self._roster.is_alive(ACTIVE, timing.SENSOR_SEEN_KEPT):
             self._health.set_problem(
                 "coordination", "a second sensor of the same HipChat runs",
                 f"It runs on {self._roster.active_host()!r}, and events may be dispatched twice. "

@@ -6,8 +6,6 @@ import time
 import uuid
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
-from listening import timing
-
 __all__ = ["ACTIVE", "STANDBY", "Roster"]
 
 FILE = "sensor-id"
@@ -65,8 +63,8 @@ class Roster:
             "sensor": self._sensor_id(), "host": socket.gethostname(),
             "stamp": uuid.uuid4().hex}))
 
-    def is_alive(self, key: str) -> bool:
-        """Return whether another sensor has changed the record of a key lately.
+    def is_alive(self, key: str, kept: float) -> bool:
+        """Return whether another sensor has changed the record of a key in the last `kept` seconds.
 
         Call it every few seconds: it compares the record with the one of the last call.
         """
@@ -74,7 +72,7 @@ class Roster:
         seen = self._sightings.get(key)
         if seen is None or seen.text != text:
             self._sightings[key] = _Sighting(text, now if seen else float("-inf"))
-        is_recent = self._sightings[key].changed_at > now - timing.SENSOR_SEEN_KEPT
+        is_recent = self._sightings[key].changed_at > now - kept
         return is_recent and _parsed(text).get("sensor") != self._sensor_id()
 
     def _sensor_id(self) -> str:

@@ -86,7 +86,8 @@ class Sensor:
 def quick(monkeypatch):
     for name, seconds in {"LOCK_TIMEOUT": 1.5, "LOCK_MARGIN": 0.3, "LOCK_RENEWAL_PERIOD": 0.02,
                           "LOCK_ATTEMPT_PERIOD": 0.02, "STANDBY_PERIOD": 0.02,
-                          "SENSOR_SEEN_KEPT": 0.3, "BROKER_LOST_DELAY": 0.1}.items():
+                          "SENSOR_SEEN_KEPT": 0.9, "STANDBY_SEEN_KEPT": 0.2,
+                          "BROKER_LOST_DELAY": 0.3}.items():
         monkeypatch.setattr(timing, name, seconds)
 
 
@@ -193,7 +194,7 @@ def test_an_active_sensor_without_a_broker_makes_way_for_one_that_has_it(start, 
     wait_until(first.may_dispatch)
     first.health.set_problem("broker", "away", "Check it.")
     first.can_dispatch = False
-    eventlet.sleep(0.3)
+    eventlet.sleep(0.5)
     assert first.may_dispatch()  # nobody could do better
     second = start("second")
     wait_until(second.may_dispatch)
@@ -208,8 +209,22 @@ def test_a_standby_without_a_broker_does_not_offer_itself(start):
     first.can_dispatch = False
     second = start("second")
     second.can_dispatch = False
-    eventlet.sleep(0.4)
+    eventlet.sleep(0.5)
     assert first.may_dispatch() and second.taken_over == []
+
+
+def test_an_outage_of_the_broker_for_both_changes_no_role(start):
+    first = start("first")
+    wait_until(first.may_dispatch)
+    second = start("second")
+    for _ in range(2):
+        first.can_dispatch = second.can_dispatch = False
+        first.health.set_problem("broker", "away", "Check it.")
+        eventlet.sleep(0.6)
+        assert first.may_dispatch() and second.taken_over == []
+        first.can_dispatch = second.can_dispatch = True
+        first.health.clear_problem("broker")
+        eventlet.sleep(0.1)  # in which the standby announces itself again
 
 
 def test_without_coordination_a_second_sensor_is_reported(datastore, tmp_path):
@@ -236,5 +251,5 @@ def test_without_coordination_a_second_sensor_is_reported(datastore, tmp_path):
 def test_a_record_that_no_sensor_wrote_counts_as_another_sensor(record, datastore, tmp_path):
     datastore[ACTIVE] = record
     roster = roster_of(datastore, tmp_path)
-    assert roster.another_is_active() and not roster.is_alive(STANDBY)
+    assert roster.another_is_active() and not roster.is_alive(STANDBY, 9.0)
     assert roster.take_over() and not roster.another_is_active()

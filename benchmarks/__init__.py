@@ -1,1 +1,1 @@
-"""The pack beside what a user would pick instead: same machine, same run, alternating rounds."""
+"""Compares the pack with its alternatives: on one machine, in one run, in alternating rounds."""

@@ -1,4 +1,7 @@
-"""`python -m benchmarks [stackstorm] [ROW ...]`, or `soak`: measure, print, write the report."""
+"""`python -m benchmarks [stackstorm] [NAME ...]`, or `soak`: measure, print, write the report.
+
+A NAME is a module of this package, such as `receiver`; without one, all of the kind are run.
+"""
 import importlib
 import sys
 import time
@@ -14,15 +17,16 @@ ON_STACKSTORM = ("platform_rates", "platform_waits", "platform_start", "platform
 
 
 def main(arguments: List[str]) -> None:
+    """Run the named benchmarks, store their figures, and write the report."""
     kind = arguments[0] if arguments[:1] in (["stackstorm"], ["soak"]) else "alone"
     chosen = arguments[1:] if kind == "stackstorm" else arguments
     from benchmarks import report
     for name in chosen or (ON_STACKSTORM if kind == "stackstorm" else ALONE):
         started = time.monotonic()
-        found = importlib.import_module("benchmarks." + name).rows()
-        report.show(found)
+        rows = importlib.import_module("benchmarks." + name).rows()
+        report.show(rows)
         print(f"  ({name}: {time.monotonic() - started:.0f} s)", flush=True)
-        report.keep(kind, name, found)
+        report.store(kind, name, rows)
     report.write()
 
 

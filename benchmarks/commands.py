@@ -1,4 +1,4 @@
-"""What commands cost the sensor, beside a StackStorm that is played in this process."""
+"""The sensor's own part of the time of chat commands; this process simulates StackStorm."""
 import contextlib
 import json
 import re
@@ -23,32 +23,33 @@ from sandbox.both_servers import ROOM, BothServers
 sys.path.insert(0, str(REPOSITORY / "tests"))
 from support.played_stackstorm import PlayedStackStorm  # noqa: E402
 
-AT_ONCE = 20  # commands
+PARALLEL = 20  # commands
 START, RUN = 0.033, 0.24  # seconds, as a StackStorm 3.9.0 took to start and to run core.noop
 ROUNDS = 5
-RATE, SECONDS = 50, 6  # deliveries a second, and for how long
+RATE, SECONDS = 50, 6  # deliveries a second, and seconds
 COMMANDS = 10  # a second
-LARGE = 9_000_000  # bytes of somebody else's result
-LIMIT = 20.0  # seconds
+LARGE = 9_000_000  # bytes of the result of an execution that no command started
+TIMEOUT = 20.0  # seconds
 
 
 def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as directory:
-        played = _Paced()
-        with _Servers(Path(directory), [], played=played) as servers:
-            servers.wait_for("webhook", servers.webhooks, LIMIT)
-            servers.wait_for("event stream", lambda: played.has_listeners, LIMIT)
-            bench = _Bench(servers, played)
-            bench.commands(1)  # for warming up
-            own = [each for _ in range(ROUNDS) for each in bench.commands(AT_ONCE)]
+        stackstorm = _Paced()
+        with _Servers(Path(directory), [], stackstorm=stackstorm) as servers:
+            servers.wait_for("webhook", servers.webhooks, TIMEOUT)
+            servers.wait_for("event stream", lambda: stackstorm.has_listeners, TIMEOUT)
+            bench = _Bench(servers, stackstorm)
+            bench.commands(1)  # warm-up
+            own = [each for _ in range(ROUNDS) for each in bench.commands(PARALLEL)]
             busy, idle = alternate(ROUNDS, bench.p99_with_commands, bench.p99)
-            stops = list(_longest_stops(played))
-        played.stop()
+            stops = list(_longest_stops(stackstorm))
+        stackstorm.stop()
     each = sorted(1000 * value for value in own)
     return [
-        plain(f"{AT_ONCE} commands at once: from StackStorm's reply or event to HipChat, median",
-              "", ("<=", 20), "ms", [percentile(each, 0.5)]),
-        plain("the same, p95", "", ("<=", 100), "ms", [percentile(each, 0.95)]),
+        plain(f"{PARALLEL} commands in parallel: from StackStorm's response or event to the call "
+              "of HipChat, median", "", ("<=", 20), "ms", [percentile(each, 0.5)]),
+        plain(f"{PARALLEL} commands in parallel: from StackStorm's response or event to the call "
+              "of HipChat, p95", "", ("<=", 100), "ms", [percentile(each, 0.95)]),
         compared(f"p99 of HipChat's 204 while {COMMANDS} commands a second run", "without commands",
                  ("<=", 1.2), "ms", busy, idle),
         plain("longest stop of the sensor's loop while the event stream carries a result of 9 MB",
@@ -56,24 +57,29 @@ def rows() -> List[Row]:
 
 
 class _Servers(BothServers):
-    """A sensor whose commands run in the played StackStorm, and whose calls of HipChat are seen."""
+    """A sensor that runs commands in the simulated StackStorm, and HipChat behind a proxy."""
 
-    def __init__(self, *arguments: Any, played: PlayedStackStorm):
+    def __init__(self, *arguments: Any, stackstorm: PlayedStackStorm):
         super().__init__(*arguments, log=open("/dev/null", "w"))
-        self._played = played
+        self._stackstorm = stackstorm
 
     def _config(self) -> Any:
         config = super()._config()
-        config["chatops"].update(self._played.config(), allow=[{"commands": ["*"], "people": "*"}])
+        config["chatops"].update(
+            self._stackstorm.config(), allow=[{"commands": ["*"], "people": "*"}])
         self.calls = _Calls(self.hipchat_url)
         return dict(config, api_url=self.calls.url)
 
 
 class _Calls:
-    """Passes calls on to HipChat; at: when each notification's call came, by its text."""
+    """A proxy in front of HipChat.
+
+    Attributes:
+        received_at: the Unix time of each notification's call, by the notification's text.
+    """
 
     def __init__(self, hipchat_url: str):
-        self.at: Dict[str, float] = {}
+        self.received_at: Dict[str, float] = {}
         self._hipchat = urlsplit(hipchat_url)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v2"
@@ -82,11 +88,11 @@ class _Calls:
     def _accept(self) -> None:
         while True:
             client, _ = self._listener.accept()
-            threading.Thread(target=self._pass, args=(client,), daemon=True).start()
+            threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
-    def _pass(self, client: socket.socket) -> None:
-        where = (self._hipchat.hostname, self._hipchat.port)
-        with client, socket.create_connection(where) as hipchat:
+    def _forward(self, client: socket.socket) -> None:
+        address = (self._hipchat.hostname, self._hipchat.port)
+        with client, socket.create_connection(address) as hipchat:
             threading.Thread(target=self._copy, args=(hipchat, client), daemon=True).start()
             while True:
                 data = client.recv(65536)
@@ -94,7 +100,7 @@ class _Calls:
                     return
                 found = re.search(rb'"message": "@Ann (.+?)(?: \(details|")', data)
                 if found:
-                    self.at.setdefault(found.group(1).decode(), time.time())
+                    self.received_at.setdefault(found.group(1).decode(), time.time())
                 hipchat.sendall(data)
 
     def _copy(self, hipchat: socket.socket, client: socket.socket) -> None:
@@ -105,12 +111,16 @@ class _Calls:
 
 
 class _Paced(PlayedStackStorm):
-    """Starts one command after the other, as StackStorm's API does, and notes when it replied."""
+    """Starts one command after the other, as StackStorm's API does, and takes START and RUN.
+
+    Attributes:
+        sent_at: the Unix time of each response and event, by the text that the room then gets.
+    """
 
     def __init__(self):
         super().__init__()
         self._starting = threading.Lock()
-        self.at: Dict[str, float] = {}  # of replies and of events, by what was said
+        self.sent_at: Dict[str, float] = {}
 
     @property
     def has_listeners(self) -> bool:
@@ -121,34 +131,34 @@ class _Paced(PlayedStackStorm):
             time.sleep(START)
             found = super()._start(body)
         found[1]["message"] = "Started " + body["command"]
-        self.at["Started " + body["command"]] = time.time()
+        self.sent_at["Started " + body["command"]] = time.time()
         threading.Timer(RUN, self.end, [found[1]["execution"]["id"], body["command"]]).start()
         return found
 
     def end(self, execution_id: str, *arguments: Any, **more: Any) -> None:
-        self.at[self.executions[execution_id]["parameters"]["words"]] = time.time()
+        self.sent_at[self.executions[execution_id]["parameters"]["words"]] = time.time()
         super().end(execution_id, *arguments, **more)
 
 
 class _Bench:
 
-    def __init__(self, servers: _Servers, played: _Paced):
-        self._servers, self._played = servers, played
+    def __init__(self, servers: _Servers, stackstorm: _Paced):
+        self._servers, self._stackstorm = servers, stackstorm
         self._url = servers.webhooks()[0]["url"]
         servers.people.say(ROOM, "Ann", "hello")
-        self._ann = servers.people.transcript(ROOM)[-1]
         self._session = requests.Session()
         self._session.trust_env = False
 
     def commands(self, count: int) -> Iterator[float]:
-        """Seconds of the pack's own part, for each acknowledgement and answer of so many."""
+        """Run commands; yield the seconds of the pack's part of each acknowledgement and reply."""
         words = [f"say {uuid.uuid4().hex}" for _ in range(count)]
         for each in words:
             self._servers.people.say(ROOM, "Ann", "!" + each)
         texts = words + ["Started " + each for each in words]
-        calls = self._servers.calls.at
-        self._servers.wait_for("answers", lambda: all(text in calls for text in texts), LIMIT)
-        return (calls[text] - self._played.at[text] for text in texts)
+        received_at = self._servers.calls.received_at
+        self._servers.wait_for(
+            "replies", lambda: all(text in received_at for text in texts), TIMEOUT)
+        return (received_at[text] - self._stackstorm.sent_at[text] for text in texts)
 
     def p99(self) -> float:
         posts = [request(self._url, delivery(uuid.uuid4().hex, ROOM))
@@ -157,7 +167,7 @@ class _Bench:
 
     def p99_with_commands(self) -> float:
         stop = threading.Event()
-        thread = threading.Thread(target=self._give_commands, args=(stop,))
+        thread = threading.Thread(target=self._post_commands, args=(stop,))
         thread.start()
         try:
             return self.p99()
@@ -165,18 +175,18 @@ class _Bench:
             stop.set()
             thread.join()
 
-    def _give_commands(self, stop: threading.Event) -> None:
+    def _post_commands(self, stop: threading.Event) -> None:
         while not stop.wait(1 / COMMANDS):
             body = json.loads(delivery(uuid.uuid4().hex, ROOM, "!say " + uuid.uuid4().hex))
             body["item"]["message"]["date"] = datetime.now(timezone.utc).isoformat()
-            self._session.post(self._url, json=body, timeout=LIMIT)
+            self._session.post(self._url, json=body, timeout=TIMEOUT)
 
 
-def _longest_stops(played: PlayedStackStorm) -> Iterator[float]:
-    """Milliseconds of the longest stop of a loop that reads the stream, for each large event."""
-    with run("benchmarks.stream_reader", played.url + "/stream") as reader:
+def _longest_stops(stackstorm: PlayedStackStorm) -> Iterator[float]:
+    """Yield for each large event the longest stop of a loop that reads the stream, in ms."""
+    with run("benchmarks.stream_reader", stackstorm.url + "/stream") as reader:
         lines = reader.lines()
         for _ in range(ROUNDS):
-            played.tell({"id": uuid.uuid4().hex, "status": "succeeded",
+            stackstorm.tell({"id": uuid.uuid4().hex, "status": "succeeded",
                          "result": {"stdout": "x" * LARGE}})
             yield float(next(lines))

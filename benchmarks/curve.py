@@ -1,8 +1,8 @@
-"""Keeps a soak's samples, and draws how memory, file handles and greenlets went."""
+"""Draws the memory, file handles and greenlets of a soak over time."""
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
-__all__ = ["DRAWING", "write"]
+__all__ = ["write"]
 
 REPORT = Path(__file__).resolve().parent / "report"
 DRAWING = REPORT / "soak.svg"
@@ -15,7 +15,11 @@ HEAD = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0
 
 
 def write(samples: List[Dict[str, Any]]) -> None:
-    """Write report/soak.svg; samples have seconds, life, memory, handles and greenlets."""
+    """Write report/soak.svg.
+
+    Args:
+        samples: dicts with the fields of soak.Sample.
+    """
     parts = [HEAD.format(LEFT + WIDTH + 20, len(LINES) * (HEIGHT + GAP) + 20)]
     for place, line in enumerate(LINES):
         parts += _line(samples, line, GAP + place * (HEIGHT + GAP))
@@ -25,14 +29,15 @@ def write(samples: List[Dict[str, Any]]) -> None:
 def _line(samples: List[Dict[str, Any]], line: Any, top: int) -> Iterator[str]:
     key, unit, color = line
     highest, end = max(each[key] for each in samples) * 1.05, samples[-1]["seconds"]
-    yield ('<text x="{}" y="{}">{} (a new line: a new process; {:.0f} minutes from left to right)'
-           '</text>').format(LEFT, top - 6, unit, end / 60)
+    yield (f'<text x="{LEFT}" y="{top - 6}">{unit} (a new line: a new process; '
+           f'{end / 60:.0f} minutes from left to right)</text>')
     for value in (0, highest / 2, highest):
         y = top + HEIGHT * (1 - value / highest)
-        yield ('<path d="M{} {:.1f}h{}" stroke="#ddd"/><text x="{}" y="{:.1f}" text-anchor="end">'
-               "{:.0f}</text>").format(LEFT, y, WIDTH, LEFT - 6, y + 4, value)
+        yield (f'<path d="M{LEFT} {y:.1f}h{WIDTH}" stroke="#ddd"/>'
+               f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.0f}</text>')
     for life in sorted({each["life"] for each in samples}):
-        points = " ".join("{:.1f},{:.1f}".format(
-            LEFT + WIDTH * each["seconds"] / end, top + HEIGHT * (1 - each[key] / highest))
+        points = " ".join(
+            f"{LEFT + WIDTH * each['seconds'] / end:.1f},"
+            f"{top + HEIGHT * (1 - each[key] / highest):.1f}"
             for each in samples if each["life"] == life)
         yield f'<polyline points="{points}" fill="none" stroke="{color}"/>'

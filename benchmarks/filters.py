@@ -1,4 +1,4 @@
-"""One delivery against 1,000 filters of one room, and against ten of all rooms."""
+"""Matching of one delivery with 1,000 filters of one room, and with ten filters of all rooms."""
 import itertools
 import logging
 import re
@@ -16,9 +16,9 @@ FILTERS = 1000
 FEW, ROOMS = 10, 5000
 ROUNDS = 15
 TEXT = "Please deploy service-400 42 when the tests are green, thanks everybody"
-UNWANTED = "Who comes along for lunch? It is a quarter past twelve, thanks everybody"
+UNMATCHED = "Who comes along for lunch? It is a quarter past twelve, thanks everybody"
 VERBS = ("deploy", "restart", "rollback", "scale", "status", "logs", "ack", "silence")
-# Each would keep Python's re busy for longer than anybody waits.
+# With each of these, a search by Python's re would not end within days.
 HOSTILE = ("(a+)+$", "(a|aa)+$", "(a|a?)+$", "([a-z]+)*$", "(.*a){11}$", "(a*)*$", "(x+x+)+y")
 HOSTILE_TEXT = "a" * 50 + "b"
 
@@ -29,7 +29,7 @@ def rows() -> List[Row]:
     hostile = [HOSTILE[number % len(HOSTILE)] + f"|never{number}"
                for number in range(FILTERS)]
     compiled = [re.compile(pattern) for pattern in friendly]
-    pack, besieged = _subscriptions(friendly), _subscriptions(hostile)
+    pack, attacked = _subscriptions(friendly), _subscriptions(hostile)
 
     def ours() -> List[List[str]]:
         return [groups for _, groups in pack.matching(ADDRESS, TEXT)]
@@ -41,7 +41,7 @@ def rows() -> List[Row]:
     assert ours() == theirs() == [["42"]]
     measured = alternate(ROUNDS, lambda: _each(ours), lambda: _each(theirs))
     cold = [1000 * _once(_subscriptions(hostile)) for _ in range(5)]
-    warm = [1000 * _each(lambda: besieged.matching(ADDRESS, HOSTILE_TEXT))
+    warm = [1000 * _each(lambda: attacked.matching(ADDRESS, HOSTILE_TEXT))
             for _ in range(ROUNDS)]
     built = [1000 * _once(_subscriptions(friendly)) for _ in range(5)]
     return [
@@ -49,29 +49,33 @@ def rows() -> List[Row]:
                  ("<=", 1.5), "µs", [1e6 * each for each in measured[0]],
                  [1e6 * each for each in measured[1]]),
         plain("one delivery against 1,000 hostile filters", "`re` does not end", ("<=", 5), "ms",
-              warm, "the first delivery after a change of the rules compiles the filters: {:.0f} "
-              "ms ({:.0f} ms for 1,000 ordinary ones)".format(sorted(cold)[2], sorted(built)[2])),
+              warm, "the first delivery after a change of the rules compiles the filters: "
+              f"{sorted(cold)[2]:.0f} ms ({sorted(built)[2]:.0f} ms for 1,000 ordinary ones)"),
         _everywhere(friendly[:FEW]),
     ]
 
 
 def _everywhere(patterns: List[str]) -> Row:
-    """What `rooms: all` costs where nobody wants what is said."""
+    """Measure `rooms: all` with a message that matches no filter."""
     alone, everywhere = _subscriptions(patterns), _subscriptions(patterns, in_all=ROOMS)
     addresses = itertools.cycle(everywhere.required())
-    assert alone.matching(ADDRESS, UNWANTED) == everywhere.matching(
-        next(addresses), UNWANTED) == []
+    assert alone.matching(ADDRESS, UNMATCHED) == everywhere.matching(
+        next(addresses), UNMATCHED) == []
     ours, theirs = alternate(
-        ROUNDS, lambda: _each(lambda: everywhere.matching(next(addresses), UNWANTED), ROOMS),
-        lambda: _each(lambda: alone.matching(ADDRESS, UNWANTED), ROOMS))
+        ROUNDS, lambda: _each(lambda: everywhere.matching(next(addresses), UNMATCHED), ROOMS),
+        lambda: _each(lambda: alone.matching(ADDRESS, UNMATCHED), ROOMS))
     return compared(
-        "`rooms: all`: a message that matches none of ten filters, in one of {:,} rooms".format(
-            ROOMS), "the same filters and message, for one room", ("<=", 1.1), "µs",
+        f"`rooms: all`: a message that matches none of ten filters, in one of {ROOMS:,} rooms",
+        "the same filters and message, for one room", ("<=", 1.1), "µs",
         [1e6 * each for each in ours], [1e6 * each for each in theirs])
 
 
 def _subscriptions(patterns: List[str], in_all: int = 0) -> Subscriptions:
-    """Of one room, or of each of so many."""
+    """Return subscriptions with these filters.
+
+    Args:
+        in_all: the number of rooms, for subscriptions of all rooms; 0 for one room only.
+    """
     directory = RoomDirectory()
     directory.take([{"id": ADDRESS.room + number, "name": f"Room {number}"}
                     for number in range(in_all)])
@@ -81,17 +85,19 @@ def _subscriptions(patterns: List[str], in_all: int = 0) -> Subscriptions:
     for number, pattern in enumerate(patterns):
         ref = f"hipchat.{number}"
         subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
-                       "parameters": dict(place, filter=pattern)})
+                           "parameters": dict(place, filter=pattern)})
     return subscriptions
 
 
 def _once(subscriptions: Subscriptions) -> float:
+    """Return the seconds of the first matching, which compiles the filters."""
     started = time.perf_counter()
     subscriptions.matching(ADDRESS, HOSTILE_TEXT)
     return time.perf_counter() - started
 
 
 def _each(function: Callable, times: int = 50) -> float:
+    """Return the mean seconds of a call."""
     started = time.perf_counter()
     for _ in range(times):
         function()

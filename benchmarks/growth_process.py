@@ -1,4 +1,8 @@
-"""Dispatches deliveries from a spool to a platform that does nothing; prints µs of each."""
+"""Dispatches deliveries from a spool to a function that does nothing; prints the µs per delivery.
+
+Arguments: the number of rules in each room, of rooms, of waiting deliveries, and of rules in other
+rooms.
+"""
 import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
@@ -29,7 +33,7 @@ DELIVERIES = 5000
 
 def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     log = logging.getLogger("benchmarks")
-    log.setLevel(logging.CRITICAL)  # the spool's directory goes at the end
+    log.setLevel(logging.CRITICAL)  # the spool's directory is removed before the process ends
     directory = RoomDirectory()
     subscriptions = Subscriptions([], [], directory, log, lambda: None)
     for room in range(rooms):
@@ -44,11 +48,12 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
                       run_forever=lambda name, task: eventlet.spawn(task),
                       recheck_all=lambda: None)
         spool.open()
-        heard: Dict[str, List[str]] = defaultdict(list)
+        dispatched: Dict[str, List[str]] = defaultdict(list)  # message IDs, by room name
 
         def dispatch(trigger: str, payload: Dict[str, Any], trace: str) -> None:
             eventlet.sleep(0)
-            heard[payload["item"]["room"]["name"]].append(payload["item"]["message"]["id"])
+            item = payload["item"]
+            dispatched[item["room"]["name"]].append(item["message"]["id"])
 
         settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", 1, place))
         dispatcher = Dispatcher(
@@ -63,10 +68,10 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
         while health.dispatched < DELIVERIES:
             eventlet.sleep(0.001)
         cost = (time.process_time() - used) / health.dispatched
-        for room, ids in heard.items():
+        for room, ids in dispatched.items():
             numbers = [int(each.rpartition("/")[2]) for each in ids]
-            wanted = range(numbers[0], backlog + DELIVERIES, rooms)
-            assert numbers == list(wanted[:len(numbers)]), "lost or out of order in " + room
+            expected = range(numbers[0], backlog + DELIVERIES, rooms)
+            assert numbers == list(expected[:len(numbers)]), "lost or out of order in " + room
     return 1e6 * cost
 
 
@@ -74,11 +79,11 @@ def _add(subscriptions: Subscriptions, room: int, number: int) -> None:
     ref = f"hipchat.{room}.{number}"
     pattern = "deploy (\\w+)" if number == 0 else f"deploy service-{number} (\\d+)"
     subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
-                   "parameters": {"room": room, "filter": pattern}})
+                       "parameters": {"room": room, "filter": pattern}})
 
 
 def _fill(directory: str, rooms: int, count: int) -> None:
-    """What the receiver would have put into the spool, in one transaction."""
+    """Store deliveries in a spool, in one transaction."""
     store = Store(directory, 10 ** 6, 3600.0, report=print)
     store.open()
     store.commit([[Delivery(

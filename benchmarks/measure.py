@@ -1,15 +1,20 @@
-"""Rows of the table: ratios of alternating rounds, with their median and spread."""
+"""Rows of the report: ratios of alternating rounds, with their median and spread."""
 import statistics
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
-__all__ = ["Row", "alternate", "compared", "percentile"]
+__all__ = ["Row", "alternate", "compared", "percentile", "plain"]
 
 
 class Row(NamedTuple):
-    """A measurement: ratios of ours to theirs, one a round; aim is (">=" or "<=", bound).
+    """A measurement of the pack, compared with an alternative or with a bound.
 
-    ours, theirs: medians in the unit; an aim that is no ratio has theirs None and our values as
-    ratios.
+    Attributes:
+        what: what was measured.
+        against: the alternative.
+        aim: ">=" or "<=", and the bound of the median.
+        ratios: ours divided by theirs, in each round; our values if the aim is no ratio.
+        ours: the median of the pack's values, in the unit.
+        theirs: the same of the alternative's; None if the aim is no ratio.
     """
 
     what: str
@@ -27,7 +32,7 @@ class Row(NamedTuple):
 
     @property
     def spread(self) -> str:
-        """The lowest and the highest round."""
+        """The lowest and the highest ratio, as text."""
         return f"{min(self.ratios):.3g} to {max(self.ratios):.3g}"
 
     @property
@@ -37,7 +42,10 @@ class Row(NamedTuple):
 
 
 def alternate(rounds: int, *sides: Callable[[], Any]) -> List[List[Any]]:
-    """What each side returned in each round; every round begins with the next side."""
+    """Call each side once in each round; return the results of each side.
+
+    Every round begins with another side.
+    """
     results: List[List[Any]] = [[] for _ in sides]
     for number in range(rounds):
         for place in range(len(sides)):
@@ -48,22 +56,18 @@ def alternate(rounds: int, *sides: Callable[[], Any]) -> List[List[Any]]:
 
 def compared(what: str, against: str, aim: Tuple[str, float], unit: str, ours: List[float],
              theirs: List[float], note: str = "") -> Row:
-    """A row of ratios, round by round."""
+    """Return a row whose aim is a ratio of the values of a round."""
     return Row(what, against, aim, [our / their for our, their in zip(ours, theirs)], unit,
                statistics.median(ours), statistics.median(theirs), note)
 
 
 def plain(what: str, against: str, aim: Tuple[str, float], unit: str, values: List[float],
           note: str = "") -> Row:
-    """A row whose aim is a value, and no ratio."""
+    """Return a row whose aim is a bound of our values."""
     return Row(what, against, aim, values, unit, statistics.median(values), None, note)
 
 
 def percentile(values: List[float], share: float) -> float:
-    """The value that this share of all values does not exceed."""
+    """Return the value that this share (0 to 1) of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def as_dict(row: Row) -> Dict[str, Any]:
-    return dict(row._asdict())

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 from typing import List
 
-from benchmarks.server_process import Server
 from benchmarks.measure import Row, alternate, plain
 from benchmarks.restart import hipchat, pack
 from sandbox.both_servers import free_port
 
 ROOMS = [f"Room {number}" for number in range(50)]
 ROUNDS = 3
+REST_DELAY = 3.0  # seconds until memory is at rest
 EMPTY = '''
 from st2reactor.sensor.base import Sensor
 
@@ -40,20 +40,16 @@ def rows() -> List[Row]:
 
         def at_rest(*options: str) -> float:
             with pack(server.url, free_port(), directory, [], *options, rooms=ROOMS) as process:
-                return _settled(process)
+                time.sleep(REST_DELAY)
+                return process.memory()
 
         ours, theirs = alternate(ROUNDS, at_rest, lambda: at_rest("--pack", str(empty)))
     return [plain("memory of the sensor at rest (sandbox)", "an empty sensor in the same sandbox",
                   ("<=", 12), "MiB more", [our - their for our, their in zip(ours, theirs)])]
 
 
-def _settled(process: Server) -> float:
-    time.sleep(3)
-    return process.memory()
-
-
 def _empty_pack(directory: Path) -> Path:
-    """A pack that has nothing but a sensor that does nothing."""
+    """Create a pack with one sensor that does nothing; return its directory."""
     empty = directory / "empty"
     (empty / "sensors").mkdir(parents=True)
     (empty / "pack.yaml").write_text("---\nref: hipchat\nname: hipchat\nversion: 1.0.0\n")

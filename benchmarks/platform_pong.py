@@ -1,6 +1,7 @@
-"""From ping to pong, taken apart, on a real StackStorm with the pack installed.
+"""The time from ping to pong and its parts, on a real StackStorm with the pack installed.
 
-Environment: as benchmarks/platform_chatops.py says; TOKEN of the sandbox's HipChat is the pack's.
+Environment: as in benchmarks/platform_chatops.py; HIPCHAT_TOKEN, the token in the pack's config
+(default: TOKEN).
 """
 import os
 import statistics
@@ -11,23 +12,29 @@ from typing import Any, Dict, List, NamedTuple
 from benchmarks.measure import Row, alternate, compared, plain
 from benchmarks.platform_start import added, measured
 from benchmarks.stackstorm import Api, moment
-from benchmarks.waiting import SELDOM, wait
+from benchmarks.waiting import SLOW_PERIOD, wait
 from sandbox.control_client import ControlClient
 
 ROUNDS = 10
-PACE = 2.0  # seconds between two
+DELAY = 2.0  # seconds before each ping
 ROOM, PERSON = "Factor", "Ann"
 TOKEN = os.environ.get("HIPCHAT_TOKEN", "TOKEN")
 
 
-class _Way(NamedTuple):
-    """Seconds: until the trigger's rule had been enforced, until the runner began, until the
-    action's end, and until the answer stood in the room (0 where there is none)."""
+class _Parts(NamedTuple):
+    """The parts of the time from ping to pong, in seconds.
+
+    Attributes:
+        rule: from the message to the request for the execution.
+        scheduled: from there until the runner has started.
+        ran: from there to the end of the action.
+        replied: from the message to the reply in the room; 0 without a reply.
+    """
 
     rule: float
     scheduled: float
     ran: float
-    answered: float
+    replied: float
 
 
 def rows() -> List[Row]:
@@ -48,44 +55,46 @@ def rows() -> List[Row]:
                           {"room": ROOM, "filter": f"^ping-{name} (.+)$"}, action,
                           parameters)
         send, workflow, http, noop = alternate(ROUNDS, *(
-            lambda name=name, action=action: _way(api, people, name, action)
+            lambda name=name, action=action: _ping(api, people, name, action)
             for name, (action, _) in starts.items()))
     sent, _, nothing = measured()
     own = statistics.median(added(sent, nothing)) / 1000
-    parts = "HipChat to rule {:.2f} s, to the runner {:.2f}, the action {:.2f}".format(
-        *(statistics.median(values) for values in list(zip(*send))[:3]))
+    rule, scheduled, ran = (statistics.median(values) for values in list(zip(*send))[:3])
+    noop_seconds = statistics.median(sum(parts[:3]) for parts in noop)
     return [
         plain("the pack's part of the time from ping to pong: `hipchat.send` minus an empty "
-              "action", "the whole time", ("<=", 0.2), "", [own / way.answered for way in send],
-              "{}; a `core.noop` has ended after {:.2f} s".format(
-                  parts, statistics.median(sum(way[:3]) for way in noop))),
+              "action", "the whole time", ("<=", 0.2), "", [own / parts.replied for parts in send],
+              f"HipChat to rule {rule:.2f} s, to the runner {scheduled:.2f}, the action {ran:.2f}; "
+              f"a `core.noop` has ended after {noop_seconds:.2f} s"),
         compared("from ping to pong by `hipchat.send`", "by `core.http`, which starts no process "
                  "and does nothing else for the message", ("<=", 3), "s",
-                 [way.answered for way in send], [way.answered for way in http]),
+                 [parts.replied for parts in send], [parts.replied for parts in http]),
         compared("from ping to the first message of the workflow `hipchat.announce`",
                  "from ping to the message of `hipchat.send`", ("<=", 3), "s",
-                 [way.answered for way in workflow], [way.answered for way in send])]
+                 [parts.replied for parts in workflow], [parts.replied for parts in send])]
 
 
-def _way(api: Api, people: ControlClient, name: str, action: str) -> _Way:
-    time.sleep(PACE)
+def _ping(api: Api, people: ControlClient, name: str, action: str) -> _Parts:
+    """Post a ping, wait for its execution and reply, and return their times."""
+    time.sleep(DELAY)
 
     def executions() -> List[Dict[str, Any]]:
         return api.get("/executions", action=action, limit=5)
 
     known, word = {each["id"] for each in executions()}, uuid.uuid4().hex
     message = people.say(ROOM, PERSON, f"ping-{name} {word}")
-    begun = moment(next(line for line in people.transcript(ROOM) if line["id"] == message)["when"])
+    posted_at = moment(next(
+        line for line in people.transcript(ROOM) if line["id"] == message)["when"])
 
     done = wait(lambda: next((each for each in executions() if each["id"] not in known and
-                              "end_timestamp" in each), None), pause=SELDOM)
+                              "end_timestamp" in each), None), period=SLOW_PERIOD)
     states: Dict[str, float] = {each["status"]: moment(each["timestamp"]) for each in done["log"]}
-    answered = 0.0
+    replied = 0.0
     if name != "noop":
-        answer = wait(lambda: next((line for line in people.transcript(ROOM)
-                                    if word in line["what"] and line["id"] != message), None),
-                      pause=SELDOM)
-        answered = moment(answer["when"]) - begun
+        reply = wait(lambda: next((line for line in people.transcript(ROOM)
+                                   if word in line["what"] and line["id"] != message), None),
+                     period=SLOW_PERIOD)
+        replied = moment(reply["when"]) - posted_at
     requested = moment(done["start_timestamp"])
-    return _Way(requested - begun, states["running"] - requested,
-                moment(done["end_timestamp"]) - states["running"], answered)
+    return _Parts(rule=requested - posted_at, scheduled=states["running"] - requested,
+                  ran=moment(done["end_timestamp"]) - states["running"], replied=replied)

@@ -1,4 +1,4 @@
-"""The pack's sensor on a real StackStorm, and its peers, under the same posts."""
+"""The pack's sensor on a real StackStorm, and its alternatives (peers), with the same posts."""
 import contextlib
 import itertools
 import json
@@ -17,49 +17,55 @@ from benchmarks.stackstorm import Api, flask_sensor, host
 from benchmarks.waiting import health_of, wait
 from sandbox.both_servers import free_port
 
-__all__ = ["Pack", "Peer", "Sides", "sides"]
+__all__ = ["Pack", "Peer", "Sides", "running_sides"]
 
 ROOMS = [f"Benchmark {number}" for number in range(50)]
-PATIENCE = 600  # seconds for StackStorm to work off what was dispatched
+IDLE_TIMEOUT = 600  # seconds for StackStorm to process all dispatched events
 _numbers = itertools.count()
 
 
 class Pack:
-    """The pack's sensor. Each load is checked: all is dispatched, and each room in its order.
+    """The pack's sensor. Each load checks that every event is dispatched, in order within a room.
 
-    dispatched: how often in all.
+    Attributes:
+        dispatched: the number of dispatches in all.
+        cpu: seconds of processor time per event, of each call of rate().
     """
 
     def __init__(self, control: Server, port: int):
         self._control, self._port = control, port
         self.url = f"http://127.0.0.1:{port}/hipchat"
         self.dispatched = 0
-        self.cpu: List[float] = []  # seconds of processor time an event, of each rate()
+        self.cpu: List[float] = []
 
     def ready(self) -> None:
-        """Return when the rules' triggers are known, each with a payload for bare()."""
+        """Wait until the triggers are known, and until the sensor has a payload for bare()."""
         wait(lambda: health_of(self._port).get("webhooks", {"present": 0})["present"] >= len(ROOMS))
         self.burst(100)
 
     def bare(self, count: int) -> float:
-        """Dispatches/s of sensor_service.dispatch in a loop, ten greenlets, no HTTP."""
+        """Return dispatches/s of sensor_service.dispatch in a loop: ten greenlets, no HTTP."""
         self.dispatched += count
         return count / self._ask("bare", count)
 
     def burst(self, count: int) -> Result:
+        """Post as fast as possible, over one connection for each room."""
         senders = [self._posts(count // len(ROOMS), room) for room in ROOMS]
         return self._checked(count, lambda: burst(senders))
 
     def rate(self, count: int) -> float:
-        """Events/s from the first post to the last dispatch."""
+        """Return events/s from the first post to the last dispatch."""
         started, used = time.monotonic(), self._control.cpu()
         self.burst(count)
         self.cpu.append((self._control.cpu() - used) / count)
         return count / (time.monotonic() - started)
 
     def steady(self, count: int, rate: float, beside: Sequence[Post]) -> Result:
-        """`beside` has as many posts for another server, each in the middle between two of the
-        pack's."""
+        """Post at a rate (events/s).
+
+        Args:
+            beside: as many posts for another server, each halfway between two of the pack's.
+        """
         each = [self._posts(count // len(ROOMS) + 1, room) for room in ROOMS]
         posts = [post for row in zip(*each) for post in row][:count]
         both = [post for pair in zip(posts, beside) for post in pair]
@@ -74,7 +80,7 @@ class Pack:
         result = load()
         assert set(result.statuses) == {204}, result.statuses
         ids = defaultdict(list)
-        for message in self._ask("heard", count):
+        for message in self._ask("dispatched", count):
             room, _, number = message.rpartition("/")
             ids[room].append(int(number))
         assert sum(map(len, ids.values())) == count, "dispatched more than once, or not at all"
@@ -89,62 +95,72 @@ class Pack:
 
 
 class Peer:
-    """Answers when it has dispatched. few: how many posts are enough for a round's rate."""
+    """An alternative, which responds when it has dispatched.
+
+    Attributes:
+        few: the number of posts that are enough for a round's rate.
+        dispatched: the number of dispatches in all.
+    """
 
     def __init__(self, url: str, status: int, few: int):
         self.url, self._status, self.few = url, status, few
         self.dispatched = 0
 
     def burst(self, count: int) -> Result:
+        """Post as fast as possible, over as many connections as there are rooms."""
         posts = self.posts(count)
         return self._checked(burst([posts[start::len(ROOMS)] for start in range(len(ROOMS))]))
 
     def rate(self) -> float:
-        """Events/s from the first post to the last answer."""
+        """Return events/s from the first post to the last response."""
         return self.few / self.burst(self.few).seconds
 
     def posts(self, count: int) -> List[Post]:
+        """Return posts for this server."""
         return [request(self.url, delivery(f"peer/{number}", "Benchmark"))
                 for number in range(count)]
 
     def _checked(self, result: Result) -> Result:
-        # None: it had too much to do to take the connection.
+        # None: the server was too busy to accept the connection.
         assert set(result.statuses) <= {self._status, None}, result.statuses
         self.dispatched += result.statuses[self._status]
         return result
 
 
 class Sides:
-    """The pack, and its peers by name."""
+    """The pack, and its peers by name, on one StackStorm."""
 
     def __init__(self, api: Api, pack: Pack, peers: Dict[str, Peer]):
         self.pack, self.peers = pack, peers
-        self._api, self._before = api, api.heard()
+        self._api, self._before = api, api.trigger_instance_count()
 
-    def quietly(self, measure: Callable[[], float]) -> Callable[[], float]:
-        """The same, once StackStorm has worked off what was dispatched before: that takes the
-        same processors."""
+    def when_idle(self, measure: Callable[[], float]) -> Callable[[], float]:
+        """Return a function that first waits until StackStorm is idle, and then measures.
+
+        StackStorm's work on earlier events would take the same processors.
+        """
         def run() -> float:
-            self.settle()
+            self.wait_until_idle()
             return measure()
         return run
 
-    def settle(self) -> None:
-        """Return when StackStorm has heard all that was dispatched, by whomever."""
+    def wait_until_idle(self) -> None:
+        """Wait until StackStorm has stored every dispatched event, of all sides."""
         sides = [self.pack, *self.peers.values()]
-        wanted = self._before + sum(side.dispatched for side in sides)
-        deadline = time.monotonic() + PATIENCE
-        while self._api.heard() < wanted:
+        expected = self._before + sum(side.dispatched for side in sides)
+        deadline = time.monotonic() + IDLE_TIMEOUT
+        while self._api.trigger_instance_count() < expected:
             if time.monotonic() > deadline:
-                raise TimeoutError("StackStorm has heard {} of {} events after {} s".format(
-                    self._api.heard(), wanted, PATIENCE))
+                raise TimeoutError(
+                    f"StackStorm has stored {self._api.trigger_instance_count()} of {expected} "
+                    f"events after {IDLE_TIMEOUT} s")
             time.sleep(1)
-        time.sleep(1)  # it is not done with the last when it has heard them
+        time.sleep(1)  # the rules engine still works on the events that it stored last
 
 
 @contextlib.contextmanager
-def sides() -> Iterator[Sides]:
-    """Start all, with rules that are disabled."""
+def running_sides() -> Iterator[Sides]:
+    """Run the pack's sensor and its peers, with rules that never fire."""
     with tempfile.TemporaryDirectory() as name, Api() as api, hipchat(ROOMS) as server:
         api.make_trigger_type("examples", "echoflasksensor")
         api.make_rules(ROOMS)
@@ -155,11 +171,11 @@ def sides() -> Iterator[Sides]:
             pack = Pack(control, port)
             peers = {"core.st2.webhook": Peer(api.webhook, 202, 600)}
             if flask:
-                # With today's Flask it dispatches, and then fails to make its answer.
+                # With today's Flask it dispatches, and then fails to build its response.
                 peers["the Flask example sensor"] = Peer(flask, 500, 300)
             else:
                 print("skipped: StackStorm's Flask example sensor (ST2_EXAMPLES is not set)")
-            both = Sides(api, pack, peers)
+            sides = Sides(api, pack, peers)
             pack.ready()
-            yield both
-            both.settle()
+            yield sides
+            sides.wait_until_idle()

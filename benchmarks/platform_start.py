@@ -1,4 +1,4 @@
-"""hipchat.send as StackStorm's runner starts it, beside the least action and an empty one."""
+"""hipchat.send as StackStorm's runner starts it, compared with a minimal and an empty action."""
 import json
 import os
 import statistics
@@ -13,7 +13,7 @@ from benchmarks.measure import Row, alternate, compared
 from benchmarks.restart import hipchat
 from benchmarks.settings import TOKEN
 
-ROUNDS, TOGETHER = 36, 6  # of these together one difference is made
+ROUNDS, GROUP = 36, 6  # the differences of a group of rounds become one median
 THEIRS = """
 import requests
 from st2common.runners.base_action import Action
@@ -48,7 +48,7 @@ def rows() -> List[Row]:
 
 
 def measured() -> List[List[float]]:
-    """Milliseconds of hipchat.send, of the least action that does the same, and of an empty one."""
+    """Return the milliseconds of hipchat.send, of a minimal action, and of an empty one."""
     python = os.environ["ST2_PYTHON"]
     wrapper = subprocess.check_output([python, "-c", FIND_WRAPPER],
                                       universal_newlines=True).strip()
@@ -76,7 +76,7 @@ def measured() -> List[List[float]]:
 
 
 def added(values: List[float], base: List[float]) -> List[float]:
-    """Medians of the differences of some rounds each; that of a single round is mostly noise."""
-    differences = [value - least for value, least in zip(values, base)]
-    return [statistics.median(differences[first:first + TOGETHER])
-            for first in range(0, ROUNDS, TOGETHER)]
+    """Return the median difference of each group of rounds: a single round is mostly noise."""
+    differences = [value - base_value for value, base_value in zip(values, base)]
+    return [statistics.median(differences[first:first + GROUP])
+            for first in range(0, ROUNDS, GROUP)]

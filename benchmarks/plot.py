@@ -1,4 +1,4 @@
-"""Draws the report's plot: one bar a row, how many times better than its aim."""
+"""Draws the report's plot: a bar for each row shows how many times better it is than its aim."""
 import math
 import statistics
 import textwrap
@@ -9,10 +9,10 @@ from benchmarks.measure import Row
 
 __all__ = ["drawing"]
 
-LABELS, BARS = 380, 620  # px, from left to right
-STEP, BAR = 34, 26  # px of a row's height, and of its bar's
+LABELS, BARS = 380, 620  # px, the widths of both columns
+STEP, BAR = 34, 26  # px, the heights of a row and of its bar
 TOP, BOTTOM = 10, 60  # px
-LETTERS = 66  # in a line of a label
+LABEL_WIDTH = 66  # characters in a line of a label
 GREEN, RED, INK, PALE = "#3a7", "#c54", "#333", "#ddd"
 HEAD = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}"'
         ' font-family="DejaVu Sans, Verdana, sans-serif" font-size="10.5" fill="{2}">\n'
@@ -23,7 +23,7 @@ TEXT = '<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
 
 
 def drawing(rows: List[Row]) -> str:
-    """The plot as SVG: right of 1 the aim is reached; the thin line reaches over all rounds."""
+    """Return the plot as SVG: right of 1 the aim is reached; the thin line spans all rounds."""
     margins = [sorted(_margin(row, ratio) for ratio in row.ratios) for row in rows]
     scale = _Scale(min(each[0] for each in margins), max(each[-1] for each in margins))
     height = TOP + STEP * len(rows)
@@ -35,7 +35,7 @@ def drawing(rows: List[Row]) -> str:
 
 
 class _Scale:
-    """Where a margin lies, in px; logarithmic."""
+    """Maps a margin to its x position in px, on a logarithmic scale."""
 
     def __init__(self, lowest: float, highest: float):
         self.powers = range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1)
@@ -63,12 +63,13 @@ def _bar(row: Row, margins: List[float], scale: _Scale, y: float) -> Iterator[st
                            GREEN if row.reached else RED)
     yield LINE.format(scale(margins[0]), y, scale(margins[-1]), y, INK)
     label = row.what + (" / " + row.against if row.against else "")
-    lines = textwrap.wrap(label.replace("`", ""), LETTERS)
+    lines = textwrap.wrap(label.replace("`", ""), LABEL_WIDTH)
     for number, line in enumerate(lines):
         yield TEXT.format(LABELS - 8, y + 4 + 12 * (number - (len(lines) - 1) / 2), "end",
                           escape(line))
 
 
 def _margin(row: Row, ratio: float) -> float:
+    """Return how many times better than the aim a ratio is."""
     sign, bound = row.aim
     return max(ratio, 1e-3) / bound if sign == ">=" else bound / max(ratio, 1e-3)

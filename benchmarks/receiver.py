@@ -1,4 +1,4 @@
-"""What the receiver takes in a burst, beside its own WSGI server doing nothing."""
+"""Deliveries that the receiver accepts in a burst, compared with a bare WSGI server."""
 import itertools
 from typing import List
 
@@ -8,7 +8,7 @@ from benchmarks.measure import Row, alternate, compared
 from benchmarks.settings import signed_url
 
 ROOMS = [f"Room {number}" for number in range(50)]
-EACH = 40  # deliveries a room and round
+EACH = 40  # deliveries for each room in a round
 ROUNDS = 9
 _rounds = itertools.count()
 
@@ -17,19 +17,20 @@ def rows() -> List[Row]:
     with run("benchmarks.receiver_server", "pack") as pack, \
             run("benchmarks.receiver_server", "bare") as bare:
         for server in (pack, bare):
-            _accepted(server)  # the first round is for warming up
+            _accepted(server)  # warm-up
         used = [pack.cpu(), bare.cpu()]
         ours, theirs = alternate(ROUNDS, lambda: _accepted(pack), lambda: _accepted(bare))
         used = [pack.cpu() - used[0], bare.cpu() - used[1]]
-    each = [1e6 * seconds / (ROUNDS * EACH * len(ROOMS)) for seconds in used]
+    full, bare_cost = (1e6 * seconds / (ROUNDS * EACH * len(ROOMS)) for seconds in used)
     return [compared(
         "accepted/s (on disk) in a burst over 50 connections, receiver alone",
         "the same WSGI server, which only answers 204", (">=", 0.5), "/s", ours, theirs,
-        "processor time of the server: {:.0f} µs per delivery, {:.0f} µs if it only answers".format(
-            *each))]
+        f"processor time of the server: {full:.0f} µs per delivery, {bare_cost:.0f} µs if it only "
+        "answers")]
 
 
 def _accepted(server: Server) -> float:
+    """Post a burst; return accepted deliveries/s."""
     number = next(_rounds)
     senders = [[request(signed_url(server.url, place),
                         delivery(f"{number}/{room}/{each}", room))

@@ -1,4 +1,4 @@
-"""The receiver alone, or (`bare`) the same WSGI server answering 204 and doing nothing."""
+"""Runs the receiver alone (`pack`), or the same WSGI server that only answers 204 (`bare`)."""
 import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 import tempfile
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, List
 
 from eventlet import wsgi
@@ -18,6 +19,7 @@ from listening.addon.installation import Installation
 from listening.context import Context
 from listening.dispatch.subscriptions import Subscriptions
 from listening.http.addon_routes import AddonRoutes
+from listening.http.intake import Intake
 from listening.http.server import Server
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
@@ -27,17 +29,21 @@ from hipchat.webhook.webhook_url import WebhookUrl
 
 
 def nothing(environ: Dict[str, Any], start_response: Callable) -> List[bytes]:
+    """Answer 204: a WSGI application."""
     start_response("204 No Content", [])
     return [b""]
 
 
 def pack(port: int, directory: str) -> None:
+    """Serve the receiver, with a spool in this directory and without dispatching."""
     log = logging.getLogger("benchmarks")
     settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", port, directory))
     health = Health(log)
     spool = Spool(directory=directory, limits=SpoolLimits(10 ** 6), health=health,
                   run_forever=lambda name, task: eventlet.spawn(task), recheck_all=lambda: None)
     spool.open()
+    intake = Intake(spool, SimpleNamespace(notify=lambda room_id: None),
+                    SimpleNamespace(is_current=True))
     addon = AddonRoutes(Installation(
         settings, lambda: None, lambda text: None, lambda: None, health, log))
     rooms = RoomDirectory()
@@ -46,7 +52,7 @@ def pack(port: int, directory: str) -> None:
         subscriptions=Subscriptions([], [], rooms, log, lambda: None))
     receiver = Receiver(
         context=context, urls=WebhookUrl(settings.public_url, settings.secret), addon=addon,
-        intake=spool, webhook_delivered=lambda address, webhook_id: None,
+        intake=intake, webhook_delivered=lambda address, webhook_id: None,
         request_check=lambda room: None)
     receiver.accepting = True
     Server(settings, receiver, lambda: None, health, log).serve()

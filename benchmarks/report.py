@@ -1,4 +1,4 @@
-"""Prints the table, keeps the figures, and writes report.md and the plot from them."""
+"""Prints rows, stores the figures, and writes report.md and the plot from them."""
 import json
 import os
 import platform
@@ -20,13 +20,14 @@ TITLES = {"alone": "Without StackStorm (`make bench`)",
 def show(rows: List[Row]) -> None:
     """Print rows as lines of text."""
     for row in rows:
-        print("{:4} {} | {}: {:.3g} ({}), aim {} {:g}; ours {}{}".format(
-            "ok" if row.reached else "NOT", row.what, row.against, row.median, row.spread,
-            row.aim[0], row.aim[1], _value(row.ours, row.unit), _theirs(row, ", theirs ")))
+        sign, bound = row.aim
+        print(f"{'ok' if row.reached else 'NOT':4} {row.what} | {row.against}: {row.median:.3g} "
+              f"({row.spread}), aim {sign} {bound:g}; ours {_value(row.ours, row.unit)}"
+              f"{_theirs(row, ', theirs ')}")
 
 
-def keep(kind: str, name: str, rows: List[Row]) -> None:
-    """Put rows into the figures, in place of what the same benchmark gave before."""
+def store(kind: str, name: str, rows: List[Row]) -> None:
+    """Store rows in figures.json, in place of the earlier ones of the same benchmark."""
     figures = _figures()
     figures.setdefault(kind, {})[name] = {
         "machine": _machine(), "versions": _versions(kind),
@@ -35,13 +36,13 @@ def keep(kind: str, name: str, rows: List[Row]) -> None:
 
 
 def write() -> None:
-    """Write report.md and plot.svg from the figures there are."""
+    """Write report.md and plot.svg from figures.json."""
     for file, text in pages().items():
         (HERE / "report" / file).write_text(text, "utf-8")
 
 
 def pages() -> Dict[str, str]:
-    """The text of report.md and of plot.svg."""
+    """Return the texts of report.md and plot.svg, by file name."""
     figures = _figures()
     parts = ["# Benchmarks", (HERE / "introduction.md").read_text("utf-8").strip()]
     for kind, title in TITLES.items():
@@ -68,9 +69,10 @@ def _table(rows: List[Row]) -> str:
     lines = ["| what | against | aim | median (lowest to highest) | ours | theirs | reached |",
              "| --- | --- | --- | --- | --- | --- | --- |"]
     for row in rows:
-        lines.append("| {} | {} | {} {:g} | **{:.3g}** ({}) | {} | {} | {} |".format(
-            row.what + ("; " + row.note if row.note else ""), row.against, *row.aim, row.median,
-            row.spread, _value(row.ours, row.unit), _theirs(row), "yes" if row.reached else "no"))
+        what, (sign, bound) = row.what + ("; " + row.note if row.note else ""), row.aim
+        lines.append(f"| {what} | {row.against} | {sign} {bound:g} | **{row.median:.3g}** "
+                     f"({row.spread}) | {_value(row.ours, row.unit)} | {_theirs(row)} | "
+                     f"{'yes' if row.reached else 'no'} |")
     return "\n".join(lines)
 
 
@@ -85,8 +87,8 @@ def _value(value: float, unit: str) -> str:
 
 def _conditions(benchmarks: Dict[str, Any]) -> str:
     last = list(benchmarks.values())[-1]
-    return "{}. {}.".format(last["machine"], ", ".join(
-        "{} {}".format(*version) for version in sorted(last["versions"].items())))
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(last["versions"].items()))
+    return f"{last['machine']}. {versions}."
 
 
 def _machine() -> str:

@@ -1,4 +1,4 @@
-"""A restart with 500 rules in 50 rooms: HipChat calls, and seconds until all is there."""
+"""A restart with 500 rules in 50 rooms: calls of HipChat, and seconds until all webhooks exist."""
 import contextlib
 import json
 import statistics
@@ -17,7 +17,7 @@ from benchmarks.settings import TOKEN, config
 from benchmarks.waiting import health_of, wait
 from sandbox.both_servers import free_port
 
-ROOMS = ["Factor"] + [f"Room {number}" for number in range(1, 50)]  # samples want Factor
+ROOMS = ["Factor"] + [f"Room {number}" for number in range(1, 50)]  # the sample rules use Factor
 RULES = 500
 ROUNDS = 3
 
@@ -30,36 +30,43 @@ def rows() -> List[Row]:
             for number in range(RULES)]
         port = free_port()
         with pack(server.url, port, Path(name), rules):
-            _all_there(port)  # the webhooks are made; from now on it is a restart
+            _wait_for_webhooks(port)  # they are created here, so that later starts are restarts
 
         def restart() -> Tuple[float, float]:
             before, started = api.calls(), time.monotonic()
             with pack(server.url, port, Path(name), rules):
-                listening = _all_there(port)
-                seconds = time.monotonic() - max(started, listening)
+                listening_at = _wait_for_webhooks(port)
+                seconds = time.monotonic() - max(started, listening_at)
             return api.calls() - before - 1, seconds
 
-        ours, theirs = alternate(ROUNDS, restart, api.look_at_all)
-    seconds = [statistics.median(seconds for _, seconds in each) for each in (ours, theirs)]
+        ours, theirs = alternate(ROUNDS, restart, api.list_all_webhooks)
+    all_seconds, call_seconds = (
+        statistics.median(seconds for _, seconds in each) for each in (ours, theirs))
     return [compared(
         "a restart with 500 rules in 50 rooms: calls of HipChat", "one call per room", ("<=", 1.0),
         "calls", [calls for calls, _ in ours], [calls for calls, _ in theirs],
-        "all webhooks exist {:.2f} s after the port opens; the calls alone take {:.2f} s".format(
-            *seconds))]
+        f"all webhooks exist {all_seconds:.2f} s after the port opens; the calls alone take "
+        f"{call_seconds:.2f} s")]
 
 
 class _Hipchat:
+    """A client with the pack's token."""
+
     def __init__(self, url: str):
         self._url, self._session = url, requests.Session()
         self._session.trust_env = False
         self._session.headers["Authorization"] = "Bearer " + TOKEN
 
     def calls(self) -> int:
-        """How many calls the token has made, by what HipChat says is left; itself one more."""
+        """Return the number of calls of the token, from HipChat's count of calls left.
+
+        Each call of this method adds one.
+        """
         answer = self._session.get(self._url + "/room", params={"max-results": 1})
         return -int(answer.headers["X-Ratelimit-Remaining"])
 
-    def look_at_all(self) -> Tuple[float, float]:
+    def list_all_webhooks(self) -> Tuple[float, float]:
+        """List the webhooks of each room; return the number of calls, and seconds."""
         started = time.monotonic()
         for room in ROOMS:
             self._session.get(f"{self._url}/room/{quote(room, safe='')}/webhook").json()
@@ -68,7 +75,7 @@ class _Hipchat:
 
 @contextlib.contextmanager
 def hipchat(rooms: List[str], *options: str) -> Iterator[Server]:
-    """The sandbox's HipChat."""
+    """Run the sandbox's HipChat with these rooms."""
     named = [option for room in rooms for option in ("--room", room)]
     with Server([sys.executable, "-m", "sandbox", "hipchat", "--port", "0", "--token", TOKEN,
                  *options, *named]) as server:
@@ -78,7 +85,13 @@ def hipchat(rooms: List[str], *options: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def pack(hipchat_url: str, port: int, directory: Path, rules: List[Path], *options: str,
          rooms: Union[str, Sequence[str]] = (), **changes: Any) -> Iterator[Server]:
-    """The pack in the sandbox's StackStorm, with a spool for each port; changes: of its config."""
+    """Run the pack in the sandbox's StackStorm, with a spool for each port.
+
+    Args:
+        options: more options of the command line.
+        rooms: the config's rooms; may be "all".
+        changes: other changes of the config.
+    """
     file = directory / "hipchat.yaml"
     file.write_text(json.dumps(dict(
         config(hipchat_url, port, str(directory / str(port)), rooms), **changes)))
@@ -89,9 +102,9 @@ def pack(hipchat_url: str, port: int, directory: Path, rules: List[Path], *optio
 
 
 def rule_of_all_rooms(directory: Path) -> Path:
-    """A rule on all that is said in the config's rooms, which nothing fulfils."""
+    """Return the file of a rule on all messages in the config's rooms, which never fires."""
     return _rule(directory, "all_rooms", {}, {
-        "trigger.message": {"type": "equals", "pattern": "what nobody says"}})
+        "trigger.message": {"type": "equals", "pattern": "no message has this text"}})
 
 
 def _rule(directory: Path, name: str, parameters: Dict[str, Any],
@@ -104,14 +117,14 @@ def _rule(directory: Path, name: str, parameters: Dict[str, Any],
     return file
 
 
-def _all_there(port: int) -> float:
-    """Return when all webhooks are present: the time at which the listener answered first."""
+def _wait_for_webhooks(port: int) -> float:
+    """Wait until all webhooks exist; return when the endpoint first responded (monotonic)."""
     wait(lambda: health_of(port))
-    listening = time.monotonic()
+    listening_at = time.monotonic()
 
     def is_ready() -> bool:
         webhooks = health_of(port)["webhooks"]
         return webhooks["present"] == webhooks["wanted"] >= len(ROOMS)
 
     wait(is_ready)
-    return listening
+    return listening_at

@@ -1,4 +1,4 @@
-"""Servers in processes of their own, which say where they are in the first line they print."""
+"""Servers in separate processes, which print their URL in the first line."""
 import os
 import subprocess
 import sys
@@ -13,7 +13,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class Server:
-    """A process from `with` to its end; url is the last word of its first line."""
+    """A process that runs during a `with` block.
+
+    Attributes:
+        url: the last word of the first line that the process prints.
+    """
 
     def __init__(self, command: Sequence[str], env: Optional[Dict[str, str]] = None,
                  log: Optional[IO] = None):
@@ -38,27 +42,27 @@ class Server:
         self._process.stdout.close()
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         self._process.kill()
 
     def lines(self) -> Iterator[str]:
-        """What it prints after the first line, until it ends."""
+        """Yield the lines that the process prints after the first, until it ends."""
         return iter(self._process.stdout)
 
     def handles(self) -> int:
-        """Files and sockets that are open."""
+        """Return the number of open files and sockets."""
         return psutil.Process(self._process.pid).num_fds()
 
     def memory(self) -> float:
-        """MiB that are the process's own (its unique set)."""
+        """Return the unique set size in MiB."""
         return psutil.Process(self._process.pid).memory_full_info().uss / 2 ** 20
 
     def cpu(self) -> float:
-        """Seconds of processor time so far."""
+        """Return the processor time so far, in seconds."""
         return sum(psutil.Process(self._process.pid).cpu_times()[:2])
 
 
 def run(module: str, *arguments: str) -> Server:
-    """A server that is a module of this package."""
+    """Start a server that is a module, with sensors/ on its path."""
     env = dict(os.environ, PYTHONPATH=str(REPOSITORY / "sensors"))
     return Server([sys.executable, "-m", module, *arguments], env)

@@ -1,4 +1,4 @@
-"""The pack's config in the benchmarks."""
+"""The pack's config, and signed URLs, for the benchmarks."""
 from typing import Any, Dict, Sequence, Union
 
 from hipchat.config.sensor_settings import SensorSettings
@@ -7,13 +7,20 @@ from hipchat.webhook.webhook_url import Address, WebhookUrl
 __all__ = ["FIRST_ROOM", "TOKEN", "config", "signed_url"]
 
 TOKEN = "a-token-of-the-benchmarks-forty-letters-"
-FIRST_ROOM = 1001  # the id that the sandbox's HipChat gives first
+FIRST_ROOM = 1001  # the ID of the first room in the sandbox's HipChat
 SECRET = "signs-the-urls-of-the-benchmarks"
 
 
 def config(hipchat: str, port: int, directory: str,
            rooms: Union[str, Sequence[str]] = ()) -> Dict[str, Any]:
-    """A whole config; hipchat is the API's URL, directory the spool's; rooms may be "all"."""
+    """Return a whole config.
+
+    Args:
+        hipchat: the URL of HipChat's API.
+        port: the port of the webhook endpoint.
+        directory: the spool's directory.
+        rooms: names of rooms, or "all".
+    """
     return {"api_key": TOKEN, "api_url": hipchat, "events": ["message"],
             "rooms": rooms if rooms == "all" else list(rooms),
             "spool": {"directory": directory, "max_deliveries": 10 ** 6},
@@ -22,8 +29,11 @@ def config(hipchat: str, port: int, directory: str,
 
 
 def signed_url(public_url: str, number: int) -> str:
-    """The URL to which the sandbox's HipChat posts the messages of its first room (0), its
-    second (1), ..."""
+    """Return the URL to which the sandbox's HipChat posts the messages of a room.
+
+    Args:
+        number: the room's place in the order of creation, from 0.
+    """
     whole = config("http://127.0.0.1:1/v2", 1, "")
     secret = SensorSettings.from_config(whole).secret
     return WebhookUrl(public_url, secret).make(

@@ -1,9 +1,9 @@
-"""A day in an hour: a million deliveries with a fault a minute, through a StackStorm's RabbitMQ.
+"""A million deliveries with a fault a minute, through StackStorm's RabbitMQ, in about an hour.
 
-Environment: as benchmarks/stackstorm.py says; RABBITMQCTL, the command that controls the broker
-(rabbitmqctl); SOAK, another number of messages. Needs the right to mount a file system, which it
-fills. People talk in 200 rooms, where 1,000 rules listen: one to all that is said, four to what
-nobody says. Run it on a StackStorm that has nothing else to do.
+There are 200 rooms with five rules each: one for all messages, and four with filters that no
+message matches. Environment: as in benchmarks/stackstorm.py; RABBITMQCTL, the command that controls
+the broker (default: rabbitmqctl); SOAK, another number of messages. The soak mounts a file system
+for the spool, and fills it; this needs root. Run it on a StackStorm that has nothing else to do.
 """
 import contextlib
 import itertools
@@ -23,29 +23,38 @@ from benchmarks import curve
 from benchmarks.measure import Row, plain
 from benchmarks.server_process import REPOSITORY, Server
 from benchmarks.settings import config
-from benchmarks.soak_hipchat import TalkingHipchat
+from benchmarks.soak_hipchat import LoadHipchat
 from benchmarks.stackstorm import Api, host, script
-from benchmarks.waiting import SELDOM, health_of, wait
+from benchmarks.waiting import SLOW_PERIOD, health_of, wait
 from sandbox.both_servers import free_port
 
 MESSAGES = int(os.environ.get("SOAK", "1000000"))
-RATE = 300.0  # a second
-ROOMS, RULES = 200, 5  # in each room
-EARLY = min(100000, MESSAGES // 10)  # messages until what is compared with the end
-FAULT_EVERY = 60.0  # seconds
-SAMPLE_EVERY = 10.0
-RESPAWN = 2.5  # seconds until StackStorm's container starts a sensor again
-REST = 60.0  # until the last sample: what holds a room's deliveries back after a start is over
-PATIENCE = 900.0  # seconds for the last message to come
-DISK = 256  # MiB, of which 80 are for what is remembered of a million messages
-AT_AN_END = 10  # deliveries that may be dispatched again where the sensor or the broker ends
+RATE = 300.0  # messages a second
+ROOMS, RULES = 200, 5  # rooms, and rules in each
+EARLY = min(100000, MESSAGES // 10)  # messages before the sample that the last one is compared with
+FAULT_PERIOD = 60.0  # seconds
+SAMPLE_PERIOD = 10.0  # seconds
+RESTART_DELAY = 2.5  # seconds until StackStorm's sensor container starts a sensor again
+REST_DELAY = 60.0  # seconds before the last sample, when no room is paused any more
+DISPATCH_TIMEOUT = 900.0  # seconds for the last message to be dispatched
+DISK = 256  # MiB; the keys of a million dispatched messages take 80
+REPEATS_MAX = 10  # deliveries that may be dispatched twice when the sensor or the broker ends
 
 
 class Sample(NamedTuple):
-    """At a moment, in seconds from the start; memory in MiB; life: which process it was."""
+    """The sensor's state at one moment.
+
+    Attributes:
+        seconds: since the start of the soak.
+        posted: the number of messages so far.
+        memory: MiB.
+        handles: open files and sockets.
+        greenlets: living greenlets.
+        life: the number of the sensor's process, from 1.
+    """
 
     seconds: float
-    said: int
+    posted: int
     memory: float
     handles: int
     greenlets: int
@@ -53,7 +62,7 @@ class Sample(NamedTuple):
 
 
 class Sensor:
-    """The pack's sensor in StackStorm's wrapper, started again when it has ended."""
+    """The pack's sensor in StackStorm's wrapper, restarted after each end."""
 
     def __init__(self, hipchat: str, directory: str):
         self._port = free_port()
@@ -63,30 +72,33 @@ class Sensor:
 
     def _start(self) -> None:
         self._process = host(REPOSITORY / "sensors" / "webhook_sensor.py", "WebhookSensor",
-                             self._config, "watched")
+                             self._config, "soak")
         self.lives += 1
 
     def kill(self) -> None:
+        """Send SIGKILL, and restart the sensor."""
         self._process.kill()
-        self.end()
-        time.sleep(RESPAWN)
-        self._start()
+        self.stop()
 
     def stop(self) -> None:
+        """Send SIGTERM, and restart the sensor."""
         self.end()
-        time.sleep(RESPAWN)
+        time.sleep(RESTART_DELAY)
         self._start()
 
     def end(self) -> None:
+        """End the sensor's process."""
         self._process.__exit__()
 
     def set_clock(self, ahead: int) -> None:
+        """Set the sensor's clock ahead of the machine's, by seconds."""
         self._ask("clock", ahead)
 
-    def sample(self, seconds: float, said: int) -> Sample:
+    def sample(self, seconds: float, posted: int) -> Sample:
+        """Return the state of the sensor now."""
         greenlets, process = self._ask("greenlets", 0), self._process
-        return Sample(round(seconds, 1), said, round(process.memory(), 3), process.handles(),
-                      greenlets, self.lives)
+        return Sample(seconds=round(seconds, 1), posted=posted, memory=round(process.memory(), 3),
+                      handles=process.handles(), greenlets=greenlets, life=self.lives)
 
     def is_ready(self) -> bool:
         health = health_of(self._port)
@@ -100,14 +112,19 @@ class Sensor:
             return json.loads(answer.read())
 
 
-class Heard:
-    """What came out of RabbitMQ. numbers: of the messages of each room, as each came first;
-    repeats: how many came again after which fault; given_again: how many more RabbitMQ gave again,
-    as it says."""
+class Dispatched:
+    """The events that the sensor has dispatched, as they arrive from RabbitMQ.
+
+    Attributes:
+        numbers: the numbers of each room's messages, in the order of their first arrival.
+        repeats: how many messages were dispatched again, by the last fault before.
+        redelivered: how many messages RabbitMQ itself delivered again.
+        fault: the last fault.
+    """
 
     def __init__(self, queue: Server):
         self.numbers: Dict[int, List[int]] = defaultdict(list)
-        self.given_again, self.repeats = 0, Counter()
+        self.redelivered, self.repeats = 0, Counter()
         self.fault = "none yet"
         self._seen: Dict[int, set] = defaultdict(set)
         self._queue = queue
@@ -115,15 +132,15 @@ class Heard:
 
     @property
     def count(self) -> int:
-        """How many different messages."""
+        """The number of different messages."""
         return sum(map(len, list(self._seen.values())))
 
     def _read(self) -> None:
         for line in self._queue.lines():
-            room, number, again = map(int, line.split())
+            room, number, is_redelivered = map(int, line.split())
             if number in self._seen[room]:
-                self.given_again += again
-                self.repeats[self.fault] += not again
+                self.redelivered += is_redelivered
+                self.repeats[self.fault] += not is_redelivered
             else:
                 self._seen[room].add(number)
                 self.numbers[room].append(number)
@@ -132,7 +149,7 @@ class Heard:
 def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as name, Api() as api, _small_disk(Path(name)) as disk, \
             script("soak_queue.py", apart=True) as queue:
-        hipchat, heard = TalkingHipchat(ROOMS), Heard(queue)
+        hipchat, dispatched = LoadHipchat(ROOMS), Dispatched(queue)
         for room, number in itertools.product(hipchat.rooms, range(RULES)):
             parameters = {"room": str(room)}
             if number:
@@ -140,48 +157,56 @@ def rows() -> List[Row]:
             api.make_rule(f"{room} {number}", "hipchat.message", parameters)
         sensor = Sensor(hipchat.url, str(disk / "spool"))
         try:
-            wait(sensor.is_ready, 300, SELDOM)
-            struck: Counter = Counter()
-            samples = _run(hipchat, sensor, heard, _faults(hipchat, sensor, disk), struck)
+            wait(sensor.is_ready, 300, SLOW_PERIOD)
+            fault_counts: Counter = Counter()
+            samples = _run(hipchat, sensor, dispatched, _faults(hipchat, sensor, disk),
+                           fault_counts)
         finally:
             sensor.end()
-        return _result(hipchat, heard, samples, struck)
+        return _result(hipchat, dispatched, samples, fault_counts)
 
 
-def _run(hipchat: TalkingHipchat, sensor: Sensor, heard: Heard,
-         faults: List[Tuple[str, Callable[[], None]]], struck: Counter) -> List[Sample]:
-    """Until the last message has come; samples are taken while no fault is under way. struck
-    counts the faults."""
-    talking = threading.Thread(target=hipchat.talk, args=(MESSAGES, RATE))
+def _run(hipchat: LoadHipchat, sensor: Sensor, dispatched: Dispatched,
+         faults: List[Tuple[str, Callable[[], None]]], fault_counts: Counter) -> List[Sample]:
+    """Run until the last message is dispatched.
+
+    Args:
+        faults: the name of each fault, and the function that causes it.
+        fault_counts: counts the faults.
+
+    Returns:
+        The samples, taken while no fault is under way.
+    """
+    posting = threading.Thread(target=hipchat.post_messages, args=(MESSAGES, RATE))
     samples: List[Sample] = []
-    begun = time.monotonic()
-    talking.start()
+    started_at = time.monotonic()
+    posting.start()
     turns = itertools.cycle(faults)
-    next_fault = begun + FAULT_EVERY
-    while talking.is_alive():
-        time.sleep(SAMPLE_EVERY)
-        said = sum(hipchat.said.values())
-        with contextlib.suppress(OSError):  # it has no time to answer just now
-            samples.append(sensor.sample(time.monotonic() - begun, said))
-        if time.monotonic() >= next_fault and talking.is_alive():
-            next_fault += FAULT_EVERY
-            heard.fault, strike = next(turns)
-            strike()
-            struck[heard.fault] += 1
-            print("  {:5.0f} s {:9,} said {:9,} heard {:4} again {:5.1f} MiB  {}".format(
-                time.monotonic() - begun, sum(hipchat.said.values()), heard.count,
-                sum(heard.repeats.values()), samples[-1].memory, heard.fault), flush=True)
-    with contextlib.suppress(TimeoutError):  # what has not come is counted as lost
-        wait(lambda: heard.count >= MESSAGES, PATIENCE, SELDOM)
-    wait(sensor.has_dispatched_all, pause=SELDOM)
-    time.sleep(REST)
-    samples.append(sensor.sample(time.monotonic() - begun, MESSAGES))
+    next_fault_at = started_at + FAULT_PERIOD
+    while posting.is_alive():
+        time.sleep(SAMPLE_PERIOD)
+        posted = sum(hipchat.posted.values())
+        with contextlib.suppress(OSError):  # the sensor is too busy to respond
+            samples.append(sensor.sample(time.monotonic() - started_at, posted))
+        if time.monotonic() >= next_fault_at and posting.is_alive():
+            next_fault_at += FAULT_PERIOD
+            dispatched.fault, cause = next(turns)
+            cause()
+            fault_counts[dispatched.fault] += 1
+            print(f"  {time.monotonic() - started_at:5.0f} s {sum(hipchat.posted.values()):9,} "
+                  f"posted {dispatched.count:9,} dispatched {sum(dispatched.repeats.values()):4} "
+                  f"again {samples[-1].memory:5.1f} MiB  {dispatched.fault}", flush=True)
+    with contextlib.suppress(TimeoutError):  # messages that have not arrived count as lost
+        wait(lambda: dispatched.count >= MESSAGES, DISPATCH_TIMEOUT, SLOW_PERIOD)
+    wait(sensor.has_dispatched_all, period=SLOW_PERIOD)
+    time.sleep(REST_DELAY)
+    samples.append(sensor.sample(time.monotonic() - started_at, MESSAGES))
     return samples
 
 
-def _faults(hipchat: TalkingHipchat, sensor: Sensor, disk: Path
+def _faults(hipchat: LoadHipchat, sensor: Sensor, disk: Path
             ) -> List[Tuple[str, Callable[[], None]]]:
-    """Each begins, lasts some seconds and is over when its function returns."""
+    """Return each fault's name and function; the function returns when the fault is over."""
     def broker_stopped() -> None:
         _rabbitmqctl("stop_app")
         time.sleep(5)
@@ -193,12 +218,12 @@ def _faults(hipchat: TalkingHipchat, sensor: Sensor, disk: Path
         _rabbitmqctl("set_vm_memory_high_watermark", "0.4")
 
     def hipchat_fails(**fault: Any) -> Callable[[], None]:
-        def strike() -> None:
+        def cause() -> None:
             hipchat.fail(**fault)
-            hipchat.delete_webhooks(5)  # so that there is something to ask for
+            hipchat.delete_webhooks(5)  # so that the sensor calls HipChat
             time.sleep(10)
             hipchat.heal()
-        return strike
+        return cause
 
     def disk_full() -> None:
         filler = disk / "filler"
@@ -222,27 +247,28 @@ def _faults(hipchat: TalkingHipchat, sensor: Sensor, disk: Path
             ("clock set back", clock_back)]
 
 
-def _result(hipchat: TalkingHipchat, heard: Heard, samples: List[Sample], struck: Counter
-            ) -> List[Row]:
+def _result(hipchat: LoadHipchat, dispatched: Dispatched, samples: List[Sample],
+            fault_counts: Counter) -> List[Row]:
     curve.write([sample._asdict() for sample in samples])
-    late, disordered = _order(hipchat, heard)
-    ends = struck["SIGKILL"] + struck["SIGTERM"] + struck["broker stopped"]
-    early, last = next(each for each in samples if each.said >= EARLY), samples[-1]
+    late, disordered = _order(hipchat, dispatched)
+    ends = fault_counts["SIGKILL"] + fault_counts["SIGTERM"] + fault_counts["broker stopped"]
+    early, last = next(each for each in samples if each.posted >= EARLY), samples[-1]
     against = f"after {EARLY:,} messages"
 
     def row(what: str, against: str, bound: float, unit: str, value: float, note: str = "") -> Row:
         return plain("soak: " + what, against, ("<=", bound), unit, [value], note)
 
     return [
-        row("lost", "", 0, "messages", MESSAGES - heard.count,
-            "{:,} in {} rooms with {:,} rules, {:.0f} a second; faults: {}; answers: {}".format(
-                MESSAGES, ROOMS, ROOMS * RULES, MESSAGES / samples[-2].seconds, _counts(struck),
-                _counts(hipchat.answers))),
+        row("lost", "", 0, "messages", MESSAGES - dispatched.count,
+            f"{MESSAGES:,} in {ROOMS} rooms with {ROOMS * RULES:,} rules, "
+            f"{MESSAGES / samples[-2].seconds:.0f} a second; faults: {_counts(fault_counts)}; "
+            f"responses: {_counts(hipchat.statuses)}"),
         row("out of order in a room, of the messages that a webhook delivered", "", 0, "messages",
             disordered, f"{late:,} backfilled messages came after newer ones"),
-        row("dispatched again", "", AT_AN_END * ends, "messages", sum(heard.repeats.values()),
-            "after: {}; RabbitMQ redelivered {} that were not yet acknowledged".format(
-                _counts(heard.repeats) or "nothing", heard.given_again)),
+        row("dispatched again", "", REPEATS_MAX * ends, "messages",
+            sum(dispatched.repeats.values()),
+            f"after: {_counts(dispatched.repeats) or 'nothing'}; RabbitMQ redelivered "
+            f"{dispatched.redelivered} that were not yet acknowledged"),
         row("memory at the end, increase", against, 2, "MiB", last.memory - early.memory,
             f"highest growth of a process after its second minute: {_growth(samples):.2f} MiB"),
         row("file handles at the end, increase", against, 5, "", last.handles - early.handles),
@@ -250,14 +276,14 @@ def _result(hipchat: TalkingHipchat, heard: Heard, samples: List[Sample], struck
 
 
 def _counts(counter: Counter) -> str:
-    return ", ".join(f"{'none' if what is None else what} {count:,}"
-                     for what, count in counter.most_common())
+    return ", ".join(f"{'none' if key is None else key} {count:,}"
+                     for key, count in counter.most_common())
 
 
-def _order(hipchat: TalkingHipchat, heard: Heard) -> Tuple[int, int]:
-    """How many that no webhook brought came after newer ones, and how many of the others."""
+def _order(hipchat: LoadHipchat, dispatched: Dispatched) -> Tuple[int, int]:
+    """Return how many messages came after newer ones: backfilled ones, and delivered ones."""
     late = disordered = 0
-    for room, numbers in heard.numbers.items():
+    for room, numbers in dispatched.numbers.items():
         newest = -1
         for number in numbers:
             if number < newest:
@@ -269,6 +295,7 @@ def _order(hipchat: TalkingHipchat, heard: Heard) -> Tuple[int, int]:
 
 
 def _growth(samples: List[Sample]) -> float:
+    """Return the highest growth of a process's memory after its first 12 samples, in MiB."""
     lives = [[each.memory for each in samples if each.life == life][12:]
              for life in {sample.life for sample in samples}]
     return max([max(life) - life[0] for life in lives if life], default=0.0)
@@ -276,7 +303,7 @@ def _growth(samples: List[Sample]) -> float:
 
 @contextlib.contextmanager
 def _small_disk(parent: Path) -> Iterator[Path]:
-    """A file system of its own for the spool."""
+    """Mount a file system of DISK MiB for the spool; yield its directory."""
     disk = parent / "disk"
     disk.mkdir()
     subprocess.check_call(["mount", "-t", "tmpfs", "-o", f"size={DISK}m", "tmpfs",

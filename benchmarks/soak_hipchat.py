@@ -1,4 +1,4 @@
-"""The sandbox's HipChat with people who talk all day, and webhooks posted by one thread."""
+"""The sandbox's HipChat as a load generator, which posts all webhooks in one thread."""
 import itertools
 import select
 import socket
@@ -17,16 +17,22 @@ from sandbox.hipchat_server.group import Group
 from sandbox.hipchat_server.limits import Limits
 from sandbox.hipchat_server.server import make_server
 
-__all__ = ["TalkingHipchat"]
+__all__ = ["LoadHipchat"]
 
-TIMEOUT = 10.0  # seconds for which HipChat waits for an answer
-TICK = 0.005  # seconds between two looks at what has been said
-REMEMBERED = 2000  # messages of a room's history
+TIMEOUT = 10.0  # seconds for which HipChat waits for a response
+PERIOD = 0.005  # seconds between two checks for new messages
+HISTORY_MAX = 2000  # messages in a room's history
 
 
-class TalkingHipchat:
-    """said: how many messages in each room, which are numbered from 0; accepted: the numbers of
-    those that a webhook delivered; answers: how often each status, None where there was none."""
+class LoadHipchat:
+    """A HipChat server in this process.
+
+    Attributes:
+        url: of its API.
+        posted: the number of messages in each room; they are numbered from 0.
+        accepted: the numbers of the messages that a webhook delivered, by room ID.
+        statuses: how often each status was received for a delivery; None without a response.
+    """
 
     def __init__(self, rooms: int):
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -39,38 +45,40 @@ class TalkingHipchat:
         app.extensions["events"] = self._events
         self._rooms = [self._group.add_room(f"Room {number}") for number in range(rooms)]
         self._person, self._names = self._group.person("Ann"), itertools.count(1)
-        self.said: Dict[int, int] = {room.id: 0 for room in self._rooms}
+        self.posted: Dict[int, int] = {room.id: 0 for room in self._rooms}
         self.accepted: Dict[int, Set[int]] = defaultdict(set)
-        self.answers: Counter = Counter()
-        self._lanes: Dict[int, Deque[Tuple[int, Delivery]]] = defaultdict(deque)
+        self.statuses: Counter = Counter()
+        self._queues: Dict[int, Deque[Tuple[int, Delivery]]] = defaultdict(deque)
         self._idle: Deque[int] = deque()
         for target in (make_server(listener, app, None).serve_forever, self._deliver_forever):
             threading.Thread(target=target, daemon=True).start()
 
     @property
     def rooms(self) -> List[int]:
-        return list(self.said)
+        """The rooms' IDs."""
+        return list(self.posted)
 
-    def talk(self, count: int, rate: float) -> None:
-        """Say so many messages, so many a second, in one room after the other."""
+    def post_messages(self, count: int, rate: float) -> None:
+        """Post messages at a rate (per second), in one room after the other."""
         started = time.monotonic()
         for number in range(count):
             time.sleep(max(0.0, started + number / rate - time.monotonic()))
             room = self._rooms[number % len(self._rooms)]
             with self._group.lock:
-                self._events.message(room, self._person, str(self.said[room.id]))
-                self.said[room.id] += 1
-                del room.history[:-REMEMBERED]
+                self._events.message(room, self._person, str(self.posted[room.id]))
+                self.posted[room.id] += 1
+                del room.history[:-HISTORY_MAX]
 
     def fail(self, **fault: Any) -> None:
-        """Let calls of the API go wrong; the sandbox's faults."""
+        """Let calls of the API fail; the arguments are those of the sandbox's Fault."""
         self._faults.add(Fault(**fault))
 
     def heal(self) -> None:
+        """End all faults."""
         self._faults.heal()
 
     def delete_webhooks(self, rooms: int) -> None:
-        """In so many rooms."""
+        """Delete all webhooks of this number of rooms."""
         with self._group.lock:
             for room in self._rooms[:rooms]:
                 room.webhooks.clear()
@@ -82,23 +90,24 @@ class TalkingHipchat:
             one.name, other.name = f"Renamed {next(self._names)}", one.name
 
     def calls(self, path: str) -> int:
-        """How many calls of the API have this in their path."""
+        """Return the number of API calls whose path contains this text."""
         return sum(path in call["path"] for call in self._calls.report())
 
-    def under_way(self) -> int:
-        return sum(map(len, list(self._lanes.values())))
+    def undelivered(self) -> int:
+        """Return the number of deliveries that wait or are under way."""
+        return sum(map(len, list(self._queues.values())))
 
     def _post(self, delivery: Delivery) -> None:
-        lane = self._lanes[delivery.room.id]
-        lane.append((self.said[delivery.room.id], delivery))
-        if len(lane) == 1:
+        queue = self._queues[delivery.room.id]
+        queue.append((self.posted[delivery.room.id], delivery))
+        if len(queue) == 1:
             self._idle.append(delivery.room.id)
 
     def _deliver_forever(self) -> None:
-        """Each delivery once, those of a room one after the other."""
+        """Post each delivery once, those of a room one after the other."""
         poll, calls = select.epoll(), {}
         while True:
-            events = poll.poll(TICK)
+            events = poll.poll(PERIOD)
             while self._idle:
                 self._begin(self._idle.popleft(), poll, calls)
             for number, event in events:
@@ -110,20 +119,20 @@ class TalkingHipchat:
                 self._end(calls.pop(call.socket.fileno()), None, poll)
 
     def _begin(self, room: int, poll: Any, calls: Dict[int, Call]) -> None:
-        lane = self._lanes[room]
-        _, delivery = lane[0]
+        queue = self._queues[room]
+        _, delivery = queue[0]
         post = request(delivery.hook.url, delivery.body.encode())
-        call = Call(post, time.perf_counter(), iter([lane]))
+        call = Call(post, time.perf_counter(), iter([queue]))
         calls[call.socket.fileno()] = call
         poll.register(call.socket, select.EPOLLOUT)
 
     def _end(self, call: Call, status: Optional[int], poll: Any) -> None:
         poll.unregister(call.socket)
         call.socket.close()
-        self.answers[status] += 1
-        lane = next(call.rest)
-        number, delivery = lane.popleft()
+        self.statuses[status] += 1
+        queue = next(call.rest)
+        number, delivery = queue.popleft()
         if status == 204:
             self.accepted[delivery.room.id].add(number)
-        if lane:
+        if queue:
             self._idle.append(delivery.room.id)

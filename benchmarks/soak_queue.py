@@ -1,6 +1,7 @@
-"""Takes what a `watched` sensor dispatches from a durable queue of RabbitMQ; by ST2_PYTHON.
+"""Consumes the events that a sensor in mode `soak` dispatches, from a durable queue of RabbitMQ.
 
-Prints a line for each trigger: the room's id, the message's text, and 1 if RabbitMQ gives it again.
+ST2_PYTHON runs it. It prints a line for each event: the room's ID, the message's text, and 1 if
+RabbitMQ redelivers it, else 0.
 """
 import os
 import signal
@@ -17,16 +18,17 @@ from st2common.transport.utils import get_connection
 QUEUE = Queue("st2.soak", TRIGGER_INSTANCE_XCHG, routing_key="#", durable=True)
 
 
-class Taker(ConsumerMixin):
-    """Goes on when the broker is back."""
+class Consumer(ConsumerMixin):
+    """Prints events; reconnects after an outage of the broker."""
 
     def __init__(self, connection: Connection):
         self.connection = connection
 
-    def get_consumers(self, Consumer: Any, channel: Any) -> List[Any]:
-        return [Consumer([QUEUE], callbacks=[self._take], accept=["pickle"], prefetch_count=100)]
+    def get_consumers(self, consumer: Any, channel: Any) -> List[Any]:
+        """Return the consumer of QUEUE; `consumer` is kombu's class."""
+        return [consumer([QUEUE], callbacks=[self._print], accept=["pickle"], prefetch_count=100)]
 
-    def _take(self, body: Dict[str, Any], message: Message) -> None:
+    def _print(self, body: Dict[str, Any], message: Message) -> None:
         item = body["payload"]["item"]
         print(item["room"]["id"], item["message"]["message"],
               int(message.delivery_info["redelivered"]), flush=True)
@@ -42,7 +44,7 @@ def main() -> None:
     print("ready", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
-        Taker(get_connection()).run()
+        Consumer(get_connection()).run()
     finally:
         with get_connection() as connection:
             QUEUE(connection.default_channel).delete()

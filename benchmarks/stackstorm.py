@@ -1,9 +1,10 @@
-"""The pack's sensor and its peers on a real StackStorm.
+"""A real StackStorm: its API, and sensors in its sensor wrapper.
 
-Environment: ST2_API_URL; ST2_PYTHON, the Python of the installed pack's virtualenv, which has the
-pack's requirements and sees StackStorm's modules; ST2_CONFIG_PATH; and ST2_EXAMPLES, the directory
-of StackStorm's examples pack, without which its Flask sensor is skipped. The StackStorm should have
-nothing else to do: what it works off beside takes the same processors.
+Environment: ST2_API_URL; ST2_AUTH_TOKEN if the API requires one; ST2_PYTHON, the Python of the
+installed pack's virtualenv, which has the pack's requirements and StackStorm's modules;
+ST2_CONFIG_PATH (default: /etc/st2/st2.conf); ST2_EXAMPLES, the directory of StackStorm's examples
+pack (default: its Flask sensor is skipped). The StackStorm should have nothing else to do, because
+other work takes the same processors.
 """
 import contextlib
 import json
@@ -19,27 +20,36 @@ from benchmarks.server_process import REPOSITORY, Server
 
 __all__ = ["Api", "flask_sensor", "host", "moment", "script"]
 
-APART = ("unheard", "watched")  # modes of the host
+ISOLATED = ("discard", "soak")  # modes of stackstorm_host.py with exchanges of their own
 FLASK_URL = "http://127.0.0.1:5000/echo"  # as its source says
 
 
 def host(file: Path, name: str, config: Dict[str, Any], *more: str,
          path: Optional[Path] = None) -> Server:
-    """A sensor in the platform's sensor wrapper."""
+    """Start a sensor in StackStorm's sensor wrapper.
+
+    Args:
+        name: the sensor's class.
+        more: the mode, see stackstorm_host.py.
+        path: a directory for PYTHONPATH.
+    """
     return script("stackstorm_host.py", str(file), name, json.dumps(config), *more, path=path,
-                  apart=more != () and more[0] in APART)
+                  is_isolated=more != () and more[0] in ISOLATED)
 
 
-def script(name: str, *arguments: str, path: Optional[Path] = None, apart: bool = False) -> Server:
-    """A file of this directory, run by StackStorm's Python.
+def script(name: str, *arguments: str, path: Optional[Path] = None,
+           is_isolated: bool = False) -> Server:
+    """Start a file of this directory with StackStorm's Python.
 
-    apart: its exchanges are others than those of StackStorm's services, which hear nothing of it.
+    Args:
+        path: a directory for PYTHONPATH.
+        is_isolated: use exchanges of its own, so that StackStorm's services receive nothing.
     """
     env = dict(os.environ, ST2_CONFIG_PATH=os.environ.get("ST2_CONFIG_PATH", "/etc/st2/st2.conf"))
     env.pop("PYTHONPATH", None)
     if path:
         env["PYTHONPATH"] = str(path)
-    if apart:
+    if is_isolated:
         env["ST2_MESSAGING__PREFIX"] = "st2benchmarks"
     return Server([os.environ["ST2_PYTHON"], str(REPOSITORY / "benchmarks" / name), *arguments],
                   env)
@@ -47,7 +57,7 @@ def script(name: str, *arguments: str, path: Optional[Path] = None, apart: bool 
 
 @contextlib.contextmanager
 def flask_sensor(directory: Path) -> Iterator[Optional[str]]:
-    """The URL of StackStorm's Flask example sensor; None where it is not at hand."""
+    """Run StackStorm's Flask example sensor; yield its URL, or None without ST2_EXAMPLES."""
     examples = os.environ.get("ST2_EXAMPLES")
     if not examples:
         yield None
@@ -61,12 +71,12 @@ def flask_sensor(directory: Path) -> Iterator[Optional[str]]:
 
 
 def moment(text: str) -> float:
-    """A date of StackStorm's or HipChat's as seconds."""
+    """Return a date of StackStorm or HipChat as Unix time."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 class Api:
-    """StackStorm's API; what is made through it is deleted at the end of `with`."""
+    """StackStorm's API; objects that make() creates are deleted at the end of the `with` block."""
 
     def __init__(self):
         self._url, self._session = os.environ["ST2_API_URL"] + "/v1", requests.Session()
@@ -85,30 +95,35 @@ class Api:
 
     @property
     def webhook(self) -> str:
-        """Where core.st2.webhook takes what the rule of make_rules hears."""
+        """The URL of the core.st2.webhook for which make_rules() creates a rule."""
         return self._url + "/webhooks/hipchat-benchmark"
 
     def make_rules(self, rooms: List[str]) -> None:
-        """A rule that never fires for each room, and one for core.st2.webhook."""
+        """Create a rule that never fires for each room, and one for core.st2.webhook."""
         for room in rooms:
             self.make_rule(room, "hipchat.message", {"room": room})
         self.make_rule("webhook", "core.st2.webhook", {"url": "hipchat-benchmark"})
 
     def make_trigger_type(self, pack: str, name: str) -> None:
+        """Create a trigger type with any payload."""
         self.make("/triggertypes", {"pack": pack, "name": name, "payload_schema": {}})
 
-    def heard(self) -> int:
-        """How many trigger instances there are."""
+    def trigger_instance_count(self) -> int:
+        """Return the number of trigger instances."""
         answer = self._session.get(self._url + "/triggerinstances", params={"limit": 1})
         return int(answer.headers["X-Total-Count"])
 
     @contextlib.contextmanager
     def only_aliases(self, count: int, name: str) -> Iterator[None]:
-        """So many aliases: that of this name, and others made for it; what was there is put back.
+        """Replace all aliases but one during the `with` block.
+
+        Args:
+            count: the number of aliases, with the one that stays.
+            name: the alias that stays.
         """
-        kept = [each for page in (0, 100) for each in
+        removed = [each for page in (0, 100) for each in
                 self.get("/actionalias", limit=100, offset=page) if each["name"] != name]
-        for each in kept:
+        for each in removed:
             self._delete("/actionalias/" + each["ref"])
         names = [f"benchmark_{number}" for number in range(1, count)]
         for each in names:
@@ -121,13 +136,13 @@ class Api:
         finally:
             for each in names:
                 self._delete("/actionalias/default." + each)
-            for each in kept:
+            for each in removed:
                 self.post("/actionalias", {key: value for key, value in each.items()
                                            if key not in ("id", "ref", "uid", "metadata_file")})
 
     def make_rule(self, name: str, trigger: str, parameters: Dict[str, Any],
                   action: str = "", given: Optional[Dict[str, Any]] = None) -> None:
-        """A rule that starts an action, or one that never fires: the sensor listens for it, too."""
+        """Create a rule that starts an action, or without `action` one that never fires."""
         criteria = {} if action else {"trigger.event": {"type": "equals", "pattern": "none"}}
         self.make("/rules", {
             "name": "benchmark " + name, "pack": "default", "enabled": True, "criteria": criteria,
@@ -135,7 +150,7 @@ class Api:
             "action": {"ref": action or "core.noop", "parameters": given or {}}})
 
     def make(self, path: str, body: Dict[str, Any]) -> None:
-        """Make what is not there yet, until the end of `with`."""
+        """Create an object, if it does not exist, until the end of the `with` block."""
         answer = self._session.post(self._url + path, json=body)
         assert answer.ok or answer.status_code == 409, answer.text
         if answer.ok:

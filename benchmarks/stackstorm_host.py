@@ -1,11 +1,13 @@
-"""Runs a sensor in StackStorm's own sensor wrapper; by ST2_PYTHON: FILE CLASS CONFIG [MODE].
+"""Runs a sensor in StackStorm's own sensor wrapper.
 
-With `control`, GET /bare/N dispatches N times without HTTP and tells the seconds, GET /heard/N
-waits for N dispatches since the last such call and tells the message ids, in their order.
+ST2_PYTHON runs it, with the arguments FILE CLASS CONFIG [MODE]. It prints the URL of its own HTTP
+server, or `none`. The modes:
 
-With `unheard`, what is dispatched goes to a queue of RabbitMQ that keeps none. With `watched`,
-benchmarks/soak_queue.py takes it; GET /greenlets/0 tells how many there are, and GET /clock/N sets
-time.time() N seconds ahead.
+control: GET /bare/N dispatches N times without HTTP and returns the seconds. GET /dispatched/N
+    waits for N dispatches since the last such call, and returns the message IDs in order.
+discard: dispatched events go to a queue of RabbitMQ that keeps none.
+soak: benchmarks/soak_queue.py consumes the dispatched events. GET /greenlets/0 returns the number
+    of greenlets. GET /clock/N sets time.time() N seconds ahead.
 """
 import eventlet
 
@@ -30,7 +32,7 @@ GREENLETS = 10
 
 
 class Wrapper(SensorWrapper):
-    """With a config of our own, and a name of its own, so that an installed sensor can run too."""
+    """A sensor wrapper with a given config, in a pack of its own beside the installed one."""
 
     def __init__(self, file: str, name: str, config: Dict[str, Any]):
         self._own_config = config
@@ -43,7 +45,7 @@ class Wrapper(SensorWrapper):
 
 
 def register(file: str, config: Dict[str, Any]) -> None:
-    """Let the sensor see its config as the registered one: it ends when there is another."""
+    """Make this config the registered one for the sensor, which restarts if the two differ."""
     sys.path.insert(0, os.path.dirname(file))
     from stackstorm import database
     database.registered_config = lambda: config
@@ -51,24 +53,24 @@ def register(file: str, config: Dict[str, Any]) -> None:
 
 
 class Control:
-    """The WSGI application that a benchmark asks."""
+    """The WSGI application of the mode control."""
 
     def __init__(self, sensor: Any):
         self._sensor = sensor
-        self._heard: List[str] = []
+        self._message_ids: List[str] = []
         self._payloads: Dict[str, Dict[str, Any]] = {}
-        # The sensor makes its parts when it runs, after this.
-        kind = sys.modules["listening.dispatch.dispatcher"].Dispatcher
-        make = kind.__init__
-        kind.__init__ = lambda own, subscriptions, directory, dispatch, *more: make(
-            own, subscriptions, directory, self._noting(dispatch), *more)
+        # The sensor builds its Dispatcher later, in run().
+        dispatcher = sys.modules["listening.dispatch.dispatcher"].Dispatcher
+        init = dispatcher.__init__
+        dispatcher.__init__ = lambda own, publish, **parts: init(
+            own, publish=self._recorded(publish), **parts)
 
-    def _noting(self, dispatch: Callable) -> Callable:
-        def noting(trigger: str, payload: Dict[str, Any], trace: str) -> None:
-            dispatch(trigger, payload, trace)
+    def _recorded(self, publish: Callable) -> Callable:
+        def publish_and_record(trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
+            publish(trigger, payload, trace_tag)
             self._payloads[trigger] = payload
-            self._heard.append(payload["item"]["message"]["id"])
-        return noting
+            self._message_ids.append(payload["item"]["message"]["id"])
+        return publish_and_record
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable) -> List[bytes]:
         what, count = environ["PATH_INFO"].strip("/").split("/")
@@ -86,14 +88,14 @@ class Control:
         return time.time() - started
 
     def _wait(self, count: int) -> List[str]:
-        while len(self._heard) < count:
+        while len(self._message_ids) < count:
             eventlet.sleep(0.005)
-        heard, self._heard = self._heard, []
-        return heard
+        message_ids, self._message_ids = self._message_ids, []
+        return message_ids
 
 
-class Watch:
-    """The WSGI application that the soak asks."""
+class SoakControl:
+    """The WSGI application of the mode soak."""
 
     def __init__(self) -> None:
         self._time, self._ahead = time.time, 0.0
@@ -108,8 +110,8 @@ class Watch:
         return [json.dumps(alive).encode()]
 
 
-def take_unheard() -> Connection:
-    """As long as the connection lives, a queue takes what goes to the exchange."""
+def discard() -> Connection:
+    """Bind a queue that keeps one message; return the connection, with which the queue ends."""
     connection = get_connection()
     queue = Queue("", TRIGGER_INSTANCE_XCHG, routing_key="#", exclusive=True, max_length=1)
     queue(connection.default_channel).declare()
@@ -120,16 +122,17 @@ def main(file: str, name: str, config: str, mode: str = "") -> None:
     if name == "WebhookSensor":
         register(file, json.loads(config))
     wrapper = Wrapper(file, name, json.loads(config))
-    address, unheard = "none", mode == "unheard" and take_unheard()
-    if mode in ("control", "watched"):
+    address, connection = "none", discard() if mode == "discard" else None
+    if mode in ("control", "soak"):
         listener = eventlet.listen(("127.0.0.1", 0), backlog=64)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        application = Control(wrapper._sensor_instance) if mode == "control" else Watch()
+        application = Control(wrapper._sensor_instance) if mode == "control" else SoakControl()
         eventlet.spawn(wsgi.server, listener, application, log_output=False)
     print(address, flush=True)
-    os.dup2(2, 1)  # nobody reads what the platform logs
+    os.dup2(2, 1)  # StackStorm's log goes to stderr, because no process reads stdout any more
     wrapper.run()
-    unheard and unheard.close()
+    if connection:
+        connection.close()
 
 
 main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""hipchat.send in a new process, beside the least script that posts the same with requests."""
+"""hipchat.send in a new process, compared with a minimal script that uses requests."""
 import os
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from benchmarks.restart import hipchat
 from benchmarks.settings import TOKEN
 
 ROUNDS = 25
-# What StackStorm's runner gives an action, without the time that the runner itself takes.
+# Replaces the modules that StackStorm's runner gives an action, without the runner's own time.
 OURS = """
 import sys, types
 module = types.ModuleType("st2common.runners.base_action")

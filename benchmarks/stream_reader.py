@@ -1,4 +1,4 @@
-"""Reads an event stream, and prints the longest stop of its loop since the last event, in ms."""
+"""Reads an event stream; prints for each event the longest stop of the loop before it, in ms."""
 import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)
@@ -12,6 +12,7 @@ TICK = 0.001  # seconds
 
 
 class _Ticker:
+    """Measures the longest stop of the loop, in seconds."""
 
     def __init__(self):
         self.longest = 0.0

@@ -1,39 +1,40 @@
-"""Waits until something is so, most often what a sensor's listener says of itself."""
+"""Waits for conditions, such as values in a sensor's /health."""
 import time
 from typing import Any, Callable, Dict
 
 import requests
 
-__all__ = ["SELDOM", "has_looked", "health_of", "wait"]
+__all__ = ["SLOW_PERIOD", "are_histories_read", "health_of", "wait"]
 
-PATIENCE = 60.0  # seconds
-SELDOM = 0.1  # seconds between two looks, where each costs whoever is measured
+TIMEOUT = 60.0  # seconds
+PERIOD = 0.02  # seconds between two checks of a condition
+SLOW_PERIOD = 0.1  # the same if each check takes time of the server that is measured
 
 
-def wait(condition: Callable[[], Any], seconds: float = PATIENCE, pause: float = 0.02) -> Any:
-    """The first true value; TimeoutError if there is none after so many seconds."""
+def wait(condition: Callable[[], Any], seconds: float = TIMEOUT, period: float = PERIOD) -> Any:
+    """Return the first true value of a condition; raise TimeoutError after some seconds."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds:.0f} s")
-        time.sleep(pause)
+            raise TimeoutError(f"the condition was not met within {seconds:.0f} s")
+        time.sleep(period)
 
 
 def health_of(port: int) -> Dict[str, Any]:
-    """What the sensor's listener says of it; {} while nobody listens or answers."""
+    """Return the content of the sensor's /health; {} while there is no response."""
     with requests.Session() as session:
         session.trust_env = False
         try:
             return session.get(f"http://127.0.0.1:{port}/hipchat/health",
-                               timeout=PATIENCE).json()
+                               timeout=TIMEOUT).json()
         except requests.RequestException:
             return {}
 
 
-def has_looked(port: int, rooms: int) -> bool:
-    """Whether the sensor knows of nothing that it may have missed in so many rooms."""
+def are_histories_read(port: int, rooms: int) -> bool:
+    """Return whether the sensor has read the histories of this number of rooms, and all of them."""
     history = health_of(port).get("history", {})
     return history.get("rooms") == rooms and not history["doubtful"]

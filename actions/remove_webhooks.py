@@ -30,7 +30,7 @@ class RemoveWebhooksAction(HipChatAction):
         """Return what HipChat is to find each room by, and how people call it."""
         named = [self.room_of(reference) for reference in references or []]
         found, directory = find_rooms(self.hipchat, named), RoomDirectory()
-        directory.take(found)
+        directory.replace(found)
         if references is None:
             return [(part(room, "id", "A room in HipChat's list"), str(room.get("name")))
                     for room in found]

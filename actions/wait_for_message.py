@@ -2,19 +2,19 @@
 from typing import Any, List, Optional
 
 from base import HipChatAction, Result
-from hipchat.api.next_message import Wanted, wait_for
+from hipchat.api.next_message import Criteria, wait_for
 
 __all__ = ["WaitForMessageAction"]
 
 
 class WaitForMessageAction(HipChatAction):
-    """GET /v2/room/{id_or_name}/history/latest, again and again, with the scope view_messages."""
+    """Polls GET /v2/room/{id_or_name}/history/latest, which needs the scope view_messages."""
 
     def do(self, room: Optional[str] = None, filter: str = "", people: Optional[List[Any]] = None,
            notifications: bool = False, after: Optional[str] = None, seconds: float = 300,
            every: float = 6) -> Result:
-        """{"room", "message": HipChat's message, "matches": what the filter's groups captured}."""
+        """Wait; return {"room", "message": HipChat's message, "matches": the filter's groups}."""
         room = self.room_or_default(room)
-        wanted = Wanted(filter, people or [], notifications)
-        found = wait_for(self.hipchat, self.people, room, wanted, after, seconds, every)
-        return dict(found, room=room)
+        criteria = Criteria(filter, people or [], notifications)
+        return dict(wait_for(self.hipchat, self.people, room, criteria, after, seconds, every),
+                    room=room)

@@ -129,7 +129,7 @@ class RuleTrial:
 
     def _check_room(self, subscription: Subscription, event: Event, body: Json) -> None:
         directory = RoomDirectory()
-        directory.take([body["item"]["room"]])
+        directory.replace([body["item"]["room"]])
         subscriptions = Subscriptions(
             self._settings.rooms, self._settings.events, directory,
             logging.getLogger("sandbox.rule"), subscriptions_changed=lambda: None)

@@ -86,7 +86,7 @@ def test_several_rooms_each_get_it_once(act, hipchat):
 
 def test_a_room_that_fails_is_named_and_the_others_get_it(act, hipchat, room):
     succeeded, result = act("send", rooms=["Nowhere", room], message="all")
-    assert not succeeded and "1 of 2 rooms did not get it: Nowhere." in result["error"]
+    assert not succeeded and "not sent to 1 of 2 rooms: Nowhere." in result["error"]
     failed, sent = result["rooms"]
     assert (failed["room"], failed["status"], sent["room"]) == ("Nowhere", 404, room)
     assert texts(hipchat, room) == ["all"]

@@ -5,7 +5,7 @@ import pytest
 
 from support.waiting import wait_until
 
-from hipchat.api.next_message import Wanted
+from hipchat.api.next_message import Criteria
 from hipchat.api.room_history import HistoryItem
 
 
@@ -143,4 +143,4 @@ def test_a_filter_that_is_no_regular_expression_is_told(act, room):
 @pytest.mark.parametrize("sender", ["A guest", None, {"name": "A guest"}, {"id": "x"}])
 def test_a_guests_message_makes_nothing_fail(sender):
     said = HistoryItem("m1", 0.0, "room_message", {"from": sender, "message": "yes"})
-    assert not Wanted("", [2001], False).has(said, {2001})
+    assert not Criteria("", [2001], False).accepts(said, {2001})

@@ -7,7 +7,7 @@ from chatops.command import ChatMessage
 from chatops.reply import Reply
 from chatops.responder import Responder
 from hipchat.api.client import Client
-from hipchat.errors import InvalidRequest, NotFound, ParameterError, RateLimited, ServerTrouble
+from hipchat.errors import InvalidRequest, NotFound, ParameterError, RateLimited, ServerError
 from hipchat.config.api_settings import ApiSettings
 
 
@@ -114,7 +114,7 @@ def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, er
 
 @pytest.mark.parametrize("error, status, more", [
     (InvalidRequest, 400, {}), (NotFound, 404, {}), (RateLimited, 429, {"reset_in": 60.0}),
-    (ServerTrouble, 503, {})])
+    (ServerError, 503, {})])
 def test_that_a_private_answer_was_refused_is_told(tell, monkeypatch, error, status, more):
     monkeypatch.setattr("chatops.responder.send_private", refusing(error, status, **more))
     line, = tell(Reply("secret", private=True))

@@ -95,7 +95,7 @@ class Bench:
     def know(self, room):
         """Let HipChat have a room of that name; 1001 is the first one's id."""
         self._names.append(room)
-        self.rooms.take([{"id": 1001 + number, "name": name}
+        self.rooms.replace([{"id": 1001 + number, "name": name}
                          for number, name in enumerate(dict.fromkeys(self._names))])
         self.subscriptions.apply_directory()
 

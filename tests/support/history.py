@@ -102,7 +102,7 @@ class Bench:
         self.dispatched, self.fails, self._datastore = [], False, datastore
         self.health = Health(LOG)
         self._rooms = RoomDirectory()
-        self._rooms.take(rooms)
+        self._rooms.replace(rooms)
         self.spool = make_spool(directory, self.health, is_open=False,
                                 recheck_all=lambda: self.history.recheck_all())
         self.queues = RoomQueues(self.spool, self._deliver, self.health, LOG)
@@ -134,7 +134,7 @@ class Bench:
 
     def tell(self, rooms):
         """HipChat tells of these rooms."""
-        self._rooms.take(rooms)
+        self._rooms.replace(rooms)
         self.subscriptions.apply_directory()
 
     def _deliver(self, delivery, told):

@@ -151,7 +151,7 @@ def _rooms(client: Client, settings: ChatOpsSettings) -> Findings:
     for id in sorted(settings.rooms):
         directory = RoomDirectory()
         try:
-            directory.take([client.call("GET", "room", id)])
+            directory.replace([client.call("GET", "room", id)])
         except HipChatError as error:
             yield Finding(False, f"chatops.rooms: {id}: {error}")
         else:

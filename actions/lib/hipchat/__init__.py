@@ -1,1 +1,1 @@
-"""HipChat for StackStorm: what the pack's actions and its sensor share. Imports no StackStorm."""
+"""HipChat code that the pack's actions and its sensor share. Imports no StackStorm."""

@@ -1,10 +1,10 @@
-"""What can go wrong, one class for each kind, each text with the remedy in it."""
+"""The pack's errors: one class for each kind, and the remedy in each text."""
 from typing import Any, Dict, List, Optional
 
 __all__ = [
     "HipChatError", "ConfigError", "NotInstalled", "ParameterError", "Incomplete", "NoAnswer",
     "TimedOut", "TooLarge", "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound",
-    "Conflict", "RateLimited", "ServerTrouble", "api_error",
+    "Conflict", "RateLimited", "ServerError", "api_error",
 ]
 
 TOKEN_REMEDY = (
@@ -13,15 +13,14 @@ TOKEN_REMEDY = (
     "kind, and a token expires after a year.")
 INTEGRATION_REMEDY = (
     "Set oauth.id and oauth.secret in the pack's config to what HipChat gave when the integration "
-    "was installed, and check that it still is.")
-
+    "was installed, and check that it is still installed.")
 ADDON_REMEDY = (
-    "HipChat does not know the add-on any more. Install it again: st2 run hipchat.check says the "
-    "URL to paste.")
+    "HipChat no longer knows the add-on. Install it again: st2 run hipchat.check shows the URL to "
+    "paste.")
 
 
 class HipChatError(Exception):
-    """Base of all errors of this pack; its text says what was wrong and what to do."""
+    """Base class of the pack's errors. The text says what is wrong and what to do."""
 
     def as_result(self) -> Dict[str, Any]:
         """Return the error as an action's result: {"error": text}."""
@@ -29,7 +28,11 @@ class HipChatError(Exception):
 
 
 class ConfigError(HipChatError):
-    """The pack's config is wrong; problems names every wrong value with its remedy."""
+    """The pack's config is wrong.
+
+    Attributes:
+        problems: one text for each wrong value, with its remedy.
+    """
 
     def __init__(self, problems: List[str]):
         self.problems = problems
@@ -38,11 +41,11 @@ class ConfigError(HipChatError):
 
 
 class NotInstalled(HipChatError):
-    """The pack is to be an add-on, and HipChat has not installed it."""
+    """The config enables the add-on, and the add-on is not installed in HipChat."""
 
     def __init__(self) -> None:
         super().__init__("The add-on is not installed in HipChat. Run st2 run hipchat.check, which "
-                         "says the URL to paste there.")
+                         "shows the URL to paste there.")
 
 
 class ParameterError(HipChatError):
@@ -50,7 +53,11 @@ class ParameterError(HipChatError):
 
 
 class Incomplete(HipChatError):
-    """Not all of what was asked for could be done; `result` says what was done and what not."""
+    """Only a part of an action succeeded.
+
+    Attributes:
+        result: keys of the action's result that say which part succeeded and which failed.
+    """
 
     def __init__(self, text: str, **result: Any):
         self.result = result
@@ -62,11 +69,11 @@ class Incomplete(HipChatError):
 
 
 class NoAnswer(HipChatError):
-    """HipChat could not be reached, or did not answer in time or in HipChat's way."""
+    """HipChat could not be reached, or its response was late or malformed."""
 
 
 class TooLarge(NoAnswer):
-    """HipChat's answer is larger than what is read of one."""
+    """HipChat's response is larger than the pack reads."""
 
 
 class TimedOut(NoAnswer):
@@ -78,20 +85,25 @@ class ApiError(HipChatError):
 
     Attributes:
         status: HTTP status.
-        words: HipChat's own message.
-        field: the field of the request that it names, or None.
+        field: the request's field that HipChat's message names, or None.
         remedy: what to do.
     """
 
     remedy = "See HipChat's message."
 
-    def __init__(self, call: str, status: int, words: str, field: Optional[str] = None,
+    def __init__(self, call: str, status: int, message: str, field: Optional[str] = None,
                  remedy: Optional[str] = None):
-        self.status, self.words, self.field = status, words, field
+        """Make the error's text.
+
+        Args:
+            call: method and path of the call, such as "GET /v2/room/1001".
+            message: HipChat's own message.
+        """
+        self.status, self.field = status, field
         self.remedy = remedy or self.remedy
         where = f" (field {field!r})" if field else ""
         super().__init__(
-            f"HipChat answered {status} to {call}{where}: {words.rstrip('.')}. {self.remedy}")
+            f"HipChat answered {status} to {call}{where}: {message.rstrip('.')}. {self.remedy}")
 
     def as_result(self) -> Dict[str, Any]:
         """Return {"error": text, "status": HTTP status, "field": text or None, "remedy": text}."""
@@ -112,7 +124,7 @@ class InvalidToken(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: the token lacks a scope, or its owner a right in the room."""
+    """403: the token lacks a scope, or its owner lacks a right in the room."""
 
     remedy = (
         "Make a token that has the scope named here (the pack needs send_notification, "
@@ -127,35 +139,39 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """409: what was to be made is there already, or what was to be changed has changed."""
+    """409: the object to create exists already, or the object to change was changed meanwhile."""
 
     remedy = (
         "HipChat has it already, or it was changed in between. Choose another name (an "
-        "archived room keeps its own: see hipchat.list_rooms with include_archived), or look at "
-        "what is there and try again.")
+        "archived room keeps its own: see hipchat.list_rooms with include_archived), or check "
+        "its present state and try again.")
 
 
 class RateLimited(ApiError):
-    """429 (or 403, by its words): too many calls. reset_in: seconds until HipChat allows more."""
+    """429, or 403 with a message about the rate limit: too many calls.
 
-    def __init__(self, call: str, status: int, words: str, *, reset_in: float):
+    Attributes:
+        reset_in: seconds until HipChat allows more calls.
+    """
+
+    def __init__(self, call: str, status: int, message: str, *, reset_in: float):
         self.reset_in = reset_in
-        super().__init__(call, status, words, remedy=f"Try again in {reset_in:.0f} s: HipChat "
-                         "allows a token only so many calls (and 30 messages a minute and room).")
+        super().__init__(call, status, message, remedy=f"Try again in {reset_in:.0f} s: HipChat "
+                         "limits a token's calls, and allows 30 messages per minute and room.")
 
 
-class ServerTrouble(ApiError):
-    """5xx: HipChat itself is in trouble."""
+class ServerError(ApiError):
+    """5xx: HipChat itself has failed."""
 
-    remedy = "Try again later; if it goes on, look at the HipChat server's own log."
+    remedy = "Try again later; if the error persists, look at the HipChat server's own log."
 
 
 _BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFound,
               409: Conflict}
 
 
-def api_error(call: str, status: int, words: str, field: Optional[str] = None,
+def api_error(call: str, status: int, message: str, field: Optional[str] = None,
               remedy: Optional[str] = None) -> ApiError:
-    """Return the error for a response of HipChat's with this status (429 is RateLimited's own)."""
-    kind = _BY_STATUS.get(status, ServerTrouble if status >= 500 else ApiError)
-    return kind(call, status, words, field, remedy)
+    """Return the error for a status of HipChat's, except 429: see RateLimited."""
+    kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    return kind(call, status, message, field, remedy)

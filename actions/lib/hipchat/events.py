@@ -1,4 +1,4 @@
-"""The ten events of HipChat's webhooks, and the trigger payload that is made of a delivery."""
+"""The ten events of HipChat's webhooks, and the trigger payload of a delivery."""
 import json
 import math
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -13,19 +13,25 @@ __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "WrongRoom", "message_id", "payl
            "room_id", "room_name", "text_of", "webhook_id", "with_identities"]
 
 DEEPEST = 50  # levels of JSON: StackStorm's database accepts 100, and StackStorm adds some
-MOST_VALUES = 50000  # in one body; to walk through more would hold other deliveries up
+MOST_VALUES = 50000  # in one body: more would take so long that other deliveries wait
 
 
 class WrongRoom(ValueError):
-    """A body names another room than the address that it was posted to."""
+    """The room in a body is not the room of the address that HipChat posted the body to."""
 
 
 class Event(NamedTuple):
-    """An event: name is the trigger type's (without "hipchat."), hipchat is HipChat's own."""
+    """A kind of event.
+
+    Attributes:
+        name: of the trigger type, without "hipchat.".
+        hipchat: HipChat's name of the event.
+        text: the item's text to which filters apply: "message", "topic" or None.
+    """
 
     name: str
     hipchat: str
-    text: Optional[str] = None  # what of the item a filter is searched in: "message" or "topic"
+    text: Optional[str] = None
 
 
 _ALL = [
@@ -46,12 +52,17 @@ _WITH_SENDER = ("enter", "exit", "topic_change")
 
 
 def read_body(raw: bytes) -> Dict[str, Any]:
-    """What HipChat posted, as an object with an `item` that is an object.
+    """Parse the body of a delivery.
 
-    Text that StackStorm's database cannot store is replaced (lone surrogates, NUL in a key), and
-    so are integers beyond 64 bits and numbers beyond a float's (by their digits). ValueError, with
-    a text that is safe to send back, where it is no JSON, no object, has no item, or is too deep
-    or too rich.
+    Replaces what StackStorm's database cannot store: lone surrogates, NUL in a key, and numbers
+    beyond 64 bits or a float's range (by their digits).
+
+    Returns:
+        An object whose `item` is an object.
+
+    Raises:
+        ValueError: the body is no such object, is nested too deeply, or has too many values. The
+            text is safe to send back.
     """
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
         raise ValueError("the body holds too many values")
@@ -82,10 +93,10 @@ _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_consta
 
 
 def room_id(body: Dict[str, Any]) -> Optional[int]:
-    """Return the ID of the room that the item names, None where it names none.
+    """Return the ID of the room in the item; None if the item has no room.
 
     Raises:
-        WrongRoom: It names one, but not by an ID as HipChat writes it: others might read one.
+        WrongRoom: The room has no ID as HipChat writes it; other code might read it as some ID.
     """
     room = body["item"].get("room")
     stated = room.get("id") if isinstance(room, dict) else room
@@ -96,16 +107,16 @@ def room_id(body: Dict[str, Any]) -> Optional[int]:
 
 
 def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a body with the IDs of rooms, messages and people, and the date, that were checked.
+    """Return a body whose IDs of rooms, messages and people, and whose date, are validated.
 
-    What is checked must be what rules get: StackStorm casts "+1002", and true, to an integer.
+    Rules must get the validated values: StackStorm casts "+1002", and true, to an integer.
 
     Args:
-        room: The room of the delivery: its id, and its name and links as far as they are known.
+        room: the room of the delivery: its id, and its name and links if they are known.
 
     Raises:
-        WrongRoom: The body names another room.
-        ValueError: An ID is neither a number nor a text that can only be read in one way.
+        WrongRoom: the body names another room.
+        ValueError: an ID is ambiguous.
     """
     if room_id(body) not in (None, room["id"]):
         raise WrongRoom("the body is of another room")
@@ -132,14 +143,14 @@ def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any
     return dict(body, item=item)
 
 
-def _are_of_room(links: Any, wanted: int) -> bool:
-    """Tell whether links, as HipChat gives them, lead to a room or below it."""
+def _are_of_room(links: Any, room_number: int) -> bool:
+    """Return whether all links in HipChat's `links` lead to a room or below it."""
     return isinstance(links, dict) and all(
-        isinstance(link, str) and f"/room/{wanted}/" in link + "/" for link in links.values())
+        isinstance(link, str) and f"/room/{room_number}/" in link + "/" for link in links.values())
 
 
 def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a person, or an integration, whose ID can be read in one way."""
+    """Return a person or an integration with a validated ID."""
     stated = person.get("id")
     found = positive_id(stated)
     if found is not None:
@@ -158,7 +169,7 @@ def _is_number(text: str) -> bool:
 
 
 def room_name(body: Dict[str, Any]) -> str:
-    """What the item calls the room, "" where it does not. (It is no identity: names change.)"""
+    """Return the room's name in the item, or "". (It is no identity: names change.)"""
     return _named(body["item"].get("room"), "name")["name"]
 
 
@@ -169,12 +180,12 @@ def message_id(body: Dict[str, Any]) -> str:
 
 
 def webhook_id(body: Dict[str, Any]) -> int:
-    """Return the ID of the HipChat webhook, 0 where HipChat gives none."""
+    """Return the ID of the webhook, or 0 if the body has no valid one."""
     return positive_id(body.get("webhook_id")) or 0
 
 
 def text_of(event: Event, item: Dict[str, Any]) -> str:
-    """What a filter is searched in: the message, the topic, or "" for other events."""
+    """Return the text to which filters apply: the message, the topic, or "" for other events."""
     safe = safe_item(event, item)
     if event.text == "topic":
         return safe["topic"]
@@ -182,11 +193,10 @@ def text_of(event: Event, item: Dict[str, Any]) -> str:
 
 
 def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
-    """HipChat's item, whole, with those keys as strings that rules put criteria on.
+    """Return HipChat's item, with the keys as strings to which rules apply criteria.
 
-    item.room.name always; item.message.message, item.message.from.name, item.sender.name and
-    item.topic where the event has them. (In StackStorm a criterion on anything but a string makes
-    the rule fail.)
+    These are room.name, and if the event has them message.message, message.from.name, sender.name
+    and topic. (In StackStorm a criterion on anything but a string makes the rule fail.)
     """
     safe = dict(item, room=_named(item.get("room"), "name"))
     if event.text == "message":
@@ -201,7 +211,7 @@ def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _named(value: Any, key: str) -> Dict[str, Any]:
-    """An object whose key is a string; HipChat also sent a plain string in place of the object."""
+    """Return an object whose key is a string. HipChat sometimes sends only that string."""
     if isinstance(value, dict):
         return dict(value, **{key: _string(value.get(key))})
     return {key: _string(value)}
@@ -215,10 +225,10 @@ def _string(value: Any) -> str:
 
 def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[str],
             guard: bool = True) -> Dict[str, Any]:
-    """The payload of a trigger: ten keys, in every event, no string ever null.
+    """Return the payload of a trigger: the same ten keys for every event, no string null.
 
-    With guard, every string is inert: an orquesta workflow evaluates what it is given, and chat
-    text could otherwise read the secrets of the config and of the datastore there.
+    With guard, templates in strings are made harmless. An orquesta workflow evaluates its input:
+    chat text could otherwise read the secrets of the config and of the datastore there.
     """
     item = safe_item(event, body["item"])
     client = body.get("oauth_client_id")

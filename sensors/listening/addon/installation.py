@@ -9,7 +9,7 @@ from hipchat.config.addon import SCOPES, Addon
 from hipchat.webhook.addon_urls import AddonUrls
 from hipchat.api.client import Client
 from hipchat.api.credentials import Integration
-from hipchat.errors import ApiError, HipChatError, InvalidToken, RateLimited, ServerTrouble
+from hipchat.errors import ApiError, HipChatError, InvalidToken, RateLimited, ServerError
 from hipchat.config.sensor_settings import SensorSettings
 from listening import timing
 from listening.addon.claim import Claim, group_id, is_capabilities_of
@@ -225,7 +225,7 @@ class Installation:
             token = self._token(integration, scope=" ".join(SCOPES))
             info = self._token_info(token["access_token"])
             group = group_id(token.get("group_id"))
-        except (RateLimited, ServerTrouble) as error:
+        except (RateLimited, ServerError) as error:
             raise InstallationRefused(f"HipChat answers {error.status} now; try again",
                                       try_again=True) from None
         except ApiError:

@@ -11,7 +11,7 @@ from chatops.reply import Reply
 from chatops.responder import Responder
 from hipchat.api.client import Client
 from hipchat.errors import (
-    Forbidden, HipChatError, NoAnswer, NotFound, RateLimited, ServerTrouble)
+    Forbidden, HipChatError, NoAnswer, NotFound, RateLimited, ServerError)
 from listening import timing
 from listening.backoff import Backoff
 from listening.commands.journal import Command, Journal, PendingReply
@@ -97,7 +97,7 @@ class Replies:
                 self.sent += 1
                 return
             except HipChatError as error:
-                if not isinstance(error, (NoAnswer, RateLimited, ServerTrouble)) or (
+                if not isinstance(error, (NoAnswer, RateLimited, ServerError)) or (
                         responder.has_sent or time.monotonic() > deadline):
                     self._health.record_incident(
                         "commands", "a reply could not be sent",

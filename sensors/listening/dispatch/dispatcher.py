@@ -82,14 +82,14 @@ class Dispatcher:
             self._drop(delivery, "unreadable")
             return
         needs_names = bool(self._subscriptions.names())
-        if needs_names and not self._directory.loaded:
+        if needs_names and not self._directory.is_loaded:
             raise ServiceUnavailable("HipChat", "its list of rooms was not read yet",
                                      "Deliveries wait in the spool until it is read: rules use "
                                      "room names.")
         matches = self._matches(address, event, body)
         if matches is None and self._refresh_throttled():
             matches = self._matches(address, event, body)
-        if matches is None and needs_names and not self._directory.told:
+        if matches is None and needs_names and not self._directory.had_rooms:
             raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
                              "list is empty. Deliveries for a rule that uses a room name wait in "
                              "the spool until it lists rooms.")

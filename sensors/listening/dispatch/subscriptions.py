@@ -177,7 +177,7 @@ class Subscriptions:
 
         Then each room may be a subscribed one.
         """
-        return not self._directory.told and bool(self.names())
+        return not self._directory.had_rooms and bool(self.names())
 
     def rooms_in_rules(self) -> Set[int]:
         """Return the IDs of the rooms in rules, without those in the config."""

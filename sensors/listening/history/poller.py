@@ -135,7 +135,7 @@ class HistoryPoller:
 
     def run(self) -> None:
         """Read one room after the other, for ever."""
-        while not self._context.rooms.loaded:  # else subscriptions with room names would be missed
+        while not self._context.rooms.is_loaded:  # else it misses subscriptions with room names
             eventlet.sleep(0.05)
         while True:
             if self._schedule.is_stale:

@@ -143,7 +143,7 @@ class WebhookReconciler:
         found: Dict[Union[int, str], str] = {
             room_id: room.problem or ARCHIVED for room_id, room in self._rooms.items()
             if self._is_unheard(room_id)}
-        if self._directory.loaded:
+        if self._directory.is_loaded:
             found.update(dict.fromkeys(self._names.unknown(), UNKNOWN))
         return found
 

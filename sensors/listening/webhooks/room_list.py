@@ -67,10 +67,10 @@ class RoomList:
         context = self._context
         self._read_at, version = time.monotonic(), context.rooms.version
         try:
-            context.rooms.take(find_rooms(context.client, context.subscriptions.names()))
+            context.rooms.replace(find_rooms(context.client, context.subscriptions.names()))
         except Forbidden:
-            if not context.rooms.loaded:  # subscriptions with room IDs need not wait
-                context.rooms.take([])
+            if not context.rooms.is_loaded:  # subscriptions with room IDs need not wait
+                context.rooms.replace([])
             raise
         context.subscriptions.apply_directory()
         self._weigh_hints(context.rooms.version != version)

@@ -18,48 +18,48 @@ def client(server, token):
 
 class TestNames:
     def test_mean_the_room_that_bears_them_exactly(self, directory):
-        directory.take([{"id": 1, "name": "Ops"}, {"id": 2, "name": "ops"}])
+        directory.replace([{"id": 1, "name": "Ops"}, {"id": 2, "name": "ops"}])
         assert (directory.id_of("Ops"), directory.id_of("ops")) == (1, 2)
 
     def test_in_other_capitals_mean_a_room_if_it_is_the_only_one(self, directory):
-        directory.take([{"id": 1, "name": "Ops"}, {"id": 2, "name": "Lunch"},
+        directory.replace([{"id": 1, "name": "Ops"}, {"id": 2, "name": "Lunch"},
                         {"id": 3, "name": "LUNCH"}])
         assert (directory.id_of("OPS"), directory.id_of("lunch")) == (1, None)
 
-    def test_mean_no_room_where_none_bears_them(self, directory):
-        assert directory.id_of("Ops") is None and not directory.loaded
-        directory.take([])
-        assert directory.id_of("Ops") is None and directory.loaded and not directory.told
+    def test_mean_no_room_if_no_room_has_them(self, directory):
+        assert directory.id_of("Ops") is None and not directory.is_loaded
+        directory.replace([])
+        assert directory.id_of("Ops") is None and directory.is_loaded and not directory.had_rooms
 
-    def test_are_told_once_a_room_was(self, directory):
+    def test_are_known_once_a_room_was_listed(self, directory):
         for rooms in ([{"id": 1, "name": "Ops"}], []):
-            directory.take(rooms)
-            assert directory.told
+            directory.replace(rooms)
+            assert directory.had_rooms
 
     def test_of_digits_are_ids_whatever_rooms_are_called(self, directory):
-        directory.take([{"id": 1, "name": "2"}, {"id": 2, "name": "Ops"}])
+        directory.replace([{"id": 1, "name": "2"}, {"id": 2, "name": "Ops"}])
         assert [directory.id_of(each) for each in ("1", "2", "3", "\u0661")] == [1, 2, 3, None]
 
     def test_of_an_archived_room_mean_one_in_use_that_bears_them_too(self, directory):
-        directory.take([{"id": 1, "name": "Ops", "is_archived": False},
+        directory.replace([{"id": 1, "name": "Ops", "is_archived": False},
                         {"id": 2, "name": "Ops", "is_archived": True}])
         assert directory.id_of("Ops") == 1
         assert directory.is_archived(2) and not directory.is_archived(1)
 
     def test_are_told_of_the_rooms_that_are_known(self, directory):
-        directory.take([{"id": 1, "name": "Ops"}])
+        directory.replace([{"id": 1, "name": "Ops"}])
         assert (directory.name_of(1), directory.name_of(2)) == ("Ops", None)
 
     @pytest.mark.parametrize("strange", [None, "Ops", {}, {"id": "1", "name": "Ops"},
                                          {"id": True, "name": "Ops"}, {"id": 1, "name": None}])
     def test_are_not_taken_from_what_is_no_room(self, directory, strange):
-        directory.take([strange, {"id": 5, "name": "Lunch"}])
+        directory.replace([strange, {"id": 5, "name": "Lunch"}])
         assert directory.id_of("Ops") is None and directory.id_of("Lunch") == 5
 
     def test_are_counted_as_changed_when_they_are(self, directory):
         versions = []
         for name in ("Ops", "Ops", "Lunch"):
-            directory.take([{"id": 1, "name": name}])
+            directory.replace([{"id": 1, "name": name}])
             versions.append(directory.version)
         assert versions == [1, 1, 2]
 

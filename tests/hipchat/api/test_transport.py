@@ -202,7 +202,7 @@ class TestPages:
 
     def test_that_repeat_are_an_error(self, liar):
         liar.answers = [{"items": [{"id": 1}, {"id": 2}], "links": {"next": "x"}}]
-        with pytest.raises(errors.NoAnswer, match="pages without end.*start-index"):
+        with pytest.raises(errors.NoAnswer, match="endless pages.*start-index"):
             self.items(liar)
         assert len(liar.requests) == 2
 
@@ -214,7 +214,7 @@ class TestPages:
     def test_that_never_repeat_end_too(self, liar, monkeypatch):
         monkeypatch.setattr("hipchat.api.client.MOST_PAGES", 5)
         liar.answers = [{"items": [{"id": number}], "links": {"next": "x"}} for number in range(9)]
-        with pytest.raises(errors.NoAnswer, match="pages without end"):
+        with pytest.raises(errors.NoAnswer, match="endless pages"):
             self.items(liar)
         assert len(liar.requests) == 5
 

@@ -122,7 +122,7 @@ class TestNamesNotTold:
 
     @pytest.fixture(autouse=True)
     def start(self, bench):
-        bench.rooms.take([])
+        bench.rooms.replace([])
         bench.add("by name", "Factor")
         bench.add("by id", "1002")
         bench.lanes.start(bench.supervisor)

@@ -29,7 +29,7 @@ FACTOR, OPS, SALES = 1001, 1002, 1003
 @pytest.fixture
 def directory():
     directory = RoomDirectory()
-    directory.take([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}])
+    directory.replace([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops"}])
     return directory
 
 
@@ -64,7 +64,7 @@ def test_what_is_wanted_everywhere_follows_the_rooms_and_is_worked_out_once(dire
     wanted = subscriptions.required()
     assert {address.room for address in wanted} == {
         FACTOR, OPS} and subscriptions.required() is wanted
-    directory.take([{"id": FACTOR, "name": "Factor"},
+    directory.replace([{"id": FACTOR, "name": "Factor"},
                     {"id": OPS, "name": "Ops", "is_archived": True}])
     assert {address.room for address in subscriptions.required()} == {FACTOR}
 
@@ -204,7 +204,7 @@ class TestRenamed:
     def test_a_rule_for_a_name_hears_the_room_that_bears_it_now(
             self, subscriptions, directory, changes):
         subscriptions.add(trigger("a", room="Factor"))
-        directory.take([{"id": FACTOR, "name": "Factor-old"}, {"id": SALES, "name": "Factor"}])
+        directory.replace([{"id": FACTOR, "name": "Factor-old"}, {"id": SALES, "name": "Factor"}])
         subscriptions.apply_directory()
         assert subscriptions.required() == {Address("room_message", SALES)}
         assert hearing(subscriptions, FACTOR) == [] and hearing(
@@ -215,7 +215,7 @@ class TestRenamed:
         subscriptions.add(trigger("a", room="Soon"))
         assert subscriptions.required() == set()
         assert subscriptions.unknown_names() == {"Soon": {"room_message"}}
-        directory.take([{"id": 7, "name": "Soon"}])
+        directory.replace([{"id": 7, "name": "Soon"}])
         subscriptions.apply_directory()
         assert subscriptions.required() == {Address("room_message", 7)}
         assert not subscriptions.unknown_names()
@@ -224,20 +224,20 @@ class TestRenamed:
 
     def test_a_name_that_looks_like_an_id_is_none(self, subscriptions, directory):
         subscriptions.add(trigger("a", room=str(OPS)))
-        directory.take([{"id": FACTOR, "name": str(OPS)}, {"id": OPS, "name": "Ops"}])
+        directory.replace([{"id": FACTOR, "name": str(OPS)}, {"id": OPS, "name": "Ops"}])
         subscriptions.apply_directory()
         assert hearing(subscriptions, FACTOR) == [] and hearing(subscriptions, OPS) == ["hipchat.a"]
 
     def test_nothing_changes_while_no_name_does(self, subscriptions, directory, changes):
         subscriptions.add(trigger("a", room="Factor"))
-        directory.take([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])
+        directory.replace([{"id": OPS, "name": "Ops"}, {"id": FACTOR, "name": "Factor"}])
         subscriptions.apply_directory()
         assert len(changes) == 1
 
 
 def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
     directory = RoomDirectory()
-    directory.take([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops",
+    directory.replace([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops",
                                                        "is_archived": True}])
     subscriptions = Subscriptions([EVERYWHERE], ["message"], directory,
                                   logging.getLogger("subscriptions"),
@@ -271,7 +271,7 @@ class TestGone:
     def gone(self, subscriptions, directory):
         """A rule heard the room Factor, which is gone; a new room took its name."""
         subscriptions.add(trigger("a", room="Factor", filter="ping"))
-        directory.take([{"id": SALES, "name": "Factor"}])
+        directory.replace([{"id": SALES, "name": "Factor"}])
         subscriptions.apply_directory()
         return subscriptions
 
@@ -292,7 +292,7 @@ class TestGone:
         subscriptions.add(trigger("a", room="Factor"))
         factor = {"id": FACTOR, "name": "Factor"}
         for rooms in ([], [factor], [dict(factor, name="Attic"), {"id": SALES, "name": "Factor"}]):
-            directory.take(rooms)
+            directory.replace(rooms)
             subscriptions.apply_directory()
         assert hearing(subscriptions, FACTOR) == [] and hearing(
             subscriptions, SALES) == ["hipchat.a"]

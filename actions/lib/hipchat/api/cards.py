@@ -1,4 +1,4 @@
-"""Cards, checked by what is known of HipChat's own schema."""
+"""Checks cards against HipChat's schema, as far as it is known."""
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from hipchat.errors import ParameterError
@@ -11,11 +11,11 @@ FORMATS = ("compact", "medium")
 LOZENGES = ("lozenge", "lozenge-success", "lozenge-error", "lozenge-current", "lozenge-complete",
             "lozenge-moved")
 
-Check = Callable[[str, Any], None]  # takes the place in the card, and the value there
+Check = Callable[[str, Any], None]  # takes the path in the card, and the value there
 
 
 def check_card(card: Any) -> None:
-    """Raise ParameterError, naming the place, unless HipChat takes the card.
+    """Raise ParameterError, with the path of the wrong value, unless HipChat accepts the card.
 
     Source: the schema that HipChat's own errors echo, the types of its clients, and a schema that
     another client copied from its documentation.

@@ -1,4 +1,4 @@
-"""Calls to HipChat's API v2: their errors, their pages, and what HipChat knows of the token."""
+"""Calls HipChat's API v2: errors, pages, rate limit and token information."""
 import logging
 import time
 from json import dumps
@@ -22,7 +22,7 @@ from hipchat.text.masking import SecretFilter, mask
 __all__ = ["PAGE", "Client"]
 
 PAGE = 1000  # items, the most that HipChat returns in one response
-MOST_PAGES = 1000  # of one collection; more come only from a server that makes them up
+MOST_PAGES = 1000  # of one collection; only a faulty server has more
 URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")  # at DEBUG they write paths
 
 
@@ -30,10 +30,12 @@ class Client:
     """The API of one HipChat, for one token.
 
     The token travels in the Authorization header, and in the URL of token_info(). Every call raises
-    an error of hipchat.errors, none of which holds a secret.
+    errors of hipchat.errors; they contain no secret.
 
     Attributes:
-        secret_filter: masks the secrets in what a logger writes.
+        secret_filter: masks the secrets in log records.
+        call_ended: called after each request with the HTTP status ("none" without a response), the
+            seconds it took, and the rate limit that HipChat announced.
 
     Example:
         Client(ApiSettings.from_config(config)).call("GET", "room", 1001)
@@ -43,13 +45,12 @@ class Client:
         """Call nothing yet.
 
         Args:
-            budget: calls wait until it has room for them, and none is made again.
+            budget: delays calls; with a budget, failed requests are not repeated.
         """
         self._budget, self._ahead = budget, 0.0
         self._session = http_session()
         self.use(settings)
         self.secret_filter = SecretFilter(lambda: self._token.secrets)
-        # Called with the HTTP status ("none" without a response), the seconds, and the limit.
         self.call_ended: Callable[[str, float, Optional[RateLimit]], None] = (
             lambda status, seconds, limit: None)
         for name in URL_LOGGERS:
@@ -58,7 +59,7 @@ class Client:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def use(self, settings: ApiSettings) -> None:
-        """Call with these settings' token from now on."""
+        """Use these settings, and their token, for the next calls."""
         self._settings, self._errors = settings, ErrorMapping(settings, self._masked)
         self._token: Token = (
             IntegrationToken(settings.integration, self.fetch_token) if settings.integration
@@ -67,15 +68,19 @@ class Client:
     def call(self, method: str, *path: Any, json: Optional[Dict[str, Any]] = None,
              params: Optional[Dict[str, Any]] = None, body: Optional[bytes] = None,
              content_type: Optional[str] = None) -> Any:
-        """Make a call; return the JSON of its response, None where HipChat answers 204.
+        """Make a call.
 
-        A rate limit is waited out if it ends within the setting rate_limit_wait, each time a second
-        or more, and longer. What can do no harm is tried again: see transport.send.
+        After a 429 it waits and repeats the call, if the rate limit ends within the setting
+        rate_limit_wait. The waits are at least 1, 2, 4, ... seconds. Requests that are safe to
+        repeat are retried: see transport.send.
 
         Args:
             path: the segments after /v2, percent-encoded here.
             json: the body, whose None values are left out.
             body, content_type: a body of another type.
+
+        Returns:
+            The JSON of the response; None if HipChat answers 204.
         """
         deadline = time.monotonic() + self._settings.rate_limit_wait
         renewed, delay = False, timing.RATE_DELAY_MIN
@@ -95,7 +100,7 @@ class Client:
                 time.sleep(pause)
 
     def ask(self, method: str, *path: Any, **options: Any) -> Dict[str, Any]:
-        """As call, where the response must be an object."""
+        """Make a call whose response must be an object; takes the arguments of call()."""
         return object_of(self.call(method, *path, **options), self._answer_to(method, path))
 
     def page(self, *path: Any, **params: Any) -> Dict[str, Any]:
@@ -109,7 +114,7 @@ class Client:
         """Yield the items of a collection, page after page: all, or the first `limit`.
 
         Raises:
-            NoAnswer: a page holds nothing that was not on one before, or pages have no end.
+            NoAnswer: a page only repeats items of earlier pages, or there are too many pages.
         """
         start = 0
         seen: Set[str] = set()
@@ -126,32 +131,34 @@ class Client:
             if (not new or not (isinstance(links, dict) and links.get("next")) or
                     limit is not None and start >= limit):
                 return
-        raise NoAnswer(f"{self._answer_to('GET', path)} has pages without end: after {start} items "
-                       "the same come again. What answers at api_url ignores start-index.")
+        raise NoAnswer(f"{self._answer_to('GET', path)} has endless pages: after {start} items the "
+                       "same come again. The server at api_url ignores start-index.")
 
     def now(self) -> float:
-        """Return the Unix time by HipChat's clock, as it was with its last response."""
+        """Return the Unix time by HipChat's clock, as of its last response."""
         return time.time() + self._ahead
 
     def token_info(self) -> Dict[str, Any]:
-        """Return what HipChat knows of the token: scopes, owner, client, expires_in in seconds.
+        """Return HipChat's information on the token: GET /v2/oauth/token/{token}, without a scope.
 
-        GET /v2/oauth/token/{token}, open to every token. The token itself is left out.
+        Returns:
+            scopes, owner, client, expires_in (seconds) and more, without the token itself.
         """
-        found = self.ask("GET", "oauth", "token", self._token.value)
-        if not isinstance(found.get("scopes"), list):
+        info = self.ask("GET", "oauth", "token", self._token.value)
+        if not isinstance(info.get("scopes"), list):
             raise self._errors.unreadable("GET /v2/oauth/token", "names no scopes")
-        return {key: value for key, value in found.items() if key != "access_token"}
+        return {key: value for key, value in info.items() if key != "access_token"}
 
     def fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
-        """Have HipChat make a token for the integration; return its whole answer.
+        """Fetch a new token for the integration: POST /v2/oauth/token.
 
-        POST /v2/oauth/token: access_token, expires_in in seconds, and mostly group_id.
+        Returns:
+            HipChat's response: access_token, expires_in (seconds), and usually group_id.
         """
         answer = self._send("POST", ("oauth", "token"), data=form, auth=self._settings.integration)
         if not (isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and
                 isinstance(answer.get("expires_in"), (int, float))):
-            raise self._errors.unreadable("POST /v2/oauth/token", "holds no token")
+            raise self._errors.unreadable("POST /v2/oauth/token", "contains no token")
         return answer
 
     def _send(self, method: str, path: Tuple[Any, ...], **options: Any) -> Any:
@@ -187,7 +194,7 @@ class Client:
                            f"{LARGEST_RESPONSE // 1024 ** 2} MiB.") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._errors.no_answer(call, error) from None
-        except OSError as error:  # what requests raises before it calls
+        except OSError as error:  # requests cannot read ca_bundle
             raise ConfigError([f"ca_bundle: {error}"]) from None
         except ValueError as error:  # requests reads a redirection's target, followed or not
             raise self._errors.unreadable(
@@ -200,14 +207,14 @@ class Client:
         return mask(text, self._token.secrets)
 
 
-def _quoted(part: Any) -> str:
-    if str(part) in ("", ".", ".."):
-        raise ParameterError(f"{part!r} is no name and no id.")
-    return quote(str(part), safe="")
+def _quoted(segment: Any) -> str:
+    if str(segment) in ("", ".", ".."):
+        raise ParameterError(f"{segment!r} is no name and no id.")
+    return quote(str(segment), safe="")
 
 
 def _name(method: str, path: Tuple[Any, ...]) -> str:
-    return f"{method} /v2/{'/'.join(str(part) for part in path)}"
+    return f"{method} /v2/{'/'.join(map(str, path))}"
 
 
 def _without_none(body: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:

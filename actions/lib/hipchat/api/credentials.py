@@ -1,4 +1,4 @@
-"""How calls are authorized: with a personal access token, or with the tokens of an integration."""
+"""Authorizes calls with a personal access token, or with the tokens of an integration."""
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -11,26 +11,26 @@ __all__ = ["Integration", "IntegrationToken", "PersonalToken", "Token"]
 
 
 class Integration(NamedTuple):
-    """An integration's OAuth client, as HipChat gave it when it was installed."""
+    """The OAuth client that HipChat issued when the integration was installed."""
 
     id: str
     secret: str
 
 
 class Token(AuthBase):
-    """Authorizes requests; by itself it is none, as before an add-on is installed.
+    """Base class of tokens, and the missing token of an add-on that is not installed.
 
-    (It is an auth object, since a mere header gives way to what ~/.netrc says.)
+    A token is an auth object of requests: a plain header would be replaced by ~/.netrc.
     """
 
     @property
     def value(self) -> str:
-        """The token; NotInstalled where there is none."""
+        """The token; raises NotInstalled if there is no token."""
         raise NotInstalled()
 
     @property
     def secrets(self) -> List[str]:
-        """What must never be shown."""
+        """The texts that logs and errors must not contain."""
         return []
 
     def __call__(self, request: Any) -> Any:
@@ -38,7 +38,11 @@ class Token(AuthBase):
         return request
 
     def renewed(self) -> bool:
-        """Forget the token, so that the next request has another; False if there is no other."""
+        """Discard the token, so that the next request fetches a new one.
+
+        Returns:
+            False if there is no way to get a new one.
+        """
         return False
 
 
@@ -64,8 +68,8 @@ class IntegrationToken(Token):
         """Fetch nothing yet.
 
         Args:
-            fetch: posts a form to /v2/oauth/token, authorized as the client, and returns the
-                answer: access_token, and expires_in in seconds.
+            fetch: posts a form to /v2/oauth/token, authorized as the OAuth client, and returns
+                the response: access_token, and expires_in in seconds.
         """
         self._integration, self._fetch = integration, fetch
         self._token: Optional[str] = None
@@ -78,7 +82,7 @@ class IntegrationToken(Token):
     @property
     def value(self) -> str:
         if self._token is None or time.monotonic() >= self._ends:
-            # Without `scope` it is for all that the integration may do.
+            # Without `scope` the token has all scopes of the integration.
             answer = self._fetch({"grant_type": "client_credentials"})
             self._token = answer["access_token"]
             self._ends = time.monotonic() + float(answer["expires_in"]) - timing.TOKEN_RENEWAL_DELAY

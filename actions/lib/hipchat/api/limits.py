@@ -1,4 +1,4 @@
-"""HipChat's limits, checked before a call and not by it."""
+"""Checks the lengths of texts against HipChat's limits, before a call."""
 from typing import List, Optional
 
 from hipchat.errors import ParameterError
@@ -17,16 +17,16 @@ def check_length(name: str, text: Optional[str], least: int, most: int) -> None:
 
 
 def fitted(message: str, message_format: str, overflow: str) -> List[str]:
-    """Return the messages to send for one that may be too long.
+    """Truncate or split a message that is too long; return the messages to send.
 
-    A message is split on line ends, and within a line only where it alone is too long.
+    A message is split at line ends. Only a line that is too long is split within.
 
     Args:
         overflow: what to do with a message that is too long: error, truncate or split.
 
     Raises:
-        ParameterError: it is too long, and is HTML (a cut would break its tags) or overflow is
-            error.
+        ParameterError: the message is too long, and overflow is error or the message is HTML (a
+            cut would break its tags).
     """
     if overflow == "error" or message_format == "html" or not message:
         check_length("message", message, 1, LONGEST_MESSAGE)

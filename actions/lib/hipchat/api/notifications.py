@@ -1,4 +1,4 @@
-"""Notifications to rooms: one text or card, in one room or in several."""
+"""Sends notifications: a text or a card, to one room or to several."""
 from typing import Any, Dict, List
 
 from hipchat.api.cards import check_card
@@ -11,7 +11,11 @@ __all__ = ["notification", "notify", "notify_all"]
 
 def notification(message: str, format: str = "text", color: str = "gray", notify: bool = False,
                  card: Any = None, attach_to: Any = None, **more: Any) -> Dict[str, Any]:
-    """Check and return a notification in the words of the pack's actions; `from` is its label."""
+    """Check a notification; return it under the names of the parameters of hipchat.send.
+
+    Args:
+        more: may contain `from`, the label beside the sender's name.
+    """
     check_length("from", more.get("from"), 0, 64)
     check_length("attach_to", attach_to, 0, 36)
     if card is not None:
@@ -21,9 +25,9 @@ def notification(message: str, format: str = "text", color: str = "gray", notify
 
 
 def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Dict[str, Any]:
-    """POST /v2/room/{id_or_name}/notification, with the scope send_notification.
+    """Send to a room: POST /v2/room/{id_or_name}/notification, with the scope send_notification.
 
-    Of a text that is split, only the first part has the card and notifies people.
+    If the text is split, only the first part has the card and notifies people.
 
     Args:
         sent: from notification().
@@ -33,38 +37,43 @@ def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Di
         The notification as it was sent, and its room.
 
     Raises:
-        Incomplete: not all parts could be sent; its result has `parts`, `sent_parts`, and the
-            `rest` of the text.
+        Incomplete: only some parts were sent; the result has `parts`, `sent_parts`, and the `rest`
+            of the text.
     """
     body = {"message_format": sent["format"],
             **{key: sent[key] for key in ("color", "notify", "from", "card", "attach_to")}}
     parts = fitted(sent["message"], sent["format"], overflow)
-    for number, part in enumerate(parts):
+    for sent_parts, part in enumerate(parts):
         try:
             client.call("POST", "room", room, "notification", json=dict(body, message=part))
         except HipChatError as error:
-            raise (_midway(error, sent["message"], parts, number) if number else error) from None
+            if not sent_parts:
+                raise
+            raise _incomplete(error, sent["message"], parts, sent_parts) from None
         body.update(notify=False, card=None)
     return dict(sent, room=room, message=parts[0] if overflow == "truncate" else sent["message"])
 
 
-def _midway(error: HipChatError, message: str, parts: List[str], sent: int) -> Incomplete:
+def _incomplete(error: HipChatError, message: str, parts: List[str], sent_parts: int) -> Incomplete:
     rest = message
-    for part in parts[:sent]:
+    for part in parts[:sent_parts]:
         rest = rest[len(part):]
         rest = rest[1:] if rest.startswith("\n") else rest
-    more = dict(error.as_result(), parts=len(parts), sent_parts=sent, rest=rest)
-    more.pop("error")
-    return Incomplete(f"The text was split, and only {sent} of {len(parts)} parts were sent; send "
-                      f"the rest alone. What went wrong: {error}", **more)
+    result = dict(error.as_result(), parts=len(parts), sent_parts=sent_parts, rest=rest)
+    result.pop("error")
+    return Incomplete(f"The text was split, and only {sent_parts} of {len(parts)} parts were sent; "
+                      f"send the rest alone. The error: {error}", **result)
 
 
 def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],
                overflow: str) -> Dict[str, Any]:
-    """Notify several rooms; return {"rooms": [the result of each]}.
+    """Send to several rooms; takes the arguments of notify().
+
+    Returns:
+        {"rooms": [the result of notify() for each room]}.
 
     Raises:
-        Incomplete: not every room got it; `rooms` of its result has a result or an error of each.
+        Incomplete: a room failed; `rooms` of the result has the result or the error of each room.
     """
     fitted(sent["message"], sent["format"], overflow)
     results = []
@@ -75,6 +84,6 @@ def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],
             results.append(dict(error.as_result(), room=room))
     failed = [result["room"] for result in results if "error" in result]
     if failed:
-        raise Incomplete(f"{len(failed)} of {len(rooms)} rooms did not get it: "
+        raise Incomplete(f"The message was not sent to {len(failed)} of {len(rooms)} rooms: "
                          f"{', '.join(failed)}. See the error of each.", rooms=results)
     return {"rooms": results}

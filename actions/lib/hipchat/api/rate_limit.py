@@ -1,4 +1,4 @@
-"""HipChat's rate limit, as its answers announce it."""
+"""Reads the rate limit from HipChat's responses, and keeps calls within it."""
 import math
 import time
 from email.utils import parsedate_to_datetime
@@ -8,17 +8,17 @@ from hipchat import timing
 
 __all__ = ["CallBudget", "RateLimit", "server_time"]
 
-_RELATIVE_BELOW = 1e6  # a smaller number is no date of HipChat's time but seconds from now
+_RELATIVE_BELOW = 1e6  # a smaller Reset is not Unix time but seconds from now
 
 
 class RateLimit(NamedTuple):
-    """What one response announces, in X-Ratelimit-* and X-FloodControl-*.
+    """The rate limit that a response announces in X-Ratelimit-* and X-FloodControl-*.
 
     HipChat's Reset was seen as an integer, as a float, and as seconds from now.
 
     Attributes:
-        limit, remaining: calls in the window, None where they are not announced.
-        reset_in: seconds until the window ends; RATE_WINDOW where that is not announced, or over.
+        limit, remaining: calls in the window, None if not announced.
+        reset_in: seconds until the window ends; RATE_WINDOW if that is not announced, or past.
     """
 
     limit: Optional[int]
@@ -27,7 +27,7 @@ class RateLimit(NamedTuple):
 
     @classmethod
     def announced_by(cls, headers: Mapping[str, str]) -> "RateLimit":
-        """Read a response's headers; with two limits, the later end of the two counts."""
+        """Read a response's headers; of two limits, the later end counts."""
         now = server_time(headers)
         resets = [_seconds_until(headers.get(kind + "-Reset"), now)
                   for kind in ("X-Ratelimit", "X-FloodControl")]
@@ -39,37 +39,39 @@ class RateLimit(NamedTuple):
 
 
 class CallBudget:
-    """Keeps the calls of one client within a part of what HipChat allows its token.
+    """Keeps the calls of one client within a share of the token's rate limit.
 
-    Where HipChat announces no limit, nothing is held back.
+    If HipChat announces no limit, calls are not delayed.
+
+    Args:
+        share: 0.2 for a fifth.
     """
 
     def __init__(self, share: float):
-        """Take the part, 0.2 for a fifth."""
         self._share = share
         self._spent = 0
         self._window_ends = 0.0
         self._announced: Optional[RateLimit] = None
 
     def spend(self) -> None:
-        """Account for one call; sleep first if the part is used up in this window."""
+        """Count one call; first wait for the next window if the share is used up in this one."""
         pause = self._pause()
-        while pause:  # other callers may have used the calls in between
+        while pause:  # another greenlet may have used the calls meanwhile
             time.sleep(pause)
             pause = self._pause()
         if time.monotonic() >= self._window_ends:
-            # Until a response announces the end of the new window, nothing is known of it.
+            # The end of the new window is unknown until a response announces it.
             self._spent, self._window_ends, self._announced = 0, float("inf"), None
         self._spent += 1
 
     def learn(self, announced: RateLimit) -> None:
-        """Take what a response announced."""
+        """Note the rate limit that a response announced."""
         self._announced = announced
         self._window_ends = min(self._window_ends,
                                 time.monotonic() + max(announced.reset_in, timing.RATE_DELAY_MIN))
 
     def pace(self) -> float:
-        """Return the seconds from call to call that use the part up evenly; 0 without a limit."""
+        """Return the seconds between calls that use the share up evenly; 0 without a limit."""
         limit = self._announced.limit if self._announced else None
         return timing.RATE_WINDOW / self._allowed(limit) if limit is not None else 0.0
 
@@ -86,7 +88,7 @@ class CallBudget:
 
 
 def server_time(headers: Mapping[str, str]) -> float:
-    """Return the Unix time by the server's clock, which may differ from ours; ours if not told."""
+    """Return the Unix time in the header Date; this host's time if the header is missing."""
     try:
         return parsedate_to_datetime(headers["Date"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -98,7 +100,7 @@ def _seconds_until(reset: Optional[str], now: float) -> Optional[float]:
     if value is None or math.isnan(value):
         return None
     seconds = value if value < _RELATIVE_BELOW else value - now
-    # Of a time that has just passed, whole seconds may hide that it is now.
+    # A Reset in whole seconds may be up to a second before the window's end.
     if seconds <= -timing.RATE_DELAY_MIN:
         return None
     return min(max(seconds, 0.0), timing.RATE_DELAY_MAX)

@@ -1,36 +1,42 @@
-"""Parts of HipChat's responses: one that is missing is an error that names it."""
+"""Reads parts of HipChat's responses, and raises NoAnswer if one is missing."""
 from typing import Any, Dict, List
 
 from hipchat.errors import NoAnswer
 
 __all__ = ["items_of", "object_of", "part"]
 
-
-def object_of(found: Any, where: str) -> Dict[str, Any]:
-    """Return a response that must be an object. where: what it is, for the error (NoAnswer)."""
-    if not isinstance(found, dict):
-        raise NoAnswer(f"{where} is no object. {_REMEDY}")
-    return found
+_REMEDY = "Is api_url really HipChat's API v2?"
 
 
-def items_of(page: Any, where: str) -> List[Dict[str, Any]]:
-    """Return the objects in `items` of a response; NoAnswer where there is no list of them."""
+def object_of(response: Any, title: str) -> Dict[str, Any]:
+    """Return a response that must be an object.
+
+    Args:
+        title: names the response in the error, such as "HipChat's answer to GET /v2/room".
+
+    Raises:
+        NoAnswer: it is no object.
+    """
+    if not isinstance(response, dict):
+        raise NoAnswer(f"{title} is no object. {_REMEDY}")
+    return response
+
+
+def items_of(page: Any, title: str) -> List[Dict[str, Any]]:
+    """Return the `items` of a response; raises NoAnswer unless they are a list of objects."""
     items = page.get("items") if isinstance(page, dict) else None
     if not isinstance(items, list):
-        raise NoAnswer(f"{where} holds no list of items. {_REMEDY}")
+        raise NoAnswer(f"{title} has no list of items. {_REMEDY}")
     for position, item in enumerate(items):
-        object_of(item, f"items[{position}] of {where}")
+        object_of(item, f"items[{position}] of {title}")
     return items
 
 
-def part(found: Any, name: str, where: str) -> Any:
-    """Return what a response holds under a dotted name; NoAnswer, which names it, without it."""
-    value = found
-    for key in name.split("."):
-        value = value.get(key) if isinstance(value, dict) else None
+def part(response: Any, key: str, title: str) -> Any:
+    """Return the value of a dotted key of a response; raises NoAnswer if it is missing."""
+    value = response
+    for segment in key.split("."):
+        value = value.get(segment) if isinstance(value, dict) else None
         if value is None:
-            raise NoAnswer(f"{where} has no {name}. {_REMEDY}")
+            raise NoAnswer(f"{title} has no {key}. {_REMEDY}")
     return value
-
-
-_REMEDY = "Is api_url really HipChat's API v2?"

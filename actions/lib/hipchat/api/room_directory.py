@@ -1,4 +1,4 @@
-"""Which room is meant: rooms are their ids, and names are looked up in HipChat's list of rooms."""
+"""Looks up rooms by name in HipChat's list of rooms; the pack identifies rooms by their IDs."""
 from typing import Any, Dict, Iterable, List, Optional
 
 from hipchat.api.client import Client
@@ -11,89 +11,89 @@ Room = Dict[str, Any]
 
 
 def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
-    """Return HipChat's rooms, archived ones too, among them those that are meant by the references.
+    """Return HipChat's rooms, archived ones too.
 
-    GET /v2/room, 1,000 a page, with the scope view_group or view_room; for a token that may not
-    list, GET /v2/room/{name} for each name.
+    Calls GET /v2/room, 1,000 rooms a page, with the scope view_group or view_room. If the token may
+    not list rooms, calls GET /v2/room/{name} for each name among the references.
 
     Raises:
-        Forbidden: that is refused for all.
+        Forbidden: the token may neither list rooms nor see any of these.
     """
     params: Dict[str, Any] = {"include-archived": "true"}
     try:
         return list(client.items("room", **params))
     except Forbidden as error:
         refused = error
-    found = []
-    for name in sorted(set(references)):
+    rooms = []
+    for reference in sorted(set(references)):
         try:
-            found += [] if is_room_id(name) else [client.call("GET", "room", name)]
+            rooms += [] if is_room_id(reference) else [client.call("GET", "room", reference)]
         except (Forbidden, NotFound):
             pass
-    if not found:
+    if not rooms:
         raise refused
-    return found
+    return rooms
 
 
 class RoomDirectory:
-    """The rooms by name, as HipChat listed them last.
+    """The rooms as HipChat listed them last.
 
     Attributes:
-        loaded: whether HipChat has answered.
-        told: whether it has listed any room.
+        is_loaded: whether replace() was called.
+        had_rooms: whether a list has contained a room.
         version: counts the changes.
     """
 
     def __init__(self) -> None:
         self._rooms: Dict[int, Room] = {}
         self._ids: Dict[str, int] = {}
-        self._alike: Dict[str, List[int]] = {}
-        self.loaded = self.told = False
+        self._ids_ignoring_case: Dict[str, List[int]] = {}
+        self.is_loaded = self.had_rooms = False
         self.version = 0
 
-    def take(self, rooms: Iterable[Any]) -> None:
-        """Replace all rooms by these HipChat objects, with id, name and is_archived."""
-        # Should two share a name, an archived one gives way to one that is in use.
-        told = sorted(filter(_is_room, rooms), key=lambda room: not room.get("is_archived"))
-        found = {room["id"]: room for room in told}
-        if self.loaded and found == self._rooms:
+    def replace(self, rooms: Iterable[Any]) -> None:
+        """Replace all rooms by these objects of HipChat's, with id, name and is_archived."""
+        # If two rooms share a name, it means the one that is not archived.
+        listed = sorted(filter(_is_room, rooms), key=lambda room: not room.get("is_archived"))
+        by_id = {room["id"]: room for room in listed}
+        if self.is_loaded and by_id == self._rooms:
             return
-        self._rooms = found
-        self._ids = {room["name"]: room["id"] for room in told}
-        self._alike = {}
-        for name, number in self._ids.items():
-            self._alike.setdefault(name.casefold(), []).append(number)
+        self._rooms = by_id
+        self._ids = {room["name"]: room["id"] for room in listed}
+        self._ids_ignoring_case = {}
+        for name, room_id in self._ids.items():
+            self._ids_ignoring_case.setdefault(name.casefold(), []).append(room_id)
         self.version += 1
-        self.loaded, self.told = True, self.told or bool(told)
+        self.is_loaded, self.had_rooms = True, self.had_rooms or bool(listed)
 
     def __len__(self) -> int:
         return len(self._rooms)
 
     def id_of(self, reference: str) -> Optional[int]:
-        """Return the ID of the room that a reference means now; None if no room has that name.
+        """Return the ID of a room given by ID or name; None if no room has the name.
 
-        Case is ignored if that leaves one room with the name.
+        Case is ignored if only one room has the name then.
         """
         if is_room_id(reference):
             return int(reference)
-        alike = self._alike.get(reference.casefold(), [])
+        alike = self._ids_ignoring_case.get(reference.casefold(), [])
         return self._ids.get(reference, alike[0] if len(alike) == 1 else None)
 
-    def name_of(self, number: int) -> Optional[str]:
-        """What a room is called now; None for one that HipChat does not tell of."""
-        return self._rooms[number]["name"] if number in self._rooms else None
+    def name_of(self, room_id: int) -> Optional[str]:
+        """Return the room's present name; None if HipChat did not list the room."""
+        return self._rooms[room_id]["name"] if room_id in self._rooms else None
 
-    def room(self, number: int) -> Room:
-        """What HipChat tells of a room: id, name, links, ...; the id alone where it does not."""
-        return self._rooms.get(number, {"id": number})
+    def room(self, room_id: int) -> Room:
+        """Return HipChat's object of a room; {"id": room_id} if HipChat did not list the room."""
+        return self._rooms.get(room_id, {"id": room_id})
 
     def open_rooms(self) -> List[int]:
-        """The ids of the rooms that are not archived."""
-        return [number for number, room in self._rooms.items() if not room.get("is_archived")]
+        """Return the IDs of the rooms that are not archived."""
+        return [room_id for room_id, room in self._rooms.items() if not room.get("is_archived")]
 
-    def is_archived(self, number: int) -> bool:
-        """Whether HipChat says so."""
-        return bool(self._rooms.get(number, {}).get("is_archived"))
+    def is_archived(self, room_id: int) -> bool:
+        """Return whether HipChat lists the room as archived."""
+        return bool(self._rooms.get(room_id, {}).get("is_archived"))
 
 
 def _is_room(room: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The history of a room since a message, in the order in which HipChat lists it."""
+"""Reads the history of a room after a message, in the order in which HipChat lists it."""
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -9,10 +9,10 @@ from hipchat.values import message_id, unix_time
 
 __all__ = ["HISTORY_EVENTS", "Cursor", "HistoryItem", "Missed", "RoomHistory", "read_items"]
 
-MOST_PAGES = 30  # of 1,000 items each, or fewer where HipChat cannot give so many at once
+MOST_PAGES = 30  # of 1,000 items each, or of fewer if HipChat cannot return so many
 SMALLEST_PAGE = 10  # items
-FUTURE = timedelta(days=1)  # from now; the date of a search that is to leave out nothing
-# What HipChat's history keeps, by an item's type. Who came and went is in no history.
+FUTURE = timedelta(days=1)  # from now; a search up to this date leaves out nothing
+# The events in HipChat's history, by an item's type. The history has no enter and no exit.
 _EVENT_OF_TYPE = {"message": "room_message", "notification": "room_notification",
                   "topic": "room_topic_change"}
 HISTORY_EVENTS = frozenset(_EVENT_OF_TYPE.values())
@@ -22,7 +22,7 @@ class Cursor(NamedTuple):
     """A position in a room's history: that of a message.
 
     Attributes:
-        message_id: "" where the room had no message; then all that is younger comes after it.
+        message_id: "" if the room had no message; then all messages since sent_at come after it.
         sent_at: Unix time, by HipChat's clock.
     """
 
@@ -35,8 +35,8 @@ class HistoryItem(NamedTuple):
 
     Attributes:
         message_id: never "".
-        sent_at: Unix time, by HipChat's clock; that of the item before where it has no date.
-        event: HipChat's name of the event; None for an item that no webhook tells of.
+        sent_at: Unix time, by HipChat's clock; an item without a date has that of the item before.
+        event: HipChat's name of the event; None for an item without a webhook event.
         body: the item as HipChat lists it.
     """
 
@@ -52,11 +52,11 @@ class HistoryItem(NamedTuple):
 
 
 class Missed(NamedTuple):
-    """What a history holds after a cursor.
+    """The items of a history after a cursor.
 
     Attributes:
         items: in HipChat's order, oldest first.
-        whole: False if there may be more between the cursor and the first of them.
+        whole: False if more items may be between the cursor and the first of these.
     """
 
     items: List[HistoryItem]
@@ -64,7 +64,13 @@ class Missed(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """Some consecutive items, oldest first; is_last: whether HipChat has none that are older."""
+    """One page of a history.
+
+    Attributes:
+        items: oldest first.
+        size: the number of items that were requested.
+        is_last: whether HipChat has no older items.
+    """
 
     items: List[HistoryItem]
     size: int
@@ -72,38 +78,38 @@ class _Page(NamedTuple):
 
 
 class RoomHistory:
-    """Reads the history of rooms, by their IDs, with the scope view_messages.
+    """Reads the history of rooms, with the scope view_messages.
 
-    GET /v2/room/{id}/history/latest lists up to 1,000 of the newest items, oldest first, beginning
-    with the message that not-before names. Where that is missing, more came since, and GET
-    /v2/room/{id}/history is asked for the older ones, which it lists newest first, page after page.
+    GET /v2/room/{id}/history/latest lists up to 1,000 of the newest items, oldest first. With
+    not-before it begins at that message. If the message is not on that page, more items are new,
+    and GET /v2/room/{id}/history lists the older ones, newest first, page after page.
 
-    Order is that of these lists and never that of the dates: HipChat's clock may be set back.
+    Items stay in the order of these lists. Dates give no order: HipChat's clock may be set back.
     """
 
     def __init__(self, client: Client):
         self._client = client
 
     def newest(self, room_id: int) -> Optional[Cursor]:
-        """Return the position of a room's newest message, None where there is none. One call."""
+        """Return the position of a room's newest message; None if there is no message. One call."""
         items = self._page(room_id, "latest", size=1).items
         return items[-1].cursor if items else None
 
-    def position(self, room_id: int, message: str) -> Cursor:
+    def position(self, room_id: int, message_id: str) -> Cursor:
         """Return the position of a message. One call.
 
         Raises:
             NotFound: HipChat does not know the message.
             NoAnswer: HipChat does not say when it was sent.
         """
-        found = self._client.ask("GET", "room", room_id, "history", message).get("message")
-        sent_at = unix_time(found.get("date")) if isinstance(found, dict) else None
+        message = self._client.ask("GET", "room", room_id, "history", message_id).get("message")
+        sent_at = unix_time(message.get("date")) if isinstance(message, dict) else None
         if sent_at is None:
-            raise NoAnswer(f"HipChat does not say when the message {message} was sent.")
-        return Cursor(message, sent_at)
+            raise NoAnswer(f"HipChat does not say when the message {message_id} was sent.")
+        return Cursor(message_id, sent_at)
 
     def since(self, room_id: int, cursor: Cursor) -> Missed:
-        """Return the items after a position: one call for every 1,000 items."""
+        """Return the items after a cursor. One call for every 1,000 items."""
         page = self._latest(room_id, cursor)
         items = page.items
         for _ in range(MOST_PAGES):
@@ -123,17 +129,17 @@ class RoomHistory:
             try:
                 page = self._page(room_id, "latest", size=PAGE,
                                   **{"not-before": cursor.message_id})
-                return page._replace(is_last=False)  # older ones than the cursor were not asked for
-            except NotFound:  # the message was deleted, or HipChat knows it no more
+                return page._replace(is_last=False)  # not-before leaves out the older ones
+            except NotFound:  # the message was deleted, or HipChat no longer knows it
                 pass
         return self._page(room_id, "latest", size=PAGE)
 
     def _older(self, room_id: int, items: List[HistoryItem], size: int) -> _Page:
-        """Ask for the page that begins with the oldest of these items.
+        """Return the page that begins with the oldest of these items.
 
-        Where it does not hold that item, it is asked for further up: HipChat may leave the newest
-        messages out of a search by date. (Messages that were posted meanwhile are no harm: they
-        shift the list the other way, and the page begins with items that are known.)
+        HipChat may leave the newest messages out of a search by date. Then the page does not
+        contain that item, and an earlier page is requested. (New messages shift the list the other
+        way: the page begins with items that are known.)
         """
         until = datetime.fromtimestamp(self._client.now(), timezone.utc) + FUTURE
         known = {item.message_id for item in items}
@@ -147,7 +153,7 @@ class RoomHistory:
         return page
 
     def _page(self, room_id: int, *path: str, size: int, **params: Any) -> _Page:
-        """Ask for so many items, or fewer where HipChat cannot give so many within the limits."""
+        """Return a page of `size` items, or of fewer if that response is too large or too slow."""
         while True:
             try:
                 listed = self._client.page("room", room_id, "history", *path,
@@ -167,18 +173,18 @@ def read_items(listed: List[Dict[str, Any]]) -> List[HistoryItem]:
     items = []
     for body, date in zip(listed, dates):
         sent_at = sent_at if date is None else date
-        known_by = message_id(body.get("id"))
-        if known_by:
-            items.append(HistoryItem(known_by, sent_at, _event_of(body), body))
+        item_id = message_id(body.get("id"))
+        if item_id:
+            items.append(HistoryItem(item_id, sent_at, _event_of(body), body))
     return items
 
 
 def _event_of(body: Dict[str, Any]) -> Optional[str]:
-    """Return HipChat's name of the event that an item tells of; None for one that no webhook tells.
+    """Return HipChat's name of an item's event; None for a deleted message and for a shared file.
 
-    A deleted message has no text any more. A shared file is told as room_file_upload, which has no
-    message ID to know it by. An item of 2014 has no type: notifications are those whose sender is a
-    mere label.
+    A deleted message has no text. The webhook event of a shared file, room_file_upload, has no
+    message ID, so a duplicate could not be detected. Items of 2014 have no type: in a notification
+    the sender is a string.
     """
     if body.get("message") is None and body.get("topic") is None:
         return None
@@ -190,7 +196,7 @@ def _event_of(body: Dict[str, Any]) -> Optional[str]:
 
 
 def _reaches(items: List[HistoryItem], cursor: Cursor) -> bool:
-    """Tell whether these items begin at a cursor or before it."""
+    """Return whether these items contain the cursor, or begin well before it."""
     return any(item.message_id == cursor.message_id for item in items) or (
         bool(items) and items[0].sent_at < cursor.sent_at - timing.CLOCK_STEP)
 
@@ -199,6 +205,6 @@ def _after(items: List[HistoryItem], cursor: Cursor) -> List[HistoryItem]:
     for place, item in enumerate(items):
         if item.message_id == cursor.message_id:
             return items[place + 1:]
-    # Its message is gone: go on with the first that is not older.
+    # The cursor's message was deleted: continue with the first item that is not older.
     return next((items[place:] for place, item in enumerate(items)
                  if item.sent_at >= cursor.sent_at), [])

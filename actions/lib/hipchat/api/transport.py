@@ -1,4 +1,4 @@
-"""HTTP calls whose response comes in full within a timeout and within a size."""
+"""HTTP calls with a timeout and a maximum size for the whole response."""
 import io
 import time
 from http.client import HTTPResponse, IncompleteRead
@@ -17,10 +17,10 @@ from hipchat.text.shallow_json import loads
 __all__ = ["FAILURES", "ApiResponse", "http_session", "innermost", "send"]
 
 LARGEST_RESPONSE = 10 * 1024 ** 2  # bytes
-PIECE = 16 * 1024  # bytes; what is compressed in one may become a thousand times as much
-GATEWAY_TROUBLE = (502, 503, 504)
-# What send() raises where no response comes. OSError: a bundle of certificates that is not there;
-# ValueError: requests reads a redirection's target, followed or not.
+PIECE = 16 * 1024  # bytes; decompressed, a piece may be a thousand times as large
+GATEWAY_ERRORS = (502, 503, 504)
+# The exceptions of send(). OSError: the bundle of certificates is missing; ValueError: requests
+# cannot read the target of a redirection.
 FAILURES = (requests.RequestException, HTTPError, TooLarge, OSError, ValueError)
 
 
@@ -34,12 +34,12 @@ class ApiResponse(NamedTuple):
     url: str
 
     def json(self) -> Any:
-        """Return the body's JSON, None for an empty one; ValueError if it is none, or too deep."""
+        """Return the body's JSON, None if it is empty; raises ValueError if invalid or too deep."""
         return loads(self.content.decode("utf-8")) if self.content else None
 
 
 def http_session() -> requests.Session:
-    """Make a session whose timeout is for the whole of a response, not for each read of it."""
+    """Return a session whose timeout is for the whole response, not for each read of it."""
     session = _Session()
     for prefix in ("http://", "https://"):
         session.mount(prefix, _Adapter())
@@ -48,27 +48,30 @@ def http_session() -> requests.Session:
 
 def send(session: requests.Session, method: str, url: str, timeout: float,
          retry_delays: Sequence[float] = (), **options: Any) -> ApiResponse:
-    """Send a request; return the response, whatever its status. Redirections are not followed.
+    """Send a request, without following redirections.
 
-    What can do no harm is sent again: a request whose connection was refused, and a GET whose
-    connection was cut or that a gateway answered with 502 to 504.
+    Requests that are safe to repeat are retried: a request whose connection was refused, and a GET
+    whose connection was cut or to which a gateway responded with 502 to 504.
 
     Args:
         session: from http_session().
-        timeout: seconds for each attempt. No further one begins after it, so that all take less
-            than twice as long.
-        retry_delays: seconds before each further attempt.
+        timeout: seconds for each attempt. No retry begins after so many seconds, so all attempts
+            together take less than twice the timeout.
+        retry_delays: seconds before each retry.
         options: those of requests.Session.request, and `largest`, in bytes.
 
+    Returns:
+        The response, whatever its status.
+
     Raises:
-        TooLarge: the response has more than `largest` bytes (LARGEST_RESPONSE).
-        FAILURES: what requests, urllib3 and the system raise otherwise.
+        TooLarge: the response has more than `largest` bytes (LARGEST_RESPONSE by default).
+        FAILURES: another failure of requests, urllib3 or the system.
     """
     deadline = time.monotonic() + timeout
     for delay in retry_delays:
         try:
             response = _attempt(session, method, url, timeout=timeout, **options)
-            if method != "GET" or response.status not in GATEWAY_TROUBLE:
+            if method != "GET" or response.status not in GATEWAY_ERRORS:
                 return response
         except FAILURES as error:
             if not _is_harmless(method, error) or time.monotonic() + delay > deadline:
@@ -78,13 +81,13 @@ def send(session: requests.Session, method: str, url: str, timeout: float,
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Return the root cause: what requests and urllib3 wrap around it names the whole URL."""
+    """Return the root cause of an error. The errors around it contain the whole URL."""
     while True:
-        inside = error.__cause__ or error.__context__ or next(
-            (each for each in error.args if isinstance(each, BaseException)), None)
-        if inside is None:
+        cause = error.__cause__ or error.__context__ or next(
+            (arg for arg in error.args if isinstance(arg, BaseException)), None)
+        if cause is None:
             return error
-        error = inside
+        error = cause
 
 
 def _attempt(session: requests.Session, method: str, url: str, largest: int = 0,
@@ -104,28 +107,28 @@ def _content_of(response: requests.Response, largest: int) -> bytes:
 
 
 def _is_harmless(method: str, error: BaseException) -> bool:
-    """Tell whether the server has not seen a request, or has seen one that changes nothing."""
+    """Return whether a failed request did not reach the server, or changes nothing there."""
     root = innermost(error)
     return isinstance(root, ConnectionRefusedError) or method == "GET" and (
         isinstance(root, (ConnectionError, IncompleteRead)))
 
 
 class _Session(requests.Session):
-    """Looks through the environment for a host's proxy once, and not at each call."""
+    """Reads the proxy settings of the environment once per host, not at each call."""
 
     def __init__(self) -> None:
         super().__init__()
         self._merged: Dict[str, Any] = {}
 
     def merge_environment_settings(self, url: Any, *options: Any, **more: Any) -> Any:
-        asked = repr((urlsplit(url)[:2], options, more))
-        if asked not in self._merged:
-            self._merged[asked] = super().merge_environment_settings(url, *options, **more)
-        return dict(self._merged[asked])
+        key = repr((urlsplit(url)[:2], options, more))
+        if key not in self._merged:
+            self._merged[key] = super().merge_environment_settings(url, *options, **more)
+        return dict(self._merged[key])
 
 
 class _TimedFile(io.RawIOBase):
-    """What a socket receives, until its timeout is over."""
+    """Reads from a socket, with one timeout for all reads together."""
 
     def __init__(self, sock: Any):
         self._socket, self._file = sock, sock.makefile("rb", buffering=0)
@@ -138,7 +141,7 @@ class _TimedFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self._timeout is None:
             return self._file.readinto(buffer)
-        # A timeout of 0 would mean not to wait at all, and not to fail either.
+        # A timeout of 0 would make the socket non-blocking.
         self._socket.settimeout(max(self._deadline - time.monotonic(), 0.001))
         try:
             return self._file.readinto(buffer)
@@ -151,7 +154,7 @@ class _TimedFile(io.RawIOBase):
 
 
 class _TimedSocket:
-    """As much of a socket as a response takes."""
+    """The part of a socket's interface that HTTPResponse uses."""
 
     def __init__(self, sock: Any):
         self._socket = sock

@@ -1,4 +1,4 @@
-"""Files to share, in the form in which HipChat takes them: multipart/related."""
+"""Files to share, encoded as HipChat accepts them: multipart/related."""
 import base64
 import json
 import mimetypes
@@ -23,10 +23,15 @@ class Upload(NamedTuple):
 
     @classmethod
     def of(cls, path: Optional[str], content: Optional[str], name: Optional[str]) -> "Upload":
-        """Take a file on this host, or else a text.
+        """Read a file of this host, or take a text as its content.
+
+        Args:
+            path, content: one of the two.
+            name: by default that of the file, or message.txt.
 
         Raises:
-            ParameterError: it is not just one of the two, or the file cannot be read or shared.
+            ParameterError: both or neither of path and content are given, or the file cannot be
+                read or shared.
         """
         if content is not None and path is None:
             return cls._checked(name or "message.txt", content.encode("utf-8"))
@@ -49,7 +54,7 @@ class Upload(NamedTuple):
     def body(self, message: Optional[str]) -> Tuple[bytes, str]:
         """Return the body of a share/file call, and its content type.
 
-        Source: the parts and headers that hipchat-rb, by HipChat's makers, sends.
+        Source: the parts and headers of hipchat-rb, a client by HipChat's makers.
         """
         check_length("message", message, 0, 1000)
         boundary = uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""The webhooks of rooms as HipChat has them, for people to see and to remove."""
+"""Lists the webhooks of rooms, for the actions that show and remove them."""
 from typing import Any, Dict, Iterator, Optional
 
 from hipchat.api.client import Client
@@ -12,7 +12,7 @@ __all__ = ["ownership_of", "webhooks_in"]
 
 
 def ownership_of(settings: SensorSettings) -> Ownership:
-    """Return what knows the sensor's webhooks; ConfigError where no public_url is set."""
+    """Return the Ownership of the sensor's webhooks; raises ConfigError without public_url."""
     if not settings.public_url:
         raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
     return Ownership(settings)
@@ -20,10 +20,11 @@ def ownership_of(settings: SensorSettings) -> Ownership:
 
 def webhooks_in(client: Client, ownership: Optional[Ownership],
                 room: Any) -> Iterator[Dict[str, Any]]:
-    """Yield the webhooks of a room, each with `ours`, and no URL with its signature.
+    """Yield the webhooks of a room, with `ours` added and the signatures in URLs masked.
 
-    GET /v2/room/{id_or_name}/webhook, with the scope admin_room. Ours are those of the sensor, and
-    those that our secret has signed for another public_url. Without ownership none is ours.
+    Calls GET /v2/room/{id_or_name}/webhook, with the scope admin_room. `ours` is True for the
+    sensor's webhooks, and for those that our secret has signed for another public_url. Without
+    ownership it is False for all.
     """
     for webhook in client.items("room", room, "webhook"):
         ours = ownership and (ownership.is_ours(webhook) or ownership.other_public_url(webhook))

@@ -118,7 +118,7 @@ def _tls(settings: ApiSettings) -> str:
 def _directory(client: Client, rooms: List[str]) -> RoomDirectory:
     directory = RoomDirectory()
     try:
-        directory.take(find_rooms(client, rooms))
+        directory.replace(find_rooms(client, rooms))
     except HipChatError:
         pass  # each room is looked at for itself
     return directory

@@ -1,7 +1,12 @@
-"""Whether what StackStorm has registered is what the config's file says."""
+"""Whether StackStorm's registered config equals the config file."""
+import json
+
 import pytest
+import yaml
 
 from hipchat.check.config_file import file_findings
+from sandbox.stackstorm import config as stackstorm_config
+from support import REPOSITORY
 
 REGISTERED = {"api_key": "token", "api_url": "https://hipchat.example.com", "rooms": ["Factor"],
               "timeout": 10, "webhook": {"port": 8088, "host": "0.0.0.0"}, "events": ["message"]}
@@ -32,6 +37,36 @@ def test_nothing_is_said_of_what_is_the_same_but_for_defaults_and_templates(find
         {"commands": ["a.b"], "people": [2], "rooms": "*"}]}}) == []
 
 
+@pytest.mark.parametrize("written", [
+    WRITTEN,
+    "api_url: https://hipchat.example.com",
+    "webhook: {host: 10.1.1.1, port: 8088}\napi_url: https://hipchat.example.com",
+    "{api_url: x, webhook: null, chatops: null, events: null, timeout: null, rooms: all}",
+    "{api_url: x, webhook: {port: null, allow_from: null}, spool: {}, addon: {enabled: null}}",
+    "{api_url: x, default_room: 1001, rooms: ['1001', 1002], timeout: 10.0, catch_up: 60}",
+    "{api_url: x, api_key: '{% if true %}y{% endif %}', rooms: ['{{ st2kv.system.room }}']}",
+    "{api_url: x, chatops: {rooms: ['1001', 1002], prefix: null, api_keys: {'2001': key}}}",
+    "{api_url: x, chatops: {allow: [{people: '*', commands: ['*'], rooms: null}]}}",
+    "{api_url: x, chatops: {allow: [{rooms: [1], people: ['2', 3], commands: ['*']}]}}"])
+def test_nothing_is_said_of_a_file_that_was_just_registered(findings, written):
+    schema = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())
+    registered = stackstorm_config.complete(yaml.safe_load(written), schema)
+    evaluated = json.loads(json.dumps(registered).replace("{{ st2kv.system.room }}", "Factor"))
+    assert findings(written, evaluated) == []
+
+
+def test_nothing_is_said_where_stackstorm_does_not_fill_in_defaults_in_lists(findings):
+    assert findings("chatops: {allow: [{commands: [a.b], people: [2]}]}", {"chatops": {"allow": [
+        {"commands": ["a.b"], "people": [2]}]}}) == []
+
+
+def test_keys_that_are_numbers_are_compared_as_text(findings):
+    written = "chatops: {api_keys: {2001: key}}"
+    assert findings(written, {"chatops": {"api_keys": {"2001": "key"}}}) == []
+    text, = findings(written, {"chatops": {"api_keys": {"2001": "old"}}})
+    assert "(see chatops.api_keys.2001)" in text
+
+
 @pytest.mark.parametrize("written, registered, differs", [
     (WRITTEN.replace("[Factor]", "Factor"), REGISTERED, "rooms"),
     (WRITTEN.replace("8088", "8089"), REGISTERED, "webhook.port"),
@@ -39,6 +74,9 @@ def test_nothing_is_said_of_what_is_the_same_but_for_defaults_and_templates(find
     (WRITTEN.replace("events: [message]", ""), REGISTERED, "events"),
     (WRITTEN, dict(REGISTERED, timeout=20), "timeout"),
     (WRITTEN, dict(REGISTERED, webhook=None), "webhook"),
+    (WRITTEN.replace("webhook: {port: 8088}", ""), dict(REGISTERED, webhook={"port": 9}),
+     "webhook.port"),
+    (WRITTEN.replace("8088", "null"), dict(REGISTERED, webhook={"port": 9}), "webhook.port"),
     ("chatops: {allow: [{rooms: [1]}]}", {"chatops": {"allow": [{"rooms": "*"}]}}, "chatops.allow"),
     ("- x", REGISTERED, "all of it"),
     ("api_key: secret-a\napi_url: x", {"api_key": "secret-b", "api_url": "x"}, "api_key")])

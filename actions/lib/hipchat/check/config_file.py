@@ -1,4 +1,4 @@
-"""Whether the config that StackStorm has registered is what the config's file says."""
+"""Checks whether StackStorm's registered config equals the config file."""
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -7,16 +7,16 @@ from hipchat.config.keys import KEYS
 
 __all__ = ["file_findings"]
 
-# StackStorm fills in the defaults of objects in lists, too.
+# StackStorm fills in these defaults in the objects of lists.
 DEFAULTS_IN_LISTS = {"chatops.allow": {"rooms": "*"}}
-REGISTER = "run st2ctl reload --register-configs, and see what it says"
+REGISTER = "run st2ctl reload --register-configs, and read its output"
 
 
 def file_findings(config: Dict[str, Any], pack: Path) -> Findings:
-    """Compare the config that StackStorm gives an action with its file.
+    """Compare the config that an action gets from StackStorm with the config file.
 
-    StackStorm goes on with the old config where it refuses a new one. Where it keeps packs in
-    another way, or does not let an action read the file, nothing is said.
+    They differ if the file was not registered, or if StackStorm rejected it and still uses the
+    config before it. Yields nothing if the file cannot be found or read.
 
     Args:
         pack: where the pack is installed, such as /opt/stackstorm/packs/hipchat.
@@ -32,42 +32,55 @@ def file_findings(config: Dict[str, Any], pack: Path) -> Findings:
     try:
         written = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f" at line {place.line + 1}" if place else ""
-        yield Finding(False, f"config: {file} is no YAML{where}, and the config before it is in "
-                      f"force. Correct it; then {REGISTER}.")
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        yield Finding(False, f"config: {file} is no YAML{line}, and StackStorm still uses the "
+                      f"config before it. Correct the file; then {REGISTER}.")
         return
-    other = _other(written, config) if isinstance(written, dict) else ["all of it"]
-    if other:
-        yield Finding(False, f"config: {file} is not what is registered (see {', '.join(other)}): "
-                      f"it was not registered, or StackStorm refused it. Correct it; then "
+    keys = _differing_keys(written, config) if isinstance(written, dict) else ["all of it"]
+    if keys:
+        yield Finding(False, f"config: {file} is not what is registered (see {', '.join(keys)}): "
+                      "it was not registered, or StackStorm rejected it. Correct the file; then "
                       f"{REGISTER}.")
 
 
-def _other(written: Dict[Any, Any], config: Dict[str, Any], prefix: str = "") -> List[str]:
-    """Return the keys whose values differ. No value is shown: it may be secret."""
-    found: List[str] = []
-    for key in sorted({*map(str, written), *map(str, config)}):
-        name, ours, registered = prefix + key, written.get(key), config.get(key)
-        if isinstance(ours, dict) and isinstance(registered, dict):
-            found += _other(ours, registered, name + ".")
-        elif key not in written:
-            found += [name] if name in KEYS and not _is_default(name, registered) else []
-        elif not _is_template(ours) and _completed(name, ours) != registered:
-            found.append(name)
-    return found
+def _differing_keys(written: Dict[Any, Any], registered: Dict[str, Any],
+                    prefix: str = "") -> List[str]:
+    """Return the dotted keys whose values differ. Values may be secret, so none is returned.
+
+    Args:
+        written: a section of the file.
+        registered: the same section as StackStorm passes it to actions. In it, templates are
+            evaluated, and absent and null values are replaced by defaults.
+        prefix: the name of the section and a dot; "" for the whole config.
+    """
+    written = {str(key): value for key, value in written.items()}  # JSON has no keys of integers
+    differing: List[str] = []
+    for key in sorted({*written, *registered}):
+        name, ours, theirs = prefix + key, written.get(key), registered.get(key)
+        if isinstance(theirs, dict) and (ours is None or isinstance(ours, dict)):
+            differing += _differing_keys(ours or {}, theirs, name + ".")
+        elif ours is None:
+            differing += [name] if name in KEYS and not _is_default(name, theirs) else []
+        elif not _has_template(ours) and _completed(name, ours) != _completed(name, theirs):
+            differing.append(name)
+    return differing
 
 
 def _completed(name: str, value: Any) -> Any:
+    """Return the value of a key, with the defaults in the objects of a list."""
     defaults = DEFAULTS_IN_LISTS.get(name)
-    return [dict(defaults, **each) if isinstance(each, dict) else each for each in value] if (
-        defaults and isinstance(value, list)) else value
+    if not defaults or not isinstance(value, list):
+        return value
+    return [{**item, **{key: default for key, default in defaults.items()
+                        if item.get(key) is None}} if isinstance(item, dict) else item
+            for item in value]
 
 
 def _is_default(name: str, value: Any) -> bool:
     return value is None or value == KEYS[name].default
 
 
-def _is_template(value: Any) -> bool:
-    """Tell whether StackStorm puts something else in a value's place."""
-    return "{{" in str(value)
+def _has_template(value: Any) -> bool:
+    """Return whether StackStorm evaluates a template in the value."""
+    return any(opening in str(value) for opening in ("{{", "{%"))

@@ -125,7 +125,7 @@ def test_what_was_said_while_the_port_was_in_use_is_fetched(hipchat, start):
         squatter.bind(("127.0.0.1", stackstorm.config["webhook"]["port"]))
         squatter.listen(1)
         stackstorm.start()
-        wait_until(lambda: "cannot be listened on" in stackstorm.log())
+        wait_until(lambda: "Cannot listen on" in stackstorm.log())
         wait_until(lambda: [call for call in hipchat.people.requests()
                             if "/history" in call["path"] and call["status"]])
         said = say(hipchat, "Factor", 1)

@@ -24,7 +24,7 @@ class Backfilled(NamedTuple):
     Attributes:
         stored: the number of new deliveries.
         too_old: the number of missed messages that are too old to be dispatched.
-        is_first: whether this was the room's first reading, which only sets the cursor.
+        is_first: whether this was the room's first reading. It sets the cursor, and stores nothing.
     """
 
     stored: int = 0
@@ -36,10 +36,10 @@ class Backfill:
     """Reads rooms' histories, starting at their cursors.
 
     Messages become deliveries in the spool, which sorts them by the time they were sent and drops
-    duplicates. Messages that were sent before their event was subscribed are skipped.
+    duplicates. Messages that are older than their subscription are skipped.
 
     Attributes:
-        stored: the number of new deliveries of all rooms.
+        stored: the number of new deliveries in all rooms.
     """
 
     def __init__(self, context: Context, cursors: Cursors, spool: Spool, room_queues: RoomQueues,
@@ -50,15 +50,16 @@ class Backfill:
         self._subscribed, self._webhooks = subscribed, webhooks
         self.stored = 0
 
-    def read(self, room_id: int, reach: float, is_unheard: Callable[[], bool]) -> Backfilled:
+    def read(self, room_id: int, reach: float, has_missed: Callable[[], bool]) -> Backfilled:
         """Store a room's missed messages, and then set its cursor.
 
         Args:
             reach: the age of the oldest message to store, in seconds.
-            is_unheard: returns whether older messages were missed; called after the reading.
+            has_missed: returns whether older messages were missed; called after the reading.
 
         Raises:
-            HipChatError: HipChat's API raised it, or SpoolError.
+            HipChatError: HipChat's API raised it.
+            SpoolError: a message was not stored.
         """
         cursor = self._cursors.get(room_id)
         if cursor is None:
@@ -74,7 +75,7 @@ class Backfill:
         begin = self._now() - reach
         old = next((place for place, item in enumerate(items) if item.sent_at >= begin), len(items))
         subscribed = self._are_subscribed(room_id, cursor, items)
-        too_old = sum(subscribed[:old]) if is_unheard() else 0
+        too_old = sum(subscribed[:old]) if has_missed() else 0
         stored = self._insert(room_id, [
             self._delivery(Address(item.event or "", room_id), item)
             for item, is_subscribed in zip(items[old:], subscribed[old:]) if is_subscribed])
@@ -84,9 +85,9 @@ class Backfill:
 
     def _are_subscribed(self, room_id: int, cursor: Cursor,
                         items: List[HistoryItem]) -> List[bool]:
-        """Return for each item whether its event is subscribed, and was when the item was sent.
+        """Return for each item whether its event is subscribed now, and was when it was sent.
 
-        Items are in order, also if HipChat's clock was set back between them.
+        Items are in order. If HipChat's clock was set back between two, the later time counts.
         """
         addresses, sent_at = self._subscribed.addresses(), cursor.sent_at
         results = []
@@ -96,12 +97,16 @@ class Backfill:
         return results
 
     def _insert(self, room_id: int, deliveries: List[Delivery]) -> int:
-        """Return the number of new deliveries; raise SpoolError if one was not stored."""
+        """Store deliveries; return the number of new ones.
+
+        Raises:
+            SpoolError: a delivery was not stored.
+        """
         before = self.stored
         try:
             for start in range(0, len(deliveries), BATCH):
                 if room_id in self._room_queues.paused():
-                    self._room_queues.pause(room_id)  # for ROOM_PAUSE_MAX from now
+                    self._room_queues.pause(room_id)  # ROOM_PAUSE_MAX starts again
                 results = self._spool.insert_together(deliveries[start:start + BATCH])
                 self.stored += results.count(True)
                 for result in results:

@@ -12,7 +12,7 @@ def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[st
 
     Args:
         room: the room's ID, name and links.
-        webhook_id: the ID of the room's webhook for this event, 0 if there is none.
+        webhook_id: the ID of the room's webhook for this event, or 0.
     """
     message = dict(item.body)
     if message.get("card"):

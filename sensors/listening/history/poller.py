@@ -26,14 +26,15 @@ class _Room:
 
     Attributes:
         needs_check: whether messages may have been missed.
-        requests: how often a check was requested.
+        requests: the number of requested checks.
         active_at: when the last message was posted.
         read_at: when the last successful reading started.
-        first_read_at: when the room got its first cursor; earlier deliveries may be under way.
-        unsubscribed_at: when its last subscription ended.
+        first_read_at: when the room got its first cursor. Deliveries from before that may still
+            be under way.
+        unsubscribed_at: when the room's last subscription ended.
         is_refused: whether HipChat refused the last reading (403, 404).
         successes: the poller's count of successful readings when this room's last reading failed;
-            None if it did not fail.
+            None after a successful one.
     """
 
     def __init__(self) -> None:
@@ -46,23 +47,24 @@ class _Room:
 
     @property
     def is_lively(self) -> bool:
-        """Whether a message was posted lately, so that a polled room is read twice as often."""
+        """Whether a message was posted recently. If so, a polled room is read twice as often."""
         return bool(self.active_at) and (
             time.monotonic() - self.active_at < timing.ROOM_LIVELY_KEPT)
 
     @property
     def rounds(self) -> int:
-        """The number of rounds from one poll to the next."""
+        """The number of poller rounds from one poll of this room to the next."""
         return 1 if self.is_lively else 2
 
 
 class HistoryPoller:
-    """Reads rooms' histories: on request, periodically, and in turn for polled rooms.
+    """Reads one room's history after the other.
 
-    request_check(room_id) requests a reading because messages may have been missed. Until it is
-    done, the room's new deliveries wait, so that the backfilled ones go first. Rooms with webhooks
-    are also read every AUDIT_PERIOD. Rooms without webhooks are polled, at the pace that the
-    sensor's share of the rate limit allows. With catch_up 0, only polled rooms are read.
+    - A room in which messages may have been missed is read after request_check(room_id). Until
+      then its new deliveries wait, so that the backfilled ones are dispatched first.
+    - A room with webhooks is also read every AUDIT_PERIOD. With catch_up 0 it is not read at all.
+    - A room without webhooks is polled, at the pace that the sensor's share of the rate limit
+      allows. A lively room is polled in each round, a quiet one in every second round.
 
     Messages older than catch_up are counted and logged, but not dispatched. In a polled room the
     limit is at least two polls, but at most dedup_kept, for which duplicates are recognized.
@@ -79,16 +81,16 @@ class HistoryPoller:
             subscribed=self._subscribed, webhooks=webhooks)
         self._schedule = RoomSchedule(timing.HISTORY_ROOM_RETRY_MAX, self._priority)
         self._rooms: Dict[int, _Room] = {}
-        self._named: Set[int] = set()  # rooms that a rule names
+        self._in_rules: Set[int] = set()  # IDs of the rooms in rules
         self._reading: Optional[int] = None  # the ID of the room that is being read
-        self._polled = 0
-        self._successes = 0
-        self._rechecked_at = 0.0  # when a part of the spool was lost; time.monotonic()
+        self._polled = 0  # the number of polled rooms
+        self._successes = 0  # the number of successful readings
+        self._rechecked_at = 0.0  # the last recheck_all(); time.monotonic()
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
         context.health.add_metrics(history=self._report)
 
     def begin(self) -> None:
-        """Load the cursors, and pause their rooms; to be called before anything is dispatched.
+        """Load the cursors, and pause their rooms; to be called before the first dispatch.
 
         Raises:
             ServiceUnavailable: the store of the cursors does not answer.
@@ -100,7 +102,11 @@ class HistoryPoller:
             self._pause(self._cursors.rooms())
 
     def request_check(self, room_id: Optional[int] = None) -> None:
-        """Read a room's history soon, or every room's: messages may have been missed."""
+        """Read a room's history soon, because messages may have been missed.
+
+        Args:
+            room_id: None for all rooms.
+        """
         now, to_pause = time.monotonic(), []
         for each, room in self._rooms.items():
             if room_id in (None, each):
@@ -121,7 +127,7 @@ class HistoryPoller:
         self.request_check()
 
     def note_activity(self, room_id: int) -> None:
-        """Read a room more often, and before quiet ones, since a message was posted there."""
+        """Read a room more often and before quiet ones: a message was posted there."""
         room = self._rooms.get(room_id)
         if room:
             room.active_at = time.monotonic()
@@ -135,7 +141,7 @@ class HistoryPoller:
 
     def run(self) -> None:
         """Read one room after the other, for ever."""
-        while not self._context.rooms.is_loaded:  # else it misses subscriptions with room names
+        while not self._context.rooms.is_loaded:  # subscriptions with room names need the list
             eventlet.sleep(0.05)
         while True:
             if self._schedule.is_stale:
@@ -153,8 +159,13 @@ class HistoryPoller:
         return self._webhooks.is_history_only(room_id)
 
     def _report(self) -> Dict[str, Any]:
-        """Return the values for /health: the number of rooms, of rooms that need a check, of
-        backfilled deliveries and of polled rooms, and the period of a lively polled room."""
+        """Return the section for /health.
+
+        Returns:
+            The numbers of rooms, of rooms that need a check ("doubtful"), of backfilled deliveries
+            ("fetched") and of polled rooms ("asked"), and the period of a lively polled room
+            ("every") in seconds.
+        """
         rooms = {each: room for each, room in self._rooms.items() if not room.unsubscribed_at}
         polled = sum(map(self.is_polled, rooms))
         return {"rooms": len(rooms), "doubtful": sum(room.needs_check for room in rooms.values()),
@@ -171,7 +182,7 @@ class HistoryPoller:
         subscribed = {address.room for address in self._subscribed.addresses()
                       if address.event in HISTORY_EVENTS and (
                           self._catch_up or self.is_polled(address.room))}
-        self._named = self._context.subscriptions.rooms_in_rules()
+        self._in_rules = self._context.subscriptions.rooms_in_rules()
         for room_id in sorted(subscribed.union(self._cursors.rooms()) - set(self._rooms)):
             self._rooms[room_id] = _Room()
             self._schedule.add(room_id)
@@ -194,7 +205,7 @@ class HistoryPoller:
                 "it is quiet.", count, self._pace() * count)
 
     def _report_pace(self, seconds: float) -> None:
-        """Set a problem while a quiet room is polled so rarely that messages get too old.
+        """Set a problem if messages get too old between two polls of a room.
 
         Args:
             seconds: the longest period of a polled room.
@@ -210,7 +221,7 @@ class HistoryPoller:
             "webhook.public_url.", about="pace")
 
     def _note_unsubscribed(self, room_id: int, room: _Room) -> None:
-        """Forget a room after timing.CURSOR_KEPT: a rule may be deleted and created again."""
+        """Schedule the removal of a room after CURSOR_KEPT, unless it is subscribed again."""
         if not room.unsubscribed_at or self._context.subscriptions.lack_room_list():
             room.unsubscribed_at = time.monotonic()
             self._schedule.set_due(room_id, room.unsubscribed_at + timing.CURSOR_KEPT)
@@ -222,16 +233,24 @@ class HistoryPoller:
         self._health.clear_problem("history", about=str(room_id))
 
     def _priority(self, room_id: int) -> Tuple[Any, ...]:
-        """Sort rooms that need a check first, and among them those with a waiting delivery."""
+        """Return the sort key: rooms that need a check go first.
+
+        Among them, first those whose deliveries wait, then those in rules, then recently active
+        ones.
+        """
         room, cursor = self._rooms[room_id], self._cursors.get(room_id)
         order = (not room.needs_check, not self._room_queues.is_awaited(room_id))
         if not room.needs_check:
             return order
-        return order + (room_id not in self._named, -room.active_at,
+        return order + (room_id not in self._in_rules, -room.active_at,
                         -(cursor.sent_at if cursor else 0.0))
 
     def _serve(self, room_id: int) -> float:
-        """Read a room's history; return the seconds to pause before the next call."""
+        """Read a room's history.
+
+        Returns:
+            The seconds to wait before the next call of HipChat's API.
+        """
         room, stored = self._rooms[room_id], self._backfill.stored
         requests, began = room.requests, time.monotonic()
         try:
@@ -240,21 +259,21 @@ class HistoryPoller:
         except (NotFound, Forbidden) as error:
             self._note_refusal(room_id, room, error)
             return self._pace() if self.is_polled(room_id) else 0.0
-        except NotInstalled:  # the add-on itself reports it
+        except NotInstalled:  # Installation sets the problem
             self._retry(room_id, timing.HIPCHAT_RETRY_MAX)
             return 0.0
         except RateLimited as error:
-            return self._note_trouble(room_id, error,
+            return self._note_failure(room_id, error,
                                       max(error.reset_in, timing.HIPCHAT_RETRY_MIN))
         except SpoolError as error:
-            self._room_queues.resume(room_id)  # a full spool gets space only if the room dispatches
+            self._room_queues.resume(room_id)  # dispatching empties a full spool
             if self._backfill.stored > stored:
                 self._backoff.succeeded()
-            return self._note_trouble(room_id, error, self._backoff.failed())
+            return self._note_failure(room_id, error, self._backoff.failed())
         except HipChatError as error:
-            pause = self._note_trouble(room_id, error, self._backoff.failed())
-            self._postpone(room_id, room, pause)
-            return pause
+            delay = self._note_failure(room_id, error, self._backoff.failed())
+            self._postpone(room_id, room, delay)
+            return delay
         finally:
             self._reading = None
         self._note_success(room_id, room, is_requested=room.requests > requests)
@@ -268,13 +287,13 @@ class HistoryPoller:
         self._successes += 1
         room.is_refused, room.successes, room.needs_check = False, None, is_requested
         self._schedule.succeeded(room_id, self._period(room_id, room))
-        if is_requested:  # the message may have been posted after HipChat sent the history
+        if is_requested:  # during the reading: the history may not contain the message yet
             self._retry(room_id, timing.WEBHOOK_SETTLE_DELAY)
         else:
             self._room_queues.resume(room_id)
 
     def _period(self, room_id: int, room: _Room) -> float:
-        """Return the seconds until the next reading."""
+        """Return the seconds until the room's next reading."""
         if self.is_polled(room_id):
             return self._round() * room.rounds
         if time.monotonic() - room.active_at < timing.AUDIT_PERIOD:
@@ -282,11 +301,11 @@ class HistoryPoller:
         return timing.AUDIT_QUIET_PERIOD
 
     def _pace(self) -> float:
+        """Return the seconds between two polls."""
         return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
-        """Return the seconds of a round: lively rooms are polled in each one, quiet ones in every
-        second one."""
+        """Return the seconds of a round: it polls all lively rooms, and half of the quiet ones."""
         return self._pace() * sum(1 / rounds for rounds in self._all_rounds())
 
     def _all_rounds(self) -> List[int]:
@@ -295,7 +314,7 @@ class HistoryPoller:
 
     def _read(self, room_id: int, room: _Room) -> None:
         reach = self._reach(room_id, room)
-        found = self._backfill.read(room_id, reach, lambda: self._is_unheard(room_id, room))
+        found = self._backfill.read(room_id, reach, lambda: self._has_missed(room_id, room))
         if found.is_first:
             room.first_read_at = time.monotonic()
         if found.stored:
@@ -318,17 +337,17 @@ class HistoryPoller:
         return min(max(self._catch_up, timing.POLL_REACH_MIN, 2 * self._period(room_id, room)),
                    dedup_kept)
 
-    def _is_unheard(self, room_id: int, room: _Room) -> bool:
-        """Return whether old messages of a room were missed, and not received by a webhook."""
+    def _has_missed(self, room_id: int, room: _Room) -> bool:
+        """Return whether older messages were missed: False if a webhook delivered messages."""
         if room.needs_check or self.is_polled(room_id):
             return True
         is_received = room.active_at and room.active_at >= room.read_at
         return not is_received and not self._spool.is_waiting(room_id)
 
     def _note_refusal(self, room_id: int, room: _Room, error: HipChatError) -> None:
-        """Report that HipChat refuses a room's history, and let its deliveries go on."""
+        """Report that HipChat refuses a room's history, and end the room's pause."""
         self._backoff.succeeded()
-        if isinstance(error, Forbidden) or self.is_polled(room_id):  # else the reconciler does
+        if isinstance(error, Forbidden) or self.is_polled(room_id):  # the reconciler reports others
             self._health.set_problem(
                 "history", "a room's history cannot be read", f"Room {room_id}: {error} Messages "
                 "that are posted there while the sensor is down are lost.", about=str(room_id))
@@ -339,22 +358,22 @@ class HistoryPoller:
                 room_id, time.monotonic() + self._reach(room_id, room) / 2)
         self._room_queues.resume(room_id)
 
-    def _note_trouble(self, room_id: int, error: Exception, pause: float) -> float:
-        """Report that HipChat or the disk fails, and retry the room after a pause."""
-        self._retry(room_id, pause)
+    def _note_failure(self, room_id: int, error: Exception, delay: float) -> float:
+        """Report that HipChat or the disk fails, and retry the room after a delay; return it."""
+        self._retry(room_id, delay)
         self._health.set_problem("history", "cannot be read now",
                                  f"{error} The sensor tries again until it works.")
-        return pause
+        return delay
 
-    def _postpone(self, room_id: int, room: _Room, pause: float) -> None:
-        """Serve other rooms before a room that failed; back off if only this room fails."""
+    def _postpone(self, room_id: int, room: _Room, delay: float) -> None:
+        """Serve other rooms before a failed room; use its own backoff if only this room fails."""
         is_alone = room.successes is not None and self._successes > room.successes
         room.successes = self._successes
         if is_alone:
             self._schedule.set_due(room_id, float("inf"))
-            self._schedule.failed(room_id, at_least=2 * pause)
+            self._schedule.failed(room_id, at_least=2 * delay)
         else:
-            self._retry(room_id, 2 * pause)
+            self._retry(room_id, 2 * delay)
 
     def _retry(self, room_id: int, seconds: float) -> None:
         self._schedule.set_due(room_id, time.monotonic() + seconds)

@@ -14,9 +14,9 @@ __all__ = ["Subscribed"]
 class Subscribed:
     """The subscribed addresses, each with the time of its subscription (HipChat's clock).
 
-    A new rule must not receive older messages. The times are stored with the cursors, for rules
-    that are created while the sensor is down. A time is remembered for timing.CURSOR_KEPT after
-    the subscription ends, so that no message is lost if a rule is deleted and created again.
+    A new rule must not receive older messages. The times are stored with the cursors, because
+    rules may be created while the sensor is down. A time is kept for CURSOR_KEPT after the
+    subscription has ended, so that no message is lost if a rule is deleted and created again.
     """
 
     def __init__(self, subscriptions: Subscriptions, cursors: Cursors, now: Callable[[], float]):
@@ -36,7 +36,7 @@ class Subscribed:
                 self._since[Address(event, room_id)] = since
 
     def note_change(self) -> None:
-        """Note that subscriptions changed now."""
+        """Note the time of a change of subscriptions."""
         if self._is_noted:
             self._changed_at, self._is_noted = self._now(), False
 
@@ -44,19 +44,19 @@ class Subscribed:
         """Return the addresses that are subscribed now."""
         addresses = self._subscriptions.required()
         if not self._is_noted:
-            if self._changed_at is None:  # at the start
+            if self._changed_at is None:  # the first call
                 self._changed_at = self._now()
             self._note(addresses, self._changed_at)
             self._is_noted = not self._subscriptions.lack_room_list()
         return addresses
 
     def since(self, address: Address) -> float:
-        """Return the time since when an address is subscribed, 0.0 if it is unknown."""
+        """Return when an address was subscribed, 0.0 if this is unknown."""
         return self._since.get(address, 0.0)
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:
         now = time.monotonic()
-        if self._subscriptions.lack_room_list():  # any missing address may still be subscribed
+        if self._subscriptions.lack_room_list():  # a missing address may still be subscribed
             self._gone.clear()
         for address in [each for each, gone in self._gone.items()
                         if gone + timing.CURSOR_KEPT <= now]:

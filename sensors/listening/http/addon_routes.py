@@ -24,7 +24,7 @@ Handler = Callable[[Environ], HttpResponse]
 class AddonRoutes:
     """Handles requests below `{public_url}/addon`, at the URLs of the installation.
 
-    URLs that contain a secret are looked up in dicts, by hash: the time reveals nothing.
+    URLs that contain a secret are looked up in dicts: a timing attack learns only about hashes.
     """
 
     def __init__(self, installation: Installation):
@@ -33,22 +33,22 @@ class AddonRoutes:
 
     @property
     def credentials(self) -> Optional[Integration]:
-        """The OAuth client with whose secret HipChat signs events; None if not installed."""
+        """The OAuth client whose secret signs events; None if the add-on is not installed."""
         return self._installation.credentials
 
     @property
     def secret(self) -> Optional[bytes]:
-        """The secret that the add-on shares with hipchat.check; None until it is loaded."""
+        """The secret shared with hipchat.check; None until the datastore was read."""
         urls = self._installation.urls
         return urls.secret if urls else None
 
     def event_of(self, url: str) -> Optional[str]:
-        """Return the event (HipChat's name) for which a URL is signed, None for other URLs."""
+        """Return the event (HipChat's name) of a signed add-on URL; None for other URLs."""
         urls = self._installation.urls
         return urls.events.get(url) if urls and self._installation.credentials else None
 
     def respond(self, url: str, environ: Environ) -> HttpResponse:
-        """Respond to a request that is no event.
+        """Respond to a request for the descriptor or the icon, to a callback, or with 404.
 
         Raises:
             RequestRejected: the body of a callback cannot be read.

@@ -1,7 +1,7 @@
 """The checks that a request to the webhook endpoint passes, one after the other.
 
-A check returns the response, or None to let the next check decide. It may raise RequestRejected,
-which carries a response. The last check stores the delivery.
+A check returns a response, which ends the request, or None. It may also raise RequestRejected,
+which has a response. The last check stores the delivery.
 """
 import hmac
 import ipaddress
@@ -32,7 +32,7 @@ Check = Callable[[Request], Optional[HttpResponse]]
 
 
 class AllowedAddress:
-    """Refuses clients outside webhook.allow_from."""
+    """Rejects clients outside webhook.allow_from."""
 
     def __init__(self, settings: SensorSettings):
         self._networks = settings.allow_from
@@ -49,7 +49,7 @@ class AllowedAddress:
 
 
 class Accepting:
-    """Refuses deliveries until the spool is open, when the sensor stops, and as a standby."""
+    """Rejects deliveries before the spool is open, while the sensor stops, and on a standby."""
 
     def __init__(self, missed: Missed, intake: Intake):
         self._missed, self._intake = missed, intake
@@ -63,16 +63,17 @@ class Accepting:
     def __call__(self, request: Request) -> Optional[HttpResponse]:
         if self.is_open and not self._intake.is_standby:
             return None
-        self._missed.report(request.room_id)
+        self._missed.request_check(request.room_id)
         return INACTIVE
 
 
 class HealthPages:
     """Serves the pages about the sensor's state.
 
-    `{public_url}/health` is for people and monitoring; with `?strict` it answers 503 while
-    deliveries are not accepted, for probes. `{public_url}/health/{signature}` also names rooms and
-    people, for hipchat.check. `{public_url}/metrics` is for Prometheus.
+    - `{public_url}/health` is for people and monitoring.
+    - `{public_url}/health?strict` is for probes: 503 while deliveries are not accepted.
+    - `{public_url}/health/{signature}` is for hipchat.check: it also names rooms and people.
+    - `{public_url}/metrics` is for Prometheus.
     """
 
     def __init__(self, context: Context, addon: AddonRoutes, accepting: Accepting):
@@ -103,9 +104,9 @@ class HealthPages:
 
 
 class Route:
-    """Finds the room and event for which the URL is signed.
+    """Verifies the signed URL, and reads the event and room from it.
 
-    Other URLs are passed to the add-on's routes, which respond with 404 to an unknown one.
+    The add-on's routes respond to all other URLs, to unknown ones with 404.
     """
 
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: AddonRoutes):
@@ -123,7 +124,7 @@ class Route:
 
 
 class Signature:
-    """Refuses a delivery without the JWT that HipChat adds for an integration and for an add-on."""
+    """Rejects a delivery without a valid JWT, if the pack is an integration or an add-on."""
 
     def __init__(self, context: Context, addon: AddonRoutes, missed: Missed):
         self._integration, self._addon = context.settings.api.integration, addon
@@ -134,21 +135,21 @@ class Signature:
         if not client or is_signed(request.environ, client.id, client.secret, self._now()):
             return None
         self._health.record_incident(
-            "listener", "a request to a signed address has no valid JWT", "Either somebody else "
-            "knows the address, or HipChat signs with another secret than the config's.")
+            "listener", "a request to a signed address has no valid JWT", "Another party knows the "
+            "address, or HipChat signs with a secret that is not the one in the config.")
         if request.address:  # the add-on's URL is for all rooms: too many to check
-            self._missed.report_throttled(request.address.room)
+            self._missed.request_check_throttled(request.address.room)
         return NOT_SIGNED
 
 
 class Store:
-    """Reads a delivery and stores it. The response is 204 once it is on disk."""
+    """Reads a delivery and stores it. The response is 204 once the delivery is on disk."""
 
     def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, missed: Missed,
                  webhook_delivered: Callable[[Address, int], None]):
         """Args:
-            webhook_delivered: called with the address of a room webhook that delivers, and its
-                webhook ID (0 if the body has none).
+            webhook_delivered: called with the address of a room webhook's delivery, and the webhook
+                ID in the body (0 without one).
         """
         self._health, self._now = context.health, context.client.now
         self._addon, self._intake = addon, intake
@@ -164,12 +165,12 @@ class Store:
         except ValueError as error:
             return bad_request(error)
         except BaseException:  # incomplete, too slow, or a defect
-            self._missed.report_throttled(request.room_id)
+            self._missed.request_check_throttled(request.room_id)
             raise
 
     def _store(self, request: Request, raw: bytes, body: Dict[str, Any]) -> HttpResponse:
         address = request.address or self._addon_address(request, body)
-        body = with_identities(body, {"id": address.room})  # so that ValueError is raised here
+        body = with_identities(body, {"id": address.room})  # raises ValueError for wrong ones
         if request.address:
             self._webhook_delivered(address, webhook_id(body))
         else:
@@ -179,28 +180,25 @@ class Store:
                 event=address.event, room_id=address.room, raw=raw, body=body, now=self._now()))
         except SpoolError as error:
             self._health.set_problem("spool", "deliveries are refused", str(error))
-            self._missed.report(address.room)
+            self._missed.request_check(address.room)
             return UNAVAILABLE
         self._health.clear_problem("spool")
-        if is_new:
-            self._health.count(address.event, "accepted")
-        else:
-            self._health.count(address.event, "repeated")
+        self._health.count(address.event, "accepted" if is_new else "repeated")
         return ACCEPTED
 
     def _addon_address(self, request: Request, body: Dict[str, Any]) -> Address:
-        """Return the add-on delivery's address; its signed body names the room."""
-        stated, credentials = room_id(body), self._addon.credentials
-        if stated is None or stated < 1:
+        """Return the address of an add-on's delivery: the room ID is in the signed body."""
+        stated_room_id, credentials = room_id(body), self._addon.credentials
+        if stated_room_id is None or stated_room_id < 1:
             raise ValueError("the body has no room ID")
         if credentials and body.get("oauth_client_id") not in (None, credentials.id):
             raise ValueError("the body is for another installation")
-        return Address(str(request.addon_event), stated)
+        return Address(str(request.addon_event), stated_room_id)
 
     def _report_wrong_room(self, request: Request) -> None:
         if request.address:
+            event, room = request.address
             self._health.record_incident(
                 "listener", "a request for one room names another room, and was refused",
-                "Its address is the one for {} in room {}. Somebody else knows this address: "
-                "HipChat shows it to the room's admins.".format(*request.address),
-                about=repr(request.address))
+                f"Its address is the one for {event} in room {room}. Another party knows this "
+                "address: HipChat shows it to the room's admins.", about=repr(request.address))

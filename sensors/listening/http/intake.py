@@ -17,22 +17,22 @@ class Intake:
 
     @property
     def is_standby(self) -> bool:
-        """Whether another sensor may be the active one, so that this one accepts nothing."""
+        """Whether another sensor may be the active one. If so, this one rejects deliveries."""
         return not self._leadership.is_current
 
     @property
     def hangs(self) -> bool:
-        """Whether the disk has stopped answering, so that nothing is stored."""
+        """Whether the disk does not answer. Until it does, nothing is stored."""
         return self._spool.hangs
 
     def insert(self, delivery: Delivery) -> bool:
-        """Store a delivery, and return when it is on disk.
+        """Store a delivery on disk.
 
         Returns:
             False for a duplicate, which is dropped.
 
         Raises:
-            SpoolError: it was not stored.
+            SpoolError: the delivery was not stored.
         """
         is_new = self._spool.insert(delivery)
         if is_new:

@@ -8,11 +8,11 @@ from listening import timing
 
 __all__ = ["is_signed"]
 
-TIME_MAX = 2 ** 53  # larger numbers are no time, neither in seconds nor in milliseconds
+TIME_MAX = 2 ** 53  # no expiry in seconds or milliseconds is larger
 
 
 def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: float) -> bool:
-    """Return whether a request has a valid JWT of HipChat's for this integration.
+    """Return whether a request has a valid JWT from HipChat for this integration.
 
     The JWT is in the header `Authorization: JWT ...` or in the query as signed_request. It must be
     signed (HS256) with the integration's secret, issued for its ID, and not expired.

@@ -1,4 +1,4 @@
-"""Has a room's history read when one of its deliveries was refused."""
+"""Requests a history check of a room after a delivery was refused."""
 from typing import Callable, Optional
 
 import eventlet
@@ -10,23 +10,18 @@ __all__ = ["Missed"]
 
 
 class Missed:
-    """Calls `request_check(room_id)` when a delivery was refused for now."""
+    """Calls request_check(room_id) for refused deliveries; room_id None means any room.
+
+    request_check_throttled() is for unsigned or truncated requests, which anybody can send.
+    """
 
     def __init__(self, intake: Intake, request_check: Callable[[Optional[int]], None]):
-        """Args:
-            request_check: called with the room's ID, None if it may be any room.
-        """
         self._intake, self._request_check = intake, request_check
-        self._throttled = Throttle(self.report)
+        self.request_check_throttled = Throttle(self.request_check)
 
-    def report(self, room_id: Optional[int]) -> None:
-        """Have a room checked."""
-        if self._intake.hangs:  # request_check waits for the disk; the response must not
+    def request_check(self, room_id: Optional[int]) -> None:
+        """Request a check without waiting for a disk that hangs."""
+        if self._intake.hangs:
             eventlet.spawn(self._request_check, room_id)
         else:
             self._request_check(room_id)
-
-    def report_throttled(self, room_id: Optional[int]) -> None:
-        """Have a room checked, throttled: for unsigned or truncated requests, which anybody can
-        send."""
-        self._throttled(room_id)

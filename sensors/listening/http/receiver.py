@@ -1,4 +1,9 @@
-"""The WSGI application: receives HipChat's requests, and answers 204 once a delivery is on disk."""
+"""The WSGI application of the webhook endpoint.
+
+Path of a delivery: server.py accepts the connection and calls the Receiver. The checks (checks.py)
+verify the client's address, the signed URL and the JWT. The last check, Store, inserts the delivery
+into the spool and wakes the queue of its room (intake.py). HipChat then receives a 204.
+"""
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import eventlet
@@ -19,9 +24,8 @@ __all__ = ["Receiver"]
 class Receiver:
     """Runs a request through the checks until one returns a response.
 
-    HipChat posts deliveries to `{public_url}/{event}/{room ID}/{signature}`, and those of the
-    add-on below `{public_url}/addon`. A delivery passes AllowedAddress, Route, Signature and
-    Accepting; then Store puts it into the spool.
+    HipChat posts the deliveries of a room webhook to `{public_url}/{event}/{room ID}/{signature}`,
+    and those of the add-on below `{public_url}/addon`.
     """
 
     def __init__(self, context: Context, urls: WebhookUrl, addon: AddonRoutes, intake: Intake,

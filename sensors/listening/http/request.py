@@ -14,8 +14,8 @@ class Request:
     Attributes:
         environ: its WSGI environment.
         path: the path as it was sent, not decoded.
-        address: the room and event for which the URL is signed; None for other URLs.
-        addon_event: HipChat's name of the event if the URL is one of the add-on's; else None.
+        address: the event and room in the signed URL of a room webhook; None for other URLs.
+        addon_event: the event (HipChat's name) of a signed add-on URL; None for other URLs.
     """
 
     environ: Dict[str, Any]
@@ -25,7 +25,10 @@ class Request:
 
     @classmethod
     def of(cls, environ: Dict[str, Any]) -> "Request":
-        """Read a WSGI environment. A proxy may send the whole URL as path (RFC 9112, 3.2.2)."""
+        """Create the request of a WSGI environment.
+
+        A proxy may send the whole URL as path (RFC 9112, 3.2.2).
+        """
         path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         if path.lower().startswith(("http://", "https://")):
             path = "/" + path.split("://", 1)[1].partition("/")[2]
@@ -41,5 +44,5 @@ class Request:
 
     @property
     def room_id(self) -> Optional[int]:
-        """The room for which the URL is signed; None for the add-on's and for other URLs."""
+        """The room in the signed URL of a room webhook; None for other URLs."""
         return self.address.room if self.address else None

@@ -9,11 +9,11 @@ LARGEST_BODY = 1024 * 1024  # bytes
 
 
 class HttpResponse(NamedTuple):
-    """A response: status line, content and headers.
-
-    The content is a line of text: HipChat would post JSON into the room.
+    """A response.
 
     Attributes:
+        status: the status line.
+        content: one line of text; HipChat would post JSON into the room.
         reason: the key under which /health counts a refused delivery.
     """
 
@@ -55,13 +55,13 @@ class RequestRejected(Exception):
 
 
 def wrong_method(allowed: str) -> HttpResponse:
-    """Return the response to a method that is not one of the allowed ones ("GET, HEAD")."""
+    """Return the response to a wrong method; `allowed` lists the right ones ("GET, HEAD")."""
     return HttpResponse("405 Method Not Allowed", f"Only {allowed} is allowed here.\n",
                         headers=(("Allow", allowed),), reason="wrong method")
 
 
 def bad_request(error: ValueError, reason: str = "bad body") -> HttpResponse:
-    """Return the response to a wrong body. It contains the error's text."""
+    """Return the response to a wrong body; it contains the error's text."""
     return HttpResponse("400 Bad Request", f"{error}.\n", reason=reason)
 
 

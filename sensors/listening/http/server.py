@@ -20,7 +20,8 @@ __all__ = ["Protocol", "Server"]
 class Server:
     """Serves a WSGI application at the host and port of the settings.
 
-    It calls request_check each time it has bound the port: deliveries may have failed before.
+    It calls request_check() each time it has bound the port, because deliveries may have failed
+    while the port was closed.
     """
 
     def __init__(self, settings: SensorSettings, application: Callable,
@@ -29,7 +30,7 @@ class Server:
         self._request_check, self._health, self._log = request_check, health, log
 
     def serve(self) -> None:
-        """Listen for ever. While the port is in use, try again until it is free."""
+        """Listen for ever. Retry while the port is in use."""
         backoff = Backoff(timing.PORT_RETRY_MAX)
         while True:
             try:
@@ -68,16 +69,17 @@ class Server:
             return eventlet.listen((host, port), backlog=1024, reuse_port=False,
                                    family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
-            raise OSError(f"{host}:{port} cannot be listened on: {error.strerror or error}. Stop "
-                          "what uses the port, or change webhook.host and webhook.port.") from None
+            raise OSError(f"Cannot listen on {host}:{port}: {error.strerror or error}. Stop the "
+                          "program that uses the port, or change webhook.host and webhook.port."
+                          ) from None
 
 
 class _Pool(eventlet.GreenPool):
-    """Limits the number of connections: a new one replaces the slowest that is still sending.
+    """Limits the number of connections. A new one replaces the slowest one that is still sending.
 
     Attributes:
-        arriving: the connections whose request has not arrived, the oldest first: by deadline, the
-            greenlet and its start (time.monotonic()).
+        arriving: the connections whose request has not arrived completely, the oldest first. Each
+            deadline is mapped to the connection's greenlet and start (time.monotonic()).
     """
 
     def __init__(self, size: int):
@@ -110,7 +112,7 @@ class Protocol(wsgi.HttpProtocol):
             if tls:
                 connection[1] = tls.wrap(connection[1])
             super().__init__(connection, server)
-        except (OSError, eventlet.Timeout):  # a client that is slow, gone, or speaks no TLS
+        except (OSError, eventlet.Timeout):  # a client that is slow, gone, or without TLS
             pass
         finally:
             self._arrived()
@@ -123,15 +125,18 @@ class Protocol(wsgi.HttpProtocol):
         return dict(super().get_environ(), **{"hipchat.arrived": self._arrived})
 
     def send_error(self, code: int, message: str = "", explain: str = "") -> None:
-        """Send an error without content: the standard library's echoes the request."""
+        """Send an error without content; the standard library's content echoes the request."""
         self.close_connection = True
-        # 505, for an unknown version of HTTP, is the client's fault, too.
+        # The standard library answers an unknown HTTP version with 505; it is the client's error.
         self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
                          (code if code < 500 else 400))
         self.wfile.flush()
 
     def finish(self) -> None:
-        """Read on for LINGER_TIMEOUT: a client that is cut off while it sends sees no response."""
+        """Read the rest of the request for LINGER_TIMEOUT.
+
+        If the connection is closed while the client sends, it does not see the response.
+        """
         if self._deadline.pending:
             self.wfile.flush()
             if not self._tls:
@@ -140,4 +145,4 @@ class Protocol(wsgi.HttpProtocol):
                 while self.connection.recv(65536):
                     eventlet.sleep()  # a client that sends fast must not block the others
         super().finish()
-        self.environ = None  # break the reference cycle, which only the collector would free
+        self.environ = None  # breaks a reference cycle, so that memory is freed immediately

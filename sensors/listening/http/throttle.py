@@ -16,7 +16,7 @@ class Throttle:
 
     def __init__(self, function: Callable[[Optional[int]], None]):
         self._function = function
-        self._is_repeated: Dict[Optional[int], bool] = {}  # the rooms of the last CHECK_THROTTLE
+        self._is_repeated: Dict[Optional[int], bool] = {}  # rooms called in the last CHECK_THROTTLE
 
     def __call__(self, room_id: Optional[int]) -> None:
         if room_id in self._is_repeated:

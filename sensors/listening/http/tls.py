@@ -1,4 +1,4 @@
-"""TLS of the webhook endpoint, with a certificate that may be renewed on disk."""
+"""TLS for the webhook endpoint; reloads a renewed certificate."""
 import os
 import ssl
 from typing import Any, Tuple
@@ -11,16 +11,20 @@ __all__ = ["Tls"]
 
 
 class Tls:
-    """A server's TLS, 1.2 and up, from PEM files with a certificate (and its chain) and a key.
+    """Encrypts connections with TLS 1.2 or higher.
 
     Each connection checks the files, and loads them again if they have changed. While they cannot
     be loaded, the previous certificate stays in use, and /health shows a problem.
-
-    Raises:
-        OSError: the files cannot be loaded at the start.
     """
 
     def __init__(self, certificate: str, key: str, health: Health):
+        """Args:
+            certificate: path of a PEM file with the certificate and its chain.
+            key: path of a PEM file with the private key.
+
+        Raises:
+            OSError: the files cannot be loaded.
+        """
         self._files = (certificate, key)
         self._health = health
         self._stamp = self._stamp_now()
@@ -52,9 +56,11 @@ class Tls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION  # pylint: disable=no-member
         try:
-            # Without a password, OpenSSL would prompt for that of an encrypted key, and block.
+            # Without a password, OpenSSL would prompt for one if the key is encrypted, and block.
             context.load_cert_chain(*self._files, password="")
         except OSError as error:
-            raise OSError("{} and {} do not make a certificate with its key ({})".format(
-                *self._files, getattr(error, "reason", None) or error)) from None
+            certificate, key = self._files
+            reason = getattr(error, "reason", None) or error
+            raise OSError(
+                f"{certificate} and {key} are not a certificate and its key ({reason})") from None
         return context

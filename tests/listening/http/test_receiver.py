@@ -517,9 +517,9 @@ class TestStartAndStop:
             stackstorm = start_stackstorm(hipchat, rooms=[room],
                                           webhook={"port": port, "public_url": url})
             stackstorm.listener = url
-            wait_until(lambda: "cannot be listened on" in stackstorm.log())
+            wait_until(lambda: "Cannot listen on" in stackstorm.log())
             line, = [line for line in stackstorm.log().splitlines()
-                     if "cannot be listened on" in line]
+                     if "Cannot listen on" in line]
             for words in ("127.0.0.1:%d" % port, "in use", "webhook.port"):
                 assert words in line
             assert stackstorm.process.poll() is None

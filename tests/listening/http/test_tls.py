@@ -171,8 +171,8 @@ class TestCertificate:
 
     @pytest.mark.parametrize("trouble, words", [
         ("missing", "No such file or directory"), ("mismatch", "KEY_VALUES_MISMATCH"),
-        ("empty", "do not make a certificate with its key"),
-        ("encrypted", "do not make a certificate with its key")])
+        ("empty", "are not a certificate and its key"),
+        ("encrypted", "are not a certificate and its key")])
     def test_that_cannot_be_used_at_the_start_is_told_and_used_when_it_can(
             self, hipchat, tmp_path, trouble, words):
         files = make_certificate(tmp_path)

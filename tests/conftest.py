@@ -109,6 +109,17 @@ def start_stackstorm(tmp_path):
         yield start
 
 
+@pytest.fixture
+def start_ready(start_stackstorm):
+    """Start the pack as start_stackstorm does; return once HipChat has all its webhooks."""
+    def start(hipchat, **more):
+        process = start_stackstorm(hipchat, **more)
+        wait_until(process.has_its_webhooks)
+        return process
+
+    return start
+
+
 @pytest.fixture(scope="module")
 def stackstorm(hipchat, tmp_path_factory):
     """One StackStorm with the pack, for the tests of a module, that listens in one room."""

@@ -166,10 +166,9 @@ def test_a_rule_for_a_room_that_does_not_exist_counts_if_it_is_enabled(run, stac
             stackstorm.remove_rule(rule)
 
 
-def test_a_sensor_that_is_in_trouble_says_why(act, start_stackstorm, start_hipchat):
+def test_a_sensor_that_is_in_trouble_says_why(act, start_ready, start_hipchat):
     server = start_hipchat("--room", "Factor")
-    sensor = start_stackstorm(server, rooms=["Factor"])
-    wait_until(sensor.has_its_webhooks)
+    sensor = start_ready(server, rooms=["Factor"])
     server.people.faults({"paths": "/webhook$", "methods": ["POST"], "status": 500})
     sensor.add_rule("archived", {"room": "Factor"})
     wait_until(lambda: sensor.health()["reasons"])
@@ -179,10 +178,9 @@ def test_a_sensor_that_is_in_trouble_says_why(act, start_stackstorm, start_hipch
     assert not any("webhooks: " in line for line in lines if line.startswith("ok: "))
 
 
-def test_a_key_that_does_not_exist_is_said_once(act, start_stackstorm, start_hipchat):
+def test_a_key_that_does_not_exist_is_said_once(act, start_ready, start_hipchat):
     server = start_hipchat("--room", "Factor")
-    sensor = start_stackstorm(server, rooms=["Factor"], room="Factor")
-    wait_until(sensor.has_its_webhooks)
+    sensor = start_ready(server, rooms=["Factor"], room="Factor")
     assert sensor.health()["reasons"] == ["settings: something in the config is hardly meant"]
     assert to_do(act("check", config=sensor.config)[1]["lines"]) == [
         "TO DO: config: 'room': there is no such key. Is rooms meant?"]

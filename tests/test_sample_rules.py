@@ -1,6 +1,7 @@
 """The rules that come with the pack: each does what it says, and none runs for ever."""
 import uuid
 
+import jinja2
 import pytest
 import yaml
 from support import REPOSITORY
@@ -14,8 +15,8 @@ ANSWERING = ["hipchat.enter", "hipchat.exit", "hipchat.notification", "hipchat.p
 
 @pytest.fixture(scope="module")
 def hipchat():
-    """A HipChat with the samples' room and another."""
-    server = Hipchat("--room", "Factor", "--room", "Ops")
+    """A HipChat with the samples' room and another; the rule build names Anna's and Berta's ids."""
+    server = Hipchat("--room", "Factor", "--room", "Ops", "--user", "Anna", "--user", "Berta")
     yield server
     server.stop()
 
@@ -45,6 +46,28 @@ def enable(stackstorm):
     yield enable
     for ref in enabled:
         switch(ref, False)
+
+
+def example(name):
+    rule = yaml.safe_load((REPOSITORY / "rules" / (name + ".yaml")).read_text("utf-8"))
+    assert rule["enabled"] is False
+    return rule
+
+
+@pytest.fixture
+def add_copy(stackstorm):
+    """Add an enabled copy of an example: add_copy("mirror", action={...}, parameters={...})."""
+    refs = []
+
+    def add(name, action=None, parameters=None):
+        rule = example(name)
+        event = rule["trigger"]["type"].partition(".")[2]
+        refs.append(stackstorm.add_rule(event, parameters or rule["trigger"]["parameters"],
+                                        rule["criteria"], action or rule["action"]))
+
+    yield add
+    for ref in refs:
+        stackstorm.remove_rule(ref)
 
 
 class Room:
@@ -232,6 +255,49 @@ class TestAllAtOnce:
         factor.say("pong ping hello")
         factor.settle()
         assert factor.answers() == [("Notification received nothing", "yellow")]
+
+
+class TestWorkedExamples:
+    """hipchat.greet, mirror and build"""
+
+    def test_greet_tells_who_enters_in_private(self, add_copy, hipchat, factor):
+        add_copy("greet")
+        hipchat.people.act("Factor", "Clara", "enter")
+        factor.settle()
+        assert [line["what"] for line in hipchat.people.inbox("Clara")] == [
+            'Welcome to Factor. Say "build" and a project to build it.']
+        assert factor.answers() == []
+
+    def test_two_rooms_that_mirror_each_other_come_to_rest(self, add_copy, hipchat, factor, ops):
+        add_copy("mirror")
+        back = example("mirror")["action"]
+        add_copy("mirror", dict(back, parameters=dict(back["parameters"], room="Factor")),
+               {"room": "Ops"})
+        hipchat.people.act("Factor", "CI", "notification", message="<b>green</b>", color="green")
+        for room in (factor, ops, factor):
+            room.settle()
+        assert factor.answers() == [("<b>green</b>", "green")]
+        assert ops.answers() == [("From Factor: <b>green</b>", "green")]
+        assert hipchat.people.transcript("Ops")[-2]["format"] == "html"
+
+    @pytest.mark.parametrize("message", [{}, {"color": None, "message_format": None}])
+    def test_mirror_takes_a_notification_whose_color_is_not_told(self, message):
+        given = example("mirror")["action"]["parameters"]
+        assert [jinja2.Template(given[name]).render(trigger={"item": {"message": message}})
+                for name in ("color", "format")] == ["gray", "html"]
+
+    @pytest.mark.parametrize("who, text, built", [
+        ("Anna", "build web-2", ["The build of web-2"]), ("Mallory", "build web", []),
+        ("Anna", "build web; rm -rf ~", []), ("Anna", "please build web", []),
+        ("Anna", "build --help", []), ("Berta", "build {{ st2kv.system.secret }}", [])])
+    def test_build_takes_names_of_projects_from_two_people(
+            self, add_copy, hipchat, factor, who, text, built):
+        message = example("build")["action"]["parameters"]["what"]
+        add_copy("build", {"ref": "hipchat.send",
+                           "parameters": {"room": "Factor", "message": message}})
+        hipchat.people.say("Factor", who, text)
+        factor.settle()
+        assert [text for text, _ in factor.answers()] == built
 
 
 class TestFiles:

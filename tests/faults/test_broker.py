@@ -14,14 +14,9 @@ def rooms(hipchat):
 
 
 @pytest.fixture
-def stackstorm(hipchat, rooms, journal, start_stackstorm):
-    process = start_stackstorm(hipchat, rooms=rooms, events=["message"], options=journal.options)
-    wait_until(process.has_its_webhooks)
+def stackstorm(hipchat, rooms, journal, start_ready):
+    process = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
     return process
-
-
-def set_fault(stackstorm, mode):
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": mode})
 
 
 def warnings(stackstorm):
@@ -33,9 +28,9 @@ def test_five_hundred_deliveries_while_the_broker_is_away_and_then_comes_back_wi
     urls = {room: signed_url(stackstorm, room) for room in rooms}
     with Load(urls, deliveries=500 // ROOMS) as load:
         wait_until(lambda: load.count() >= 100)
-        set_fault(stackstorm, "fail")
+        stackstorm.set_fault("fail")
         wait_until(lambda: load.count() >= 300)
-        set_fault(stackstorm, "restart")
+        stackstorm.set_fault("restart")
         load.wait()
     assert load.statuses == {204: 500}
     journal.wait_for(load.accepted)
@@ -45,7 +40,7 @@ def test_five_hundred_deliveries_while_the_broker_is_away_and_then_comes_back_wi
 
 def test_health_says_that_the_broker_is_in_trouble_and_what_waits(stackstorm, rooms, journal):
     url = signed_url(stackstorm, rooms[0])
-    set_fault(stackstorm, "fail")
+    stackstorm.set_fault("fail")
     accepted = [f"message-{number}" for number in range(3)]
     for message in accepted:
         assert post(url, delivery(message, rooms[0])) == 204
@@ -53,7 +48,7 @@ def test_health_says_that_the_broker_is_in_trouble_and_what_waits(stackstorm, ro
     assert health["reasons"] == ["broker: dispatching to StackStorm fails"]
     assert (health["accepted"], health["dispatched"], health["waiting"]) == (3, 0, 3)
     wait_until(lambda: stackstorm.health()["oldest"] > 0)
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     journal.wait_for([accepted])
     wait_until(lambda: stackstorm.health()["status"] == "ok")
     health = wait_until(lambda: _nothing_waits(stackstorm))
@@ -73,11 +68,11 @@ def _nothing_waits(stackstorm):
 def test_the_operator_is_warned_once_however_many_deliveries_and_attempts_fail(
         stackstorm, rooms, journal):
     before = len(warnings(stackstorm))
-    set_fault(stackstorm, "fail")
+    stackstorm.set_fault("fail")
     with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4) as load:
         load.wait()
     wait_until(lambda: len(warnings(stackstorm)) > before)
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     journal.wait_for(load.accepted)
     new = warnings(stackstorm)[before:]
     assert len(new) == 1
@@ -90,12 +85,12 @@ def test_a_rule_that_was_made_while_nobody_was_told_is_found_when_dispatching_ha
     assert post(url, delivery("one", rooms[0])) == 204
     journal.wait_for([["one"]])
     room = hipchat.make_room()
-    set_fault(stackstorm, "drop_trigger_events")
+    stackstorm.set_fault("drop_trigger_events")
     rule = stackstorm.add_rule("message", {"room": room})
-    set_fault(stackstorm, "fail")
+    stackstorm.set_fault("fail")
     assert post(url, delivery("two", rooms[0])) == 204
     wait_until(lambda: stackstorm.webhooks(room), what="the webhook for the new rule")
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     hipchat.people.say(room, "Ada", "is anybody there?")
     assert stackstorm.heard(stackstorm.trigger_of(rule))[0]["message"] == "is anybody there?"
 
@@ -106,18 +101,18 @@ def test_a_broker_that_was_started_anew_between_two_deliveries_is_no_trouble(
     for message in ("before", "after"):
         assert post(url, delivery(message, rooms[0])) == 204
         journal.wait_for([[message]])
-        set_fault(stackstorm, "restart")
+        stackstorm.set_fault("restart")
     assert journal.dispatched() == ["before", "after"]
     assert warnings(stackstorm) == before
 
 
 def test_deliveries_wait_while_the_rules_engine_has_no_queue(stackstorm, rooms, journal):
-    set_fault(stackstorm, "no_queue")
+    stackstorm.set_fault("no_queue")
     with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4) as load:
         load.wait()
     assert load.statuses == {204: 4 * ROOMS}
     assert wait_until(lambda: _degraded(stackstorm))["waiting"] == 4 * ROOMS
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     journal.wait_for(load.accepted)
     assert len(journal.dispatched()) == 4 * ROOMS, "each was dispatched once"
 
@@ -132,14 +127,14 @@ def test_deliveries_wait_while_the_database_is_away_since_the_rules_engine_would
 
     say()
     journal.wait_for([accepted])
-    set_fault(stackstorm, "no_database")
+    stackstorm.set_fault("no_database")
     wait_until(lambda: say() or _degraded(stackstorm))
     known = journal.dispatched()
     assert len(known) < len(accepted)
     for _ in range(20):
         say()
     assert journal.dispatched() == known
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     journal.wait_for([accepted])
     assert journal.dispatched() == accepted, "each was dispatched once"
     wait_until(lambda: stackstorm.health()["status"] == "ok")
@@ -151,7 +146,7 @@ def test_a_rule_that_was_deleted_while_nobody_was_told_holds_up_no_delivery(
     rule = stackstorm.add_rule("message", {"room": room})
     wait_until(lambda: stackstorm.webhooks(room))
     url = signed_url(stackstorm, room)
-    set_fault(stackstorm, "drop_trigger_events")
+    stackstorm.set_fault("drop_trigger_events")
     stackstorm.remove_rule(rule)
     assert post(url, delivery("unwanted", room)) == 204
     wait_until(lambda: stackstorm.health()["dropped"].get("unwanted") == 1)
@@ -162,14 +157,14 @@ def test_a_rule_that_was_deleted_while_nobody_was_told_holds_up_no_delivery(
 def test_the_alarm_of_the_broker_is_waited_for_and_each_is_dispatched_once_and_in_order(
         stackstorm, rooms, journal):
     urls = {room: signed_url(stackstorm, room) for room in rooms[:2]}
-    set_fault(stackstorm, "blocked")
+    stackstorm.set_fault("blocked")
     with Load(urls, deliveries=100) as load:
         load.wait()
     assert load.statuses == {204: 200}
     health = wait_until(lambda: _degraded(stackstorm))
     assert health["reasons"] == ["broker: blocked"] and health["waiting"] == 200
     assert journal.dispatched() == []
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     journal.wait_for(load.accepted)
     assert len(journal.dispatched()) == 200, "each was dispatched once"
     wait_until(lambda: stackstorm.health()["status"] == "ok")
@@ -178,7 +173,7 @@ def test_the_alarm_of_the_broker_is_waited_for_and_each_is_dispatched_once_and_i
 @pytest.mark.parametrize("fault", ["no_database", "read_only_database"])
 def test_a_database_in_trouble_is_told_as_such_and_not_as_the_brokers(
         stackstorm, rooms, journal, fault):
-    set_fault(stackstorm, fault)
+    stackstorm.set_fault(fault)
     assert post(signed_url(stackstorm, rooms[0]), delivery("one", rooms[0])) == 204
     health = wait_until(lambda: _degraded(stackstorm))
     assert health["reasons"] == [
@@ -186,17 +181,16 @@ def test_a_database_in_trouble_is_told_as_such_and_not_as_the_brokers(
     assert journal.dispatched() == []
     warning = warnings(stackstorm)[-1]
     assert "Check MongoDB" in warning and "RabbitMQ" not in warning
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     journal.wait_for([["one"]])
 
 
-def test_all_rooms_go_on_within_two_seconds_of_the_end_of_a_long_outage(
-        stackstorm, rooms, journal):
-    set_fault(stackstorm, "fail")
+def test_all_rooms_go_on_within_two_seconds_of_the_end_of_a_long_outage(stackstorm, rooms, journal):
+    stackstorm.set_fault("fail")
     with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=2) as load:
         load.wait()
     time.sleep(8)  # rooms with retry delays of their own would not try before second 15
-    set_fault(stackstorm, "none")
+    stackstorm.set_fault("none")
     journal.wait_for(load.accepted, seconds=2 + 4)  # and four for a busy machine
 
 
@@ -210,7 +204,7 @@ def test_a_rule_whose_change_was_told_to_nobody_hears_the_next_delivery(
     url = wait_until(lambda: stackstorm.webhooks(room))[0]["url"]
     stackstorm.remove_rule(rule)
     time.sleep(5)  # the triggers are read again at most every so often
-    set_fault(stackstorm, "drop_trigger_events")
+    stackstorm.set_fault("drop_trigger_events")
     stackstorm.add_rule("message", {"room": room})
     assert post(url, delivery("unheard", room)) == 204
     journal.wait_for([["unheard"]])

@@ -4,26 +4,23 @@ Dispatching fails in most of these tests at first, so that deliveries wait in th
 """
 import resource
 import shutil
-import sqlite3
 import subprocess
 
 import pytest
 from support.load import delivery, post, signed_url
+from support.spool_files import checkpoint, damage, overwrite
 from support.waiting import wait_until
-
-PAGE = 4096
 LIMIT = 2 * 1024 * 1024
 REPLACED = "spool: a damaged file was replaced"
 
 
 @pytest.fixture
-def start(hipchat, room, journal, start_stackstorm):
+def start(hipchat, room, journal, start_ready):
     """Start a sensor that listens in the room, with these settings of the spool."""
 
     def start(**spool):
-        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"], spool=spool,
-                                      options=journal.options)
-        wait_until(stackstorm.has_its_webhooks)
+        stackstorm = start_ready(hipchat, rooms=[room], events=["message"], spool=spool,
+                                 options=journal.options)
         return stackstorm
 
     return start
@@ -47,14 +44,6 @@ class Sender:
         return status
 
 
-def fail_dispatches(stackstorm):
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "fail"})
-
-
-def heal(stackstorm):
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "none"})
-
-
 def spool_troubles(stackstorm):
     """What /health says of the spool."""
     return [reason for reason in stackstorm.health().get("reasons", [])
@@ -68,11 +57,10 @@ def limit_files(stackstorm, size):
 
 
 class TestFull:
-    def test_disk_means_503_and_what_was_accepted_before_is_dispatched(
-            self, start, room, journal):
+    def test_disk_means_503_and_what_was_accepted_before_is_dispatched(self, start, room, journal):
         stackstorm = start()
         sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
+        stackstorm.set_fault("fail")
         limit_files(stackstorm, LIMIT)
         answers = [sender.post("x" * 50000) for _ in range(2 * LIMIT // 50000)]
         assert set(answers) == {204, 503}
@@ -81,14 +69,14 @@ class TestFull:
         limit_files(stackstorm, resource.RLIM_INFINITY)
         assert sender.post() == 204
         assert spool_troubles(stackstorm) == []
-        heal(stackstorm)
+        stackstorm.set_fault("none")
         journal.wait_for([sender.accepted])
         assert journal.dispatched() == sender.accepted, "nothing that was refused was kept"
 
     def test_disk_and_a_kill_lose_nothing(self, start, room, journal):
         stackstorm = start()
         sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
+        stackstorm.set_fault("fail")
         limit_files(stackstorm, LIMIT)
         while sender.post("x" * 50000) == 204:
             pass
@@ -99,11 +87,11 @@ class TestFull:
     def test_spool_means_503_until_deliveries_have_left_it(self, start, room, journal):
         stackstorm = start(max_deliveries=3)
         sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
+        stackstorm.set_fault("fail")
         assert [sender.post() for _ in range(5)] == [204, 204, 204, 503, 503]
         assert spool_troubles(stackstorm) == ["spool: deliveries are refused"]
         assert stackstorm.log().count("The spool is full: 3 deliveries wait.") == 1
-        heal(stackstorm)
+        stackstorm.set_fault("none")
         journal.wait_for([sender.accepted])
         wait_until(lambda: stackstorm.health()["waiting"] == 0)
         assert sender.post() == 204
@@ -127,12 +115,12 @@ class TestSmall:
     def test_disk_means_503_until_what_waits_has_left_it(self, disk, start, room, journal):
         stackstorm = start(directory=str(disk / "spool"))
         sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
+        stackstorm.set_fault("fail")
         while sender.post("x" * 100000) == 204:
             pass
         assert len(sender.accepted) > 10
         assert "has less than 16 MiB left" in stackstorm.log()
-        heal(stackstorm)
+        stackstorm.set_fault("none")
         journal.wait_for([sender.accepted])
         wait_until(lambda: stackstorm.health()["waiting"] == 0)
         assert sender.post() == 204
@@ -145,22 +133,11 @@ class TestSmall:
 
 
 class TestDirectory:
-    def test_that_is_gone_is_made_again_with_all_that_waited(self, start, room, journal):
-        stackstorm = start()
-        sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
-        assert [sender.post() for _ in range(5)] == 5 * [204]
-        shutil.rmtree(str(stackstorm.directory / "spool"))
-        assert [sender.post() for _ in range(5)] == 5 * [204]
-        assert "was removed while in use" in stackstorm.log()
-        stackstorm.kill()
-        stackstorm.start()
-        journal.wait_for([sender.accepted])
 
     def test_that_cannot_be_made_again_means_503_until_it_can(self, start, room, journal):
         stackstorm = start()
         sender = Sender(stackstorm, room)
-        fail_dispatches(stackstorm)
+        stackstorm.set_fault("fail")
         assert sender.post() == 204
         directory = stackstorm.directory / "spool"
         shutil.rmtree(str(directory))
@@ -169,7 +146,7 @@ class TestDirectory:
         assert spool_troubles(stackstorm) == ["spool: deliveries are refused"]
         directory.unlink()
         assert sender.post() == 204
-        heal(stackstorm)
+        stackstorm.set_fault("none")
         journal.wait_for([sender.accepted])
         assert spool_troubles(stackstorm) == [
             "spool: its files were removed and were created again"]
@@ -184,7 +161,7 @@ class TestFile:
         stackstorm = start()
         wait_until(lambda: stackstorm.health()["history"]["rooms"] and not (
             stackstorm.health()["history"]["doubtful"]))
-        fail_dispatches(stackstorm)
+        stackstorm.set_fault("fail")
         stackstorm.file = stackstorm.directory / "spool" / "deliveries.sqlite3"
         stackstorm.said = []
 
@@ -222,7 +199,7 @@ class TestFile:
     def test_that_is_damaged_in_use_is_replaced(self, said, journal):
         damage(said.file, "keys")
         said.say()
-        heal(said)
+        said.set_fault("none")
         self.check(said, journal, REPLACED)
 
     @pytest.mark.parametrize("damaged", [1, 110, 4000])
@@ -240,33 +217,14 @@ class TestFile:
 
     def test_whose_first_page_is_damaged_in_use_holds_up_no_room(self, said, journal):
         checkpoint(said.file)
-        overwrite(said.file, 0, PAGE * b"\xff")
+        overwrite(said.file, 0)
         overwrite(said.file.parent / "deliveries.sqlite3-wal", 0, 40000 * b"\xff")
         said.say()
-        heal(said)
+        said.set_fault("none")
         self.check(said, journal, REPLACED)
         said.kill()
         said.start()
         self.check(said, journal)
-
-    @pytest.mark.parametrize("with_log", [True, False])
-    def test_that_is_no_database_is_replaced(self, killed, journal, with_log):
-        killed.file.write_bytes(b"garbage" * 1000)
-        if not with_log:
-            (killed.file.parent / "deliveries.sqlite3-wal").unlink()
-        killed.start()
-        journal.wait_for([killed.said])
-        assert journal.dispatched() == killed.said
-
-    def test_of_a_newer_format_is_left_alone_and_said_clearly(self, killed, room, journal):
-        set_format(killed.file, 4)
-        killed.start()
-        wait_until(lambda: spool_troubles(killed) == ["spool: cannot be opened"])
-        assert "has the format 4, but this version of the pack reads format 3" in killed.log()
-        assert Sender(killed, room).post() == 503
-        set_format(killed.file, 3)
-        journal.wait_for([killed.said])
-        wait_until(lambda: spool_troubles(killed) == [])
 
 
 class TestUnusableDirectory:
@@ -295,34 +253,12 @@ class TestTwoSensors:
         wait_until(lambda: spool_troubles(second) == ["spool: cannot be opened"])
         assert "Each sensor needs a spool.directory of its own" in second.log()
         assert spool_troubles(first) == []
-        fail_dispatches(first)
+        first.set_fault("fail")
         sender = Sender(first, room)
         assert sender.post() == 204
         first.kill()
         journal.wait_for([sender.accepted])
         wait_until(lambda: spool_troubles(second) == [])
-
-
-def damage(file, table):
-    """Overwrite the page at which a table or an index begins."""
-    checkpoint(file)
-    with sqlite3.connect(str(file)) as db:
-        page, = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    db.close()
-    overwrite(file, (page - 1) * PAGE, b"\xff" * PAGE)
-
-
-def checkpoint(file):
-    """Bring all from the write-ahead log into the file."""
-    db = sqlite3.connect(str(file))
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
-
-
-def overwrite(file, place, content):
-    with open(str(file), "r+b") as opened:
-        opened.seek(place)
-        opened.write(content)
 
 
 def flip(file, place):
@@ -332,10 +268,3 @@ def flip(file, place):
         byte, = opened.read(1)
         opened.seek(place)
         opened.write(bytes([byte ^ 0xff]))
-
-
-def set_format(file, version):
-    db = sqlite3.connect(str(file))
-    db.execute(f"PRAGMA user_version = {version}")
-    db.execute(f"PRAGMA application_id = {version}")
-    db.close()

@@ -2,7 +2,7 @@
 from urllib.parse import quote
 
 import pytest
-from support.load import Journal, Load, signed_url
+from support.load import Load, signed_url
 from support.servers import Stackstorm
 from support.waiting import wait_until
 
@@ -63,12 +63,9 @@ def test_hipchat_that_is_down_at_the_start_gets_its_webhooks_when_it_is_up(
     assert stackstorm.log().count(" WARN ") == 1, "the operator is warned once"
 
 
-def test_hipchat_that_is_down_later_holds_up_no_delivery(
-        start_hipchat, start_stackstorm, tmp_path):
-    journal = Journal(tmp_path)
+def test_hipchat_that_is_down_later_holds_up_no_delivery(start_hipchat, start_ready, journal):
     hipchat = start_hipchat("--room", "Factor")
-    stackstorm = start_stackstorm(hipchat, rooms=["Factor"], options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
+    stackstorm = start_ready(hipchat, rooms=["Factor"], options=journal.options)
     url = signed_url(stackstorm, "Factor")
     hipchat.stop()
     stackstorm.add_rule("file_upload", {"room": "Factor"})

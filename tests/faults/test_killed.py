@@ -2,28 +2,21 @@
 import random
 import time
 
-from support.load import Journal, Load, signed_url
+from support.load import Load, signed_url
 from support.waiting import wait_until
 
 KILLS = 20
 
 
-def fail_dispatches(stackstorm, mode):
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": mode})
-
-
 def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
-        hipchat, start_stackstorm, tmp_path):
-    journal = Journal(tmp_path)
+        hipchat, start_ready, journal):
     rooms = [hipchat.make_room() for _ in range(4)]
-    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
-                                  options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
+    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
     with Load({room: signed_url(stackstorm, room) for room in rooms}) as load:
         for number in range(KILLS):
             before = load.count()
             if number % 4 == 0:  # so that much waits in the spool when the end comes
-                fail_dispatches(stackstorm, "fail")
+                stackstorm.set_fault("fail")
             wait_until(lambda: load.count() > before)
             time.sleep(random.uniform(0, 0.2))  # a random moment, and no condition
             stackstorm.kill()
@@ -35,13 +28,9 @@ def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
     assert stackstorm.health()["status"] == "ok"
 
 
-def test_what_left_the_spool_is_not_dispatched_again_after_a_kill(
-        hipchat, start_stackstorm, tmp_path):
-    journal = Journal(tmp_path)
+def test_what_left_the_spool_is_not_dispatched_again_after_a_kill(hipchat, start_ready, journal):
     room = hipchat.make_room()
-    stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"],
-                                  options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
+    stackstorm = start_ready(hipchat, rooms=[room], events=["message"], options=journal.options)
     with Load({room: signed_url(stackstorm, room)}, deliveries=30) as load:
         load.wait()
     journal.wait_for(load.accepted)

@@ -22,11 +22,9 @@ def memory(stackstorm, what="VmRSS"):
 
 
 def test_five_thousand_deliveries_in_one_burst_from_fifty_connections(
-        hipchat, start_stackstorm, journal):
+        hipchat, start_ready, journal):
     rooms = [hipchat.make_room() for _ in range(10)]
-    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
-                                  options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
+    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
     urls = {room: signed_url(stackstorm, room) for room in rooms}
     with Load(urls, senders=5, deliveries=4, prefix="warm-up ") as warm_up:
         warm_up.wait()
@@ -40,11 +38,9 @@ def test_five_thousand_deliveries_in_one_burst_from_fifty_connections(
     assert memory(stackstorm, "VmHWM") - before < GROWTH
 
 
-def test_a_delivery_of_a_mebibyte(hipchat, start_stackstorm, journal):
+def test_a_delivery_of_a_mebibyte(hipchat, start_ready, journal):
     room = hipchat.make_room()
-    stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"],
-                                  options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
+    stackstorm = start_ready(hipchat, rooms=[room], events=["message"], options=journal.options)
     url = signed_url(stackstorm, room)
     before = memory(stackstorm)
     envelope = len(delivery("large", room, ""))
@@ -53,15 +49,12 @@ def test_a_delivery_of_a_mebibyte(hipchat, start_stackstorm, journal):
     assert memory(stackstorm, "VmHWM") - before < GROWTH
 
 
-def test_a_clock_that_is_set_back_by_a_day(
-        hipchat, start_stackstorm, journal, tmp_path, monkeypatch):
+def test_a_clock_that_is_set_back_by_a_day(hipchat, start_ready, journal, tmp_path, monkeypatch):
     set_back = tmp_path / "set back"
     (tmp_path / "sitecustomize.py").write_text(CLOCK.format(str(set_back)))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     rooms = [hipchat.make_room() for _ in range(4)]
-    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
-                                  options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
+    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
     with Load({room: signed_url(stackstorm, room) for room in rooms}) as load:
         wait_until(lambda: load.count() > 100)
         set_back.touch()

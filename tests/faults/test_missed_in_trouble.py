@@ -11,7 +11,6 @@ import time
 
 import pytest
 from support import missed
-from support.load import Journal
 from support.missed import ROOMS, is_sure, messages, say
 from support.waiting import wait_until
 
@@ -28,8 +27,7 @@ def start(hipchat, start_stackstorm):
     return missed.starter(hipchat, start_stackstorm)
 
 
-def test_nothing_is_lost_by_kills_while_people_talk(hipchat, start, tmp_path):
-    journal = Journal(tmp_path)
+def test_nothing_is_lost_by_kills_while_people_talk(hipchat, start, journal):
     stackstorm = start(events=["message"], options=journal.options)
     said, ended = {room: [] for room in ROOMS}, threading.Event()
 
@@ -108,10 +106,10 @@ class TestTrouble:
 
 def test_what_was_refused_while_the_spool_could_not_be_written_is_fetched(hipchat, start):
     stackstorm = start(rooms=["Factor"], spool={"max_deliveries": 5})
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "fail"})
+    stackstorm.set_fault("fail")
     said = say(hipchat, "Factor", 20)
     wait_until(lambda: "spool: deliveries are refused" in stackstorm.health()["reasons"])
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "none"})
+    stackstorm.set_fault("none")
     wait_until(lambda: len(messages(stackstorm)) == 20)
     assert sorted(messages(stackstorm)) == sorted(said)
 

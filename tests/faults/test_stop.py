@@ -3,18 +3,15 @@ import signal
 import time
 
 import pytest
-from support.load import Journal, Load, delivery, post, signed_url
+from support.load import Load, delivery, post, signed_url
 from support.waiting import wait_until
 
 from listening.timing import STOP_TIMEOUT
 
 
-def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_stackstorm, tmp_path):
-    journal = Journal(tmp_path)
+def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_ready, journal):
     rooms = [hipchat.make_room() for _ in range(20)]
-    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
-                                  options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
+    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
     with Load({room: signed_url(stackstorm, room) for room in rooms}, senders=2) as load:
         for count in (200, 400):
             wait_until(lambda: load.count() > count)
@@ -28,14 +25,10 @@ def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_stack
 
 
 @pytest.mark.parametrize("fault", ["none", "fail"], ids=["as ever", "while the broker is away"])
-def test_sigterm_under_load_ends_it_soon_and_loses_nothing(
-        hipchat, start_stackstorm, tmp_path, fault):
-    journal = Journal(tmp_path)
+def test_sigterm_under_load_ends_it_soon_and_loses_nothing(hipchat, start_ready, journal, fault):
     rooms = [hipchat.make_room() for _ in range(4)]
-    stackstorm = start_stackstorm(hipchat, rooms=rooms, events=["message"],
-                                  options=journal.options)
-    wait_until(stackstorm.has_its_webhooks)
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": fault})
+    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
+    stackstorm.set_fault(fault)
     with Load({room: signed_url(stackstorm, room) for room in rooms}, senders=2) as load:
         wait_until(lambda: load.count() > 100)
         began = time.monotonic()
@@ -50,18 +43,3 @@ def test_sigterm_under_load_ends_it_soon_and_loses_nothing(
     wait_until(lambda: stackstorm.health().get("status") == "ok")
     assert post(signed_url(stackstorm, rooms[0]), delivery("after", rooms[0])) == 204
     journal.wait_for([["after"]])
-
-
-def test_a_sensor_that_is_stopping_answers_503(hipchat, start_stackstorm):
-    room = hipchat.make_room()
-    stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
-    wait_until(stackstorm.has_its_webhooks)
-    url = signed_url(stackstorm, room)
-    stackstorm.api("POST", "/sandbox/dispatch_faults", json={"mode": "blocked"})
-    assert post(url, delivery("waits for the broker, and the stop for it", room)) == 204
-    wait_until(lambda: "broker: blocked" in stackstorm.health()["reasons"])
-    stackstorm.process.terminate()
-    answers = []
-    while stackstorm.process.poll() is None:
-        answers.append(post(url, delivery("late", room)))
-    assert 503 in answers

@@ -1,8 +1,6 @@
 """Signed URLs: the proof that a delivery comes from HipChat, where it carries no other."""
-import base64
 import inspect
 import json
-from urllib.parse import urlsplit
 
 import pytest
 from support.servers import secrets_in
@@ -21,17 +19,6 @@ def signature(url):
 def signed(stackstorm, room):
     """The webhook URLs of a room by HipChat's name of the event."""
     return {hook["event"]: hook["url"] for hook in stackstorm.webhooks(room)}
-
-
-def test_carries_256_bits_that_differ_by_event_and_room(hipchat, stackstorm):
-    rooms = [hipchat.make_room(), hipchat.make_room()]
-    for room in rooms:
-        stackstorm.listen("message", room)
-        stackstorm.listen("enter", room)
-    signatures = [signature(url) for room in rooms for url in signed(stackstorm, room).values()]
-    assert len(set(signatures)) == 4
-    for each in signatures:
-        assert len(base64.urlsafe_b64decode(each + "=")) == 32
 
 
 def test_is_compared_in_constant_time():
@@ -84,20 +71,3 @@ def test_is_shown_neither_in_logs_nor_in_health_nor_in_payloads(hipchat, start_s
     hipchat.people.heal()
     shown = stackstorm.log() + json.dumps([stackstorm.health(), stackstorm.payloads()])
     assert signature(url) not in shown and not secrets_in(shown, stackstorm.config)
-
-
-def test_is_checked_before_the_body_is_read(hipchat, stackstorm, http):
-    room = hipchat.make_room()
-    stackstorm.listen("message", room)
-    url = signed(stackstorm, room)["room_message"]
-    assert http.post(url[:-1], data=b"{" * 100000, timeout=60).status_code == 404
-    assert http.post(url, data=b"{" * 100000, timeout=60).status_code == 400
-
-
-def test_leads_nowhere_with_another_host_or_path_before_it(hipchat, stackstorm, http):
-    room = hipchat.make_room()
-    stackstorm.listen("message", room)
-    parts = urlsplit(signed(stackstorm, room)["room_message"])
-    for path in ("/other" + parts.path, parts.path[len("/hipchat"):], parts.path + "/.."):
-        answer = http.post(f"http://{parts.netloc}{path}", json=delivery(), timeout=60)
-        assert answer.status_code == 404

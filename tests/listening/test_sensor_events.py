@@ -272,11 +272,10 @@ class TestRooms:
         assert payload["item"]["room"]["name"] == name
 
     def test_without_parameters_a_rule_hears_the_configs_events_in_the_configs_rooms(
-            self, hipchat, start_stackstorm):
+            self, hipchat, start_ready):
         first, second, other = (hipchat.make_room() for _ in range(3))
-        stackstorm = start_stackstorm(hipchat, rooms=[first, str(room_id(hipchat, second))],
-                                      events=["message"])
-        wait_until(stackstorm.has_its_webhooks)
+        stackstorm = start_ready(hipchat, rooms=[first, str(room_id(hipchat, second))],
+                                 events=["message"])
         entering = stackstorm.listen("enter", other)
         assert [hook["event"] for hook in stackstorm.webhooks(first)] == ["room_message"]
         assert [hook["event"] for hook in stackstorm.webhooks(second)] == ["room_message"]

@@ -4,7 +4,6 @@ import time
 import uuid
 
 import pytest
-from support.load import Journal
 from support.servers import direct
 from support.waiting import wait_until
 
@@ -225,9 +224,8 @@ class TestNamesAreAway:
         ({"paths": "/v2/room(/Factor)?$", "status": 403}, "rooms: HipChat lists no room"),
         ({"paths": "/v2/room$", "body": '{"items": []}'}, "rooms: HipChat lists no room")],
         ids=["it is away", "it refuses to", "its list is empty"])
-    def test_deliveries_wait_and_none_is_lost(self, start_hipchat, start_stackstorm, tmp_path,
+    def test_deliveries_wait_and_none_is_lost(self, start_hipchat, start_stackstorm, journal,
                                               fault, reason):
-        journal = Journal(tmp_path)
         hipchat = start_hipchat("--room", "Factor")
         stackstorm = start_stackstorm(hipchat, options=journal.options, rooms=["Factor"],
                                       events=["message"], catch_up=0)

@@ -19,9 +19,8 @@ def check(act):
 
 class TestRules:
     @pytest.fixture
-    def sensor(self, hipchat, room, start_stackstorm):
-        sensor = start_stackstorm(hipchat, rooms=[room], events=["message"])
-        wait_until(sensor.has_its_webhooks)
+    def sensor(self, hipchat, room, start_ready):
+        sensor = start_ready(hipchat, rooms=[room], events=["message"])
         return sensor
 
     def test_with_wrong_parameters_are_counted_in_health_and_named_in_log_and_check(
@@ -74,10 +73,8 @@ class TestHipchat:
         assert not [line for line in check(sensor, all_lines=True) if "ok: webhooks" in line]
         assert sensor.health()["webhooks"]["present"] == 0
 
-    def test_that_has_stopped_leaves_nothing_known_to_be_there(
-            self, server, start_stackstorm, check):
-        sensor = start_stackstorm(server, rooms=["Factor"])
-        wait_until(sensor.has_its_webhooks)
+    def test_that_has_stopped_leaves_nothing_known_to_be_there(self, server, start_ready, check):
+        sensor = start_ready(server, rooms=["Factor"])
         server.stop()
         assert "no connection" in check(sensor)[0]
         assert not [line for line in check(sensor, all_lines=True) if "ok: webhooks" in line]

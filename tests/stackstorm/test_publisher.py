@@ -123,8 +123,7 @@ def test_keeps_one_connection_for_triggers_that_come_one_after_the_other(publish
     assert platform.connections == 1
 
 
-def test_sends_together_what_comes_while_the_broker_has_not_confirmed(
-        publish, platform, together):
+def test_sends_together_what_comes_while_the_broker_has_not_confirmed(publish, platform, together):
     platform.confirming = lambda: eventlet.sleep(0.01)
     assert together(publish, range(10)) == [None] * 10
     assert platform.connections == 1
@@ -215,8 +214,7 @@ def test_a_connection_is_not_used_again_after_an_error(publish, platform, error)
     assert platform.texts() == ['{"text": "two"}']
 
 
-def test_waits_as_long_as_the_broker_takes_and_sends_nothing_twice(
-        publish, platform, monkeypatch):
+def test_waits_as_long_as_the_broker_takes_and_sends_nothing_twice(publish, platform, monkeypatch):
     monkeypatch.setattr("listening.timing.BROKER_HEARTBEAT", 0.05)
     publish("before")
     slowly = eventlet.Event()

@@ -7,6 +7,7 @@ from collections import Counter
 import eventlet
 from eventlet.event import Event
 from support.context import CONFIG, make_context
+from support.waiting import wait_until
 
 from hipchat.api.room_directory import RoomDirectory
 from listening.dispatch.dispatcher import Dispatcher
@@ -77,7 +78,7 @@ class Bench:
         self.spool = make_spool(directory, self.health)
         self.dispatcher = self.make_dispatcher(self.stackstorm.dispatch)
         self.supervisor = Supervisor(self.health)
-        self.lanes = RoomQueues(self.spool, self.dispatcher.deliver, self.health, LOG)
+        self.queues = RoomQueues(self.spool, self.dispatcher.deliver, self.health, LOG)
         self.refresh = lambda: None
 
     def make_dispatcher(self, publish):
@@ -115,7 +116,15 @@ class Bench:
         delivery = Delivery(event=event, room_id=self.id_of(room), trace_tag=str(trace), body=body,
                             sent_at=time.time())
         self.spool.insert(delivery)
-        self.lanes.notify(delivery.room_id)
+        self.queues.notify(delivery.room_id)
+
+    def start(self):
+        self.queues.start(self.supervisor)
+
+    def deliver(self, trace):
+        """Put a delivery, and return once none waits."""
+        self.put(trace)
+        wait_until(lambda: self.spool.waiting == 0)
 
     def id_of(self, room):
         """The room's ID; 999 for one that nobody knows."""
@@ -130,7 +139,7 @@ class Bench:
         def soon(seconds, function, *args):
             if seconds < 1:
                 return spawn_after(seconds, function, *args)
-            if getattr(function, "__self__", None) is self.lanes._queue:
+            if getattr(function, "__self__", None) is self.queues._queue:
                 asked.append(seconds)
             return spawn_after(0.001, function, *args)
 

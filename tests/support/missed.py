@@ -5,11 +5,10 @@ ROOMS = ("Factor", "Ops", "Sales")
 OPTIONS = tuple(option for room in ROOMS for option in ("--room", room))  # of the sandbox's HipChat
 
 
-def starter(hipchat, start_stackstorm):
+def starter(hipchat, start_ready):
     """Starts a StackStorm that listens to the rooms, and waits until it has looked at them all."""
     def start(rooms=ROOMS, **more):
-        stackstorm = start_stackstorm(hipchat, rooms=list(rooms), **more)
-        wait_until(stackstorm.has_its_webhooks)
+        stackstorm = start_ready(hipchat, rooms=list(rooms), **more)
         wait_until(lambda: is_sure(stackstorm, len(rooms)))
         return stackstorm
 

@@ -179,6 +179,10 @@ class Stackstorm:
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
+    def set_fault(self, mode):
+        """Let the broker or the database fail in this way from now on; "none" ends it."""
+        self.api("POST", "/sandbox/dispatch_faults", json={"mode": mode})
+
     def add_rule(self, event, parameters=None, criteria=None, action=None, name=None,
                  enabled=True):
         """Create a rule, by default one that never starts its action; returns its ref."""

@@ -199,12 +199,12 @@ class TestRefused:
 class TestRedirected:
     """A redirection could lead the token anywhere."""
 
-    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    def test_is_not_followed_and_said(self, server, client, status):
-        target = Server()
-        server.answers = [answer(status, headers={"Location": target.url + "/elsewhere"})]
-        text = str(failure(client, errors.NoAnswer, "GET"))
-        target.stop()
+    @pytest.mark.parametrize("status, method", [
+        (301, "GET"), (302, "POST"), (303, "PUT"), (307, "DELETE"), (308, "GET")])
+    def test_is_an_error_and_not_followed(self, server, client, status, method):
+        with Server() as target:
+            server.answers = [answer(status, headers={"Location": target.url + "/elsewhere"})]
+            text = str(failure(client, errors.NoAnswer, method))
         assert target.requests == []
         assert "127.0.0.1" in text and "/v2/elsewhere" in text and "api_url" in text
 
@@ -408,8 +408,7 @@ class TestRateLimited:
 
     @pytest.mark.parametrize("wait, reset, seconds", [(60, "3000", "3000"), (0, "5", "5"),
                                                       (60, "soon", "300")])
-    def test_is_an_error_if_it_takes_longer_than_is_configured(
-            self, server, wait, reset, seconds):
+    def test_is_an_error_if_it_takes_longer_than_is_configured(self, server, wait, reset, seconds):
         server.answers = [self.limited(reset)]
         error = failure(client_of(server.url, rate_limit_wait=wait), errors.RateLimited)
         assert error.status == 429 and error.reset_in == float(seconds)

@@ -246,8 +246,7 @@ class TestCallback:
         assert install(installation, capabilitiesUrl=url, groupId=1) == 200
         assert Addon.read(kept.text).group == 1
 
-    def test_of_an_uninstallation_during_a_look_leads_to_another_look(
-            self, make, url, monkeypatch):
+    def test_of_an_uninstallation_during_a_look_leads_to_another_look(self, make, url, monkeypatch):
         monkeypatch.setattr("listening.timing.ADDON_CHECK_DELAY", 0.0)
         installation, _ = make()
         install(installation, capabilitiesUrl=url)

@@ -107,8 +107,7 @@ def test_a_question_that_the_stream_has_lost_is_asked(chat, st2):
 @pytest.mark.parametrize("person, words", [
     ("Bob", "That question is not for you to answer: it is for those who may run ops.say."),
     ("Ann", "Inquiry has already been responded to")])
-def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(
-        chat, st2, person, words):
+def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(chat, st2, person, words):
     chat.stackstorm.config["chatops"]["allow"] = [
         {"commands": ["ops.say"], "people": [chat.ids["Ann"]]},
         {"commands": ["other"], "people": [chat.ids["Bob"]]}]

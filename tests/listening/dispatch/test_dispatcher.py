@@ -3,20 +3,9 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-from support.dispatching import Bench
 from support.waiting import wait_until
 
 from hipchat.webhook.webhook_url import Address
-
-
-@pytest.fixture
-def bench(tmp_path, tasks):
-    return Bench(tmp_path)
-
-
-@pytest.fixture
-def pauses(bench, monkeypatch):
-    return bench.shorten_pauses(monkeypatch)
 
 
 class TestDelivery:
@@ -25,9 +14,8 @@ class TestDelivery:
         bench.listen("two", filter="deploy")
         bench.listen("three", filter="never said")
         bench.listen("four", room="Elsewhere")
-        bench.lanes.start(bench.supervisor)
-        bench.put("trace")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.start()
+        bench.deliver("trace")
         assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
         assert bench.health.report()["dispatched"] == 1
 
@@ -36,9 +24,8 @@ class TestDelivery:
             bench.listen(ref)
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
-        bench.lanes.start(bench.supervisor)
-        bench.put("trace")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.start()
+        bench.deliver("trace")
         assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
 
     def test_that_another_sensor_had_dispatched_is_dispatched_to_the_others_alone(self, bench):
@@ -46,7 +33,7 @@ class TestDelivery:
             bench.listen(ref)
         bench.dispatcher.take_over(SimpleNamespace(
             has=lambda trigger, content, sent_at: trigger == "one" or "deploy" in str(content)))
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("first", text="build")
         bench.put("second", text="deploy")
         wait_until(lambda: bench.spool.waiting == 0)
@@ -57,7 +44,7 @@ class TestDelivery:
     def test_stays_in_the_spool_as_long_as_dispatching_fails(self, bench, pauses):
         bench.listen("trigger")
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("trace")
         wait_until(lambda: len(pauses) > 7)
         assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
@@ -69,7 +56,7 @@ class TestDelivery:
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         wait_until(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.told == [("trigger", "trace")]
 
@@ -79,7 +66,7 @@ class TestDelivery:
 
         bench.know("Factor")
         bench.refresh = unknown
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("trace")
         wait_until(lambda: bench.refreshes > 3)
         assert bench.spool.waiting == 1
@@ -90,20 +77,18 @@ class TestDelivery:
 class TestDropped:
     @pytest.fixture(autouse=True)
     def start(self, bench):
-        bench.lanes.start(bench.supervisor)
+        bench.start()
 
     def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
         bench.know("Factor")
         bench.listen("trigger", room="Elsewhere")
-        bench.put("trace")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.deliver("trace")
         assert bench.health.report()["dropped"] == {"unwanted": 1}
         assert bench.unwanted == [Address("room_message", 1001)]
 
     def test_is_what_no_filter_finds(self, bench):
         bench.listen("trigger", filter="never said")
-        bench.put("trace")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.deliver("trace")
         assert bench.health.report()["dropped"] == {"filtered": 1}
         assert bench.unwanted == []
 
@@ -111,8 +96,7 @@ class TestDropped:
     def test_is_what_a_damaged_disk_made_unreadable(self, bench, damage):
         bench.listen("trigger")
         bench.put("broken", **damage)
-        bench.put("whole")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.deliver("whole")
         assert bench.health.report()["dropped"] == {"unreadable": 1}
         assert bench.stackstorm.traces() == ["whole"]
 
@@ -125,7 +109,7 @@ class TestNamesNotTold:
         bench.rooms.replace([])
         bench.add("by name", "Factor")
         bench.add("by id", "1002")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
 
     def test_what_nobody_hears_waits_until_they_are(self, bench, pauses):
         bench.put("waits", "1001")
@@ -159,7 +143,7 @@ class TestUnheard:
     def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
         monkeypatch.setattr("listening.timing.TRIGGER_REFRESH_THROTTLE", 0)
         bench.know("Factor")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("nobody")
         wait_until(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
         bench.refresh = lambda: bench.listen("trigger")
@@ -168,7 +152,7 @@ class TestUnheard:
 
     def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
         bench.know("Factor")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         for number in range(50):
             bench.put(number)
         wait_until(lambda: bench.health.report()["dropped"] == {"unwanted": 50})
@@ -178,7 +162,6 @@ class TestUnheard:
 def test_the_log_joins_a_delivery_to_its_trace(bench, caplog):
     caplog.set_level(logging.INFO)
     bench.listen("trigger")
-    bench.lanes.start(bench.supervisor)
-    bench.put("trace-of-it")
-    wait_until(lambda: bench.spool.waiting == 0)
+    bench.start()
+    bench.deliver("trace-of-it")
     assert "dispatched to trigger with the trace tag trace-of-it" in caplog.text

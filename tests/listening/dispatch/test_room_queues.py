@@ -6,7 +6,6 @@ import sqlite3
 import eventlet
 import pytest
 from support.clock import Clock
-from support.dispatching import Bench
 from support.waiting import wait_until
 
 from listening.dispatch.room_queues import DISPATCHES_PER_YIELD, WORKERS, RoomQueues
@@ -14,20 +13,10 @@ from listening.errors import ServiceUnavailable
 from listening.spool import SpoolError
 
 
-@pytest.fixture
-def bench(tmp_path, tasks):
-    return Bench(tmp_path)
-
-
-@pytest.fixture
-def pauses(bench, monkeypatch):
-    return bench.shorten_pauses(monkeypatch)
-
-
 class TestOrder:
     def test_within_a_room_is_that_of_arrival(self, bench):
         bench.listen("trigger")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         for number in range(50):
             bench.put(number)
         wait_until(lambda: len(bench.stackstorm.told) == 50)
@@ -37,7 +26,7 @@ class TestOrder:
         bench.listen("trigger")
         attempts = bench.stackstorm.attempts
         bench.stackstorm.fails = lambda trigger, trace: attempts[trace] < 3
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         for number in range(10):
             bench.put(number)
         wait_until(lambda: len(bench.stackstorm.told) == 10)
@@ -47,7 +36,7 @@ class TestOrder:
         for room in ("Slow", "Fast"):
             bench.listen("trigger of " + room, room)
         bench.stackstorm.fails = lambda trigger, trace: trace == "stuck"
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("stuck", "Slow")
         bench.put("behind it", "Slow")
         for number in range(20):
@@ -60,7 +49,7 @@ class TestOrder:
         for number in range(3 * WORKERS):
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         wait_until(lambda: bench.stackstorm.under_way == WORKERS)
         bench.stackstorm.release()
         wait_until(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
@@ -96,14 +85,14 @@ class TestArrivals:
         monkeypatch.setattr("listening.timing.DISPATCH_YIELD_TIMEOUT", 5)
         arriving = []
         bench.stackstorm.fails = lambda trigger, trace: arriving.append(bench.spool.arriving)
-        bench.lanes.start(bench.supervisor)
-        wait_until(lambda: bench.lanes._queue.empty())
+        bench.start()
+        wait_until(lambda: bench.queues._queue.empty())
         disk.commit()
         wait_until(lambda: bench.stackstorm.traces() == ["waits", "arrives"])
         assert arriving == [0, 0]
 
     def test_that_do_not_end_hold_dispatching_up_for_a_moment_only(self, bench, disk):
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         wait_until(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.spool.arriving == 1
 
@@ -114,7 +103,7 @@ class TestArrivals:
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
         bench.spool.arriving = arriving = Arriving()
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         for groups in (1, 2, 3):
             bench.stackstorm.hold()
             arriving.pauses = 1
@@ -129,14 +118,12 @@ class TestHealing:
     def test_looks_for_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
             self, bench, pauses):
         bench.listen("trigger")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("one")
-        bench.put("two")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.deliver("two")
         assert bench.refreshes == 1
         bench.stackstorm.fails = lambda trigger, trace: bench.stackstorm.attempts[trace] == 1
-        bench.put("three")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.deliver("three")
         assert bench.refreshes == 2
 
     def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
@@ -154,17 +141,16 @@ class TestHealing:
             bench.put(number, str(number))
         bench.stackstorm.fails = fail_together
         bench.refresh = lambda: bench.refreshes == 1 or wait_until(lambda: len(failed) == 10)
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         wait_until(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
     def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
         bench.listen("deleted")
         bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.refresh = lambda: bench.refreshes > 1 and bench.subscriptions.replace([])
-        bench.put("trace")
-        wait_until(lambda: bench.spool.waiting == 0)
+        bench.deliver("trace")
         assert bench.health.report()["dropped"] == {"unwanted": 1}
 
     def test_is_told_to_health_when_the_last_room_is_well(self, bench, pauses):
@@ -172,7 +158,7 @@ class TestHealing:
             bench.listen("trigger of " + room, room)
         failing = {"trigger of One", "trigger of Two"}
         bench.stackstorm.fails = lambda trigger, trace: trigger in failing
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("1", "One")
         bench.put("2", "Two")
         wait_until(lambda: min(bench.stackstorm.attempts[trace] for trace in "12") > 1)
@@ -187,7 +173,7 @@ class TestHealing:
         monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.hold()
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("trace")
         wait_until(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm takes long"])
@@ -196,7 +182,7 @@ class TestHealing:
 
     def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
         monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.spool.hangs = True
         wait_until(lambda: bench.health.report()["reasons"] == ["spool: the disk does not answer"])
         bench.spool.hangs = False
@@ -209,7 +195,7 @@ class TestHealing:
         bench.stackstorm.takes = 0.02
         bench.stackstorm.fails = lambda trigger, trace: True
         bench.stackstorm.hold()
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.put("trace")
         wait_until(lambda: caplog.records)
         bench.stackstorm.release()
@@ -222,7 +208,7 @@ class TestHealing:
 class TestSpoolInTrouble:
     def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
         bench.listen("trigger")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.put("trace")
@@ -231,16 +217,16 @@ class TestSpoolInTrouble:
         assert bench.health.report()["status"] == "ok"
 
     def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
-            bench.lanes.notify(1001)
+            bench.queues.notify(1001)
             wait_until(lambda: bench.health.report()["status"] == "degraded")
         wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_that_is_replaced_skips_no_delivery(self, bench):
         bench.listen("trigger")
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         for number in range(20):
             bench.put(number)
             if number % 5 == 0:
@@ -268,12 +254,12 @@ class TestOutage:
             bench.stackstorm.told.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
-        bench.lanes = RoomQueues(bench.spool, bench.make_dispatcher(dispatch).deliver, bench.health,
-                                 logging.getLogger("test"))
+        bench.queues = RoomQueues(bench.spool, bench.make_dispatcher(dispatch).deliver,
+                                  bench.health, logging.getLogger("test"))
         for number in range(10):
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         return attempts
 
     def test_is_tried_with_one_delivery_for_all_every_two_seconds_at_most(
@@ -303,14 +289,14 @@ class TestOutage:
     def test_is_over_in_health_too_where_the_only_room_was_paused(self, bench, pauses):
         bench.listen("trigger")
         bench.stackstorm.fails = lambda trigger, trace: True
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         bench.stackstorm.error = ServiceUnavailable("broker", "is away", "The error: odd.")
         bench.put("waits")
         wait_until(lambda: bench.health.report()["reasons"] == ["broker: is away"])
-        bench.lanes.pause(1001)
-        wait_until(lambda: bench.lanes.is_awaited(1001))
+        bench.queues.pause(1001)
+        wait_until(lambda: bench.queues.is_awaited(1001))
         bench.stackstorm.fails = lambda trigger, trace: False
-        bench.lanes.resume(1001)
+        bench.queues.resume(1001)
         wait_until(lambda: bench.health.report()["status"] == "ok")
         assert bench.stackstorm.traces() == ["waits"]
 
@@ -319,8 +305,7 @@ class TestOutage:
         bench.away = "database"
         wait_until(lambda: bench.health.report()["reasons"] == ["database: is away"])
 
-    def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(
-            self, bench, pauses, outage):
+    def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(self, bench, pauses, outage):
         wait_until(lambda: len(pauses) > 3)
         stuck = outage[-1]
         told = bench.stackstorm.told
@@ -343,9 +328,9 @@ class TestStop:
         bench.stackstorm.takes = 0.5
         for number in range(10):
             bench.put(number)
-        bench.lanes.start(bench.supervisor)
+        bench.start()
         wait_until(lambda: bench.stackstorm.under_way)
-        bench.lanes.finish()
+        bench.queues.finish()
         bench.spool.settle()
         done = list(bench.stackstorm.told)
         assert len(done) + bench.spool.waiting == 10 and bench.spool.waiting
@@ -359,21 +344,21 @@ class TestPause:
     @pytest.fixture(autouse=True)
     def start(self, bench):
         bench.listen("trigger")
-        bench.lanes.start(bench.supervisor)
-        bench.lanes.pause(1001)
+        bench.start()
+        bench.queues.pause(1001)
 
     def test_ends_when_it_is_resumed(self, bench):
         bench.put("waits")
-        wait_until(lambda: bench.lanes.is_awaited(1001))
-        assert bench.spool.waiting == 1 and bench.lanes.paused() == {1001}
-        bench.lanes.resume(1001)
+        wait_until(lambda: bench.queues.is_awaited(1001))
+        assert bench.spool.waiting == 1 and bench.queues.paused() == {1001}
+        bench.queues.resume(1001)
         wait_until(lambda: bench.stackstorm.traces() == ["waits"])
-        assert bench.lanes.paused() == set() and not bench.lanes.is_awaited(1001)
+        assert bench.queues.paused() == set() and not bench.queues.is_awaited(1001)
 
     def test_ends_by_itself(self, bench, monkeypatch, caplog):
         caplog.set_level(logging.INFO)
         monkeypatch.setattr("listening.timing.ROOM_PAUSE_MAX", 0.01)
-        bench.lanes.pause(1001)  # from now on
+        bench.queues.pause(1001)  # from now on
         bench.put("waits")
         wait_until(lambda: bench.stackstorm.traces() == ["waits"])
         assert "Room 1001: its history could not be read" in caplog.text
@@ -381,9 +366,9 @@ class TestPause:
     def test_is_not_ended_by_the_timer_of_an_earlier_one(self, bench, monkeypatch):
         with monkeypatch.context() as context:
             context.setattr("listening.timing.ROOM_PAUSE_MAX", 0.01)
-            bench.lanes.pause(1001)
-        bench.lanes.resume(1001)
-        bench.lanes.pause(1001)
+            bench.queues.pause(1001)
+        bench.queues.resume(1001)
+        bench.queues.pause(1001)
         bench.put("waits")
         eventlet.sleep(0.05)  # the earlier one's time
-        assert bench.spool.waiting == 1 and bench.lanes.is_awaited(1001)
+        assert bench.spool.waiting == 1 and bench.queues.is_awaited(1001)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from support import missed
-from support.load import Journal, post, signed_url
+from support.load import post, signed_url
 from support.missed import ROOMS, is_sure, messages, say
 from support.waiting import wait_until
 
@@ -92,8 +92,7 @@ class TestStopped:
         assert fetched["item"] == live["item"]
         assert (fetched["event"], fetched["message"]) == (live["event"], live["message"])
 
-    def test_more_than_one_answer_holds_is_fetched_to_the_last(self, hipchat, start, tmp_path):
-        journal = Journal(tmp_path)
+    def test_more_than_one_answer_holds_is_fetched_to_the_last(self, hipchat, start, journal):
         stackstorm = start(rooms=["Factor"], options=journal.options)
         stackstorm.stop()
         said = [hipchat.people.say("Factor", "Ann", "missed") for _ in range(1100)]

@@ -55,8 +55,7 @@ class TestWithoutPublicUrl:
         line, = [line for line in stackstorm.log().splitlines() if "without a webhook" in line]
         assert "Set webhook.public_url" in line and rule in line and " ERROR " in line
 
-    def test_hears_nothing_old_and_goes_on_where_it_was_after_a_restart(
-            self, start_hipchat, start):
+    def test_hears_nothing_old_and_goes_on_where_it_was_after_a_restart(self, start_hipchat, start):
         hipchat = start_hipchat("--room", "Factor")
         hipchat.people.say("Factor", "Ann", "old")
         stackstorm = start(hipchat)

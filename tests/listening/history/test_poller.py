@@ -289,8 +289,7 @@ def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_na
     wait_until(lambda: bench.dispatched == ["missed"])
 
 
-def test_a_polled_room_that_could_not_be_read_tells_what_was_said_meanwhile(
-        make, hipchat, pauses):
+def test_a_polled_room_that_could_not_be_read_tells_what_was_said_meanwhile(make, hipchat, pauses):
     bench = make()
     bench.webhooks.is_history_only.return_value = True
     hipchat.forbidden.add(FACTOR)

@@ -114,6 +114,7 @@ def wrong_urls(url):
         "other prefix": url.replace("/hipchat/", "/slack/"),
         "no prefix": url.replace("/hipchat/", "/"),
         "doubled slashes": url.replace("/hipchat/", "/hipchat//"),
+        "a step up": url + "/..",
         "the prefix": base,
         "the root": base[:-len("/hipchat")] + "/",
         "a file": base + "/../../etc/passwd",
@@ -217,8 +218,9 @@ class TestNotFound:
         assert answer.body.count(b"\n") == 1
 
     def test_comes_before_the_body_is_looked_at(self, webhook):
-        answer = post_raw(webhook + "x", ["Content-Length: 4"], b"nope")
-        assert answer.status == 404
+        body = b"{" * 100000
+        for url, status in ((webhook + "x", 404), (webhook, 400)):
+            assert post_raw(url, [f"Content-Length: {len(body)}"], body).status == status
 
     def test_is_nothing_that_a_stackstorm_is_told_of(self, stackstorm, webhook, http):
         before = stackstorm.health()["accepted"]
@@ -385,9 +387,8 @@ class TestHealth:
             if report["dispatched"] > before["dispatched"]])[0]
         assert after["accepted"] > before["accepted"]
 
-    def test_is_ok_when_all_is_well(self, hipchat, start_stackstorm):
-        stackstorm = start_stackstorm(hipchat, rooms=[hipchat.make_room()])
-        wait_until(stackstorm.has_its_webhooks)
+    def test_is_ok_when_all_is_well(self, hipchat, start_ready):
+        stackstorm = start_ready(hipchat, rooms=[hipchat.make_room()])
         assert stackstorm.health()["status"] == "ok"
         assert stackstorm.health()["reasons"] == []
 

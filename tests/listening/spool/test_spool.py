@@ -9,6 +9,7 @@ import time
 import eventlet
 import pytest
 from support.dispatching import LOG
+from support.spool_files import PAGE, checkpoint, damage, overwrite, run_sql
 from support.waiting import wait_until
 
 from listening import timing
@@ -18,8 +19,6 @@ from listening.spool import directory as directory_module
 from listening.spool import spool as spool_module
 from listening.spool import spool_file
 from listening.spool import store as store_module
-
-PAGE = 4096
 ROOM = 17
 DAY = 86400
 
@@ -101,19 +100,6 @@ class Spools:
             self._spool = None
         for spool in self._opened:
             spool._store.close()
-
-    def damage(self, name):
-        """Overwrite the page at which a table or an index begins."""
-        db = sqlite3.connect(self.file)
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        page, = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
-        db.close()
-        self.overwrite(page)
-
-    def overwrite(self, page):
-        with open(self.file, "r+b") as file:
-            file.seek((page - 1) * PAGE)
-            file.write(PAGE * b"\xff")
 
 
 def copy(source, target):
@@ -402,10 +388,8 @@ class TestFormat:
 
     def test_of_version_0_2_0_is_read(self, spools):
         spools.directory.mkdir(mode=0o700)
-        db = sqlite3.connect(spools.file)
+        run_sql(spools.file, *OF_VERSION_0_2_0.split(";")[:-1])
         os.chmod(spools.file, 0o600)
-        db.executescript(OF_VERSION_0_2_0)
-        db.close()
         spool = spools.open()
         assert traces(spool, 1001) == ["id 1", "id 2"], "in the order of their numbers"
         assert traces(spool, 1002) == ["id 3"]
@@ -439,11 +423,8 @@ PRAGMA user_version = 2;
 
 
 def set_format(file, version, repeated):
-    db = sqlite3.connect(file)
-    db.execute(f"PRAGMA user_version = {version}")
-    db.execute(f"PRAGMA application_id = {repeated}")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
+    run_sql(file, f"PRAGMA user_version = {version}", f"PRAGMA application_id = {repeated}")
+    checkpoint(file)
 
 
 class TestDamagedFile:
@@ -457,7 +438,7 @@ class TestDamagedFile:
     @pytest.mark.parametrize("name", ["keys", "seen", "seen_before", "state"])
     def test_loses_no_delivery_with_another_table(self, filled, spools, name):
         spools.kill()
-        spools.damage(name)
+        damage(spools.file, name)
         spool = spools.open()
         assert traces(spool) == [str(number) for number in range(40)]
         assert spool.waiting == 40 and spools.rechecks == 1
@@ -469,17 +450,15 @@ class TestDamagedFile:
     def test_loses_what_stood_on_a_page(self, filled, spools, places):
         """And no more: what is between two such pages is found by the index."""
         spools.kill()
-        db = sqlite3.connect(spools.file)
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        checkpoint(spools.file)
         try:
-            pages = db.execute("SELECT pageno FROM dbstat WHERE name = 'deliveries' AND "
-                               "pagetype = 'leaf' ORDER BY path").fetchall()
+            pages = [page for page, in run_sql(
+                spools.file, "SELECT pageno FROM dbstat WHERE name = 'deliveries' AND "
+                "pagetype = 'leaf' ORDER BY path")]
         except sqlite3.Error:
             pytest.skip("this SQLite has no dbstat")
-        finally:
-            db.close()
         for place in places:
-            spools.overwrite(pages[place][0])
+            overwrite(spools.file, (pages[place] - 1) * PAGE)
         spool = spools.open()
         assert spool.waiting == len(waiting(spool)) == 40 - 2 * len(places)
         assert traces(spool) == sorted(traces(spool), key=int)
@@ -499,7 +478,7 @@ class TestDamagedFile:
     def test_is_replaced_again_if_that_is_damaged_too(self, filled, spools):
         for number in range(2, 5):
             spools.kill()
-            spools.damage("keys")
+            damage(spools.file, "keys")
             spool = spools.open()
             spools.file = str(spools.directory / f"deliveries-{number}.sqlite3")
             assert os.path.exists(spools.file) and spool.waiting == 40
@@ -508,7 +487,7 @@ class TestDamagedFile:
         filled.remove(waiting(filled)[0])
         filled.settle()
         spools.kill()
-        spools.damage("keys")
+        damage(spools.file, "keys")
         spool = spools.open()
         assert spool.insert(delivery("0")) is False and spool.insert(delivery("7")) is False
 
@@ -526,7 +505,7 @@ class TestDamagedFile:
         assert "1 commits are missing" in spools.said[0]
 
     def test_is_replaced_in_use_as_soon_as_it_is_noticed(self, filled, spools):
-        spools.damage("deliveries")
+        damage(spools.file, "deliveries")
         filled._store._file.reader = spool_file._connection(spools.file)  # which has no cache
         with pytest.raises(SpoolError):
             filled.next(ROOM)
@@ -561,26 +540,18 @@ class TestDamagedFile:
         assert traces(filled)[:2] == ["1", "2"] and filled.insert(delivery("0")) is False
 
     @pytest.mark.parametrize("step", ["copy_rows", "_sync", "_make_private"])
+    @pytest.mark.parametrize("killed", [False, True])
     def test_that_cannot_be_replaced_yet_is_replaced_later_without_a_loss(
-            self, filled, spools, monkeypatch, step):
+            self, filled, spools, monkeypatch, step, killed):
         filled._store.is_damaged = True
         with monkeypatch.context() as context:
             context.setattr(spool_file, step, no_space)
             with pytest.raises(SpoolError, match="No space left"):
                 filled.insert(delivery("refused"))
+        filled = spools.open() if killed else filled
         assert filled.insert(delivery("kept")) is True
         assert traces(filled) == [str(number) for number in range(40)] + ["kept"]
         assert traces(spools.open()) == [str(number) for number in range(40)] + ["kept"]
-
-    @pytest.mark.parametrize("step", ["copy_rows", "_sync", "_make_private"])
-    def test_loses_nothing_if_the_sensor_is_killed_meanwhile(
-            self, filled, spools, monkeypatch, step):
-        filled._store.is_damaged = True
-        with monkeypatch.context() as context:
-            context.setattr(spool_file, step, no_space)
-            with pytest.raises(SpoolError):
-                filled.insert(delivery("refused"))
-        assert traces(spools.open()) == [str(number) for number in range(40)]
 
 
 def no_space(*_):
@@ -590,12 +561,10 @@ def no_space(*_):
 class TestOddFile:
     def test_of_another_program_is_refused_and_left_alone(self, spools):
         spools.directory.mkdir()
-        db = sqlite3.connect(spools.file)
-        db.execute("CREATE TABLE other (one)")
-        db.close()
+        run_sql(spools.file, "CREATE TABLE other (one)")
         with pytest.raises(SpoolError, match="has the format 0"):
             spools.open()
-        assert sqlite3.connect(spools.file).execute("SELECT * FROM other").fetchall() == []
+        assert run_sql(spools.file, "SELECT * FROM other") == []
 
     def test_that_is_empty_is_made_a_spool(self, spools):
         spools.directory.mkdir()

@@ -51,9 +51,8 @@ class TestLeftOver:
         return earlier
 
     def test_are_left_alone_told_by_check_and_removed_by_people(
-            self, hipchat, start_stackstorm, act, room):
-        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"])
-        wait_until(stackstorm.has_its_webhooks)
+            self, hipchat, start_ready, act, room):
+        stackstorm = start_ready(hipchat, rooms=[room], events=["message"])
         earlier = self.move(stackstorm)
         stackstorm.start()
         wait_until(stackstorm.has_its_webhooks)
@@ -69,11 +68,10 @@ class TestListed:
     """However HipChat lists the URLs of webhooks, one is made for each event."""
 
     @pytest.mark.parametrize("spelling", ["respelled", "none"])
-    def test_otherwise_they_are_known(self, start_hipchat, start_stackstorm, spelling):
+    def test_otherwise_they_are_known(self, start_hipchat, start_ready, spelling):
         hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
         hipchat.people.spell(spelling)
-        stackstorm = start_stackstorm(hipchat, rooms=["Ops"], events=["message"])
-        wait_until(stackstorm.has_its_webhooks)
+        stackstorm = start_ready(hipchat, rooms=["Ops"], events=["message"])
         for event in ("enter", "exit"):  # each lets the sensor look again
             stackstorm.add_rule(event, {"room": "Ops"})
             wait_until(lambda: "room_" + event in [

@@ -31,11 +31,9 @@ def calls(hipchat, room, *methods):
 class TestMade:
     """One webhook for each room and event that is needed."""
 
-    def test_for_each_event_that_the_config_names_in_each_of_its_rooms(
-            self, hipchat, start_stackstorm):
+    def test_for_each_event_that_the_config_names_in_each_of_its_rooms(self, hipchat, start_ready):
         rooms = [hipchat.make_room(), hipchat.make_room()]
-        stackstorm = start_stackstorm(hipchat, rooms=rooms, events=EVENTS)
-        wait_until(stackstorm.has_its_webhooks)
+        stackstorm = start_ready(hipchat, rooms=rooms, events=EVENTS)
         for room in rooms:
             assert events(stackstorm.webhooks(room)) == sorted("room_" + each for each in EVENTS)
 
@@ -187,12 +185,11 @@ def restarted(hipchat, tmp_path_factory):
 class TestFoundAgain:
     """After a restart, what is there is used."""
 
-    def test_without_a_call_that_changes_anything(self, hipchat, start_stackstorm, room):
+    def test_without_a_call_that_changes_anything(self, hipchat, start_ready, room):
         many = hipchat.make_room()
         for number in range(1000):  # as many as HipChat lists at once
             make_webhook(hipchat, many, f"https://example.com/{number}")
-        stackstorm = start_stackstorm(hipchat, rooms=[room, many])
-        wait_until(stackstorm.has_its_webhooks)
+        stackstorm = start_ready(hipchat, rooms=[room, many])
         before = stackstorm.webhooks(room)
         stackstorm.stop()
         hipchat.people.forget()
@@ -224,9 +221,8 @@ class TestFoundAgain:
         wait_until(lambda: restarted.heard("marker" + name))
         assert restarted.heard("once" + name) == 1
 
-    def test_and_replaced_if_the_secret_is_a_new_one(self, hipchat, start_stackstorm, room):
-        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message", "enter"])
-        wait_until(stackstorm.has_its_webhooks)
+    def test_and_replaced_if_the_secret_is_a_new_one(self, hipchat, start_ready, room):
+        stackstorm = start_ready(hipchat, rooms=[room], events=["message", "enter"])
         old = {hook["id"] for hook in stackstorm.webhooks(room)}
         stackstorm.stop()
         stackstorm.config["webhook"]["secret"] = "another secret than before"
@@ -326,17 +322,15 @@ class TestRoomsInTrouble:
 class TestCallsToHipchat:
     """HipChat allows a personal token 100 calls in five minutes."""
 
-    def test_are_one_for_each_room_and_one_for_each_webhook(self, hipchat, start_stackstorm, room):
-        stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message", "enter"])
-        wait_until(stackstorm.has_its_webhooks)
+    def test_are_one_for_each_room_and_one_for_each_webhook(self, hipchat, start_ready, room):
+        start_ready(hipchat, rooms=[room], events=["message", "enter"])
         assert len(calls(hipchat, room, "POST")) == 2
         # Once more where a rule came to the sensor's knowledge after the first look.
         assert len(calls(hipchat, room, "GET")) <= 2
 
-    def test_are_not_made_for_messages(self, start_hipchat, start_stackstorm):
+    def test_are_not_made_for_messages(self, start_hipchat, start_ready):
         hipchat = start_hipchat("--room", "Factor")
-        stackstorm = start_stackstorm(hipchat, rooms=["Factor"], catch_up=0)
-        wait_until(stackstorm.has_its_webhooks)
+        stackstorm = start_ready(hipchat, rooms=["Factor"], catch_up=0)
         hipchat.people.forget()
         for number in range(20):
             hipchat.people.say("Factor", "Ann", f"message {number}")

@@ -1,4 +1,4 @@
-"""hipchat.check: tell an operator what works and what is to be done."""
+"""hipchat.check: test HipChat, token, rooms, webhooks, sensor and ChatOps."""
 from itertools import chain
 from pathlib import Path
 from typing import List
@@ -15,27 +15,31 @@ PACK = Path(__file__).absolute().parents[1]
 
 
 class CheckAction(HipChatAction):
-    """Asks HipChat, the listener and StackStorm; changes nothing."""
+    """Calls HipChat, the sensor's /health and StackStorm; changes nothing."""
 
     def do(self) -> Result:
-        """{"lines": one text for each thing looked at}; fails if anything needs doing."""
+        """Check; return {"lines": a text for each check}.
+
+        Raises:
+            Incomplete: a check found a problem; the result has the lines.
+        """
         findings: List[Finding] = []
         try:
             for finding in chain(checkup(self.config, PACK), self._chatops()):
                 findings.append(finding)
-        except Exception as error:  # whatever is wrong, an operator gets lines to read
+        except Exception as error:  # the findings before the error are still shown
             findings.append(Finding(False, "check itself: it ended with a "
                                     f"{type(error).__name__}. Please report it."))
-        todo = [finding for finding in findings if not finding.well]
+        problems = [finding.text for finding in findings if not finding.is_ok]
         lines = [str(finding) for finding in findings]
-        if todo:
-            raise Incomplete(f"{len(todo)} of {len(findings)} need something done: " +
-                             "; ".join(finding.text for finding in todo), lines=lines)
+        if problems:
+            raise Incomplete(f"{len(problems)} of {len(findings)} checks found a problem: " +
+                             "; ".join(problems), lines=lines)
         return {"lines": lines}
 
     def _chatops(self) -> Findings:
         try:
             client = self.hipchat
-        except HipChatError:  # the config's problem is reported already
+        except HipChatError:  # checkup() reports it
             return
         yield from chatops_checkup(self.config, client, self.people)

@@ -47,7 +47,7 @@ def test_a_healthy_set_up_has_a_line_for_each_thing(run, stackstorm, hipchat):
         f"ok: HipChat: answers at {hipchat.url}, without TLS",
         "ok: token: it has the scopes that the pack needs",
         f"ok: room {stackstorm.room}: its id is {room}",
-        f"ok: listener: the sensor answers at {stackstorm.listener}/health (as seen from here)"]
+        f"ok: listener: the sensor answers at {stackstorm.listener}/health (seen from this host)"]
     assert re.fullmatch(r"ok: webhooks: (\d+) wanted, \1 present", lines[-1])
 
 
@@ -113,8 +113,8 @@ def test_a_room_that_is_missing(run):
 def test_a_room_that_is_archived(run, act, room):
     assert act("archive_room", room=room)[0]
     assert to_do(run(default_room=room)[1]) == [
-        "TO DO: room {}: it is archived. Run hipchat.unarchive_room, or take it out of the config."
-        .format(room)]
+        f"TO DO: room {room}: it is archived. Run hipchat.unarchive_room, or remove it from the "
+        "config."]
 
 
 @pytest.mark.parametrize("path, what", [("", "HTTP 404"), ("/page", "HTTP 200"),
@@ -122,19 +122,19 @@ def test_a_room_that_is_archived(run, act, room):
 def test_a_public_url_that_leads_elsewhere(run, website, path, what):
     lines = run(webhook={"public_url": website + path})[1]
     assert to_do(lines)[-1:] == [
-        "TO DO: listener: what answers at {}/health is not the sensor ({}). Correct "
-        "webhook.public_url, or the proxy before the sensor.".format(website + path, what)]
+        f"TO DO: listener: the server at {website + path}/health is not the sensor ({what}). "
+        "Correct webhook.public_url, or the proxy before the sensor."]
 
 
 def test_a_public_url_without_end(run, website):
     lines = run(webhook={"public_url": website + "/large"})[1]
-    assert f"nobody answers at {website}/large/health (TooLarge)" in to_do(lines)[-1]
+    assert f"no server answers at {website}/large/health (TooLarge)" in to_do(lines)[-1]
 
 
 def test_a_port_that_is_closed(run):
     url = f"http://127.0.0.1:{free_port()}/hipchat"
     lines = run(webhook={"public_url": url})[1]
-    assert f"nobody answers at {url}/health" in to_do(lines)[-1]
+    assert f"no server answers at {url}/health" in to_do(lines)[-1]
     assert "that webhook.port is open" in to_do(lines)[-1]
 
 
@@ -148,8 +148,8 @@ def test_a_config_that_is_wrong_has_a_line_for_each_value(act):
 def test_webhooks_that_are_missing_in_a_room_of_the_config(run, room):
     lines = run(rooms=[room], events=["message", "enter"])[1]
     assert to_do(lines) == [
-        "TO DO: room {}: it has no webhook of the sensor's for message, enter. The sensor makes "
-        "them while it runs, or its log tells why it cannot.".format(room)]
+        f"TO DO: room {room}: the sensor's webhooks for message, enter are missing. The sensor "
+        "creates them while it runs; if it cannot, its log says why."]
 
 
 def test_a_rule_for_a_room_that_does_not_exist_counts_if_it_is_enabled(run, stackstorm):

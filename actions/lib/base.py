@@ -1,4 +1,4 @@
-"""The base of the pack's actions."""
+"""The base class of the pack's actions."""
 from functools import cached_property
 from typing import Any, Callable, Dict, Optional, Tuple
 
@@ -19,14 +19,13 @@ Result = Dict[str, Any]
 
 
 class HipChatAction(Action):
-    """An action that calls HipChat: subclasses define do(), errors become the result."""
+    """An action that calls HipChat. Subclasses define do(); its errors become the result."""
 
     do: Callable[..., Result]
-    """What the action does, with its parameters; raises HipChatError."""
+    """Runs the action with its parameters, and returns the result; raises HipChatError."""
 
     def run(self, **parameters: Any) -> Tuple[bool, Result]:
-        """Return (True, what do() returned), or (False, {"error": what was wrong, and the remedy}).
-        """
+        """Call do(); return (True, its result), or (False, the result of its error)."""
         try:
             return True, self._guarded(self.do(**parameters))
         except HipChatError as error:
@@ -34,27 +33,27 @@ class HipChatAction(Action):
 
     @cached_property
     def settings(self) -> ApiSettings:
-        """How to reach HipChat, by the pack's config."""
+        """The settings for calls to HipChat, from the pack's config."""
         return ApiSettings.from_config(self.config)
 
     @cached_property
     def hipchat(self) -> Client:
-        """The client of the HipChat that the config names."""
+        """The client of HipChat's API."""
         return Client(self.settings)
 
     @cached_property
     def hipchat_as_user(self) -> Client:
-        """The client for what HipChat lets users do only; ParameterError without a user's token."""
+        """The client for calls that only users may make; raises ParameterError without api_key."""
         settings = self.settings.of_user()
         return self.hipchat if settings is self.settings else Client(settings)
 
     @cached_property
     def people(self) -> People:
-        """The people of that HipChat."""
+        """Looks up people in HipChat."""
         return People(self.hipchat, lambda: self.hipchat_as_user)
 
     def room_or_default(self, room: Any) -> str:
-        """Return the room of a parameter, the config's default_room where none is given."""
+        """Return the room, or the config's default_room if the room is None."""
         chosen = self.settings.default_room if room is None else room
         if chosen is None:
             raise ParameterError("No room is given. Give the action a room, or set default_room in "
@@ -62,22 +61,24 @@ class HipChatAction(Action):
         return self.room_of(chosen)
 
     def room_of(self, room: Any) -> str:
-        """Return a room's name or ID, as text; ParameterError if it is none."""
+        """Return a room's name or ID as text; raises ParameterError if it is invalid."""
         try:
             return room_key(room)
         except ValueError as error:
             raise ParameterError(f"The room {room!r} {error}.") from None
 
     def room_or_user(self, room: Optional[str], user: Optional[str]) -> Tuple[str, str]:
-        """Return ("user", user) if one is given, else ("room", the room or the default_room)."""
+        """Return ("user", user) if a user is given, else ("room", room or default_room)."""
         if user and room:
             raise ParameterError("Give either a room or a user.")
         check_length("user", user, 1, 100)
         return ("user", user) if user else ("room", self.room_or_default(room))
 
     def _guarded(self, result: Result) -> Result:
-        """Return the result as StackStorm can store it, with the templates in chat text made
-        harmless: a workflow evaluates what it is given."""
+        """Return the result as StackStorm can store it, and with its templates made harmless.
+
+        A workflow evaluates its input, and the result may contain chat text.
+        """
         result = sanitize(result)
         if (self.config or {}).get("template_guard") is False:
             return result

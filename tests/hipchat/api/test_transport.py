@@ -14,7 +14,7 @@ from support.clock import Clock
 from hipchat.api import transport
 from hipchat import errors
 from hipchat.api.client import Client
-from hipchat.check.health import Unanswered, ask
+from hipchat.check.health import Unanswered, read_health
 from hipchat.api.room_history import RoomHistory
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.config.api_settings import ApiSettings
@@ -273,8 +273,9 @@ def test_whoever_answers_at_public_url_need_be_no_sensor(liar, answer):
     liar.answers = [answer]
     started = time.monotonic()
     with contextlib.suppress(Unanswered):
-        assert ask(liar.url, SensorSettings.from_config({
-            "api_key": "a-token-of-some-length", "api_url": liar.url}), 0.5) == (200, None)
+        assert read_health(liar.url, SensorSettings.from_config({
+            "api_key": "a-token-of-some-length", "api_url": liar.url, "timeout": 0.5,
+        })) == (200, None)
     assert time.monotonic() - started < 30, "it would have come to its end after a minute"
 
 

@@ -277,9 +277,9 @@ class TestWrongValues:
     ("Rooms", "'Rooms': there is no such key. Is rooms meant?"),
     ("public_url", "'public_url': there is no such key. Is webhook.public_url meant?"),
     ("chat_ops", "'chat_ops': there is no such key. Is chatops meant?"),
-    ("nodes", "nodes is no key any more: a second sensor stands by, and each node has the same "
-     "config. Take it out; see docs/high-availability.md."),
-    ("only_rooms", "only_rooms is no key any more: one sensor serves all rooms. Take it out; see "
+    ("nodes", "nodes is no longer a key: a second sensor stands by, and each node has the same "
+     "config. Remove it; see docs/high-availability.md."),
+    ("only_rooms", "only_rooms is no longer a key: one sensor serves all rooms. Remove it; see "
      "docs/high-availability.md."),
     ("zzz", "'zzz': there is no such key."), (7, "7: there is no such key.")])
 def test_a_key_that_does_not_exist_is_warned_of_with_the_nearest(key, words):

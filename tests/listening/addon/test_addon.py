@@ -86,7 +86,7 @@ class TestInstalledAddon:
             parameters = dict(parameters, room=addon_room)
         succeeded, result = addon.run_action("hipchat." + action, **parameters)
         assert not succeeded
-        assert result["error"].startswith("HipChat lets users do this, and no add-on. Set api_key")
+        assert result["error"].startswith("HipChat allows this to users, not to add-ons. Set")
 
     def test_shows_its_picture_to_everybody(self, addon):
         with direct() as http:

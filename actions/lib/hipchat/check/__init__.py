@@ -1,1 +1,1 @@
-"""What `hipchat.check` looks at."""
+"""The checks of `hipchat.check`."""

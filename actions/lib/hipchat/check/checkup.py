@@ -1,4 +1,4 @@
-"""What an operator needs to know: what works, and what is to be done where something does not."""
+"""Checks the config, HipChat, the token, the rooms, the webhooks and the sensor."""
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -7,8 +7,8 @@ from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory, find_rooms
 from hipchat.api.webhook_list import ownership_of
 from hipchat.check.config_file import file_findings
-from hipchat.check.finding import Finding, Findings, unsaid
-from hipchat.check.health import Unanswered, Untrusted, ask, details_url, health_url
+from hipchat.check.finding import Finding, Findings, without_repeated
+from hipchat.check.health import Unanswered, Untrusted, details_url, health_url, read_health
 from hipchat.check.token import ROOM_TOKEN, token_findings
 from hipchat.config.addon import AddonSettings
 from hipchat.config.api_settings import ApiSettings, addon_settings
@@ -25,24 +25,24 @@ OF_USERS = ("reply", "send_message", "send_private_message", "share_file", "shar
 
 
 def checkup(config: Optional[Dict[str, Any]], pack: Path) -> Findings:
-    """Look at the config, HipChat, the token, the rooms, the listener and the webhooks.
+    """Check everything except ChatOps, and yield the findings.
 
     Args:
         pack: where the pack is installed.
     """
     sensor: Optional[SensorSettings] = None
-    said = list(file_findings(config or {}, pack))
+    reported = list(file_findings(config or {}, pack))
     try:
         sensor = SensorSettings.from_config(config)
     except ConfigError as error:
-        said += [Finding(False, "config: " + problem) for problem in error.problems]
+        reported += [Finding(False, "config: " + problem) for problem in error.problems]
     else:
-        said += [Finding(False, "config: " + warning) for warning in sensor.warnings]
+        reported += [Finding(False, "config: " + warning) for warning in sensor.warnings]
         addon = addon_settings(config)
-        said = (said or [Finding(True, "config: complete")]) + list(_addon(addon, sensor))
-        if not sensor.secret and addon.kept:  # then the sensor and we share that of the add-on
-            sensor = sensor._replace(secret=addon.kept.secret.encode("utf-8"))
-    yield from said
+        reported = (reported or [Finding(True, "config: complete")]) + list(_addon(addon, sensor))
+        if not sensor.secret and addon.stored:  # then the sensor uses the add-on's secret
+            sensor = sensor._replace(secret=addon.stored.secret.encode("utf-8"))
+    yield from reported
     try:
         settings = ApiSettings.from_config(config)
     except ConfigError:
@@ -53,43 +53,43 @@ def checkup(config: Optional[Dict[str, Any]], pack: Path) -> Findings:
         hipchat = list(_hipchat(settings, sensor))
         yield from hipchat
     if sensor and not sensor.public_url:
-        yield Finding(True, "listener: none, since webhook.public_url is not set: the sensor asks "
-                      "HipChat for the history of the rooms in turn, which holds messages, "
-                      "notifications and topics")
+        yield Finding(True, "listener: none, since webhook.public_url is not set: the sensor polls "
+                      "the history of the rooms in turn, which contains messages, notifications "
+                      "and topics")
     elif sensor:
-        answers = bool(hipchat) and hipchat[0].well and ROOM_TOKEN not in hipchat
-        yield from unsaid(_listener(sensor, answers), said + hipchat)
+        answers = bool(hipchat) and hipchat[0].is_ok and ROOM_TOKEN not in hipchat
+        yield from without_repeated(_listener(sensor, answers), reported + hipchat)
 
 
 def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
     if not addon.enabled:
         return
-    kept = addon.kept
-    if kept is None:
-        yield Finding(False, "add-on: the sensor has not made its URL yet. See that it runs (st2 "
-                      "sensor list), and what it says below.")
+    stored = addon.stored
+    if stored is None:
+        yield Finding(False, "add-on: the sensor has not made its URL yet. Check that the sensor "
+                      "runs (st2 sensor list), and read its problems below.")
         return
-    descriptor = AddonUrls(sensor.public_url, kept.secret).descriptor
+    descriptor = AddonUrls(sensor.public_url, stored.secret).descriptor
     if addon.integration is None:
         yield Finding(False, "add-on: it is not installed. As an admin of the HipChat group, "
                       "choose to install an add-on from a descriptor URL, paste this one and "
                       f"approve: {descriptor}")
-    elif kept.is_elsewhere(sensor.public_url):
-        yield Finding(False, f"add-on: it is installed for {kept.public_url}, where HipChat goes "
-                      "on posting. As an admin of the HipChat group, uninstall it, and install it "
+    elif stored.is_elsewhere(sensor.public_url):
+        yield Finding(False, f"add-on: it is installed for {stored.public_url}, and HipChat still "
+                      "posts there. As an admin of the HipChat group, uninstall it, and install it "
                       f"from: {descriptor}")
     else:
-        group = kept.group or "(which HipChat does not tell)"
+        group = stored.group or "(HipChat does not return its ID)"
         yield Finding(True, f"add-on: it is installed in HipChat's group {group}")
         if not sensor.api.api_key:
-            yield Finding(True, "add-on: what HipChat lets users do only fails, since there is no "
-                          "api_key beside it: " + ", ".join(OF_USERS))
+            yield Finding(True, "add-on: without api_key, these actions fail, since HipChat allows "
+                          "them only to users: " + ", ".join(OF_USERS))
 
 
 def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
     client = Client(settings)
-    listened = sensor.rooms if sensor else []
-    rooms = [room for room in dict.fromkeys([*listened, settings.default_room]) if room]
+    sensor_rooms = sensor.rooms if sensor else []
+    rooms = [room for room in dict.fromkeys([*sensor_rooms, settings.default_room]) if room]
     try:
         findings = list(token_findings(client, settings, rooms))
     except HipChatError as error:
@@ -100,11 +100,11 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
     if ROOM_TOKEN in findings:
         return
     directory = _directory(client, rooms)
-    # An installed add-on hears all rooms without webhooks in them.
-    is_heard = sensor and sensor.public_url and not settings.addon.integration
-    ownership = ownership_of(sensor) if sensor and is_heard else None
+    # An installed add-on gets the events of all rooms without webhooks in them.
+    has_webhooks = sensor and sensor.public_url and not settings.addon.integration
+    ownership = ownership_of(sensor) if sensor and has_webhooks else None
     for room in rooms:
-        events = sensor.events if sensor and room in listened else []
+        events = sensor.events if sensor and room in sensor_rooms else []
         yield from _room(client, directory.id_of(room) or room, room,
                          _Webhooks(ownership, events) if ownership else None)
 
@@ -120,17 +120,17 @@ def _directory(client: Client, rooms: List[str]) -> RoomDirectory:
     try:
         directory.replace(find_rooms(client, rooms))
     except HipChatError:
-        pass  # each room is looked at for itself
+        pass  # _room() reports it for each room
     return directory
 
 
 class _Webhooks(NamedTuple):
-    """Which webhooks a room should have: whose, and for which events of the config."""
+    """The webhooks that a room should have: the sensor's, for these events of the config."""
 
     ownership: Ownership
     events: List[str]
 
-    def look(self, client: Client, room: str, room_id: int) -> Findings:
+    def check(self, client: Client, room: str, room_id: int) -> Findings:
         webhooks = list(client.items("room", room_id, "webhook"))
         others = Counter(filter(None, map(self.ownership.other_public_url, webhooks)))
         if others:
@@ -143,64 +143,71 @@ class _Webhooks(NamedTuple):
         lacking = [event for event in self.events
                    if Address(EVENTS[event].hipchat, room_id) not in present]
         if lacking:
-            yield Finding(False, f"room {room}: it has no webhook of the sensor's for "
-                          f"{', '.join(lacking)}. The sensor makes them while it runs, or its log "
-                          "tells why it cannot.")
+            yield Finding(False, f"room {room}: the sensor's webhooks for {', '.join(lacking)} are "
+                          "missing. The sensor creates them while it runs; if it cannot, its log "
+                          "says why.")
 
 
 def _room(client: Client, key: Any, room: str, webhooks: Optional[_Webhooks]) -> Findings:
+    """Check a room.
+
+    Args:
+        key: the room's ID if it is known, else its name.
+        room: the room's name or ID in the config.
+    """
     try:
-        found = client.ask("GET", "room", key)
-        if found.get("is_archived"):
+        listed = client.ask("GET", "room", key)
+        if listed.get("is_archived"):
             yield Finding(False, f"room {room}: it is archived. Run hipchat.unarchive_room, or "
-                          "take it out of the config.")
+                          "remove it from the config.")
             return
-        findings = list(webhooks.look(client, room, found["id"])) if webhooks else []
+        findings = list(webhooks.check(client, room, listed["id"])) if webhooks else []
     except HipChatError as error:
         yield Finding(False, f"room {room}: {error}")
         return
-    yield from findings or [Finding(True, f"room {room}: its id is {found['id']}")]
+    yield from findings or [Finding(True, f"room {room}: its id is {listed['id']}")]
 
 
 def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
-    url, timeout = health_url(settings.public_url), settings.api.timeout
+    url = health_url(settings.public_url)
     try:
-        status, report = ask(details_url(settings.public_url, settings.secret)
-                             if settings.secret else url, settings, timeout)
-        is_stranger = status == 404
-        if is_stranger:
-            status, report = ask(url, settings, timeout)
+        status, report = read_health(details_url(settings.public_url, settings.secret)
+                                     if settings.secret else url, settings)
+        has_other_secret = status == 404
+        if has_other_secret:
+            status, report = read_health(url, settings)
     except Untrusted:
-        yield Finding(False, f"listener: the TLS certificate at {url} is not trusted here. See "
-                      "that HipChat trusts it.")
+        yield Finding(False, f"listener: this host does not trust the TLS certificate at {url}. "
+                      "Check that HipChat trusts it.")
     except Unanswered as error:
-        yield Finding(False, f"listener: nobody answers at {url} ({error}). See that the sensor "
-                      "runs (st2 sensor list; st2sensorcontainer.log), that webhook.port is open, "
-                      "and that webhook.public_url leads there.")
+        yield Finding(False, f"listener: no server answers at {url} ({error}). Check that the "
+                      "sensor runs (st2 sensor list; st2sensorcontainer.log), that webhook.port is "
+                      "open, and that webhook.public_url leads there.")
     else:
         if status == 403 and settings.allow_from:
             yield Finding(True, f"listener: webhook.allow_from keeps this host from {url}")
         elif report is None:
-            yield Finding(False, f"listener: what answers at {url} is not the sensor (HTTP "
+            yield Finding(False, f"listener: the server at {url} is not the sensor (HTTP "
                           f"{status}). Correct webhook.public_url, or the proxy before the sensor.")
-        elif is_stranger and hipchat_answers:
+        elif has_other_secret and hipchat_answers:
             yield Finding(False, f"listener: the sensor at {url} runs with another token or secret "
                           "than this config's. Register the config (st2ctl reload "
-                          "--register-configs), and see its log.")
+                          "--register-configs), and read the sensor's log.")
         else:
             yield from _report(url, report, hipchat_answers)
 
 
 def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings:
-    """Pass on what the sensor reports: its problems as its log has them, causes first."""
-    troubles = report.get("details", report["reasons"] if "addon" in report else [])
-    for trouble in troubles:
-        yield Finding(False, f"listener: {trouble}")
-    if not troubles:
-        yield Finding(True, f"listener: the sensor answers at {url} (as seen from here)")
-    # While HipChat does not answer, nothing is known of them.
-    if hipchat_answers and not any(trouble.startswith("HipChat: ") for trouble in troubles):
+    """Yield the problems that the sensor reports, with the texts of its log, causes first."""
+    problems = report.get("details", report["reasons"] if "addon" in report else [])
+    for problem in problems:
+        yield Finding(False, f"listener: {problem}")
+    if not problems:
+        yield Finding(True, f"listener: the sensor answers at {url} (seen from this host)")
+    # While HipChat does not answer, the sensor cannot count webhooks.
+    if hipchat_answers and not any(problem.startswith("HipChat: ") for problem in problems):
         wanted, present = (report["webhooks"].get(key) for key in ("wanted", "present"))
-        # No fault by itself: with many rooms they take their time.
-        more = "" if wanted == present else "; the sensor makes the others as HipChat lets it"
+        # This is ok: creating the webhooks of many rooms takes time.
+        more = "" if wanted == present else (
+            "; the sensor creates the others within HipChat's rate limit")
         yield Finding(True, f"webhooks: {wanted} wanted, {present} present{more}")

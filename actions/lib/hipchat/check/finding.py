@@ -1,24 +1,24 @@
-"""The findings of hipchat.check: a line for each thing that was checked."""
+"""The findings of hipchat.check."""
 from typing import Iterable, Iterator, NamedTuple
 
-__all__ = ["Finding", "Findings", "unsaid"]
+__all__ = ["Finding", "Findings", "without_repeated"]
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at: well, or with what to do in its text."""
+    """The result of one check: a line of text, which contains the remedy unless it is ok."""
 
-    well: bool
+    is_ok: bool
     text: str
 
     def __str__(self) -> str:
-        return f"{'ok' if self.well else 'TO DO'}: {self.text}"
+        return f"{'ok' if self.is_ok else 'TO DO'}: {self.text}"
 
 
 Findings = Iterator[Finding]
 
 
-def unsaid(findings: Iterable[Finding], said: Iterable[Finding]) -> Findings:
-    """Yield findings without those that repeat a remedy."""
-    known = [finding.text.partition(": ")[2] for finding in said if not finding.well]
+def without_repeated(findings: Iterable[Finding], reported: Iterable[Finding]) -> Findings:
+    """Yield the findings, except those with a problem that is reported already."""
+    problems = [finding.text.partition(": ")[2] for finding in reported if not finding.is_ok]
     return (finding for finding in findings
-            if finding.well or not any(text and text in finding.text for text in known))
+            if finding.is_ok or not any(text and text in finding.text for text in problems))

@@ -1,4 +1,4 @@
-"""The token: its kind, when it ends, and what it may do."""
+"""Checks the token: its kind, its end, and its scopes."""
 from typing import Any, Dict, List, Tuple
 
 from hipchat import timing
@@ -11,11 +11,11 @@ from hipchat.errors import Forbidden, NotFound
 __all__ = ["ROOM_TOKEN", "expiry_warning", "token_findings", "token_kind"]
 
 NEEDED = ("send_notification", "send_message", "view_room", "view_group", "admin_room")
-# Scopes that not everything needs.
+# Optional scopes, and what fails without them.
 EXTRA = {"manage_rooms": "the actions create_room and delete_room fail",
          "view_messages": "the actions get_history, get_message, wait_for_message and ask fail, "
-                          "and what was said while nobody listened is not fetched"}
-# For a token whose scopes HipChat does not tell: calls that are only tried (auth_test).
+                          "and messages posted while the sensor was down are not backfilled"}
+# If HipChat does not return the scopes: test calls (auth_test) that need them.
 TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
           ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
 ROOM_TOKEN = Finding(False, "token: it is a room notification token, which can only notify one "
@@ -23,7 +23,10 @@ ROOM_TOKEN = Finding(False, "token: it is a room notification token, which can o
 
 
 def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
-    """Look at the token. rooms: where scopes are tried that HipChat does not tell.
+    """Check the token.
+
+    Args:
+        rooms: by name or ID; test calls go to the first if HipChat does not return the scopes.
 
     Raises:
         HipChatError: HipChat does not answer, or does not know the token.
@@ -40,15 +43,18 @@ def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> F
     warning = expiry_warning(info, settings)
     if settings.integration is None and kind == "integration":
         yield Finding(False, "token: it is an integration's, which soon ends. Set oauth.id and "
-                      "oauth.secret in place of api_key, and it is renewed.")
+                      "oauth.secret instead of api_key; then the pack renews it.")
     elif warning:
         yield Finding(False, "token: " + warning)
     yield from _scopes(info["scopes"], settings)
 
 
 def token_kind(info: Dict[str, Any]) -> str:
-    """Return the kind of token that token_info() tells of: personal, integration or room
-    notification."""
+    """Return the kind of a token: "personal", "integration" or "room notification".
+
+    Args:
+        info: from Client.token_info().
+    """
     client = info.get("client")
     if isinstance(client, dict) and client.get("room"):
         return "room notification"
@@ -59,7 +65,7 @@ def token_kind(info: Dict[str, Any]) -> str:
 
 
 def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
-    """Return what to do about a personal token that ends within TOKEN_ENDS_SOON; "" if nothing.
+    """Return a warning if a personal token ends within TOKEN_ENDS_SOON, else "".
 
     Args:
         info: from Client.token_info().
@@ -73,7 +79,7 @@ def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
     needed = _needed(settings)
     missing = [scope for scope in needed if scope not in scopes]
-    without = [f"without {scope} {what}" for scope, what in EXTRA.items() if scope not in scopes]
+    without = [f"without {scope} {loss}" for scope, loss in EXTRA.items() if scope not in scopes]
     if not missing:
         yield Finding(True, "; ".join(["token: it has the scopes that the pack needs"] + without))
         return
@@ -84,8 +90,8 @@ def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
 
 def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     if not rooms:
-        yield Finding(True, "token: HipChat does not tell its scopes, and no room is configured "
-                      "to try them in")
+        yield Finding(True, "token: HipChat does not return its scopes, and no room is configured "
+                      "for test calls")
         return
     lacking: List[str] = []
     needed = _needed(settings)
@@ -95,10 +101,10 @@ def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings
         except Forbidden:
             lacking.append(scope)
         except NotFound:
-            pass  # the room is looked at later
+            pass  # another check reports the room
     yield from _scopes([scope for scope in (*needed, *EXTRA) if scope not in lacking], settings)
 
 
 def _needed(settings: ApiSettings) -> Tuple[str, ...]:
-    """Return the scopes that the pack cannot do without; only users are given send_message."""
+    """Return the scopes that the pack needs; HipChat gives send_message only to users."""
     return tuple(scope for scope in NEEDED if scope in SCOPES or settings.integration is None)

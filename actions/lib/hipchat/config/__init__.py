@@ -1,1 +1,1 @@
-"""The pack's config, read and checked."""
+"""Reads and checks the pack's config."""

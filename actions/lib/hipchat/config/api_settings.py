@@ -1,4 +1,4 @@
-"""How to reach HipChat, of the pack's config."""
+"""The part of the pack's config that says how to call HipChat."""
 from typing import Any, Dict, NamedTuple, Optional, Union
 
 from hipchat.config.addon import REFERENCE, AddonSettings
@@ -11,13 +11,13 @@ __all__ = ["ApiSettings", "addon_settings"]
 
 
 class ApiSettings(NamedTuple):
-    """How to reach HipChat: all that an action needs.
+    """The settings for calls to HipChat; actions need no others.
 
     Attributes:
-        api_key: a personal token; beside an add-on it is for what only users may do.
-        integration: the OAuth client that is set by hand, or the installed add-on's.
+        api_key: a personal token; with an add-on it is used for calls that only users may make.
+        integration: the OAuth client from the config's `oauth`, or that of the installed add-on.
         api_url: ends in /v2.
-        verify: what requests takes: True, False or the path of a bundle.
+        verify: as requests takes it: True, False or the path of a bundle.
         timeout, rate_limit_wait: seconds.
     """
 
@@ -36,7 +36,7 @@ class ApiSettings(NamedTuple):
 
         Raises:
             ConfigError: names every wrong value with its remedy.
-            NotInstalled: there is nothing but an add-on that is not installed.
+            NotInstalled: the add-on is not installed, and there is no other token.
         """
         reader = ConfigReader(config)
         settings = cls.read(reader)
@@ -46,28 +46,28 @@ class ApiSettings(NamedTuple):
         return settings
 
     def of_user(self) -> "ApiSettings":
-        """Return the settings for what HipChat lets users do only: those of api_key.
+        """Return the settings for calls that only users may make: these use api_key.
 
         Raises:
-            ParameterError: there is an add-on and no api_key.
+            ParameterError: the pack is an add-on without api_key.
         """
         if not self.addon.enabled or self.integration is None:
             return self
         if self.api_key is None:
             raise ParameterError(
-                "HipChat lets users do this, and no add-on. Set api_key in the pack's config, "
+                "HipChat allows this to users, not to add-ons. Set api_key in the pack's config, "
                 "beside addon, to the personal access token of a user.")
         return self._replace(integration=None)  # pylint: disable=no-member
 
     def without_installation(self) -> "ApiSettings":
-        """Return them without what is kept of an add-on, which changes while the sensor runs."""
+        """Return the settings without the stored add-on, which changes while the sensor runs."""
         integration = None if self.addon.enabled else self.integration
         return self._replace(  # pylint: disable=no-member
-            addon=self.addon._replace(kept=None), integration=integration)
+            addon=self.addon._replace(stored=None), integration=integration)
 
     @classmethod
     def read(cls, reader: ConfigReader) -> "ApiSettings":
-        """Take them from a reader, which raises when all is read."""
+        """Read the settings without raising: the reader's finish() raises ConfigError."""
         get = reader.value
         addon, integration = _addon(reader), _integration(reader)
         if not reader.given("api_url"):
@@ -87,7 +87,7 @@ class ApiSettings(NamedTuple):
 
 
 def addon_settings(config: Optional[Dict[str, Any]]) -> AddonSettings:
-    """Return what the config says of the add-on, of which the sensor's settings have a part only.
+    """Read the config's section `addon`, with the stored add-on, which SensorSettings leaves out.
 
     Raises:
         ConfigError: names every wrong value with its remedy.
@@ -102,21 +102,20 @@ def _addon(reader: ConfigReader) -> AddonSettings:
     settings = AddonSettings(reader.value("addon.enabled"), reader.value("addon.credentials"),
                              reader.value("addon.group"))
     if settings.enabled and "credentials" not in reader.section("addon"):
-        reader.wrong("addon.credentials", f"set it to \"{REFERENCE}\", which is where the sensor "
-                     "keeps what HipChat gives an add-on")
+        reader.wrong("addon.credentials", f"set it to \"{REFERENCE}\", where the sensor stores the "
+                     "add-on's credentials")
     if settings.enabled and reader.given("oauth.id"):
-        reader.wrong("addon", "set either addon or oauth; an add-on gets its OAuth client by "
-                     "itself")
+        reader.wrong("addon", "set either addon or oauth; HipChat gives an add-on its OAuth client")
     return settings
 
 
 def _integration(reader: ConfigReader) -> Optional[Integration]:
-    client, secret = reader.value("oauth.id"), reader.value("oauth.secret")
-    if not (client or secret):
+    oauth_id, secret = reader.value("oauth.id"), reader.value("oauth.secret")
+    if not (oauth_id or secret):
         return None
-    if not (client and secret):
+    if not (oauth_id and secret):
         reader.wrong("oauth", "an integration needs both oauth.id and oauth.secret")
     if reader.given("api_key"):
         reader.wrong("oauth", "set either api_key, for a personal access token, or oauth, for an "
                      "integration")
-    return Integration(client or "", secret or "")
+    return Integration(oauth_id or "", secret or "")

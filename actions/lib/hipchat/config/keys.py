@@ -1,7 +1,7 @@
-"""The keys of the config: what each may be, and what holds where it is absent.
+"""The keys of the config, with their validators and defaults.
 
-config.schema.yaml says the same to StackStorm, with descriptions, from which docs/config.md is
-made; a test compares the two.
+config.schema.yaml has the same keys for StackStorm, with descriptions, from which docs/config.md is
+generated. A test compares the two.
 """
 from typing import Any, NamedTuple, Union
 
@@ -21,7 +21,7 @@ class Key(NamedTuple):
     Attributes:
         name: with its section, such as webhook.port.
         check: a validator.
-        default: what holds where the key is absent, or its value null.
+        default: the value if the key is absent, or its value is null or "".
     """
 
     name: str
@@ -58,10 +58,10 @@ KEYS = {key.name: key for key in (
     Key("spool.directory", must_be.path, "/opt/stackstorm/exports/hipchat"),
     Key("spool.max_deliveries", must_be.whole(10 ** 9), 100000),
 )}
-# Sections whose keys are not in this table: each is read by those that it concerns.
+# Sections whose keys are not in this table. chatops/settings.py has those of chatops.
 SECTIONS = ("chatops",)
-# Keys of earlier versions, and what to do about them.
+# Keys of earlier versions, with the remedy.
 REMOVED = {
-    "nodes": "a second sensor stands by, and each node has the same config. Take it out; see "
+    "nodes": "a second sensor stands by, and each node has the same config. Remove it; see "
              "docs/high-availability.md",
-    "only_rooms": "one sensor serves all rooms. Take it out; see docs/high-availability.md"}
+    "only_rooms": "one sensor serves all rooms. Remove it; see docs/high-availability.md"}

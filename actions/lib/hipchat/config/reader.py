@@ -1,4 +1,4 @@
-"""Reads a config by the table of its keys, and collects what is wrong with it."""
+"""Reads a config by the table of its keys, and collects the problems."""
 from typing import Any, Dict, List
 
 from hipchat.config.keys import KEYS, REMOVED, SECTIONS, Key
@@ -9,10 +9,10 @@ __all__ = ["ConfigReader"]
 
 
 class ConfigReader:
-    """Reads values by dotted key; finish() raises if any was wrong.
+    """Reads values by dotted key. finish() raises ConfigError if any value was wrong.
 
     Attributes:
-        warnings: what can be used and is hardly meant, in words for the operator.
+        warnings: texts for the operator about keys that are probably mistakes.
     """
 
     def __init__(self, config: Any):
@@ -23,22 +23,22 @@ class ConfigReader:
             self.wrong("The config", "it must be an object, with keys such as api_url", config)
 
     def value(self, name: str) -> Any:
-        """Return the value of a key of the table; its default where it is absent or wrong."""
+        """Return the value of a key in KEYS; see read()."""
         return self.read(KEYS[name])
 
     def read(self, key: Key) -> Any:
-        """Return the value of a key; its default where it is absent, null, "" or wrong."""
+        """Return the validated value of a key; the default if it is absent, null, "" or wrong."""
         value = self.given(key.name)
         if value is None or value == "":
             return key.default
         if not isinstance(key.check, ListOf):
-            found = self._checked(key.name, value, key.check)
-            return key.default if found is None else found
+            checked = self._checked(key.name, value, key.check)
+            return key.default if checked is None else checked
         if not isinstance(value, list):
             self.wrong(key.name, "it must be a list", value)
             return key.default
-        items = [self._checked(f"{key.name}[{place}]", item, key.check.item)
-                 for place, item in enumerate(value)]
+        items = [self._checked(f"{key.name}[{position}]", item, key.check.item)
+                 for position, item in enumerate(value)]
         return [item for item in items if item is not None]
 
     def _checked(self, name: str, value: Any, check: Validator) -> Any:
@@ -49,27 +49,31 @@ class ConfigReader:
             return None
 
     def given(self, name: str) -> Any:
-        """Return the value that the config has for a key, unchecked; None where it has none."""
+        """Return the unchecked value of a key; None if it is absent."""
         section, _, last = name.rpartition(".")
         return (self.section(section) if section else self._config).get(last)
 
     def section(self, name: str) -> Dict[str, Any]:
-        """Return the object below a key; {} where there is none."""
-        found = self._config.get(name)
-        if found is not None and not isinstance(found, dict):
-            self.wrong(name, "it must be an object, with keys of its own below it")
-        return found if isinstance(found, dict) else {}
+        """Return the section with a name; {} if it is absent."""
+        section = self._config.get(name)
+        if section is not None and not isinstance(section, dict):
+            self.wrong(name, "it must be an object with keys")
+        return section if isinstance(section, dict) else {}
 
     def wrong(self, name: str, remedy: str, value: Any = None) -> None:
-        """Note what is wrong with a key, and the value if it may be shown."""
+        """Add a problem with a key.
+
+        Args:
+            value: the wrong value if it may be shown, or None.
+        """
         self._problems.append(f"{name}{'' if value is None else ' is ' + shown(value)}: {remedy}.")
 
     def warn_of_unknown_keys(self) -> None:
-        """Warn of keys that are not in the table: StackStorm takes any at the top."""
+        """Add warnings about unknown top-level keys, which StackStorm accepts."""
         known = {name.partition(".")[0] for name in KEYS}.union(SECTIONS)
         for name in self._config:
             if name in REMOVED:
-                self.warnings.append(f"{name} is no key any more: {REMOVED[name]}.")
+                self.warnings.append(f"{name} is no longer a key: {REMOVED[name]}.")
             elif name not in known:
                 self.warnings.append(f"{shown(name)}: there is no such key.{_nearest(str(name))}")
 
@@ -80,7 +84,7 @@ class ConfigReader:
 
 
 def _nearest(name: str) -> str:
-    """Say which key may be meant by one that does not exist."""
+    """Return a sentence with the key that is most like an unknown one; "" if none is."""
     from difflib import get_close_matches  # here, since most configs are right
     by_last = {known.rpartition(".")[2]: known for known in KEYS}
     close = get_close_matches(name, [*KEYS, *SECTIONS, *by_last], 1)

@@ -1,4 +1,4 @@
-"""All that the sensor needs, of the pack's config."""
+"""The settings of the sensor, from the pack's config."""
 import hashlib
 import hmac
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -10,23 +10,23 @@ from hipchat.events import EVENTS
 
 __all__ = ["EVERYWHERE", "SensorSettings"]
 
-EVERYWHERE = ""  # in place of a room, for `rooms: all`; no room has this name or ID
+EVERYWHERE = ""  # stands for all rooms (`rooms: all`); no room has this name or ID
 
 
 class SensorSettings(NamedTuple):
-    """How the sensor listens, and how it reaches HipChat.
+    """The settings of the sensor: webhook endpoint, spool, and calls to HipChat.
 
     Attributes:
-        rooms: [EVERYWHERE] where subscriptions without a room hear every room.
+        rooms: the rooms of subscriptions without a room; [EVERYWHERE] for all rooms.
         events: names of trigger types without "hipchat.".
-        catch_up: seconds, 0 for not at all.
-        calls_share: the part of the calls that HipChat allows the token.
-        public_url: without a slash at its end; "" where HipChat cannot reach the sensor.
-        secret: signs the URLs of webhooks in rooms; None where an add-on needs none.
+        catch_up: the greatest age of a backfilled message in seconds; 0 for no backfill.
+        calls_share: the sensor's share of the calls that HipChat allows the token, 1 for all.
+        public_url: without a slash at its end; "" if HipChat cannot reach the sensor.
+        secret: signs the URLs of webhooks in rooms; None for an add-on without a secret.
         tls: the paths of certificate and key.
-        allow_from: an address in none of these networks is refused, unless there are none.
-        chatops: that section of the config, as it stands there.
-        warnings: what can be used and is hardly meant, in words for the operator.
+        allow_from: the only networks from which requests are accepted; all networks if empty.
+        chatops: the config's section of that name, unchecked.
+        warnings: texts for the operator about keys that are probably mistakes.
     """
 
     api: ApiSettings
@@ -63,7 +63,8 @@ class SensorSettings(NamedTuple):
         settings = cls(
             api=api,
             rooms=[EVERYWHERE] if reader.given("rooms") == "all" else get("rooms"),
-            # HipChat posts all events to an add-on; others need a webhook for each event and room.
+            # HipChat posts all events to an add-on. Without one, each event and room of the config
+            # costs a webhook.
             events=sorted(EVENTS) if api.addon.enabled else get("events"),
             template_guard=get("template_guard"),
             catch_up=get("catch_up"),
@@ -94,10 +95,13 @@ def _tls(reader: ConfigReader) -> Optional[Tuple[str, str]]:
 
 
 def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:
-    """Derive it from the configured secret, or else from the token; None for an add-on alone.
+    """Derive the signing secret from webhook.secret, or else from the token.
 
-    An integration's webhooks are others than a personal token's (their deliveries carry a JWT),
-    so that a change from one to the other replaces them.
+    The kind of token is a part of the signature, so a change from a personal token to an
+    integration, whose deliveries carry a JWT, replaces all webhooks.
+
+    Returns:
+        None for an add-on without webhook.secret and api_key.
     """
     kind = b"hipchat webhook URLs of an integration" if api.integration else b"hipchat webhook URLs"
     chosen = secret or (api.integration.secret if api.integration else api.api_key)

@@ -1,7 +1,7 @@
-"""What a value of the config must be.
+"""Validators for values of the config.
 
-A validator takes a value that is neither null nor "". It returns what is used in its place, or
-raises WrongValue.
+A validator takes a value that is neither null nor "". It returns the value to use, or raises
+WrongValue.
 """
 import ipaddress
 import re
@@ -20,18 +20,18 @@ Validator = Callable[[Any], Any]
 
 API_URL_EXAMPLE = "https://hipchat.example.com/v2"
 PUBLIC_URL_EXAMPLE = "https://st2.example.com:8088/hipchat"
-LEAST_SECRET = 16  # characters; shorter ones can be guessed by anybody with a signed URL
+LEAST_SECRET = 16  # characters; a shorter secret can be guessed from a signed URL
 LONGEST_SHOWN = 100  # characters of a wrong value
 ODD_SEGMENT = re.compile(r"//|/\.\.?(/|\Z)")
 CONTROL = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters, and halves of characters
 
 
 class WrongValue(ValueError):
-    """A value is wrong; str() says what it must be.
+    """A value is wrong; the text says what it must be.
 
     Attributes:
-        value: what is wrong, None where it may be secret.
-        place: where it is below the key, such as ".people".
+        value: the wrong value; None if it may be secret.
+        place: its path below the key, such as ".people".
     """
 
     def __init__(self, remedy: str, value: Any = None, place: str = ""):
@@ -40,15 +40,15 @@ class WrongValue(ValueError):
 
 
 class ListOf(NamedTuple):
-    """Validate a list, with this validator for each item."""
+    """A list, with a validator for each item."""
 
     item: Validator
 
 
-def _must(is_right: Callable[[Any], bool], remedy: str, shows: bool = True) -> Validator:
+def _must(is_right: Callable[[Any], bool], remedy: str, is_secret: bool = False) -> Validator:
     def check(value: Any) -> Any:
         if not is_right(value):
-            raise WrongValue(remedy, value if shows else None)
+            raise WrongValue(remedy, None if is_secret else value)
         return value
     return check
 
@@ -68,13 +68,13 @@ def _is_number(value: Any) -> bool:
 boolean = _must(lambda value: isinstance(value, bool), "it must be true or false")
 group = _must(lambda value: type(value) is int, "it must be HipChat's id of the group, a whole "
               "number")
-text = _must(_is_text, "it must be a string without control characters", shows=False)
-token = _must(_is_printable, "it must be what HipChat shows (Account settings > API access for a "
-              "personal access token), a string without blanks; copy it again", shows=False)
+text = _must(_is_text, "it must be a string without control characters", is_secret=True)
+token = _must(_is_printable, "it must be the string without blanks that HipChat shows (Account "
+              "settings > API access for a personal access token); copy it again", is_secret=True)
 secret = _must(lambda value: _is_text(value) and len(value) >= LEAST_SECRET,
-               f"it must be a string of at least {LEAST_SECRET} characters, such as `openssl rand "
-               "-hex 32` makes them", shows=False)
-# StackStorm's processes run in directories of their own.
+               f"it must be a string of at least {LEAST_SECRET} characters; make one with `openssl "
+               "rand -hex 32`", is_secret=True)
+# A relative path would depend on the directory in which each StackStorm process runs.
 path = _must(lambda value: _is_text(value) and value.startswith("/"),
              "it must be an absolute path (/...), a string without control characters")
 
@@ -83,21 +83,21 @@ def one_of(*allowed: str) -> Validator:
     return _must(lambda value: value in allowed, f"it must be one of {', '.join(allowed)}")
 
 
-def whole(upto: int) -> Validator:
-    return _must(lambda value: type(value) is int and 1 <= value <= upto,
-                 f"it must be a whole number from 1 to {upto}")
+def whole(most: int) -> Validator:
+    return _must(lambda value: type(value) is int and 1 <= value <= most,
+                 f"it must be a whole number from 1 to {most}")
 
 
-def number(upto: float, least: Optional[float] = None) -> Validator:
-    """Take a number from least, or else above 0, to upto."""
-    bounds = f"above 0, at most {upto}" if least is None else f"from {least} to {upto}"
-    return _must(lambda value: _is_number(value) and value <= upto and (
+def number(most: float, least: Optional[float] = None) -> Validator:
+    """Return a validator for numbers from least to most; without least, above 0."""
+    bounds = f"above 0, at most {most}" if least is None else f"from {least} to {most}"
+    return _must(lambda value: _is_number(value) and value <= most and (
         value > 0 if least is None else value >= least), f"it must be a number {bounds}")
 
 
 def network(value: Any) -> Network:
     try:
-        if isinstance(value, str):  # a number would be taken for an address
+        if isinstance(value, str):  # ipaddress reads a number as an address
             return ipaddress.ip_network(value)
     except ValueError:
         pass
@@ -112,7 +112,7 @@ def room(value: Any) -> str:
 
 
 def addon(value: Any) -> Addon:
-    """Take what the sensor keeps of the add-on, as StackStorm resolves it from the datastore."""
+    """Return the add-on from its stored text, which StackStorm reads from the datastore."""
     try:
         return Addon.read(text(value))
     except ValueError as error:
@@ -120,34 +120,36 @@ def addon(value: Any) -> Addon:
 
 
 def api_url(value: Any) -> str:
-    found = url(API_URL_EXAMPLE)(value)
-    if found.endswith("/v1"):
-        raise WrongValue("HipChat's API v1 cannot do what the pack needs; end it in /v2")
-    return found if found.endswith("/v2") else found + "/v2"
+    checked = url(API_URL_EXAMPLE)(value)
+    if checked.endswith("/v1"):
+        raise WrongValue("HipChat's API v1 lacks calls that the pack needs; end it in /v2")
+    return checked if checked.endswith("/v2") else checked + "/v2"
 
 
 def url(example: str) -> Validator:
-    """Take an absolute URL; return it without a slash at its end."""
+    """Return a validator for absolute URLs, which removes a slash at the end."""
     def check(value: Any) -> str:
-        given = value.strip() if isinstance(value, str) else ""
-        origin, path, odd = _split(given)
+        stripped = value.strip() if isinstance(value, str) else ""
+        origin, path, has_more = _split(stripped)
         if not origin:
             raise WrongValue("set it to an absolute URL such as " + example,
-                             None if "@" in given else value or None)
-        if odd:
+                             None if "@" in stripped else value or None)
+        if has_more:
             raise WrongValue("it must have no user, query or fragment, as in " + example)
-        if not _is_printable(given) or ODD_SEGMENT.search(path):
-            raise WrongValue("it must have nothing but ASCII, without blanks, and no empty part, . "
-                             "or .. in its path, as in " + example, given)
+        if not _is_printable(stripped) or ODD_SEGMENT.search(path):
+            raise WrongValue("it must have only ASCII without blanks, and no empty part, . or .. "
+                             "in its path, as in " + example, stripped)
         return origin + path.rstrip("/")
     return check
 
 
-def _split(given: str) -> Tuple[str, str, bool]:
-    """Return a URL's origin, "" if it is not absolute, its path, and whether there is more in it.
+def _split(text: str) -> Tuple[str, str, bool]:
+    """Return a URL's origin, its path, and whether it has a user, a query or a fragment.
+
+    The origin is "" if the text is no absolute URL.
     """
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(text)
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return (f"{parts.scheme}://{parts.netloc}", parts.path,
                     bool(parts.username is not None or parts.query or parts.fragment))
@@ -157,9 +159,9 @@ def _split(given: str) -> Tuple[str, str, bool]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as it is shown to people."""
+    """Return a value's repr for people, truncated if it is long."""
     try:
-        words = repr(value)
-    except ValueError:  # Python writes no number of more than 4,300 digits
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
         return "too long a number"
-    return words if len(words) <= LONGEST_SHOWN else words[:LONGEST_SHOWN] + "..."
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."

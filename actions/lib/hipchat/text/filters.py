@@ -1,4 +1,4 @@
-"""Filters on chat text: google-re2, so that no pattern and no text can hold the sensor up."""
+"""Filters on chat text. They use google-re2, so no pattern and no text can block the sensor."""
 from typing import Iterable, List, Optional, Sequence
 
 import re2
@@ -12,8 +12,10 @@ _OPTIONS.log_errors = False
 class Filter:
     """A regular expression in RE2's syntax (no look-around, no back-references).
 
-    Searched anywhere in the text, in time linear in the text's length. ValueError, saying what is
-    wrong, for a pattern that does not compile.
+    It is searched anywhere in the text, in time linear in the text's length.
+
+    Raises:
+        ValueError: RE2 rejects the pattern; the text is RE2's reason.
     """
 
     def __init__(self, pattern: str):
@@ -26,31 +28,33 @@ class Filter:
                              else str(reason)) from None
 
     def groups(self, text: str) -> Optional[List[str]]:
-        """The captured groups of the first place found, "" for one that took no part.
+        """Search a text.
 
-        None where the pattern is not found.
+        Returns:
+            The groups of the first match, "" for a group that matched nothing; None without a
+            match.
         """
         match = self._compiled.search(text)
         return None if match is None else list(match.groups(""))
 
 
 class FilterSet:
-    """Many filters, searched in one pass; made when first needed, since that takes a while."""
+    """Many filters, searched in one pass. Building the set takes a while."""
 
     def __init__(self, filters: Sequence[Optional[Filter]]):
         self._all = range(len(filters))
         try:
             self._set = re2.Set.SearchSet(_OPTIONS)
-            for each in filters:
-                self._set.Add(each.pattern if each else "")
-            self._set.Add("")  # found in every text, unless RE2 ran out of memory
+            for filter in filters:
+                self._set.Add(filter.pattern if filter else "")
+            self._set.Add("")  # matches every text, unless RE2 runs out of memory
             self._set.Compile()
-        except re2.error:  # too large together
+        except re2.error:  # the set is too large
             self._set = None
 
     def candidates(self, text: str) -> Iterable[int]:
-        """The places of the filters that may be found in the text: all where one cannot tell."""
-        found = self._set.Match(text) if self._set else []
-        if len(self._all) not in found:
+        """Return the indexes of the filters that may match; all of them if RE2 cannot tell."""
+        matched = self._set.Match(text) if self._set else []
+        if len(self._all) not in matched:
             return self._all
-        return sorted(place for place in found if place in self._all)
+        return sorted(index for index in matched if index in self._all)

@@ -20,18 +20,21 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 class SecretFilter(logging.Filter):
-    """Masks secrets in what a logger writes."""
+    """Masks secrets in log records.
+
+    Args:
+        secrets: returns the present secrets.
+    """
 
     def __init__(self, secrets: Callable[[], Iterable[str]]):
-        """Take what returns the secrets that there are now."""
         super().__init__()
         self._secrets = secrets
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through, masked."""
+        """Mask the record's message; return True, so every record is logged."""
         record.msg, record.args = self.mask(record.getMessage()), ()
         return True
 
     def mask(self, text: str) -> str:
-        """Return the text without the secrets that there are now."""
+        """Return the text without the present secrets."""
         return mask(text, self._secrets())

@@ -1,4 +1,4 @@
-"""What rooms are called by: a name or an id, as text or as a number, which are never compared."""
+"""References to rooms: a name or an ID."""
 from typing import Any
 
 __all__ = ["is_room_id", "room_key"]
@@ -8,7 +8,7 @@ LONGEST_ID = 19  # digits, of an integer of 64 bits
 
 
 def room_key(value: Any) -> str:
-    """Return a room's name or ID as text; ValueError says what is wrong with it."""
+    """Return a room's name or ID as text; raises ValueError, such as "must be ...", if invalid."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
@@ -22,8 +22,8 @@ def room_key(value: Any) -> str:
 
 
 def is_room_id(reference: str) -> bool:
-    """Whether a reference to a room is an id, as HipChat reads it: all digits. Else it is a name.
+    """Return whether a reference is an ID rather than a name: all digits, as HipChat reads it.
 
-    So a room with the name 1003 is not the room with the ID 1003.
+    So 1003 never means a room with the name "1003".
     """
     return reference.isascii() and reference.isdigit() and len(reference) <= LONGEST_ID

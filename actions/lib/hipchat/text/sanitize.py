@@ -1,20 +1,20 @@
-"""Text and values of people and of HipChat, as StackStorm can store them."""
+"""Replaces text and values that StackStorm cannot store."""
 from typing import Any
 
 from hipchat.text.template_guard import BREAK
 
 __all__ = ["sanitize"]
 
-# Around an action's result in what its process writes (st2common/constants/action.py): a result
-# that holds it as well is none to StackStorm, and the action has failed.
+# StackStorm's action processes write this text around the result (st2common/constants/action.py).
+# If the result contains it too, StackStorm cannot read the result, and the action fails.
 DELIMITER = "%%%%%~=~=~=************=~=~=~%%%%"
 
 
 def sanitize(value: Any) -> Any:
-    """Return the same value without what StackStorm cannot store.
+    """Return the value without the parts that StackStorm cannot store.
 
-    Replaced are halves of characters, NUL in a key, integers beyond 64 bits (by their digits), and
-    the text that ends an action's result.
+    Replaces lone surrogates, NUL in a key, integers beyond 64 bits (by their digits), and the text
+    that delimits an action's result.
     """
     if isinstance(value, str):
         whole = value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")

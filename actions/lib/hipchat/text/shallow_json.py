@@ -1,7 +1,7 @@
-"""JSON that somebody else wrote, read only where it is not nested too deeply to be read.
+"""Reads untrusted JSON, and rejects deep nesting.
 
-json goes down by recursion: it raises RecursionError where a text has about a thousand levels, from
-which Python 3.8 does not always recover ("Cannot recover from stack overflow" ends the process).
+The module json is recursive: with about a thousand levels it raises RecursionError, from which
+Python 3.8 does not always recover ("Cannot recover from stack overflow" ends the process).
 """
 import json
 import re
@@ -10,14 +10,14 @@ from typing import Any, Callable
 
 __all__ = ["loads"]
 
-DEEPEST = 100  # levels; what HipChat tells has fewer than ten
+DEEPEST = 100  # levels; HipChat's JSON has fewer than ten
 
 NO_BRACKETS = re.compile(r"[^][}{]+")
 STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # in levels
 
 
 def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json.loads) -> Any:
-    """Return the value of a JSON text; ValueError if it is none, or deeper than so many levels."""
+    """Return the value of a JSON text; raises ValueError if it is invalid or nested too deeply."""
     if _is_deeper(text, deepest):
         raise ValueError(f"there are more than {deepest} levels")
     return decode(text)
@@ -27,5 +27,5 @@ def _is_deeper(text: str, levels: int) -> bool:
     if text.count("[") + text.count("{") <= levels:
         return False
     unescaped = text.replace("\\\\", "").replace('\\"', "")
-    brackets = NO_BRACKETS.sub("", "".join(unescaped.split('"')[::2]))  # those in no string
+    brackets = NO_BRACKETS.sub("", "".join(unescaped.split('"')[::2]))  # outside of strings
     return levels < max(accumulate(map(STEPS.__getitem__, brackets)), default=0)

@@ -1,20 +1,20 @@
-"""Makes templates in chat text harmless: none of StackStorm's engines evaluates them."""
+"""Makes templates in chat text harmless, so StackStorm's template engines do not evaluate them."""
 import re
 from typing import Any
 
 __all__ = ["BREAK", "neutralize_templates"]
 
 BREAK = "\u200b"  # zero width space: a reader sees no difference, a template engine does
-# Where two characters would open or close an expression of Jinja ({{ {% {#) or YAQL (<%), alone or
-# together with what a rule puts before and after the text. "#" may stay in front: it begins many
-# messages, and a comment evaluates nothing.
+# The positions between two characters that open or close an expression of Jinja ({{ {% {#) or YAQL
+# (<%), alone or together with the text that a rule puts before and after. A "#" at the start stays:
+# many messages begin with it, and a comment evaluates nothing.
 _BREAKS = re.compile(r"(?<=\{)(?=[{%#])|(?<=<)(?=%)|(?<=\})(?=\})|(?<=[%#])(?=\})|(?<=%)(?=>)"
                      r"|^(?=[{%])|(?<=[{<])\Z", re.ASCII)
-_PART = re.compile(r"[{}<%]")  # of each of those; far quicker to search for
+_PART = re.compile(r"[{}<%]")  # a part of each of those; far quicker to search
 
 
 def neutralize_templates(value: Any) -> Any:
-    """Return the same value with the templates in every string of it, keys too, made harmless."""
+    """Return the value with the templates in all its strings, also in keys, made harmless."""
     if isinstance(value, str):
         return _BREAKS.sub(BREAK, value) if _PART.search(value) else value
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The one spelling in which URLs are compared."""
+"""Normalizes URLs for comparison."""
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["normalized_url"]
@@ -7,10 +7,11 @@ PORTS = {"http": 80, "https": 443}
 
 
 def normalized_url(url: str) -> str:
-    """Return a URL in the spelling in which URLs are compared; what is none, as it is.
+    """Return a URL in a normalized spelling.
 
-    Scheme and host are in small letters, the scheme's own port is left out, and the path is decoded
-    and has no slash at its end. A URL with a user, a query or a fragment is none of ours.
+    Scheme and host are in lower case, the scheme's default port is left out, and the path is
+    decoded and has no slash at its end. An invalid URL, and a URL with a user, a query or a
+    fragment, which cannot be ours, is returned unchanged.
     """
     try:
         parts = urlsplit(url)
@@ -18,9 +19,9 @@ def normalized_url(url: str) -> str:
     except ValueError:
         return url
     if not parts.hostname or parts.username is not None or parts.query or parts.fragment or (
-            min(url) < " "):  # which urlsplit leaves out
+            min(url) < " "):  # urlsplit removes control characters
         return url
-    # Python 3.10 and older take [name] for the name.
+    # Python 3.10 and older accept a name in brackets.
     host = f"[{parts.hostname}]" if "[" in parts.netloc else parts.hostname
-    place = "" if port in (None, PORTS.get(parts.scheme)) else f":{port}"
-    return f"{parts.scheme}://{host}{place}{unquote(parts.path).rstrip('/')}"
+    suffix = "" if port in (None, PORTS.get(parts.scheme)) else f":{port}"
+    return f"{parts.scheme}://{host}{suffix}{unquote(parts.path).rstrip('/')}"

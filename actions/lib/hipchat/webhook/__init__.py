@@ -1,1 +1,1 @@
-"""URLs that HipChat posts to, and which webhooks are ours."""
+"""The signed URLs of webhooks."""

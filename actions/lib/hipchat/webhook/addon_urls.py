@@ -1,4 +1,4 @@
-"""What HipChat calls of the pack as an add-on."""
+"""The URLs of the pack as an add-on."""
 from hipchat.events import HIPCHAT_EVENTS
 from hipchat.webhook.signature import signature
 
@@ -8,11 +8,11 @@ __all__ = ["AddonUrls"]
 class AddonUrls:
     """The URLs below `{public_url}/addon` that HipChat calls.
 
-    Those of the descriptor and of the callbacks hold the secret. Those of webhooks, which HipChat
-    shows to others, hold a signature over the event.
+    The URLs of the descriptor and of the callbacks contain the secret. HipChat shows the URLs of
+    webhooks to others, so these contain a signature over the event instead.
 
     Attributes:
-        events: by the URL of a webhook, HipChat's name of its event.
+        events: HipChat's name of the event, by the URL of its webhook.
     """
 
     def __init__(self, public_url: str, secret: str):

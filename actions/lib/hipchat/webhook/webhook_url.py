@@ -1,6 +1,7 @@
-"""The URLs that HipChat posts to, signed: the only proof of origin that a personal token gives.
+"""The signed URLs to which HipChat posts.
 
-(The deliveries of an integration or an add-on carry a JWT besides: listening/http/jwt_check.py.)
+With a personal token, the signature is the only proof that a delivery comes from HipChat. The
+deliveries to an integration or an add-on also carry a JWT: see listening/http/jwt_check.py.
 """
 import hmac
 import re
@@ -16,11 +17,11 @@ __all__ = ["Address", "WebhookUrl"]
 
 _END = f"/({'|'.join(sorted(HIPCHAT_EVENTS))})/(.+)/([A-Za-z0-9_-]{{43}})"
 _BELOW, _LAST = re.compile(_END, re.DOTALL), re.compile(_END + r"\Z", re.DOTALL)
-LONGEST_END = 300  # characters: of an event, a room and a signature; version 0.1.0 had room names
+LONGEST_END = 300  # characters of event, room and signature; version 0.1.0 had room names
 
 
 class Address(NamedTuple):
-    """What a webhook URL stands for: HipChat's name of an event, and a room's ID."""
+    """The content of a webhook URL: HipChat's name of an event, and a room's ID."""
 
     event: str
     room: int
@@ -29,46 +30,49 @@ class Address(NamedTuple):
 class WebhookUrl:
     """Makes and reads `{public_url}/{event}/{room ID}/{signature}`.
 
-    The signature covers event and room ID. It needs no state to check, and it is the same after a
-    restart, so webhooks are found again. HipChat may list a URL in another spelling than it was
-    given: URLs are compared in one.
+    The signature covers event and room ID. It is the same after a restart, so the sensor recognizes
+    its webhooks without stored state. HipChat may list a URL in another spelling than it got, so
+    URLs are normalized before they are compared.
     """
 
     def __init__(self, public_url: str, secret: Optional[bytes]):
         self._public_url, self._base = public_url, normalized_url(public_url)
-        self._secret = secret or secrets.token_bytes(32)  # without one, none is signed by us
+        self._secret = secret or secrets.token_bytes(32)  # without a secret, no URL is signed
 
     def make(self, address: Address) -> str:
         """Return the signed URL."""
         return f"{self._public_url}/{address.event}/{address.room}/{self._signature(address)}"
 
     def is_ours(self, url: str) -> bool:
-        """Tell whether a URL lies below public_url and has our shape, whatever its signature."""
+        """Return whether a URL is below public_url and has our shape, whatever its signature."""
         return self._below(url) is not None
 
     def read(self, url: str) -> Optional[Address]:
-        """Return what a URL stands for; None if it is not ours or not signed with our secret."""
+        """Return the content of a URL; None if it is not ours, or not signed with our secret."""
         return self._signed(self._below(url))
 
     def base_of(self, url: str) -> Optional[str]:
-        """Return the normalized public_url, ours or another, of a URL that our secret has signed;
-        None if it has not."""
-        spelling = normalized_url(url)
-        start = max(0, len(spelling) - LONGEST_END)  # others write URLs of any length
-        found = _LAST.search(spelling, start)
-        return spelling[:found.start()] if found and self._signed(found) else None
+        """Return the normalized public_url, ours or another, of a URL signed with our secret.
+
+        Returns:
+            None if our secret has not signed the URL.
+        """
+        normalized = normalized_url(url)
+        start = max(0, len(normalized) - LONGEST_END)  # other programs' URLs have any length
+        match = _LAST.search(normalized, start)
+        return normalized[:match.start()] if match and self._signed(match) else None
 
     def _below(self, url: str) -> Optional[Match[str]]:
-        spelling = normalized_url(url)
-        if not spelling.startswith(self._base):
+        normalized = normalized_url(url)
+        if not normalized.startswith(self._base):
             return None
-        return _BELOW.fullmatch(spelling[len(self._base):])
+        return _BELOW.fullmatch(normalized[len(self._base):])
 
-    def _signed(self, found: Optional[Match[str]]) -> Optional[Address]:
-        if not found or not is_room_id(found.group(2)):
+    def _signed(self, match: Optional[Match[str]]) -> Optional[Address]:
+        if not match or not is_room_id(match.group(2)):
             return None
-        address = Address(found.group(1), int(found.group(2)))
-        return address if hmac.compare_digest(self._signature(address), found.group(3)) else None
+        address = Address(match.group(1), int(match.group(2)))
+        return address if hmac.compare_digest(self._signature(address), match.group(3)) else None
 
     def _signature(self, address: Address) -> str:
         return signature(self._secret, "room id", *address)

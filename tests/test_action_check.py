@@ -71,7 +71,7 @@ def test_a_token_of_an_integration_that_is_not_renewed(run, start_hipchat):
     answer = server.api("POST", "/oauth/token", data={"grant_type": "client_credentials"},
                         auth=("our-id", "our-secret"))
     lines = run(api_url=server.url, api_key=answer.json()["access_token"])[1]
-    assert "Set oauth.id and oauth.secret in place of api_key" in to_do(lines)[0]
+    assert "Set oauth.id and oauth.secret instead of api_key" in to_do(lines)[0]
 
 
 @pytest.mark.parametrize("session_is_told", [True, False])

@@ -1,4 +1,4 @@
-"""Writes the parts of docs/ that come from the pack itself; --check only compares."""
+"""Writes the tables and payloads in docs/ that come from YAML and code; --check only compares."""
 import ast
 import json
 import sys
@@ -27,35 +27,35 @@ ITEMS = {
 
 
 def triggers():
-    """A line per trigger type."""
+    """Return a table of the trigger types."""
     sensor = _load(REPOSITORY / "sensors/webhook_sensor.yaml")
-    rows = [("`hipchat.{name}`".format(**trigger), trigger["description"].split(";")[0] + ".",
+    rows = [(f"`hipchat.{trigger['name']}`", trigger["description"].split(";")[0] + ".",
              "yes" if "`filter`" in trigger["description"] else "")
             for trigger in sensor["trigger_types"]]
     return _table(("trigger", "when", "takes a filter"), rows)
 
 
 def payloads():
-    """An example of each trigger's payload."""
+    """Return an example of each trigger's payload."""
     parts = []
     for name, event in EVENTS.items():
         body = {"webhook_id": 66824, "item": dict(ITEMS.get(name, {}), **ROOM)}
         example = payload(event, body, "5b5f3c1ed4a7d2a5b0e6f9c1",
                           ["hello"] if name == "message" else [])
-        parts.append("<details><summary>hipchat.{}</summary>\n\n```json\n{}\n```\n\n</details>"
-                     .format(name, json.dumps(example, indent=2)))
+        parts.append(f"<details><summary>hipchat.{name}</summary>\n\n```json\n"
+                     f"{json.dumps(example, indent=2)}\n```\n\n</details>")
     return "\n".join(parts)
 
 
 def actions():
-    """A line per action, with a link to its parameters."""
+    """Return a table of the actions, with links to their parameters."""
     return _table(("action", "what it does"), [
-        ("[`hipchat.{name}`](#{name})".format(**action), action["description"])
+        (f"[`hipchat.{action['name']}`](#{action['name']})", action["description"])
         for _, action in _actions()])
 
 
 def parameters():
-    """A section per action: its call and scope, and a line per parameter."""
+    """Return a section for each action: its call and scope, and a table of its parameters."""
     parts = []
     for file, action in _actions():
         rows = [(f"`{name}`", _default(parameter), parameter["description"])
@@ -71,7 +71,7 @@ def _actions():
 
 
 def _call(file):
-    """What the docstring of a Python action's class says: the call, and its scope."""
+    """Return the call and scope of a Python action from its class's docstring; None without it."""
     source = file.with_suffix(".py")
     classes = [node for node in ast.parse(source.read_text()).body
                if isinstance(node, ast.ClassDef)] if source.exists() else []
@@ -79,7 +79,7 @@ def _call(file):
 
 
 def config():
-    """A line per key, nested ones with dots."""
+    """Return a table of the config keys; nested keys have dots."""
     return _table(("key", "default", "meaning"),
                   _config_rows("", _load(REPOSITORY / "config.schema.yaml")))
 
@@ -93,19 +93,20 @@ def _config_rows(prefix, schema):
 
 
 def _default(schema):
-    """A default as one writes it in YAML, or that a value is required; empty where neither is."""
+    """Return a default in YAML's form, "required", or an empty text."""
     if schema.get("required"):
         return "required"
     value = schema.get("default")
     if value in (None, ""):
         return ""
-    return "`{}`".format(value if isinstance(value, str) else json.dumps(value).replace('"', ""))
+    text = value if isinstance(value, str) else json.dumps(value).replace('"', "")
+    return f"`{text}`"
 
 
 def _table(heads, rows):
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join("| {} |".format(" | ".join(str(cell).replace("|", "\\|") for cell in line))
-                     for line in lines)
+    lines = [[str(cell).replace("|", "\\|") for cell in line]
+             for line in (heads, ("---",) * len(heads), *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _load(path):
@@ -117,7 +118,7 @@ PAGES = {"triggers.md": (triggers, payloads), "actions.md": (actions, parameters
 
 
 def updated(text, makers):
-    """A page with the parts that these functions make, each between its name and an end."""
+    """Return a page with the results of these functions, each between its name and an end."""
     for make in makers:
         start = f"<!-- {make.__name__} -->\n"
         before, rest = text.split(start)
@@ -126,14 +127,14 @@ def updated(text, makers):
 
 
 def main(arguments):
-    """Returns the exit status."""
+    """Write or compare the pages; return the exit status."""
     for name, makers in PAGES.items():
         page = REPOSITORY / "docs" / name
         text = page.read_text("utf-8")
         if "--check" not in arguments:
             page.write_text(updated(text, makers), "utf-8")
         elif updated(text, makers) != text:
-            return f"docs/{name} is not what `make reference` makes of it."
+            return f"docs/{name} is outdated. Run `make reference`."
     return 0
 
 

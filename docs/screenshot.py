@@ -1,6 +1,6 @@
-"""Makes docs/chat-page.png: the sandbox's chat page, with the pack at work in it.
+"""Makes docs/chat-page.png: a picture of the sandbox's chat page while the pack is running.
 
-The picture carries a digest of what the page is made of, so that a test can say when it is older.
+The picture contains a digest of the page's sources, so that a test finds a picture that is older.
 """
 import hashlib
 import struct
@@ -31,14 +31,14 @@ CARD = {
 
 
 def talk(servers):
-    """Let people and the pack talk, up to the pong."""
+    """Post messages and events as people, up to "ping hello"."""
     servers.wait_for("webhooks", lambda: {"room_message", "room_topic_change"} <= {
         hook["event"] for hook in servers.webhooks()}, 20)
     people = servers.people
     for person in ("Bob", "Ann"):
         people.act(ROOM, person, "enter")
     people.act(ROOM, "Ann", "topic_change", topic="The website's releases")
-    servers.wait_for("answer to the topic", lambda: len(people.transcript(ROOM)) == 2, 20)
+    servers.wait_for("reply to the topic", lambda: len(people.transcript(ROOM)) == 2, 20)
     people.say(ROOM, "Bob", "Is it green again? https://ci.example.com/builds/43")
     people.act(ROOM, "CI", "notification", card=CARD, message="Build 43 passed", color="gray")
     people.say("Ops", "Carol", "Good morning.")
@@ -46,7 +46,7 @@ def talk(servers):
 
 
 def note():
-    """A PNG's chunk of text with the digest of what the page is made of."""
+    """Return a text chunk of a PNG with the digest of the page's sources."""
     digest = hashlib.sha256()
     for path in SOURCES:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -55,12 +55,12 @@ def note():
 
 
 def is_current():
-    """Whether the picture was made of the page as it is."""
+    """Return whether the picture shows the present page."""
     return note() in PICTURE.read_bytes()
 
 
 def main():
-    """Returns the exit status."""
+    """Make the picture; return the exit status."""
     with tempfile.TemporaryDirectory(prefix="screenshot-") as directory:
         log = Path(directory, "log").open("w")
         both = BothServers(Path(directory), RULES, [ROOM, "Ops", "Website"], log=log)

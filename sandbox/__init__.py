@@ -1,4 +1,4 @@
-"""Try the pack without HipChat and without StackStorm; for trying and for tests only."""
+"""Runs the pack without HipChat and without StackStorm, for trying it and for tests only."""
 
 import warnings
 

@@ -6,17 +6,17 @@ import sys
 from typing import List
 
 COMMANDS = {
-    "demo": ("sandbox.demo", "say \"ping hello\", show how the pack answers it, and end"),
+    "demo": ("sandbox.demo", "post \"ping hello\", show each step to the reply, and end"),
     "serve": ("sandbox.serve", "start a HipChat and a StackStorm, until Ctrl-C"),
     "rule": ("sandbox.rule", "try a rule: whether it fires, why not, and what it would send"),
-    "alias": ("sandbox.alias", "try a chat command: which alias it runs, and what the room reads"),
+    "alias": ("sandbox.alias", "try a chat command: which alias it runs, and its replies"),
     "hipchat": ("sandbox.hipchat_server", "a HipChat server alone, for use with a real StackStorm"),
     "stackstorm": ("sandbox.stackstorm", "the pack alone, for use with a real HipChat"),
 }
 
 
 def main(arguments: List[str]) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="Try the HipChat pack without HipChat and without StackStorm.")

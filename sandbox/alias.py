@@ -1,7 +1,7 @@
 """`python -m sandbox alias`: tries a chat command on aliases, without any server.
 
-The command goes the way it goes in a room: the pack finds its alias, and StackStorm takes the
-values out of it. Nothing is run; the texts for the room are those for the result that is given.
+As in a room, the pack finds the alias, and StackStorm's parser extracts the values. No action runs:
+the reply shows the result that `--result` sets.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from hipchat.errors import HipChatError  # noqa: E402
 from hipchat.text.template_guard import BREAK, neutralize_templates  # noqa: E402
 
 RUNS, DOES_NOT_RUN, WRONG = 0, 1, 2
-# In place of a config's, where it has no `chatops`.
+# The section `chatops` for a config that has none.
 ALLOW_ALL = {"rooms": [1001], "allow": [{"commands": ["*"], "people": "*"}]}
 
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--runner", default="python-script",
         help="the runner of another pack's action (default: %(default)s)")
     add("--config", type=Path, default=REPOSITORY / "hipchat.yaml.example", metavar="FILE",
-        help="the pack's config file, of which `chatops` counts (default: the example)")
+        help="the pack's config file, whose section `chatops` is used (default: the example)")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -93,7 +93,7 @@ class AliasTrial:
         self._aliases = [checked(each) for each in definitions or self._pack.aliases]
 
     def run(self, args: argparse.Namespace) -> None:
-        """Take a command to the texts for the room, and print each step.
+        """Print each step from a command to the messages that are posted in the room.
 
         Raises:
             CommandRejected, NotACommand: the command runs no alias, and why.
@@ -115,18 +115,18 @@ class AliasTrial:
                              f", if {alias['action_ref']} takes these parameters."))
 
     def _problems(self) -> List[str]:
-        """Return why people cannot run some of these aliases, a sentence each."""
+        """Return a sentence for each alias that people cannot run."""
         disabled = [f"{alias['ref']} is disabled." for alias in self._aliases
                     if not alias["enabled"]]
         return disabled + problems_of(self._aliases)
 
-    def _find(self, said: str) -> Fit:
-        """Return the alias and the format that the pack finds for a command in a room."""
-        said = neutralize_templates(said)
+    def _find(self, text: str) -> Fit:
+        """Return the alias and the format that match a command, with the prefix or without."""
+        text = neutralize_templates(text)
         try:
-            command = command_in(said, self._settings.prefix)
+            command = command_in(text, self._settings.prefix)
         except NotACommand:
-            command = command_in(self._settings.opening + said, self._settings.prefix)
+            command = command_in(self._settings.opening + text, self._settings.prefix)
         _row("command", command)
         check_harmless(command)
         fit = find(command, [each for alias in self._aliases if alias["enabled"]
@@ -139,7 +139,7 @@ class AliasTrial:
         return fit
 
     def _show_permission(self, alias: Alias) -> None:
-        """Print who may run an alias by the config; raises CommandRejected if no person may."""
+        """Print who may run an alias; raise CommandRejected if the config allows no person."""
         if not self._has_permissions:
             return
         permissions, name = Permissions(self._settings), name_of(alias)
@@ -147,13 +147,13 @@ class AliasTrial:
         for room, people in allowed.items():
             if people != []:
                 _row("allowed", f"in the room {room} for "
-                     f"{'everybody' if people is None else ', '.join(map(str, people))}")
+                     f"{'everyone' if people is None else ', '.join(map(str, people))}")
         if not any(people is None or people for people in allowed.values()):
             raise CommandRejected(f"the config's chatops.allow lets no person run {name}.")
 
     def _show_execution(self, alias: Alias, values: Values, is_known: bool,
                         args: argparse.Namespace) -> None:
-        """Print an execution's parameters, and what the room reads."""
+        """Print an execution's parameters, and the messages that are posted in the room."""
         parameters = self._parameters(alias, values, is_known)
         _row("action", alias["action_ref"] + (
             "" if is_known else " (another pack's: its parameters are not checked)"))
@@ -164,13 +164,13 @@ class AliasTrial:
             "runner": {"name": args.runner}, "parameters": parameters, "context": _context(alias),
             "start_timestamp": now(), "web_url": "https://st2.example.com/#/history/..."}
         started = acknowledgement(alias, execution)
-        _show_reply("says first", ack_of({**started, "execution": execution, "actionalias": alias}))
+        _show_reply("ack", ack_of({**started, "execution": execution, "actionalias": alias}))
         execution.update(status=args.status, result=args.result, end_timestamp=now(),
                          elapsed_seconds=1.0)
-        _show_reply("says then", result_of(execution, alias))
+        _show_reply("reply", result_of(execution, alias))
 
     def _parameters(self, alias: Alias, values: Values, is_known: bool) -> Values:
-        """Return what the action gets; raises CommandRejected if StackStorm refuses it."""
+        """Return the action's parameters; raise CommandRejected if StackStorm refuses them."""
         try:
             definition = self._actions.definition(alias["action_ref"]) if is_known else {}
             given = typed(definition.get("parameters") or {}, values)
@@ -188,18 +188,18 @@ class AliasTrial:
             return given
         except Invalid as error:
             raise CommandRejected(f"StackStorm refuses it: {error}")
-        except Exception as error:  # whatever a template raises
+        except Exception as error:  # a template can raise any error
             raise Invalid(f"StackStorm cannot render immutable_parameters: {error}")
 
 
 def _pack_of(file: Path) -> str:
-    """Return the pack that StackStorm takes an alias's file to be of: PACK/aliases/FILE."""
+    """Return an alias file's pack as StackStorm finds it: PACK/aliases/FILE."""
     folder = file.resolve().parent
     return folder.parent.name if folder.name == "aliases" else "default"
 
 
 def _context(alias: Alias) -> Dict[str, Any]:
-    """Return an execution's context; the person's account is not known here."""
+    """Return an execution's context; the sandbox does not know the person's account."""
     return {"action_alias_ref": {"id": alias["id"], "name": alias["name"]},
             "user": Unknown("execution.context.user"),
             "api_user": Unknown("execution.context.api_user"), "source_channel": "1001"}
@@ -210,13 +210,13 @@ def _action(ref: str) -> Dict[str, str]:
     return {"ref": ref, "pack": action_pack, "name": name}
 
 
-def _show_reply(when: str, reply: Any) -> None:
+def _show_reply(kind: str, reply: Any) -> None:
     if reply is None:
-        _row(when, "nothing")
+        _row(kind, "none")
         return
     style = {key: value for key, value in reply._asdict().items()
              if key not in ("text", "code", "web_url") and value != Reply("")._asdict()[key]}
-    _row(when, reply.text.replace("\n", "\n" + " " * 11))
+    _row(kind, reply.text.replace("\n", "\n" + " " * 11))
     if reply.code:
         _row("", reply.code.replace("\n", "\n" + " " * 11))
     if style:

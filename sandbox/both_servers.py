@@ -115,8 +115,11 @@ class BothServers:
             condition: called every 20 ms.
             seconds: how long to wait.
 
-        Returns: the condition's first true value.
-        Raises: ServerProcessError after that time, or if a server has ended.
+        Returns:
+            The condition's first true value.
+
+        Raises:
+            ServerProcessError: the time has passed, or a server has ended.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""A client of the sandbox HipChat's control API: plays people, and shows what they see."""
+"""A client of the control API of the sandbox's HipChat: posts as people, and reads rooms."""
 
 from typing import Any, Dict, List, Optional
 
@@ -6,11 +6,11 @@ import requests
 
 
 class SandboxError(Exception):
-    """The sandbox rejected a request; the text is its own."""
+    """The sandbox rejected a request; the text is the sandbox's."""
 
 
 class ControlClient:
-    """Plays people in the rooms of the HipChat server at `base_url`."""
+    """Acts as people in the rooms of a HipChat server."""
 
     def __init__(self, base_url: str, ca_bundle: Optional[str] = None) -> None:
         """Connect to a server.
@@ -27,11 +27,11 @@ class ControlClient:
         self._session.verify = ca_bundle or True
 
     def say(self, room: str, user: str, message: str) -> str:
-        """Let a person say something in a room; returns the message's ID."""
+        """Post a message as a person; return the message's ID."""
         return self._call("POST", "say", {"room": room, "user": user, "message": message})["id"]
 
     def act(self, room: str, user: str, event: str, **more: Any) -> None:
-        """Let a person cause another event, e.g. topic_change with topic="Lunch"."""
+        """Cause another event as a person, such as topic_change with topic="Lunch"."""
         self._call("POST", "act", {**more, "room": room, "user": user, "event": event})
 
     def delete(self, message_id: str) -> None:
@@ -59,7 +59,7 @@ class ControlClient:
         return self._call("GET", "trace")
 
     def use_stackstorm(self, url: str) -> None:
-        """Set the URL of the StackStorm that acts on the server's events."""
+        """Set the URL of the StackStorm that receives the server's events."""
         self._call("POST", "stackstorm", {"url": url})
 
     def install(self, url: str, room: Optional[str] = None) -> Dict[str, Any]:
@@ -74,7 +74,7 @@ class ControlClient:
         return self._call("POST", "addons", {"url": url, "room": room})
 
     def uninstall(self, addon_id: str) -> Dict[str, Any]:
-        """Uninstall an add-on; returns the status of its callback, or the error."""
+        """Uninstall an add-on; return the status of its callback, or the error."""
         return self._call("DELETE", "addons/" + addon_id)
 
     def addons(self) -> List[Dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`python -m sandbox demo`: a person says something, and the pack answers, step by step."""
+"""`python -m sandbox demo`: shows each step from a person's message to the pack's reply."""
 
 import argparse
 import os
@@ -24,11 +24,11 @@ BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `python -m sandbox demo`."""
     parser.add_argument("--without-webhook", action="store_true",
-                        help="poll HipChat's history, as where HipChat cannot reach StackStorm")
+                        help="poll HipChat's history, as if HipChat could not reach StackStorm")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the demo; returns 0 once both answers are in the room, else 1."""
+    """Run the demo; return 0 if both replies are posted, else 1."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="hipchat-demo-") as directory:
         log = Path(directory, "log")
@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
                 return 130
             except (ServerProcessError, OSError) as error:
                 print(_paint(RED, f"The demo failed: {error}."))
-        print("\nWhat the two servers logged:\n\n" + _masked(log.read_text(), servers.token))
+        print("\nThe log of both servers:\n\n" + _masked(log.read_text(), servers.token))
         return 1
 
 
@@ -59,30 +59,30 @@ def _play(servers: BothServers, without_webhook: bool) -> None:
     _act(servers, COMMAND, lambda what: what.startswith(ANSWER))
 
 
-def _act(servers: BothServers, said: str, is_answer: Callable[[str], bool]) -> None:
-    """Say something, wait for its answer, and print every step between them."""
+def _act(servers: BothServers, message: str, is_reply: Callable[[str], bool]) -> None:
+    """Post a message, wait for its reply, and print every step between them."""
     print()
-    servers.people.say(ROOM, PERSON, said)
-    answer = servers.wait_for(f"answer in {COLOR} to {said!r}", lambda: next(
+    servers.people.say(ROOM, PERSON, message)
+    reply = servers.wait_for(f"reply in {COLOR} to {message!r}", lambda: next(
         (line for line in servers.people.transcript(ROOM)
-         if is_answer(line["what"]) and line["color"] == COLOR), None), SECONDS)
-    # The answer can be in the room before StackStorm has recorded the steps that led to it.
+         if is_reply(line["what"]) and line["color"] == COLOR), None), SECONDS)
+    # The reply can be in the room before StackStorm has recorded the steps that led to it.
     for step in servers.wait_for("record of every step", lambda: _trace(servers), SECONDS):
         _row(step["kind"], step["title"])
         if step["detail"]:
             _row("", step["detail"])
-    text = _paint(GREEN, answer["what"].replace("\n", "\n" + " " * 14))
-    _row("said", f"{answer['who']} in {ROOM}: {text} ({answer['color']})")
-    begin = next(line for line in servers.people.transcript(ROOM) if line["what"] == said)
-    milliseconds = 1000 * (_time(answer) - _time(begin)).total_seconds()
-    first_line = answer["what"].partition("\n")[0]
+    text = _paint(GREEN, reply["what"].replace("\n", "\n" + " " * 14))
+    _row("reply", f"{reply['who']} in {ROOM}: {text} ({reply['color']})")
+    posted = next(line for line in servers.people.transcript(ROOM) if line["what"] == message)
+    milliseconds = 1000 * (_time(reply) - _time(posted)).total_seconds()
+    first_line = reply["what"].partition("\n")[0]
     print()
     print(_paint(BOLD, f"{first_line!r} was posted to {ROOM} in {COLOR} {milliseconds:.0f} ms "
-                       f"after {said!r} was said."))
+                       f"after {message!r}."))
 
 
 def _trace(servers: BothServers) -> List[Dict[str, str]]:
-    """Return the steps from the message to its answer, or nothing until all are done."""
+    """Return the steps from the message to its reply, or none until all are done."""
     trace = servers.people.trace()
     return [step for step in trace["steps"] if step["state"] == "ok"] if trace["done"] else []
 

@@ -1,4 +1,4 @@
-"""Reads events that happened from a file: a room's history, or the bodies of webhooks."""
+"""Reads recorded events from a file: a room's history, or the bodies of webhooks."""
 
 import json
 from datetime import datetime, timezone
@@ -24,12 +24,12 @@ LONGEST_TEXT = 60
 
 
 class RecordedEvent(NamedTuple):
-    """An event that happened.
+    """An event from a file.
 
     Attributes:
-        body: what a webhook posts for it.
-        sent_at: by HipChat's clock; None where the body has no date.
-        words: the event for people, such as "Ann in Factor: ping hello".
+        body: the body that a webhook posts for the event.
+        sent_at: the time by HipChat's clock; None if the body has no date.
+        words: a sentence about the event, such as "Ann in Factor: ping hello".
     """
 
     body: Dict[str, Any]
@@ -40,18 +40,18 @@ class RecordedEvent(NamedTuple):
 def read(file: Path, room: Optional[str], rule_room: Optional[str]) -> List[RecordedEvent]:
     """Return the events in a file, in its order.
 
-    Items of a history do not say in which room they were posted. The room is the given one, or the
-    one that the action's result names, or else the rule's.
+    Items of a history do not contain their room. The room is the given one, or the one in the
+    action's result, or else the rule's.
 
     Args:
         file: JSON in one of these forms: the result of `st2 run hipchat.get_history -j`; HipChat's
             own history, {"items": [...]}; a list of history items or of webhook bodies; or one
-            webhook body a line.
+            webhook body per line.
         room: the name or ID of a history's room.
         rule_room: the name or ID of the room that the rule is for.
 
     Raises:
-        Invalid: the file holds something else.
+        Invalid: the file contains something else.
     """
     try:
         found = _parsed(file.read_text("utf-8"))
@@ -63,7 +63,7 @@ def read(file: Path, room: Optional[str], rule_room: Optional[str]) -> List[Reco
             raise
         raise Invalid(f"cannot read {file}: {error}") from None
     if not events:
-        raise Invalid(f"{file} holds no message, notification or topic.")
+        raise Invalid(f"{file} contains no message, notification or topic.")
     return events
 
 
@@ -78,7 +78,7 @@ def _parsed(text: str) -> Any:
 
 
 def _place(references: List[str]) -> Dict[str, Any]:
-    """Return a room that all these names and IDs may mean, the first of each kind first."""
+    """Return the room that these names and IDs describe: the first name and the first ID."""
     ids = [int(each) for each in references if is_room_id(each)]
     names = [each for each in references if not is_room_id(each)]
     return {"id": (ids or [DEFAULT_ROOM_ID])[0],
@@ -102,7 +102,7 @@ def _bodies(file: Path, found: Any,
 
 
 def _listed(found: Any) -> Any:
-    """Return the list of items in whichever form they come; None if there is none."""
+    """Return the list of items in one of the forms of read(), or None."""
     if isinstance(found, dict):
         if isinstance(found.get("item"), dict):
             return [found]
@@ -113,7 +113,7 @@ def _listed(found: Any) -> Any:
 
 
 def _named_room(found: Any) -> str:
-    """Return the room that the action's result names, "" if it names none."""
+    """Return the room in the action's result, or "" if it has none."""
     while isinstance(found, dict):
         if isinstance(found.get("room"), str):
             return found["room"]
@@ -129,7 +129,7 @@ def _event(body: Dict[str, Any], sent_at: Optional[float]) -> RecordedEvent:
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT - 3] + "..."
     words = in_words(event.name, person["name"], room_name(body), text)
-    # Nothing in chat text may control the terminal.
+    # Chat text must not control the terminal.
     words = "".join(letter if letter.isprintable() else " " for letter in words)
     when = None if sent_at is None else datetime.fromtimestamp(sent_at, timezone.utc)
     return RecordedEvent(body, when, words)

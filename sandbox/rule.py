@@ -1,7 +1,7 @@
 """`python -m sandbox rule`: tries a rule on an event, a payload or a room's history.
 
-Nothing is sent and no server runs: the rule meets the pack's own reading of HipChat's events, and
-criteria, templates and parameters as StackStorm has them.
+No server runs, and nothing is sent. The pack's own code reads HipChat's events; criteria, templates
+and parameters work as in StackStorm.
 """
 
 import argparse
@@ -31,16 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("file", type=Path, metavar="FILE", help="the rule's YAML file")
     add("--say", metavar="TEXT", help="the text of a message, a notification or a topic")
     add("--event", choices=list(EVENTS),
-        help="what happens (default: the rule's own event, or a message if --say is given)")
-    add("--user", default=PEOPLE[0], metavar="NAME", help="who does it (default: %(default)s)")
+        help="the event (default: the rule's own event, or a message if --say is given)")
+    add("--user", default=PEOPLE[0], metavar="NAME",
+        help="the person who causes it (default: %(default)s)")
     add("--user-id", type=int, metavar="ID", help="that person's ID in HipChat")
-    add("--room", metavar="NAME", help="where it happens (default: Factor, or in a history the "
-        "room that it names)")
+    add("--room", metavar="NAME", help="the room (default: Factor, or with --history the room "
+        "in the file)")
     add("--history", type=Path, metavar="FILE",
         help="try each event in a file: the result of `st2 run hipchat.get_history -j`, or the "
         "bodies of webhooks")
     add("--payload", type=json.loads, metavar="JSON",
-        help="the payload of the rule's trigger, where that is not HipChat's")
+        help="the payload of the rule's trigger, if it is not one of HipChat's")
     add("--config", type=Path, default=REPOSITORY / "hipchat.yaml.example", metavar="FILE",
         help="the pack's config file (default: the example, with the room Factor)")
 
@@ -49,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
     """Print what would happen.
 
     Returns:
-        0 if the rule fires (for one event of a history at least), 1 if not, 2 if it is wrong.
+        0 if the rule fires (for at least one event of a history), 1 if not, 2 if it is wrong.
     """
     try:
         trial = RuleTrial(args.file, args.config)
@@ -67,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _try_one(trial: RuleTrial, args: argparse.Namespace) -> None:
-    """Take one event to the action, and print each step."""
+    """Print each step from one event to the action."""
     body = _body(trial.event_name, args) if trial.event_name else None
     payload = None if body else _foreign_payload(trial, args)
     _row("rule", trial.rule.ref + ("" if trial.rule.enabled else " (disabled)"))
@@ -85,7 +86,7 @@ def _try_one(trial: RuleTrial, args: argparse.Namespace) -> None:
 
 
 def _body(event_name: str, args: argparse.Namespace) -> Dict[str, Any]:
-    """Return the webhook body of the event that the options describe, by default the rule's."""
+    """Return the webhook body of the event in the options, by default the rule's event."""
     event = EVENTS[args.event or ("message" if args.say is not None else event_name)]
     if args.payload is not None:
         raise Invalid("--payload is for other packs' triggers: use --say, --event and --user.")

@@ -38,7 +38,7 @@ class Criterion(NamedTuple):
     Attributes:
         words: the criterion itself.
         value: what the payload has under its key.
-        holds: None where it depends on the datastore, which only StackStorm has.
+        holds: None if it depends on the datastore, which only StackStorm has.
     """
 
     words: str
@@ -50,9 +50,9 @@ class Call(NamedTuple):
     """The action that the rule would run.
 
     Attributes:
-        ref: the action.
-        is_checked: False for the action of another pack, whose parameters are not known here.
-        values: the parameters that the rule gives, rendered.
+        ref: the action's ref.
+        is_checked: False for an action of another pack, whose parameters are unknown here.
+        values: the rendered parameters of the rule.
         removers: by parameter, the filters and methods in it that remove characters of chat text.
     """
 
@@ -89,7 +89,7 @@ class RuleTrial:
         self.trigger = self.rule.trigger.to_dict()
 
     def _add_foreign_type(self, definition: Json) -> None:
-        """Add the trigger type of a pack that is not here, without its schemas."""
+        """Add the trigger type of another pack, without its schemas."""
         trigger = definition.get("trigger")
         type_ref = str(trigger.get("type")) if isinstance(trigger, dict) else ""
         type_pack, _, name = type_ref.partition(".")
@@ -98,13 +98,13 @@ class RuleTrial:
 
     @property
     def event_name(self) -> Optional[str]:
-        """The HipChat event that the rule is for, such as "message"; None for another trigger."""
+        """The rule's HipChat event, such as "message"; None for another trigger."""
         type_pack, _, name = self.trigger["type"].partition(".")
         return name if type_pack == self._pack.ref else None
 
     @property
     def room(self) -> Optional[str]:
-        """The room that the rule's trigger names, None if it names none."""
+        """The room in the parameters of the rule's trigger, or None."""
         return Subscription.of_trigger(self.trigger).room
 
     def payload_of(self, body: Json) -> Json:
@@ -159,7 +159,7 @@ class RuleTrial:
 
         Args:
             given: the trigger's payload.
-            now: the time that dates are compared with, the present by default.
+            now: the current time for criteria on dates; by default the real one.
 
         Raises:
             Invalid: a criterion fails on its value, so that StackStorm records a failure.
@@ -176,7 +176,7 @@ class RuleTrial:
                 raise Invalid(f"the criterion {words} fails on {as_json(value)}: {error}")
 
     def call(self, given: Any) -> Call:
-        """Return the action with its parameters; raises Invalid if StackStorm would not run it."""
+        """Return the action with its parameters; raise Invalid if StackStorm would not run it."""
         action = self.rule.definition["action"]
         ref, wanted = action["ref"], action["parameters"]
         context = {"trigger": given, "st2kv": Unknown("st2kv")}

@@ -1,4 +1,4 @@
-"""Makes the body that HipChat would post for an event, by playing the event in a HipChat group."""
+"""Returns the body that HipChat would post for an event, by causing it in a HipChat group."""
 
 from typing import Any, Dict, List, Optional
 
@@ -13,7 +13,7 @@ plugins.add_to_path(REPOSITORY / "sensors")
 from hipchat.events import read_body  # noqa: E402
 
 URL = "http://127.0.0.1:8090/v2"
-# They get their accounts first, so that their IDs are the same in every run.
+# Their accounts are created first, so that their IDs are the same in every run.
 PEOPLE = ("Ann", "Bob", "Carol")
 
 

@@ -1,4 +1,4 @@
-"""`python -m sandbox serve`: a HipChat and a StackStorm to play with, until Ctrl-C."""
+"""`python -m sandbox serve`: runs a HipChat and a StackStorm to try the pack, until Ctrl-C."""
 
 import argparse
 import signal
@@ -12,7 +12,7 @@ from typing import List
 from sandbox.both_servers import ROOM, BothServers, Ports
 from sandbox.server_process import ServerProcessError
 
-# What each port is for: the option, its default and the server.
+# The option of each port, its default, and the server.
 PORTS = (("hipchat", 8090, "HipChat"), ("api", 9101, "StackStorm's API"),
          ("webhook", 8088, "the sensor's webhook endpoint"))
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C; returns the exit status."""
+    """Serve until Ctrl-C; return the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rooms = [ROOM, *(args.room or [])]
     rules = args.enable or ["hipchat.ping_pong"]
@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _checked_port(args: argparse.Namespace, name: str, default: int, server: str) -> int:
-    """Return the port of an option; raises ServerProcessError if it is taken."""
+    """Return the port of an option; raise ServerProcessError if it is in use."""
     port: int = getattr(args, f"{name}_port")
     try:
         socket.create_server(("127.0.0.1", port)).close()
@@ -64,7 +64,7 @@ def _checked_port(args: argparse.Namespace, name: str, default: int, server: str
 
 
 def _guide(servers: BothServers, rooms: List[str], rules: List[str]) -> str:
-    """Return what to try in this sandbox."""
+    """Return a text with things to try in this sandbox."""
     page = servers.hipchat_url[:-len("v2")]
     control = page + "sandbox"
     return f"""\
@@ -72,7 +72,7 @@ HipChat     {servers.hipchat_url}  with the rooms {', '.join(rooms)}
             token {servers.token}, valid in this sandbox until it stops
 StackStorm  {servers.stackstorm_url}  with this pack; enabled rules: {', '.join(rules)}
 
-Open {page} and say "ping hello" or "!hipchat rooms" in {ROOM}. Or without a browser:
+Open {page} and post "ping hello" or "!hipchat rooms" in {ROOM}. Or without a browser:
 
   curl -X POST {control}/say -H 'Content-Type: application/json' \\
        -d '{{"room": "{ROOM}", "user": "Ann", "message": "ping hello"}}'
@@ -82,7 +82,7 @@ List the webhooks that the pack created, or make any other call of HipChat's API
 
   curl '{servers.hipchat_url}/room/{ROOM}/webhook?auth_token={servers.token}'
 
-See the triggers that StackStorm received, and the actions it ran:
+List the trigger instances that StackStorm received, and its executions:
 
   curl {servers.stackstorm_url}/v1/triggerinstances
   curl {servers.stackstorm_url}/v1/executions

@@ -12,7 +12,7 @@ STOP_SECONDS = 5
 
 
 class ServerProcessError(Exception):
-    """A server did not start, or ended unexpectedly; the text says which."""
+    """A server did not start, or ended unexpectedly; the text names it."""
 
 
 class ServerProcess:
@@ -26,7 +26,7 @@ class ServerProcess:
             stdout=subprocess.PIPE, stderr=log, universal_newlines=True, start_new_session=True)
 
     def url(self) -> str:
-        """Wait for the server, and return its URL; raises ServerProcessError without one."""
+        """Wait for the server, and return its URL; raise ServerProcessError if it did not start."""
         with selectors.DefaultSelector() as selector:  # select() takes no descriptor above 1,023
             selector.register(self._stdout, selectors.EVENT_READ)
             ready = selector.select(START_SECONDS)

@@ -98,7 +98,7 @@ def test_lists_rooms_a_line_each(act, start_hipchat):
 
 def test_says_who_somebody_is(act):
     assert answer("who_is", *act("get_user", user="@SandboxOwner")) == (
-        "Sandbox Owner (@SandboxOwner, sandboxowner@example.com, id 2001) is offline.")
+        "Sandbox Owner (@SandboxOwner, sandboxowner@example.com, ID 2001) is offline.")
 
 
 @pytest.mark.parametrize("presence, word", [
@@ -113,7 +113,7 @@ def test_the_url_of_the_addon_is_not_told_in_a_room():
     lines = ["ok: config: complete", "TO DO: add-on: it is not installed. As an admin, choose to "
              "install, paste this: http://st2.example.com/hipchat/addon/Zm9v_-x/descriptor"]
     told = said("check", False, {"result": {"lines": lines, "error": lines[1]}})
-    assert "complete" in told and "Zm9v" not in told and "st2 run hipchat.check tells" in told
+    assert "complete" in told and "Zm9v" not in told and "st2 run hipchat.check shows" in told
 
 
 def test_gives_the_lines_of_a_check(act):

@@ -57,7 +57,7 @@ class Addons:
         return new
 
     def uninstall(self, client_id: str) -> Dict[str, Any]:
-        """Remove an add-on and call its callback; returns {"status", "error"} of that call."""
+        """Remove an add-on and call its callback; return {"status", "error"} of that call."""
         with self._group.lock:
             installation = self._group.installations.get(client_id)
         if installation is None:
@@ -101,7 +101,7 @@ class Addons:
         return old
 
     def _callback_body(self, installation: Installation, has_secret: bool) -> Dict[str, Any]:
-        """Return the body of an installation callback; that of an update has no secret."""
+        """Return the body of an installation callback; the body of an update has no secret."""
         body: Dict[str, Any] = {"oauthId": installation.client.id,
                                 "capabilitiesUrl": self._group.url + "/capabilities"}
         if has_secret:
@@ -112,7 +112,7 @@ class Addons:
 
     def _call_back(self, installation: Installation, method: str, url: str,
                    body: Optional[Dict[str, Any]] = None) -> int:
-        """Call one of the add-on's callbacks; returns the status, raises ApiError for a refusal."""
+        """Call one of the add-on's callbacks; return the status, or raise ApiError."""
         name = installation.descriptor["name"]
         try:
             with requests.Session() as session:

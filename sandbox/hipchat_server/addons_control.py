@@ -23,8 +23,8 @@ def get_addons() -> Any:
 
 
 @blueprint.post("/addons/offer")
-def look_at_descriptor() -> Any:
-    """Return what an administrator approves: the add-on and the scopes it asks for."""
+def show_offer() -> Any:
+    """Return what an administrator approves: the add-on and the scopes that it requests."""
     return jsonify(offer(descriptors.fetch(json_body(OFFER)["url"])))
 
 

@@ -1,4 +1,4 @@
-"""Builds the Flask app: HipChat's API, the control API, the chat page, and faults before them."""
+"""Builds the Flask app: HipChat's API with faults, the control API and the chat page."""
 
 import copy
 import functools
@@ -35,7 +35,7 @@ def create_app(group: Group, limits: Limits) -> Flask:
 
 @functools.lru_cache(maxsize=None)
 def routed() -> Flask:
-    """Return the app that all apps of this process are copies of: compiling its routes is slow."""
+    """Return the app that create_app() copies, because compiling its routes is slow."""
     app = Flask(__name__, static_folder=None)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix="/v2")

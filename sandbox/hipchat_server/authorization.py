@@ -28,7 +28,7 @@ def needs(*scopes: str, by: Sequence[str] = USERS + CLIENTS) -> Callable[[View],
     """Decorate a view that needs a token.
 
     Args:
-        scopes: the token needs one of these; any token will do if there are none.
+        scopes: the token needs one of these; without scopes, every token is accepted.
         by: the kinds of tokens that may make the request.
     """
 

@@ -12,7 +12,7 @@ BACKLOG = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the server's options to `parser`."""
+    """Declare the options of `python -m sandbox hipchat`."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=8090, help="0 picks a free one (default: %(default)s)")

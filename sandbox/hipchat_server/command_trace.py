@@ -1,4 +1,4 @@
-"""Traces a chat command: the executions that the sensor has started for a message."""
+"""Traces a chat command: finds the executions that the sensor has started for a message."""
 
 from typing import Any, Callable, Dict, Iterator
 

@@ -1,4 +1,4 @@
-"""The control API: lets people say and do things in rooms, and shows the results."""
+"""The control API: acts as people in rooms, and shows the results."""
 
 import re
 from typing import Any, Dict, Iterable, List
@@ -45,7 +45,7 @@ def act() -> Any:
     if event.startswith("room_"):
         event = event[len("room_"):]
     if "room_" + event not in schemas.EVENTS or event == "message":
-        raise ApiError(400, f"No such event: {fields['event']}. Speak with /sandbox/say.")
+        raise ApiError(400, f"No such event: {fields['event']}. Post messages with /sandbox/say.")
     with group.lock:
         user = group.person(fields["user"])
         room = room_for(event, fields["room"], user)
@@ -63,7 +63,7 @@ def room_for(event: str, name: str, user: User) -> Room:
 
 @blueprint.delete("/messages/<message_id>")
 def delete_message(message_id: str) -> Any:
-    """Delete a message as its author or an administrator does: the history keeps an empty item."""
+    """Delete a message as its author or an admin does: the history keeps an empty item."""
     with group.lock:
         group.message(message_id).is_deleted = True
     return done()
@@ -80,12 +80,12 @@ def get_transcript() -> Any:
 
 
 def lines(messages: Iterable[Message]) -> List[Dict[str, Any]]:
-    """Return the messages that are not deleted, as people read them."""
+    """Return the messages that are not deleted, in the form of a transcript."""
     return [line(message) for message in messages if not message.is_deleted]
 
 
 def line(message: Message) -> Dict[str, Any]:
-    """Return a message as a person reads it."""
+    """Return a message in the form of a transcript."""
     return {"who": label(message.sender), "what": message.text, "color": message.color,
             "format": message.format, "when": message.date.isoformat(), "id": message.id,
             "type": message.type, "card": message.card, "file": message.file,
@@ -116,7 +116,7 @@ def room_state(room: Room) -> Dict[str, Any]:
 
 @blueprint.post("/stackstorm")
 def set_stackstorm() -> Any:
-    """Set the URL of the sandbox's StackStorm, which the path of an event leads through."""
+    """Set the URL of the sandbox's StackStorm, whose API the event trace calls."""
     trace.stackstorm_url = json_body(STACKSTORM)["url"]
     return done()
 
@@ -160,7 +160,7 @@ def add_faults() -> Any:
 
 @blueprint.post("/spelling")
 def spell() -> Any:
-    """Choose how the URLs of webhooks are listed."""
+    """Set how the URLs of webhooks are listed."""
     serializer.spelling = json_body(SPELLING)["spelling"]
     return done()
 

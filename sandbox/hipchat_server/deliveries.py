@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 10
 HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "gzip", "Connection": "close",
            "User-Agent": urllib3.util.SKIP_HEADER}
 
-Answered = Callable[[Room, Webhook, Dict[str, Any]], None]
+Responded = Callable[[Room, Webhook, Dict[str, Any]], None]
 
 
 @dataclass
@@ -27,8 +27,8 @@ class Delivery:
     """One event to post to one webhook.
 
     Attributes:
-        event_number: counts the events of this server.
-        user_id: who caused the event; None if it was no person.
+        event_number: the number of the event on this server.
+        user_id: the person who caused the event; None if no person did.
     """
 
     event_number: int
@@ -39,7 +39,7 @@ class Delivery:
 
     @property
     def queue_key(self) -> Tuple[int, str]:
-        """Deliveries of one key are posted in order; others do not wait for them."""
+        """The key of the delivery's queue: deliveries with one key are posted in order."""
         return self.room.id, urlsplit(self.hook.url).netloc
 
 
@@ -47,18 +47,18 @@ class Deliveries:
     """Posts each delivery once, with a queue and a thread for each room and host.
 
     Args:
-        answered: called with the JSON object that a receiver responds with.
+        responded: called with the JSON object in a receiver's response.
     """
 
-    def __init__(self, answered: Answered) -> None:
-        self._answered = answered
+    def __init__(self, responded: Responded) -> None:
+        self._responded = responded
         self._queues: Dict[Tuple[int, str], "queue.Queue[Delivery]"] = {}
         self._lock = threading.Lock()
         self._records: List[Dict[str, Any]] = []
         self._waiting: List[int] = []
 
     def add(self, delivery: Delivery) -> None:
-        """Queue a delivery; returns before it is posted."""
+        """Queue a delivery; return before it is posted."""
         with self._lock:
             self._waiting.append(delivery.event_number)
             if delivery.queue_key not in self._queues:
@@ -93,27 +93,27 @@ class Deliveries:
                   "webhook_id": delivery.hook.id, "url": delivery.hook.url,
                   "status": None, "error": None, "when": now().isoformat()}
         started = time.monotonic()
-        answer = None
+        body = None
         try:
             response = post(delivery)
             record["status"] = response.status
-            answer = response.data if response.status < 300 else None
+            body = response.data if response.status < 300 else None
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             record["error"] = str(error)
         record["milliseconds"] = round(1000 * (time.monotonic() - started), 1)
-        if answer:
-            self._pass_on(delivery, answer)
+        if body:
+            self._pass_on(delivery, body)
         with self._lock:
             self._records.append(record)
             self._waiting.remove(delivery.event_number)
 
-    def _pass_on(self, delivery: Delivery, answer: bytes) -> None:
+    def _pass_on(self, delivery: Delivery, body: bytes) -> None:
         try:
-            fields = json.loads(answer)
+            fields = json.loads(body)
         except ValueError:
             return
         if isinstance(fields, dict):
-            self._answered(delivery.room, delivery.hook, fields)
+            self._responded(delivery.room, delivery.hook, fields)
 
 
 def post(delivery: Delivery) -> urllib3.BaseHTTPResponse:
@@ -122,7 +122,7 @@ def post(delivery: Delivery) -> urllib3.BaseHTTPResponse:
     if delivery.hook.authentication == "jwt":
         token = signing.sign(delivery.hook.token.client, delivery.room.id, delivery.user_id)
         headers = {**HEADERS, "Authorization": f"JWT {token}"}
-        # Webhooks of a descriptor got the token in the header only.
+        # HipChat sent the token of a descriptor's webhooks only in the header.
         if not delivery.hook.is_declared:
             url += f"{'&' if urlsplit(url).query else '?'}signed_request={token}"
     path = urllib3.util.parse_url(url).request_uri

@@ -38,7 +38,7 @@ DESCRIPTOR = body(
 
 
 def fetch(url: str) -> Dict[str, Any]:
-    """Return the descriptor at an http, https or data URL; raises ApiError if it is invalid."""
+    """Return the descriptor at an http, https or data URL; raise ApiError if it is invalid."""
     try:
         descriptor = json.loads(_text_of(url))
     except ValueError as error:
@@ -54,7 +54,7 @@ def fetch(url: str) -> Dict[str, Any]:
 
 
 def scopes(descriptor: Dict[str, Any]) -> Any:
-    """Return the scopes that the add-on asks for."""
+    """Return the scopes that the add-on requests."""
     return tuple(_capability(descriptor, "hipchatApiConsumer", {}).get("scopes", ()))
 
 

@@ -39,13 +39,13 @@ def answer_api_error(error: ApiError) -> Response:
 
 
 def answer_http_error(error: HTTPException) -> Response:
-    """Return one of Werkzeug's errors in HipChat's form; HipChat was built on Werkzeug too."""
+    """Return the response for one of Werkzeug's errors; HipChat was built on Werkzeug too."""
     code, message = error.code or 500, error.description or ""
     if code == HTTPStatus.METHOD_NOT_ALLOWED:
         message = f"<p>{message}</p>"  # as captured from HipChat
     response = jsonify(error_body(code, message))
     response.status_code = code
-    # Keep the headers that belong to the status, e.g. Allow; jsonify has set those of the body.
+    # Keep the headers of the status, such as Allow; jsonify has set the headers of the body.
     own = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     response.headers.extend(own)
     return response

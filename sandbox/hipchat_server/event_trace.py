@@ -1,4 +1,4 @@
-"""Traces the last event through webhook, trigger, rule and action, up to what the room reads."""
+"""Traces the last event through webhook, trigger, rule and action."""
 
 import json
 from dataclasses import dataclass, field
@@ -24,13 +24,21 @@ WORDS = {
 }
 OTHER_WORDS = "{who} {event} {room}"  # such as archived
 TIMEOUT_SECONDS = 5
-# How long a trigger may still come: one that a filter has dropped never does.
-PATIENCE = timedelta(seconds=2)
+# After this time, a trigger that has not arrived counts as filtered out.
+TRIGGER_TIMEOUT = timedelta(seconds=2)
 
 
 @dataclass
-class Happening:
-    """An event that a person caused; `message_id` is that of its message, if it has one."""
+class TracedEvent:
+    """An event that a person caused.
+
+    Attributes:
+        number: the number of the event on this server.
+        event: the event without "room_", such as "message".
+        words: a sentence about the event.
+        room: the room's name.
+        message_id: the ID of its message; None for an event without one.
+    """
 
     number: int
     event: str
@@ -40,35 +48,35 @@ class Happening:
     when: datetime = field(default_factory=now)
 
     def is_of(self, instance: Json) -> bool:
-        """Return whether a trigger instance of one of its webhooks belongs to the event."""
+        """Return whether a trigger instance of one of the event's webhooks belongs to it."""
         message = instance["payload"]["item"].get("message", {})
         return message.get("id") == self.message_id and _time(instance) >= self.when
 
 
 class EventTrace:
-    """Follows an event by the records of HipChat and by StackStorm's API."""
+    """Follows an event with HipChat's records and StackStorm's API."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
-        self._happening: Optional[Happening] = None
+        self._traced: Optional[TracedEvent] = None
         self.stackstorm_url = ""
 
     def begin(self, event: str, room: Room, who: User, text: str) -> None:
         """Follow the event that was just caused."""
         has_message = event in ("message", "notification")
-        self._happening = Happening(
+        self._traced = TracedEvent(
             self._events.event_count, event, in_words(event, who.name, room.name, text), room.name,
             room.history[-1].id if has_message else None)
 
     def report(self) -> Json:
         """Return the steps so far: kind, state (ok, waiting, stopped or failed), title, detail."""
-        steps = list(self._steps(self._happening)) if self._happening else []
+        steps = list(self._steps(self._traced)) if self._traced else []
         return {"stackstorm": self.stackstorm_url, "steps": steps,
                 "done": all(step["state"] != "waiting" for step in steps)}
 
-    def _steps(self, happening: Happening) -> Iterator[Step]:
-        yield _step("event", "ok", happening.words)
-        deliveries, more = self._events.deliveries.of_event(happening.number)
+    def _steps(self, traced: TracedEvent) -> Iterator[Step]:
+        yield _step("event", "ok", traced.words)
+        deliveries, more = self._events.deliveries.of_event(traced.number)
         for delivery in deliveries:
             yield _step("webhook", _delivery_state(delivery), "POST " + masked(delivery["url"]),
                         _delivery_words(delivery))
@@ -76,26 +84,27 @@ class EventTrace:
             yield _step("webhook", "waiting", "HipChat posts to the webhook")
         elif not deliveries:
             yield _step("webhook", "stopped",
-                        f"none for room_{happening.event} in {happening.room}",
+                        f"none for room_{traced.event} in {traced.room}",
                         "no rule receives it in this room")
         elif self.stackstorm_url:
-            yield from self._in_stackstorm(happening, deliveries)
+            yield from self._in_stackstorm(traced, deliveries)
 
-    def _in_stackstorm(self, happening: Happening, deliveries: List[Json]) -> Iterator[Step]:
+    def _in_stackstorm(self, traced: TracedEvent, deliveries: List[Json]) -> Iterator[Step]:
         hooks = {delivery["webhook_id"] for delivery in deliveries}
         try:
-            if happening.message_id:
-                yield from command_steps(happening.message_id, self._get, self._action)
+            if traced.message_id:
+                yield from command_steps(traced.message_id, self._get, self._action)
             rules = [rule for rule in self._get("rules")
-                     if rule["trigger"]["type"] == "hipchat." + happening.event]
+                     if rule["trigger"]["type"] == "hipchat." + traced.event]
             instances = {each["trigger"]: each for each in self._get("triggerinstances")
-                         if each["payload"].get("webhook_id") in hooks and happening.is_of(each)}
+                         if each["payload"].get("webhook_id") in hooks and traced.is_of(each)}
             # Rules whose trigger was dispatched come first.
             enabled = sorted((rule for rule in rules if rule["enabled"]),
                              key=lambda rule: rule["trigger"]["ref"] not in instances)
             for rule in enabled:
                 instance = instances.get(rule["trigger"]["ref"])
-                yield from self._of_rule(rule, instance) if instance else _unheard(rule, happening)
+                yield from (self._of_rule(rule, instance) if instance else
+                            _not_dispatched(rule, traced))
         except (requests.RequestException, ValueError):
             yield _step("trigger", "failed", "StackStorm does not answer", self.stackstorm_url)
             return
@@ -104,7 +113,7 @@ class EventTrace:
             yield _step("rule", "stopped", "disabled: " + ", ".join(disabled),
                         "python -m sandbox serve --enable REF enables one")
         elif not enabled:
-            yield _step("rule", "stopped", "none for hipchat." + happening.event)
+            yield _step("rule", "stopped", "none for hipchat." + traced.event)
 
     def _of_rule(self, rule: Json, instance: Json) -> Iterator[Step]:
         received = {key: instance["payload"][key] for key in ("message", "matches")
@@ -162,8 +171,8 @@ def masked(url: str) -> str:
     return url.rpartition("/")[0] + "/***"
 
 
-def _unheard(rule: Json, happening: Happening) -> Iterator[Step]:
-    if now() - happening.when < PATIENCE:
+def _not_dispatched(rule: Json, traced: TracedEvent) -> Iterator[Step]:
+    if now() - traced.when < TRIGGER_TIMEOUT:
         yield _step("trigger", "waiting", _trigger(rule))
     else:
         yield _step("trigger", "stopped", _trigger(rule),

@@ -1,4 +1,4 @@
-"""The ten events: each changes its room, and is then posted to the webhooks for it."""
+"""The ten events: each changes its room, and is then posted to the webhooks of the event."""
 
 import json
 from typing import Any, Callable, Dict, Optional, Union
@@ -15,7 +15,7 @@ Actor = Union[User, Client]
 
 
 class Events:
-    """What can happen in a room, one method for each event. Callers hold the group's lock.
+    """Causes events in rooms, with one method for each event. Callers hold the group's lock.
 
     Args:
         deliver: called with each delivery, in place of posting it.
@@ -25,12 +25,12 @@ class Events:
                  deliver: Optional[Callable[[Delivery], None]] = None) -> None:
         self._group = group
         self._serializer = serializer
-        self.deliveries = Deliveries(answered=self._post_answer)
+        self.deliveries = Deliveries(responded=self._post_response)
         self._deliver = deliver or self.deliveries.add
         self.event_count = 0
 
     def happen(self, event: str, room: Room, user: User, fields: Dict[str, Any]) -> None:
-        """Let a person cause an event; `fields` are its text, topic or file."""
+        """Cause an event as a person; `fields` contain its text, topic or file."""
         if event == "message":
             self.message(room, user, fields["message"])
         elif event == "notification":
@@ -116,7 +116,7 @@ class Events:
                 self._deliver(Delivery(self.event_count, room, hook,
                                        json.dumps(body, sort_keys=True), user_id))
 
-    def _post_answer(self, room: Room, hook: Webhook, fields: Dict[str, Any]) -> None:
+    def _post_response(self, room: Room, hook: Webhook, fields: Dict[str, Any]) -> None:
         # A receiver may respond with a notification, which HipChat posts to the room.
         try:
             validate(fields, NOTIFICATION)

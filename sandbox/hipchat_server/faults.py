@@ -15,7 +15,7 @@ from flask import Response
 from sandbox.hipchat_server.request_log import WsgiApp, raw_path
 from sandbox.hipchat_server.errors import error_body
 
-# The forms in which HipChat sent `X-Ratelimit-Reset`, from the Unix time and the seconds until it.
+# The forms of HipChat's `X-Ratelimit-Reset`; arguments: its Unix time, and seconds until then.
 RESETS: Dict[str, Callable[[float, float], str]] = {
     "float": lambda at, seconds: f"{at:.1f}",
     "integer": lambda at, seconds: f"{at:.0f}",
@@ -35,7 +35,8 @@ class Fault:
         reset: whether the connection is reset in place of a response.
         rate_limited: whether the response is a 429, or the form of its reset, one of RESETS.
         resets_in: seconds until that reset.
-        every, times: only each such request is matched, and so many in all.
+        every: only every n-th request is matched.
+        times: the maximum number of matched requests.
     """
 
     paths: str = ""
@@ -57,8 +58,8 @@ class Fault:
                 self.rate_limited not in RESETS):
             raise ValueError(f"rate_limited is true or one of {', '.join(RESETS)}")
 
-    def strikes(self, method: str, path: str) -> bool:
-        """Count a request, and return whether it meets the fault."""
+    def applies(self, method: str, path: str) -> bool:
+        """Count a request, and return whether the fault applies to it."""
         if self.methods and method not in self.methods or not re.search(self.paths, path):
             return False
         self.seen += 1
@@ -67,8 +68,8 @@ class Fault:
         self.done += 1
         return True
 
-    def answer(self) -> Optional[Response]:
-        """Return the response in place of the API's, None for the API's own."""
+    def response(self) -> Optional[Response]:
+        """Return the response in place of the API's; None for the API's own."""
         if self.rate_limited:
             form = "float" if self.rate_limited is True else self.rate_limited
             return self._too_many_requests(RESETS[form])
@@ -76,7 +77,7 @@ class Fault:
             return None
         status, body = self.status or 200, self.body
         if body is None:
-            body = error_body(status, "A fault was asked for")
+            body = error_body(status, "A fault was requested")
         text = body if isinstance(body, str) else json.dumps(body)
         return Response(text, status, mimetype="application/json")
 
@@ -88,7 +89,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that are set; a request meets the first that matches it."""
+    """The faults that are set; the first one that matches a request applies to it."""
 
     def __init__(self) -> None:
         self._faults: List[Fault] = []
@@ -103,7 +104,7 @@ class Faults:
             self._faults.clear()
 
     def disturb(self, app: WsgiApp) -> WsgiApp:
-        """Wrap a WSGI app so that its API requests meet the faults."""
+        """Wrap a WSGI app so that the faults apply to its API requests."""
 
         def disturbed(environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
             fault = self._striking(environ)
@@ -112,7 +113,7 @@ class Faults:
             time.sleep(fault.delay)
             if fault.reset:
                 reset(environ["werkzeug.socket"])
-            return (fault.answer() or app)(environ, start_response)
+            return (fault.response() or app)(environ, start_response)
 
         return disturbed
 
@@ -121,11 +122,11 @@ class Faults:
             return None
         call = environ["REQUEST_METHOD"], raw_path(environ)
         with self._lock:
-            return next((fault for fault in self._faults if fault.strikes(*call)), None)
+            return next((fault for fault in self._faults if fault.applies(*call)), None)
 
 
 def reset(connection: socket.socket) -> None:
-    """Close a connection so that its other end sees a reset; raises to end the request."""
+    """Close a connection so that the client sees a reset; raise an error to end the request."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     # Detach it first, or the server would shut it down in an orderly way.
     os.close(connection.detach())

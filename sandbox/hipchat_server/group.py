@@ -1,4 +1,4 @@
-"""A HipChat group: its people, rooms, tokens and add-ons, and how each is found."""
+"""A HipChat group: stores and finds its people, rooms, tokens and add-ons."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ OWNER = "Sandbox Owner"
 
 
 class Group:
-    """The server's state. Hold `lock` while using it, and never wait while holding it."""
+    """The server's state. Hold `lock` while you use it, and do not block while you hold it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -42,7 +42,7 @@ class Group:
         raise not_found("Room", id_or_name)
 
     def user(self, id_or_email: str) -> User:
-        """Find a user by id, email or @mention, or raise HipChat's 404."""
+        """Find a user by ID, email or @mention, or raise HipChat's 404."""
         for user in self.users.values():
             if id_or_email in (str(user.id), user.email, "@" + user.mention_name):
                 return user
@@ -80,14 +80,14 @@ class Group:
         raise not_found("Message", message_id)
 
     def mentioned(self, text: str, room: Room) -> List[User]:
-        """Return the users that a text mentions; @all and @here mean all people in the room."""
+        """Return the users that a text mentions; @all and @here mention all people in the room."""
         names = set(re.findall(r"@(\w+)", text))
         everyone = room.participants if names & {"all", "here"} else {}
         return [user for user in self.users.values()
                 if user.mention_name in names or user.id in everyone]
 
     def add_room(self, name: str, owner: Optional[User] = None) -> Room:
-        """Create a room; raises HipChat's 409 if its name is taken."""
+        """Create a room; raise HipChat's 409 if its name is taken."""
         if any(room.name == name for room in self.rooms.values()):
             raise ApiError(409, "Another room exists with that name.")
         room = Room(next(self._room_ids), name, owner or self.owner)
@@ -123,13 +123,13 @@ class Group:
                              if hook.token.client is not client}
 
     def webhooks(self, room: Room) -> List[Webhook]:
-        """Return all webhooks for a room's events: the room's own, and those of add-ons."""
+        """Return all webhooks for a room's events: the room's own, and the add-ons' webhooks."""
         declared = [hook for each in self.installations.values() if each.room in (None, room)
                     for hook in each.webhooks]
         return [*room.webhooks.values(), *declared]
 
     def add_integration(self, client_id: str, secret: str, life: int) -> None:
-        """Install an integration, whose tokens live for `life` seconds."""
+        """Install an integration, whose tokens are valid for `life` seconds."""
         self.clients[client_id] = Client(client_id, "Integration", secret, life)
 
     def issue_token(self, client: Client, scopes: Iterable[str]) -> Token:

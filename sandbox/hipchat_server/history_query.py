@@ -17,9 +17,9 @@ Json = Dict[str, Any]
 
 
 def latest(messages: List[Message]) -> Json:
-    """Return the newest messages, oldest first, beginning with the one that `not-before` names.
+    """Return the newest messages, oldest first, from the message that `not-before` names on.
 
-    That message is missing if more than `max-results` are newer.
+    At most `max-results` messages are returned, without that message if too many are newer.
     """
     oldest, size = request.args.get("not-before"), number("max-results", RECENT, 1000)
     if oldest:
@@ -33,7 +33,7 @@ def up_to_a_date(messages: List[Message]) -> Json:
     if "timezone" in request.args and "end-date" in request.args:
         raise ApiError(401, "This call takes either timezone or end-date")
     messages = _shown(messages)
-    if date == "recent":  # HipChat has no pages of these
+    if date == "recent":  # HipChat has no pages of recent messages
         return newest(messages, RECENT)
     last = moment("date", date)
     # HipChat ignores end-date unless `date` is in ISO 8601.
@@ -48,7 +48,7 @@ def up_to_a_date(messages: List[Message]) -> Json:
 
 
 def one(messages: List[Message], message_id: str) -> Json:
-    """Return the message with that ID, or raise HipChat's 404."""
+    """Return the message with this ID, or raise HipChat's 404."""
     message = messages[position(messages, message_id)]
     if message not in _shown([message]):
         raise not_found("Message", message_id)
@@ -63,7 +63,7 @@ def newest(messages: List[Message], size: int) -> Json:
 
 
 def position(messages: List[Message], message_id: str) -> int:
-    """Find a message by its id, or raise HipChat's 404."""
+    """Return the index of the message with this ID, or raise HipChat's 404."""
     for index, message in enumerate(messages):
         if message.id == message_id:
             return index
@@ -71,7 +71,7 @@ def position(messages: List[Message], message_id: str) -> int:
 
 
 def moment(field: str, text: str) -> datetime.datetime:
-    """Read a date of ISO 8601, in the query's zone where it names none, or a Unix time."""
+    """Read a Unix time or an ISO 8601 date, which is in the query's time zone by default."""
     try:
         if _is_number(text):
             return datetime.datetime.fromtimestamp(float(text), datetime.timezone.utc)

@@ -1,4 +1,4 @@
-"""HipChat's two limits: calls a token may make, and messages it may send to a room."""
+"""HipChat's two limits: calls of a token, and messages of a token to a room."""
 
 import math
 import time
@@ -10,7 +10,7 @@ FLOOD_SECONDS = 60
 
 
 class Window:
-    """Counts calls, from zero again when its time is over."""
+    """Counts calls, and starts again from zero after each window of `seconds`."""
 
     def __init__(self, limit: int, seconds: float) -> None:
         self._limit, self._seconds = limit, seconds

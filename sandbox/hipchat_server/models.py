@@ -22,7 +22,7 @@ class Client:
 
     Attributes:
         key: an add-on's key, from its descriptor.
-        scopes: those it may request a token for.
+        scopes: the scopes for which it may request a token.
         room: the only room in which it is installed; None for the whole group.
     """
 
@@ -41,7 +41,7 @@ class Client:
 
 @dataclass
 class User:
-    """A person of the group; `inbox` holds the private messages to them."""
+    """A person of the group; `inbox` contains the private messages to this person."""
 
     id: int
     name: str
@@ -58,7 +58,7 @@ class User:
 
 @dataclass
 class Token:
-    """An access token: a personal one if it has an owner, else an integration's.
+    """An access token: a personal token if it has an owner, else an integration's token.
 
     A token with a `room` is a room notification token.
     """
@@ -117,7 +117,7 @@ class Message:
 
 @dataclass
 class Webhook:
-    """A URL that one event of one room is posted to.
+    """A URL to which one event of one room is posted.
 
     A webhook that an add-on's descriptor declares (`is_declared`) is for all rooms in which the
     add-on is installed.
@@ -135,7 +135,7 @@ class Webhook:
     created: datetime.datetime = field(default_factory=now)
 
     def wants(self, event: str, text: Optional[str]) -> bool:
-        """Return whether to deliver an event; the pattern applies to events with a text only."""
+        """Return whether to deliver an event; the pattern applies only to events with a text."""
         if event != self.event:
             return False
         return text is None or re.search(self.pattern, text) is not None
@@ -145,7 +145,8 @@ class Webhook:
 class Room:
     """A room: its history, the people in it, its webhooks, and add-ons' glances.
 
-    `glances` holds each add-on's own under the ID of its OAuth client, by key.
+    Attributes:
+        glances: by the ID of an add-on's OAuth client, the add-on's glances by key.
     """
 
     id: int
@@ -165,7 +166,7 @@ class Room:
 
 @dataclass
 class Installation:
-    """An installed add-on; `url` is that of its descriptor."""
+    """An installed add-on; `url` is the URL of its descriptor."""
 
     url: str
     descriptor: Dict[str, Any]

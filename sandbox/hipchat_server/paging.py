@@ -1,4 +1,4 @@
-"""Lists in pages, with HipChat's links to the pages before and after."""
+"""Pages of lists, with HipChat's links to the previous and the next page."""
 
 from typing import Any, Callable, Dict, List, Sequence
 from urllib.parse import urlencode

@@ -10,7 +10,7 @@ WsgiApp = Callable[..., Iterable[bytes]]
 
 
 class RequestLog:
-    """The API requests so far, oldest first, each as its client saw it."""
+    """The API requests so far, oldest first, with the responses that clients received."""
 
     def __init__(self) -> None:
         self._records: List[Dict[str, Any]] = []
@@ -48,5 +48,5 @@ class RequestLog:
 
 
 def raw_path(environ: Dict[str, Any]) -> str:
-    """Return the path of a request as its client wrote it, still percent-encoded."""
+    """Return the path of a request as its client sent it, percent-encoded."""
     return environ["REQUEST_URI"].partition("?")[0]

@@ -1,4 +1,4 @@
-"""Makes HipChat's JSON of records: short references, and whole objects."""
+"""Serializes records to HipChat's JSON: short references, and whole objects."""
 
 import datetime
 import json
@@ -11,7 +11,7 @@ Json = Dict[str, Any]
 
 
 def respelled(url: str) -> str:
-    """Return another spelling of a URL: capitals in the host, and a slash at the end."""
+    """Return another spelling of a URL: with capitals in the host, and a slash at the end."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     return f"{scheme}://{host.upper()}/{unquote(path)}/"
@@ -22,9 +22,11 @@ SPELLINGS = {"as made": lambda url: url, "respelled": respelled, "none": lambda 
 
 
 class Serializer:
-    """Serializes the records of one server, whose `url` all links begin with.
+    """Serializes the records of one server.
 
-    `spelling` is the one of SPELLINGS in which webhooks are listed.
+    Attributes:
+        url: the beginning of all links.
+        spelling: the key of SPELLINGS for the URLs of listed webhooks.
     """
 
     def __init__(self, url: str) -> None:
@@ -50,7 +52,7 @@ class Serializer:
                 "links": {"self": f"{self.url}/oauth/client/{quote(client.id)}"}}
 
     def actor(self, actor: Union[User, Client, str]) -> Union[Json, str]:
-        """Return who caused an event: a user, an integration, or a mere label."""
+        """Return who caused an event: a user, an integration, or a label only."""
         if isinstance(actor, str):
             return actor
         return self.user_ref(actor) if isinstance(actor, User) else self.client(actor)
@@ -100,7 +102,7 @@ class Serializer:
         return shape
 
     def past_message(self, message: Message, zone: datetime.tzinfo) -> Json:
-        """Return a message as an item of the history, which differs from that of a webhook."""
+        """Return a message as an item of the history, whose form differs from a webhook's."""
         shape = self.message(message)
         shape["date"] = message.date.astimezone(zone).isoformat(timespec="microseconds")
         if message.is_deleted:
@@ -127,7 +129,7 @@ class Serializer:
 
 
 def label(sender: Union[User, Client, str]) -> str:
-    """Return a sender's name: the `from` of a notification is a string."""
+    """Return a sender's name, which is the `from` of a notification."""
     return sender if isinstance(sender, str) else sender.name
 
 

@@ -17,14 +17,15 @@ class Handler(WSGIRequestHandler):
 
     def connection_dropped(self, error: BaseException,
                            environ: Optional[Dict[str, Any]] = None) -> None:
-        """Read no further request from a connection that is gone, or that a fault has reset."""
+        """Close a connection that the client has closed, or that a fault has reset."""
         self.close_connection = True
 
 
 def make_server(listener: socket.socket, app: Flask, tls: Optional[str]) -> BaseWSGIServer:
-    """Return a server of `app` on a socket that listens already.
+    """Return a server of `app` on a listening socket.
 
-    `tls` is the path of a PEM file with a certificate and its key; plain HTTP without.
+    Args:
+        tls: the path of a PEM file with a certificate and its key; None for plain HTTP.
     """
     host, port = listener.getsockname()[:2]
     context = None

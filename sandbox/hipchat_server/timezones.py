@@ -1,4 +1,4 @@
-"""Time zones by their names, e.g. Europe/Berlin."""
+"""Time zones by their names, such as Europe/Berlin."""
 
 import datetime
 import functools
@@ -16,7 +16,7 @@ from sandbox.hipchat_server.errors import ApiError
 def timezone(name: str) -> datetime.tzinfo:
     """Find a time zone, or raise HipChat's 400."""
     try:
-        # Names were found in any case: Atlassian's own tests say "mst".
+        # HipChat accepted names in any case: Atlassian's own tests use "mst".
         return ZoneInfo(_names().get(name.lower(), name))
     except (KeyError, ValueError, OSError) as error:
         raise ApiError(400, f"Value u'{name}' for field 'timezone' is not a timezone",

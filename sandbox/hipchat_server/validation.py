@@ -1,4 +1,4 @@
-"""Checks the bodies of requests against their schemas; errors are in HipChat's words."""
+"""Checks the bodies of requests against their schemas; errors have HipChat's wording."""
 
 from typing import Any, Dict
 
@@ -27,7 +27,7 @@ WORDS = {
 
 
 def json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the request's JSON object; raises HipChat's 400 if it breaks the schema."""
+    """Return the request's JSON object; raise HipChat's 400 if it does not fit the schema."""
     if not request.content_length and "required" not in schema:
         return {}
     if not request.is_json:
@@ -46,7 +46,7 @@ def form_or_json_body(schema: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _booleans(value: Any, schema: Dict[str, Any]) -> Any:
-    """Return the object with "true" as true, as servers since 2017 read it."""
+    """Return the object with "true" replaced by true, as HipChat servers read it since 2017."""
     if not isinstance(value, dict):
         return value
     return {name: BOOLEANS.get(field, field) if isinstance(field, str) and
@@ -55,7 +55,7 @@ def _booleans(value: Any, schema: Dict[str, Any]) -> Any:
 
 
 def validate(value: Any, schema: Dict[str, Any]) -> Any:
-    """Return a value, or raise HipChat's 400 if it breaks the schema."""
+    """Return a value, or raise HipChat's 400 if it does not fit the schema."""
     for error in Draft4Validator(schema).iter_errors(value):
         raise refusal(error)
     return value
@@ -82,5 +82,5 @@ def python2(value: Any) -> str:
 
 
 def python2_list(value: Any) -> str:
-    """Return a list as HipChat's Python 2 wrote it, and anything else unchanged."""
+    """Return a list as HipChat's Python 2 wrote it, and other values unchanged."""
     return f"[{', '.join(map(python2, value))}]" if isinstance(value, (list, tuple)) else value

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run until the sensor ends; returns the exit status."""
+    """Run until the sensor ends; return the exit status."""
     # Imported here, because that patches the standard library for Eventlet.
     from sandbox.stackstorm import process
     return process.run(args)

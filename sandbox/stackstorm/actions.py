@@ -55,7 +55,7 @@ class Actions:
 
         Args:
             ref: the action.
-            given: its parameters, which may be templates.
+            given: its parameters, which may contain templates.
             origin: further keys of the execution, such as its rule.
             context: what the templates can use, e.g. trigger=payload.
 
@@ -81,14 +81,14 @@ class Actions:
 
     def prepare(self, ref: str, given: Dict[str, Any],
                 **context: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-        """Return an action, and the value of each of its parameters; raises Invalid."""
+        """Return an action, and the value of each of its parameters; raise Invalid."""
         action = self.definition(ref)
         context["config_context"] = self._pack.config
         context["action_context"] = {**context.get("action_context", {}), "pack": self._pack.ref}
         return action, parameters.prepare(given, _schemas(action, given), context)
 
     def definition(self, ref: str) -> Dict[str, Any]:
-        """Return an action's metadata; raises Invalid if it does not exist or is disabled."""
+        """Return an action's metadata; raise Invalid if it does not exist or is disabled."""
         action = self._actions.get(ref)
         if action is None:
             raise Invalid(f"there is no action {ref!r}")
@@ -124,7 +124,7 @@ class Actions:
         except (Exception, SystemExit):
             return {"status": "failed",
                     "result": {"result": None, "exit_code": 1, "stderr": traceback.format_exc()}}
-        # StackStorm takes anything but True for a failure.
+        # StackStorm treats every value but True as a failure.
         return {"status": "succeeded" if succeeded is True else "failed",
                 "result": {"result": result, "exit_code": int(succeeded is not True), "stderr": ""}}
 

@@ -1,4 +1,4 @@
-"""The endpoints of StackStorm's API for commands, and those that the sandbox does not support."""
+"""StackStorm's API for commands, and the endpoints that the sandbox does not support."""
 
 from typing import Any, Callable, List, Tuple
 
@@ -37,7 +37,7 @@ class AliasApi:
         raise NotFound(f"There is no action alias {ref!r}.")
 
     def match(self, request: Request) -> Answer:
-        """Return the alias that a command fits."""
+        """Return the alias that a command matches."""
         return 200, self._aliases.match(str(request.get_json(force=True).get("command")))
 
     def run(self, request: Request) -> Answer:

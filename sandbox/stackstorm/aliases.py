@@ -1,4 +1,4 @@
-"""Action aliases: finds the one that a command fits, and the parameters in the command."""
+"""Action aliases: finds the alias that a command matches, and the command's parameters."""
 
 import re
 from typing import Any, Dict, Iterator, Optional, Tuple
@@ -48,7 +48,7 @@ class Aliases:
         return iter(list(self._aliases.values()))
 
     def put(self, definition: Dict[str, Any]) -> Alias:
-        """Create or replace an alias; raises Invalid."""
+        """Create or replace an alias; raise Invalid."""
         alias = checked(definition)
         if alias.get("immutable_parameters"):
             raise Unsupported(f"alias {alias['ref']!r}: the sandbox does not support "
@@ -57,7 +57,7 @@ class Aliases:
         return alias
 
     def match(self, command: str) -> Dict[str, Any]:
-        """Return the one alias and format that a command fits; raises Invalid."""
+        """Return the only alias and format that a command matches; raise Invalid."""
         found = [(alias, display, format) for alias in self if alias["enabled"]
                  for display, format in representations(alias)
                  if parameters_in(format, command) is not None]
@@ -74,7 +74,7 @@ class Aliases:
 
         Args:
             name: the alias.
-            format: the one of its formats that the command fits.
+            format: the alias's format that the command matches.
             command: the command.
             user, source_channel, source_context: the person, and the room.
             notification_route: the route of the notify trigger.
@@ -101,7 +101,7 @@ class Aliases:
                 **acknowledgement(alias, execution)}
 
     def parameters(self, alias: Alias, format: str, command: str) -> Values:
-        """Return the parameters that the action gets from a command; raises Invalid."""
+        """Return the parameters that the action gets from a command; raise Invalid."""
         if format not in [each for _, each in representations(alias)]:
             raise Invalid(f"Format string \"{format}\" is not available on the alias "
                           f"\"{alias['name']}\"")
@@ -113,7 +113,7 @@ class Aliases:
 
 
 def checked(definition: Dict[str, Any]) -> Alias:
-    """Return an alias as StackStorm registers it; raises Invalid."""
+    """Return an alias as StackStorm registers it; raise Invalid."""
     try:
         alias = _SCHEMA.clean(definition)
     except Invalid as error:
@@ -122,7 +122,7 @@ def checked(definition: Dict[str, Any]) -> Alias:
 
 
 def typed(schemas: Dict[str, Any], values: Values) -> Values:
-    """Return a command's values with those for lists split at their commas.
+    """Return a command's values; values for lists are split at their commas.
 
     Raises:
         Invalid: a list or a number has no value, on which StackStorm fails.
@@ -149,10 +149,10 @@ def representations(alias: Alias) -> Iterator[Tuple[str, str]]:
 
 
 def parameters_in(format: str, command: str) -> Optional[Values]:
-    """Return the values that a format takes out of a command, which must be in its case.
+    """Return the values that a format extracts from a command in the format's case.
 
     Returns:
-        None where the command does not fit.
+        None if the command does not match.
 
     Raises:
         Invalid: StackStorm fails on such a format.
@@ -168,11 +168,11 @@ def parameters_in(format: str, command: str) -> Optional[Values]:
 
 
 def acknowledgement(alias: Alias, execution: Execution) -> Values:
-    """Return what StackStorm makes of an alias's ack: message and extra.
+    """Return the message and extra that StackStorm renders from an alias's ack.
 
     Raises:
-        Invalid: a template fails other than by an undefined name. StackStorm has then started the
-            execution, and answers 500.
+        Invalid: a template fails for another reason than an undefined name. StackStorm has then
+            started the execution, and answers 500.
     """
     ack = alias.get("ack") or {}
     found: Values = {"execution": execution, "actionalias": alias}
@@ -192,7 +192,7 @@ def acknowledgement(alias: Alias, execution: Execution) -> Values:
 
 
 def _literal(values: Values) -> Values:
-    """Return the values; raises Unsupported for templates, which StackStorm would evaluate."""
+    """Return the values; raise Unsupported for templates, which StackStorm would evaluate."""
     for value in values.values():
         if any(mark in str(value) for mark in ("{{", "{%")):
             raise Unsupported(f"the sandbox does not support templates in a command: {value!r}")

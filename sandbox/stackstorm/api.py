@@ -1,4 +1,4 @@
-"""StackStorm's HTTP API, as far as the pack, the demo and the tests use it."""
+"""The part of StackStorm's HTTP API that the pack, the demo and the tests use."""
 
 import json
 from operator import attrgetter
@@ -20,7 +20,7 @@ from sandbox.stackstorm.triggers import Triggers
 
 DEFAULT_LIMIT = 100
 
-# Each endpoint is a method of an Api. They are compiled once a process, as that is slow.
+# Each endpoint is a method of Api. They are compiled once per process, because that is slow.
 ROUTES = Map([
     Route(path, methods=[method], endpoint=attrgetter(name)) for method, path, name in (
         ("GET", "/v1/rules", "_list_rules"),
@@ -164,11 +164,11 @@ def _first(found: Iterable[Any], kind: str, ref: str) -> Any:
 
 
 def _page(request: Request, items: Iterable[Dict[str, Any]], **filters: str) -> List[Any]:
-    """Return the items that the query asks for.
+    """Return the items that match the query.
 
     Args:
         request: the request.
-        items: all of them.
+        items: all items.
         filters: parameters of the query, each with the key of an item that it filters by.
     """
     values = {key: request.args[name] for name, key in filters.items() if name in request.args}

@@ -52,7 +52,7 @@ class PollingSensor(Sensor):
         """Poll once."""
 
     def run(self) -> None:
-        """Poll every `poll_interval` seconds, for ever."""
+        """Poll every `poll_interval` seconds, forever."""
         while True:
             self.poll()
             eventlet.sleep(self._poll_interval)

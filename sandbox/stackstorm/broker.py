@@ -1,4 +1,4 @@
-"""The message broker between sensor and rules, with the ways in which a real one fails."""
+"""The message broker between sensor and rules, with the failures of a real broker."""
 
 import json
 from collections import deque
@@ -33,8 +33,8 @@ class Broker:
     """Delivers trigger instances to the rules, and changes of triggers to the sensor.
 
     Args:
-        journal: a file to which each instance is appended as a line of JSON, before any rule gets
-            it. The last line may be incomplete after the process was killed.
+        journal: a file to which each instance is appended as a line of JSON, before any rule
+            receives it. The last line may be incomplete after the process was killed.
 
     Attributes:
         fault: the current one of FAULTS.
@@ -49,14 +49,15 @@ class Broker:
         if self._journal and self._journal.tell():
             self._journal.write("\n")  # the previous process may have been killed within a line
         self.fault = "none"
-        # Connections are numbered; these are the last number so far, and the last broken ones.
+        # Connections are numbered: the last one so far, the last one that a restart closed, and
+        # the last one whose data is dropped.
         self._connections = self._ended = self._forgotten = 0
 
     def set_fault(self, mode: str) -> None:
-        """Fail in one of FAULTS from now on.
+        """Fail in one of the ways of FAULTS from now on.
 
-        "restart" closes all connections. "forget" drops what is sent over them, as a firewall does
-        that has lost its state. "blocked" is RabbitMQ's memory or disk alarm.
+        "restart" closes all connections. "forget" drops all data that is sent over them, like a
+        firewall that has lost its state. "blocked" is RabbitMQ's memory or disk alarm.
         """
         if mode not in FAULTS:
             raise Invalid(f"mode is {mode!r}, expected one of {', '.join(FAULTS)}")
@@ -67,7 +68,7 @@ class Broker:
             self._forgotten = self._connections
 
     def connect(self) -> int:
-        """Return the number of a new connection; raises ConnectionError if the broker is down."""
+        """Return the number of a new connection; raise ConnectionError if the broker is down."""
         self._check()
         self._connections += 1
         return self._connections
@@ -77,7 +78,7 @@ class Broker:
         return connection > self._forgotten
 
     def send(self, connection: int, trigger: str, payload: Any, trace_tag: Optional[str]) -> bool:
-        """Take a trigger instance.
+        """Queue a trigger instance.
 
         Args:
             connection: the number of the connection it is sent over.
@@ -85,7 +86,8 @@ class Broker:
             payload: the event.
             trace_tag: for `st2 trace list`.
 
-        Returns: False if no queue takes it.
+        Returns:
+            False if no queue receives it.
 
         Raises:
             ConnectionError: the broker is down, or has closed the connection.

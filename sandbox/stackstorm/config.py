@@ -7,7 +7,7 @@ from sandbox.stackstorm.schemas import Schema
 
 
 def complete(values: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a config with its defaults; raises Invalid, which names the key."""
+    """Return a config with its defaults; raise Invalid, which names the key."""
     return _with_defaults(Schema.of_parameters(schema, additional=True).clean(values), schema)
 
 
@@ -15,7 +15,7 @@ def _with_defaults(values: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, 
     for key, item in schema.items():
         if "default" in item:
             values.setdefault(key, copy.deepcopy(item["default"]))
-        # StackStorm adds objects that the config leaves out, to hold their defaults.
+        # StackStorm adds missing objects, with their defaults.
         if item.get("type") == "object" and item.get("properties"):
             values[key] = _with_defaults(values.get(key) or {}, item["properties"])
         elif item.get("type") == "array" and item.get("items"):

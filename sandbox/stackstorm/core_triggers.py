@@ -1,4 +1,4 @@
-"""The trigger types that StackStorm itself brings along, in the pack `core`."""
+"""The trigger types of StackStorm's own pack `core`."""
 
 from typing import Any, Dict, List
 
@@ -35,7 +35,7 @@ DEFINITIONS: List[Dict[str, Any]] = [
      "parameters_schema": _parameters(timezone=_TEXT, year=_NUMBER_OR_TEXT, **{
          name: dict(_NUMBER_OR_TEXT, minimum=least, maximum=most)
          for name, (least, most) in _CRON_FIELDS.items()})},
-    # StackStorm checks no payload that it makes itself.
+    # StackStorm does not check the payloads of its own triggers.
     *({"name": name} for name in (
         "st2.generic.actiontrigger", "st2.generic.notifytrigger", "st2.generic.inquiry",
         "st2.action.file_written",

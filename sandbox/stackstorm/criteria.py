@@ -10,7 +10,7 @@ from sandbox.stackstorm.errors import Invalid
 
 
 def _age(date: str, now: datetime.datetime) -> float:
-    """Return the seconds since a date in ISO 8601, in UTC where it names no zone."""
+    """Return the seconds since a date in ISO 8601, in UTC by default."""
     then = datetime.datetime.fromisoformat(date.replace("Z", "+00:00"))
     if then.tzinfo is None:
         then = then.replace(tzinfo=datetime.timezone.utc)
@@ -76,9 +76,10 @@ def check(criteria: Dict[str, Any]) -> None:
 
 def match(criteria: Dict[str, Any], payload: Any,
           now: Optional[datetime.datetime] = None) -> bool:
-    """Tell whether every criterion holds; raises whatever its operator raises.
+    """Return whether every criterion holds; raise the error of an operator that fails.
 
-    `now` is what dates are compared with, the present time by default.
+    Args:
+        now: the current time for criteria on dates; by default the real one.
     """
     if criteria and not payload:
         return False
@@ -88,7 +89,7 @@ def match(criteria: Dict[str, Any], payload: Any,
 
 
 def look_up(key: str, context: Dict[str, Any]) -> Any:
-    """Return the value that a criterion's key names, None if there is none."""
+    """Return the value of a criterion's key in the context, or None."""
     # "#" and the text after it distinguish two criteria on one key.
     path = key.split("#")[0]
     value: Any = context

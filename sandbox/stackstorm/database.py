@@ -1,4 +1,4 @@
-"""StackStorm's database, as far as sensors query it."""
+"""The part of StackStorm's database that sensors query."""
 
 import types
 from typing import Any, Dict, Iterable, List, Optional
@@ -12,7 +12,7 @@ from sandbox.stackstorm.triggers import Trigger, Triggers
 
 
 class Database:
-    """Answers the queries of StackStorm's persistence classes, or fails by the broker's fault."""
+    """Answers the queries of StackStorm's persistence classes; fails with the broker."""
 
     def __init__(self, triggers: Triggers, broker: Broker, rules: Iterable[Rule] = (),
                  pack: Optional[Pack] = None):
@@ -21,7 +21,7 @@ class Database:
 
     def pairs(self, scope: str, name: str = "", name__in: Iterable[str] = (),
               name__startswith: str = "") -> Pairs:
-        """Find pairs by one of these (KeyValuePair.query)."""
+        """Find pairs by one of these arguments (KeyValuePair.query)."""
         self._check()
         if name__startswith:
             name__in = [each for each in self.datastore.values if each.startswith(name__startswith)]

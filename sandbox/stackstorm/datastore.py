@@ -1,4 +1,4 @@
-"""StackStorm's datastore, as far as a pack's config refers to it."""
+"""The part of StackStorm's datastore that the pack uses."""
 
 import copy
 import json
@@ -14,19 +14,19 @@ REFERENCE = re.compile(r"\s*{{\s*st2kv\.system\.(\w+)\s*}}\s*")
 
 
 class CryptoKeyNotSetupException(Exception):
-    """StackStorm has no key to encrypt secrets with."""
+    """StackStorm has no key for the encryption of secrets."""
 
 
 @dataclass
 class Pair:
-    """What the datastore has by one key."""
+    """A key of the datastore, with its value."""
 
     name: str
     value: str
 
 
 class Pairs:
-    """The result of KeyValuePair.query: those of some keys that have a value."""
+    """The result of KeyValuePair.query: the pairs of some keys that have a value."""
 
     def __init__(self, datastore: "Datastore", names: Iterable[str]):
         self._datastore, self._names = datastore, list(names)
@@ -49,7 +49,7 @@ class Datastore:
     """Values by their keys. They are not encrypted in the sandbox.
 
     Args:
-        file: where they are stored; in memory only if None.
+        file: the file in which they are stored; in memory only if None.
         has_encryption_key: without one, the datastore accepts no secrets.
     """
 

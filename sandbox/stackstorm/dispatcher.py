@@ -9,20 +9,20 @@ from sandbox.stackstorm.triggers import Triggers
 
 
 class TraceContext:
-    """The trace that `st2 trace list` finds a trigger instance by."""
+    """The trace with which `st2 trace list` finds a trigger instance."""
 
     def __init__(self, id_: Optional[str] = None, trace_tag: Optional[str] = None):
         self.id_, self.trace_tag = id_, trace_tag
 
 
 class TriggerDispatcherService:
-    """Dispatches what a sensor gives to `sensor_service.dispatch`."""
+    """Implements `sensor_service.dispatch`."""
 
     def __init__(self, triggers: Triggers, broker: Broker, logger: logging.Logger):
         self._triggers, self._broker, self._logger = triggers, broker, logger
 
     def dispatch(self, trigger: str, payload: Any = None, trace_tag: Optional[str] = None) -> None:
-        """Dispatch to a trigger's ref; a payload that breaks the schema is logged and dropped."""
+        """Dispatch to a trigger's ref; log and drop a payload that does not fit the schema."""
         context = TraceContext(trace_tag=trace_tag) if trace_tag else None
         self.dispatch_with_context(trigger, payload, context)
 

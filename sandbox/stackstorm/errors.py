@@ -2,7 +2,7 @@
 
 
 class Invalid(ValueError):
-    """StackStorm rejects it, too."""
+    """StackStorm rejects it too."""
 
 
 class Unsupported(Invalid):

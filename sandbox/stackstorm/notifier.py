@@ -7,7 +7,7 @@ from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.triggers import Triggers, TriggerType
 
 NOTIFY_TRIGGER = "core.st2.generic.notifytrigger"
-# The sandbox runs no workflows, and so has no inquiries; rules on this trigger can be created.
+# The sandbox runs no workflows, so it has no inquiries; rules on this trigger can be created.
 INQUIRY_TRIGGER = "core.st2.generic.inquiry"
 
 
@@ -21,7 +21,7 @@ class Notifier:
             triggers.add_type(TriggerType(pack, {"name": name}))
 
     def notify(self, execution: Dict[str, Any]) -> None:
-        """Dispatch the trigger for an execution that has ended, if it asks for that."""
+        """Dispatch the trigger for an execution that has ended, if the execution has routes."""
         notify = execution.get("liveaction", {}).get("notify", {}).get("on-complete")
         for route in notify["routes"] if notify else []:
             self._broker.send(self._broker.connect(), NOTIFY_TRIGGER, {

@@ -22,9 +22,9 @@ class Pack:
     """The content of a pack's YAML files, and its config.
 
     Attributes:
-        registered: the config as it was registered; None if there is none yet.
+        registered: the config as it was registered; None before that.
         complete: the registered config with its defaults.
-        schema: the config's schema, as the pack has it.
+        schema: the config's schema in the pack.
     """
 
     ref: str
@@ -39,7 +39,7 @@ class Pack:
     aliases: List[Dict[str, Any]]
 
     def register(self, values: Dict[str, Any]) -> None:
-        """Register a config; raises Invalid if it breaks the pack's schema."""
+        """Register a config; raise Invalid if it does not fit the pack's schema."""
         complete = config.complete(copy.deepcopy(values), self.schema)
         self.datastore.resolved(complete, self.schema)
         self.complete, self.registered = complete, values
@@ -56,7 +56,7 @@ def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore]
     Args:
         path: its directory.
         config_file: its config; None for a pack whose config is not registered yet.
-        datastore: what the config's references are resolved in.
+        datastore: the datastore to which the config's references refer.
 
     Raises:
         Invalid: a file is wrong; the text names it.
@@ -77,7 +77,7 @@ def load(path: Path, config_file: Optional[Path], datastore: Optional[Datastore]
 
 
 def read(file: Path, missing: Any = None) -> Dict[str, Any]:
-    """Return the mapping in a YAML file; raises Invalid if it holds anything else."""
+    """Return the mapping in a YAML file; raise Invalid if the file contains anything else."""
     if missing is not None and not file.exists():
         return missing
     try:
@@ -85,13 +85,13 @@ def read(file: Path, missing: Any = None) -> Dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         raise Invalid(f"cannot read {file}: {error}")
     if not isinstance(content, dict):
-        raise Invalid(f"{file} does not hold a mapping")
+        raise Invalid(f"{file} does not contain a mapping")
     return content
 
 
 @functools.lru_cache(maxsize=None)
 def _parsed(text: str) -> bytes:
-    """Return a YAML document, pickled: each text is parsed once a process."""
+    """Return a YAML document, pickled: each text is parsed once per process."""
     return pickle.dumps(yaml.load(text, Loader=LOADER))
 
 

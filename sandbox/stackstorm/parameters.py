@@ -15,10 +15,10 @@ def prepare(given: Values, schemas: Dict[str, Values], context: Values) -> Value
     """Return the value of every parameter that has a schema.
 
     Args:
-        given: the values, which may be templates; they can use each other and the defaults.
+        given: the values, which may contain templates, also of other values and of defaults.
         schemas: the parameters' schemas.
-        context: what else templates can use, e.g. {"trigger": payload}. Values from an Unknown
-            datastore are not cast and not checked.
+        context: further names for templates, such as {"trigger": payload}. Values from an
+            Unknown datastore are neither cast nor checked.
 
     Raises:
         Invalid: StackStorm rejects the parameters.
@@ -92,7 +92,7 @@ class _Rendering:
 
 
 def cast(value: Any, name: str, schemas: Dict[str, Values]) -> Any:
-    """Return a value in the type of its parameter; raises Invalid."""
+    """Return a value in the type of its parameter; raise Invalid."""
     caster = _CASTS.get(schemas.get(name, {}).get("type"))
     if value is None or caster is None:
         return value

@@ -32,7 +32,7 @@ def install_base_classes() -> None:
 
 def install_services(triggers: Triggers, broker: Broker, database: Database,
                      api_url: str = "") -> None:
-    """Provide the services that a sensor imports, in place of an installed StackStorm's."""
+    """Provide the services that a sensor imports, also if StackStorm is installed."""
     _provide("st2common.models.api.trace", TraceContext=TraceContext)
     _provide("st2common.transport.reactor", TriggerDispatcher=transport.TriggerDispatcher,
              TRIGGER_INSTANCE_XCHG=transport.TRIGGER_INSTANCE_XCHG)
@@ -60,7 +60,7 @@ def install_services(triggers: Triggers, broker: Broker, database: Database,
 
 
 def _install_account(api_url: str) -> None:
-    """Provide what a sensor calls the API with; the sandbox has no authentication."""
+    """Provide the functions for a token and the API's URL; the sandbox has no authentication."""
     stream = urlsplit(api_url)
     _provide("oslo_config", cfg=SimpleNamespace(
         StrOpt=_option, IntOpt=_option, CONF=SimpleNamespace(

@@ -14,7 +14,7 @@ def load_class(file: Path, bases: Tuple[Type, ...], name: str = "") -> Type:
     Args:
         file: the Python file.
         bases: the class extends one of these.
-        name: its name; the only such class in the file if "".
+        name: its name; "" for the only such class in the file.
 
     Raises:
         ImportError: the file has no such class.
@@ -36,7 +36,7 @@ def add_to_path(directory: Path, first: bool = False) -> None:
 
 
 def _load(file: Path) -> ModuleType:
-    # As in StackStorm, a plug-in finds the modules of its own directory only.
+    # As in StackStorm, a plug-in can import modules of its own directory only.
     add_to_path(file.parent.resolve())
     loader = SourceFileLoader(file.stem, str(file))
     module = ModuleType(file.stem)

@@ -1,9 +1,9 @@
-"""The StackStorm process. Like StackStorm's own, it is patched for Eventlet before all else."""
+"""The StackStorm process, which is patched for Eventlet first, like StackStorm's own."""
 
 import os
 
-# Importing the green DNS resolver is a quarter of the start-up time, and the sandbox looks up
-# nothing but local hosts.
+# The import of the green DNS resolver takes a quarter of the start-up time, and the sandbox looks
+# up local hosts only.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 import eventlet
@@ -58,7 +58,7 @@ class Platform:
             self.aliases.put(definition)
 
     def serve_api(self, port: int) -> int:
-        """Start to serve the API; returns the port."""
+        """Start to serve the API; return the port."""
         listener = eventlet.listen(("127.0.0.1", port))
         app = Api(Services(
             pack=self._pack, triggers=self.triggers, rules=self.rules, actions=self.actions,
@@ -89,7 +89,7 @@ class Platform:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run a pack until its sensor ends; returns the exit status."""
+    """Run a pack until its sensor ends; return the exit status."""
     _log_to_stderr(args.log_level)
     try:
         datastore = Datastore(args.datastore, not args.without_encryption_key)
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _end_on_interrupt() -> None:
-    """Let Ctrl-C end the main greenlet, whichever runs then: a WSGI server would swallow it."""
+    """Let Ctrl-C end the main greenlet: in another one, a WSGI server would ignore it."""
     main, hub = eventlet.getcurrent(), eventlet.hubs.get_hub()
 
     def interrupt(*_: Any) -> None:

@@ -53,7 +53,7 @@ class Rule:
 
     @property
     def ref(self) -> str:
-        """E.g. hipchat.ping_pong."""
+        """The rule's ref, such as hipchat.ping_pong."""
         return _ref(self.definition)
 
     @property
@@ -87,11 +87,11 @@ class Rules:
         return self._rules[ref]
 
     def enforcements(self) -> List[Dict[str, Any]]:
-        """Return the last 1000 enforcements, failures among them, newest first."""
+        """Return the last 1000 enforcements, also failed ones, newest first."""
         return list(reversed(self._enforcements))
 
     def put(self, definition: Dict[str, Any]) -> Rule:
-        """Create a rule or replace the one of the same ref; raises Invalid."""
+        """Create a rule, or replace the rule with the same ref; raise Invalid."""
         try:
             rule = self._make(definition)
         except Invalid as error:
@@ -105,7 +105,7 @@ class Rules:
         return rule
 
     def enable(self, ref: str) -> None:
-        """Enable a rule; raises Invalid if it does not exist."""
+        """Enable a rule; raise Invalid if it does not exist."""
         if ref not in self._rules:
             raise Invalid(f"there is no rule {ref!r}; there are {', '.join(sorted(self._rules))}")
         self.put(dict(self._rules[ref].to_dict(), enabled=True))
@@ -115,7 +115,7 @@ class Rules:
         self._triggers.release(self._rules.pop(ref).trigger)
 
     def handle(self, instance: TriggerInstance) -> None:
-        """Start the action of each enabled rule that matches; failures do not affect others."""
+        """Start the action of each enabled rule that matches; log failures."""
         instance.status = "processing"
         payload = json.loads(instance.payload)
         for rule in self:

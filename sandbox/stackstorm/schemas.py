@@ -1,4 +1,4 @@
-"""StackStorm's dialect of JSON schema: draft 4, with `required` as a boolean of each property."""
+"""StackStorm's dialect of JSON schema: draft 4, with `required` as a boolean of a property."""
 
 import copy
 from typing import Any, Dict, Iterable
@@ -23,7 +23,7 @@ _Validator = jsonschema.validators.extend(jsonschema.Draft4Validator, {
 
 
 class Schema:
-    """A schema as StackStorm applies it: it fills in defaults, and optional values may be null."""
+    """A schema as StackStorm applies it: it adds defaults, and optional values may be null."""
 
     def __init__(self, schema: Dict[str, Any]):
         self._schema = _nullable(schema)
@@ -37,12 +37,12 @@ class Schema:
                     "additionalProperties": additional})
 
     def clean(self, instance: Any) -> Any:
-        """Return a copy of an instance with its defaults; raises Invalid for a wrong one."""
+        """Return a copy of an instance with its defaults; raise Invalid if it does not fit."""
         instance = _with_defaults(copy.deepcopy(instance), self._schema)
         error = best_match(self._validator.iter_errors(instance))
         if error is None:
             return instance
-        # The keyword `required` itself is part of the path of the error about it.
+        # The path of an error about `required` ends with that keyword.
         path = [str(step) for step in error.absolute_path if step != "required"]
         raise Invalid(".".join(path) + ": " + error.message if path else error.message)
 
@@ -77,7 +77,7 @@ def _nullable_property(schema: Dict[str, Any]) -> Dict[str, Any]:
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
             return dict(schema, **{choice: schema[choice] + [{"type": "null"}]})
-    # StackStorm takes a property without a type for a string.
+    # For StackStorm, a property without a type is a string.
     types = schema.get("type", "string")
     types = types if isinstance(types, list) else [types]
     return dict(schema, type=types if "null" in types else types + ["null"])

@@ -39,7 +39,7 @@ class SensorService:
         return True
 
     def delete_value(self, name: str) -> bool:
-        """Delete a value; returns whether it existed."""
+        """Delete a value; return whether it existed."""
         return self._values.pop(name, None) is not None
 
 
@@ -55,7 +55,7 @@ class SensorHost:
         self._tell = {"create": self._create, "update": self._update, "delete": self._delete}
 
     def run(self) -> None:
-        """Set up and run the sensor; raises what it raises."""
+        """Set up and run the sensor; raise its errors."""
         atexit.register(self._sensor.cleanup)
         # As in StackStorm, both run while the sensor is still being set up.
         eventlet.spawn_n(self._replay)

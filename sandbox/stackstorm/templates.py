@@ -15,7 +15,7 @@ import yaml
 from sandbox.stackstorm.errors import Invalid, Unsupported
 from sandbox.stackstorm.unknown import Unknown
 
-# The text that the filter use_none makes of null, and that the cast turns into null again.
+# The filter use_none returns this text for null, and the cast turns it into null again.
 NONE = "%*****__%NONE%__*****%"
 
 
@@ -46,7 +46,7 @@ def _to_json_string(value: Any, indent: Optional[int] = None, sort_keys: bool = 
 
 
 def _human_time(seconds: Any) -> str:
-    """As StackStorm writes a duration, such as 1h3m5s; of less than a second it says μs."""
+    """Return a duration as StackStorm writes it, such as 1h3m5s; below a second it is in μs."""
     if not isinstance(seconds, (int, float)):
         raise AssertionError("to_human_time_from_seconds takes a number")
     if not seconds:
@@ -121,8 +121,8 @@ _ENVIRONMENT.tests["in"] = lambda item, collection: item in collection
 
 @functools.lru_cache(maxsize=1024)
 def jsonpath(expression: str) -> Any:
-    """Parse a JSONPath expression with StackStorm's own library; raises Invalid."""
-    # Imported here, as it takes a fifth of a second and few rules need it.
+    """Parse a JSONPath expression with StackStorm's own library; raise Invalid."""
+    # Imported here, because the import takes a fifth of a second and few rules need it.
     import jsonpath_rw
     try:
         return jsonpath_rw.parse(expression)
@@ -131,7 +131,7 @@ def jsonpath(expression: str) -> Any:
 
 
 def check(value: Any) -> None:
-    """Raise Invalid if any text in the value uses a filter or test that StackStorm has not."""
+    """Raise Invalid if a text in the value uses a filter or test that StackStorm lacks."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
@@ -142,7 +142,7 @@ def check(value: Any) -> None:
 
 
 def variables(value: Any) -> Optional[FrozenSet[str]]:
-    """Return the names that a template uses, None if the value is no template; raises Invalid."""
+    """Return the names that a template uses; None if the value is no template; raise Invalid."""
     text = str(value)
     if not isinstance(value, (str, list, dict)) or not ("{{" in text or "{%" in text):
         return None
@@ -154,7 +154,7 @@ def _variables(text: str) -> Optional[FrozenSet[str]]:
     try:
         tree = _ENVIRONMENT.parse(text)
     except jinja2.TemplateSyntaxError:
-        # StackStorm takes such a parameter literally.
+        # StackStorm uses such a parameter literally.
         return None
     try:
         return frozenset(jinja2.meta.find_undeclared_variables(tree))
@@ -191,9 +191,9 @@ def render_pattern(pattern: Any, context: Dict[str, Any]) -> Any:
 
 
 def render_values(mapping: Dict[str, Any], context: Dict[str, Any]) -> Dict[str, Any]:
-    """Render each value of a mapping, as StackStorm does for aliases; raises what Jinja raises.
+    """Render each value of a mapping, as StackStorm does for aliases; raise Jinja's errors.
 
-    What is no text is rendered as text, and stays as it is where that changes nothing.
+    Other values than text are rendered as text. If that changes nothing, the value is unchanged.
     """
     context = {"__context": context, **context}
     rendered = {}

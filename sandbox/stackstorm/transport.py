@@ -23,7 +23,7 @@ PICKLE = "application/x-python-serialize"
 
 
 class TriggerInstancePublisher:
-    """StackStorm's own publisher, without confirmations: the sandbox does not support it."""
+    """StackStorm's own publisher, which the sandbox does not support."""
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
         """Raise Unsupported."""
@@ -31,7 +31,7 @@ class TriggerInstancePublisher:
 
 
 class TriggerDispatcher:
-    """Makes the message for the rules engine; its `_publisher` publishes it."""
+    """Builds the message for the rules engine, which `_publisher` publishes."""
 
     def __init__(self, logger: logging.Logger):
         self._logger = logger
@@ -48,8 +48,8 @@ class TriggerDispatcher:
 class Transport(virtual.Transport):
     """The transport of a kombu.Connection; subclasses set `triggers` and `broker`.
 
-    A greenlet takes the messages in the broker's place. Its confirmations arrive by
-    drain_events, as with RabbitMQ.
+    A greenlet receives the messages, as the broker would. Its confirmations arrive through
+    drain_events(), as with RabbitMQ.
     """
 
     triggers: Triggers
@@ -102,7 +102,7 @@ class Transport(virtual.Transport):
         """Return whether a queue takes the message."""
         found = loads(message["body"], message["content-type"], message["content-encoding"],
                       accept={PICKLE})
-        # StackStorm does not check it here, which would hide a defect of the pack.
+        # StackStorm does not check the payload here. The check shows defects of the pack.
         self.triggers.type_of(found["trigger"]).check_payload(found["payload"])
         return self.broker.send(channel.number, found["trigger"], found["payload"],
                                 found["trace_context"].trace_tag)
@@ -126,7 +126,7 @@ class Transport(virtual.Transport):
             self.connection._sent.put((self, self._published, message))
 
         def answer(self, number: int, message: Dict[str, Any], taken: bool) -> None:
-            """Confirm a message, and first return it if no queue has taken it."""
+            """Confirm a message; first return it if no queue has received it."""
             if not taken:
                 for returned in self.events["basic_return"]:
                     returned(ChannelError("NO_ROUTE"), "", "",

@@ -1,4 +1,4 @@
-"""Trigger types, and the triggers that rules of one type and parameters share."""
+"""Trigger types and triggers; rules with the same type and parameters share a trigger."""
 
 import hashlib
 import json
@@ -80,14 +80,14 @@ class Triggers:
             self._add(Trigger(trigger_type.name, trigger_type.pack, trigger_type.ref, {}))
 
     def type_of(self, ref: str) -> TriggerType:
-        """Return the type of a trigger, by the ref of either; raises Invalid if there is none."""
+        """Return the trigger type with this ref, or the type of the trigger; raise Invalid."""
         type_ref = self._triggers[ref].type if ref in self._triggers else ref
         if type_ref not in self._types:
             raise Invalid(f"there is no trigger and no trigger type {ref!r}")
         return self._types[type_ref]
 
     def acquire(self, type_ref: str, parameters: Dict[str, Any]) -> Trigger:
-        """Return the trigger for a rule, and create it if there is none.
+        """Return the trigger for a rule; create it if it does not exist.
 
         Raises:
             Invalid: there is no such type, or it does not accept these parameters.
@@ -120,8 +120,8 @@ class Triggers:
     def query(self, type: Optional[str] = None,
               type__in: Optional[Sequence[str]] = None) -> List[Trigger]:
         """Return the triggers of one type, of several types, or all."""
-        wanted = type__in if type is None else [type]
-        return [each for each in self._triggers.values() if wanted is None or each.type in wanted]
+        types = type__in if type is None else [type]
+        return [each for each in self._triggers.values() if types is None or each.type in types]
 
     def _find(self, type_ref: str, parameters: Dict[str, Any]) -> Optional[Trigger]:
         return next((each for each in self._triggers.values()

@@ -1,4 +1,4 @@
-"""Stands for values that only a real StackStorm knows, such as those of its datastore."""
+"""Represents values that only a real StackStorm knows, such as those of its datastore."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ __all__ = ["Unknown"]
 
 
 class Unknown(str):
-    """A value that renders as the expression it comes from, and so does all that it holds:
+    """A value that renders as its own expression, and so do its attributes and items:
 
         {{ st2kv.system.token }}  ->  "{{ st2kv.system.token }}"
     """

@@ -46,7 +46,7 @@ def test_an_alias_of_ones_own_is_tried(run, tmp_path):
     file = tmp_path / "deploy.yaml"
     file.write_text(OWN)
     status, printed = run([str(file), "--say", "!DEPLOY web to Ops", "--status", "failed"])
-    assert status == 0 and 'room: "Ops"' in printed and "says first nothing" in printed
+    assert status == 0 and 'room: "Ops"' in printed and "ack        none" in printed
     assert "hipchat.send ended: failed." in printed and 'color "red"' in printed
 
 
@@ -84,7 +84,7 @@ CHATOPS = {"prefix": "bot", "rooms": [7, 8], "extra_parameters": True, "allow": 
 
 
 @pytest.mark.parametrize("said, status, words", [
-    ("bot hipchat rooms", 0, ["in the room 7 for everybody", "in the room 8 for 17", "It runs."]),
+    ("bot hipchat rooms", 0, ["in the room 7 for everyone", "in the room 8 for 17", "It runs."]),
     ("hipchat rooms include_archived=true", 0, ["include_archived: true"]),
     ("hipchat who is @Ann", 1, ["lets no person run hipchat.who_is"])])
 def test_the_config_says_prefix_and_permissions(run, tmp_path, said, status, words):

@@ -254,8 +254,8 @@ It fires for 2 of 5 events.
 
     @pytest.mark.parametrize("found, words", [
         ("{", "cannot read"), ({"result": {"error": "no"}}, "is neither"), ([1], "is neither"),
-        ([], "holds no message"), ("[" * 99999, "cannot read"),
-        ([{"item": {}, "event": []}], "holds no")])
+        ([], "contains no message"), ("[" * 99999, "cannot read"),
+        ([{"item": {}, "event": []}], "contains no")])
     def test_needs_a_history_or_bodies(self, try_on, found, words):
         status, output = try_on("ping_pong", found)
         assert (status, words in output) == (2, True), output

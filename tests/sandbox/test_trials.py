@@ -68,7 +68,7 @@ def test_alias(case, run):
         assert (status, shown(output)) == (0, case["gives"]), output
         is_known = case["alias"]["action_ref"].startswith("hipchat.")
         assert is_known or "another pack's" in output and "It runs, if " in output
-        for key, heading in (("first", "says first"), ("then", "says then ")):
+        for key, heading in (("first", "ack       "), ("then", "reply     ")):
             assert f"{heading} {case.get(key, '')}" in output
     elif "wrong" in case:
         assert status == 2 and case["wrong"] in output, output

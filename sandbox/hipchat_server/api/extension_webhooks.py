@@ -14,7 +14,7 @@ from sandbox.hipchat_server.validation import json_body
 
 blueprint = Blueprint("extension_webhooks", __name__)
 
-MOST = 10  # of all add-ons in a room
+WEBHOOKS_MAX = 10  # in a room, of all add-ons
 
 
 @blueprint.put("/room/<id_or_name>/extension/webhook/<key>")
@@ -26,8 +26,8 @@ def put_webhook(id_or_name: str, key: str) -> Any:
     old = own(room, key)
     if old:
         del room.webhooks[old.id]
-    elif sum(not hook.token.owner for hook in room.webhooks.values()) >= MOST:
-        raise ApiError(400, f"You can only create {MOST} webhooks in a room")
+    elif sum(not hook.token.owner for hook in room.webhooks.values()) >= WEBHOOKS_MAX:
+        raise ApiError(400, f"You can only create {WEBHOOKS_MAX} webhooks in a room")
     hook = make(room, fields)
     links = serializer.webhook_ref(room, hook)["links"]
     return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
@@ -49,13 +49,13 @@ def delete_webhook(id_or_name: str, key: str) -> Any:
 
 
 def own(room: Room, key: str) -> Optional[Webhook]:
-    """Return the add-on's webhook with that key in a room, None if there is none."""
+    """Return the add-on's webhook with this key in a room, or None."""
     return next((hook for hook in room.webhooks.values()
                  if hook.key == key and hook.token.client is g.token.client), None)
 
 
 def found(room: Room, key: str) -> Webhook:
-    """Return the add-on's webhook with that key, or raise HipChat's 404."""
+    """Return the add-on's webhook with this key, or raise HipChat's 404."""
     hook = own(room, key)
     if hook is None:
         raise not_found("Webhook", key)

@@ -1,4 +1,4 @@
-"""Glances: an add-on's lines in the sidebar of a room. They are stored and listed, never shown."""
+"""Glances: an add-on's lines in the sidebar of a room. The chat page does not show them."""
 
 from typing import Any, Dict
 
@@ -53,28 +53,31 @@ def delete_glance(id_or_name: str, key: str) -> Any:
 @blueprint.post("/addon/ui")
 @needs("view_group", by=CLIENTS)
 def update_group_glances() -> Any:
-    json_body(schemas.GLANCE_UPDATE)
-    return done()
+    return accept_update()
 
 
 @blueprint.post("/addon/ui/room/<id_or_name>")
 @needs("view_room", by=CLIENTS)
 def update_room_glances(id_or_name: str) -> Any:
     group.room(id_or_name)
-    json_body(schemas.GLANCE_UPDATE)
-    return done()
+    return accept_update()
 
 
 @blueprint.post("/addon/ui/user/<id_or_email>")
 @needs("view_group", by=CLIENTS)
 def update_user_glances(id_or_email: str) -> Any:
     group.user(id_or_email)
+    return accept_update()
+
+
+def accept_update() -> Any:
+    """Check the body of an update; its content is not stored."""
     json_body(schemas.GLANCE_UPDATE)
     return done()
 
 
 def own(room: Room) -> Dict[str, Dict[str, Any]]:
-    """Return the present add-on's glances in a room, by key."""
+    """Return the glances of the request's add-on in a room, by key."""
     return room.glances.setdefault(g.token.client.id, {})
 
 

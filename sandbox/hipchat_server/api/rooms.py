@@ -15,7 +15,7 @@ blueprint = Blueprint("rooms", __name__)
 
 
 @blueprint.get("/room")
-@blueprint.get("/room/")  # nothing was created under it: POST is a 405
+@blueprint.get("/room/")  # without a view for POST, which is a 405
 @needs("view_group", "view_room", by=GROUP_WIDE)
 def get_all_rooms() -> Any:
     hidden: Set[int] = set()

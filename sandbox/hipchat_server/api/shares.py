@@ -4,7 +4,7 @@ import email
 import email.message
 import email.policy
 import json
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from flask import Blueprint, g, request
 
@@ -12,7 +12,7 @@ from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group
 from sandbox.hipchat_server.errors import ApiError
 from sandbox.hipchat_server.authorization import USERS, count_message, done, needs
-from sandbox.hipchat_server.models import Message
+from sandbox.hipchat_server.models import Message, Room, User
 from sandbox.hipchat_server.validation import json_body, validate
 
 blueprint = Blueprint("shares", __name__)
@@ -24,21 +24,13 @@ LINK_METHODS = ("POST", "PUT")
 @blueprint.route("/room/<id_or_name>/share/link", methods=LINK_METHODS)
 @needs("send_message", by=USERS)
 def share_link_with_room(id_or_name: str) -> Any:
-    room = group.room(id_or_name)
-    text = shared_link()
-    count_message(room.id)
-    events.message(room, g.token.actor, text)
-    return done()
+    return post_in_room(group.room(id_or_name), shared_link())
 
 
 @blueprint.route("/user/<id_or_email>/share/link", methods=LINK_METHODS)
 @needs("send_message", by=USERS)
 def share_link_with_user(id_or_email: str) -> Any:
-    user = group.user(id_or_email)
-    text = shared_link()
-    count_message(user.id)
-    user.inbox.append(Message(g.token.actor, text))
-    return done()
+    return send_to_user(group.user(id_or_email), shared_link())
 
 
 @blueprint.post("/room/<id_or_name>/share/file")
@@ -46,9 +38,7 @@ def share_link_with_user(id_or_email: str) -> Any:
 def share_file_with_room(id_or_name: str) -> Any:
     room = group.room(id_or_name)
     file, text = shared_file()
-    count_message(room.id)
-    events.file_upload(room, g.token.actor, file, text)
-    return done()
+    return post_in_room(room, text, file)
 
 
 @blueprint.post("/user/<id_or_email>/share/file")
@@ -56,19 +46,34 @@ def share_file_with_room(id_or_name: str) -> Any:
 def share_file_with_user(id_or_email: str) -> Any:
     user = group.user(id_or_email)
     file, text = shared_file()
+    return send_to_user(user, text, file)
+
+
+def post_in_room(room: Room, text: str, file: Optional[Dict[str, Any]] = None) -> Any:
+    """Post a shared link or file in a room."""
+    count_message(room.id)
+    if file:
+        events.file_upload(room, g.token.actor, file, text)
+    else:
+        events.message(room, g.token.actor, text)
+    return done()
+
+
+def send_to_user(user: User, text: str, file: Optional[Dict[str, Any]] = None) -> Any:
+    """Send a shared link or file to a person."""
     count_message(user.id)
     user.inbox.append(Message(g.token.actor, text, file=file))
     return done()
 
 
 def shared_link() -> str:
-    """Return the text in which a shared link is shown."""
+    """Return the message that shows a shared link."""
     fields = json_body(schemas.LINK)
     return " ".join(filter(None, (fields.get("message"), fields["link"])))
 
 
 def shared_file() -> Tuple[Dict[str, Any], str]:
-    """Return the file of a multipart/related body, as HipChat shows it, and the message."""
+    """Return the file of a multipart/related body, in HipChat's form, and the message."""
     if request.mimetype != "multipart/related":
         raise ApiError(400, "Content-Type must be multipart/related")
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n"
@@ -99,6 +104,6 @@ def _text(parts: Mapping[str, email.message.Message]) -> str:
 
 
 def _content(part: email.message.Message) -> bytes:
-    """Return the decoded bytes of a part; none for one that is a multipart itself."""
+    """Return the decoded bytes of a part; empty if the part is a multipart itself."""
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""

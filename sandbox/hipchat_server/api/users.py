@@ -86,7 +86,7 @@ def get_auto_join_rooms(id_or_email: str) -> Any:
 
 
 def check(fields: Dict[str, Any], user: Optional[User] = None) -> None:
-    """Check what a schema cannot: raises 400 for an unknown time zone, 409 for a taken name."""
+    """Check what a schema cannot: raise 400 for an unknown time zone, 409 for a taken name."""
     timezone(fields.get("timezone") or "UTC")
     for other in group.users.values():
         for name in ("email", "mention_name"):
@@ -95,7 +95,7 @@ def check(fields: Dict[str, Any], user: Optional[User] = None) -> None:
 
 
 def change(user: User, fields: Dict[str, Any]) -> None:
-    """Set the given fields; null changes nothing, and of the texts only a title may be empty."""
+    """Set the given fields. Null changes nothing, and only the title may be an empty text."""
     for name in CHANGEABLE:
         value = fields.get(name)
         if value is not None and (value != "" or name == "title"):

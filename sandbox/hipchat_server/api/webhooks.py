@@ -69,7 +69,7 @@ def find(room: Room, webhook_id: int) -> Webhook:
 
 
 def check(fields: Dict[str, Any]) -> None:
-    """Check what a schema cannot: raises 400 for an unusable URL, pattern or signature."""
+    """Check what a schema cannot: raise 400 for an unusable URL, pattern or authentication."""
     if not is_absolute(fields["url"]):
         raise ApiError(400, "Field url must be an absolute URL")
     try:
@@ -81,7 +81,7 @@ def check(fields: Dict[str, Any]) -> None:
 
 
 def is_absolute(url: str) -> bool:
-    """Return whether HipChat accepts a URL; it refuses one with a user and a password."""
+    """Return whether HipChat accepts a URL; HipChat refuses a URL with user and password."""
     try:
         parts = urlsplit(url)
     except ValueError:

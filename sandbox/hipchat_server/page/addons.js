@@ -1,4 +1,4 @@
-// Add-ons: shows what one asks for, installs it, and lists those that are installed.
+// Add-ons: shows an add-on before its installation, installs it, and lists the installed ones.
 
 import {make} from "./message.js";
 import {call} from "./server.js";
@@ -7,12 +7,12 @@ const $ = (id) => document.getElementById(id);
 let shown = "";
 let room = null;
 
-// `showNotice` shows a notice, `refresh` asks the server for its state.
+// `showNotice` shows a notice; `refresh` loads the server's state.
 export function begin(showNotice, refresh) {
-  const attempt = async (words, action) => {
+  const attempt = async (notice, action) => {
     try {
       await action();
-      showNotice(words);
+      showNotice(notice);
     } catch (error) {
       showNotice(error.message, true);
     }

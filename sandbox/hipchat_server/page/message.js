@@ -1,4 +1,4 @@
-// A message as an element: text, HTML, a card, a file, a new topic.
+// Returns a message as an element: a text, HTML, a card, a file or a new topic.
 
 import {image, link, safeHtml} from "./safe_html.js";
 
@@ -34,7 +34,7 @@ function what(message) {
   const isHtml = message.format === "html";
   const element = make("div", isHtml ? "what html" : "what", content(message, isHtml));
   if (message.color) {
-    // HipChat chooses where the color is "random".
+    // For "random", HipChat chooses the color.
     const color = message.color === "random" ? COLORS[hue(message.id) % 5] : message.color;
     element.classList.add("color", color);
   }

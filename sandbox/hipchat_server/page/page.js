@@ -1,23 +1,23 @@
-// The chat page: polls the server's state, shows it, and lets people say and do things.
+// The chat page: polls the server's state, shows it, and posts messages and events.
 
 import {begin as beginAddons, showAddons} from "./addons.js";
 import {make, messageElement} from "./message.js";
 import {call} from "./server.js";
 
-const PAUSE = 400; // milliseconds between two requests
+const PERIOD = 400; // milliseconds between two requests
 const PEOPLE = ["Ann", "Bob", "Carol"];
 
 const $ = (id) => document.getElementById(id);
 const shown = {room: null, messages: 0, rooms: "", people: "", trace: ""};
-const seen = new Map(); // of each room, how many messages have been read
+const seen = new Map(); // the number of messages that were shown, by room ID
 let room = null;
 let trace = {happened: null, done: true};
 
-async function look() {
+async function update() {
   const state = await call("GET", "state?room=" + (room ? room.id : ""));
   room = state.rooms.find(({id}) => room && id === room.id) || state.rooms[0] || null;
   if (room && state.room !== room.id) {
-    await look();
+    await update();
     return;
   }
   showRooms(state.rooms);
@@ -40,7 +40,7 @@ function showRooms(rooms) {
     return;
   }
   shown.rooms = state;
-  // The focus stays on its button when the list is rebuilt.
+  // Keep the focus on its button when the list is rebuilt.
   const focused = document.activeElement.dataset.room;
   $("rooms").replaceChildren(...rooms.map((each) => {
     const button = make("button", "", make("span", "", each.name));
@@ -62,7 +62,7 @@ function showRooms(rooms) {
 
 function showRoom(messages) {
   $("room").textContent = room ? room.name + (room.is_archived ? " (archived)" : "") : "No room";
-  $("topic").textContent = room ? room.topic || "No topic" : "Make one to begin.";
+  $("topic").textContent = room ? room.topic || "No topic" : "Add a room to begin.";
   const present = room ? room.people : [];
   if ($("present").textContent !== present.join("")) {
     $("present").replaceChildren(...present.map((name) => make("li", "", name)));
@@ -72,7 +72,7 @@ function showRoom(messages) {
     shown.messages = room ? room.messages - messages.length : 0;
     $("log").replaceChildren();
   }
-  // Only new messages are added, and announced by screen readers.
+  // Add only new messages: screen readers announce every added one.
   const added = room ? messages.slice(Math.max(0, messages.length - room.messages +
     shown.messages)) : [];
   for (const message of added) {
@@ -124,13 +124,13 @@ function showNotice(text, bad = false) {
 }
 
 // One request at a time, so that an old response never overwrites a new one.
-let looking = Promise.resolve();
+let pending = Promise.resolve();
 function refresh() {
-  looking = looking.then(look).catch((error) => showNotice("Cannot load the rooms: " + error.message, true));
-  return looking;
+  pending = pending.then(update).catch((error) => showNotice("Cannot load the rooms: " + error.message, true));
+  return pending;
 }
 
-async function act(what, path, body) {
+async function act(notice, path, body) {
   const user = $("person").value.trim();
   if (!user) {
     $("person").focus();
@@ -138,7 +138,7 @@ async function act(what, path, body) {
   }
   try {
     await call("POST", path, {room: String(room && room.id), user, ...body});
-    showNotice(user + what);
+    showNotice(user + notice);
   } catch (error) {
     showNotice(error.message, true);
   }
@@ -150,7 +150,7 @@ $("say").onsubmit = async (event) => {
   const message = $("message").value;
   $("message").value = "";
   $("message").focus();
-  await act(" said it.", "say", {message});
+  await act(" posted the message.", "say", {message});
 };
 $("enter").onclick = () => act(" entered " + room.name + ".", "act", {event: "enter"});
 $("exit").onclick = () => act(" left " + room.name + ".", "act", {event: "exit"});
@@ -168,14 +168,14 @@ $("new-room").onsubmit = async (event) => {
   event.preventDefault();
   const name = $("room-name").value.trim();
   $("room-name").value = "";
-  await act(" made " + name + ".", "act", {event: "created", room: name});
+  await act(" created " + name + ".", "act", {event: "created", room: name});
 };
 
 beginAddons(showNotice, refresh);
 $("person").value = PEOPLE[0];
-(async function forever() {
+(async function poll() {
   for (;;) {
     await refresh();
-    await new Promise((resolve) => setTimeout(resolve, document.hidden ? 5 * PAUSE : PAUSE));
+    await new Promise((resolve) => setTimeout(resolve, document.hidden ? 5 * PERIOD : PERIOD));
   }
 })();

@@ -1,4 +1,4 @@
-// Rebuilds HTML from chat out of the elements and attributes that are allowed here.
+// Copies HTML from chat, with the elements and attributes that are allowed here only.
 
 const TAGS = new Set(["A", "B", "BLOCKQUOTE", "BR", "CODE", "DD", "DL", "DT", "EM", "I", "IMG",
   "LI", "OL", "P", "PRE", "STRONG", "TABLE", "TBODY", "TD", "TH", "THEAD", "TR", "U", "UL"]);

@@ -1,11 +1,11 @@
 // Calls of the control API.
 
-// Returns the response's content; throws an Error with the server's own words.
+// Returns the response's content; throws an Error with the server's message.
 export async function call(method, path, body) {
-  const answer = await fetch("sandbox/" + path, {
+  const response = await fetch("sandbox/" + path, {
     method, headers: {"Content-Type": "application/json"}, body: body && JSON.stringify(body)});
-  const content = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) {
+  const content = response.status === 204 ? null : await response.json();
+  if (!response.ok) {
     throw new Error(content.error.message);
   }
   return content;

@@ -92,8 +92,9 @@ $(VENV)/sandbox-ready: requirements.txt requirements-sandbox.txt
 		-r requirements.txt -r requirements-sandbox.txt
 	@touch $@
 
-$(VENV)/ready: $(VENV)/sandbox-ready requirements-tests.txt
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-tests.txt
+$(VENV)/ready: $(VENV)/sandbox-ready requirements-tests.txt requirements-client.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-tests.txt \
+		-r requirements-client.txt
 	@touch $@
 
 clean:  ## remove what the above made

@@ -104,7 +104,8 @@ class Parts:
             request_check=self.request_check)
         health.add_metrics(role=lambda: self._leadership.role,
                            waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
-                           webhooks=self._count_webhooks, unheard_rooms=self._webhooks.unheard,
+                           webhooks=self._count_webhooks,
+                           unheard_rooms=lambda: len(self._webhooks.problems()),
                            webhooks_elsewhere=self._webhooks.elsewhere)
         self._chatops = self._build_chatops()
         self._report_config()
@@ -281,7 +282,7 @@ class Parts:
         run_forever("refreshing", self._refresh_triggers)
         run_forever("rules", RuleProblems(
             subscriptions=self.subscriptions, webhooks=self._webhooks,
-            rules=database.enabled_rules, health=health).watch)
+            enabled_rules=database.enabled_rules, health=health).watch)
 
     def _take_over(self) -> None:
         """Continue from the previous sensor's cursors, and discard our own spool: its deliveries

@@ -131,7 +131,7 @@ def test_a_task_that_fails_is_told_of_and_begins_again(
     toy = make()
     owner = getattr(sys.modules["wiring"], owner) if isinstance(owner, str) else owner
     monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
-    reason = f"{name}: failed unexpectedly and begins again"
+    reason = f"{name}: failed unexpectedly and is restarted"
     told_of = eventlet.event.Event()
     monkeypatch.setattr("listening.operations.supervisor.sleep", lambda seconds: told_of.wait())
     bodies = itertools.count()

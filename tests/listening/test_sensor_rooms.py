@@ -235,7 +235,7 @@ class TestNamesAreAway:
         hipchat.people.faults(fault)
         stackstorm.start()
         wait_until(lambda: {"HipChat: webhooks cannot be managed",
-                            "rooms: a room cannot be listened to"}.intersection(
+                            "rooms: a room's events cannot be received"}.intersection(
                                 stackstorm.health().get("reasons", ())))
         said = hipchat.people.say("Factor", "Ann", "waits")
         wait_until(lambda: reason in stackstorm.health().get("reasons", ()))

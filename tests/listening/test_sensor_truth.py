@@ -41,7 +41,8 @@ class TestRules:
 
     def test_for_a_room_that_cannot_be_had_are_named(self, sensor, check):
         rule = sensor.add_rule("message", {"room": "Nowhere"})
-        wait_until(lambda: sensor.health()["reasons"] == ["rooms: a room cannot be listened to"])
+        wait_until(lambda: sensor.health()["reasons"] == [
+            "rooms: a room's events cannot be received"])
         line, = check(sensor)
         assert rule in line and "Nowhere" in line and "404" in line
         warning, = [line for line in sensor.log().splitlines() if " WARN " in line]

@@ -12,15 +12,15 @@ LONGEST_TEXT = 200  # characters; HipChat's IDs and secrets have about 40
 
 
 class Claim(NamedTuple):
-    """An installation as a callback claims it.
+    """The content of a callback about an installation.
 
     Attributes:
-        id: the OAuth client's ID.
+        oauth_id: the OAuth client's ID.
         secret: the OAuth client's secret; None in the callback about an update.
-        group: HipChat's ID of the group; None if the callback has none.
+        group: HipChat's ID of the group; None if the callback does not state it.
     """
 
-    id: str
+    oauth_id: str
     secret: Optional[str]
     capabilities_url: str
     group: Optional[int]
@@ -30,7 +30,7 @@ class Claim(NamedTuple):
         """Read a callback's body.
 
         Raises:
-            ValueError: it is wrong; the text is safe to send back.
+            ValueError: the body is wrong. The error's text is safe to send back.
         """
         try:
             body = loads(raw[:LONGEST_BODY + 1].decode("utf-8"))
@@ -41,7 +41,7 @@ class Claim(NamedTuple):
         if body.get("roomId") is not None:
             raise ValueError("the add-on is for the whole group, and not for one room")
         secret, oauth_id = body.get("oauthSecret"), _text(body, "oauthId")
-        if ":" in oauth_id:  # it would end the user name in Basic authentication (RFC 7617)
+        if ":" in oauth_id:  # a colon ends the user name in Basic authentication (RFC 7617)
             raise ValueError("the body has no valid oauthId")
         return cls(oauth_id, None if secret is None else _text(body, "oauthSecret"),
                    _text(body, "capabilitiesUrl"), group_id(body.get("groupId")))
@@ -56,10 +56,13 @@ def _text(body: Any, key: str) -> str:
 
 
 def group_id(value: Any) -> Optional[int]:
-    """Return HipChat's ID of a group, which may be a number or text.
+    """Return HipChat's ID of a group as a number.
+
+    Args:
+        value: a number, digits, or None.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the value is something else.
     """
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)

@@ -12,10 +12,10 @@ DESCRIPTION = "Event-driven automation: messages and events in rooms start Stack
 
 
 def descriptor(urls: AddonUrls) -> Dict[str, Any]:
-    """Return the descriptor, by HipChat's schema (api.hipchat.com/v2/capabilities/addon).
+    """Return the descriptor in HipChat's schema (api.hipchat.com/v2/capabilities/addon).
 
-    It allows only a global installation, which receives the events of all rooms. Its key is
-    different for each public_url, so that two StackStorms can be installed side by side.
+    It allows only a global installation, which receives the events of all rooms. Its key differs
+    for each public_url, so that two StackStorms can be installed in one HipChat.
     """
     place = hashlib.sha256(urls.avatar.encode("utf-8")).hexdigest()[:12]
     return {

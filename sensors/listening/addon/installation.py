@@ -1,30 +1,30 @@
 """The add-on's installation: verified with HipChat, stored, checked, and removed."""
 import logging
-from typing import Any, Callable, Dict, Optional
+from typing import Callable, Optional
 
 import eventlet
 from eventlet.semaphore import Semaphore
 
-from hipchat.config.addon import SCOPES, Addon
-from hipchat.webhook.addon_urls import AddonUrls
-from hipchat.api.client import Client
 from hipchat.api.credentials import Integration
-from hipchat.errors import ApiError, HipChatError, InvalidToken, RateLimited, ServerError
+from hipchat.config.addon import Addon
 from hipchat.config.sensor_settings import SensorSettings
+from hipchat.errors import HipChatError
+from hipchat.webhook.addon_urls import AddonUrls
 from listening import timing
 from listening.addon.claim import Claim, group_id, is_capabilities_of
+from listening.addon.verification import InstallationRefused, Verifier
 from listening.backoff import Backoff
-from listening.operations.health import Health
 from listening.errors import ServiceUnavailable
+from listening.operations.health import Health
 from listening.wakeup import WakeUp
 
-__all__ = ["Installation", "InstallationRefused", "NotStored"]
+__all__ = ["Installation", "NotStored"]
 
 
 class NotStored(Exception):
     """The datastore answers, but cannot store the add-on's credentials.
 
-    Args:
+    Attributes:
         reason: the cause, without names: it is sent to HipChat.
         remedy: how to correct it, for the operator's log.
     """
@@ -34,30 +34,16 @@ class NotStored(Exception):
         super().__init__(f"{reason}. {remedy}")
 
 
-class InstallationRefused(Exception):
-    """A callback about an installation is refused; str() is safe to send back.
-
-    Attributes:
-        try_again: whether a later attempt may succeed.
-    """
-
-    def __init__(self, reason: str, try_again: bool = False):
-        self.try_again = try_again
-        super().__init__(f"The installation is refused: {reason.rstrip('.')}.")
-
-
 class Installation:
     """The add-on's one installation, for the whole group of the config's HipChat.
 
-    A callback is unsigned, so it is verified: the HipChat at api_url must issue a token for the
-    claimed OAuth client, with our scopes and for the whole group. (HipChat also issues tokens for
-    the clients of other add-ons, which may be for a single room.) A callback that fails the check
-    does not change the previous installation.
+    HipChat's callbacks install and uninstall the add-on. They are unsigned, so the Verifier checks
+    them. A callback that fails the check does not change the previous installation.
 
     Attributes:
         enabled: whether the pack is an add-on, by its config.
-        is_delivering: whether HipChat delivers all events to the add-on, so that room webhooks
-            are not needed.
+        is_delivering: whether HipChat delivers all events to the add-on. Room webhooks are not
+            needed then.
         urls: the URLs that HipChat calls; None until the datastore was read.
     """
 
@@ -65,17 +51,17 @@ class Installation:
                  save: Callable[[str], None], credentials_changed: Callable[[], None],
                  health: Health, log: logging.Logger):
         """Args:
-            load: returns the text that save() stored last, None if there is none; raises NotStored
-                and ServiceUnavailable.
+            load: returns the stored text, None before the first save(); raises NotStored and
+                ServiceUnavailable.
             save: stores a text; raises NotStored and ServiceUnavailable.
             credentials_changed: called after a change of the credentials or of is_delivering.
         """
         self._api, self._public_url = settings.api, settings.public_url
         self._load, self._save, self._credentials_changed = load, save, credentials_changed
         self._health, self._log = health, log
-        self._client = Client(settings.api._replace(rate_limit_wait=0))  # for unverified claims
+        self._verifier = Verifier(settings.api, health)
         self._one_at_a_time = Semaphore()
-        self._look_now = WakeUp()
+        self._check_now = WakeUp()
         self._addon: Optional[Addon] = None
         self.urls: Optional[AddonUrls] = None
         self.enabled = settings.api.addon.enabled
@@ -91,25 +77,25 @@ class Installation:
 
     @property
     def replaces_webhooks(self) -> bool:
-        """Whether room webhooks are not used: not needed, or impossible without an api_key."""
+        """Whether room webhooks are unnecessary, or impossible because there is no api_key."""
         return self.is_delivering or (self.enabled and not self._api.api_key)
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is no token for HipChat until the add-on is installed."""
+        """Whether the sensor has no token because the add-on is not installed yet."""
         return self.enabled and not self._api.api_key and self.credentials is None
 
     def run(self) -> None:
         """Load the stored installation, and check for ever whether HipChat still knows it."""
         self._begin()
-        self._look()
-        pause = timing.ADDON_CHECK_PERIOD
+        self._check()
+        delay = timing.ADDON_CHECK_PERIOD
         while True:
-            is_requested = self._look_now.wait(pause)
+            is_requested = self._check_now.wait(delay)
             if is_requested:
                 eventlet.sleep(timing.ADDON_CHECK_DELAY)
-            self._look()
-            pause = timing.ADDON_RECHECK_DELAY if is_requested else timing.ADDON_CHECK_PERIOD
+            self._check()
+            delay = timing.ADDON_RECHECK_DELAY if is_requested else timing.ADDON_CHECK_PERIOD
 
     def note_delivery(self) -> None:
         """Note a delivery that HipChat signed for the add-on."""
@@ -119,10 +105,10 @@ class Installation:
             self._health.clear_problem("add-on", about="public_url")
 
     def install(self, claim: Claim) -> None:
-        """Store the installation that a callback claims.
+        """Verify and store the installation in a callback.
 
         Raises:
-            InstallationRefused: HipChat does not confirm it, or it cannot be stored.
+            InstallationRefused: HipChat does not confirm it, or the datastore cannot store it.
         """
         with self._one_at_a_time:
             addon = self._verified(claim)
@@ -137,13 +123,16 @@ class Installation:
                 raise InstallationRefused("StackStorm's database cannot store the credentials "
                                           "now; try again", try_again=True) from None
             self._health.clear_problem("add-on")
-            self._take(addon, is_delivering=self.is_delivering)
+            self._use(addon, is_delivering=self.is_delivering)
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
     def uninstalled(self, oauth_id: str) -> None:
-        """Check the installation now: a callback, which anybody can send, says that it is gone."""
+        """Check the installation now, because a callback reports that it was removed.
+
+        The callback is unsigned, so only HipChat's answer to the check counts.
+        """
         if self.credentials and self.credentials.id == oauth_id:
-            self._look_now.set()
+            self._check_now.set()
 
     def _begin(self) -> None:
         backoff = Backoff(timing.DATASTORE_RETRY_MAX)
@@ -151,11 +140,11 @@ class Installation:
             try:
                 stored = self._load()
                 if stored:
-                    self._take(Addon.read(stored), is_delivering=True)
+                    self._use(Addon.read(stored), is_delivering=True)
                 elif self.enabled:
                     addon = Addon.new()
                     self._save(addon.text())
-                    self._take(addon, is_delivering=False)
+                    self._use(addon, is_delivering=False)
                 else:
                     return
             except NotStored as error:
@@ -173,7 +162,7 @@ class Installation:
     def _report_not_stored(self, error: NotStored) -> None:
         self._health.set_problem("add-on", "it cannot be installed: " + error.reason, error.remedy)
 
-    def _take(self, addon: Addon, is_delivering: bool) -> None:
+    def _use(self, addon: Addon, is_delivering: bool) -> None:
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)
         elsewhere = addon.is_elsewhere(self._public_url)
         self.is_delivering = (is_delivering and self.enabled and not elsewhere and
@@ -200,79 +189,15 @@ class Installation:
                 f"at {claim.capabilities_url!r}, and api_url is {self._api.api_url}.")
             raise InstallationRefused("capabilitiesUrl is not that of the HipChat that the pack's "
                                       "config names in api_url")
-        integration = Integration(claim.id, claim.secret or _known_secret(known, claim.id))
-        return known._replace(integration=integration, group=self._group(claim, integration),
-                              public_url=self._public_url)
+        integration = Integration(claim.oauth_id,
+                                  claim.secret or _known_secret(known, claim.oauth_id))
+        expected_group = self._api.addon.group
+        if expected_group is None and known.integration:
+            expected_group = group_id(known.group)
+        group = self._verifier.group(claim, integration, expected_group)
+        return known._replace(integration=integration, group=group, public_url=self._public_url)
 
-    def _group(self, claim: Claim, integration: Integration) -> Optional[int]:
-        """Return HipChat's ID of the group, if it is the expected one."""
-        expected = self._api.addon.group
-        if expected is None and self._addon and self._addon.integration:
-            expected = group_id(self._addon.group)
-        verified = self._verified_group(integration)
-        group = claim.group if verified is None else verified
-        if claim.group not in (None, group) or expected not in (None, group):
-            raise InstallationRefused("it is for another group")
-        return group
-
-    def _verified_group(self, integration: Integration) -> Optional[int]:
-        """Verify a claimed OAuth client with HipChat. Its tokens are used for nothing else.
-
-        Returns:
-            The ID of its group; None if HipChat does not state it.
-        """
-        try:
-            token = self._token(integration, scope=" ".join(SCOPES))
-            info = self._token_info(token["access_token"])
-            group = group_id(token.get("group_id"))
-        except (RateLimited, ServerError) as error:
-            raise InstallationRefused(f"HipChat answers {error.status} now; try again",
-                                      try_again=True) from None
-        except ApiError:
-            raise InstallationRefused("HipChat gives no token for it") from None
-        except HipChatError:
-            raise InstallationRefused("HipChat does not answer now; try again",
-                                      try_again=True) from None
-        except ValueError:
-            raise InstallationRefused("HipChat's group_id for it cannot be read") from None
-        self._check_token(info, integration)
-        return group
-
-    def _check_token(self, info: Dict[str, Any], integration: Integration) -> None:
-        """Raise InstallationRefused unless a token is this client's, with our scopes, for no room.
-        """
-        client, scopes = info.get("client"), info.get("scopes")
-        if not isinstance(client, dict) or client.get("id") != integration.id:
-            reason = "its token is another client's"
-        elif client.get("room") is not None:
-            reason = "it is for one room, and not for the whole group"
-        elif not isinstance(scopes, list) or not set(SCOPES) <= set(map(str, scopes)):
-            reason = "its token lacks scopes that the add-on's descriptor asks for"
-        else:
-            return
-        self._health.record_incident(
-            "add-on", "an installation was refused", f"HipChat gives a token for {integration.id}, "
-            f"but {reason}. The client belongs to another add-on, or to this one with old scopes: "
-            "remove it in HipChat, and install the add-on again.")
-        raise InstallationRefused(reason)
-
-    def _token(self, integration: Integration, **form: str) -> Dict[str, Any]:
-        """Return HipChat's response with a token for a client; raise HipChatError."""
-        self._client.use(self._api._replace(integration=integration))
-        try:
-            return self._client.fetch_token({"grant_type": "client_credentials", **form})
-        finally:
-            self._client.use(self._api)  # so that log lines are not masked by claimed values
-
-    def _token_info(self, token: str) -> Dict[str, Any]:
-        """Return HipChat's information about a token; raise HipChatError."""
-        self._client.use(self._api._replace(integration=None, api_key=token))
-        try:
-            return self._client.token_info()
-        finally:
-            self._client.use(self._api)
-
-    def _look(self) -> None:
+    def _check(self) -> None:
         """Remove the installation if HipChat answers 401 for it twice."""
         with self._one_at_a_time:
             if self._is_unknown():
@@ -281,16 +206,11 @@ class Installation:
                     self._forget()
 
     def _is_unknown(self) -> bool:
-        """Return whether HipChat refuses the OAuth client of the installation."""
-        if self.credentials is None:
-            return False
         try:
-            self._token(self.credentials)
-        except InvalidToken:
-            return True
-        except HipChatError as error:  # the next check asks again
+            return self.credentials is not None and self._verifier.is_unknown(self.credentials)
+        except HipChatError as error:  # until the next check
             self._log.info("The add-on's installation could not be checked: %s", error)
-        return False
+            return False
 
     def _forget(self) -> None:
         if self._addon is None:
@@ -300,12 +220,12 @@ class Installation:
             self._save(addon.text())
         except (NotStored, ServiceUnavailable) as error:
             self._log.info("The add-on's stored credentials cannot be removed: %s", error)
-        self._take(addon, is_delivering=False)
+        self._use(addon, is_delivering=False)
         self._log.info("The add-on is not installed in HipChat any more.")
 
 
 def _known_secret(known: Addon, oauth_id: str) -> str:
-    """Return the secret of the stored installation: the callback about an update has none."""
+    """Return the secret of the stored installation, for a callback without one: an update."""
     if known.integration is None or known.integration.id != oauth_id:
         raise InstallationRefused("its secret is not stored any more; uninstall the add-on in "
                                   "HipChat, and install it again")

@@ -9,7 +9,8 @@ from hipchat.api.credentials import Integration
 from hipchat.webhook.addon_urls import AddonUrls
 from listening.addon.claim import Claim
 from listening.addon.descriptor import descriptor
-from listening.addon.installation import Installation, InstallationRefused
+from listening.addon.installation import Installation
+from listening.addon.verification import InstallationRefused
 from listening.http.responses import (
     ACCEPTED, NOT_FOUND, HttpResponse, bad_request, read_request_body, wrong_method)
 

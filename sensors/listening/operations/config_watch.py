@@ -1,4 +1,4 @@
-"""Waits for a valid config, and for a change of it."""
+"""Waits for a valid config, and detects its changes."""
 import logging
 import time
 from typing import Any, Callable, Dict, Optional
@@ -26,7 +26,7 @@ class ConfigWatch:
     def __init__(self, registered: Callable[[], Config], resolved: Callable[[], Dict[str, Any]],
                  health: Health, log: logging.Logger):
         """Args:
-            registered: returns the registered config, None if there is none.
+            registered: returns the registered config, or None.
             resolved: returns the registered config with its defaults and datastore values.
         """
         self._registered, self._resolved = registered, resolved
@@ -39,8 +39,8 @@ class ConfigWatch:
         """Wait for a valid config, and return its settings.
 
         Args:
-            config: the config with which StackStorm has started the sensor.
-            inherited: the config that the previous process passed on when it replaced itself.
+            config: the config in the sensor's start arguments.
+            inherited: the config from the process that this one replaces.
         """
         for each in (config, inherited):
             try:
@@ -52,29 +52,29 @@ class ConfigWatch:
         began = time.monotonic()
         while True:
             waited = time.monotonic() - began
-            settings = self._look(patient=waited < timing.CONFIG_REGISTRATION_TIMEOUT)
+            settings = self._read(may_be_missing=waited < timing.CONFIG_REGISTRATION_TIMEOUT)
             if settings:
                 return settings
             eventlet.sleep(timing.CONFIG_PERIOD if waited < timing.CONFIG_SLOW_DELAY else
                            timing.CONFIG_SLOW_PERIOD)
 
     def change(self, settings: SensorSettings) -> None:
-        """Wait until a valid config with other settings than these is registered."""
-        while self._look(patient=True) in (None, settings):
+        """Wait until a valid config with different settings is registered."""
+        while self._read(may_be_missing=True) in (None, settings):
             eventlet.sleep(timing.CONFIG_PERIOD)
 
-    def _look(self, patient: bool) -> Optional[SensorSettings]:
+    def _read(self, may_be_missing: bool) -> Optional[SensorSettings]:
         """Return the settings of the registered config; None if it is wrong or unchanged.
 
         Args:
-            patient: whether a missing config is no problem yet.
+            may_be_missing: False sets a problem if no config is registered.
         """
         try:
             registered = self._registered()
             if registered is None:
-                if not patient:
+                if not may_be_missing:
                     self._report("none is registered", "Write it, and run st2ctl reload "
-                               "--register-configs.")
+                                 "--register-configs.")
             elif registered != self._seen or self._wrong:
                 config = self._resolved()
                 settings = SensorSettings.from_config(config)
@@ -83,7 +83,7 @@ class ConfigWatch:
                 return settings
         except ConfigError as error:
             self._report(f"{_values(len(error.problems))} wrong",
-                       "\n  ".join(["Correct it, and register it:"] + error.problems))
+                         "\n  ".join(["Correct it, and register it:"] + error.problems))
         except ServiceUnavailable:  # Triggers sets the problem
             pass
         except Exception as error:  # for example, a datastore key that does not exist

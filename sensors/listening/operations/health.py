@@ -1,4 +1,4 @@
-"""The sensor's state for /health: counters and problems. Each problem is also logged, once."""
+"""The sensor's state for /health: problems and counts. Each new problem is also logged."""
 import logging
 import time
 from collections import Counter
@@ -9,7 +9,7 @@ from listening.operations.metrics import Metrics
 
 __all__ = ["Health"]
 
-CONSEQUENCES = ("rooms", "webhooks")  # parts whose problems may be caused by HipChat's
+CONSEQUENCES = ("rooms", "webhooks")  # parts that fail if HipChat fails
 ACCEPTED, DISPATCHED = "accepted", "dispatched"  # deliveries with other outcomes are dropped
 
 
@@ -22,7 +22,14 @@ class _Problem(NamedTuple):
 class Health:
     """Problems by part ("broker", "HipChat", "spool", "listener", ...), and counts of deliveries.
 
-    Only this class logs warnings and errors, so /health shows everything that the log reports.
+    Only this class logs warnings and errors, so /health contains all of them.
+
+        health.set_problem("spool", "the disk does not answer", "Check the disk of /var/spool/x.")
+        health.clear_problem("spool")
+
+    Attributes:
+        mask: hides secrets in details.
+        refused: the number of refused requests, by reason.
     """
 
     def __init__(self, log: logging.Logger):
@@ -34,7 +41,7 @@ class Health:
         self._sources: Dict[str, Callable[[], Any]] = {}
         self._promises: List[Tuple[Callable[[], bool], str]] = []
         self._outcomes: Counter = Counter()  # of deliveries, by (event, outcome)
-        self.mask: Callable[[str], str] = str  # hides secrets in details
+        self.mask: Callable[[str], str] = str
         self.refused: Counter = Counter()
         self.metrics = Metrics(self.report, lambda: self._outcomes, self._problem_counts)
 
@@ -45,7 +52,7 @@ class Health:
         Args:
             summary: the problem, for /health, which anybody can read.
             detail: the cause and the remedy, for the operator's log and hipchat.check.
-            about: identifies the problem if the part can have several.
+            about: identifies the problem among several of one part.
         """
         self._note(part, about, _Problem(summary, detail, float("inf")), level)
 
@@ -55,14 +62,14 @@ class Health:
         self._note(part, about or summary, _Problem(summary, detail, ends), logging.WARNING)
 
     def clear_problem(self, part: str, about: str = "") -> None:
-        """Clear a problem, if it is set, and log that the part works again."""
+        """Clear a problem. If it was set, log that the part works again."""
         if self._problems.pop((part, about), None) is not None:
             self._log.info("%s: works again.", part)
 
-    def count(self, event: str, outcome: str, number: int = 1) -> None:
-        """Count deliveries of an event (HipChat's name; "" where it is not known)."""
-        if number:
-            self._outcomes[event, outcome] += number
+    def count(self, event: str, outcome: str, deliveries: int = 1) -> None:
+        """Count deliveries of an event (HipChat's name; "" if unknown)."""
+        if deliveries:
+            self._outcomes[event, outcome] += deliveries
 
     @property
     def accepted(self) -> int:
@@ -83,12 +90,12 @@ class Health:
                 found[outcome] += count
         return found
 
-    def count_refused(self, status: str, reason: str, words: str) -> None:
-        """Count a refused delivery; log at most one in WARNING_THROTTLE for each reason.
+    def count_refused(self, status: str, reason: str, content: str) -> None:
+        """Count a refused request; log at most one in WARNING_THROTTLE for each reason.
 
         Args:
             status: the status line of the response.
-            words: the text of the response.
+            content: the text of the response.
         """
         self.refused[reason] += 1
         now = time.monotonic()
@@ -96,10 +103,10 @@ class Health:
                 timing.WARNING_THROTTLE):
             self._refused_logged[reason] = now
             self._log.info("A request was refused with %s (%s); so far %d for this reason. %s",
-                           status, reason, self.refused[reason], words.strip())
+                           status, reason, self.refused[reason], content.strip())
 
     def forget(self, part: str) -> None:
-        """Drop all problems of a part, without a log line."""
+        """Clear all problems of a part, without a log line."""
         for key in [key for key in self._problems if key[0] == part]:
             del self._problems[key]
 
@@ -108,15 +115,19 @@ class Health:
         return any(key[0] == part for key in self._current())
 
     def promise(self, is_met: Callable[[], bool], reason: str) -> None:
-        """Report this reason, and degraded health, whenever is_met() is false."""
+        """Report a reason, and thereby degraded health, whenever is_met() is false."""
         self._promises.append((is_met, reason))
 
     def add_metrics(self, **sources: Callable[[], Any]) -> None:
-        """Add keys to the report, each with the function that returns its value."""
+        """Add keys to the report.
+
+        Args:
+            sources: a function for each key, which returns its value.
+        """
         self._sources.update(sources)
 
     def report(self) -> Dict[str, Any]:
-        """Return the content of /health, without rooms, users and URLs; times in seconds."""
+        """Return the content of /health. It contains no rooms, users and URLs."""
         reasons = self._reasons()
         return dict({
             "status": "degraded" if reasons else "ok",
@@ -129,7 +140,7 @@ class Health:
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
-        """Return the current problems with their details, causes first."""
+        """Return the current problems with their details: causes before consequences."""
         return self._broken() + [
             self.mask(f"{part}: {problem.summary}. {problem.detail}")
             for (part, _), problem in sorted(self._current().items(), key=_cause_first)]

@@ -22,7 +22,7 @@ class Metrics:
     def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
                  problems: Callable[[], Dict[str, int]]):
         """Args:
-            report: returns the report of /health.
+            report: returns the content of /health.
             outcomes: returns the number of deliveries by (event, outcome).
             problems: returns the number of current problems by part.
         """
@@ -35,7 +35,7 @@ class Metrics:
             "hipchat_api_call_seconds", "Duration of the calls of HipChat's API.",
             buckets=CALL_SECONDS, registry=self._registry)
         self._calls = Counter(
-            "hipchat_api_calls", "Calls of HipChat's API, by status; \"none\" without an answer.",
+            "hipchat_api_calls", "Calls of HipChat's API, by status; \"none\" without a response.",
             ["status"], registry=self._registry)
         self._limit = Gauge("hipchat_api_limit", "Calls that HipChat allows in a window.",
                             registry=self._registry)
@@ -79,7 +79,7 @@ class _OfHealth(Collector):
         yield deliveries
         yield _by("hipchat_refused_requests", "Requests that were refused, by reason.", "reason",
                   report["refused"])
-        problems = GaugeMetricFamily("hipchat_problems", "Problems that there are, by part.",
+        problems = GaugeMetricFamily("hipchat_problems", "Current problems, by part.",
                                      labels=["part"])
         for part, count in sorted(self._problems().items()):
             problems.add_metric([part], count)
@@ -93,18 +93,18 @@ class _OfHealth(Collector):
         if "waiting" in report:
             yield _gauge("hipchat_spool_deliveries", "Deliveries that wait in the spool.",
                          report["waiting"])
-            yield _gauge("hipchat_spool_oldest_seconds", "For how long the oldest has waited.",
+            yield _gauge("hipchat_spool_oldest_seconds", "Age of the oldest waiting delivery.",
                          report["oldest"])
         if "webhooks" in report:
             yield _gauge("hipchat_webhooks_wanted", "Webhooks that rules need.",
                          report["webhooks"]["wanted"])
-            yield _gauge("hipchat_webhooks_present", "Those of them that HipChat has.",
+            yield _gauge("hipchat_webhooks_present", "Needed webhooks that HipChat has.",
                          report["webhooks"]["present"])
-            yield _gauge("hipchat_unheard_rooms", "Rooms that cannot be listened to.",
+            yield _gauge("hipchat_unheard_rooms", "Rooms whose events cannot be received.",
                          report["unheard_rooms"])
         if "history" in report:
             yield CounterMetricFamily("hipchat_backfilled_messages", "Messages from the history "
-                                      "that no webhook had brought.",
+                                      "that no webhook had delivered.",
                                       value=report["history"]["fetched"])
         if "commands" in report:
             yield _by("hipchat_commands", "Chat commands, by outcome.", "outcome", {
@@ -113,12 +113,12 @@ class _OfHealth(Collector):
                          report["commands"]["waiting"])
 
 
-def _gauge(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, words, value=float(value))
+def _gauge(metric_name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(metric_name, documentation, value=float(value))
 
 
-def _by(name: str, words: str, label: str, counts: Dict[str, int]) -> Metric:
-    found = CounterMetricFamily(name, words, labels=[label])
+def _by(metric_name: str, documentation: str, label: str, counts: Dict[str, int]) -> Metric:
+    found = CounterMetricFamily(metric_name, documentation, labels=[label])
     for key, count in sorted(counts.items()):
         found.add_metric([key.replace(" ", "_")], count)
     return found

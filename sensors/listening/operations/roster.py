@@ -13,27 +13,27 @@ ACTIVE, STANDBY = "hipchat_active_sensor", "hipchat_standby_sensor"  # the datas
 
 
 class _Sighting(NamedTuple):
-    """The text of a record when it was read, and when it last changed (time.monotonic())."""
+    """The last text read from a record, and when the text last changed (time.monotonic())."""
 
     text: str
     changed_at: float
 
 
 class Roster:
-    """Two records that the sensors of one HipChat share.
+    """Two datastore records that the active sensor and its standbys share.
 
-    The clocks of two machines may differ, so records contain no times that are compared. Instead,
-    a record that changes between two reads was written by a running sensor. Methods raise
-    ServiceUnavailable while the datastore does not answer.
-
-    Args:
-        read: returns the value of a datastore key, None if there is none.
-        write: stores a value under a datastore key.
-        directory: this sensor's spool directory, where its ID is stored.
+    The clocks of two machines may differ, so no times in records are compared. Instead, a record
+    that changes between two reads proves that a sensor runs. Methods raise ServiceUnavailable while
+    the datastore does not answer.
     """
 
     def __init__(self, read: Callable[[str], Optional[str]], write: Callable[[str, str], None],
                  directory: str):
+        """Args:
+            read: returns the value of a datastore key, or None.
+            write: stores a value under a datastore key.
+            directory: this sensor's spool directory, where its ID is stored.
+        """
         self._read, self._write, self._directory = read, write, directory
         self._sightings: Dict[str, _Sighting] = {}
 
@@ -53,12 +53,12 @@ class Roster:
         return record is not None and record.get("sensor") != self._sensor_id()
 
     def active_host(self) -> str:
-        """Return the machine of the sensor that became active last, "" if it is unknown."""
+        """Return the host name of the sensor that became active last, "" if unknown."""
         record = self._record(ACTIVE) or {}
         return str(record.get("host", ""))
 
     def announce(self, key: str) -> None:
-        """Record this sensor under a key; each record differs from the one before."""
+        """Record this sensor under a key, with a new random stamp."""
         self._write(key, json.dumps({
             "sensor": self._sensor_id(), "host": socket.gethostname(),
             "stamp": uuid.uuid4().hex}))
@@ -76,9 +76,9 @@ class Roster:
         return is_recent and _parsed(text).get("sensor") != self._sensor_id()
 
     def _sensor_id(self) -> str:
-        """Return the ID in the spool directory; create it if there is none.
+        """Return the ID in the spool directory; create one in a new directory.
 
-        It identifies the spool, whose deliveries a sensor with another ID does not have.
+        The ID identifies the spool: a sensor with another ID does not have its deliveries.
         """
         path = os.path.join(self._directory, FILE)
         try:
@@ -95,7 +95,7 @@ class Roster:
 
 
 def _parsed(text: str) -> Dict[str, Any]:
-    """Return a record; {} for a text that no sensor wrote."""
+    """Return the record in a text; {} for an invalid text."""
     try:
         record = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Restarts tasks that must not end."""
+"""Runs the sensor's tasks, and restarts failed ones."""
 import os
 import time
 import traceback
@@ -33,7 +33,7 @@ class Supervisor:
             name: shown in /health.
 
         Returns:
-            The greenlet in which it runs.
+            The task's greenlet.
         """
         return spawn(self._run, name, task)
 
@@ -47,10 +47,10 @@ class Supervisor:
                 return self._report_steady(name, getcurrent())
             except GreenletExit:
                 raise
-            except BaseException as error:  # eventlet.Timeout is no Exception
+            except BaseException as error:  # eventlet.Timeout is not an Exception
                 self._failing[name].add(getcurrent())
                 self._health.set_problem(
-                    name, "failed unexpectedly and begins again",
+                    name, "failed unexpectedly and is restarted",
                     f"This is a defect of the pack; please report it: {error!r:.300} "
                     f"({_place(error)}).", about="task")
             finally:
@@ -66,7 +66,7 @@ class Supervisor:
 
 
 def _place(error: BaseException) -> str:
-    """Return the innermost places of the traceback, on one line."""
+    """Return the innermost five lines of the traceback, on one line."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}"
                       for frame in reversed(frames[-5:]))

@@ -12,15 +12,15 @@ __all__ = ["TokenWatch"]
 
 
 class TokenWatch:
-    """Checks periodically when the sensor's token expires, as personal tokens do."""
+    """Checks periodically when the sensor's personal token expires."""
 
     def __init__(self, context: Context):
         self._context = context
-        # Outside the sensor's budget, which paces the calls where there are many rooms.
+        # Not within the sensor's budget: with many rooms, that delays calls.
         self._client = Client(context.settings.api._replace(rate_limit_wait=0), CallBudget(1.0))
 
     def run(self) -> None:
-        """Check for ever, unless the token is an integration's, which the sensor renews."""
+        """Check for ever; return if the config has no personal token."""
         eventlet.sleep(timing.TOKEN_CHECK_DELAY)
         while self._context.settings.api.api_key:
             try:
@@ -34,6 +34,6 @@ class TokenWatch:
         context = self._context
         warning = expiry_warning(self._client.token_info(), context.settings.api)
         if warning:
-            context.health.set_problem("token", "it ends within two weeks", warning)
+            context.health.set_problem("token", "it expires within two weeks", warning)
         else:
             context.health.clear_problem("token")

@@ -1,4 +1,4 @@
-"""Keeps HipChat's webhooks equal to those that the subscriptions need."""
+"""Creates and deletes webhooks in HipChat, as the subscriptions require."""
 import time
 from collections import defaultdict
 from typing import Callable, Dict, FrozenSet, Set, Union
@@ -24,16 +24,16 @@ UNKNOWN = ("HipChat shows the token's owner no room with this name (404). Correc
            "or let the owner see the room.")
 HISTORY = (" Until then its history is polled, which contains only messages, notifications and "
            "topics.")
-ARCHIVED = "It is archived. Run hipchat.unarchive_room, or take it out of the rules."
+ARCHIVED = "It is archived. Run hipchat.unarchive_room, or remove the room from the rules."
 
 
 class _Room:
     """A room's webhooks and their state.
 
     Attributes:
-        changed: whether other events are required than at the last check.
-        refused: whether the token's owner may not have webhooks there.
-        problem: why the room cannot be listened to; "" if it can.
+        changed: whether the required events have changed since the last check.
+        refused: whether HipChat refuses webhooks there to the token's owner (403).
+        problem: why the room's events cannot be received; "" for no problem.
     """
 
     def __init__(self, webhooks: RoomWebhooks):
@@ -46,13 +46,12 @@ class _Room:
 class WebhookReconciler:
     """Creates and deletes webhooks until HipChat has one for each subscribed event and room.
 
-    run() checks HipChat's list of rooms and one room after the other: first the rooms where
-    subscriptions changed, then those checked longest ago. A check costs one call, plus one for
+    run() reads HipChat's list of rooms, and checks one room after the other: first the rooms whose
+    subscriptions changed, then the ones checked longest ago. A check costs one call, plus one for
     each change.
 
     No webhooks are required while the add-on receives the events of all rooms, or if HipChat
-    cannot reach the sensor. run() waits while there is no token because the add-on is not yet
-    installed.
+    cannot reach the sensor. Before the add-on is installed there may be no token: run() waits.
     """
 
     def __init__(self, context: Context, owner: Client, addon: Installation, ownership: Ownership,
@@ -70,8 +69,8 @@ class WebhookReconciler:
         self._names = RoomList(context, self._schedule)
         self._health, self._log = context.health, context.log
         self._rooms: Dict[int, _Room] = {}
-        self._failing: Set[int] = set()  # rooms, and ROOM_LIST, whose last check HipChat failed
-        self._failures = 0  # consecutive ones
+        self._failing: Set[int] = set()  # IDs of rooms whose last check failed, and ROOM_LIST
+        self._failures = 0  # consecutive failed checks
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
 
     def subscriptions_changed(self) -> None:
@@ -79,19 +78,19 @@ class WebhookReconciler:
         self.wake()
 
     def wake(self) -> None:
-        """Have run() look for work now."""
+        """Let run() look for work now."""
         self._schedule.wake()
 
     def note_leftover(self, address: Address) -> None:
-        """Check a room in which a webhook delivers an event that no rule needs."""
+        """Check a room whose webhook delivers an event that no rule needs."""
         if address.room not in self._rooms:
             self._room(address.room)
             self.wake()
 
     def webhook_delivered(self, address: Address, webhook_id: int) -> None:
-        """Check a room in which an unknown webhook delivers.
+        """Check the delivery's room if the webhook ID is unknown.
 
-        Its signature is ours, so the webhook is ours, even if it was created for another
+        The URL has our signature, so the webhook is ours, even if it was created for another
         public_url. The check is throttled: anybody who knows the URL can send any webhook ID.
         """
         if self._addon.is_delivering:
@@ -109,12 +108,13 @@ class WebhookReconciler:
             self.wake()
 
     def count(self) -> Dict[str, int]:
-        """Return how many webhooks are required, and how many of these HipChat has."""
+        """Return the numbers of required webhooks ("wanted"), and of these in HipChat ("present").
+        """
         unknown = self._names.unknown() if self._uses_webhooks() else {}
         return {"wanted": len(self._required()) + sum(map(len, unknown.values())),
                 "present": 0 if self._is_down() else sum(
                     room.webhooks.present() for room_id, room in self._rooms.items()
-                    if room_id not in self._failing and not self._is_unheard(room_id))}
+                    if room_id not in self._failing and not self._has_problem(room_id))}
 
     def elsewhere(self) -> int:
         """Return the number of webhooks with our signature for another public_url.
@@ -124,7 +124,7 @@ class WebhookReconciler:
         return sum(room.webhooks.elsewhere for room in self._rooms.values())
 
     def id_of(self, address: Address) -> int:
-        """Return the ID of the webhook for an event in a room, 0 if there is none."""
+        """Return the ID of the webhook for an event in a room, or 0."""
         room = self._rooms.get(address.room)
         return room.webhooks.id_of(address.event) if room else 0
 
@@ -134,26 +134,22 @@ class WebhookReconciler:
             return True
         return room_id in self._rooms and self._rooms[room_id].refused and self._uses_webhooks()
 
-    def unheard(self) -> int:
-        """Return the number of subscribed rooms that cannot be listened to."""
-        return len(self.problems())
-
     def problems(self) -> Dict[Union[int, str], str]:
-        """Return why rooms cannot be listened to, by room ID, or by a name that no room has."""
+        """Return why events cannot be received, by room ID, or by a name that no room has."""
         found: Dict[Union[int, str], str] = {
             room_id: room.problem or ARCHIVED for room_id, room in self._rooms.items()
-            if self._is_unheard(room_id)}
+            if self._has_problem(room_id)}
         if self._directory.is_loaded:
             found.update(dict.fromkeys(self._names.unknown(), UNKNOWN))
         return found
 
     def title(self, room: Union[int, str]) -> str:
-        """Return a room's name and ID, for people."""
+        """Return a room's name and ID for messages to people."""
         name = self._directory.name_of(room) if isinstance(room, int) else None
         return f"{name} ({room})" if name else str(room)
 
     def run(self) -> None:
-        """Reconcile for ever, whatever HipChat does."""
+        """Reconcile for ever, and retry after failures."""
         while True:
             if self._addon.is_missing:
                 self._schedule.wait_for_wake()
@@ -181,7 +177,7 @@ class WebhookReconciler:
         return self._rooms[room_id]
 
     def _priority(self, room_id: int) -> int:
-        """Sort the list of rooms first, then rooms where subscriptions changed."""
+        """Return the sort key: first the list of rooms, then rooms with changed subscriptions."""
         if room_id == ROOM_LIST:
             return 0
         return 1 if self._rooms[room_id].changed else 2
@@ -206,20 +202,20 @@ class WebhookReconciler:
         self._failing.discard(room_id)
         self._health.clear_problem("webhooks", _vanishing_in(room_id))
 
-    def _is_unheard(self, room_id: int) -> bool:
+    def _has_problem(self, room_id: int) -> bool:
         room = self._rooms[room_id]
         return bool(room.webhooks.required) and (
             bool(room.problem) or self._directory.is_archived(room_id))
 
     def _is_down(self) -> bool:
-        """Return whether HipChat fails as a whole, so that listed webhooks may be gone."""
+        """Return whether at least half of the last checks failed: HipChat itself fails then."""
         return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
 
     def _serve(self, room_id: int) -> float:
         """Check a room, or the list of rooms.
 
         Returns:
-            The seconds to pause before the next call: 0 unless HipChat fails.
+            The seconds to wait before the next call: 0 unless HipChat fails.
         """
         try:
             if room_id == ROOM_LIST:
@@ -260,11 +256,11 @@ class WebhookReconciler:
         """Log a new problem of a room once, and its end ("") once."""
         room = self._rooms[room_id]
         if problem and problem != room.problem:
-            self._log.info("Room %s cannot be listened to: %s The sensor tries again, with growing "
-                           "delays, until it works or no trigger needs the room.",
+            self._log.info("Room %s: its events cannot be received: %s The sensor tries again, "
+                           "with growing delays, until it works or no trigger needs the room.",
                            self.title(room_id), problem)
         if room.problem and not problem:
-            self._log.info("Room %s: can be listened to now.", self.title(room_id))
+            self._log.info("Room %s: its events can be received now.", self.title(room_id))
         room.problem = problem
 
     def _note_vanishing(self, room_id: int, events: Set[str]) -> None:
@@ -293,19 +289,19 @@ class WebhookReconciler:
         """Report an error that is not about one room.
 
         Returns:
-            The seconds to pause before the next call.
+            The seconds to wait before the next call.
         """
         if isinstance(error, RateLimited):
             summary = "its rate limit is reached"
-            pause = max(error.reset_in, timing.HIPCHAT_RETRY_MIN)
+            delay = max(error.reset_in, timing.HIPCHAT_RETRY_MIN)
         else:
-            summary, pause = "webhooks cannot be managed", self._backoff.failed()
+            summary, delay = "webhooks cannot be managed", self._backoff.failed()
         self._failing.add(room_id)
         self._failures += 1
         reason = str(error) if isinstance(error, HipChatError) else repr(error)
         self._health.set_problem("HipChat", summary,
                                  f"{reason} The sensor tries again until it works.")
-        return pause
+        return delay
 
 
 def _vanishing_in(room_id: int) -> str:

@@ -13,7 +13,7 @@ from listening.room_schedule import RoomSchedule
 
 __all__ = ["ROOM_LIST", "RoomList"]
 
-ROOM_LIST = 0  # stands for the list in the schedule; no room has this ID
+ROOM_LIST = 0  # the list's ID in the schedule of rooms; no room has this ID
 # Events that change the list.
 OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 
@@ -21,17 +21,19 @@ OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 class RoomList:
     """Updates the directory and the subscriptions from HipChat's list of rooms.
 
-    In the schedule of rooms, the list is the entry ROOM_LIST. It is read every ROOM_LIST_PERIOD,
-    more often while a subscribed name matches no room, immediately for a newly subscribed name,
-    and after a delivery that hints at a change. Anybody can cause such deliveries, so a hint that
-    turned out wrong delays the next one.
+    The list is read:
+
+    - every ROOM_LIST_PERIOD, and more often while a subscribed name matches no room;
+    - immediately for a newly subscribed name that matches no room;
+    - after a delivery that hints at a change. Anybody can cause such deliveries, so a wrong hint
+      delays the reading after the next one.
     """
 
     def __init__(self, context: Context, schedule: RoomSchedule):
         self._context, self._schedule = context, schedule
         self._read_at = 0.0
         self._unknown: Set[str] = set()  # names, as of the last read
-        self._version = context.subscriptions.version  # the one whose names were checked
+        self._version = context.subscriptions.version  # of which the names were checked
         self._searches = Backoff(timing.ROOM_LIST_PERIOD)
         self._hints = Backoff(timing.ROOM_LIST_PERIOD)
         self._is_hinted, self._hint_delay = False, 0.0
@@ -62,14 +64,14 @@ class RoomList:
         """Read HipChat's list.
 
         Raises:
-            HipChatError: it cannot be read.
+            HipChatError: the list cannot be read.
         """
         context = self._context
         self._read_at, version = time.monotonic(), context.rooms.version
         try:
             context.rooms.replace(find_rooms(context.client, context.subscriptions.names()))
         except Forbidden:
-            if not context.rooms.is_loaded:  # subscriptions with room IDs need not wait
+            if not context.rooms.is_loaded:  # subscriptions with room IDs work without the list
                 context.rooms.replace([])
             raise
         context.subscriptions.apply_directory()
@@ -77,11 +79,12 @@ class RoomList:
         self._report(self.unknown())
 
     def unknown(self) -> Dict[str, Set[str]]:
-        """Return the names that no room has, each with the events (HipChat's names) subscribed."""
+        """Return the subscribed events (HipChat's names) for each name that no room has."""
         return self._context.subscriptions.unknown_names()
 
-    def _weigh_hints(self, changed: bool) -> None:
-        if changed or not self._is_hinted:
+    def _weigh_hints(self, is_changed: bool) -> None:
+        """Delay the reading for the next hint if the last one was wrong."""
+        if is_changed or not self._is_hinted:
             self._hints.succeeded()
         self._hint_delay = self._hints.failed() if self._is_hinted else 0.0
         self._is_hinted = False
@@ -90,12 +93,12 @@ class RoomList:
         rooms, log = self._context.rooms, self._context.log
         for name in sorted(self._unknown - set(unknown)):
             if rooms.id_of(name) is not None:
-                log.info("Room %s: can be listened to now.", name)
+                log.info("Room %s: its events can be received now.", name)
         for name in sorted(set(unknown) - self._unknown):
-            log.info("Room %s cannot be listened to: no room has this name.", name)
+            log.info("Room %s: its events cannot be received: no room has this name.", name)
         self._unknown = set(unknown)
         if not unknown:
             self._searches.succeeded()
-        pages = 1 + len(rooms) // PAGE  # each is a call
+        pages = 1 + len(rooms) // PAGE  # one call each
         period = self._searches.failed() * pages if unknown else timing.ROOM_LIST_PERIOD
         self._schedule.succeeded(ROOM_LIST, min(period, timing.ROOM_LIST_PERIOD))

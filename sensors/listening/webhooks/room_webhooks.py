@@ -13,33 +13,33 @@ from listening import timing
 __all__ = ["MADE_MAX", "RoomWebhooks"]
 
 NAME = "StackStorm"  # the webhook's label in HipChat's user interface
-DELIVERING_MAX = 100  # IDs of unknown webhooks that are remembered
-MADE_MAX = 3  # how often the webhook for one event is created in WEBHOOK_MAKE_PERIOD
+DELIVERING_MAX = 100  # unknown webhooks whose IDs are kept
+MADE_MAX = 3  # creations of the webhook for one event in WEBHOOK_MAKE_PERIOD
 
 
 class _Webhook(NamedTuple):
     """A webhook of ours in HipChat.
 
     Attributes:
-        event: the event for which it is usable; None if it must be deleted.
+        event: the event that the webhook delivers; None if it must be deleted.
         fault: why it must be deleted.
     """
 
-    id: str
+    webhook_id: str
     event: Optional[str]
     fault: str = ""
 
 
 class RoomWebhooks:
-    """The required webhooks of a room, and ours that HipChat has.
+    """Compares the required webhooks of a room with our webhooks in HipChat.
 
-    A webhook is ours if `ownership` says so, if we created it, or if it has our signature for
-    another public_url and delivers to this sensor.
+    A webhook is ours if `ownership` recognizes its URL, if we created it, or if it has our
+    signature for another public_url and delivers to this sensor.
 
     Attributes:
         required: the events (HipChat's names) that need a webhook.
         was_missing: whether a webhook was missing; the caller resets it.
-        vanishing: the events whose webhook is missing though it was created MADE_MAX times.
+        vanishing: the events whose webhook is missing although it was created MADE_MAX times.
         elsewhere: the number of webhooks with our signature for another public_url.
     """
 
@@ -61,17 +61,17 @@ class RoomWebhooks:
         self._is_halfway = False
 
     def note_delivering(self, webhook_id: int) -> None:
-        """Note the ID of an unknown webhook in a delivery. (Anybody may have sent it.)"""
+        """Note the webhook ID of a delivery, if it is unknown. Anybody can send any ID."""
         if len(self._delivering) < DELIVERING_MAX:
             self._delivering.add(str(webhook_id))
 
     def present(self) -> int:
-        """Return how many of the required events have a webhook."""
+        """Return the number of required events that have a webhook."""
         return len(self.required & {webhook.event for webhook in self._webhooks})
 
     def id_of(self, event: str) -> int:
-        """Return the ID of an event's webhook, 0 if there is none."""
-        found = (webhook.id for webhook in self._webhooks if webhook.event == event)
+        """Return the ID of an event's webhook, or 0."""
+        found = (webhook.webhook_id for webhook in self._webhooks if webhook.event == event)
         webhook_id = next(found, "")
         return int(webhook_id) if webhook_id.isdigit() else 0
 
@@ -80,20 +80,20 @@ class RoomWebhooks:
         return not self.required and not self._webhooks
 
     def start_over(self) -> None:
-        """Have the next reconcile() list the webhooks, instead of resuming the last one."""
+        """Let the next reconcile() begin with the list, instead of resuming the last one."""
         self._is_halfway = False
 
     def reconcile(self) -> None:
         """Create missing webhooks, then delete superfluous ones.
 
-        In this order, an event may be delivered twice for a moment, but none is lost. The next
-        call resumes one that failed.
+        In this order, an event may be delivered twice for a moment, but no event is lost. After a
+        failure, the next call continues where this one failed.
 
         Raises:
             HipChatError: a call failed.
         """
         is_resumed = self._is_halfway
-        if not is_resumed:  # else, if every second call failed, it would never get past the list
+        if not is_resumed:  # if each second call failed, it would never get past the list
             self._list()
             self._is_halfway = True
         usable: Dict[str, _Webhook] = {}
@@ -106,7 +106,7 @@ class RoomWebhooks:
         for webhook in [each for each in self._webhooks if each not in usable.values()]:
             self._delete(webhook, self._reason(webhook))
         self._is_halfway = False
-        if is_resumed:  # HipChat may have executed a call that failed
+        if is_resumed:  # HipChat may have executed the failed call
             self.reconcile()
         elif refused:
             raise refused
@@ -116,7 +116,8 @@ class RoomWebhooks:
         """Create webhooks, and add them to the usable ones.
 
         Returns:
-            The last error: an old HipChat Server does not know every event.
+            The last error of an event that HipChat rejects, or None. An old HipChat Server does
+            not know all events.
         """
         refused: Optional[InvalidRequest] = None
         self.vanishing = {event for event in missing if self._is_vanishing(event)}
@@ -149,13 +150,13 @@ class RoomWebhooks:
             for item in moved]
 
     def _with_url(self, item: Dict[str, Any]) -> Dict[str, Any]:
-        """Return a webhook with its URL, which some HipChats do not list."""
+        """Add the URL to a listed webhook if HipChat's list does not contain it."""
         if isinstance(item.get("url"), str) or str(item["id"]) in self._made:
             return item
         return self._client.call("GET", "room", self._room_id, "webhook", item["id"])
 
     def _purpose(self, item: Dict[str, Any]) -> Tuple[Optional[str], str]:
-        """Return the event of a webhook; or None and the reason why it must be deleted."""
+        """Return a webhook's event and ""; or None, and the reason to delete the webhook."""
         if str(item["id"]) in self._made:
             return self._made[str(item["id"])], ""
         address = self._ownership.urls.read(str(item.get("url")))
@@ -169,7 +170,7 @@ class RoomWebhooks:
             "url": self._ownership.urls.make(Address(event, self._room_id)), "event": event,
             "name": NAME, "authentication": self._authentication})
         webhook = _Webhook(str(made["id"]), event)
-        self._made[webhook.id] = event
+        self._made[webhook.webhook_id] = event
         self._webhooks.append(webhook)
         self._log.info("Webhook created: %s in room %d.", event, self._room_id)
         return webhook
@@ -177,19 +178,20 @@ class RoomWebhooks:
     def _reason(self, webhook: _Webhook) -> str:
         if webhook.event is None:
             return webhook.fault
-        return "another one delivers the same" if webhook.event in self.required else (
+        return "another webhook delivers the same event" if webhook.event in self.required else (
             "no trigger needs it")
 
     def _delete(self, webhook: _Webhook, reason: str) -> None:
         try:
-            self._client.call("DELETE", "room", self._room_id, "webhook", webhook.id)
+            self._client.call("DELETE", "room", self._room_id, "webhook", webhook.webhook_id)
         except NotFound:
             pass
         self._webhooks.remove(webhook)
-        self._made.pop(webhook.id, None)
+        self._made.pop(webhook.webhook_id, None)
         self._log.info("Webhook deleted, because %s: %s in room %d.", reason,
-                       webhook.event or webhook.id, self._room_id)
+                       webhook.event or webhook.webhook_id, self._room_id)
 
 
 def _age(webhook: _Webhook) -> Tuple[int, str]:
-    return len(webhook.id), webhook.id
+    """Return a sort key: older webhooks have lower IDs."""
+    return len(webhook.webhook_id), webhook.webhook_id

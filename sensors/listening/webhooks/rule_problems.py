@@ -1,4 +1,4 @@
-"""Reports the rules that receive fewer events than they ask for."""
+"""Reports the rules whose events cannot be received."""
 import logging
 from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Set, Tuple
@@ -18,17 +18,17 @@ __all__ = ["RuleProblems"]
 WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are their types
 
 
-class _Wrong(NamedTuple):
+class _Problem(NamedTuple):
     """A problem with the rooms, events or parameters of triggers.
 
     Attributes:
-        triggers: the refs of these triggers.
+        refs: the refs of these triggers.
         config_counts: whether the pack's config is reported as a cause, and not only rules.
     """
 
     part: str
     about: str
-    triggers: Set[str]
+    refs: Set[str]
     summary: str
     detail: str
     level: int
@@ -39,13 +39,13 @@ class RuleProblems:
     """Sets a problem that names the enabled rules with wrong parameters or unreachable rooms."""
 
     def __init__(self, subscriptions: Subscriptions, webhooks: WebhookReconciler,
-                 rules: Callable[[str], List[str]], health: Health):
+                 enabled_rules: Callable[[str], List[str]], health: Health):
         """Args:
-            rules: returns the refs of the enabled rules on a trigger (its ref); raises
+            enabled_rules: returns the refs of the enabled rules with a trigger (its ref); raises
                 ServiceUnavailable.
         """
         self._subscriptions, self._webhooks = subscriptions, webhooks
-        self._rules, self._health = rules, health
+        self._enabled_rules, self._health = enabled_rules, health
         self._reported: Set[Tuple[str, str]] = set()
 
     def watch(self) -> None:
@@ -58,39 +58,39 @@ class RuleProblems:
                 pass
 
     def _check(self) -> None:
-        rules: Dict[Tuple[str, str], List[str]] = {}
-        rules_of = lru_cache(maxsize=None)(self._rules)  # many rooms may have the same triggers
-        for wrong in self._wrong():
-            found = _causes(wrong, rules_of)
-            if found:
-                rules[wrong.part, wrong.about] = found
+        reported = set()
+        rules = lru_cache(maxsize=None)(self._enabled_rules)  # many rooms have the same triggers
+        for problem in self._problems():
+            causes = _causes(problem, rules)
+            if causes:
+                reported.add((problem.part, problem.about))
                 self._health.set_problem(
-                    wrong.part, wrong.summary, f"{wrong.detail} It is caused by "
-                    f"{' and '.join(found)}.", about=wrong.about, level=wrong.level)
-        for part, about in self._reported - set(rules):
+                    problem.part, problem.summary, f"{problem.detail} It is caused by "
+                    f"{' and '.join(causes)}.", about=problem.about, level=problem.level)
+        for part, about in self._reported - reported:
             self._health.clear_problem(part, about=about)
-        self._reported = set(rules)
+        self._reported = reported
 
-    def _wrong(self) -> List[_Wrong]:
+    def _problems(self) -> List[_Problem]:
         rooms = self._webhooks.problems()
-        triggers = self._subscriptions.refs_by_room(rooms)
-        return [_Wrong("rules", trigger, {trigger}, "wrong trigger parameters", str(error),
-                       logging.ERROR)
-                for trigger, error in self._subscriptions.invalid_triggers().items()] + [
-            _Wrong("rooms", str(room), triggers[room], "a room cannot be listened to",
-                   f"Room {self._webhooks.title(room)} cannot be listened to: {error}",
-                   logging.WARNING)
+        refs_by_room = self._subscriptions.refs_by_room(rooms)
+        return [_Problem("rules", ref, {ref}, "wrong trigger parameters", str(error),
+                         logging.ERROR)
+                for ref, error in self._subscriptions.invalid_triggers().items()] + [
+            _Problem("rooms", str(room), refs_by_room[room], "a room's events cannot be received",
+                     f"Room {self._webhooks.title(room)}: {error}", logging.WARNING)
             for room, error in rooms.items()] + [
-            _Wrong("rules", event, refs, "an event cannot be received without a webhook",
-                   f"HipChat's history does not contain {event}: only a webhook delivers it. Set "
-                   "webhook.public_url in the pack's config, and make the token's owner an admin "
-                   "of the rooms.", logging.ERROR, config_counts=False)
+            _Problem("rules", event, refs, "an event cannot be received without a webhook",
+                     f"HipChat's history does not contain {event}: only a webhook delivers it. Set "
+                     "webhook.public_url in the pack's config, and make the token's owner an admin "
+                     "of the rooms.", logging.ERROR, config_counts=False)
             for event, refs in self._unavailable().items()]
 
     def _unavailable(self) -> Dict[str, Set[str]]:
-        """Return the refs of triggers whose event can come neither by a webhook nor from history.
+        """Return the refs of the triggers for events that neither webhook nor history delivers.
 
-        They are grouped by the event (HipChat's name).
+        Returns:
+            The refs by event (HipChat's name).
         """
         found: Dict[str, Set[str]] = {}
         for address in self._subscriptions.required():
@@ -101,13 +101,12 @@ class RuleProblems:
         return found
 
 
-def _causes(wrong: _Wrong, rules: Callable[[str], List[str]]) -> List[str]:
-    """Name the rules and config keys that need these triggers.
+def _causes(problem: _Problem, rules: Callable[[str], List[str]]) -> List[str]:
+    """Return descriptions of the config keys and rules that need a problem's triggers.
 
     Triggers without parameters are for the rooms of the config.
     """
-    names = {"the rule " + rule for trigger in wrong.triggers for rule in rules(trigger)}
     config = ["rooms in the pack's config"] if (
-        wrong.config_counts and wrong.triggers & WITHOUT_PARAMETERS) else []
-    config += ["chatops.rooms in the pack's config"] if COMMANDS in wrong.triggers else []
-    return config + sorted(names)
+        problem.config_counts and problem.refs & WITHOUT_PARAMETERS) else []
+    config += ["chatops.rooms in the pack's config"] if COMMANDS in problem.refs else []
+    return config + sorted({f"the rule {rule}" for ref in problem.refs for rule in rules(ref)})

@@ -17,7 +17,8 @@ from support.waiting import wait_until
 from hipchat.config.addon import SCOPES, Addon
 from hipchat.config.sensor_settings import SensorSettings
 from listening.addon.claim import Claim, is_capabilities_of
-from listening.addon.installation import Installation, InstallationRefused
+from listening.addon.installation import Installation
+from listening.addon.verification import InstallationRefused
 from listening.operations.health import Health
 
 ID, SECRET = "11111111-2222-4333-8444-555555555555", "an-oauth-secret-" * 3
@@ -219,28 +220,29 @@ class TestCallback:
             self, make, url, monkeypatch, wrong):
         """Any OAuth client of the group has a token, also another add-on's for a single room."""
         installation, kept = make()
+        client = installation._verifier._client
         info = {"client": {"id": ID, "room": None}, "scopes": list(SCOPES)}
         for first in (True, False):
-            monkeypatch.setattr(installation._client, "token_info", lambda: dict(info, **wrong))
+            monkeypatch.setattr(client, "token_info", lambda: dict(info, **wrong))
             before = kept.text
             assert install(installation, capabilitiesUrl=url) == 403
             assert kept.text == before and (installation.credentials is None) == first
-            monkeypatch.setattr(installation._client, "token_info", lambda: info)
+            monkeypatch.setattr(client, "token_info", lambda: info)
             assert install(installation, capabilitiesUrl=url) == 200
         assert integration_in(kept) == (ID, SECRET)
 
     def test_asks_for_a_token_with_our_scopes(self, make, url, monkeypatch):
         installation, _ = make()
-        forms, fetch = [], installation._client.fetch_token
-        monkeypatch.setattr(installation._client, "fetch_token", lambda form: forms.append(form) or
-                            fetch(form))
+        forms, fetch = [], installation._verifier._client.fetch_token
+        monkeypatch.setattr(installation._verifier._client, "fetch_token",
+                            lambda form: forms.append(form) or fetch(form))
         assert install(installation, capabilitiesUrl=url) == 200
         assert forms == [{"grant_type": "client_credentials", "scope": " ".join(SCOPES)}]
 
     def test_for_the_same_group_as_text_is_for_the_same(self, make, url, monkeypatch):
         installation, kept = make()
-        fetch = installation._client.fetch_token
-        monkeypatch.setattr(installation._client, "fetch_token",
+        fetch = installation._verifier._client.fetch_token
+        monkeypatch.setattr(installation._verifier._client, "fetch_token",
                             lambda form: dict(fetch(form), group_id="1"))
         assert install(installation, capabilitiesUrl=url, groupId="1") == 200
         assert install(installation, capabilitiesUrl=url, groupId=1) == 200
@@ -250,7 +252,7 @@ class TestCallback:
         monkeypatch.setattr("listening.timing.ADDON_CHECK_DELAY", 0.0)
         installation, _ = make()
         install(installation, capabilitiesUrl=url)
-        looks, fetch = [], installation._client.fetch_token
+        looks, fetch = [], installation._verifier._client.fetch_token
 
         def look(form):
             looks.append(form)
@@ -258,7 +260,7 @@ class TestCallback:
                 installation.uninstalled(ID)
             return fetch(form)
 
-        monkeypatch.setattr(installation._client, "fetch_token", look)
+        monkeypatch.setattr(installation._verifier._client, "fetch_token", look)
         running = eventlet.spawn(installation.run)
         wait_until(lambda: len(looks) == 2)
         running.kill()

@@ -10,7 +10,7 @@ from listening import timing
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
 
-REASON = "task: failed unexpectedly and begins again"
+REASON = "task: failed unexpectedly and is restarted"
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def watch(monkeypatch):
 
 def test_is_a_problem_two_weeks_before(watch):
     health = watch({"expires_in": 13 * DAY})
-    assert health.report()["reasons"] == ["token: it ends within two weeks"]
+    assert health.report()["reasons"] == ["token: it expires within two weeks"]
     assert "it ends in 13 days" in health.details()[0]
 
 

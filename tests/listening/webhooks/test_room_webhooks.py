@@ -267,11 +267,11 @@ class TestStrangers:
 
 
 class TestRoomsInTrouble:
-    """A room that cannot be listened to."""
+    """A room whose events cannot be received."""
 
     def warnings(self, stackstorm, room):
         return [line for line in stackstorm.log().splitlines()
-                if " WARN " in line and f"Room {room} " in line]
+                if " WARN " in line and f"Room {room}" in line]
 
     def tries(self, hipchat, count):
         """When the sensor asked for the rooms, in seconds, once it did so often enough."""
@@ -307,7 +307,7 @@ class TestRoomsInTrouble:
         wait_until(lambda: stackstorm.webhooks(room))
         hipchat.people.say(room, "Ann", "hello")
         assert stackstorm.heard("hipchat.message")
-        wait_until(lambda: f"Room {room}: can be listened to now" in stackstorm.log())
+        wait_until(lambda: f"Room {room}: its events can be received now" in stackstorm.log())
 
     def test_that_the_token_may_not_administer_is_warned_of_with_the_scope(
             self, start_hipchat, start_stackstorm):

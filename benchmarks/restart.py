@@ -85,7 +85,7 @@ def hipchat(rooms: List[str], *options: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def pack(hipchat_url: str, port: int, directory: Path, rules: List[Path], *options: str,
          rooms: Union[str, Sequence[str]] = (), **changes: Any) -> Iterator[Server]:
-    """Run the pack in the sandbox's StackStorm, with a spool for each port.
+    """Run the pack in the sandbox's StackStorm, with a spool and a datastore for each port.
 
     Args:
         options: more options of the command line.
@@ -97,7 +97,8 @@ def pack(hipchat_url: str, port: int, directory: Path, rules: List[Path], *optio
         config(hipchat_url, port, str(directory / str(port)), rooms), **changes)))
     more = [option for rule in rules for option in ("--rule", str(rule))]
     with Server([sys.executable, "-m", "sandbox", "stackstorm", "--config", str(file),
-                 "--api-port", "0", "--log-level", "WARNING", *more, *options]) as server:
+                 "--api-port", "0", "--log-level", "WARNING",
+                 "--datastore", str(directory / f"{port}.json"), *more, *options]) as server:
         yield server
 
 

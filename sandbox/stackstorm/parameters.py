@@ -55,7 +55,7 @@ class _Rendering:
         self._sources = {**self._defaults,
                          **{name: value for name, value in given.items() if value is not None}}
         self._done = dict(context)
-        self._begun: Set[str] = set()
+        self._in_progress: Set[str] = set()
         for name in given:
             self._sources.setdefault(name)
 
@@ -78,9 +78,9 @@ class _Rendering:
         names = templates.variables(source)
         if names is None:
             return source
-        if name in self._begun:
+        if name in self._in_progress:
             raise Invalid(f"parameter {name!r} refers to itself")
-        self._begun.add(name)
+        self._in_progress.add(name)
         try:
             return templates.render(source, {each: self[each] for each in names})
         except Invalid:
@@ -88,7 +88,7 @@ class _Rendering:
         except Exception as error:
             raise Invalid(f"cannot render parameter {name!r}: {error}")
         finally:
-            self._begun.discard(name)
+            self._in_progress.discard(name)
 
 
 def cast(value: Any, name: str, schemas: Dict[str, Values]) -> Any:

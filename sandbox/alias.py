@@ -143,7 +143,8 @@ class AliasTrial:
         if not self._has_permissions:
             return
         permissions, name = Permissions(self._settings), name_of(alias)
-        allowed = {room: permissions.who(name, room) for room in sorted(self._settings.rooms)}
+        allowed = {room_id: permissions.people_for(name, room_id)
+                   for room_id in sorted(self._settings.rooms)}
         for room, people in allowed.items():
             if people != []:
                 _row("allowed", f"in the room {room} for "

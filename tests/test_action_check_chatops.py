@@ -31,11 +31,11 @@ def test_says_nothing_without_chatops(act, stackstorm):
 
 def test_of_a_healthy_set_up_has_a_line_for_each_thing(act, config, stackstorm):
     assert lines(act, config) == [
-        "ok: chatops: StackStorm has no authentication, so that every command runs as its system "
-        "user",
-        "ok: chatops.rooms: commands that begin with ! are taken in "
+        "ok: chatops: StackStorm has no authentication, so every command runs as its "
+        "system user",
+        "ok: chatops.rooms: commands that begin with ! are accepted in "
         f"{config['chatops']['rooms'][0]}, {stackstorm.room}",
-        "ok: chatops.allow: HipChat knows all whom it names"]
+        "ok: chatops.allow: HipChat knows its people"]
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_never_asks_who_it_is_where_stackstorm_asks_nobody(act, config, played):
 
 @pytest.mark.parametrize("change, words", [
     ({"rooms": [9]}, "chatops.rooms: 9: HipChat answered 404"),
-    ({"allow": [{"commands": ["*"], "people": [9]}]}, "HipChat knows nobody with the id 9"),
-    ({"allow": []}, "it allows nothing"),
+    ({"allow": [{"commands": ["*"], "people": [9]}]}, "HipChat knows no person with the id 9"),
+    ({"allow": []}, "it is empty"),
     ({"rooms": ["Factor"]}, "config: chatops.rooms[0] is 'Factor': it must be")])
 def test_says_what_is_to_be_done(act, config, change, words):
     config["chatops"].update(change)
@@ -91,7 +91,7 @@ def test_says_what_is_to_be_done(act, config, change, words):
 def test_goes_on_where_people_cannot_be_looked_up(act, config, start_hipchat):
     server = start_hipchat("--room", "Factor", "--token", "narrow:view_room")
     config.update(api_url=server.url, api_key="narrow", rooms="all")
-    assert any("whom it names cannot be looked up: HipChat answered 403" in line
+    assert any("its people cannot be looked up: HipChat answered 403" in line
                for line in lines(act, config))
 
 
@@ -110,8 +110,8 @@ def test_finds_a_person_whom_the_pack_takes_for_itself(act, config, hipchat, key
     owner = hipchat.api("GET", "/user/@SandboxOwner").json()["id"]
     config["chatops"][key] = named(owner)
     assert lines(act, config)[-1] == (
-        "TO DO: chatops: {} is the owner of api_key, whose words are taken for the pack's own "
-        "and ignored. Make the token with an account of its own.".format(owner))
+        f"TO DO: chatops: {owner} is the owner of api_key. The pack posts as this person, and "
+        "ignores their messages. Make the token with a separate account.")
 
 
 def test_finds_aliases_that_have_one_name(act, config, monkeypatch):

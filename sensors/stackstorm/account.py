@@ -53,7 +53,7 @@ class _ServiceToken:
                 self._make()
             except Exception as error:
                 raise StackStormError("the request for a service token",
-                                      words=f"{type(error).__name__} of its database") from error
+                                      message=f"{type(error).__name__} of its database") from error
         return self._headers
 
     def renew(self) -> None:

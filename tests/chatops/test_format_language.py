@@ -46,8 +46,8 @@ class Comparison:
             self.differences.append(("sandbox", format, command))
         fit = Format({"pack": "ops", "name": "own"}, format, format, multiple).fit(command)
         if not ignoring_case or ignoring_case == "error":
-            is_same = fit is None or fit.obstacle
-        elif fit is None or fit.obstacle:
+            is_same = fit is None or fit.rejection
+        elif fit is None or fit.rejection:
             is_same = fit is not None
             self.refused += 1
         else:
@@ -69,7 +69,7 @@ def test_what_stackstorm_took_is_taken():
 def test_what_is_given_to_stackstorm_is_in_a_case_that_it_takes():
     for format, command, multiple, _, _ in RECORDED:
         fit = Format({"pack": "ops", "name": "own"}, format, format, multiple).fit(command)
-        if fit and not fit.obstacle and not multiple:
+        if fit and not fit.rejection and not multiple:
             assert sandbox_takes(format, fit.command) == list(fit.executions)
 
 

@@ -12,12 +12,12 @@ ALIASES = [
         {"representation": [r"burn (?P<url>\S+)"]}]},
     {"pack": "web", "name": "desk", "description": "Ask.", "formats": ["help desk {{ text }}"]}]
 FORMATS = [format for alias in ALIASES for format in formats_of(alias)]
-HIDDEN = "!help desk {{ text }} - (cannot be said: help is built in)"
+HIDDEN = "!help desk {{ text }} - (cannot be run: help is built in)"
 
 
 @pytest.mark.parametrize("word, lines", [
-    ("", ["!answer <id> <answer> - Answer what a workflow asks.", "!deploy {{ app }} - Deploy.",
-          "!help [word] - This list, or what of it is in that pack or holds the word.", HIDDEN,
+    ("", ["!answer <id> <answer> - Answer a workflow's question.", "!deploy {{ app }} - Deploy.",
+          "!help [word] - List all commands, or the commands of a pack or with a word.", HIDDEN,
           "!purge <url>"]),
     ("WEB", [HIDDEN, "!purge <url>"]), ("dep", ["!deploy {{ app }} - Deploy."])])
 def test_lists_all_or_a_pack_or_what_holds_a_word(word, lines):
@@ -33,7 +33,7 @@ def test_a_word_that_nothing_holds_is_shown_as_it_was_written():
 
 def test_an_alias_that_is_meant_in_vain_is_named():
     assert help_on("desk my screen is dark", FORMATS, "!").text.startswith(
-        "web.desk cannot be said: help is built in. No command")
+        "web.desk cannot be run: help is built in. No command")
 
 
 def test_what_is_near_is_shown_without_regular_expressions():

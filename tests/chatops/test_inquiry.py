@@ -40,7 +40,7 @@ def test_the_question_shows_an_example(schema, example):
 
 def test_a_question_for_a_secret_says_that_the_room_reads_the_answer():
     secret = {"properties": {"password": {"type": "string", "secret": True}}}
-    assert "Everybody in this room can read" in question(inquiry(secret), "ops.deploy", "!")
+    assert "Everyone in this room can read" in question(inquiry(secret), "ops.deploy", "!")
     assert "Everybody" not in question(inquiry(TWO), "ops.deploy", "!")
 
 
@@ -62,14 +62,15 @@ def test_words_are_a_response(schema, words, response):
 
 
 @pytest.mark.parametrize("schema, words, said", [
-    (YES_NO, "perhaps", '"perhaps" is no answer to that: it takes yes or no'),
-    (YES_NO, "yes?", "it takes yes or no"), (YES_NO, "yes, but tomorrow", "it takes yes or no"),
+    (YES_NO, "perhaps", '"perhaps" is no answer to that question. Answer with yes or no'),
+    (YES_NO, "yes?", "Answer with yes or no"),
+    (YES_NO, "yes, but tomorrow", "Answer with yes or no"),
     ({"properties": {"n": {"type": "array", "items": {"type": "integer"}}}}, "1, x", "a number"),
     (TWO, "h1", "takes several answers"),
-    ({"properties": {"n": {"type": "integer"}}}, "many", "it takes a number"),
-    ({"properties": {"n": {"type": ["integer", "null"]}}}, "many", "it takes a number"),
-    ({"properties": {"n": {"type": "number"}}}, "nan", "numbers without an end"),
-    (TWO, '{"count": [1e999]}', "numbers without an end"),
+    ({"properties": {"n": {"type": "integer"}}}, "many", "Answer with a number"),
+    ({"properties": {"n": {"type": ["integer", "null"]}}}, "many", "Answer with a number"),
+    ({"properties": {"n": {"type": "number"}}}, "nan", "only finite numbers"),
+    (TWO, '{"count": [1e999]}', "only finite numbers"),
     (TWO, '{"host": "h1"', "is no JSON object"), (TWO, '{"a":' + "[" * 5000, "is no JSON object")])
 def test_words_that_are_none_are_refused(schema, words, said):
     with pytest.raises(CommandRejected, match=said):

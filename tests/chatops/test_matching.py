@@ -129,13 +129,13 @@ def test_what_keeps_aliases_from_being_run_is_listed():
         alias("desk", "Help desk {{ who }}", "(answer|reply) {{ x }}", "helpless", "help-me")])
     assert [re.sub(r"[:,(].*", "", problem) for problem in problems] == [
         "StackStorm cannot run ops.bad", "StackStorm cannot run ops.lookup",
-        "StackStorm runs an alias by its name alone", "ops.desk begins with answer",
-        "ops.desk begins with help", "ops.safe asks for a safeguard that there is not here "]
+        "StackStorm finds an alias by its name alone", "ops.desk begins with answer",
+        "ops.desk begins with help", "ops.safe asks for a safeguard that this pack does not have "]
 
 
 @pytest.mark.parametrize("command, words", [
     ("depoly web", "There is no such command. Did you mean: deploy"),
-    ("say http://h/?q=1", "takes a last word with = in it for a parameter"),
+    ("say http://h/?q=1", "reads a last word with = in it as a parameter"),
 ])
 def test_what_fits_nothing_is_told_with_what_is_near(command, words):
     with pytest.raises(CommandRejected, match=words):
@@ -165,7 +165,7 @@ def found_by(*aliases, commands="*", match=None):
     allowed = ChatOpsSettings.from_config({"chatops": {"rooms": [1], "allow": [
         {"commands": [commands], "people": "*"}]}})
     return Aliases(Listing.of(list(aliases)), SimpleNamespace(match=match),
-                   Permissions(allowed), person=2, room=1)
+                   Permissions(allowed), person_id=2, room_id=1)
 
 
 def test_of_two_packs_aliases_with_one_name_neither_is_run():
@@ -203,7 +203,7 @@ def test_what_stackstorm_would_run_as_another_command_is_not_run():
     assert aliases.find("say hi").format.alias == each
     with pytest.raises(CommandRejected, match="may not run ops.wipe"):
         aliases.find("wipe web1")
-    with pytest.raises(CommandRejected, match="takes that for another command than ops.each"):
+    with pytest.raises(CommandRejected, match="reads that as another command than ops.each"):
         found_by(each, match=lambda command: found["wipe web1"]).find("say hi")
 
 
@@ -222,7 +222,7 @@ def test_match_multiple_is_for_what_nothing_else_fits():
     each = {"display": "each", "representation": ["{{ words }}"], "match_multiple": True}
     others = [*FORMATS, *formats_of(alias("each", each))]
     assert find("say hi", others).format.alias["name"] == "say"
-    assert find("anything", others).format.multiple
+    assert find("anything", others).format.is_multiple
 
 
 @pytest.mark.parametrize("command, words", [

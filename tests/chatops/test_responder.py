@@ -47,7 +47,7 @@ def test_code_comes_after_the_text_as_code(tell):
 
 
 def test_nothing_is_told_as_such(tell):
-    assert texts(tell(Reply(""))) == ["@Ann It has nothing to tell."]
+    assert texts(tell(Reply(""))) == ["@Ann The result is empty."]
 
 
 def test_a_long_text_is_split_and_a_very_long_one_cut_with_its_url(tell):
@@ -118,8 +118,8 @@ def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, er
 def test_that_a_private_answer_was_refused_is_told(tell, monkeypatch, error, status, more):
     monkeypatch.setattr("chatops.responder.send_private", refusing(error, status, **more))
     line, = tell(Reply("secret", private=True))
-    assert f"I cannot give it: HipChat answered {status}" in line["what"]
-    assert texts(tell(Reply("Help", aside=True))) == ["@Ann Help"]
+    assert f"I cannot send it to you: HipChat answered {status}" in line["what"]
+    assert texts(tell(Reply("Help", prefer_private=True))) == ["@Ann Help"]
 
 
 def no_user():
@@ -132,9 +132,9 @@ class TestWhereThePackIsNoUser:
     def test_a_private_answer_is_not_told_to_the_room_which_learns_why(self, tell):
         line, = tell(Reply("secret", "secret", private=True), as_user=no_user)
         assert (line["color"], line["what"]) == (
-            "red", "@Ann The answer is for you alone, and I cannot give it: Set api_key.")
+            "red", "@Ann The answer is private, and I cannot send it to you: Set api_key.")
 
-    @pytest.mark.parametrize("how", ["reply", "aside"])
+    @pytest.mark.parametrize("how", ["reply", "prefer_private"])
     def test_other_answers_are_notifications(self, tell, how):
         assert texts(tell(Reply("It says:", "code", **{how: True}), as_user=no_user)) == [
             "@Ann It says:", "<pre>code</pre>"]
@@ -149,7 +149,7 @@ class TestWhereThePackIsNoUser:
 
 
 def test_what_is_aside_is_told_in_private(tell, hipchat):
-    assert texts(tell(Reply("Help", aside=True))) == ["@Ann I answered you in private."]
+    assert texts(tell(Reply("Help", prefer_private=True))) == ["@Ann I answered you in private."]
     assert hipchat.people.inbox("Ann")[-1]["what"] == "Help"
 
 
@@ -160,4 +160,4 @@ def test_a_card_that_is_wrong_is_told_beside_the_answer(tell):
     answer, complaint = tell(Reply("Done", card={"title": "A build"}))
     assert (answer["what"], answer["card"]) == ("@Ann Done", None)
     assert complaint["what"] == (
-        "The card that the alias wants cannot be shown: card lacks style, id.")
+        "The alias's card cannot be shown: card lacks style, id.")

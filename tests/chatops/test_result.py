@@ -65,14 +65,14 @@ def test_map_knows_stackstorms_filters(monkeypatch):
 def test_where_it_cannot_be_rendered_the_room_learns_no_more_than_how_it_ended(format):
     result = {"stderr": "secret", "result": "secret"}
     text = told(format, status="failed", result=result).text
-    assert text.startswith("ops.deploy ended: failed. (What the alias deploy says of it cannot be")
+    assert text.startswith("ops.deploy ended: failed. (A template of the alias deploy fails")
     assert text.endswith(URL) and "secret" not in text
     assert told(format, web_url=None).text.endswith("Its execution is 5f")
 
 
 def test_an_extra_that_cannot_be_rendered_leaves_what_would_be_told_without_it():
     text = told(extra={"hipchat": {"color": "{{ nosuch.x.y }}"}}, result={"stderr": "no host"}).text
-    assert "stderr : no host" in text and "What the alias deploy says of it cannot be used" in text
+    assert "stderr : no host" in text and "A template of the alias deploy fails" in text
 
 
 @pytest.mark.parametrize("private", [True, "yes", "{{ execution.status == 'failed' }}"])
@@ -117,7 +117,7 @@ def test_a_template_that_computes_for_long_is_stopped(monkeypatch):
     monkeypatch.setattr("chatops.result.LONGEST_RENDERING", 0.05)
     loops = "{% for i in range(99999) %}" * 3 + "{% endfor %}" * 3
     answer = result_of(execution(), {"name": "x", "result": {"format": loops}})
-    assert "What the alias x says of it cannot be used: TooSlow" in answer.text
+    assert "A template of the alias x fails: TooSlow" in answer.text
 
 
 def test_without_words_of_the_alias_all_that_is_known_is_told():

@@ -19,7 +19,7 @@ def permissions(*allow, **more):
 
 @pytest.mark.parametrize("key, value, words", [
     ("rooms", ["Factor"], "chatops.rooms[0] is 'Factor': it must be the id of a room"),
-    ("rooms", [], "chatops.rooms: name the ids"),
+    ("rooms", [], "chatops.rooms: list the ids"),
     ("rooms", 1001, "chatops.rooms is 1001: it must be a list"),
     ("rooms", [True], "chatops.rooms[0] is True: it must be the id of a room"),
     ("prefix", "{!", "chatops.prefix is '{!'"),
@@ -55,7 +55,7 @@ def test_what_stackstorm_fills_in_is_no_chatops(chatops, there):
 
 class TestPermissions:
     def test_deny_without_a_grant(self):
-        assert not permissions().any(ANN, ROOM) and not permissions().may("a.b", ANN, ROOM)
+        assert not permissions().may_any(ANN, ROOM) and not permissions().may("a.b", ANN, ROOM)
 
     def test_are_for_commands_by_pack_and_alias(self):
         found = permissions({"commands": ["deploy.*", "core.local"], "people": [ANN]})
@@ -76,5 +76,6 @@ class TestPermissions:
         found = permissions({"commands": ["a.*"], "people": [BOB]},
                             {"commands": ["a.b"], "people": [ANN]},
                             {"commands": ["z.*"], "people": "*"})
-        assert found.who("a.b", ROOM) == [ANN, BOB] and found.who("a.c", ROOM) == [BOB]
-        assert found.who("z.z", ROOM) is None and found.who("b.b", ROOM) == []
+        assert found.people_for("a.b", ROOM) == [ANN, BOB]
+        assert found.people_for("a.c", ROOM) == [BOB]
+        assert found.people_for("z.z", ROOM) is None and found.people_for("b.b", ROOM) == []

@@ -75,7 +75,7 @@ def test_two_aliases_of_one_name_are_refused_as_in_a_room(run, tmp_path):
     for pack in ("ops", "dev"):
         (tmp_path / pack).write_text(OWN.replace("pack: ops", f"pack: {pack}"))
     status, printed = run([str(tmp_path / "ops"), str(tmp_path / "dev"), "--say", "deploy web"])
-    assert status == 1 and "warning    StackStorm runs an alias by its name alone" in printed
+    assert status == 1 and "warning    StackStorm finds an alias by its name alone" in printed
 
 
 CHATOPS = {"prefix": "bot", "rooms": [7, 8], "extra_parameters": True, "allow": [

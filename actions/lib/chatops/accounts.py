@@ -1,4 +1,4 @@
-"""Which account of StackStorm's a call is made with."""
+"""Chooses the StackStorm account for each call."""
 from typing import Callable, Dict, NamedTuple
 
 from chatops.errors import CommandRejected
@@ -9,11 +9,15 @@ __all__ = ["Accounts", "Platform"]
 
 
 class Platform(NamedTuple):
-    """The StackStorm in which this process runs, and the account that it has there.
+    """The StackStorm in which this process runs, and the process's account there.
 
-    api_url ends in /v1; headers returns what proves the account, nothing where StackStorm asks
-    nobody who they are; username is that account's; stream_url: of the event stream;
-    renew is called when StackStorm has refused what proves the account.
+    Attributes:
+        api_url: ends in /v1.
+        headers: returns the headers that authenticate the account; none without authentication.
+        username: the account's.
+        has_authentication: whether StackStorm requires authentication.
+        stream_url: the URL of the event stream.
+        renew: called when StackStorm has rejected the headers.
     """
 
     api_url: str
@@ -25,7 +29,7 @@ class Platform(NamedTuple):
 
 
 class Accounts:
-    """The accounts that the config names, or else the platform's own."""
+    """The accounts of the config's API keys; without a key, the platform's account."""
 
     def __init__(self, settings: ChatOpsSettings, platform: Platform):
         self._settings, self._platform = settings, platform
@@ -34,41 +38,40 @@ class Accounts:
 
     @property
     def url(self) -> str:
-        """The API's address, which ends in /v1."""
+        """The API's URL, which ends in /v1."""
         return self._settings.api_url or self._platform.api_url
 
     def pack(self) -> StackStorm:
-        """Return the account that reads aliases, executions and inquiries."""
+        """Return the client of the account that reads aliases, executions and inquiries."""
         return self._with_key(self._settings.api_key or "")
 
     def of(self, requester_id: int) -> StackStorm:
-        """Return the account under which a person's commands run.
+        """Return the client of the account that runs a person's commands.
 
         Raises:
-            CommandRejected: the config has api_keys, and none for this person.
+            CommandRejected: the config has api_keys, but none for this person.
         """
         if not self._settings.api_keys:
             return self.pack()
         if requester_id not in self._settings.api_keys:
-            raise CommandRejected("You have no account of StackStorm's here. chatops.api_keys in "
-                                  "the pack's config needs a key for your id, {}.".format(
-                                      requester_id))
+            raise CommandRejected("You have no StackStorm account here. Ask for a key for your id, "
+                                  f"{requester_id}, in the pack's config (chatops.api_keys).")
         return self._with_key(self._settings.api_keys[requester_id])
 
     def headers(self) -> Dict[str, str]:
-        """Return what proves the account of pack(), for a call that is made elsewhere."""
+        """Return the headers that authenticate the account of pack()."""
         key = self._settings.api_key
         return {"St2-Api-Key": key} if key else self._platform.headers()
 
     def note_refusal(self) -> None:
-        """Authenticate again at the next call, because StackStorm refused the account of pack()."""
+        """Authenticate again at the next call, because StackStorm rejected pack()'s headers."""
         self._platform.renew()
 
     def username(self, stackstorm: StackStorm) -> str:
-        """Return the name of the StackStorm user whose account it is.
+        """Return the name of a client's StackStorm user.
 
-        StackStorm looks at the rights and the datastore keys of the user whose name a command
-        states, so it must be the one who runs it.
+        A command states this name. StackStorm checks the rights, and uses the datastore keys, of
+        the user with the stated name.
         """
         if stackstorm not in self._usernames:
             own = not self._platform.has_authentication or (
@@ -78,12 +81,12 @@ class Accounts:
         return self._usernames[stackstorm]
 
     def has_rbac(self, stackstorm: StackStorm) -> bool:
-        """Return whether StackStorm looks at people's roles."""
+        """Return whether StackStorm checks users' roles."""
         # Without authentication GET /v1/user fails with 500 and a traceback in StackStorm's log.
         return self._platform.has_authentication and stackstorm.user()["rbac"]["enabled"] is True
 
     def _with_key(self, key: str) -> StackStorm:
-        """Return the client of an API key, or of the platform's account for ""."""
+        """Return the client for an API key; "" for the platform's account."""
         if key not in self._clients:
             self._clients[key] = StackStorm(self.url, (lambda: {"St2-Api-Key": key}) if key else (
                 self._platform.headers))

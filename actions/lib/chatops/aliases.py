@@ -1,4 +1,4 @@
-"""The one alias that a command is for."""
+"""Finds the alias that a command is for, among those that the requester may run."""
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from chatops.catalog import Listing
@@ -15,31 +15,37 @@ __all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike", "pro
 
 
 class CommandForbidden(CommandRejected):
-    """The person may not run the command; `people` are those who may, None for everybody."""
+    """The requester may not run the command.
 
-    def __init__(self, command: str, people: Optional[List[int]]):
-        self.people = people or []
+    Attributes:
+        people_ids: the people who may run it.
+    """
+
+    def __init__(self, command: str, people_ids: Optional[List[int]]):
+        self.people_ids = people_ids or []
         super().__init__(f"You may not run {command} here.")
 
 
 class Aliases:
-    """All aliases of a StackStorm, as one person in one room may run them."""
+    """StackStorm's aliases, for the commands of one person in one room."""
 
     def __init__(self, listing: Listing, stackstorm: StackStorm, permissions: Permissions,
-                 person: int, room: int):
+                 person_id: int, room_id: int):
         self._aliases, self._formats = listing
         self._stackstorm, self._permissions = stackstorm, permissions
-        self._person, self._room = person, room
+        self._person_id, self._room_id = person_id, room_id
 
     def allowed(self) -> List[Format]:
-        """The formats of the aliases that the person may run."""
+        """Return the formats of the aliases that the person may run."""
         return [format for format in self._formats if self._may(format)]
 
     def find(self, command: str) -> Fit:
-        """Find the one format that a command fits.
+        """Find the one format that a command fits, and that the person may run.
 
         Raises:
-            CommandRejected, NotACommand: none fits, or more than one does.
+            CommandForbidden: the person may run no alias that fits.
+            CommandRejected: no format fits, or several fit, or StackStorm cannot run it.
+            NotACommand: the text is probably not meant as a command.
         """
         fits = _fits_of(command, self._formats)
         if not fits:
@@ -47,63 +53,61 @@ class Aliases:
         allowed = [fit for fit in fits if self._may(fit.format)]
         if not allowed:
             name = name_of(fits[0].format.alias)
-            raise CommandForbidden(name, self._permissions.who(name, self._room))
+            raise CommandForbidden(name, self._permissions.people_for(name, self._room_id))
         fit = _only(allowed)
         problem = named_alike(self._aliases).get(fit.format.alias["name"]) or (
             unkept_safeguard(fit.format.alias))
         if problem:
             raise CommandRejected(problem)
-        if fit.format.multiple and self._found(fit.command) != _key(fit.format):
-            # Then StackStorm chooses the alias itself.
-            raise CommandRejected("StackStorm takes that for another command than {}. Say it "
-                                  "otherwise, or ask who made them."
-                                  .format(name_of(fit.format.alias)))
+        # With match_multiple, StackStorm chooses the alias itself.
+        if fit.format.is_multiple and self._chosen_by_stackstorm(fit.command) != (
+                fit.format.alias["ref"], fit.format.representation):
+            raise CommandRejected(
+                f"StackStorm reads that as another command than {name_of(fit.format.alias)}. Word "
+                "it differently, or ask the authors of both aliases.")
         return fit
 
-    def _found(self, command: str) -> Optional[Tuple[str, str]]:
-        """Which format StackStorm's own matching finds; None for none, or several."""
+    def _chosen_by_stackstorm(self, command: str) -> Optional[Tuple[str, str]]:
+        """Return the alias and format that StackStorm matches; None if it matches none or several.
+        """
         try:
-            found = self._stackstorm.match(command)
+            match = self._stackstorm.match(command)
         except StackStormError as error:
             if error.status == 400:
                 return None
             raise
-        return found["actionalias"]["ref"], found["representation"]
+        return match["actionalias"]["ref"], match["representation"]
 
     def _may(self, format: Format) -> bool:
-        return self._permissions.may(name_of(format.alias), self._person, self._room)
-
-
-def _key(format: Format) -> Tuple[str, str]:
-    return format.alias["ref"], format.representation
+        return self._permissions.may(name_of(format.alias), self._person_id, self._room_id)
 
 
 def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
-    """The names that several aliases have, disabled ones too, with what is to be done about each.
-    """
-    found: Dict[str, List[str]] = {}
+    """Return the names that several aliases share, disabled ones too, each with its remedy."""
+    refs_by_name: Dict[str, List[str]] = {}
     for alias in aliases:
-        found.setdefault(alias["name"], []).append(name_of(alias))
-    return {name: "StackStorm runs an alias by its name alone, and {} have the same, so that none "
-                  "of them is run. Rename all but one.".format(" and ".join(sorted(refs)))
-            for name, refs in found.items() if len(refs) > 1}
+        refs_by_name.setdefault(alias["name"], []).append(name_of(alias))
+    return {name: f"StackStorm finds an alias by its name alone, and {' and '.join(sorted(refs))} "
+                  "have the same name, so the pack does not run them. Rename all but one."
+            for name, refs in refs_by_name.items() if len(refs) > 1}
 
 
 def unkept_safeguard(alias: Dict[str, Any]) -> str:
-    """Say which safeguard an alias asks for that this pack does not have; "" for none.
+    """Return why the pack does not run an alias with a safeguard (extra.security), or "".
 
-    hubot-stackstorm has one, extra.security.twofactor.
+    hubot-stackstorm has one safeguard, extra.security.twofactor. This pack has none.
     """
     extra = alias.get("extra")
     security = extra.get("security") if isinstance(extra, dict) else None
-    asked = sorted(security) if isinstance(security, dict) else [str(security)]
-    return security and (
-        "{} asks for a safeguard that there is not here (extra.security: {}), so that it is not "
-        "run.".format(name_of(alias), ", ".join(asked))) or ""
+    if not security:
+        return ""
+    safeguards = ", ".join(sorted(security)) if isinstance(security, dict) else str(security)
+    return (f"{name_of(alias)} asks for a safeguard that this pack does not have (extra.security: "
+            f"{safeguards}), so the pack does not run it.")
 
 
 def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
-    """Say what keeps people from running aliases that are enabled, a sentence for each reason."""
+    """Return the problems that keep people from running enabled aliases, a sentence for each."""
     enabled = [alias for alias in aliases if alias.get("enabled", True)]
     problems = [*named_alike(aliases).values(), *map(unkept_safeguard, enabled)]
     for format in (format for alias in enabled for format in formats_of(alias)):
@@ -117,7 +121,12 @@ def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
 
 
 def find(command: str, formats: List[Format]) -> Fit:
-    """Find the one of these formats that a command fits; raises what Aliases.find() raises."""
+    """Find the one of these formats that a command fits, without permissions.
+
+    Raises:
+        CommandRejected: no format fits, or several fit, or StackStorm cannot run it.
+        NotACommand: the text is probably not meant as a command.
+    """
     fits = _fits_of(command, formats)
     if not fits:
         raise _unknown(command, formats, formats)
@@ -125,13 +134,13 @@ def find(command: str, formats: List[Format]) -> Fit:
 
 
 def _fits_of(command: str, formats: List[Format]) -> List[Fit]:
-    """Return the one fit of each alias that the command fits.
+    """Return one fit for each alias that the command fits.
 
-    It is the first of the author's, of those in which StackStorm takes the command. A format with
-    match_multiple counts where no other fits.
+    It is the alias's first fit that StackStorm accepts, or else its first. A format with
+    match_multiple counts only if no other format fits.
     """
     fits = [fit for fit in (format.fit(command) for format in formats) if fit]
-    fits = [fit for fit in fits if not fit.format.multiple] or fits
+    fits = [fit for fit in fits if not fit.format.is_multiple] or fits
     first: Dict[str, Fit] = {}
     for fit in [fit for fit in fits if fit.command] + fits:
         first.setdefault(name_of(fit.format.alias), fit)
@@ -139,24 +148,25 @@ def _fits_of(command: str, formats: List[Format]) -> List[Fit]:
 
 
 def _only(fits: List[Fit]) -> Fit:
-    """Return the fit, if there is one: those that StackStorm takes as typed go first."""
+    """Return the best fit: as typed, or else one that StackStorm accepts; raises CommandRejected
+    if several are equally good."""
     fits = [fit for fit in fits if fit.is_exact] or [fit for fit in fits if fit.command] or fits
     if len(fits) > 1:
         both = "; ".join(sorted(f"{fit.format.label} ({name_of(fit.format.alias)})"
                                 for fit in fits))
         raise CommandRejected(
-            f"More than one command fits: {both}. Say more, or ask who made them.")
-    if fits[0].obstacle:
-        raise CommandRejected(fits[0].obstacle)
+            f"More than one command fits: {both}. Write more, or ask the authors of the aliases.")
+    if fits[0].rejection:
+        raise CommandRejected(fits[0].rejection)
     return fits[0]
 
 
 def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> CommandRejected:
-    """Why nothing fits; NotACommand is raised where it may be no command at all."""
+    """Return the reason why no format fits; raises NotACommand if it is probably no command."""
     check_words(command)
     if read_command(command).ending and any(format.fit(command + " .") for format in formats):
-        return CommandRejected("StackStorm takes a last word with = in it for a parameter, and not "
-                               "for text. Let another word follow it.")
-    like = nearest(command, allowed)
-    return CommandRejected("There is no such command. {}".format(
-        "Did you mean: {}?".format("; ".join(like)) if like else "You may run none here."))
+        return CommandRejected("StackStorm reads a last word with = in it as a parameter, not as "
+                               "text. Write another word after it.")
+    similar = "; ".join(nearest(command, allowed))
+    return CommandRejected("There is no such command. " + (
+        f"Did you mean: {similar}?" if similar else "You may run no commands here."))

@@ -1,4 +1,4 @@
-"""StackStorm's aliases, kept between commands: to read 135 takes longer than to start one."""
+"""Caches StackStorm's aliases: reading 135 aliases takes longer than starting a command."""
 import time
 from typing import Any, Callable, Dict, List, NamedTuple
 
@@ -7,27 +7,27 @@ from chatops.stackstorm import StackStorm
 
 __all__ = ["Catalog", "Listing"]
 
-KEPT = 60.0  # seconds, where StackStorm does not say that an alias has changed
-FRESH = 1.0  # seconds after which a command that fits no alias makes it worth reading them again
+MAX_AGE = 60.0  # seconds, for the case that StackStorm's event stream misses a change
+FRESH = 1.0  # seconds; if a command fits no alias, older aliases are read again
 
 
 class Listing(NamedTuple):
-    """All aliases, and the formats of those that are enabled."""
+    """All aliases, and the formats of the enabled ones."""
 
     aliases: List[Dict[str, Any]]
     formats: List[Format]
 
     @classmethod
     def of(cls, aliases: List[Dict[str, Any]]) -> "Listing":
-        """Make the formats of these aliases."""
+        """Return a listing of these aliases."""
         return cls(aliases, [format for alias in aliases if alias.get("enabled", True)
                              for format in formats_of(alias)])
 
 
 class Catalog:
-    """The aliases as they were read last: a command waits for them only if it fits none.
+    """The aliases as they were read last. A command waits for a new read only if no alias fits.
 
-    refresh() is to be called from time to time.
+    The owner calls refresh() from time to time.
     """
 
     def __init__(self, stackstorm: Callable[[], StackStorm]):
@@ -37,17 +37,21 @@ class Catalog:
         self._is_expired = True
 
     def expire(self) -> None:
-        """Note that an alias may have changed."""
+        """Note that an alias may have changed, so that refresh() reads the aliases again."""
         self._is_expired = True
 
     def refresh(self) -> None:
-        """Read the aliases again if one may have changed, or if it is time; StackStormError."""
-        if self._is_expired or time.monotonic() - self._read_at > KEPT:
+        """Read the aliases again if one may have changed, or after MAX_AGE.
+
+        Raises:
+            StackStormError: they cannot be read.
+        """
+        if self._is_expired or time.monotonic() - self._read_at > MAX_AGE:
             self._read()
 
-    def listing(self, kept: float = float("inf")) -> Listing:
-        """Return the aliases, read again if they were read more than `kept` seconds ago."""
-        if time.monotonic() - self._read_at > kept or not self._listing.aliases:
+    def listing(self, max_age: float = float("inf")) -> Listing:
+        """Return the aliases; read them again if they were read more than max_age seconds ago."""
+        if time.monotonic() - self._read_at > max_age or not self._listing.aliases:
             self._read()
         return self._listing
 

@@ -1,4 +1,4 @@
-"""What an operator needs to know of ChatOps, and what is to be done where something is not well."""
+"""Checks ChatOps for hipchat.check: accounts, rights, aliases, rooms and people."""
 import os
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional
@@ -17,7 +17,7 @@ from hipchat.api.room_directory import RoomDirectory
 
 __all__ = ["chatops_checkup"]
 
-MOST_PEOPLE = 20  # each is a call, of which HipChat allows a token 100 in 5 minutes
+MOST_PEOPLE = 20  # each costs a call, and HipChat allows a token 100 calls in 5 minutes
 API_REMEDY = " Check the service st2api and chatops.api_url."
 REMEDIES: Dict[Optional[int], str] = {
     401: " Make a key with `st2 apikey create`.",
@@ -25,7 +25,7 @@ REMEDIES: Dict[Optional[int], str] = {
 
 
 def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: People) -> Findings:
-    """Look at ChatOps, if the config has it: accounts, rights, rooms and people."""
+    """Check ChatOps if the config has it, and yield the findings."""
     if not ChatOpsSettings.are_in(config):
         return
     try:
@@ -36,21 +36,21 @@ def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: Pe
     yield from _stackstorm(settings)
     yield from _rooms(client, settings)
     yield from _people(client, settings)
-    yield from _own(people, settings)
+    yield from _owner(people, settings)
 
 
 def _stackstorm(settings: ChatOpsSettings) -> Findings:
-    """Look at the accounts, from the action that asks: the sensor has the same system user."""
+    """Check the accounts and the aliases."""
     url = settings.api_url or os.environ.get("ST2_ACTION_API_URL", "")
     token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
     try:
-        has_authentication = _asks_who_calls(url)
+        has_authentication = _has_authentication(url)
         accounts = Accounts(settings, Platform(
             api_url=url, headers=lambda: {"X-Auth-Token": token} if token else {}, username="",
             has_authentication=has_authentication))
         if not has_authentication:
-            yield Finding(True, "chatops: StackStorm has no authentication, so that every command "
-                          "runs as its system user")
+            yield Finding(True, "chatops: StackStorm has no authentication, so every command runs "
+                          "as its system user")
         aliases = list(accounts.pack().aliases())
     except StackStormError as error:
         yield Finding(False, f"chatops: {error}.{REMEDIES.get(error.status, API_REMEDY)}")
@@ -60,10 +60,10 @@ def _stackstorm(settings: ChatOpsSettings) -> Findings:
     yield from (Finding(False, "chatops: " + problem) for problem in problems_of(aliases))
 
 
-def _asks_who_calls(url: str) -> bool:
-    """Return whether StackStorm has authentication, from its answer to a call without any.
+def _has_authentication(url: str) -> bool:
+    """Return whether StackStorm rejects a call without a token or key.
 
-    (Without it, GET /v1/user fails with 500 and a traceback in StackStorm's log.)
+    (GET /v1/user does not tell: without authentication it fails with 500 and a traceback.)
     """
     try:
         next(StackStorm(url, dict).aliases(), None)
@@ -75,10 +75,10 @@ def _asks_who_calls(url: str) -> bool:
 
 
 def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[str, str]:
-    """Return an action of each pack whose actions the config allows to run, by the pack."""
+    """Return one action of each pack from which the config allows commands, by the pack."""
     permissions = Permissions(settings)
     return {alias["action_ref"].partition(".")[0]: alias["action_ref"] for alias in aliases
-            if permissions.anybody_may(name_of(alias))}
+            if permissions.is_granted(name_of(alias))}
 
 
 def _accounts(accounts: Accounts, settings: ChatOpsSettings,
@@ -98,13 +98,16 @@ def _accounts(accounts: Accounts, settings: ChatOpsSettings,
 
 
 def _system_user(stackstorm: StackStorm, use: str) -> Findings:
-    """Look at the sensor's own account; the token of this action may be another user's."""
+    """Check the account of a sensor without chatops.api_key.
+
+    This action runs with another token, maybe another user's, so its rights say nothing.
+    """
     try:
         has_rbac = stackstorm.user()["rbac"]["enabled"]
     except StackStormError as error:
         yield Finding(False, f"chatops: {error}.{REMEDIES.get(error.status, API_REMEDY)}")
         return
-    rights = ("has no rights unless roles are assigned to it. Set chatops.api_key." if has_rbac
+    rights = ("has no rights without an assigned role. Set chatops.api_key." if has_rbac
               else "may do everything")
     yield Finding(not has_rbac, "chatops: without chatops.api_key, StackStorm's system user "
                   f"{use}; it {rights}")
@@ -112,7 +115,12 @@ def _system_user(stackstorm: StackStorm, use: str) -> Findings:
 
 def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], Any]],
              use: str) -> Findings:
-    """Try each right, by what StackStorm calls it, with a call that needs it."""
+    """Check an account's rights.
+
+    Args:
+        rights: by StackStorm's name of the right, a call that needs it.
+        use: what the pack does with the account, such as "runs commands".
+    """
     missing = []
     try:
         user = stackstorm.user()["username"]
@@ -142,64 +150,64 @@ def _reading(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Calla
 
 
 def _running(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
-    # action_execute contains action_view; to try it itself would run something.
+    # Testing action_execute would run an action. action_execute contains action_view.
     return {f"action_execute on pack:{pack}": partial(stackstorm.action, action)
             for pack, action in actions.items()}
 
 
 def _rooms(client: Client, settings: ChatOpsSettings) -> Findings:
-    for id in sorted(settings.rooms):
+    for room_id in sorted(settings.rooms):
         directory = RoomDirectory()
         try:
-            directory.replace([client.call("GET", "room", id)])
+            directory.replace([client.call("GET", "room", room_id)])
         except HipChatError as error:
-            yield Finding(False, f"chatops.rooms: {id}: {error}")
+            yield Finding(False, f"chatops.rooms: {room_id}: {error}")
         else:
             yield Finding(True, f"chatops.rooms: commands that begin with {settings.prefix} are "
-                          f"taken in {id}, {directory.name_of(id)}")
+                          f"accepted in {room_id}, {directory.name_of(room_id)}")
 
 
 def _people(client: Client, settings: ChatOpsSettings) -> Findings:
-    people = _named(settings)
+    people_ids = _people_ids(settings)
     if not settings.allow:
-        yield Finding(False, "chatops.allow: it allows nothing, so that nobody can run a command")
+        yield Finding(False, "chatops.allow: it is empty, so no one may run commands. Add the "
+                      "people and their commands.")
         return
     try:
-        unknown = list(_unknown(client, people[:MOST_PEOPLE]))
+        unknown = list(_unknown(client, people_ids[:MOST_PEOPLE]))
     except HipChatError as error:
-        yield Finding(False, f"chatops.allow: whom it names cannot be looked up: {error}")
+        yield Finding(False, f"chatops.allow: its people cannot be looked up: {error}")
         return
     if unknown:
-        yield Finding(False, "chatops.allow: HipChat knows nobody with the id {}. hipchat.get_user "
-                      "tells ids.".format(" or ".join(map(str, unknown))))
+        yield Finding(False, "chatops.allow: HipChat knows no person with the id "
+                      f"{' or '.join(map(str, unknown))}. hipchat.get_user shows ids.")
     else:
-        yield Finding(True, "chatops.allow: HipChat knows all whom it names" + (
-            "" if len(people) <= MOST_PEOPLE else " (of {}, {} were looked up)".format(
-                len(people), MOST_PEOPLE)))
+        checked = ("" if len(people_ids) <= MOST_PEOPLE else
+                   f" (the first {MOST_PEOPLE} of {len(people_ids)} were checked)")
+        yield Finding(True, f"chatops.allow: HipChat knows its people{checked}")
 
 
-def _named(settings: ChatOpsSettings) -> List[int]:
-    """The people whom the config names."""
+def _people_ids(settings: ChatOpsSettings) -> List[int]:
+    """Return the IDs of the people in the config."""
     return sorted(set(settings.api_keys).union(*(grant.people or () for grant in settings.allow)))
 
 
-def _unknown(client: Client, people: List[int]) -> Iterator[int]:
-    for person in people:
+def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
+    for person_id in people_ids:
         try:
-            client.call("GET", "user", person)
+            client.call("GET", "user", person_id)
         except NotFound:
-            yield person
+            yield person_id
 
 
-def _own(people: People, settings: ChatOpsSettings) -> Findings:
-    """Whether it can be told what the pack itself said, which is no command."""
+def _owner(people: People, settings: ChatOpsSettings) -> Findings:
+    """Check that the owner of the token, whose messages are no commands, is known."""
     try:
-        owner = people.owner()
+        owner_id = people.owner()
     except HipChatError as error:
-        yield Finding(False, "chatops: whose token the pack has cannot be told, so that no command "
-                      "is run. {}".format(error))
+        yield Finding(False, "chatops: the owner of the token is unknown, so no command is run. "
+                      f"{error}")
         return
-    if owner in _named(settings):
-        yield Finding(False, "chatops: {} is the owner of api_key, whose words are taken for the "
-                      "pack's own and ignored. Make the token with an account of its own.".format(
-                          owner))
+    if owner_id in _people_ids(settings):
+        yield Finding(False, f"chatops: {owner_id} is the owner of api_key. The pack posts as this "
+                      "person, and ignores their messages. Make the token with a separate account.")

@@ -1,4 +1,4 @@
-"""A message that may be a command: what it says, who said it, when and where."""
+"""Reads and checks a chat message that may be a command."""
 import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
@@ -13,17 +13,20 @@ LONGEST_COMMAND = 1000  # characters
 MOST_EQUALS = 5  # StackStorm's time to match grows threefold with each: 4 ms at 5, 838 at 10
 STRAIGHT = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'",
                           "\u2019": "'", "\u201a": "'"})
-# What smart punctuation makes of "--" before an option; a dash between words stays one.
+# The dash into which smart punctuation turns "--" before an option; not a dash between words.
 SMART_DASH = re.compile(r"(?<![^\s\"'=])[\u2013\u2014](?=\w)")
-# Zero-width characters and byte order marks, which come with text that was copied from elsewhere.
-# The template guard puts none of its own before a prefix or right after one.
+# Zero-width characters and byte order marks, which copied text may contain. The template guard
+# inserts none before or right after a prefix.
 INVISIBLE = "[\u200b\u200c\u200d\u2060\ufeff]*"
 
 
 class ChatMessage(NamedTuple):
-    """A chat message that may be a command, and who wrote it where.
+    """A chat message that may be a command.
 
-    mention_name: how the requester is mentioned, without "@"; date: in ISO 8601, as HipChat has it.
+    Attributes:
+        requester_id: HipChat's ID of the person who wrote it.
+        mention_name: the requester's mention name, without "@".
+        date: in ISO 8601, as HipChat sends it.
     """
 
     room_id: int
@@ -35,10 +38,10 @@ class ChatMessage(NamedTuple):
 
 
 def command_in(text: str, prefix: str) -> str:
-    """Return what follows the prefix, with single blanks, straight quotes and plain dashes.
+    """Return the text after the prefix, with single blanks, straight quotes and plain dashes.
 
     Raises:
-        NotACommand: the text does not begin with the prefix, or nothing follows it.
+        NotACommand: the text does not begin with the prefix, or consists of it.
     """
     matched = re.match(prefix_filter(prefix), text)
     command = re.sub(r"\s+", _blank, text[matched.end():]).strip() if matched else ""
@@ -48,51 +51,50 @@ def command_in(text: str, prefix: str) -> str:
 
 
 def prefix_filter(prefix: str) -> str:
-    """Return the regular expression, good for RE2 too, of what begins a command.
+    """Return a regular expression, for Python's re and for RE2, that matches a command's prefix.
 
-    A phone writes the first letter of a message as a capital: case is ignored.
+    It ignores case, because a phone capitalizes the first letter of a message.
     """
     word_ends = r"\s" if prefix[-1].isalnum() else ""
     return f"(?i)^{INVISIBLE}{re.escape(prefix)}{word_ends}{INVISIBLE}"
 
 
 def _blank(run: "re.Match") -> str:
-    # Lines stay lines: what is said may have several.
+    # A command may have several lines, for example in a message to post.
     return "\n" if "\n" in run.group() else " "
 
 
 def said_at(date: str) -> datetime:
-    """When a message was said; NotACommand for a date that cannot be read."""
+    """Return the time of a message's date; raises NotACommand if the date is invalid."""
     try:
-        said = datetime.fromisoformat(date.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(date.replace("Z", "+00:00"))
     except ValueError:
-        said = None
-    if said is None or said.tzinfo is None:
-        raise NotACommand(f"The message has no date that can be read: {date!r}.")
-    return said.astimezone(timezone.utc)
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise NotACommand(f"The message has no valid date: {date!r}.")
+    return moment.astimezone(timezone.utc)
 
 
 def check_age(date: str, now: datetime) -> None:
-    """Raise CommandTooOld for a message older than five minutes, both by HipChat's clock."""
+    """Raise CommandTooOld for a message older than five minutes; both times by HipChat's clock."""
     age = now - said_at(date)
     if age > LONGEST_AGE:
         raise CommandTooOld(int(age.total_seconds() // 60))
 
 
 def check_words(command: str) -> None:
-    """NotACommand for what hardly is meant as a command: `!!!`."""
+    """Raise NotACommand for a text that is probably not meant as a command, such as `!!!`."""
     if not command[0].isalnum():
         raise NotACommand(f"It is no command: {command!r}.")
 
 
 def check_harmless(command: str) -> None:
-    """Raise CommandRejected for a text on which StackStorm's matching might hang.
-
-    That matching takes exponential time.
+    """Raise CommandRejected for a text on which StackStorm's matching, which takes exponential
+    time, might hang.
     """
     if len(command) > LONGEST_COMMAND:
-        raise CommandRejected("A command has at most {} characters; this has {}.".format(
-            LONGEST_COMMAND, len(command)))
+        raise CommandRejected(f"A command has at most {LONGEST_COMMAND} characters; this one has "
+                              f"{len(command)}.")
     if command.count("=") > MOST_EQUALS:
-        raise CommandRejected("A command has at most {} equals signs; this has {}.".format(
-            MOST_EQUALS, command.count("=")))
+        raise CommandRejected(f"A command has at most {MOST_EQUALS} equals signs; this one has "
+                              f"{command.count('=')}.")

@@ -1,9 +1,8 @@
-"""What is done about a chat message that may be a command.
+"""Runs commands: checks a chat message, finds its alias, and starts it in StackStorm.
 
     outcome = commands.handle(message, now, about_to_start)
 
-A command is checked, its alias is found, and StackStorm is asked to start it. Then `outcome` says
-which executions to wait for and which replies to send. It sends nothing itself.
+`outcome` contains the executions to wait for and the replies to send. The caller sends them.
 """
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
@@ -28,19 +27,20 @@ from hipchat.api.people import People
 
 __all__ = ["Attempt", "Commands", "Outcome", "Started"]
 
-UNKNOWN_END = ("StackStorm did not tell what became of it. The command may run all the same: look "
-               "into its history before you say it again.")
-INTERRUPTED = ("I was restarted while StackStorm started this command, and found {} of its "
-               "executions. Look into StackStorm's history before you say it again.")
-TROUBLE = "{}. (hipchat.check may tell what is to be done.)"
-LEAD = timedelta(minutes=1)  # of our clock before StackStorm's, where a message id proves the rest
-NARROW_LEAD = timedelta(seconds=2)  # the same where nothing else tells two commands apart
+UNKNOWN_END = ("StackStorm did not confirm the start. The command may run nevertheless: check "
+               "StackStorm's history before you repeat it.")
+# By how much our clock may be ahead of StackStorm's: if the message's ID identifies the execution,
+# and if only the time distinguishes two commands.
+LEAD = timedelta(minutes=1)
+NARROW_LEAD = timedelta(seconds=2)
 
 
 class Attempt(NamedTuple):
-    """What StackStorm was about to be asked to start, enough to find what it has started.
+    """An attempt to start a command; identifies its executions after a crash.
 
-    begun_at is in ISO 8601; is_multiple: the command may start several executions.
+    Attributes:
+        begun_at: in ISO 8601, by our clock.
+        is_multiple: whether the command may start several executions.
     """
 
     alias_id: str
@@ -59,10 +59,15 @@ class Started(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was done about a message.
+    """The outcome of a message.
 
-    kind is started, answered, rejected, failed, ignored or too old; replies: what the requester is
-    told; minutes: how old the message is that is too old.
+    Attributes:
+        kind: started, answered, rejected, failed, ignored or too old.
+        replies: to send to the requester.
+        started: the executions to wait for.
+        alias: the name of the alias, for the log.
+        reason: why it was rejected, failed or ignored, for the log.
+        minutes: the age of a message that is too old.
     """
 
     kind: str
@@ -74,7 +79,7 @@ class Outcome(NamedTuple):
 
 
 class Commands:
-    """Checks and starts what people say."""
+    """Checks and starts commands."""
 
     def __init__(self, settings: ChatOpsSettings, accounts: Accounts, catalog: Catalog,
                  people: People):
@@ -84,12 +89,12 @@ class Commands:
 
     def handle(self, message: ChatMessage, now: datetime,
                about_to_start: Callable[[Attempt], None]) -> Outcome:
-        """Run a command, or say why not.
+        """Run a message's command, or reject or ignore the message.
 
         Args:
             message: a message that the pack's own user did not write.
-            now: The time by HipChat's clock.
-            about_to_start: Called before StackStorm is asked to start something.
+            now: the time by HipChat's clock.
+            about_to_start: called before the call that starts the command in StackStorm.
         """
         try:
             return self._handle(message, now, about_to_start)
@@ -98,31 +103,36 @@ class Commands:
         except CommandTooOld as reason:
             return Outcome("too old", [], minutes=reason.minutes)
         except CommandForbidden as reason:
-            words = str(reason)
-            if reason.people:
-                words += f" Those who may: {self._people.names(reason.people)}."
-            return _rejection(words)
+            text = str(reason)
+            if reason.people_ids:
+                text += f" These people may: {self._people.names(reason.people_ids)}."
+            return _rejection(text)
         except CommandRejected as reason:
             return _rejection(str(reason), reason=str(reason.__cause__ or ""))
-        except HipChatError as error:  # StackStorm's too
-            return Outcome("failed", [Reply(TROUBLE.format(error), color="red")],
-                           reason=type(error).__name__)
+        except HipChatError as error:  # StackStormError is one, too
+            return Outcome("failed", [Reply(f"{error}. (hipchat.check may show the remedy.)",
+                                            color="red")], reason=type(error).__name__)
 
     def resume(self, message: ChatMessage, attempt: Attempt, known: Set[str]) -> Optional[Outcome]:
-        """Find what an attempt has started whose end this process did not see.
+        """Find the executions of an attempt that was interrupted.
 
         Args:
-            known: The ids of executions that other commands have started.
+            known: the IDs of executions that other commands have started.
 
         Returns:
-            None if it has started nothing.
+            None if it has started no execution.
         """
-        found = [each for each in self._started(message, attempt) if each["id"] not in known]
-        if not found:
+        executions = [execution for execution in self._executions(message, attempt)
+                      if execution["id"] not in known]
+        if not executions:
             return None
-        started = [Started(each["id"], attempt.alias_ref) for each in found]
-        replies = [Reply(INTERRUPTED.format(len(found)))] if attempt.is_multiple else (
-            self._acknowledge(found, attempt))
+        started = [Started(execution["id"], attempt.alias_ref) for execution in executions]
+        if not attempt.is_multiple:
+            replies = self._acknowledge(executions, attempt)
+        else:
+            count = f"{len(started)} execution{'s' if len(started) > 1 else ''}"
+            replies = [Reply(f"I was restarted while StackStorm started this command. I found "
+                             f"{count} of it. Check StackStorm's history before you repeat it.")]
         return Outcome("started", replies, started, attempt.alias_ref)
 
     def _handle(self, message: ChatMessage, now: datetime,
@@ -137,133 +147,137 @@ class Commands:
         return self._run(message, self._find(message, command), about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
-        """Return the command in a message; no call has been made until then."""
+        """Return the command in a message after the checks that need no call."""
         command = command_in(message.text, self._settings.prefix)
         try:
             check_age(message.date, now)
         except CommandTooOld:
             check_words(command)
             raise
-        if not self._permissions.any(message.requester_id, message.room_id):
+        if not self._permissions.may_any(message.requester_id, message.room_id):
             check_words(command)
-            raise CommandRejected("You may not run commands here. (Your id is {}; chatops.allow in "
-                                  "the pack's config says who may.)".format(message.requester_id))
-        self._accounts.of(message.requester_id)  # rejects those who have none
+            raise CommandRejected("You may not run commands here. (chatops.allow in the pack's "
+                                  f"config sets who may; your id is {message.requester_id}.)")
+        self._accounts.of(message.requester_id)  # rejects a requester without an account
         check_harmless(command)
         return command
 
-    def _aliases(self, message: ChatMessage, **kept: float) -> Aliases:
-        return Aliases(self._catalog.listing(**kept), self._accounts.pack(), self._permissions,
+    def _aliases(self, message: ChatMessage, **max_age: float) -> Aliases:
+        return Aliases(self._catalog.listing(**max_age), self._accounts.pack(), self._permissions,
                        message.requester_id, message.room_id)
 
     def _find(self, message: ChatMessage, command: str) -> Fit:
         try:
             return self._aliases(message).find(command)
-        except CommandRejected:  # by aliases that may have changed since they were read
-            return self._aliases(message, kept=FRESH).find(command)
+        except CommandRejected:  # the aliases may have changed since they were read
+            return self._aliases(message, max_age=FRESH).find(command)
 
     def _run(self, message: ChatMessage, fit: Fit,
              about_to_start: Callable[[Attempt], None]) -> Outcome:
         stackstorm, alias = self._accounts.of(message.requester_id), fit.format.alias
         check_values(fit, self._settings.extra_parameters)
-        # StackStorm's notifier evaluates these values: they are IDs, and never text from chat.
-        what = {"command": fit.command, "user": self._accounts.username(stackstorm),
+        # StackStorm's notifier evaluates user and source_channel: never put text from chat there.
+        body = {"command": fit.command, "user": self._accounts.username(stackstorm),
                 "source_channel": str(message.room_id)}
         attempt = Attempt(alias["id"], alias["ref"], alias["action_ref"],
-                          datetime.now(timezone.utc).isoformat(), fit.format.multiple)
+                          datetime.now(timezone.utc).isoformat(), fit.format.is_multiple)
         about_to_start(attempt)
-        if fit.format.multiple:
-            started = _starting(lambda: stackstorm.run_each_match(**what))
+        if fit.format.is_multiple:
+            starts = _starting(lambda: stackstorm.run_each_match(**body))
         else:
-            started = [_starting(lambda: self._run_alias(stackstorm, message, fit, attempt, what))]
-        return Outcome("started", [ack for ack in map(ack_of, started) if ack], [
-            Started(each["execution"]["id"], alias["ref"], each["actionalias"])
-            for each in started], name_of(alias))
+            starts = [_starting(lambda: self._run_alias(stackstorm, message, fit, attempt, body))]
+        return Outcome("started", [ack for ack in map(ack_of, starts) if ack], [
+            Started(start["execution"]["id"], alias["ref"], start["actionalias"])
+            for start in starts], name_of(alias))
 
     def _run_alias(self, stackstorm: StackStorm, message: ChatMessage, fit: Fit, attempt: Attempt,
-                   what: Dict[str, Any]) -> Dict[str, Any]:
+                   body: Dict[str, Any]) -> Dict[str, Any]:
         try:
             return stackstorm.run_alias(
                 name=fit.format.alias["name"], format=fit.format.representation,
                 source_context={"room_id": str(message.room_id),
                                 "requester_id": str(message.requester_id),
-                                "message_id": command_key(message.message_id)}, **what)
+                                "message_id": command_key(message.message_id)}, **body)
         except StackStormError:
             # StackStorm starts the action before it renders the alias's ack, which may fail.
-            for execution in self._started(message, attempt):
+            for execution in self._executions(message, attempt):
                 alias = self._accounts.pack().alias(attempt.alias_ref) or {}
                 return {"execution": self._accounts.pack().execution(execution["id"]),
                         "actionalias": alias}
             raise
 
-    def _started(self, message: ChatMessage, attempt: Attempt) -> Iterable[Dict[str, Any]]:
-        """Yield the executions that StackStorm has of an attempt, newest first."""
+    def _executions(self, message: ChatMessage, attempt: Attempt) -> Iterable[Dict[str, Any]]:
+        """Yield the executions that an attempt has started in StackStorm, newest first."""
         begun_at = datetime.fromisoformat(attempt.begun_at)
-        for each in self._accounts.pack().executions_since(
-                attempt.action_ref, _as_stackstorm_writes(begun_at - LEAD)):
-            alias = (each.get("context") or {}).get("action_alias_ref") or {}
-            if each.get("parent") or alias.get("id") != attempt.alias_id or (
-                    room_of(each) != message.room_id):
+        for execution in self._accounts.pack().executions_since(
+                attempt.action_ref, _stackstorm_date(begun_at - LEAD)):
+            alias = (execution.get("context") or {}).get("action_alias_ref") or {}
+            if execution.get("parent") or alias.get("id") != attempt.alias_id or (
+                    room_of(execution) != message.room_id):
                 continue
-            key = source_of(each).get("message_id")
+            key = source_of(execution).get("message_id")
             if key == command_key(message.message_id) or (
-                    key is None and each["start_timestamp"] >= _as_stackstorm_writes(
+                    key is None and execution["start_timestamp"] >= _stackstorm_date(
                         begun_at - NARROW_LEAD)):
-                yield each
+                yield execution
 
-    def _acknowledge(self, found: List[Dict[str, Any]], attempt: Attempt) -> List[Reply]:
+    def _acknowledge(self, executions: List[Dict[str, Any]], attempt: Attempt) -> List[Reply]:
         stackstorm = self._accounts.pack()
         alias = stackstorm.alias(attempt.alias_ref) or {}
-        acks = [ack_of({"execution": stackstorm.execution(each["id"]), "actionalias": alias})
-                for each in found]
+        acks = [ack_of({"execution": stackstorm.execution(execution["id"]), "actionalias": alias})
+                for execution in executions]
         return [ack for ack in acks if ack]
 
     def _answer(self, message: ChatMessage, rest: str) -> Outcome:
-        id, _, words = rest.partition(" ")
-        if not words.strip() or not id.isalnum():
-            raise CommandRejected("Write {}answer, the question's id, and your answer."
-                                  .format(self._settings.opening))
+        inquiry_id, _, answer = rest.partition(" ")
+        if not answer.strip() or not inquiry_id.isalnum():
+            raise CommandRejected(f"Write {self._settings.opening}answer, the question's id, and "
+                                  "your answer.")
         stackstorm = self._accounts.of(message.requester_id)
-        inquiry, alias = self._asked(message, id)
+        inquiry, alias = self._inquiry(message, inquiry_id)
         check_may_answer(inquiry, alias, message.requester_id, message.room_id, self._settings,
                          lambda: self._accounts.has_rbac(stackstorm))
-        response = response_of(words, inquiry)
-        _rejecting(lambda: about_question(lambda: stackstorm.respond(id, response)))
-        return Outcome("answered", [Reply("Thank you, it goes on.", color="green")])
+        response = response_of(answer, inquiry)
+        _rejecting(lambda: about_question(lambda: stackstorm.respond(inquiry_id, response)))
+        return Outcome("answered", [Reply("Thank you, the workflow continues.", color="green")])
 
-    def _asked(self, message: ChatMessage, id: str) -> Tuple[Dict[str, Any], str]:
-        """Return an inquiry that was asked in the message's room, and the alias that led to it."""
+    def _inquiry(self, message: ChatMessage, inquiry_id: str) -> Tuple[Dict[str, Any], str]:
+        """Return an inquiry, and the name of the alias whose command led to it.
+
+        Raises:
+            CommandRejected: it was not posted in the message's room.
+        """
         stackstorm = self._accounts.pack()
-        inquiry = _rejecting(lambda: about_question(lambda: stackstorm.inquiry(id)))
-        root = root_of(stackstorm.execution(id), stackstorm)
+        inquiry = _rejecting(lambda: about_question(lambda: stackstorm.inquiry(inquiry_id)))
+        root = root_of(stackstorm.execution(inquiry_id), stackstorm)
         if room_of(root) != message.room_id:
-            raise CommandRejected("That was not asked in this room.")
+            raise CommandRejected("That question was not asked in this room.")
         alias = stackstorm.alias(root["context"]["action_alias_ref"]["id"])
         return inquiry, name_of(alias) if alias else ""
 
 
-def _rejection(words: str, reason: str = "") -> Outcome:
-    return Outcome("rejected", [Reply(words, color="red")], reason=reason)
+def _rejection(text: str, reason: str = "") -> Outcome:
+    return Outcome("rejected", [Reply(text, color="red")], reason=reason)
 
 
-def _as_stackstorm_writes(moment: datetime) -> str:
+def _stackstorm_date(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _rejecting(call: Callable[[], Any]) -> Any:
-    """Call StackStorm; CommandRejected, in its words, where it is the person's matter."""
+    """Call StackStorm; raises CommandRejected, with StackStorm's message, for a 4xx."""
     try:
         return call()
     except StackStormError as error:
         if error.status is None:
             raise CommandRejected(UNKNOWN_END) from error
         if error.status < 500 and error.status != 401:
-            raise CommandRejected(error.words) from error
+            raise CommandRejected(error.message) from error
         raise
 
 
 def _starting(call: Callable[[], Any]) -> Any:
-    """Make a call that starts something, and may have started it where StackStorm fails."""
+    """Make a call that starts a command. After an error, the command may run nevertheless."""
     try:
         return _rejecting(call)
     except StackStormError as error:

@@ -1,9 +1,9 @@
-"""Formats the result of a command whose alias has no result format, as StackStorm does."""
+"""Formats a result like StackStorm, for an alias without a result format."""
 from typing import Any, Dict, Iterable, List, Tuple
 
 __all__ = ["default_text"]
 
-# Of what a runner returns, what is worth saying; all of it where the runner is not named here.
+# The keys of a runner's result to show; all keys if the runner is not listed here.
 SHELL = ("stdout", "stderr", "return_code", "error")
 PYTHON = ("result", "stdout", "stderr", "exit_code")
 OF_RUNNERS = {"local-shell-cmd": SHELL, "local-shell-script": SHELL, "python-script": PYTHON,
@@ -13,7 +13,7 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
 def default_text(execution: Dict[str, Any]) -> str:
-    """Status, id, URL, time taken, and the result by its runner's kind."""
+    """Return status, ID, URL, duration, and the result as its runner returns it."""
     lines = [f"Action {execution['action']['ref']} completed.",
              f"status : {execution['status']}", f"execution: {execution['id']}"]
     if execution.get("web_url"):
@@ -55,12 +55,12 @@ def _lines(items: Iterable[Tuple[str, Any]], indent: str) -> Iterable[str]:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds in words: 0.28s, 42s, 3m5s, 1d2h."""
+    """Return a duration such as 0.28s, 42s, 3m5s or 1d2h."""
     if seconds < 10:
         return f"{seconds:.2g}s"
-    seconds, words = int(seconds), ""
+    seconds, text = int(seconds), ""
     for size, unit in UNITS:
         if seconds >= size:
-            words += f"{seconds // size}{unit}"
+            text += f"{seconds // size}{unit}"
             seconds %= size
-    return words + (f"{seconds}s" if seconds or not words else "")
+    return text + (f"{seconds}s" if seconds or not text else "")

@@ -1,4 +1,4 @@
-"""Why a command is not run, and what goes wrong between the pack and StackStorm."""
+"""The errors of ChatOps."""
 from typing import Optional
 
 from hipchat.errors import HipChatError
@@ -7,28 +7,34 @@ __all__ = ["CommandRejected", "CommandTooOld", "NotACommand", "StackStormError"]
 
 
 class NotACommand(HipChatError):
-    """The message gets no reply; the text says why, for the log."""
+    """The message is no command and gets no reply. The text, for the log, says why."""
 
 
 class CommandRejected(HipChatError):
-    """A command is wrong; the text, for its requester, says what to do."""
+    """The command is wrong. The text, for the requester, says what to do."""
 
 
 class CommandTooOld(HipChatError):
-    """The command was said `minutes` ago, too long to be run now."""
+    """The command was posted too long ago to run it now.
+
+    Attributes:
+        minutes: its age.
+    """
 
     def __init__(self, minutes: int):
         self.minutes = minutes
-        super().__init__(f"It was said {minutes} minutes ago.")
+        super().__init__(f"It was posted {minutes} minutes ago.")
 
 
 class StackStormError(HipChatError):
-    """StackStorm's API refused a call, or did not answer.
+    """StackStorm's API refused a call, or did not respond.
 
-    status: its HTTP status, None without an answer; words: the first line of its own message.
+    Attributes:
+        status: HTTP status; None without a response.
+        message: the first line of StackStorm's message, or the kind of failure.
     """
 
-    def __init__(self, call: str, status: Optional[int] = None, words: str = ""):
-        self.status, self.words = status, words
-        super().__init__(f"StackStorm answered {status} to {call}: {words}" if status
-                         else f"StackStorm did not answer {call}: {words}")
+    def __init__(self, call: str, status: Optional[int] = None, message: str = ""):
+        self.status, self.message = status, message
+        super().__init__(f"StackStorm answered {status} to {call}: {message}" if status
+                         else f"StackStorm did not answer {call}: {message}")

@@ -1,11 +1,11 @@
-"""Reads the formats of aliases as StackStorm reads them.
+"""Reads the formats of aliases exactly as StackStorm does.
 
-A format is a Python regular expression with {{ places }} for parameters. StackStorm cuts key=value
-pairs off the end of a command, turns each place into a named group, anchors the expression where it
-finds no anchor, and searches the rest of the command. What is read here has to be equal to that to
-the letter: tests/chatops/test_format_language.py compares it with StackStorm's own parser.
+A format is a Python regular expression with {{ placeholders }} for parameters. StackStorm cuts
+key=value pairs off the end of a command, turns each placeholder into a named group, anchors the
+expression if it finds no anchor, and searches the rest of the command.
+tests/chatops/test_format_language.py compares this module with StackStorm's own parser.
 """
-# pylint: disable=no-member  # the constants of Python's own parser are made when it is imported
+# pylint: disable=no-member  # Python's own parser creates its constants when it is imported
 import re
 import sys
 from functools import lru_cache
@@ -24,22 +24,22 @@ _ENDS = (syntax.AT_END, syntax.AT_END_STRING)
 
 _IN_QUOTES = r"\"\"|''|\"(.+?)\"|'(.+?)'|(\{.+?\})"
 _PAIR = rf"(?:^|\s+)(\S+?)\s*=(?:{_IN_QUOTES}|(\S+))"
-_PAIRS_AT_END = re.compile(
-    ".*?((?:{}\\s*)*)$".format(re.sub(r"\((?!\?)", "(?:", _PAIR)), re.DOTALL)
+_PAIR_WITHOUT_GROUPS = re.sub(r"\((?!\?)", "(?:", _PAIR)
+_PAIRS_AT_END = re.compile(rf".*?((?:{_PAIR_WITHOUT_GROUPS}\s*)*)$", re.DOTALL)
 _DEFAULT = rf"\{{\{{\s*(\S+?)\s*=\s*(?:{_IN_QUOTES}|(.+?))\s*\}}\}}"
 _OPTIONAL = re.compile(r"(\s*)" + _DEFAULT)
 _REQUIRED = re.compile(r"(\s*)\{\{\s*(\S+?)\s*\}\}")
 
-# In quotes, in braces, or bare; a quote belongs to no value that stands alone between two of them.
-_VALUE = r"""["']?(?P<{name}>(?<=').+?(?=')|(?<=").+?(?=")|\{{.+?\}}|.+?)["']?"""
-_ANYTHING = ".+?"  # the texts that _VALUE matches
+_ANYTHING = ".+?"  # the texts that _named() matches
 
 
 class Command(NamedTuple):
-    """A command, parted as StackStorm parts it.
+    """A command, split as StackStorm splits it.
 
-    text: what formats are searched in, between two blanks; ending: the key=value pairs that end the
-    command, as typed; pairs: their values, without quotes.
+    Attributes:
+        text: the text that formats match, between two blanks.
+        ending: the key=value pairs at the end of the command, as typed.
+        pairs: the pairs' values, without quotes.
     """
 
     text: str
@@ -50,9 +50,12 @@ class Command(NamedTuple):
 class FormatExpression(NamedTuple):
     """The regular expression that StackStorm makes of a format.
 
-    source: for Python's re; superset: the same for RE2, with places that match the same texts but
-    know no quotes; names: its parameters; defaults: those of the optional ones; problem: why
-    StackStorm cannot take the format, else "".
+    Attributes:
+        source: the expression for Python's re.
+        superset: an expression for RE2 that matches the same texts, and ignores quotes.
+        names: the names of the parameters.
+        defaults: the defaults of the optional parameters.
+        problem: why StackStorm cannot use the format, else "".
     """
 
     source: str
@@ -62,7 +65,8 @@ class FormatExpression(NamedTuple):
     problem: str
 
     def values(self, match: "re.Match[str]", command: Command) -> Optional[Dict[str, Any]]:
-        """Return what StackStorm gives the action for one match; None where it takes none."""
+        """Return the parameters that StackStorm takes from a match; None if it rejects the match.
+        """
         values: Dict[str, Any] = match.groupdict()
         for name, default in self.defaults.items():
             values[name] = values.get(name) or default
@@ -72,7 +76,7 @@ class FormatExpression(NamedTuple):
 
 @lru_cache(maxsize=16)  # each format is tried on the same command
 def read_command(command: str) -> Command:
-    """Part a command into what formats are searched in and the key=value pairs that end it."""
+    """Split a command into its text and the key=value pairs at its end."""
     matched = _PAIRS_AT_END.match(command)
     ending = matched.group(1) if matched else ""
     text = command.replace(ending, "") if ending else command
@@ -85,33 +89,34 @@ def read_format(representation: str) -> FormatExpression:
     """Turn a format into StackStorm's regular expression.
 
     Raises:
-        re.error: it is no regular expression, whatever its parameters are called.
+        re.error: the format is no regular expression, whatever its parameters are called.
     """
     problem = _problem(representation)
-    source = _with_places(representation, _unnamed() if problem else _named)
+    source = _with_placeholders(representation, _unnamed() if problem else _named)
     tree = syntax.parse(source, re.DOTALL)
     before = "" if _has(tree, _BEGINNINGS) else r"^\s*"
     after = "" if _has(tree, _ENDS) else r"\s*$"
     return FormatExpression(
         source=before + source + after,
-        superset=before + _with_places(representation, lambda name: _ANYTHING) + after,
+        superset=before + _with_placeholders(representation, lambda name: _ANYTHING) + after,
         names=list(tree.state.groupdict), defaults={} if problem else _defaults(representation),
         problem=problem)
 
 
-def _with_places(representation: str, value: Callable[[str], str]) -> str:
-    """Put value(name) in the place of each {{ name }}; optional ones, with a default, first."""
+def _with_placeholders(representation: str, value: Callable[[str], str]) -> str:
+    """Replace each {{ name }} by value(name); first the optional ones, which have a default."""
     optional = _OPTIONAL.sub(
-        lambda place: f"(?:{place.group(1)}{value(place.group(2))})?", representation)
-    return _REQUIRED.sub(lambda place: place.group(1) + value(place.group(2)), optional)
+        lambda match: f"(?:{match.group(1)}{value(match.group(2))})?", representation)
+    return _REQUIRED.sub(lambda match: match.group(1) + value(match.group(2)), optional)
 
 
 def _named(name: str) -> str:
-    return _VALUE.format(name=name)
+    """Return a group for a value in quotes, in braces, or bare, without the quotes around it."""
+    return rf"""["']?(?P<{name}>(?<=').+?(?=')|(?<=").+?(?=")|\{{.+?\}}|.+?)["']?"""
 
 
 def _unnamed() -> Callable[[str], str]:
-    """Give each place a name of its own: of use where a format's own names are impossible."""
+    """Return a _named() that ignores names, for a format whose names are no valid group names."""
     numbers = count()
     return lambda name: _named(f"_{next(numbers)}")
 
@@ -122,23 +127,23 @@ def _defaults(representation: str) -> Dict[str, str]:
 
 
 def _problem(representation: str) -> str:
-    """Say why StackStorm answers 500 to a command in this format; "" if it does not.
+    """Return why StackStorm answers 500 to a command in this format; "" if it does not.
 
     Raises:
-        re.error: it is no regular expression, whatever its parameters are called.
+        re.error: the format is no regular expression, whatever its parameters are called.
     """
     names = _names(representation)
-    impossible = [name for name in names if not name.isidentifier()]
-    if impossible:
-        problem = "it has a parameter {}, and StackStorm takes only letters, digits and _ in " \
-            "the names of parameters".format(impossible[0])
+    invalid = [name for name in names if not name.isidentifier()]
+    if invalid:
+        problem = (f"it has a parameter {invalid[0]}, and StackStorm takes only letters, digits "
+                   "and _ in the names of parameters")
     elif not set(_defaults(representation)).issubset(names):
         problem = "it has a default of several lines"
+    elif not _is_valid(_with_placeholders(representation, _named)):
+        problem = "it has two parameters of one name"
     else:
-        problem = _error(_with_places(representation, _named)) and (
-            "it has two parameters of one name")
-    if problem:
-        syntax.parse(_with_places(representation, _unnamed()), re.DOTALL)
+        return ""
+    syntax.parse(_with_placeholders(representation, _unnamed()), re.DOTALL)
     return problem
 
 
@@ -149,23 +154,22 @@ def _names(representation: str) -> List[str]:
         names.append(name)
         return ""
 
-    _with_places(representation, note)
+    _with_placeholders(representation, note)
     return names
 
 
-def _error(source: str) -> str:
+def _is_valid(source: str) -> bool:
     try:
         syntax.parse(source, re.DOTALL)
-    except re.error as error:
-        return str(error)
-    return ""
+    except re.error:
+        return False
+    return True
 
 
 def _has(tree: Iterable[Any], anchors: Tuple[Any, ...]) -> bool:
-    """Whether StackStorm finds one of these anchors.
+    """Return whether StackStorm finds one of these anchors.
 
-    It looks into groups and into the second branch of an alternative, and not into what is
-    repeated or optional.
+    It searches groups and the second branch of an alternative, but no repeated or optional parts.
     """
     for operation, argument in tree:
         inner: Iterable[Any] = ()

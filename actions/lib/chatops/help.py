@@ -1,4 +1,4 @@
-"""The commands that a person may run in a room."""
+"""Lists the commands that a person may run in a room."""
 import re
 from typing import Iterable, Iterator, List, Tuple
 
@@ -8,8 +8,8 @@ from chatops.reply import Reply
 __all__ = ["help_on", "hidden_by", "nearest"]
 
 LONG = 10  # lines; longer help is not posted in a room
-BUILT_IN = ("help [word] - This list, or what of it is in that pack or holds the word.",
-            "answer <id> <answer> - Answer what a workflow asks.")
+BUILT_IN = ("help [word] - List all commands, or the commands of a pack or with a word.",
+            "answer <id> <answer> - Answer a workflow's question.")
 _BUILT_IN_WORD = re.compile(r"(?:\^|\\s\*|\(\?:|\()*(help|answer)(?=\s|\(|\||\)|$)", re.IGNORECASE)
 
 
@@ -17,12 +17,13 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
     """List commands.
 
     Args:
-        word: A pack, whose commands are listed, or a part of the line of a command; "" for all.
-        formats: What the person may run in the room.
-        opening: What a command begins with.
+        word: a pack, or a part of a command's line; "" for all commands.
+        formats: the formats that the person may run in the room.
+        opening: the beginning of a command, such as "!".
 
     Returns:
-        The list, aside if it is long; with the aliases that are meant in vain, as help is built in.
+        The list, which prefers to be private if it is long. The text also names the aliases that
+        match `help word`, which cannot be run because help is built in.
     """
     formats = list(formats)
     lines = list(dict.fromkeys(
@@ -32,40 +33,39 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
         f"No command that you may run here has {quoted(word)} in it. {opening}help lists all.")
     for name in sorted({name_of(format.alias) for format in formats
                         if hidden_by(format) and format.fit(f"help {word}".strip())}):
-        text = f"{name} cannot be said: help is built in. {text}"
+        text = f"{name} cannot be run: help is built in. {text}"
     return Reply(text, "\n".join(opening + line for line in sorted(lines)),
-                 aside=len(lines) > LONG)
+                 prefer_private=len(lines) > LONG)
 
 
 def _lines(formats: Iterable[Format]) -> Iterator[Tuple[str, str]]:
-    """Yield the line of each command with its pack; as in StackStorm, a format without a display
-    has none.
+    """Yield the line and the pack of each command; like StackStorm, omit formats without display.
     """
     for line in BUILT_IN:
         yield line, ""
     for format in formats:
         if format.display:
             hidden = hidden_by(format)
-            about = f"(cannot be said: {hidden} is built in)" if hidden else (
+            about = f"(cannot be run: {hidden} is built in)" if hidden else (
                 format.alias.get("description") or "")
             yield " - ".join(filter(None, [format.display, about])), str(format.alias["pack"])
 
 
 def hidden_by(format: Format) -> str:
-    """Return the built-in command that a format begins with, so that it is never matched, or ""."""
-    begun = _BUILT_IN_WORD.match(format.representation)
-    return begun.group(1).lower() if begun else ""
+    """Return the built-in command with which a format begins, so it is never matched; or ""."""
+    match = _BUILT_IN_WORD.match(format.representation)
+    return match.group(1).lower() if match else ""
 
 
 def nearest(command: str, formats: Iterable[Format]) -> List[str]:
     """Return the displays of the three formats that are most like a command."""
-    from difflib import SequenceMatcher  # only who mistypes waits for it
+    from difflib import SequenceMatcher  # here, since only mistyped commands need it
 
-    words = command.lower()
-    matcher = SequenceMatcher(b=words)
+    typed = command.lower()
+    matcher = SequenceMatcher(b=typed)
 
     def likeness(display: str) -> float:
-        matcher.set_seq1(display.lower()[:len(words)])
+        matcher.set_seq1(display.lower()[:len(typed)])
         return matcher.ratio()
 
     displays = dict.fromkeys(format.display for format in formats if format.display)

@@ -1,4 +1,4 @@
-"""What a workflow asks, and what a person answers it."""
+"""Turns a workflow's inquiry into a question, and a person's answer into a response."""
 import json
 from typing import Any, Callable, Dict, Optional
 
@@ -12,29 +12,28 @@ from hipchat.text.shallow_json import loads
 __all__ = ["about_question", "check_may_answer", "question", "response_of"]
 
 WORDS = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
-SIGNS = " \t\n.!,;:"  # around a word that is an answer; "yes?" is none
-READ_BY_ALL = "Everybody in this room can read the answer."
+SIGNS = " \t\n.!,;:"  # allowed around yes and no; "yes?" is no answer
 
 Fields = Dict[str, Dict[str, Any]]
 
 
-def question(inquiry: Dict[str, Any], asking: str, opening: str) -> str:
-    """Put an inquiry in words.
+def question(inquiry: Dict[str, Any], action: str, opening: str) -> str:
+    """Format an inquiry as a question.
 
     Args:
-        inquiry: As StackStorm's API has it.
-        asking: Who asks: the action that was started.
-        opening: What a command begins with.
+        inquiry: from StackStorm's API.
+        action: the action that asks: the one that the command started.
+        opening: the beginning of a command, such as "!".
 
     Returns:
-        Who asks, what for, and how it is answered.
+        The action, the fields, and how to answer.
     """
     fields = _fields(inquiry)
-    lines = [f"{asking} asks, for at most {inquiry.get('ttl')} minutes:"]
+    lines = [f"{action} asks, for at most {inquiry.get('ttl')} minutes:"]
     lines += [f"{name}{': ' + field['description'] if field.get('description') else ''}"
               for name, field in fields.items()]
     if any(field.get("secret") for field in fields.values()):
-        lines.append(READ_BY_ALL)
+        lines.append("Everyone in this room can read the answer.")
     lines.append(f"Answer with: {opening}answer {inquiry['id']} {_example(fields)}")
     return "\n".join(lines)
 
@@ -55,100 +54,104 @@ def _fields(inquiry: Dict[str, Any]) -> Fields:
 
 
 def _kind(field: Any) -> Optional[str]:
-    """Return the type of a field: of several, the first that is something."""
+    """Return the type of a field; of several types, the first that is not null."""
     kinds = field.get("type") if isinstance(field, dict) else None
     return next((kind for kind in ([kinds] if isinstance(kinds, str) else kinds or [])
                  if kind != "null"), None)
 
 
 def _only(fields: Fields) -> Optional[str]:
-    """Return the field that plain words are for: the only one, or the only required one."""
+    """Return the only field, or the only required field: an answer that is no JSON is for it."""
     required = [name for name, field in fields.items() if field.get("required") is True]
     names = required if len(required) == 1 else list(fields)
     return names[0] if len(names) == 1 else None
 
 
-def response_of(words: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
-    """Turn a person's words into a response.
+def response_of(answer: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
+    """Turn a person's answer into a response.
 
-    It is inert, whatever JSON's escapes have hidden: the workflow evaluates what it is given.
+    The workflow evaluates the response, so its templates are made harmless; only after JSON is
+    decoded, because its escapes can hide a template.
 
     Raises:
-        CommandRejected: the words cannot be an answer to this inquiry.
+        CommandRejected: the text cannot be an answer to this inquiry.
     """
     fields = _fields(inquiry)
-    if words.lstrip().startswith("{"):
-        return neutralize_templates(_object(words))
+    if answer.lstrip().startswith("{"):
+        return neutralize_templates(_object(answer))
     if not fields:
         return {}
     only = _only(fields)
     if only is None:
-        raise CommandRejected("That question takes several answers: write them as {{\"{}\": ...}}."
-                              .format("\": ..., \"".join(fields)))
-    return {only: _finite(_value(words, fields[only]))}
+        example = ", ".join(f'"{name}": ...' for name in fields)
+        raise CommandRejected(f"That question takes several answers: write them as {{{example}}}.")
+    return {only: _finite(_value(answer, fields[only]))}
 
 
-def _value(words: str, field: Any) -> Any:
-    """Convert words to what a field takes; a list has its items between commas."""
+def _value(answer: str, field: Any) -> Any:
+    """Convert an answer to a field's type; commas separate the items of a list."""
     kind = _kind(field)
     if kind == "array":
-        return [_value(item.strip(), field.get("items")) for item in words.split(",")]
+        return [_value(item.strip(), field.get("items")) for item in answer.split(",")]
     try:
         if kind == "boolean":
-            return WORDS[words.strip(SIGNS).lower()]
-        return {"integer": int, "number": float}.get(kind or "", str)(words)
+            return WORDS[answer.strip(SIGNS).lower()]
+        return {"integer": int, "number": float}.get(kind or "", str)(answer)
     except (KeyError, ValueError):
-        raise CommandRejected("{} is no answer to that: it takes {}.".format(
-            quoted(words), "yes or no" if kind == "boolean" else "a number")) from None
+        accepted = "yes or no" if kind == "boolean" else "a number"
+        raise CommandRejected(f"{quoted(answer)} is no answer to that question. Answer with "
+                              f"{accepted}.") from None
 
 
-def _object(words: str) -> Dict[str, Any]:
+def _object(answer: str) -> Dict[str, Any]:
     try:
-        return _finite(loads(words))
+        return _finite(loads(answer))
     except ValueError:
         raise CommandRejected("That answer is no JSON object. Where two braces meet, write a blank "
                               "between them: } }.") from None
 
 
 def _finite(value: Any) -> Any:
-    """The value; CommandRejected where JSON has no number for one in it."""
+    """Return the value; raises CommandRejected if it contains a number that JSON cannot express."""
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        raise CommandRejected("An answer takes no numbers without an end, such as NaN or 1e999."
-                              ) from None
+        raise CommandRejected("An answer takes only finite numbers, no NaN and no 1e999.") from None
     return value
 
 
-def check_may_answer(inquiry: Dict[str, Any], alias: str, person: int, room: int,
+def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_id: int,
                      settings: ChatOpsSettings, has_rbac: Callable[[], bool]) -> None:
-    """CommandRejected unless the person may answer; StackStorm itself looks at the account alone.
+    """Raise CommandRejected unless the person may answer the inquiry.
 
-    With a key for each person, StackStorm's look is at the person: at their name, and where it has
-    RBAC at their roles; without RBAC everybody has each role there. Without such keys, users must
-    name them by their HipChat id. Where nobody is named, those may answer who may run the command
-    that asks.
+    StackStorm checks the inquiry's users and roles against the account that responds. With api_keys
+    that is the person's account, but without RBAC every account passes as having every role.
+    Without api_keys, this function checks users by their HipChat ID. An inquiry without users and
+    roles may be answered by the people who may run the command that asks.
+
+    Args:
+        alias: the name of that command's alias.
     """
     if inquiry.get("roles"):
         if not settings.api_keys or not has_rbac():
-            raise CommandRejected("That question is for people with a role in StackStorm, which "
-                                  "knows none of yours: it takes RBAC, and chatops.api_keys in the "
-                                  "pack's config.")
+            raise CommandRejected("That question is for people with a role in StackStorm, and your "
+                                  "roles are unknown here: that needs RBAC, and chatops.api_keys "
+                                  "in the pack's config.")
     elif inquiry.get("users"):
-        if not settings.api_keys and str(person) not in map(str, inquiry["users"]):
+        if not settings.api_keys and str(person_id) not in map(str, inquiry["users"]):
             raise CommandRejected("That question is not for you to answer.")
-    elif not Permissions(settings).may(alias, person, room):
-        raise CommandRejected("That question is not for you to answer: it is for those who may run "
-                              "{}.".format(alias))
+    elif not Permissions(settings).may(alias, person_id, room_id):
+        raise CommandRejected("That question is not for you to answer: it is for the people who "
+                              f"may run {alias}.")
 
 
 def about_question(call: Callable[[], Any]) -> Any:
-    """Make a call of StackStorm's API about one inquiry.
+    """Make a call to StackStorm's API about an inquiry.
 
     Raises:
-        CommandRejected: there is no such inquiry, or it is for others. (StackStorm's own words on
-            the latter show a database record.)
-        StackStormError: for all else.
+        CommandRejected: there is no such inquiry, or it is for others. (StackStorm's own message
+            on the latter contains a database record.)
+        StackStormError: the call failed for another reason.
     """
     try:
         return call()
@@ -156,7 +159,7 @@ def about_question(call: Callable[[], Any]) -> Any:
         if error.status == 404:
             raise CommandRejected("There is no such question. It may have been answered, or its "
                                   "time may be over.") from None
-        if error.status == 403 and "required permission" not in error.words:
+        if error.status == 403 and "required permission" not in error.message:
             raise CommandRejected("That question is not for you to answer: its workflow names "
                                   "others.") from None
         raise

@@ -1,12 +1,13 @@
-"""Finds the format that a command fits, ignoring case, and what StackStorm makes of it.
+"""Matches commands with the formats of aliases, ignoring case.
 
-StackStorm's own matching is case-sensitive. So it gets the command with the format's words in the
-format's case, and with the values as typed. A command is only run if StackStorm's expression takes
-the same values from what StackStorm is given as it takes, ignoring case, from what was typed.
+StackStorm's own matching is case-sensitive. So StackStorm gets the command with the format's words
+in the format's case, and with the values as typed. The pack runs a command only if both readings
+give the same values: StackStorm's reading of that text, and a reading of the typed text that
+ignores case.
 
-Python's re takes polynomial time for that, and so does StackStorm. Therefore RE2 says first, in
-linear time, whether a command fits at all: where it fits, re mostly finds its way fast. Where re
-does not, it is stopped, and StackStorm does not get the command either.
+Python's re, which StackStorm uses too, takes polynomial time. Therefore RE2 first decides in linear
+time whether a command fits. If it fits, re is usually fast. If re is slow, it is stopped, and the
+command is rejected, because it would block StackStorm too.
 """
 import re
 from functools import cached_property, lru_cache
@@ -20,19 +21,13 @@ from chatops.time_limit import TooSlow, limited_time
 __all__ = ["Fit", "Format", "formats_of", "name_of", "quoted"]
 
 _BEGINNING = re.compile(r"(\w*)(.?)", re.DOTALL)
-# Letters of a format that no command has.
+# The letters in a format that do not stand for themselves.
 _NO_WORDS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\{\{.*?\}\}", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+")
-# What RE2 reads otherwise: letters that are not English, {,3} and [[:alpha:]].
+# RE2 reads these differently: classes on letters that are not English, {,3} and [[:alpha:]].
 _CLASSES = re.compile(r"\\[wWbBdDsS]")
 _OTHER_DIALECT = re.compile(r"\{,|\[\[:")
 _TIME_LIMIT = 0.1  # seconds of this process's time for a search by re
-
-CASE_UNKNOWN = "Capitals count in that command. Write it as: {}"
-TWO_READINGS = ("With its capitals that can be read in two ways, as {} or as {}. Put quotes around "
-                "what belongs together.")
-TOO_LONG = "That is too long for the command {}: StackStorm could take minutes to read it."
-IMPOSSIBLE = "StackStorm cannot run {}: {}. Tell who made it."
 
 Values = Dict[str, Any]
 
@@ -40,34 +35,41 @@ Values = Dict[str, Any]
 class Fit(NamedTuple):
     """A format and a command that fits it.
 
-    command: what StackStorm is to be given, "" if it takes nothing of the kind; is_exact: whether
-    it takes the command as typed, or may do so; executions: the values of each, by parameter
-    (several executions only with match_multiple); obstacle: why it is not run, else "".
+    Attributes:
+        command: the text for StackStorm; "" if StackStorm would accept none.
+        is_exact: whether StackStorm accepts the command as typed, or might accept it.
+        executions: the parameters of each execution; there are several only with match_multiple.
+        rejection: why the pack does not run the command, else "".
     """
 
     format: "Format"
     command: str
     is_exact: bool
     executions: Sequence[Values] = ()
-    obstacle: str = ""
+    rejection: str = ""
 
 
 class Format:
-    """One representation of an alias; its display is "" where the alias shows none in its help."""
+    """One representation of an alias.
+
+    Attributes:
+        display: its line in the help; "" if help does not show it.
+        is_multiple: whether the alias has match_multiple: a command may start several executions.
+    """
 
     def __init__(self, alias: Dict[str, Any], display: str, representation: str,
-                 multiple: bool = False):
-        self.alias, self.display, self.multiple = alias, display, multiple
+                 is_multiple: bool = False):
+        self.alias, self.display, self.is_multiple = alias, display, is_multiple
         self.representation = representation
 
     @property
     def label(self) -> str:
-        """The format as help shows it."""
+        """The display, or without one the representation."""
         return self.display or self.representation
 
     @property
     def names(self) -> List[str]:
-        """The names of its parameters."""
+        """The names of the parameters."""
         return read_format(self.representation).names
 
     @cached_property
@@ -79,7 +81,7 @@ class Format:
             return f"its format is no regular expression ({error})"
 
     def fit(self, typed: str) -> Optional[Fit]:
-        """Return how a command fits, ignoring case; None where it does not."""
+        """Return the fit of a command, ignoring case; None if the command does not fit."""
         command = read_command(typed)
         if not self._begins_as(command.text):
             return None
@@ -88,34 +90,40 @@ class Format:
         except re.error:
             return None
         except TooSlow:
-            return Fit(self, typed, True, obstacle=TOO_LONG.format(self.label))
+            return Fit(self, typed, True,
+                       rejection=f"That is too long for the command {self.label}: StackStorm could "
+                                 "take minutes to read it.")
 
     def _fit(self, typed: str, command: Command) -> Optional[Fit]:
         executions = self._executions(command, re.IGNORECASE)
         if not executions:
             return None
         if self.problem:
-            return Fit(self, "", False,
-                       obstacle=IMPOSSIBLE.format(name_of(self.alias), self.problem))
-        return self._same(typed, command, executions)
+            return Fit(self, "", False, rejection=f"StackStorm cannot run {name_of(self.alias)}: "
+                                                  f"{self.problem}. Tell its author.")
+        return self._fit_with_values(typed, command, executions)
 
-    def _same(self, typed: str, command: Command, executions: List[Values]) -> Fit:
-        """Return the fit with the text from which StackStorm takes these very values."""
+    def _fit_with_values(self, typed: str, command: Command, executions: List[Values]) -> Fit:
+        """Return the fit with the text from which StackStorm takes exactly these values."""
         as_typed = self._executions(command)
         if as_typed and as_typed != executions:
-            return Fit(self, typed, True, executions, TWO_READINGS.format(
-                _described(as_typed), _described(executions)))
+            return Fit(self, typed, True, executions,
+                       "With its capitals that can be read in two ways, as "
+                       f"{_described(as_typed)} or as {_described(executions)}. Put quotes around "
+                       "each value.")
         if as_typed:
             return Fit(self, typed, True, executions)
         for recased in self._recased(command):
             if self._executions(read_command(recased)) == executions:
                 return Fit(self, recased, False, executions)
-        return Fit(self, "", False, executions, CASE_UNKNOWN.format(self.label))
+        return Fit(self, "", False, executions,
+                   f"Capitals count in that command. Write it as: {self.label}")
 
     def _recased(self, command: Command) -> Iterator[str]:
-        """Yield the command with the words beside its values in the case that the format has.
+        """Yield the command with all words, except the values, in the format's case.
 
-        Words that the format does not have, where [a-z]+ stands, stay as typed or become small.
+        Words that the format does not contain, but matches by [a-z]+, first stay as typed, then
+        become lower case.
         """
         words = _WORD.findall(_NO_WORDS.sub(" ", self.representation))
         known = {word.lower(): word for word in reversed(words)}
@@ -132,11 +140,11 @@ class Format:
             yield "".join([*parts, command.text[end:]])[1:-1] + command.ending
 
     def _executions(self, command: Command, flags: int = 0) -> List[Values]:
-        """Return the values of each execution that StackStorm starts; none where it takes none."""
+        """Return the values of each execution that StackStorm would start."""
         expression = read_format(self.representation)
-        found = [expression.values(match, command)
-                 for match in self._matches(command.text, flags)]
-        return [] if None in found else [values for values in found if values is not None]
+        executions = [expression.values(match, command)
+                      for match in self._matches(command.text, flags)]
+        return [] if None in executions else [values for values in executions if values is not None]
 
     def _matches(self, text: str, flags: int) -> List["re.Match[str]"]:
         expression = read_format(self.representation)
@@ -144,29 +152,29 @@ class Format:
             return []
         pattern = _compiled(expression.source, flags)
         with limited_time(_TIME_LIMIT):
-            if self.multiple:
+            if self.is_multiple:
                 return list(pattern.finditer(text))
             match = pattern.search(text)
         return [match] if match else []
 
     def _is_regular(self, text: str) -> bool:
-        """Whether RE2 reads the format as Python does."""
+        """Return whether RE2 reads the format as Python does."""
         if _OTHER_DIALECT.search(self.representation) or (
                 not text.isascii() and _CLASSES.search(self.representation)):
             return False
         return _gate(read_format(self.representation).superset, 0) is not None
 
     def _begins_as(self, text: str) -> bool:
-        """Whether the text begins as the format does, as far as the format begins with letters."""
-        begun = _BEGINNING.match(self.representation)
-        start, after = begun.groups() if begun else ("", "")
+        """Return whether the text begins with the letters with which the format begins."""
+        match = _BEGINNING.match(self.representation)
+        start, after = match.groups() if match else ("", "")
         start = start[:-1] if after in "?*+{" else start
         return "|" in self.representation or text.lstrip().lower().startswith(start.lower())
 
 
 @lru_cache(maxsize=2048)
 def _gate(expression: str, flags: int) -> Any:
-    """Compile an expression for RE2; None where RE2 does not know all that it has."""
+    """Compile an expression for RE2; None if RE2 does not support it."""
     options = re2.Options()
     options.log_errors, options.case_sensitive = False, not flags & re.IGNORECASE
     options.dot_nl = options.never_capture = True
@@ -182,7 +190,7 @@ def _compiled(expression: str, flags: int) -> "re.Pattern[str]":
 
 
 def _literals(matches: List["re.Match[str]"]) -> Iterator[Tuple[int, int]]:
-    """Yield where the words of the format stand in a text: in matches, outside of all values."""
+    """Yield the spans of the format's own words in a text: inside matches, outside of values."""
     for match in matches:
         begin = match.start()
         for start, end in sorted(match.span(name) for name in match.re.groupindex):
@@ -194,24 +202,24 @@ def _literals(matches: List["re.Match[str]"]) -> Iterator[Tuple[int, int]]:
 
 def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:
     """Yield an alias's formats, in the author's order."""
-    for each in alias.get("formats") or []:
-        if isinstance(each, str):
-            each = {"display": each, "representation": [each]}
-        representations: List[str] = each.get("representation") or []
+    for entry in alias.get("formats") or []:
+        if isinstance(entry, str):
+            entry = {"display": entry, "representation": [entry]}
+        representations: List[str] = entry.get("representation") or []
         if isinstance(representations, str):
             representations = [representations]
         for representation in representations:
-            yield Format(alias, each.get("display") or "", representation,
-                         bool(each.get("match_multiple")))
+            yield Format(alias, entry.get("display") or "", representation,
+                         bool(entry.get("match_multiple")))
 
 
 def name_of(alias: Dict[str, Any]) -> str:
-    """How permissions name an alias."""
-    return "{pack}.{name}".format_map(alias)
+    """Return an alias's name as in permissions: pack.name."""
+    return f"{alias['pack']}.{alias['name']}"
 
 
 def quoted(text: str) -> str:
-    """Return text from chat in the form that is shown to people."""
+    """Return text from chat in quotes, for a reply."""
     return f'"{text}"'
 
 

@@ -1,4 +1,4 @@
-"""Decides who may run a command in a room: no one, unless the config allows it."""
+"""Decides who may run a command in a room: only the people that the config allows."""
 from fnmatch import fnmatchcase
 from typing import List, Optional, Set
 
@@ -8,39 +8,40 @@ __all__ = ["Permissions"]
 
 
 class Permissions:
-    """The config's `allow`; a command is named pack.alias, people and rooms are their ids."""
+    """The permissions of the config's `allow`. A command is named pack.alias."""
 
     def __init__(self, settings: ChatOpsSettings):
         self._settings = settings
 
-    def any(self, person: int, room: int) -> bool:
-        """Whether the person may run anything at all in the room."""
-        return any(self._covers(grant, person, room) for grant in self._settings.allow)
+    def may_any(self, person_id: int, room_id: int) -> bool:
+        """Return whether the person may run any command in the room."""
+        return any(self._covers(grant, person_id, room_id) for grant in self._settings.allow)
 
-    def may(self, command: str, person: int, room: int) -> bool:
-        """Whether the person may run the command in the room."""
-        return any(self._covers(grant, person, room) and _names(grant, command)
+    def may(self, command: str, person_id: int, room_id: int) -> bool:
+        """Return whether the person may run the command in the room."""
+        return any(self._covers(grant, person_id, room_id) and _names(grant, command)
                    for grant in self._settings.allow)
 
-    def anybody_may(self, command: str) -> bool:
-        """Whether anybody may run the command anywhere."""
+    def is_granted(self, command: str) -> bool:
+        """Return whether `allow` contains the command, for any person and room."""
         return any(_names(grant, command) for grant in self._settings.allow)
 
-    def who(self, command: str, room: int) -> Optional[List[int]]:
-        """Return who may run the command in the room; None for everybody."""
-        found: Set[int] = set()
+    def people_for(self, command: str, room_id: int) -> Optional[List[int]]:
+        """Return the IDs of the people who may run the command in the room; None for everyone."""
+        people_ids: Set[int] = set()
         for grant in self._settings.allow:
-            if _names(grant, command) and self._in_room(grant, room):
+            if _names(grant, command) and self._in_room(grant, room_id):
                 if grant.people is None:
                     return None
-                found |= grant.people
-        return sorted(found)
+                people_ids |= grant.people
+        return sorted(people_ids)
 
-    def _covers(self, grant: Grant, person: int, room: int) -> bool:
-        return self._in_room(grant, room) and (grant.people is None or person in grant.people)
+    def _covers(self, grant: Grant, person_id: int, room_id: int) -> bool:
+        return self._in_room(grant, room_id) and (
+            grant.people is None or person_id in grant.people)
 
-    def _in_room(self, grant: Grant, room: int) -> bool:
-        return room in self._settings.rooms and (grant.rooms is None or room in grant.rooms)
+    def _in_room(self, grant: Grant, room_id: int) -> bool:
+        return room_id in self._settings.rooms and (grant.rooms is None or room_id in grant.rooms)
 
 
 def _names(grant: Grant, command: str) -> bool:

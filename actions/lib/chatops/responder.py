@@ -13,40 +13,39 @@ from hipchat.api.notifications import notification, notify
 __all__ = ["Responder"]
 
 MOST_PARTS = 3  # messages of one reply: HipChat takes 30 a minute in a room
-LONGEST_MENTION = 60  # characters, with what is around it
-LONGEST_CODE = 9000  # characters, escaped; the rest is for what stands around it
-# To split more into messages would hold the process up. No line end can save a longer one.
+LONGEST_MENTION = 60  # characters, with "@" and blank
+LONGEST_CODE = 9000  # characters, escaped; the rest of a message is for the tags around it
+# Splitting a longer text would take too long, and it would be truncated anyway.
 LONGEST_REPLY = (MOST_PARTS + 1) * LONGEST_MESSAGE
-EMPTY = "It has nothing to tell."
+EMPTY = "The result is empty."
 IN_PRIVATE = "I answered you in private."
-NOT_IN_PRIVATE = "The answer is for you alone, and I cannot give it: {}"
-WITHOUT_CARD = "The card that the alias wants cannot be shown: {}"
 
 
 class Responder:
-    """Replies to the requester of one message.
+    """Sends replies to the requester of one message.
 
-    has_sent: whether anything of a reply stands in HipChat, so that it must not be sent again.
+    Attributes:
+        has_sent: whether a part of a reply was sent, so that the reply must not be sent again.
     """
 
     def __init__(self, client: Client, as_user: Callable[[], Client], message: ChatMessage):
         """Send nothing yet.
 
         Args:
-            client: Sends notifications.
-            as_user: Returns the client of a user, who alone may write in private or reply;
-                ParameterError where there is none.
-            message: What is replied to.
+            client: sends notifications.
+            as_user: returns a client with a user's token, which private messages and replies need,
+                or raises ParameterError.
+            message: the message to reply to.
         """
         self._client, self._as_user, self._message = client, as_user, message
         self._mention = f"@{message.mention_name} " if message.mention_name else ""
         self.has_sent = False
 
     def send(self, reply: Reply) -> str:
-        """Send a reply; returns its text as it was sent."""
-        reply = _whole(reply)
-        text = reply.text or ("" if reply.code else EMPTY)
-        if reply.private or reply.aside:
+        """Send a reply; return its text as it was sent."""
+        reply = _shortened(reply)
+        text = _text(reply)
+        if reply.private or reply.prefer_private:
             self._in_private(reply, text)
         elif reply.reply and self._message.message_id:
             self._reply(reply, text)
@@ -55,11 +54,10 @@ class Responder:
         return text
 
     def openings(self, reply: Reply) -> List[str]:
-        """Return the texts with which send() may begin in the room, depending on HipChat."""
-        reply = _whole(reply)
-        text = reply.text or ("" if reply.code else EMPTY)
-        return [*_parts(self._mention + text, reply.web_url)[:1], *(
-            [self._mention + IN_PRIVATE] if reply.private or reply.aside else [])]
+        """Return the texts that send() may post first in the room, depending on HipChat."""
+        reply = _shortened(reply)
+        return [*_parts(self._mention + _text(reply), reply.web_url)[:1], *(
+            [self._mention + IN_PRIVATE] if reply.private or reply.prefer_private else [])]
 
     def _in_private(self, reply: Reply, text: str) -> None:
         try:
@@ -67,7 +65,8 @@ class Responder:
         except (ApiError, ParameterError) as error:
             if reply.private:
                 self._notify(reply._replace(color="red", card=None, format="text"),
-                             self._mention + NOT_IN_PRIVATE.format(error))
+                             f"{self._mention}The answer is private, and I cannot send it to you: "
+                             f"{error}")
             else:
                 self._to_room(reply, text)
         else:
@@ -106,7 +105,8 @@ class Responder:
                 raise
             plain = reply._replace(card=None)
             self._send(plain, text)
-            self._send(plain._replace(format="text"), WITHOUT_CARD.format(error))
+            self._send(plain._replace(format="text"),
+                       f"The alias's card cannot be shown: {error}")
 
     def _send(self, reply: Reply, text: str) -> None:
         sent = notification(text, reply.format, reply.color, reply.notify, reply.card)
@@ -114,8 +114,13 @@ class Responder:
         self.has_sent = True
 
 
-def _whole(reply: Reply) -> Reply:
-    """The reply, without what is certain to be cut; HTML that would have to be cut is not told."""
+def _text(reply: Reply) -> str:
+    return reply.text or ("" if reply.code else EMPTY)
+
+
+def _shortened(reply: Reply) -> Reply:
+    """Return a reply that is short enough to split. HTML that is too long is replaced by its URL.
+    """
     reply = reply._replace(text=reply.text[:LONGEST_REPLY], code=reply.code[:LONGEST_REPLY])
     if reply.format != "html" or len(reply.text) + LONGEST_MENTION <= LONGEST_MESSAGE:
         return reply
@@ -123,13 +128,13 @@ def _whole(reply: Reply) -> Reply:
 
 
 def _parts(text: str, url: str) -> List[str]:
-    """The messages of a text; what is too long for three of them is cut, and tells where it is."""
+    """Return up to three messages with a text; a longer text is truncated, and ends in its URL."""
     return _cut(fitted(text, "text", "split"), url, lambda part, rest: (
         part[:LONGEST_MESSAGE - len(rest)] + rest)) if text.strip() else []
 
 
 def _code(reply: Reply) -> Iterator[str]:
-    """The code as HTML, a message for each 9,000 characters of it."""
+    """Yield the code as HTML, a message for each 9,000 characters."""
     parts: List[List[str]] = [[]]
     size = 0
     for line in reply.code.splitlines():

@@ -1,4 +1,4 @@
-"""The config of ChatOps as a typed object, checked when read."""
+"""Reads and checks the config's section `chatops`."""
 import re
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
 
@@ -12,15 +12,15 @@ __all__ = ["ALL", "ChatOpsSettings", "Grant"]
 
 ALL = "*"
 LONGEST_PREFIX = 10
-# The template guard breaks these apart, and a blank ends a word.
+# The template guard inserts characters between these.
 NO_PREFIX = frozenset("{}<>%#")
 
 
 class Grant(NamedTuple):
-    """Who may run which commands where.
+    """An entry of `allow`: people who may run commands in rooms.
 
     Attributes:
-        commands: globs over pack.alias.
+        commands: patterns over pack.alias, such as hipchat.*.
         people, rooms: IDs; None for all.
     """
 
@@ -30,12 +30,13 @@ class Grant(NamedTuple):
 
 
 class ChatOpsSettings(NamedTuple):
-    """The config's `chatops`: rooms and people are HipChat's IDs, keys are StackStorm's.
+    """The config's section `chatops`. Rooms and people are HipChat's IDs, keys are StackStorm's.
 
     Attributes:
-        api_keys: by person, under which key their commands run; who has none is refused, unless
-            no person has one.
-        api_url, stream_url: of StackStorm's API and event stream, "" for those of the machine.
+        api_keys: by person, the key of the account that runs their commands. If it has any key,
+            people without a key may run no commands.
+        api_url, stream_url: of StackStorm's API and event stream; "" for those in StackStorm's own
+            config.
     """
 
     prefix: str
@@ -58,8 +59,8 @@ class ChatOpsSettings(NamedTuple):
         values = {key.name.partition(".")[2]: reader.read(key) for key in KEYS}
         values["rooms"] = frozenset(values["rooms"])
         if not values["rooms"]:
-            reader.wrong("chatops.rooms", "name the ids of the rooms in which commands are taken "
-                         "(hipchat.list_rooms tells them)")
+            reader.wrong("chatops.rooms", "list the ids of the rooms in which commands are "
+                         "accepted (hipchat.list_rooms shows ids)")
         for name in sorted(set(map(str, reader.section("chatops"))) - set(cls._fields)):
             reader.wrong(f"chatops.{name}", "there is no such key; there are " +
                          ", ".join(cls._fields))
@@ -68,15 +69,15 @@ class ChatOpsSettings(NamedTuple):
 
     @property
     def opening(self) -> str:
-        """What stands before a command: the prefix, and a blank where it ends in a word."""
+        """The beginning of a command: the prefix, and a blank if it ends in a letter or digit."""
         return self.prefix + (" " if self.prefix[-1].isalnum() else "")
 
     @staticmethod
     def are_in(config: Optional[Dict[str, Any]]) -> bool:
-        """Tell whether the config has ChatOps; StackStorm fills in the defaults without it."""
-        found = (config or {}).get("chatops")
-        return bool(found) and (not isinstance(found, dict) or any(
-            found.get(key) for key in ("rooms", "allow", "api_key", "api_keys")))
+        """Return whether the config has ChatOps. (StackStorm adds a section with defaults.)"""
+        section = (config or {}).get("chatops")
+        return bool(section) and (not isinstance(section, dict) or any(
+            section.get(key) for key in ("rooms", "allow", "api_key", "api_keys")))
 
 
 def _prefix(value: Any) -> str:
@@ -89,11 +90,11 @@ def _prefix(value: Any) -> str:
 
 def _id_of(kind: str, action: str) -> Callable[[Any], int]:
     def check(value: Any) -> int:
-        found = positive_id(value)
-        if found is None:
-            raise WrongValue(f"it must be the id of a {kind} ({action} tells it); names can be "
-                             "changed by others, ids cannot", value)
-        return found
+        checked = positive_id(value)
+        if checked is None:
+            raise WrongValue(f"it must be the id of a {kind} ({action} shows it), since names can "
+                             "change", value)
+        return checked
     return check
 
 
@@ -105,7 +106,7 @@ def _grant(value: Any) -> Grant:
         raise WrongValue("it must be an object with commands, people and rooms", value)
     commands = value.get("commands")
     if not isinstance(commands, list) or not commands or not all(
-            isinstance(each, str) and each for each in commands):
+            isinstance(pattern, str) and pattern for pattern in commands):
         raise WrongValue("it must be a list of patterns such as hipchat.* or deploy.run, each a "
                          "pack and an alias", commands, ".commands")
     return Grant(commands, _ids_or_all(".people", value.get("people"), _person),
@@ -131,17 +132,17 @@ def _api_keys(value: Any) -> Dict[int, str]:
 
 
 def _api_key(value: Any, place: str = "") -> str:
-    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):  # it may be secret
+    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):
         raise WrongValue("it is no API key of StackStorm's; make one with `st2 apikey create`",
-                         place=place)
+                         place=place)  # without the value, which may be secret
     return value
 
 
 def _service_url(ending: str) -> Callable[[Any], str]:
-    """Take the address of one of StackStorm's services, with or without its ending."""
+    """Return a validator for the URL of a StackStorm service, which adds a missing ending."""
     def check(value: Any) -> str:
-        found = must_be.url("https://st2.example.com/api")(value)
-        return found if found.endswith(ending) else found + ending
+        checked = must_be.url("https://st2.example.com/api")(value)
+        return checked if checked.endswith(ending) else checked + ending
     return check
 
 

@@ -1,4 +1,4 @@
-"""HTTP calls to StackStorm's API."""
+"""Calls StackStorm's API."""
 from typing import Any, Callable, Dict, Iterator, List, Optional
 from urllib.parse import quote
 
@@ -8,30 +8,30 @@ from hipchat.api.transport import FAILURES, ApiResponse, http_session, send
 
 __all__ = ["LARGEST_RESULT", "ROUTE", "StackStorm"]
 
-ROUTE = "hipchat"  # of the notifications that come back to this pack
-PAGE = 100  # the most that everybody may ask for
-LARGEST_RESULT = 1 << 20  # bytes; to read and to render more would hold the process up
-OF_ALIASES = "id,name,ref,pack,description,enabled,formats,action_ref,extra"
+ROUTE = "hipchat"  # StackStorm sends notifications with this route back to the pack
+PAGE = 100  # the largest page that StackStorm allows to every user
+LARGEST_RESULT = 1 << 20  # bytes; rendering a larger result would block the sensor
 
 
 class StackStorm:
-    """StackStorm's API for one account; every call raises StackStormError."""
+    """A client of StackStorm's API for one account; every call raises StackStormError.
+
+    Args:
+        url: the API's URL, which ends in /v1.
+        headers: returns the headers that authenticate the account; called at each call, because
+            tokens expire.
+    """
 
     def __init__(self, url: str, headers: Callable[[], Dict[str, str]]):
-        """Call nothing yet.
-
-        Args:
-            url: The API's address, which ends in /v1.
-            headers: Returns what proves the account; asked at each call, as a token ends.
-        """
         self._url, self._headers = url.rstrip("/"), headers
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
-        """All aliases, without what they say of acknowledgement and result."""
-        return self._pages("actionalias", include_attributes=OF_ALIASES)
+        """Yield all aliases, without their ack and result."""
+        return self._pages("actionalias", include_attributes=(
+            "id,name,ref,pack,description,enabled,formats,action_ref,extra"))
 
     def alias(self, ref_or_id: str) -> Optional[Dict[str, Any]]:
-        """An alias; None where it is gone."""
+        """Return an alias; None if there is none."""
         try:
             return self._call("GET", "actionalias", ref_or_id)
         except StackStormError as error:
@@ -40,34 +40,49 @@ class StackStorm:
             raise
 
     def match(self, command: str) -> Dict[str, Any]:
-        """The one alias that fits, by StackStorm's own matching: actionalias, representation."""
+        """Return the alias that StackStorm's own matching finds: actionalias, representation."""
         return self._call("POST", "actionalias", "match", json={"command": command})
 
-    def run_alias(self, **what: Any) -> Dict[str, Any]:
-        """Start an alias's action: execution, actionalias, and message and extra by its ack.
+    def run_alias(self, **body: Any) -> Dict[str, Any]:
+        """Start an alias's action.
 
-        what: name, format, command, user, source_channel, source_context.
+        Args:
+            body: name, format, command, user, source_channel, source_context.
+
+        Returns:
+            execution, actionalias, and message and extra from the alias's ack.
         """
-        return self._call("POST", "aliasexecution", json=dict(what, notification_route=ROUTE))
+        return self._call("POST", "aliasexecution", json=dict(body, notification_route=ROUTE))
 
-    def run_each_match(self, **what: str) -> List[Dict[str, Any]]:
-        """Start as many as the command names, with an alias that has match_multiple."""
+    def run_each_match(self, **body: str) -> List[Dict[str, Any]]:
+        """Start the executions of a command whose alias has match_multiple.
+
+        Args:
+            body: command, user, source_channel.
+
+        Returns:
+            For each execution the result of run_alias().
+        """
         return self._call("POST", "aliasexecution", "match_and_execute",
-                          json=dict(what, notification_route=ROUTE))["results"]
+                          json=dict(body, notification_route=ROUTE))["results"]
 
-    def execution(self, id: str) -> Dict[str, Any]:
-        """Return an execution; its result is left out where that is too large for a room."""
-        return self._call("GET", "executions", id, params={"max_result_size": LARGEST_RESULT})
+    def execution(self, execution_id: str) -> Dict[str, Any]:
+        """Return an execution, without a result larger than LARGEST_RESULT."""
+        return self._call("GET", "executions", execution_id,
+                          params={"max_result_size": LARGEST_RESULT})
 
     def pending(self) -> Iterator[Dict[str, Any]]:
-        """Yield the executions that wait for an answer, all of them inquiries."""
+        """Yield the pending executions; all of them are inquiries."""
         return self._pages("executions", status="pending",
                            include_attributes="id,context,parent,status")
 
     def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """Yield an action's executions, newest first: id, context, parent, start and liveaction.
+        """Yield an action's executions, newest first, without results.
 
-        (Their results would take StackStorm four times as long.)
+        (With results, StackStorm takes four times as long.)
+
+        Args:
+            since: in ISO 8601 with Z.
         """
         return self._pages("executions", action=action, timestamp_gt=since,
                            include_attributes="id,context,parent,start_timestamp,liveaction")
@@ -77,20 +92,20 @@ class StackStorm:
         return self._call("GET", "actions", ref)
 
     def states_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """Yield an action's executions, newest first: id, status and parameters."""
+        """Yield id, status and parameters of an action's executions, newest first."""
         return self._pages("executions", action=action, timestamp_gt=since,
                            include_attributes="id,status,parameters")
 
-    def inquiry(self, id: str) -> Dict[str, Any]:
-        """An inquiry: id, route, ttl in minutes, users, roles, schema."""
-        return self._call("GET", "inquiries", id)
+    def inquiry(self, inquiry_id: str) -> Dict[str, Any]:
+        """Return an inquiry: id, route, ttl (minutes), users, roles, schema."""
+        return self._call("GET", "inquiries", inquiry_id)
 
-    def respond(self, id: str, response: Dict[str, Any]) -> None:
-        """Answer an inquiry."""
-        self._call("PUT", "inquiries", id, json={"id": id, "response": response})
+    def respond(self, inquiry_id: str, response: Dict[str, Any]) -> None:
+        """Respond to an inquiry."""
+        self._call("PUT", "inquiries", inquiry_id, json={"id": inquiry_id, "response": response})
 
     def user(self) -> Dict[str, Any]:
-        """Whose account it is: username, and rbac: enabled, is_admin, roles."""
+        """Return the account's user: username, and rbac with enabled, is_admin and roles."""
         return self._call("GET", "user")
 
     def _pages(self, *path: str, **params: Any) -> Iterator[Dict[str, Any]]:
@@ -106,27 +121,27 @@ class StackStorm:
         call = f"{method} /v1/{'/'.join(path)}"
         url = "/".join([self._url, *(quote(part, safe="") for part in path)])
         try:
-            # Each call has a connection of its own. One that was used before may be closed under
-            # the call, and then nobody knows whether StackStorm has executed it.
+            # Each call opens a connection. A kept-alive one may be closed during the call, and then
+            # it is unknown whether StackStorm has executed the call.
             with http_session() as session:
-                session.trust_env = False  # StackStorm is near: no proxy, no ~/.netrc
+                session.trust_env = False  # no proxy and no ~/.netrc for StackStorm's own services
                 response = send(session, method, url, timeout=timing.STACKSTORM_TIMEOUT,
                                 retry_delays=timing.RETRY_DELAYS, headers=self._headers(),
                                 **options)
         except FAILURES as error:
-            raise StackStormError(call, words=type(error).__name__) from None
+            raise StackStormError(call, message=type(error).__name__) from None
         if response.status >= 300:
-            raise StackStormError(call, response.status, _words(response))
+            raise StackStormError(call, response.status, _message(response))
         try:
             return response.json()
         except ValueError:
-            raise StackStormError(call, words="what it answered is no JSON") from None
+            raise StackStormError(call, message="its response is no JSON") from None
 
 
-def _words(response: ApiResponse) -> str:
-    """The first line of StackStorm's own words: a schema may follow."""
+def _message(response: ApiResponse) -> str:
+    """Return the first line of StackStorm's message; a schema may follow it."""
     try:
-        words = str(response.json()["faultstring"])
+        message = str(response.json()["faultstring"])
     except (ValueError, KeyError, TypeError):
-        words = response.reason or "no reason given"
-    return words.strip().partition("\n")[0]
+        message = response.reason or "no reason given"
+    return message.strip().partition("\n")[0]

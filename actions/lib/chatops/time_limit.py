@@ -1,4 +1,4 @@
-"""Limits the time of untrusted computations, such as a format's or a template's."""
+"""Limits the processor time of untrusted regular expressions and templates."""
 import signal
 import sys
 from contextlib import contextmanager
@@ -7,27 +7,27 @@ from typing import Iterator, Optional
 
 __all__ = ["TooSlow", "limited_time"]
 
-AGAIN = 0.01  # seconds until one looks again whether the computation runs
+AGAIN = 0.01  # seconds until the next check if another greenlet was running
 
 
 class TooSlow(Exception):
-    """A computation has taken too long, and was stopped."""
+    """A computation took too long and was stopped."""
 
 
 @contextmanager
 def limited_time(seconds: float) -> Iterator[None]:
-    """Raise TooSlow in the block after so many seconds of this process's time.
+    """Raise TooSlow in the block after so many seconds of this process's processor time.
 
-    Python looks for signals while it computes, and so does re while it searches.
+    It uses a signal: Python handles signals while it computes, and also while re searches.
     """
     block = sys._getframe(2)
 
-    def stop(number: int, frame: Optional[FrameType]) -> None:
+    def stop(signal_number: int, frame: Optional[FrameType]) -> None:
         while frame:
             if frame is block:
                 raise TooSlow(f"it took more than {seconds} s")
             frame = frame.f_back
-        # Another greenlet runs, which has done nothing wrong.
+        # The block is not on the stack: another greenlet is running.
         signal.setitimer(signal.ITIMER_VIRTUAL, AGAIN)
 
     handler = signal.signal(signal.SIGVTALRM, stop)

@@ -1,4 +1,4 @@
-"""Refuses commands whose values StackStorm would read otherwise than the template guard has."""
+"""Rejects commands in whose values StackStorm would find templates that the guard cannot see."""
 import re
 from typing import Optional
 
@@ -9,39 +9,44 @@ from hipchat.text.shallow_json import loads
 
 __all__ = ["check_values"]
 
-# StackStorm reads a value in braces as JSON, or else as Python. These hide a template's characters
-# from the guard: escapes, and two strings that stand side by side and become one.
+# StackStorm reads a value in braces as JSON, or else as Python. Two things hide a template from the
+# guard: escapes, and adjacent strings, which Python joins.
 _ESCAPES = re.compile(r"\\[uUxN0-7\n]")
 _JOINED = re.compile(r"[{}<%#]['\"](?:\s|\\\n|#[^\n]*\n|['\"bBfFrRuU])*['\"][{}%#>]")
 
 
 def check_values(fit: Fit, extra_parameters: bool) -> None:
-    """Raise CommandRejected for values that StackStorm would read otherwise than the guard has,
-    and for parameters that the format does not name.
+    """Raise CommandRejected for values that may hide a template from the template guard.
+
+    Args:
+        extra_parameters: whether the command may set parameters that are not in the format. If
+            not, they are rejected too.
     """
     extra = sorted(set().union(*fit.executions) - set(fit.format.names))
     if extra and not extra_parameters:
-        raise CommandRejected("That command has no parameter {}. (StackStorm takes a last word "
-                              "with = in it for one.)".format(", ".join(map(quoted, extra))))
+        raise CommandRejected(f"That command has no parameter {', '.join(map(quoted, extra))}. "
+                              "(StackStorm reads a last word with = in it as a parameter.)")
     if "{" in fit.command and _ESCAPES.search(fit.command):
         raise CommandRejected("Write the characters themselves: a command takes no escapes such as "
                               "\\u007b beside braces.")
     if "{" in fit.command and _JOINED.search(fit.command):
-        raise CommandRejected("Write one text in one pair of quotes: a command takes no two side "
-                              "by side beside braces.")
-    again = _cut_twice(fit.command)
-    if again:
-        raise CommandRejected(f"Write {quoted(again)} once: StackStorm takes it out wherever it "
-                              "stands.")
+        raise CommandRejected("Write one text in one pair of quotes: beside braces, a command "
+                              "takes no adjacent texts in quotes.")
+    repeated = _repeated_ending(fit.command)
+    if repeated:
+        raise CommandRejected(f"Write {quoted(repeated)} once: StackStorm removes it everywhere in "
+                              "the command.")
     for value in (value for values in fit.executions for value in values.values() if value):
         if BREAK in value and value.lstrip("\"' [").startswith("{") and (
                 _is_json(value.replace(BREAK, ""))):
             raise CommandRejected("Where two braces meet, write a blank between them: } }.")
 
 
-def _cut_twice(command: str) -> Optional[str]:
-    """An ending with = in it that stands elsewhere in the command as well: what stood before and
-    after it there comes together, when StackStorm cuts off the key=value pairs at the end.
+def _repeated_ending(command: str) -> Optional[str]:
+    """Return an ending with = in it that the command contains twice.
+
+    StackStorm removes the key=value pairs at the end, and the same text everywhere else. That joins
+    the characters around it, which can make a template.
     """
     endings = (command[blank.start():] for blank in re.finditer(r"\s", command))
     return next((ending.strip() for ending in endings

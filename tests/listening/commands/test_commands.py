@@ -136,7 +136,7 @@ def test_what_is_wrong_is_said_in_a_sentence(factor, text, words):
 
 def test_who_may_run_it_is_told_to_whom_may_not(factor):
     assert factor.ask(":hc hipchat rooms", person="Bob") == [
-        "@Bob You may not run hipchat.rooms here. Those who may: Ann."]
+        "@Bob You may not run hipchat.rooms here. These people may: Ann."]
 
 
 def test_help_names_what_the_person_may_run(factor):

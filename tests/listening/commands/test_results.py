@@ -91,7 +91,7 @@ def test_a_workflows_question_is_asked_once_and_answered(chat, st2):
     st2.tell(st2.executions[asked])
     assert chat.told(2)[1] == ("@Ann ops.say asks, for at most 60 minutes:\ngo: Go on?\n"
                                f"Answer with: !answer {asked} yes (or no)")
-    assert chat.ask(f"!answer {asked} yes") == ["@Ann Thank you, it goes on."]
+    assert chat.ask(f"!answer {asked} yes") == ["@Ann Thank you, the workflow continues."]
     assert ("PUT", "/inquiries/" + asked, {"id": asked, "response": {"go": True}}) in st2.calls
     st2.end(id)
     assert chat.told(2)[1] == "@Ann done"
@@ -105,7 +105,7 @@ def test_a_question_that_the_stream_has_lost_is_asked(chat, st2):
 
 
 @pytest.mark.parametrize("person, words", [
-    ("Bob", "That question is not for you to answer: it is for those who may run ops.say."),
+    ("Bob", "That question is not for you to answer: it is for the people who may run ops.say."),
     ("Ann", "Inquiry has already been responded to")])
 def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(chat, st2, person, words):
     chat.stackstorm.config["chatops"]["allow"] = [
@@ -139,7 +139,7 @@ def test_what_stackstorm_refuses_and_what_perhaps_runs_is_said(chat, st2):
     st2.faults["POST", "/aliasexecution"] = (400, {"faultstring": "the words\nand a schema"})
     assert chat.ask("!say hi") == ["@Ann the words"]
     st2.faults["POST", "/aliasexecution"] = (502, {})
-    assert "may run all the same" in chat.ask("!say hi")[0]
+    assert "may run nevertheless" in chat.ask("!say hi")[0]
 
 
 def test_a_new_alias_is_there_at_once(chat, st2):

@@ -179,7 +179,9 @@ class Parts:
         """Return the client that creates and deletes room webhooks: they belong to its token."""
         if self._addon.replaces_webhooks or not self._addon.enabled:
             return self._context.client
-        return Client(self._api, CallBudget(self._context.settings.calls_share))
+        owner = Client(self._api, CallBudget(self._context.settings.calls_share))
+        owner.call_ended = self._context.health.metrics.other_call_ended
+        return owner
 
     def _build_chatops(self) -> Optional[ChatOps]:
         """Return ChatOps if the config has it. A wrong chatops section stops nothing else."""

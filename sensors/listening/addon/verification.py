@@ -35,6 +35,7 @@ class Verifier:
     def __init__(self, api: ApiSettings, health: Health):
         self._api, self._health = api, health
         self._client = Client(api._replace(rate_limit_wait=0))
+        self._client.call_ended = health.metrics.other_call_ended
 
     def group(self, claim: Claim, integration: Integration,
               expected_group: Optional[int]) -> Optional[int]:

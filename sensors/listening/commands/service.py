@@ -41,7 +41,9 @@ class ChatOps:
             store: Where the commands are stored.
         """
         self._settings, self._api, self._log = settings, api, log
+        self._metrics = health.metrics
         self._client = Client(api)
+        self._client.call_ended = self._metrics.call_ended
         self._user: Optional[Client] = None
         self._journal = Journal(store, lambda words: health.record_incident(
             "commands", "a record of a command cannot be read", words))
@@ -111,6 +113,7 @@ class ChatOps:
             return self._client
         if self._user is None:
             self._user = Client(settings)
+            self._user.call_ended = self._metrics.other_call_ended
         return self._user
 
     def _counts(self) -> Dict[str, Any]:

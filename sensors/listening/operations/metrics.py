@@ -55,6 +55,10 @@ class Metrics:
             self._limit.set(limit.limit)
             self._remaining.set(limit.remaining)
 
+    def other_call_ended(self, status: str, seconds: float, _limit: Optional[RateLimit]) -> None:
+        """Count a call with another token than the sensor's, which has a rate limit of its own."""
+        self.call_ended(status, seconds, None)
+
     def text(self) -> bytes:
         """Return all metrics in Prometheus' format."""
         return generate_latest(self._registry)

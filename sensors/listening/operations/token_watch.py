@@ -18,6 +18,7 @@ class TokenWatch:
         self._context = context
         # Not within the sensor's budget: with many rooms, that delays calls.
         self._client = Client(context.settings.api._replace(rate_limit_wait=0), CallBudget(1.0))
+        self._client.call_ended = context.health.metrics.call_ended
 
     def run(self) -> None:
         """Check for ever; return if the config has no personal token."""

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.chat import Chat
 from support.load import post, signed_url
-from support.servers import Hipchat, Stackstorm
+from support.servers import Hipchat, Stackstorm, direct
 from support.waiting import wait_until
 
 PREFIX = ":hc "
@@ -58,6 +58,18 @@ def test_a_command_is_acknowledged_and_answered(factor, hipchat):
         "@Ann Looking for rooms.",
         f"@Ann 2 rooms:\nFactor ({factor.room_id})\nOps ({hipchat.room_id('Ops')})"]
     assert [line["color"] for line in factor.lines()] == ["gray", "green"]
+
+
+def test_metrics_count_the_calls_that_post_replies(factor, stackstorm):
+    def posted():
+        with direct() as http:
+            text = http.get(stackstorm.listener + "/metrics", timeout=60).text
+        counted = re.search(r'^hipchat_api_calls_total{status="204"} (.+)$', text, re.MULTILINE)
+        return float(counted.group(1)) if counted else 0
+
+    before = posted()
+    factor.ask(":hc hipchat rooms", 2)
+    wait_until(lambda: posted() - before == 2)
 
 
 def test_stackstorm_gets_ids_and_the_name_of_the_user_who_runs_it(factor, stackstorm):

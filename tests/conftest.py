@@ -31,13 +31,13 @@ LONG = ("test_action_wait_for_message", "test_sample_rules", "test_sandbox_stack
 
 @pytest.fixture(scope="session", autouse=True)
 def logs(tmp_path_factory):
-    """Where servers log whose log no test looks at."""
+    """The folder for the logs of servers that get no log_path."""
     WarmServer.logs = tmp_path_factory.mktemp("logs")
 
 
 @pytest.fixture(scope="session")
 def hipchat():
-    """One HipChat for all tests that do no harm to it; make a room of your own in it."""
+    """One HipChat for all tests that do not change its settings; make a room of your own in it."""
     server = Hipchat("--room", "Factor")
     yield server
     server.stop()
@@ -45,21 +45,21 @@ def hipchat():
 
 @pytest.fixture
 def http():
-    """A session that no proxy of the environment stands in the way of."""
+    """An HTTP session that ignores the proxies of the environment."""
     with direct() as session:
         yield session
 
 
 @pytest.fixture
 def receiver():
-    """A server that keeps what is posted to it."""
+    """A server that stores the requests that it gets."""
     with Receiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
 def journal(tmp_path):
-    """Where the sandbox's StackStorm notes each dispatch, if started with its options."""
+    """The file for each dispatch of a sandbox's StackStorm that is started with its options."""
     return Journal(tmp_path)
 
 
@@ -77,7 +77,7 @@ def room(hipchat):
 
 @pytest.fixture
 def private_room(hipchat):
-    """The same, but private."""
+    """The name of a private room that only this test uses."""
     return hipchat.make_room(privacy="private")
 
 
@@ -134,12 +134,12 @@ def stackstorm(hipchat, tmp_path_factory):
 
 @pytest.fixture
 def tasks(monkeypatch):
-    """The greenlets that the sensor's supervisor begins in this process; they end with the test."""
+    """The greenlets that the sensor's supervisor starts in this process; they end with the test."""
     from listening.operations import supervisor
-    spawn, begun = supervisor.spawn, []
-    monkeypatch.setattr(supervisor, "spawn", lambda *task: begun.append(spawn(*task)) or begun[-1])
-    yield begun
-    for task in begun:
+    spawn, tasks = supervisor.spawn, []
+    monkeypatch.setattr(supervisor, "spawn", lambda *task: tasks.append(spawn(*task)) or tasks[-1])
+    yield tasks
+    for task in tasks:
         task.kill()
 
 
@@ -175,7 +175,7 @@ def pytest_runtest_logfinish():
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection():
-    # What is collected stays until the end: whoever looks for garbage need not look through it.
+    # Collected tests stay until the end, so the garbage collector need not visit them.
     gc.disable()
     yield
     gc.freeze()
@@ -183,8 +183,7 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(items):
-    # No file that takes long is begun when the others are about to end; those that wait for nobody
-    # fill the time until the last one does.
+    # Long files start first; those that wait for no other process fill the time at the end.
     items.sort(key=lambda item: (item.path.parent.name == "chatops", item.path.stem not in LONG))
     if os.environ.get("ST2_API_URL"):
         return

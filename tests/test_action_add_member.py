@@ -1,4 +1,4 @@
-"""hipchat.add_member: people who may enter a private room."""
+"""hipchat.add_member: adds a person to a private room."""
 
 
 def members(hipchat, room):

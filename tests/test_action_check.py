@@ -1,4 +1,4 @@
-"""hipchat.check: what an operator is told of a healthy set-up and of broken ones."""
+"""hipchat.check: its lines for a healthy set-up and for broken ones."""
 import re
 
 import pytest
@@ -96,7 +96,7 @@ def test_a_scope_that_is_missing(run, start_hipchat, stackstorm, session_is_told
         "TO DO: token: it lacks admin_room. Make a token that has all of these scopes: ")
 
 
-def test_a_scope_that_only_some_actions_need_is_told_as_well(run, start_hipchat, stackstorm):
+def test_a_scope_that_only_some_actions_need_is_named_as_well(run, start_hipchat, stackstorm):
     scopes = "admin_room,send_message,view_room,view_group,send_notification,view_messages"
     server = start_hipchat("--room", stackstorm.room, "--token", "narrow:" + scopes)
     lines = run(api_url=server.url, api_key="narrow")[1]

@@ -1,4 +1,4 @@
-"""What hipchat.check finds of ChatOps."""
+"""hipchat.check: its findings about ChatOps."""
 import pytest
 from support.played_stackstorm import PlayedStackStorm
 
@@ -40,7 +40,7 @@ def test_of_a_healthy_set_up_has_a_line_for_each_thing(act, config, stackstorm):
 
 @pytest.fixture
 def played(config):
-    """A StackStorm with authentication and RBAC, in which nobody lacks a right yet."""
+    """A StackStorm with authentication and RBAC that permits everything."""
     played = PlayedStackStorm(has_authentication=True)
     config["chatops"].update(played.config(api_key="key-of-ann"))
     yield played
@@ -71,7 +71,7 @@ def test_finds_a_key_that_stackstorm_does_not_know(act, config, played):
     assert lines(act, config)[0].endswith("Unauthorized. Make a key with `st2 apikey create`.")
 
 
-def test_never_asks_who_it_is_where_stackstorm_asks_nobody(act, config, played):
+def test_does_not_ask_for_the_user_where_stackstorm_has_no_authentication(act, config, played):
     played.has_authentication = False
     assert "StackStorm has no authentication" in lines(act, config)[0]
     assert "/user" not in [path for _, path, _ in played.calls]
@@ -88,14 +88,14 @@ def test_says_what_is_to_be_done(act, config, change, words):
                for line in lines(act, config))
 
 
-def test_goes_on_where_people_cannot_be_looked_up(act, config, start_hipchat):
+def test_continues_where_people_cannot_be_looked_up(act, config, start_hipchat):
     server = start_hipchat("--room", "Factor", "--token", "narrow:view_room")
     config.update(api_url=server.url, api_key="narrow", rooms="all")
     assert any("its people cannot be looked up: HipChat answered 403" in line
                for line in lines(act, config))
 
 
-def test_finds_a_hipchat_that_does_not_tell_whose_token_it_is(act, config, monkeypatch):
+def test_finds_a_hipchat_that_does_not_name_the_tokens_owner(act, config, monkeypatch):
     def session(client):
         raise NoAnswer("HipChat answered 404")
     monkeypatch.setattr("hipchat.api.client.Client.token_info", session)
@@ -106,7 +106,7 @@ def test_finds_a_hipchat_that_does_not_tell_whose_token_it_is(act, config, monke
 @pytest.mark.parametrize("key, named", [
     ("allow", lambda owner: [{"commands": ["*"], "people": [owner]}]),
     ("api_keys", lambda owner: {str(owner): "key"})])
-def test_finds_a_person_whom_the_pack_takes_for_itself(act, config, hipchat, key, named):
+def test_finds_the_owner_of_the_token_among_the_people(act, config, hipchat, key, named):
     owner = hipchat.api("GET", "/user/@SandboxOwner").json()["id"]
     config["chatops"][key] = named(owner)
     assert lines(act, config)[-1] == (

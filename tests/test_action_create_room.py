@@ -2,7 +2,7 @@
 import uuid
 
 
-def test_makes_a_room_as_it_is_told(act, hipchat, room):
+def test_makes_a_room_with_the_given_fields(act, hipchat, room):
     hipchat.people.say(room, "Emil", "Here I am.")
     name = "New " + uuid.uuid4().hex
     succeeded, result = act("create_room", name=name, topic="Lunch", privacy="private",
@@ -13,7 +13,7 @@ def test_makes_a_room_as_it_is_told(act, hipchat, room):
         "Lunch", "private", True, "Emil")
 
 
-def test_a_name_that_is_taken_is_told_in_hipchats_words(act, room):
+def test_a_taken_name_is_an_error_in_hipchats_words(act, room):
     succeeded, result = act("create_room", name=room)
     assert not succeeded and result["status"] == 409
     assert "Another room exists with that name." in result["error"]

@@ -1,4 +1,4 @@
-"""hipchat.get_history: what was said in a room."""
+"""hipchat.get_history: the messages of a room."""
 import datetime
 
 import pytest
@@ -48,11 +48,11 @@ def test_gives_what_was_said_between_two_dates(act, hipchat, spoken):
     assert texts(act("get_history", room=spoken, date=now(), end_date=since)[1]) == ["later"]
 
 
-def test_a_date_that_is_none_is_told_in_hipchats_words(act, spoken):
+def test_a_wrong_date_is_an_error_in_hipchats_words(act, spoken):
     succeeded, result = act("get_history", room=spoken, date="yesterday")
     assert not succeeded and (result["status"], result["field"]) == (400, "date")
 
 
-def test_what_was_said_comes_out_inert(act, hipchat, room):
+def test_messages_are_neutralized(act, hipchat, room):
     hipchat.people.say(room, "Mallory", "{{ st2kv.system.secret }}")
     assert "{{" not in texts(act("get_history", room=room)[1])[0]

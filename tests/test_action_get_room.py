@@ -6,7 +6,7 @@ def test_gives_hipchats_own_fields(act, hipchat, room):
     assert succeeded and result == hipchat.api("GET", "/room/" + room).json()
 
 
-def test_text_from_chat_comes_out_inert_unless_the_config_says_otherwise(act, hipchat, room):
+def test_text_from_chat_is_neutralized_unless_the_config_says_otherwise(act, hipchat, room):
     topic = "{{ config_context.api_key }} <% 7 * 7 %>"
     hipchat.api("PUT", "/room/" + room + "/topic", json={"topic": topic})
     guarded = act("get_room", room=room)[1]["topic"]

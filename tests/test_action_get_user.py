@@ -14,6 +14,6 @@ def test_finds_a_person_by_id_email_or_mention(act, anna, key):
     assert act("get_user", user=name) == (True, anna)
 
 
-def test_tells_presence(act, anna):
+def test_returns_presence(act, anna):
     assert act("get_user", user="@Anna")[1]["presence"]["is_online"] is True
     assert act("get_user", user="@SandboxOwner")[1]["presence"] is None

@@ -1,4 +1,4 @@
-"""hipchat.list_participants: who is in a room."""
+"""hipchat.list_participants: the people in a room."""
 
 
 def test_lists_who_is_in_the_room(act, hipchat, room):

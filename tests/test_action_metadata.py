@@ -92,7 +92,7 @@ class TestFile:
                 assert parameter["required"] is True, each.name
 
 
-def test_an_acknowledgement_waits_for_no_import_that_it_does_not_need():
+def test_commands_import_no_module_that_delays_an_acknowledgement():
     code = """import sys
 before = set(sys.modules)
 sys.path.insert(0, "actions/lib")
@@ -105,7 +105,7 @@ print(sorted(new.intersection(["st2client", "st2common", "jinja2", "yaml", "even
     assert found.stdout == b"[]\n"
 
 
-def test_what_actions_use_of_the_library_is_light():
+def test_the_actions_library_imports_no_dependency_of_the_sensor():
     code = """import sys
 before = set(sys.modules)  # a tool that measures may have brought its own
 sys.path.insert(0, "actions/lib")

@@ -57,13 +57,13 @@ def test_where_another_waits_a_question_has_a_code(asked, hipchat, room, act):
 
 
 def test_stackstorm_is_asked_for_other_questions(stackstorm):
-    """Through its API: the sandbox's runs no workflow, so there are none."""
+    """Through its API. The sandbox runs no workflow, so it lists no question."""
     succeeded, result = stackstorm.run_action("hipchat.put_question", question="Go?",
                                               room=stackstorm.room)
     assert succeeded and result["answer_filter"] == RoomQuestion("Go?", "").answer_filter
 
 
-def test_where_stackstorm_does_not_tell_there_may_be_another(asked):
+def test_where_stackstorm_does_not_list_executions_there_is_a_code(asked):
     assert asked()[0] == "Go? (answer yes 3f9 or no 3f9)"
 
 

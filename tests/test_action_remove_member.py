@@ -1,4 +1,4 @@
-"""hipchat.remove_member: people who may no longer enter a private room."""
+"""hipchat.remove_member: removes a person from a private room."""
 
 
 def members(hipchat, room):

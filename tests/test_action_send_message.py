@@ -1,4 +1,4 @@
-"""hipchat.send_message: what is said as the token's user."""
+"""hipchat.send_message: messages of the token's owner."""
 
 
 def test_says_it_as_the_tokens_user_and_returns_the_id(act, hipchat, room):

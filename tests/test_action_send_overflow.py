@@ -43,7 +43,7 @@ def test_of_a_split_text_only_the_first_part_has_the_card(act, hipchat, room):
     assert [line["card"] for line in hipchat.people.transcript(room)] == [card, None]
 
 
-def test_a_split_that_fails_midway_tells_what_was_sent(act, start_hipchat):
+def test_a_split_that_fails_midway_returns_the_rest(act, start_hipchat):
     hipchat, message = start_hipchat("--room", "Factor"), "\n".join(LINES)
     hipchat.people.faults({"status": 500, "every": 2})
     succeeded, result = act("send", config={"api_url": hipchat.url}, room="Factor",

@@ -1,4 +1,4 @@
-"""hipchat.send_private_message: what is said to one person."""
+"""hipchat.send_private_message: messages to one person."""
 import pytest
 
 

@@ -37,7 +37,7 @@ def test_shares_a_file_with_a_person(act, hipchat, room):
     ({"path": "/"}, "'/' cannot be read: Is a directory."),
     ({"content": ""}, "message.txt is empty"),
     ({"content": "x", "message": "x" * 1001}, "message has 1001 characters")])
-def test_what_cannot_be_shared_is_told(act, hipchat, room, parameters, words):
+def test_an_unusable_file_is_an_error_with_the_reason(act, hipchat, room, parameters, words):
     succeeded, result = act("share_file", room=room, **parameters)
     assert not succeeded and words in result["error"]
     assert hipchat.people.transcript(room) == []

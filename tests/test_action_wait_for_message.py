@@ -1,4 +1,4 @@
-"""hipchat.wait_for_message: what is said next in a room."""
+"""hipchat.wait_for_message: the next message in a room."""
 import threading
 
 import pytest
@@ -37,14 +37,14 @@ def test_returns_the_message_and_what_the_filter_captured(act, hipchat, room, la
         "Anna", "deploy web to production")
 
 
-def test_what_was_said_before_does_not_count(act, hipchat, room):
+def test_an_earlier_message_does_not_count(act, hipchat, room):
     hipchat.people.say(room, "Anna", "yes")
     succeeded, result = act("wait_for_message", room=room, filter="yes", seconds=1, every=1)
     assert not succeeded and result == {
         "error": "No such message came within 1 s.", "timed_out": True}
 
 
-def test_what_was_said_after_a_known_message_does_count(act, hipchat, room):
+def test_a_message_after_a_known_one_counts_immediately(act, hipchat, room):
     asked = hipchat.people.say(room, "Anna", "yes or no?")
     hipchat.people.say(room, "Berta", "no, not yet")
     hipchat.people.say(room, "Clara", "yes")
@@ -70,7 +70,7 @@ def test_only_the_people_who_are_named_count(act, hipchat, room, by):
 @pytest.mark.parametrize("person, error", [
     ("Berta", "'Berta' is no person. Give a person by id, email or @mention."),
     ("@Nobody.By.That.Name", "HipChat answered 404 to GET /v2/user/@Nobody.By.That.Name")])
-def test_a_person_who_is_none_is_told_at_once(act, room, person, error):
+def test_an_unknown_person_is_an_error_before_the_wait(act, room, person, error):
     succeeded, result = act("wait_for_message", room=room, people=[person], seconds=60)
     assert not succeeded and result["error"].startswith(error)
 
@@ -97,7 +97,7 @@ def test_the_room_stays_the_same_whatever_it_is_called(act, hipchat, room, later
     assert succeeded and result["message"]["message"] == "yes, here"
 
 
-def test_nobody_passes_for_another_by_their_name(act, hipchat, room):
+def test_a_person_named_like_anothers_id_does_not_count_as_them(act, hipchat, room):
     asked = hipchat.people.say(room, "Anna", "yes or no?")
     hipchat.people.say(room, "2001", "yes")
     hipchat.people.act(room, "Mallory", "notification", message="yes", **{"from": "2001"})
@@ -116,7 +116,7 @@ def test_notifications_count_only_if_they_are_asked_for(act, hipchat, room, noti
 
 
 @pytest.mark.parametrize("paths", ["/history/latest", "/room/Factor", "/user/@Anna"])
-def test_hipchats_trouble_is_borne_while_there_is_time(act, start_hipchat, paths):
+def test_hipchats_errors_are_retried_while_there_is_time(act, start_hipchat, paths):
     server = start_hipchat("--room", "Factor")
     asked = server.people.say("Factor", "Anna", "begin")
     server.people.say("Factor", "Anna", "done")
@@ -126,7 +126,7 @@ def test_hipchats_trouble_is_borne_while_there_is_time(act, start_hipchat, paths
     assert succeeded
 
 
-def test_hipchats_trouble_is_told_when_the_time_is_over(act, start_hipchat):
+def test_hipchats_error_is_returned_when_the_time_is_over(act, start_hipchat):
     server = start_hipchat("--room", "Factor")
     asked = server.people.say("Factor", "Anna", "begin")
     server.people.faults({"paths": "/history/latest", "status": 500})
@@ -135,7 +135,7 @@ def test_hipchats_trouble_is_told_when_the_time_is_over(act, start_hipchat):
     assert not succeeded and result["status"] == 500
 
 
-def test_a_filter_that_is_no_regular_expression_is_told(act, room):
+def test_a_filter_that_is_no_regular_expression_is_an_error(act, room):
     succeeded, result = act("wait_for_message", room=room, filter="(?=x)")
     assert not succeeded and "'(?=x)' is no regular expression" in result["error"]
 

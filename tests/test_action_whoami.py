@@ -1,7 +1,7 @@
 """hipchat.whoami: whose token it is, and what it may do. (That it is not shown: action_runner.)"""
 
 
-def test_tells_owner_kind_and_scopes(act):
+def test_returns_owner_kind_and_scopes(act):
     succeeded, result = act("whoami")
     assert succeeded and (result["kind"], result["owner"]["name"]) == ("personal", "Sandbox Owner")
     assert "send_notification" in result["scopes"]

@@ -96,7 +96,7 @@ def test_lists_rooms_a_line_each(act, start_hipchat):
         "2 rooms:\nFactor (1001)\nWar Room (1002)")
 
 
-def test_says_who_somebody_is(act):
+def test_describes_a_person(act):
     assert answer("who_is", *act("get_user", user="@SandboxOwner")) == (
         "Sandbox Owner (@SandboxOwner, sandboxowner@example.com, ID 2001) is offline.")
 
@@ -104,16 +104,16 @@ def test_says_who_somebody_is(act):
 @pytest.mark.parametrize("presence, word", [
     ({"is_online": True, "show": "chat"}, "online"), ({"is_online": False}, "offline"),
     ({"show": "xa"}, "offline"), (None, "offline")])
-def test_says_whether_somebody_is_there(presence, word):
+def test_says_whether_a_person_is_online(presence, word):
     ann = {"id": 1, "name": "Ann", "mention_name": "Ann", "email": None, "presence": presence}
     assert said("who_is", True, {"result": ann}).endswith(f" is {word}.")
 
 
-def test_the_url_of_the_addon_is_not_told_in_a_room():
+def test_the_url_of_the_addon_is_not_posted_in_a_room():
     lines = ["ok: config: complete", "TO DO: add-on: it is not installed. As an admin, choose to "
              "install, paste this: http://st2.example.com/hipchat/addon/Zm9v_-x/descriptor"]
-    told = said("check", False, {"result": {"lines": lines, "error": lines[1]}})
-    assert "complete" in told and "Zm9v" not in told and "st2 run hipchat.check shows" in told
+    text = said("check", False, {"result": {"lines": lines, "error": lines[1]}})
+    assert "complete" in text and "Zm9v" not in text and "st2 run hipchat.check shows" in text
 
 
 def test_gives_the_lines_of_a_check(act):

@@ -1,4 +1,4 @@
-"""What the documents say is true: links lead somewhere, examples do what the page says."""
+"""The documents are true: links have targets, and examples give the shown output."""
 import argparse
 import json
 import re
@@ -54,7 +54,7 @@ def test_example_shows_what_the_page_says(command, output, definition, tmp_path,
 
 
 def timeless(text):
-    """The text with one date in place of each: what is said in an example is said now."""
+    """The text with DATE in place of each date, as examples run now."""
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "DATE", text)
 
 

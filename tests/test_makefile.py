@@ -59,7 +59,7 @@ def reason(done):
     return first
 
 
-def test_help_tells_what_the_commands_of_the_readme_do():
+def test_help_lists_the_commands_of_the_readme():
     said = subprocess.check_output(["make", "--no-print-directory", "help"], cwd=str(REPOSITORY),
                                    env=environment(), universal_newlines=True)
     for line in said.splitlines():

@@ -93,8 +93,8 @@ class Room:
     def settle(self):
         """Wait until everything that follows from what happened has happened.
 
-        A marker goes the way of all events, in order: when StackStorm has it, it has whatever was
-        posted before; when that has made nothing new, nothing more will come.
+        A marker takes the path of all events, in order: once StackStorm has it, it has all earlier
+        events. If the room then has nothing new, the rules are done.
         """
         while True:
             seen = len(self._people.transcript(self.name))
@@ -149,7 +149,7 @@ class TestPingPong:
         factor.settle()
         assert factor.answers() == [("pong " + what, "green")]
 
-    def test_hears_its_room_alone(self, enable, factor, ops):
+    def test_answers_in_its_room_alone(self, enable, factor, ops):
         enable("hipchat.ping_pong")
         ops.say("ping hello")
         ops.settle()
@@ -200,19 +200,19 @@ class TestTelling:
         assert len(factor.answers()) == 2
         assert factor.answers()[1][0].startswith("Notification received xxx")
 
-    def test_enter_tells_who_enters(self, enable, factor):
+    def test_enter_names_the_person(self, enable, factor):
         enable("hipchat.enter")
         factor.act("enter")
         factor.settle()
         assert factor.answers() == [("Ann entered the room", "gray")]
 
-    def test_exit_tells_who_leaves(self, enable, factor):
+    def test_exit_names_the_person(self, enable, factor):
         enable("hipchat.exit")
         factor.act("exit")
         factor.settle()
         assert factor.answers() == [("Ann exited the room", "gray")]
 
-    def test_topic_change_tells_the_new_topic(self, enable, factor):
+    def test_topic_change_repeats_the_new_topic(self, enable, factor):
         enable("hipchat.topic_change")
         factor.act("topic_change", topic="Lunch at 12")
         factor.settle()
@@ -238,10 +238,10 @@ class TestAllAtOnce:
         factor.act("notification", message="ping pong")
         factor.say("ping Notification received")
         factor.settle()
-        told = ["Ann entered the room", "Ann exited the room", "Room topic changed to ping pong",
+        answers = ["Ann entered the room", "Ann exited the room", "Room topic changed to ping pong",
                 "ping pong", "pong Notification received"]
         assert sorted(text for text, _ in factor.answers()) == sorted(
-            told + ["Notification received " + text for text in told])
+            answers + ["Notification received " + text for text in answers])
 
     def test_both_ping_pongs_answer_a_ping_each_once(self, enable, factor):
         enable("hipchat.ping_pong", "hipchat.ping_pong_anywhere")
@@ -260,7 +260,7 @@ class TestAllAtOnce:
 class TestWorkedExamples:
     """hipchat.greet, mirror and build"""
 
-    def test_greet_tells_who_enters_in_private(self, add_copy, hipchat, factor):
+    def test_greet_welcomes_a_person_in_private(self, add_copy, hipchat, factor):
         add_copy("greet")
         hipchat.people.act("Factor", "Clara", "enter")
         factor.settle()
@@ -281,7 +281,7 @@ class TestWorkedExamples:
         assert hipchat.people.transcript("Ops")[-2]["format"] == "html"
 
     @pytest.mark.parametrize("message", [{}, {"color": None, "message_format": None}])
-    def test_mirror_takes_a_notification_whose_color_is_not_told(self, message):
+    def test_mirror_takes_a_notification_without_a_color(self, message):
         given = example("mirror")["action"]["parameters"]
         assert [jinja2.Template(given[name]).render(trigger={"item": {"message": message}})
                 for name in ("color", "format")] == ["gray", "html"]

@@ -1,4 +1,4 @@
-"""The sensor as StackStorm makes it, each of its tasks made to fail in a way nobody expects."""
+"""The sensor as StackStorm creates it; each of its tasks is made to fail unexpectedly."""
 import itertools
 import json
 import sys
@@ -107,7 +107,7 @@ def failing_once(original, error, tasks):
 
 
 def post(url, body):
-    """What HipChat does, from a greenlet; None where nobody listens."""
+    """Post as HipChat does, from a greenlet; return the status, or None if it is refused."""
     address, _, path = url.partition("//")[2].partition("/")
     host, port = address.split(":")
     try:
@@ -126,26 +126,26 @@ def post(url, body):
     ids=["an exception", "no exception"])
 @pytest.mark.parametrize("name, owner, function", TASKS,
                          ids=[task[2].strip("_") for task in TASKS])
-def test_a_task_that_fails_is_told_of_and_begins_again(
+def test_a_task_that_fails_is_a_problem_and_restarts(
         make, tasks, hipchat, room, monkeypatch, name, owner, function, error):
     toy = make()
     owner = getattr(sys.modules["wiring"], owner) if isinstance(owner, str) else owner
     monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
     reason = f"{name}: failed unexpectedly and is restarted"
-    told_of = eventlet.event.Event()
-    monkeypatch.setattr("listening.operations.supervisor.sleep", lambda seconds: told_of.wait())
+    reported = eventlet.event.Event()
+    monkeypatch.setattr("listening.operations.supervisor.sleep", lambda seconds: reported.wait())
     bodies = itertools.count()
     toy.run()
 
-    def told():
+    def is_reported():
         eventlet.sleep(0.05)
         urls = [hook["url"] for hook in hipchat.webhooks(room)]
         if urls:  # some tasks do nothing before there is a delivery
             eventlet.spawn(post, urls[0], delivery(f"before-{next(bodies)}", room))
         return reason in toy.health()["reasons"]
 
-    wait_until(told, what="the reason in /health")
-    told_of.send()
+    wait_until(is_reported, what="the reason in /health")
+    reported.send()
     wait_until(lambda: toy.health()["status"] == "ok")
     url = wait_until(lambda: hipchat.webhooks(room))[0]["url"]
     assert post(url, delivery("after", room)) == 204

@@ -27,7 +27,7 @@ def test_command_is_as_if_typed_on_a_plain_keyboard(text, command):
 
 @pytest.mark.parametrize("text", ["!{{ x }}", "!say {{ x }}", "\ufeff!{% x %}", "!say <% x %>{",
                                   "!\u200b{{ x }}"])
-def test_what_the_guard_puts_in_stays(text):
+def test_the_guards_characters_stay(text):
     command = command_in(neutralize_templates(text), "!")
     assert command == neutralize_templates(command).lstrip(BREAK)
     assert not re.search("\\{[{%]|<%|[%}]}|%>", command)
@@ -47,7 +47,7 @@ def test_a_prefix_of_letters_is_a_word_in_any_case():
 
 @given(st.text(st.characters(blacklist_characters="{}<>%# \n"), min_size=1, max_size=5).filter(
     lambda text: text.isprintable()), st.text())
-def test_the_rules_filter_hears_what_is_a_command(prefix, text):
+def test_the_rules_filter_matches_each_command(prefix, text):
     assert Filter(prefix_filter(prefix)).groups(prefix + " " + text) is not None
 
 

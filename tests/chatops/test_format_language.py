@@ -58,7 +58,7 @@ class Comparison:
             self.differences.append((format, command, fit))
 
 
-def test_what_stackstorm_took_is_taken():
+def test_recorded_commands_are_parsed_as_stackstorm_parsed_them():
     comparison = Comparison(parser=None)
     for row in RECORDED:
         comparison.add(*row)
@@ -66,7 +66,7 @@ def test_what_stackstorm_took_is_taken():
     assert comparison.run > 200 and comparison.refused < 0.02 * comparison.run
 
 
-def test_what_is_given_to_stackstorm_is_in_a_case_that_it_takes():
+def test_commands_for_stackstorm_are_in_a_case_that_it_takes():
     for format, command, multiple, _, _ in RECORDED:
         fit = Format({"pack": "ops", "name": "own"}, format, format, multiple).fit(command)
         if fit and not fit.rejection and not multiple:

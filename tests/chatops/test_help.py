@@ -36,6 +36,6 @@ def test_an_alias_that_is_meant_in_vain_is_named():
         "web.desk cannot be run: help is built in. No command")
 
 
-def test_what_is_near_is_shown_without_regular_expressions():
+def test_near_commands_are_shown_without_regular_expressions():
     assert sorted(nearest("burn it", FORMATS)) == ["deploy {{ app }}", "help desk {{ text }}",
                                                    "purge <url>"]

@@ -1,4 +1,4 @@
-"""What a workflow asks in a room, and who may answer it with what words."""
+"""Questions of workflows in a room: the text, the permission and the format of answers."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_words_are_a_response(schema, words, response):
 
 
 @pytest.mark.parametrize("schema, words, said", [
-    (YES_NO, "perhaps", '"perhaps" is no answer to that question. Answer with yes or no'),
+    (YES_NO, "maybe", '"maybe" is no answer to that question. Answer with yes or no'),
     (YES_NO, "yes?", "Answer with yes or no"),
     (YES_NO, "yes, but tomorrow", "Answer with yes or no"),
     ({"properties": {"n": {"type": "array", "items": {"type": "integer"}}}}, "1, x", "a number"),
@@ -77,7 +77,7 @@ def test_words_that_are_none_are_refused(schema, words, said):
         response_of(words, inquiry(schema))
 
 
-def test_what_json_hides_is_made_inert():
+def test_templates_that_json_hides_are_neutralized():
     hidden = r'{"host": "\u007b\u007b st2kv.system.secret \u007d\u007d"}'
     assert "{{" not in response_of(hidden, inquiry(TWO))["host"]
 
@@ -87,7 +87,7 @@ def test_what_json_hides_is_made_inert():
     (403, "Requesting user \"<UserDB: UserDB(...)>\" does not have permission", "not for you"),
     (403, "User \"ann\" doesn't have required permission \"inquiry_respond\"", None),
     (500, "Internal Server Error", None)])
-def test_what_stackstorm_says_of_a_question_is_told_in_our_words(status, words, said):
+def test_stackstorms_errors_about_a_question_are_in_our_words(status, words, said):
     def call():
         raise StackStormError("GET /v1/inquiries/5f", status, words)
 
@@ -104,7 +104,7 @@ class TestWhoMayAnswer:
             return False
         return True
 
-    def test_where_nobody_is_named_those_who_may_run_the_command(self):
+    def test_without_named_people_those_who_may_run_the_command(self):
         assert self.may(ANN) and not self.may(BOB) and not self.may(ANN, alias="ops.other")
 
     def test_where_people_are_named_by_their_ids_those(self):
@@ -115,7 +115,7 @@ class TestWhoMayAnswer:
         assert not self.may(ANN, inquiry(roles=["admin"]))
         assert self.may(ANN, inquiry(roles=["admin"]), api_keys={str(ANN): "key"})
 
-    def test_without_rbac_where_everybody_has_each_role_nobody_may(self):
+    def test_without_rbac_no_person_has_a_role(self):
         assert not self.may(ANN, inquiry(roles=["admin"]), rbac=False, api_keys={str(ANN): "key"})
 
     def test_with_a_key_for_each_stackstorm_looks_at_the_person(self):

@@ -82,7 +82,7 @@ def test_groups_with_names_are_values_too(command, sent, values):
 
 @pytest.mark.parametrize("command, display", [
     ("jira abc-12", r"jira (?P<key>[A-Z]+-\d+)"), ("build x on H1 now", BRANCH["formats"][0])])
-def test_what_has_to_be_written_in_a_case_that_is_not_known_is_refused(command, display):
+def test_a_command_whose_case_matters_is_refused_with_its_format(command, display):
     with pytest.raises(CommandRejected, match=re.escape("Write it as: " + display)):
         find(command, NAMED)
 
@@ -96,7 +96,7 @@ def test_a_format_whose_case_is_known_goes_before_one_whose_is_not():
     ("deploy x TO y to z", 'as app="x TO y" host="z" or as app="x" host="y to z". Put quotes'),
     ("lookup h1", "StackStorm cannot run ops.lookup: it has a parameter inventory-file"),
 ])
-def test_what_cannot_be_shown_to_be_read_as_typed_is_refused(command, words):
+def test_an_ambiguous_command_is_refused(command, words):
     others = [*FORMATS, *formats_of(alias("lookup", "lookup {{ inventory-file }}"))]
     with pytest.raises(CommandRejected, match=re.escape(words)):
         find(command, others)
@@ -121,7 +121,7 @@ def test_one_with_a_safeguard_that_is_not_here_is_not_run():
     assert found_by(open_).find("wipe h1")
 
 
-def test_what_keeps_aliases_from_being_run_is_listed():
+def test_problems_of_aliases_are_listed():
     problems = problems_of([
         DEPLOY, alias("deploy", "x", pack="web", enabled=False), alias("bad", "say ("),
         alias("lookup", "lookup {{ a-b }}"), alias("off", "off {{ a-b }}", enabled=False),
@@ -137,13 +137,13 @@ def test_what_keeps_aliases_from_being_run_is_listed():
     ("depoly web", "There is no such command. Did you mean: deploy"),
     ("say http://h/?q=1", "reads a last word with = in it as a parameter"),
 ])
-def test_what_fits_nothing_is_told_with_what_is_near(command, words):
+def test_an_unknown_command_is_refused_with_the_nearest(command, words):
     with pytest.raises(CommandRejected, match=words):
         find(command, FORMATS)
 
 
 @pytest.mark.parametrize("command", ["!", "!!", "?", "= 5", "..."])
-def test_what_begins_with_no_letter_and_fits_nothing_gets_silence(command):
+def test_a_text_without_letters_that_fits_nothing_gets_no_reply(command):
     with pytest.raises(NotACommand):
         find(command, FORMATS)
 
@@ -161,7 +161,10 @@ def test_the_format_in_the_very_case_goes_first():
 
 
 def found_by(*aliases, commands="*", match=None):
-    """All aliases, for somebody who may run these commands; match is StackStorm's own matching."""
+    """The aliases for a person with permission for these commands.
+
+    match: StackStorm's own matching.
+    """
     allowed = ChatOpsSettings.from_config({"chatops": {"rooms": [1], "allow": [
         {"commands": [commands], "people": "*"}]}})
     return Aliases(Listing.of(list(aliases)), SimpleNamespace(match=match),
@@ -192,8 +195,8 @@ def test_with_match_multiple_all_that_fits_is_checked_and_run(command):
     assert fit.command.count("Fixes") == 2
 
 
-def test_what_stackstorm_would_run_as_another_command_is_not_run():
-    """With match_multiple it chooses by itself."""
+def test_a_command_that_stackstorm_would_match_differently_is_not_run():
+    """With match_multiple StackStorm chooses the alias."""
     each = alias("each", {"display": "each", "representation": ["{{ words }}"],
                           "match_multiple": True}, ref="ops.each")
     wipe = alias("wipe", "wipe (?!prod){{ host }}", ref="ops.wipe")

@@ -106,7 +106,7 @@ def refusing(error, status, **more):
 
 
 @pytest.mark.parametrize("error, status", [(InvalidRequest, 400), (NotFound, 404)])
-def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, error, status):
+def test_a_reply_that_hipchat_refuses_is_a_notification(tell, monkeypatch, error, status):
     monkeypatch.setattr("chatops.responder.send_reply", refusing(error, status))
     assert texts(tell(Reply("It says:", "code", reply=True))) == [
         "@Ann It says:", "<pre>code</pre>"]
@@ -115,7 +115,7 @@ def test_what_hipchat_takes_for_no_reply_is_a_notification(tell, monkeypatch, er
 @pytest.mark.parametrize("error, status, more", [
     (InvalidRequest, 400, {}), (NotFound, 404, {}), (RateLimited, 429, {"reset_in": 60.0}),
     (ServerError, 503, {})])
-def test_that_a_private_answer_was_refused_is_told(tell, monkeypatch, error, status, more):
+def test_a_refused_private_answer_is_explained_in_the_room(tell, monkeypatch, error, status, more):
     monkeypatch.setattr("chatops.responder.send_private", refusing(error, status, **more))
     line, = tell(Reply("secret", private=True))
     assert f"I cannot send it to you: HipChat answered {status}" in line["what"]
@@ -129,7 +129,7 @@ def no_user():
 class TestWhereThePackIsNoUser:
     """As an add-on it may neither reply nor write to a person."""
 
-    def test_a_private_answer_is_not_told_to_the_room_which_learns_why(self, tell):
+    def test_a_private_answer_is_not_posted_in_the_room_which_gets_the_reason(self, tell):
         line, = tell(Reply("secret", "secret", private=True), as_user=no_user)
         assert (line["color"], line["what"]) == (
             "red", "@Ann The answer is private, and I cannot send it to you: Set api_key.")
@@ -139,7 +139,8 @@ class TestWhereThePackIsNoUser:
         assert texts(tell(Reply("It says:", "code", **{how: True}), as_user=no_user)) == [
             "@Ann It says:", "<pre>code</pre>"]
 
-    def test_that_hipchat_refuses_is_told_too(self, tell, start_hipchat, hipchat):
+    def test_a_private_answer_that_hipchat_refuses_is_explained_too(
+            self, tell, start_hipchat, hipchat):
         token = "narrow:view_room,send_notification"
         server = start_hipchat("--token", token)
         config = {"api_key": token.partition(":")[0], "api_url": server.url}
@@ -153,7 +154,7 @@ def test_what_is_aside_is_told_in_private(tell, hipchat):
     assert hipchat.people.inbox("Ann")[-1]["what"] == "Help"
 
 
-def test_a_card_that_is_wrong_is_told_beside_the_answer(tell):
+def test_a_wrong_card_is_explained_after_the_answer(tell):
     card = {"style": "link", "id": "1", "title": "A build", "url": "http://example.com/"}
     line, = tell(Reply("Done", card=card))
     assert line["card"] == card

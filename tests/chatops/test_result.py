@@ -1,4 +1,4 @@
-"""What is told of a command that began, and of one that ended."""
+"""The acknowledgement of a command, and its result in the room."""
 import pytest
 from jinja2.defaults import DEFAULT_FILTERS
 
@@ -24,7 +24,7 @@ def execution(status="succeeded", result=None, runner="python-script", **more):
                  "result": result or {}}, **more)
 
 
-def told(format=None, extra=None, **more):
+def rendered(format=None, extra=None, **more):
     wanted = {key: value for key, value in (("format", format), ("extra", extra)) if value}
     return result_of(execution(**more), {"name": "deploy", "result": wanted})
 
@@ -32,70 +32,71 @@ def told(format=None, extra=None, **more):
 @pytest.mark.parametrize("status, color", [
     ("succeeded", "green"), ("failed", "red"), ("timeout", "red"), ("abandoned", "red"),
     ("canceled", "gray")])
-def test_color_tells_how_it_ended(status, color):
-    assert told("{{ execution.status }}!", status=status) == Reply(
+def test_color_shows_how_it_ended(status, color):
+    assert rendered("{{ execution.status }}!", status=status) == Reply(
         status + "!", color=color, web_url=URL)
 
 
 def test_text_and_code_are_parted():
-    assert told("Done: {~}\n  a\n  b\n")[:2] == ("Done:", "  a\n  b")
+    assert rendered("Done: {~}\n  a\n  b\n")[:2] == ("Done:", "  a\n  b")
 
 
 def test_output_is_rendered_once():
     hostile = "{{ execution.id }} {% raw %} <% 7*7 %> {{ nosuch.x }}"
-    assert told("It says {{ execution.result.stdout }}",
+    assert rendered("It says {{ execution.result.stdout }}",
                 result={"stdout": hostile}).text == "It says " + hostile
 
 
 def test_undefined_names_are_empty_as_in_stackstorms_own_chatops():
-    assert told("[{{ nosuch }}]").text == "[]"
+    assert rendered("[{{ nosuch }}]").text == "[]"
 
 
 def test_stackstorms_filters_are_there():
-    assert told("{{ execution.result | to_json_string }}", result={"a": 1}).text == '{"a": 1}'
+    assert rendered("{{ execution.result | to_json_string }}", result={"a": 1}).text == '{"a": 1}'
 
 
 def test_map_knows_stackstorms_filters(monkeypatch):
     monkeypatch.setattr("chatops.templates._ENVIRONMENT.filters", dict(DEFAULT_FILTERS))
-    assert told('{{ execution.result.files | map("basename") | join(", ") }}',
+    assert rendered('{{ execution.result.files | map("basename") | join(", ") }}',
                 result={"files": ["/tmp/a", "b"]}).text == "a, b"
 
 
 @pytest.mark.parametrize("format", ["{{ nosuch.x.y }}", "{{", "{{ 1 / 0 }}", "{{ x | nofilter }}"])
 def test_where_it_cannot_be_rendered_the_room_learns_no_more_than_how_it_ended(format):
     result = {"stderr": "secret", "result": "secret"}
-    text = told(format, status="failed", result=result).text
+    text = rendered(format, status="failed", result=result).text
     assert text.startswith("ops.deploy ended: failed. (A template of the alias deploy fails")
     assert text.endswith(URL) and "secret" not in text
-    assert told(format, web_url=None).text.endswith("Its execution is 5f")
+    assert rendered(format, web_url=None).text.endswith("Its execution is 5f")
 
 
 def test_an_extra_that_cannot_be_rendered_leaves_what_would_be_told_without_it():
-    text = told(extra={"hipchat": {"color": "{{ nosuch.x.y }}"}}, result={"stderr": "no host"}).text
+    extra = {"hipchat": {"color": "{{ nosuch.x.y }}"}}
+    text = rendered(extra=extra, result={"stderr": "no host"}).text
     assert "stderr : no host" in text and "A template of the alias deploy fails" in text
 
 
 @pytest.mark.parametrize("private", [True, "yes", "{{ execution.status == 'failed' }}"])
-def test_what_is_private_stays_so_where_it_cannot_be_rendered(private):
+def test_a_private_result_stays_private_where_it_cannot_be_rendered(private):
     extra = {"hipchat": {"private": private}}
-    assert told("{{ execution.result.result.user.password }}", extra, status="failed",
+    assert rendered("{{ execution.result.result.user.password }}", extra, status="failed",
                 result={"result": None}).private
-    assert not told("{{ nosuch.x.y }}", {"hipchat": {"private": False}}).private
+    assert not rendered("{{ nosuch.x.y }}", {"hipchat": {"private": False}}).private
 
 
-def test_an_alias_that_is_gone_has_told_nobody_whether_others_may_read_the_result():
+def test_a_result_of_a_deleted_alias_is_not_shown():
     text = result_of(execution(result={"result": "secret"}), None).text
     assert "ops.deploy ended: succeeded." in text and URL in text and "secret" not in text
 
 
-def test_what_a_command_printed_is_no_html():
+def test_output_of_a_command_is_not_treated_as_html():
     html = {"hipchat": {"format": "html"}}
-    assert told(extra=html, result={"result": "<a href=x>"}).format == "text"
-    assert told("<b>x</b>", html).format == "html"
+    assert rendered(extra=html, result={"result": "<a href=x>"}).format == "text"
+    assert rendered("<b>x</b>", html).format == "html"
 
 
 def test_extra_says_how_it_is_shown():
-    answer = told("x", {"hipchat": {
+    answer = rendered("x", {"hipchat": {
         "color": "{{ 'purple' if execution.status == 'succeeded' else 'red' }}", "notify": True,
         "private": True, "reply": "{{ 1 == 1 }}", "format": "html",
         "card": {"title": "{{ execution.id }}"}}})
@@ -104,12 +105,12 @@ def test_extra_says_how_it_is_shown():
 
 
 def test_extra_cannot_be_changed_by_output():
-    answer = told("x", {"hipchat": {"color": "{{ execution.result.stdout }}"}},
+    answer = rendered("x", {"hipchat": {"color": "{{ execution.result.stdout }}"}},
                   result={"stdout": '", "private": true, "x": "'})
     assert not answer.private and answer.color == "green"
 
 
-def test_a_result_that_is_not_wanted_is_not_told():
+def test_a_disabled_result_is_not_posted():
     assert result_of(execution(), {"name": "x", "result": {"enabled": False}}) is None
 
 
@@ -120,7 +121,7 @@ def test_a_template_that_computes_for_long_is_stopped(monkeypatch):
     assert "A template of the alias x fails: TooSlow" in answer.text
 
 
-def test_without_words_of_the_alias_all_that_is_known_is_told():
+def test_without_a_format_the_whole_result_is_posted():
     answer = result_of(execution(runner="local-shell-cmd", elapsed_seconds=65.2, result={
         "stdout": "a\nb\n", "stderr": "", "return_code": 0, "succeeded": True}), {"name": "x"})
     assert answer.text.splitlines() == [
@@ -135,7 +136,7 @@ def test_without_words_of_the_alias_all_that_is_known_is_told():
      ["h1 :", "  stdout : x"]),
     ("orquesta", {"output": None}, ["output : None"]),
     ("inquirer", "text", ["text"])])
-def test_of_a_result_is_told_what_its_runner_has_to_say(runner, result, lines):
+def test_a_result_is_posted_in_the_shape_of_its_runner(runner, result, lines):
     text = result_of(execution(runner=runner, result=result), {}).text
     assert text.splitlines()[-len(lines):] == lines
 
@@ -169,7 +170,7 @@ class TestOrigin:
             "source_context": source}}}})
         assert room_of(found) == 1001 and source_of(found) == source
 
-    def test_is_not_told_by_an_action_that_notifies_by_itself(self):
+    def test_is_absent_from_an_action_that_notifies_itself(self):
         assert source_of(execution(liveaction={"notify": {}})) == {}
 
     @pytest.mark.parametrize("change", [

@@ -49,7 +49,7 @@ def test_a_wrong_key_of_stackstorms_is_not_shown():
 @pytest.mark.parametrize("chatops, there", [
     (None, False), ({}, False), ({"prefix": "!", "rooms": [], "allow": []}, False),
     ({"rooms": [1]}, True), ({"allow": [{}]}, True), ("yes", True)])
-def test_what_stackstorm_fills_in_is_no_chatops(chatops, there):
+def test_stackstorms_defaults_do_not_switch_chatops_on(chatops, there):
     assert ChatOpsSettings.are_in({"chatops": chatops}) is there
 
 
@@ -72,7 +72,7 @@ class TestPermissions:
         found = permissions({"commands": ["*"], "people": "*"}, rooms=[ROOM, OTHER_ROOM])
         assert found.may("a.b", BOB, OTHER_ROOM)
 
-    def test_tell_who_may(self):
+    def test_name_the_people_who_may(self):
         found = permissions({"commands": ["a.*"], "people": [BOB]},
                             {"commands": ["a.b"], "people": [ANN]},
                             {"commands": ["z.*"], "people": "*"})

@@ -19,7 +19,7 @@ def test_twenty_kills_while_commands_run(hipchat, start_stackstorm):
     chat.stackstorm = sensor = start_stackstorm(hipchat, chatops=chat.config(**st2.config()))
     wait_until(lambda: sensor.webhooks(chat.name))
     wait_until(lambda: st2._listeners, what="the event stream")
-    # Before that, nobody knows from where on the room's history has to be read after a kill.
+    # Without a stored cursor, messages posted during a kill would not be backfilled.
     wait_until(lambda: is_sure(sensor), what="the first look at the room's history")
     words = []
     for number in range(KILLS):
@@ -32,7 +32,7 @@ def test_twenty_kills_while_commands_run(hipchat, start_stackstorm):
         sensor.process.wait()
         sensor.start()
         wait_until(lambda: "commands" in sensor.health())
-        if number % 3 == 0:  # or else there would soon be more than 20, of which some are refused
+        if number % 3 == 0:  # the sensor refuses commands beyond 20 at a time
             _wait_for_answers(chat, words)
     _wait_for_answers(chat, words)
     wait_until(chat.is_idle)

@@ -27,7 +27,7 @@ def start(hipchat, room, journal, start_ready):
 
 
 class Sender:
-    """Posts deliveries to the room; accepted: the ids of those that were answered 204."""
+    """Posts deliveries to the room; accepted: the message ids that got a 204."""
 
     def __init__(self, stackstorm, room):
         self._room, self._url = room, signed_url(stackstorm, room)
@@ -180,7 +180,7 @@ class TestFile:
         return said
 
     def check(self, stackstorm, journal, *reasons):
-        """All was dispatched in its order, and so is what comes then; /health says why."""
+        """Check that all was dispatched in order, then one more; /health gives these reasons."""
         journal.wait_for([stackstorm.said])
         stackstorm.say()
         journal.wait_for([stackstorm.said])

@@ -28,7 +28,7 @@ def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
     assert stackstorm.health()["status"] == "ok"
 
 
-def test_what_left_the_spool_is_not_dispatched_again_after_a_kill(hipchat, start_ready, journal):
+def test_dispatched_deliveries_are_not_dispatched_again_after_a_kill(hipchat, start_ready, journal):
     room = hipchat.make_room()
     stackstorm = start_ready(hipchat, rooms=[room], events=["message"], options=journal.options)
     with Load({room: signed_url(stackstorm, room)}, deliveries=30) as load:

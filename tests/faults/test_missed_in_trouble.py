@@ -1,4 +1,4 @@
-"""What is missed is fetched where more goes wrong: kills, a HipChat in trouble, a full spool.
+"""Missed messages are backfilled after kills, errors of HipChat and a full spool.
 
 KILLS=20 kills the sensor so often in the midst of talk, and not eight times.
 """
@@ -57,7 +57,7 @@ def test_nothing_is_lost_by_kills_while_people_talk(hipchat, start, journal):
 class TestTrouble:
     @pytest.fixture
     def stopped(self, hipchat, start):
-        """A stopped StackStorm, and what was said since in each room."""
+        """A stopped StackStorm; missed: the messages posted since in each room."""
         stackstorm = start()
         stackstorm.stop()
         stackstorm.missed = [text for room in ROOMS for text in say(hipchat, room, 10)]
@@ -78,7 +78,7 @@ class TestTrouble:
         wait_until(lambda: len(messages(stopped)) == 30)
         assert sorted(messages(stopped)) == sorted(stopped.missed)
 
-    def test_a_token_that_may_not_read_the_history_is_told_and_all_else_works(
+    def test_a_token_that_may_not_read_the_history_is_a_problem_and_all_else_works(
             self, start_hipchat, start_stackstorm):
         scopes = "view_room,view_group,admin_room,send_notification,send_message"
         hipchat = start_hipchat("--room", "Factor", "--token", "READER:" + scopes)
@@ -88,7 +88,7 @@ class TestTrouble:
         assert "view_messages" in stackstorm.log()
         wait_until(stackstorm.has_its_webhooks)
         hipchat.people.say("Factor", "Ann", "hello")
-        assert stackstorm.heard("hipchat.message")
+        assert stackstorm.received("hipchat.message")
 
     def test_damaged_cursors_are_reported_and_their_rooms_begin_again(self, hipchat, stopped):
         datastore = stopped.directory / "datastore.json"
@@ -100,11 +100,11 @@ class TestTrouble:
         assert "history: cursors were lost" in (
             stopped.health()["reasons"])
         said = say(hipchat, "Ops", 1, "new")
-        stopped.heard("hipchat.message")
+        stopped.received("hipchat.message")
         assert messages(stopped) == said
 
 
-def test_what_was_refused_while_the_spool_could_not_be_written_is_fetched(hipchat, start):
+def test_messages_refused_by_a_full_spool_are_backfilled(hipchat, start):
     stackstorm = start(rooms=["Factor"], spool={"max_deliveries": 5})
     stackstorm.set_fault("fail")
     said = say(hipchat, "Factor", 20)
@@ -114,7 +114,7 @@ def test_what_was_refused_while_the_spool_could_not_be_written_is_fetched(hipcha
     assert sorted(messages(stackstorm)) == sorted(said)
 
 
-def test_what_was_said_while_the_port_was_in_use_is_fetched(hipchat, start):
+def test_messages_posted_while_the_port_was_in_use_are_backfilled(hipchat, start):
     stackstorm = start(rooms=["Factor"])
     stackstorm.stop()
     hipchat.people.forget()
@@ -127,5 +127,5 @@ def test_what_was_said_while_the_port_was_in_use_is_fetched(hipchat, start):
         wait_until(lambda: [call for call in hipchat.people.requests()
                             if "/history" in call["path"] and call["status"]])
         said = say(hipchat, "Factor", 1)
-    stackstorm.heard("hipchat.message")
+    stackstorm.received("hipchat.message")
     assert messages(stackstorm) == said

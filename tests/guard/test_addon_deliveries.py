@@ -50,10 +50,10 @@ def sign(addon):
     return sign
 
 
-def test_signed_by_hipchat_is_heard(addon, post, sign):
-    heard = len(addon.payloads(addon.trigger))
+def test_signed_by_hipchat_is_dispatched(addon, post, sign):
+    received = len(addon.payloads(addon.trigger))
     assert post(sign()) == post(sign(), room="Ops") == 204
-    assert len(addon.heard(addon.trigger, heard + 2)) == heard + 2
+    assert len(addon.received(addon.trigger, received + 2)) == received + 2
 
 
 @pytest.mark.parametrize("wrong", [

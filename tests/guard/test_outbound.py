@@ -1,4 +1,4 @@
-"""What the pack sends to HipChat: to HipChat alone, and to nobody between."""
+"""Calls to HipChat reach HipChat alone, and reveal nothing to proxies."""
 import base64
 import contextlib
 import select
@@ -105,7 +105,7 @@ class TestTls:
         stackstorm = start_stackstorm(secure, ca_bundle=secure.certificate)
         trigger = stackstorm.listen("message", room)
         secure.people.say(room, "Ann", "hello")
-        assert stackstorm.heard(trigger)[0]["message"] == "hello"
+        assert stackstorm.received(trigger)[0]["message"] == "hello"
         assert stackstorm.run_action("hipchat.send", room=room, message="hi")[0]
         assert "verify_tls" not in stackstorm.log()
 
@@ -116,7 +116,7 @@ class TestTls:
         wait_until(lambda: "not trusted" in stackstorm.log())
         assert secure.people.requests() == []
 
-    def test_that_is_not_looked_at_is_warned_of_at_every_start(self, secure, start_stackstorm):
+    def test_that_is_not_verified_is_logged_at_every_start(self, secure, start_stackstorm):
         stackstorm = start_stackstorm(secure, verify_tls=False)
         stackstorm.listen("message", secure.make_room())
         stackstorm.restart()
@@ -139,7 +139,7 @@ class TestProxy:
         assert "proxy-authorization: basic " + password.lower() in asked.lower()
         assert TOKEN.encode() not in proxy.seen and b"Bearer" not in proxy.seen
 
-    def test_in_a_tunnel_changes_nothing_about_whom_to_trust(self, secure, proxy, monkeypatch):
+    def test_in_a_tunnel_changes_nothing_about_trust(self, secure, proxy, monkeypatch):
         monkeypatch.setenv("https_proxy", "http://" + proxy.address)
         with pytest.raises(NoAnswer, match="not trusted"):
             client(secure.url).call("GET", "room")

@@ -18,8 +18,8 @@ from hipchat.text.masking import MASK, SecretFilter, mask
 from hipchat.config.api_settings import ApiSettings
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 
-OAUTH_SECRET = "an-oauth-secret-that-nobody-may-see"
-SIGNING_SECRET = "a-signing-secret-that-nobody-may-see"
+OAUTH_SECRET = "an-oauth-secret-to-be-masked-everywhere"
+SIGNING_SECRET = "a-signing-secret-to-be-masked-everywhere"
 ODD_TOKEN = "a+token/with=odd&letters?and%more"
 URL = WebhookUrl("https://st2.example.com/hipchat", b"x").make(Address("room_message", 1001))
 
@@ -177,7 +177,7 @@ def test_are_nowhere_in_what_a_sensor_shows_at_debug(tmp_path, kind):
         trigger = stackstorm.listen("message", room)
         url, = [hook["url"] for hook in stackstorm.webhooks(room)]
         hipchat.people.say(room, "Ann", "hello")
-        stackstorm.heard(trigger)
+        stackstorm.received(trigger)
         words = " ".join([url, TOKEN if kind == "personal token" else OAUTH_SECRET])
         hipchat.people.faults({"paths": "/webhook", "status": 500, "times": 1, "body": {
             "error": {"code": 500, "type": "x", "message": words}}})

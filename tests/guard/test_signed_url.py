@@ -27,7 +27,7 @@ def test_is_compared_in_constant_time():
 
 @pytest.mark.parametrize("change", [
     {"webhook": {"secret": LONG_SECRET}}, {"api_key": "another-token-of-the-same-person"}])
-def test_of_a_former_secret_is_replaced_and_answers_404_at_once(start_hipchat, start_stackstorm,
+def test_of_a_former_secret_is_replaced_and_answers_404_immediately(start_hipchat, start_stackstorm,
                                                                 http, change):
     hipchat = start_hipchat("--token", "another-token-of-the-same-person")
     room = hipchat.make_room()
@@ -59,7 +59,7 @@ def test_is_shown_neither_in_logs_nor_in_health_nor_in_payloads(hipchat, start_s
         http.post(url, data=body, timeout=60)
         http.post(url + "x", data=body, timeout=60)
     http.put(url, timeout=60)
-    stackstorm.heard(trigger)
+    stackstorm.received(trigger)
     # HipChat refuses a webhook and repeats its URL in the error.
     hipchat.people.faults({"paths": "/webhook$", "methods": ["POST"], "status": 400,
                            "body": {"error": {"code": 400, "type": "Bad Request",

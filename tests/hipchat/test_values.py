@@ -37,5 +37,5 @@ def test_a_date_keeps_its_microseconds():
     "now", "", None, True, [], {}, "0001-01-01T00:00:00", "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z", -1, 10 ** 18, float("inf"), float("nan"),
     "2018-05-04T09:30:01+25:00"])
-def test_what_is_no_date_does_not_raise(date):
+def test_an_invalid_date_does_not_raise(date):
     assert unix_time(date) is None and iso_date(date) == ""

@@ -42,7 +42,7 @@ def serve(schedule, period=60.0):
         schedule.succeeded(room_id, period)
 
 
-def test_a_new_room_is_due_at_once_and_then_after_its_period(schedule, clock):
+def test_a_new_room_is_due_immediately_and_then_after_its_period(schedule, clock):
     assert serve(schedule) == [FACTOR, OPS, SALES]
     clock.now += 59
     assert serve(schedule) == []
@@ -140,14 +140,14 @@ class TestWaiting:
         with eventlet.Timeout(20):
             schedule.wait(0.01)
 
-    def test_ends_at_once_for_a_request_that_came_before(self, schedule):
+    def test_ends_immediately_for_an_earlier_request(self, schedule):
         serve(schedule)
         schedule.request(OPS)
         with eventlet.Timeout(20):
             schedule.wait(60)
         assert serve(schedule) == [OPS]
 
-    def test_ends_for_a_request_meanwhile(self, schedule):
+    def test_ends_for_a_request_during_the_wait(self, schedule):
         serve(schedule)
         eventlet.spawn(schedule.request, SALES)
         with eventlet.Timeout(20):

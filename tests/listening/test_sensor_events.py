@@ -12,7 +12,7 @@ KEYS = ["event", "oauth_client_id", "webhook_id", "hook_id", "service_id", "list
         "instance_id", "message", "matches", "item"]
 TEXT = "hello, wörld ☃ \U0001f389 <b>&amp;</b> \"quoted\" \\ back\nsecond line"
 
-Heard = namedtuple("Heard", "payload trigger webhook posted")
+Received = namedtuple("Received", "payload trigger webhook posted")
 
 each_event = pytest.mark.parametrize("event", EVENTS)
 
@@ -33,7 +33,7 @@ def room_id(hipchat, room):
 
 @pytest.fixture(scope="module")
 def ten(hipchat, stackstorm):
-    """All ten events, made to happen in one room: by event, what was heard of it."""
+    """All ten events of one room: what was received, by event."""
     room, stranger = hipchat.make_room(), HttpServer()
     triggers = {event: stackstorm.listen(event, room) for event in EVENTS}
     webhooks = {hook["event"]: hook for hook in stackstorm.webhooks(room)}
@@ -44,15 +44,15 @@ def ten(hipchat, stackstorm):
         "GET", "/v1/triggers", params={"limit": -1})}
     for event in sorted(EVENTS, key=lambda event: event == "deleted"):
         happen(hipchat, room, event)
-    heard = {}
+    received = {}
     for event, trigger in triggers.items():
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         posted = wait_until(lambda: [
             request.body for request in stranger.requests if request.path == "/" + event])[-1]
-        heard[event] = Heard(payload, {"ref": trigger, "id": ids[trigger]},
+        received[event] = Received(payload, {"ref": trigger, "id": ids[trigger]},
                              webhooks["room_" + event], posted)
     stranger.stop()
-    return heard
+    return received
 
 
 class TestPayload:
@@ -123,7 +123,7 @@ class TestWhatHipchatSentOverTheYears:
         webhook, = stackstorm.webhooks(room)
         answer = direct().post(webhook["url"], json=body, timeout=60)
         assert (answer.status_code, answer.content) == (204, b"")
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         assert sorted(payload) == sorted(KEYS)
         outcome = wait_until(lambda: [
             each for each in stackstorm.api("GET", "/v1/ruleenforcements", params={"limit": -1})
@@ -152,7 +152,7 @@ class TestFilter:
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room, filter=pattern)
         hipchat.people.say(room, "Ann", text)
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         assert payload["matches"] == matches
         assert payload["message"] == text
 
@@ -170,7 +170,7 @@ class TestFilter:
         trigger = stackstorm.listen(event, room, filter=pattern)
         happen(hipchat, room, event, other)
         happen(hipchat, room, event, text)  # a room keeps its order, so this comes last
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         assert text in (payload["message"], payload["item"].get("topic"))
 
     def test_takes_linear_time_whatever_the_pattern_and_the_text(self, hipchat, stackstorm):
@@ -178,7 +178,7 @@ class TestFilter:
         trigger = stackstorm.listen("message", room, filter="^(([a-z])+.)+[A-Z]([a-z])+$")
         hipchat.people.say(room, "Mallory", "a" * 9000)
         hipchat.people.say(room, "Ann", "a-Bc")
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         assert payload["message"] == "a-Bc"
 
     def test_two_filters_in_one_room_each_select_their_own(self, hipchat, stackstorm):
@@ -189,8 +189,8 @@ class TestFilter:
         hipchat.people.say(room, "Ann", "deploy web")
         hipchat.people.say(room, "Ann", "status db")
         hipchat.people.say(room, "Ann", "lunch?")
-        heard = [payload["message"] for payload in stackstorm.heard(everything, 3)]
-        assert heard == ["deploy web", "status db", "lunch?"]
+        received = [payload["message"] for payload in stackstorm.received(everything, 3)]
+        assert received == ["deploy web", "status db", "lunch?"]
         assert [payload["matches"] for payload in stackstorm.payloads(deploy)] == [["web"]]
         assert [payload["matches"] for payload in stackstorm.payloads(status)] == [["db"]]
 
@@ -212,14 +212,14 @@ class TestWrongParameters:
         ("enter", {"filter": "Ann"}, ["filter", "no text", "criteria"]),
         ("archived", {"room": "Factor", "filter": "."}, ["filter", "no text", "criteria"]),
     ])
-    def test_are_logged_once_with_trigger_and_remedy_and_disturb_nobody(
+    def test_are_logged_once_with_trigger_and_remedy_and_affect_no_other(
             self, hipchat, stackstorm, event, parameters, named):
         wrong = stackstorm.trigger_of(stackstorm.add_rule(event, parameters))
         stackstorm.add_rule(event, parameters)  # tells the sensor of the same trigger again
         room = hipchat.make_room()
         good = stackstorm.listen("message", room)
         hipchat.people.say(room, "Ann", "still here?")
-        assert stackstorm.heard(good)
+        assert stackstorm.received(good)
         lines = wait_until(lambda: [line for line in stackstorm.log().splitlines()
                                     if wrong in line])
         assert len(lines) == 1, lines
@@ -228,7 +228,7 @@ class TestWrongParameters:
             assert words in lines[0]
         assert stackstorm.payloads(wrong) == []
 
-    def test_are_heard_of_when_the_rule_is_corrected(self, hipchat, stackstorm):
+    def test_are_replaced_when_the_rule_is_corrected(self, hipchat, stackstorm):
         room = hipchat.make_room()
         rule = stackstorm.add_rule("message", {"room": room, "filter": "ping ("})
         definition = stackstorm.api("GET", "/v1/rules/" + rule)
@@ -237,19 +237,19 @@ class TestWrongParameters:
         stackstorm.api("PUT", "/v1/rules/" + rule, json=definition)
         wait_until(lambda: stackstorm.webhooks(room))
         hipchat.people.say(room, "Ann", "ping")
-        assert stackstorm.heard(stackstorm.trigger_of(rule))
+        assert stackstorm.received(stackstorm.trigger_of(rule))
 
 
 class TestRooms:
     """Which rooms a rule hears."""
 
-    def test_a_rule_with_a_room_hears_that_room_alone(self, hipchat, stackstorm):
+    def test_a_rule_with_a_room_gets_that_rooms_events_alone(self, hipchat, stackstorm):
         here, there = hipchat.make_room(), hipchat.make_room()
         trigger = stackstorm.listen("message", here)
         stackstorm.listen("message", there)
         hipchat.people.say(there, "Ann", "there")
         hipchat.people.say(here, "Ann", "here")
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         assert payload["message"] == "here"
 
     @pytest.mark.parametrize("kind", [int, str], ids=["integer", "text"])
@@ -257,7 +257,7 @@ class TestRooms:
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room, name=kind(room_id(hipchat, room)))
         hipchat.people.say(room, "Ann", "hello")
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         assert payload["item"]["room"]["name"] == room
 
     @pytest.mark.parametrize("name", [
@@ -268,10 +268,10 @@ class TestRooms:
         assert hipchat.api("POST", "/room", json={"name": name}).status_code == 201
         trigger = stackstorm.listen("message", name)
         hipchat.people.say(name, "Ann", "hello")
-        payload, = stackstorm.heard(trigger)
+        payload, = stackstorm.received(trigger)
         assert payload["item"]["room"]["name"] == name
 
-    def test_without_parameters_a_rule_hears_the_configs_events_in_the_configs_rooms(
+    def test_without_parameters_a_rule_gets_the_configs_events_in_the_configs_rooms(
             self, hipchat, start_ready):
         first, second, other = (hipchat.make_room() for _ in range(3))
         stackstorm = start_ready(hipchat, rooms=[first, str(room_id(hipchat, second))],
@@ -283,19 +283,19 @@ class TestRooms:
         for room in (first, second, other):
             hipchat.people.say(room, "Ann", room)
             hipchat.people.act(room, "Ann", "enter")
-        assert len(stackstorm.heard(entering)) == 1
-        heard = stackstorm.heard("hipchat.message", 2)
-        assert sorted(payload["message"] for payload in heard) == sorted([first, second])
+        assert len(stackstorm.received(entering)) == 1
+        received = stackstorm.received("hipchat.message", 2)
+        assert sorted(payload["message"] for payload in received) == sorted([first, second])
         assert stackstorm.payloads("hipchat.enter") == []
 
-    def test_what_was_said_in_a_room_is_heard_once_and_in_order(self, hipchat, stackstorm):
+    def test_the_messages_of_a_room_are_dispatched_once_and_in_order(self, hipchat, stackstorm):
         said = [f"message {number}" for number in range(50)]
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room)
         for text in said:
             hipchat.people.say(room, "Ann", text)
-        heard = stackstorm.heard(trigger, len(said))
-        assert [payload["message"] for payload in heard] == said
+        received = stackstorm.received(trigger, len(said))
+        assert [payload["message"] for payload in received] == said
 
 
 class TestRules:
@@ -319,7 +319,7 @@ class TestRules:
         assert sorted(self.notifications(hipchat, room)) == ["first", "second"]
         assert len(stackstorm.payloads(trigger)) == 1
 
-    def test_a_changed_rule_hears_by_its_new_parameters(self, hipchat, stackstorm):
+    def test_a_changed_rule_uses_its_new_parameters(self, hipchat, stackstorm):
         room, other = hipchat.make_room(), hipchat.make_room()
         rule = stackstorm.add_rule("message", {"room": room, "filter": "old"})
         wait_until(lambda: stackstorm.webhooks(room))
@@ -332,11 +332,11 @@ class TestRules:
         for text in ("old", "new"):
             hipchat.people.say(room, "Ann", text)
             hipchat.people.say(other, "Ann", text)
-        payload, = stackstorm.heard(stackstorm.trigger_of(rule))
+        payload, = stackstorm.received(stackstorm.trigger_of(rule))
         assert (payload["message"], payload["item"]["room"]["name"]) == ("new", other)
         assert stackstorm.payloads(before) == []
 
-    def test_a_deleted_rule_hears_no_more_and_the_other_of_its_trigger_does(
+    def test_a_deleted_rule_ends_and_the_other_of_its_trigger_continues(
             self, hipchat, stackstorm):
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room)
@@ -349,16 +349,16 @@ class TestRules:
         assert self.notifications(hipchat, room) == ["stays"]
         assert len(stackstorm.payloads(trigger)) == 1
 
-    def test_after_its_last_rule_a_trigger_hears_no_more(self, hipchat, stackstorm):
+    def test_after_its_last_rule_a_trigger_gets_no_events(self, hipchat, stackstorm):
         room = hipchat.make_room()
         everything = stackstorm.listen("message", room)
         rule = stackstorm.add_rule("message", {"room": room, "filter": "hello"})
         trigger = stackstorm.trigger_of(rule)
         hipchat.people.say(room, "Ann", "hello")
-        stackstorm.heard(trigger)
+        stackstorm.received(trigger)
         stackstorm.remove_rule(rule)
         hipchat.people.say(room, "Ann", "hello again")
-        stackstorm.heard(everything, 2)
+        stackstorm.received(everything, 2)
         assert len(stackstorm.payloads(trigger)) == 1
 
     def test_the_rules_of_a_deleted_room_can_be_deleted_too(self, hipchat, stackstorm):
@@ -366,7 +366,7 @@ class TestRules:
         rule = stackstorm.add_rule("deleted", {"room": room})
         wait_until(lambda: stackstorm.webhooks(room))
         hipchat.people.act(room, "Ann", "deleted")
-        stackstorm.heard(stackstorm.trigger_of(rule))
+        stackstorm.received(stackstorm.trigger_of(rule))
         wanted = stackstorm.health()["webhooks"]["wanted"]
         stackstorm.remove_rule(rule)
         wait_until(lambda: stackstorm.health()["webhooks"]["wanted"] == wanted - 1)

@@ -1,4 +1,4 @@
-"""Rooms that are renamed, replaced and called as others' ids: who hears what, and what is left."""
+"""Renamed, replaced and deleted rooms: which rule gets which message, and which webhook stays."""
 import math
 import time
 import uuid
@@ -12,7 +12,7 @@ EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
 
 
 def message(text="hi", **room):
-    """The body of a delivery that nobody has seen yet."""
+    """The body of a delivery with a new message ID."""
     return {"event": "room_message", "webhook_id": 7, "item": {
         "message": {"id": str(uuid.uuid4()), "message": text, "from": {"name": "Ann"}},
         "room": room}}
@@ -24,7 +24,7 @@ def texts(stackstorm, trigger=None):
 
 @pytest.fixture
 def names():
-    """Two names that no room bears."""
+    """Two names that no room has."""
     return [f"{word} {uuid.uuid4().hex[:6]}" for word in ("Factor", "Lunch")]
 
 
@@ -34,7 +34,7 @@ def make(hipchat, name):
 
 
 class TestRenamed:
-    def test_a_rule_hears_the_room_that_bears_its_name_now_and_no_webhook_stays_in_the_other(
+    def test_a_rule_follows_its_room_name_to_another_room_and_leaves_no_webhook_behind(
             self, hipchat, stackstorm, names):
         name = names[0]
         old = make(hipchat, name)
@@ -54,14 +54,14 @@ class TestRenamed:
             stackstorm.remove_rule(rule)
         wait_until(lambda: stackstorm.webhooks(new) == [])
 
-    def test_a_rule_for_an_id_hears_the_room_on_whatever_it_is_called(
+    def test_a_rule_for_an_id_keeps_its_room_when_it_is_renamed(
             self, hipchat, stackstorm, names):
         number = make(hipchat, names[0])
         trigger = stackstorm.listen("message", number)
         hipchat.rename(number, names[1])
         for text in ("after", "again"):
             hipchat.people.say(str(number), "Ann", text)
-        assert [each["message"] for each in stackstorm.heard(trigger, 2)] == ["after", "again"]
+        assert [each["message"] for each in stackstorm.received(trigger, 2)] == ["after", "again"]
 
     def test_and_its_rule_deleted_it_costs_no_call_a_message_and_delays_no_new_rule(
             self, hipchat, stackstorm, names):
@@ -90,10 +90,9 @@ class TestRenamed:
         for place in range(30):
             body = message(id=number, name=f"Lie {place}")
             assert http.post(url, json=body, timeout=60).status_code == 204
-        stackstorm.heard(trigger, 30)
+        stackstorm.received(trigger, 30)
         lists = [call for call in hipchat.people.requests() if call["path"] == "/v2/room"]
-        # At once, again if a message came during that read, and after 1, 2, 4, ... seconds; and
-        # one more that may have another reason.
+        # Two reads immediately, then after 1, 2, 4, ... seconds; one may have another reason.
         assert len(lists) <= 3 + math.log2(1 + time.monotonic() - began)
 
     def test_a_room_with_a_slash_in_its_name_can_be_listened_to(self, hipchat, stackstorm):
@@ -101,7 +100,7 @@ class TestRenamed:
         number = make(hipchat, name)
         trigger = stackstorm.listen("message", number, name=name)
         hipchat.people.say(str(number), "Ann", "hello")
-        assert stackstorm.heard(trigger)
+        assert stackstorm.received(trigger)
 
 
 class TestOfAnotherRoom:
@@ -122,7 +121,7 @@ class TestOfAnotherRoom:
         stackstorm.listen("message", room)
         return hipchat.room_id(room), stackstorm.webhooks(room)[0]["url"]
 
-    def test_are_refused_told_once_and_counted(self, stackstorm, http, ops, lunch):
+    def test_are_refused_logged_once_and_counted(self, stackstorm, http, ops, lunch):
         before = stackstorm.health()["refused"].get("wrong room", 0)
         spellings = (ops[1], str(ops[1]), f"{ops[1]} ", f"+{ops[1]}", float(ops[1]), True,
                      [ops[1]], ops[0])
@@ -134,7 +133,7 @@ class TestOfAnotherRoom:
                  if " WARN " in line and f"room_message in room {lunch[0]}." in line]
         assert len(lines) == 1
 
-    def test_count_for_the_room_of_the_address_whatever_name_they_tell(
+    def test_count_for_the_room_of_the_address_whatever_name_they_contain(
             self, stackstorm, http, ops, lunch):
         for room in ({"name": ops[0]}, {"name": str(ops[1])}, {"id": lunch[0], "name": ops[0]}):
             body = message("by name", **room)
@@ -142,7 +141,7 @@ class TestOfAnotherRoom:
         url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
         assert http.post(url, json=message("true", id=ops[1]), timeout=60).status_code == 204
         for trigger in ops[2]:
-            assert [payload["message"] for payload in stackstorm.heard(trigger)] == ["true"]
+            assert [payload["message"] for payload in stackstorm.received(trigger)] == ["true"]
 
     def test_are_not_even_made_by_who_calls_a_room_as_anothers_id(
             self, hipchat, stackstorm, ops, lunch):
@@ -153,7 +152,7 @@ class TestOfAnotherRoom:
         with direct() as http:
             http.post(url, json=message("true", id=ops[1]), timeout=60)
         for trigger in ops[2]:
-            assert [payload["message"] for payload in stackstorm.heard(trigger)] == ["true"]
+            assert [payload["message"] for payload in stackstorm.received(trigger)] == ["true"]
 
 
 class TestOnce:
@@ -181,11 +180,11 @@ class TestOnce:
         for event in ("room_message", "room_notification"):
             assert http.post(urls[event], json=dict(body, event=event),
                              timeout=60).status_code == 204
-        assert stackstorm.heard(said) and stackstorm.heard(notified)
+        assert stackstorm.received(said) and stackstorm.received(notified)
 
 
 class TestGone:
-    """Rooms that are deleted, archived or hidden are told of."""
+    """Deleted, archived and hidden rooms are reported."""
 
     def deaf(self, stackstorm):
         report = stackstorm.health()
@@ -216,7 +215,7 @@ class TestGone:
 
 
 class TestNamesAreAway:
-    """HipChat does not tell which room bears which name."""
+    """HipChat does not list the names of rooms."""
 
     @pytest.mark.parametrize("fault, reason", [
         ({"paths": "/v2/room$", "status": 503},

@@ -1,4 +1,4 @@
-"""Add-ons in the sandbox's HipChat: installed from a descriptor, heard and heard of, taken away."""
+"""Add-ons in the sandbox's HipChat: installed, called by webhooks, and uninstalled."""
 
 import base64
 import json
@@ -14,11 +14,11 @@ from sandbox.control_client import SandboxError
 
 
 class Addon(HttpServer):
-    """An add-on: its descriptor, and what HipChat told it."""
+    """An add-on: its descriptor, and what HipChat sent it."""
 
     def __init__(self):
         super().__init__(self._answer)
-        self.told, self.heard, self.tokens = [], [], []
+        self.callbacks, self.received, self.tokens = [], [], []
         self.status, self.asks_for_a_token = 200, False
         self.home, self.url = self.url, self.url + "/descriptor"
         self.descriptor = {
@@ -37,20 +37,20 @@ class Addon(HttpServer):
             return Reply(200, json.dumps(self.descriptor).encode())
         body = json.loads(request.body) if request.body else None
         if request.path.startswith("/hook/"):
-            self.heard.append((request.path, request.headers["Authorization"], body))
+            self.received.append((request.path, request.headers["Authorization"], body))
         else:
-            self.told.append((request.method, request.path, body))
+            self.callbacks.append((request.method, request.path, body))
             if self.asks_for_a_token:
                 self.tokens.append(token_of(body))
         return Reply(self.status, b"not today" if self.status >= 300 else b"")
 
     def installation(self):
-        """What it was last told of an installation."""
-        return self.told[-1][2]
+        """The body of the last callback."""
+        return self.callbacks[-1][2]
 
 
 def token_of(news, **more):
-    """The answer to an add-on that asks for a token with what it was told."""
+    """The response to an add-on that requests a token with its credentials."""
     capabilities = requests.get(news["capabilitiesUrl"], timeout=60).json()["capabilities"]
     return requests.post(capabilities["oauth2Provider"]["tokenUrl"], timeout=60,
                          auth=(news["oauthId"], news["oauthSecret"]),
@@ -74,9 +74,9 @@ def addon(hipchat):
 
 
 class TestInstallation:
-    def test_tells_the_addon_who_it_is_now(self, hipchat, addon):
+    def test_gives_the_addon_its_credentials(self, hipchat, addon):
         installed = hipchat.people.install(addon.url)
-        method, path, news = addon.told[0]
+        method, path, news = addon.callbacks[0]
         assert (method, path) == ("POST", "/installed")
         assert sorted(news) == ["capabilitiesUrl", "groupId", "oauthId", "oauthSecret"]
         assert news["capabilitiesUrl"] == hipchat.url + "/capabilities"
@@ -85,7 +85,7 @@ class TestInstallation:
         assert "oauthSecret" not in json.dumps(installed) and installed["scopes"] == [
             "send_notification", "view_room"]
 
-    def test_in_a_room_tells_the_room(self, hipchat, addon):
+    def test_in_a_room_gives_the_room_id(self, hipchat, addon):
         assert hipchat.people.install(addon.url, "Ops")["room"] == "Ops"
         assert addon.installation()["roomId"] == hipchat.get("/room/Ops").json()["id"]
 
@@ -116,12 +116,12 @@ class TestInstallation:
         installable.update(allowGlobal=True, allowRoom=False)
         with pytest.raises(SandboxError, match="cannot be installed in a single room"):
             hipchat.people.install(addon.url, "Ops")
-        assert addon.told == []
+        assert addon.callbacks == []
 
     def test_takes_a_descriptor_in_the_url_itself(self, hipchat, addon):
         content = base64.b64encode(json.dumps(addon.descriptor).encode()).decode()
         hipchat.people.install("data:application/json;base64," + content)
-        assert len(addon.told) == 1
+        assert len(addon.callbacks) == 1
 
     def test_of_two_rooms_is_two_installations(self, hipchat, addon):
         ids = {hipchat.people.install(addon.url, room)["id"] for room in ("Factor", "Ops", None)}
@@ -166,7 +166,7 @@ class TestDescriptor:
         changes(path, value)(addon.descriptor)
         with pytest.raises(SandboxError, match=field):
             hipchat.people.install(addon.url)
-        assert addon.told == []
+        assert addon.callbacks == []
 
     @pytest.mark.parametrize("path, value", [
         ("vendor", {"name": "Tea", "url": "https://example.com"}), ("apiVersion", "1:1"),
@@ -180,7 +180,7 @@ class TestDescriptor:
         offer = requests.post(hipchat.url.replace("/v2", "/sandbox/addons/offer"),
                               json={"url": addon.url}, timeout=60).json()
         assert (offer["name"], offer["scopes"]) == ("Tea", ["send_notification", "view_room"])
-        assert addon.told == [] and hipchat.people.addons() == []
+        assert addon.callbacks == [] and hipchat.people.addons() == []
 
 
 class TestTokens:
@@ -228,34 +228,34 @@ class TestTokens:
 
 
 class TestWebhooks:
-    def test_of_a_global_installation_hear_all_rooms(self, hipchat, addon):
+    def test_of_a_global_installation_deliver_from_all_rooms(self, hipchat, addon):
         hipchat.people.install(addon.url)
         for room in ("Factor", "Ops"):
             hipchat.people.say(room, "Robin Reed", "Tea?")
-        wait_until(lambda: len(addon.heard) == 2)
-        assert sorted(body["item"]["room"]["name"] for _, _, body in addon.heard) == [
+        wait_until(lambda: len(addon.received) == 2)
+        assert sorted(body["item"]["room"]["name"] for _, _, body in addon.received) == [
             "Factor", "Ops"]
 
     def test_are_signed_in_the_header_where_they_want_it(self, hipchat, addon):
         hipchat.people.install(addon.url)
         hipchat.people.say("Factor", "Robin Reed", "Tea?")
         hipchat.people.act(next(names), "Robin Reed", "created")
-        wait_until(lambda: len(addon.heard) == 2)
+        wait_until(lambda: len(addon.received) == 2)
         news = addon.installation()
-        heard = {path: (header, body) for path, header, body in addon.heard}
-        header, body = heard["/hook/message"]
+        received = {path: (header, body) for path, header, body in addon.received}
+        header, body = received["/hook/message"]
         claims = jwt.decode(header[len("JWT "):], news["oauthSecret"], algorithms=["HS256"],
                             options={"verify_sub": False})
         assert claims["iss"] == body["oauth_client_id"] == news["oauthId"]
         assert claims["context"]["room_id"] == body["item"]["room"]["id"]
-        assert heard["/hook/created"][0] is None
+        assert received["/hook/created"][0] is None
 
-    def test_of_a_room_hear_that_room(self, hipchat, addon):
+    def test_of_a_room_deliver_from_that_room(self, hipchat, addon):
         hipchat.people.install(addon.url, "Ops")
         for room in ("Factor", "Ops"):
             hipchat.people.say(room, "Robin Reed", "Tea?")
         wait_until(lambda: hipchat.people.waiting() == 0)
-        assert [body["item"]["room"]["name"] for _, _, body in addon.heard] == ["Ops"]
+        assert [body["item"]["room"]["name"] for _, _, body in addon.received] == ["Ops"]
 
     def test_are_in_no_list_of_a_room(self, hipchat, addon):
         hipchat.people.install(addon.url)
@@ -277,7 +277,7 @@ class TestWebhooks:
 
 
 class TestUpdate:
-    def test_keeps_the_client_where_the_addon_can_be_told_so(self, hipchat, addon):
+    def test_keeps_the_client_where_the_addon_has_an_update_callback(self, hipchat, addon):
         addon.descriptor["capabilities"]["installable"]["updateCallbackUrl"] = (
             addon.home + "/updated")
         first = hipchat.people.install(addon.url)
@@ -287,7 +287,7 @@ class TestUpdate:
         second = hipchat.people.install(addon.url)
         assert (second["id"], second["scopes"], second["events"]) == (
             first["id"], ["view_group"], ["room_message"])
-        assert addon.told[-1] == ("POST", "/updated", {
+        assert addon.callbacks[-1] == ("POST", "/updated", {
             "oauthId": first["id"], "capabilitiesUrl": hipchat.url + "/capabilities"})
         news = {**addon.installation(), "oauthSecret": secret}
         assert token_of(news).json()["scope"] == "view_group"
@@ -311,20 +311,20 @@ class TestUpdate:
 
 
 class TestUninstalling:
-    def test_ends_all_that_the_addon_had_and_tells_it(self, hipchat, addon):
+    def test_ends_all_that_the_addon_had_and_calls_it_back(self, hipchat, addon):
         addon.descriptor["capabilities"]["hipchatApiConsumer"]["scopes"] = ["admin_room"]
         installed = hipchat.people.install(addon.url)
         news = addon.installation()
         token = token_of(news).json()["access_token"]
         hipchat.post("/room/Ops/webhook", {"url": addon.home, "event": "room_exit"}, token=token)
         assert hipchat.people.uninstall(installed["id"]) == {"status": 200, "error": None}
-        assert addon.told[-1] == ("DELETE", "/installed/" + installed["id"], None)
+        assert addon.callbacks[-1] == ("DELETE", "/installed/" + installed["id"], None)
         assert token_of(news).status_code == 401
         assert hipchat.get("/room/Ops", token=token).status_code == 401
         assert hipchat.get("/room/Ops/webhook").json()["items"] == []
         hipchat.people.say("Ops", "Robin Reed", "Tea?")
         wait_until(lambda: hipchat.people.waiting() == 0)
-        assert addon.heard == []
+        assert addon.received == []
 
     def test_goes_on_without_the_addon(self, hipchat, addon):
         installed = hipchat.people.install(addon.url)

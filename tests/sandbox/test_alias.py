@@ -54,7 +54,7 @@ def test_an_alias_of_ones_own_is_tried(run, tmp_path):
     ("hipchat romos", "It does not run: There is no such command. Did you mean: hipchat rooms"),
     ("hipchat rooms x=1", "It does not run: That command has no parameter \"x\"."),
     ("x" * 1001, "It does not run: A command has at most 1000 characters")])
-def test_what_does_not_run_is_told_as_in_a_room(run, said, words):
+def test_a_command_that_does_not_run_is_explained_as_in_a_room(run, said, words):
     status, printed = run(["--say", said])
     assert status == 1 and words in printed
 
@@ -64,7 +64,7 @@ def test_what_does_not_run_is_told_as_in_a_room(run, said, words):
     ("colour: red", 2, "'colour' was unexpected"),
     ("ack: {format: '{{ 1 | nosuch }}'}", 2, "cannot render its ack.format"),
     ("ack: {format: '{% if'}", 2, "cannot render its ack.format")])
-def test_what_is_wrong_is_told_by_name(run, tmp_path, change, status, words):
+def test_a_wrong_key_or_template_is_named(run, tmp_path, change, status, words):
     file = tmp_path / "deploy.yaml"
     file.write_text(OWN.replace("ack: {enabled: false}", "") + change)
     found, printed = run([str(file), "--say", "deploy web to Ops"])

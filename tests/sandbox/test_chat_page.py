@@ -42,7 +42,7 @@ def browser():
 
 @pytest.fixture
 def page(pair, browser):
-    """The page, opened anew, and what is to be seen in it."""
+    """The page, newly opened."""
     return Page(pair, browser)
 
 
@@ -63,9 +63,9 @@ class Page:
                "(each) => each.textContent.includes(%r))" % text
 
     def trace(self, words):
-        """The steps of the way of an event in these words, once all are done.
+        """The steps of the path of the event with this text, once all are done.
 
-        Of each its kind, its state and its text.
+        Returns: kind, state and text of each.
         """
         def steps():
             found = self.browser.run(
@@ -133,7 +133,7 @@ class TestTalk:
         page.browser.wait_for(
             "document.querySelector('#rooms li:last-child').textContent.includes('1 new')")
 
-    def test_refusal_is_told(self, page):
+    def test_refusal_is_shown(self, page):
         page.browser.run("document.querySelector('#change-topic').click();"
                          "document.querySelector('#new-topic').removeAttribute('maxlength');"
                          "document.querySelector('#new-topic').value = 'x'.repeat(251)")
@@ -142,8 +142,8 @@ class TestTalk:
             "document.querySelector('#notice').textContent.includes('less than or equal')")
 
 
-class TestWay:
-    """The way of the last event."""
+class TestPath:
+    """The path of the last event."""
 
     def test_leads_to_the_action(self, page):
         text = uuid.uuid4().hex
@@ -227,7 +227,7 @@ class TestLook:
         page.open(dark=False)
         assert dark < 150 < 600 < brightness()
 
-    def test_nothing_is_fetched_from_elsewhere(self, page):
+    def test_nothing_is_loaded_from_other_hosts(self, page):
         names = page.browser.run(
             "return performance.getEntriesByType('resource').map((each) => each.name)")
         assert names and all(name.startswith(page.url) for name in names)
@@ -270,7 +270,7 @@ class TestAddons:
         page.browser.run("document.querySelector('#addons button').click()")
         wait_until(lambda: page.people.addons() == [])
 
-    def test_that_are_none_are_told(self, page):
+    def test_with_a_wrong_descriptor_are_refused_with_the_reason(self, page):
         self.look_at(page, self.DESCRIPTOR)
         page.browser.wait_for(
             "document.querySelector('#notice').textContent.includes('callbackUrl')")

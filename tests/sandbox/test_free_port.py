@@ -1,11 +1,11 @@
-"""Ports for servers that end and begin again: another must not take their places meanwhile."""
+"""Ports for servers that restart: no other server gets them in between."""
 import random
 import socket
 
 from sandbox.both_servers import free_port
 
 
-def test_a_port_is_given_once_though_nobody_listens(monkeypatch):
+def test_a_port_is_given_once_though_it_stays_free(monkeypatch):
     first = free_port()
     draws = iter([first, first, first + 1 if first < 32767 else 10000])
     monkeypatch.setattr(random, "randrange", lambda *_: next(draws))

@@ -77,7 +77,7 @@ class TestHistory:
         query = {"date": "2999-01-01", "end-date": "2018-01-01", "timezone": "UTC"}
         assert hipchat.get(f"/room/{room}/history", params=query).status_code == 401
 
-    def test_tells_dates_in_the_timezone_asked_for(self, hipchat, room, said):
+    def test_has_dates_in_the_requested_timezone(self, hipchat, room, said):
         items = hipchat.get(f"/room/{room}/history?timezone=Asia/Tokyo").json()["items"]
         assert items[0]["date"].endswith("+09:00")
 
@@ -96,7 +96,7 @@ class TestHistory:
         items = hipchat.get(path + "?include_deleted=false").json()["items"]
         assert [item["id"] for item in items] == said[:1] + said[2:]
         assert said[1] not in [line["id"] for line in hipchat.people.transcript(room)]
-        # A client that deleted what it had last still learns what came since.
+        # A client whose last message was deleted still finds the later ones.
         assert self.latest(hipchat, room, {"not-before": said[1]}) == said[1:]
 
     def test_has_a_deleted_message_as_long_as_it_is_not_left_out(self, hipchat, room, said):
@@ -107,13 +107,13 @@ class TestHistory:
         with pytest.raises(SandboxError, match="Message 'none' not found"):
             hipchat.people.delete("none")
 
-    def test_has_the_ids_that_webhooks_were_told(self, hipchat, room, receiver):
+    def test_has_the_ids_of_the_deliveries(self, hipchat, room, receiver):
         hipchat.hook(room, receiver, "room_message")
         hipchat.hook(room, receiver, "room_notification")
         hipchat.people.say(room, "Robin Reed", "hi")
         hipchat.post(f"/room/{room}/notification", {"message": "built"})
-        told = [body["item"]["message"]["id"] for body in receiver.bodies(2)]
-        assert self.latest(hipchat, room, {}) == told
+        delivered = [body["item"]["message"]["id"] for body in receiver.bodies(2)]
+        assert self.latest(hipchat, room, {}) == delivered
 
     def test_a_notification_is_from_a_string(self, hipchat, room):
         hipchat.post(f"/room/{room}/notification", {"message": "hi", "from": "Build"})
@@ -137,7 +137,7 @@ class TestHistory:
         assert item["notification_sender"]["type"] == "addon"
         assert item["notification_sender"]["client_id"] == "an-addon"
 
-    def test_a_topic_is_told_too(self, hipchat, room):
+    def test_has_topics_too(self, hipchat, room):
         hipchat.people.act(room, "Robin Reed", "topic_change", topic="Lunch")
         item = hipchat.get(f"/room/{room}/history").json()["items"][0]
         assert (item["type"], item["message"], item["from"]["name"]) == (

@@ -32,7 +32,7 @@ class TestPeople:
 
     @pytest.fixture
     def lou(self, hipchat):
-        """The path of somebody whom a client made."""
+        """The path of a person whom a client created."""
         answer = hipchat.post("/user", self.ACCOUNT)
         assert answer.status_code == 201 and answer.json()["password"]
         path = answer.json()["links"]["self"][len(hipchat.url):]

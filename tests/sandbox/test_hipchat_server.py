@@ -112,7 +112,7 @@ class TestTokens:
         assert answer.json()["success"]["type"] == "Accepted"
         assert hipchat.people.transcript(room) == []
 
-    def test_tell_their_owner_and_scopes(self, hipchat):
+    def test_have_an_owner_and_scopes(self, hipchat):
         session = hipchat.get("/oauth/token/READER").json()
         assert session["scopes"] == ["view_room", "view_group"]
         assert session["owner_type"] == "user"
@@ -442,7 +442,7 @@ class TestTalk:
         assert receiver.bodies(1)[0]["item"]["file"] == line["file"]
 
     @pytest.mark.parametrize("mime_type", ["application/json", "multipart/related; boundary=x"])
-    def test_what_is_no_file_is_refused(self, hipchat, mime_type):
+    def test_a_body_that_is_no_file_is_refused(self, hipchat, mime_type):
         answer = hipchat.call("POST", "/room/Factor/share/file", data="{}",
                               headers={"Content-Type": mime_type})
         assert answer.status_code == 400
@@ -534,7 +534,7 @@ class TestDeliveries:
 
     @pytest.mark.parametrize("event", ["enter", "exit", "archived", "unarchived", "created",
                                        "deleted", "room_enter"])
-    def test_tell_who_did_something_where(self, hipchat, room, receiver, hook, event):
+    def test_name_the_person_and_the_room(self, hipchat, room, receiver, hook, event):
         full_name = event if event.startswith("room_") else "room_" + event
         hook(full_name)
         hipchat.people.act(room, "Robin Reed", event)
@@ -544,7 +544,7 @@ class TestDeliveries:
         assert delivery["item"]["sender"]["name"] == "Robin Reed"
         assert delivery["item"]["room"]["name"] == room
 
-    def test_of_a_topic_change_tell_the_topic(self, hipchat, room, receiver, hook):
+    def test_of_a_topic_change_have_the_topic(self, hipchat, room, receiver, hook):
         hook("room_topic_change")
         hipchat.people.act(room, "Robin Reed", "topic_change", topic="Lunch")
         hipchat.put(f"/room/{room}/topic", {"topic": "Tea"})
@@ -552,7 +552,7 @@ class TestDeliveries:
         assert [item["topic"] for item in items] == ["Lunch", "Tea"]
         assert [item["sender"]["name"] for item in items] == ["Robin Reed", "Sandbox Owner"]
 
-    def test_of_a_file_upload_tell_the_file(self, hipchat, room, receiver, hook):
+    def test_of_a_file_upload_have_the_file(self, hipchat, room, receiver, hook):
         hook("room_file_upload")
         hipchat.people.act(room, "Robin Reed", "file_upload", name="plan.pdf", size=7)
         file = receiver.bodies(1)[0]["item"]["file"]
@@ -601,7 +601,7 @@ class TestDeliveries:
     def test_are_recorded_once_each_also_if_they_fail(self, hipchat, room, receiver, hook):
         hook("room_message")
         receiver.status = 503
-        body = {"url": "http://127.0.0.1:1/nobody", "event": "room_message"}
+        body = {"url": "http://127.0.0.1:1/closed", "event": "room_message"}
         hipchat.post(f"/room/{room}/webhook", body)
         hipchat.people.forget()
         hipchat.people.say(room, "Robin Reed", "hi")

@@ -338,15 +338,15 @@ def test_atlassian_connect_express_hipchat(start_hipchat, npm):
             ["node", "ace.js"], cwd=str(CLIENTS), stdout=subprocess.PIPE, universal_newlines=True,
             env=dict(os.environ, NODE_PATH=str(modules), NODE_NO_WARNINGS="1")) as addon:
         try:
-            def told():
+            def output():
                 return json.loads(addon.stdout.readline())
 
-            installed = hipchat.people.install(told()["url"], ROOM)
-            assert told() == {"emitted": "installed", "group": "Sandbox"}
-            assert [told()["emitted"] for _ in range(2)] == [
+            installed = hipchat.people.install(output()["url"], ROOM)
+            assert output() == {"emitted": "installed", "group": "Sandbox"}
+            assert [output()["emitted"] for _ in range(2)] == [
                 "plugin_enabled", "host_settings_saved"]
             hipchat.people.say(ROOM, "Anna", "tea!")
-            assert told() == {"identity": {"groupId": 1, "roomId": 1001, "userId": 2002}}
+            assert output() == {"identity": {"groupId": 1, "roomId": 1001, "userId": 2002}}
             wait_until(lambda: len(lines(hipchat)) == 2)
             assert (lines(hipchat)[1]["who"], lines(hipchat)[1]["what"]) == ("Tea", "Coming")
             assert hipchat.people.uninstall(installed["id"]) == {"status": 204, "error": None}

@@ -9,7 +9,7 @@ from support import REPOSITORY
 from sandbox import rule
 from sandbox.sample_event import sample_body
 
-SEND = {"ref": "hipchat.send", "parameters": {"room": "Factor", "message": "heard"}}
+SEND = {"ref": "hipchat.send", "parameters": {"room": "Factor", "message": "received"}}
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ It fires.
         status, output = attempt("build", "--say", "build web")
         assert (status, "The build of web" in output) == (0, True)
 
-    def test_gets_chat_text_made_inert(self, attempt):
+    def test_gets_neutralized_chat_text(self, attempt):
         status, output = attempt("ping_pong", "--say", "ping {{ st2kv }}")
         assert (status, r'message: "pong \u200b{\u200b{ st2kv }\u200b}"' in output) == (0, True)
 
@@ -143,7 +143,7 @@ class TestRuleThatDoesNotFire:
         status, output = attempt(on(criteria=criteria), "--say", "c")
         assert (status, output.count("does not hold, it is")) == (1, 2)
 
-    def test_hears_the_rooms_of_the_config_that_is_given(self, attempt, tmp_path):
+    def test_applies_to_the_rooms_of_the_given_config(self, attempt, tmp_path):
         config = yaml.safe_load((REPOSITORY / "hipchat.yaml.example").read_text())
         file = tmp_path / "hipchat.yaml"
         file.write_text(yaml.safe_dump(dict(config, rooms=["Ops"])))

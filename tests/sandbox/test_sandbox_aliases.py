@@ -33,11 +33,11 @@ def test_runs_one_and_notifies(call, stackstorm):
                            command="hipchat rooms", user="1", source_channel="2",
                            notification_route="hipchat")
     assert status == 201 and started["message"] == "Looking for rooms."
-    heard = wait_until(lambda: [each for each in stackstorm.api(
+    received = wait_until(lambda: [each for each in stackstorm.api(
         "GET", "/v1/triggerinstances?trigger=core.st2.generic.notifytrigger")
         if each["payload"]["execution_id"] == started["execution"]["id"]])
-    assert heard[0]["payload"]["data"]["source_channel"] == "2"
-    assert heard[0]["payload"]["route"] == "hipchat"
+    assert received[0]["payload"]["data"]["source_channel"] == "2"
+    assert received[0]["payload"]["route"] == "hipchat"
 
 
 @pytest.mark.parametrize("change, words", [

@@ -76,7 +76,7 @@ TOY = {
                 self.tell("cleanup")
 
             def add_trigger(self, trigger):
-                if trigger["parameters"].get("room") == "unheard of":
+                if trigger["parameters"].get("room") == "missed of":
                     raise ValueError("no such room")
                 self.tell("add", trigger=trigger)
 
@@ -451,7 +451,7 @@ class TestSchemas:
 
 
 class TestTriggers:
-    """What rules share, and what a sensor is told."""
+    """Triggers that rules share, and their events for the sensor."""
 
     @pytest.fixture
     def events(self):
@@ -503,13 +503,13 @@ class TestTriggers:
 class TestSensor:
     """The toy sensor in a process of its own."""
 
-    def test_is_told_of_triggers_and_config(self, sandbox):
+    def test_gets_triggers_and_config(self, sandbox):
         setup = sandbox.story("setup")[0]
         assert setup["port"] == 8088 and len(setup["refs"]) == 2
         wait_until(lambda: {line["trigger"]["ref"] for line in sandbox.story("add")} >=
                    set(setup["refs"]))
 
-    def test_is_told_of_changes(self, sandbox):
+    def test_gets_changes_of_triggers(self, sandbox):
         rule = sandbox.put_rule("change", room="Loft")
         ref = rule["trigger"]["ref"]
         wait_until(lambda: sandbox.story("add", ref) and sandbox.story("update", ref))
@@ -520,19 +520,19 @@ class TestSensor:
         sandbox.call("DELETE", "/v1/rules/toy.change", 204)
         wait_until(lambda: sandbox.story("remove", ref))
 
-    def test_that_raises_hears_of_the_next_trigger(self, sandbox):
-        bad = sandbox.put_rule("unheard", room="unheard of")
-        good = sandbox.put_rule("heard", room="Attic")
+    def test_that_raises_gets_the_next_trigger(self, sandbox):
+        bad = sandbox.put_rule("missed", room="missed of")
+        good = sandbox.put_rule("received", room="Attic")
         wait_until(lambda: sandbox.story("add", good["trigger"]["ref"]))
         assert not sandbox.story("add", bad["trigger"]["ref"])
         assert "no such room" in sandbox.log()
-        for name in ("unheard", "heard"):
+        for name in ("missed", "received"):
             sandbox.call("DELETE", "/v1/rules/toy." + name, 204)
 
     def test_that_raises_in_the_replay_ends_it(self, tmp_path):
         rule = ("{{name: {0}, pack: toy, trigger: {{type: toy.said, parameters: {{room: {1}}}}},"
                 " action: {{ref: toy.answer}}}}")
-        for name, room in (("first", "unheard of"), ("second", "Attic")):
+        for name, room in (("first", "missed of"), ("second", "Attic")):
             (tmp_path / name).write_text(rule.format(name, room))
         toy = Sandbox(tmp_path, "--rule", str(tmp_path / "first"), "--rule",
                       str(tmp_path / "second")).start()
@@ -621,8 +621,8 @@ class TestFaults:
         self.fail("drop_trigger_events")
         lost = self.toy.put_rule("lost", room="Loft")["trigger"]["ref"]
         self.fail("none")
-        told = self.toy.put_rule("told", room="Attic")["trigger"]["ref"]
-        wait_until(lambda: self.toy.story("add", told))
+        sent = self.toy.put_rule("sent", room="Attic")["trigger"]["ref"]
+        wait_until(lambda: self.toy.story("add", sent))
         assert not self.toy.story("add", lost)
         assert self.toy.call("POST", "/sandbox/dispatch_faults", 400, mode="odd")["faultstring"]
 
@@ -705,5 +705,5 @@ def test_demo_ends_with_the_pong_in_the_room():
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "Factor: pong hello (green)" in done.stdout
     assert "Factor: @Ann 1 rooms:\n              Factor (1001) (green)" in done.stdout
-    # Neither a token nor a signature, which are longer than ids, nor a color where nobody sees it.
+    # No token or signature, which are longer than IDs, and no color codes without a terminal.
     assert not re.search(r"[\w-]{37,}|\x1b", done.stdout)

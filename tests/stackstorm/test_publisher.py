@@ -158,7 +158,7 @@ def test_a_trigger_that_no_queue_takes_is_an_error_and_the_connection_stays(
     assert platform.connections == 1
 
 
-def test_what_was_confirmed_before_the_connection_broke_is_not_sent_again(
+def test_messages_confirmed_before_the_connection_broke_are_not_sent_again(
         publish, platform, together):
     publish("before")
     confirming = iter([None] * 3 + [ConnectionResetError("broken")] + [None] * 100)
@@ -195,7 +195,7 @@ def test_raises_while_the_broker_is_away_and_works_when_it_is_back(publish, plat
     assert platform.texts() == ['{"text": "before"}', '{"text": "after"}']
 
 
-def test_a_connection_that_broke_unseen_is_made_anew_at_once(publish, platform):
+def test_a_connection_that_broke_unnoticed_is_replaced(publish, platform):
     publish("before")
     platform.broker.set_fault("restart")
     publish("after")
@@ -298,7 +298,7 @@ class TestForgottenConnection:
         publish("after")
         assert platform.connections == 1
 
-    def test_that_is_still_there_hears_from_the_sensor(self, publish):
+    def test_that_is_still_there_gets_heartbeats(self, publish):
         with mock.patch.object(Transport, "send_heartbeat") as beat:
             publish("before")
             wait_until(lambda: beat.call_count > 2)
@@ -328,7 +328,7 @@ def test_a_dispatcher_whose_publisher_cannot_be_replaced_is_not_even_asked(modul
     assert not dispatch.called
 
 
-def test_a_connection_that_does_not_end_holds_nobody_up(publish, platform, module, monkeypatch):
+def test_a_connection_that_does_not_close_delays_no_publish(publish, platform, module, monkeypatch):
     monkeypatch.setattr("listening.timing.BROKER_CLOSE_TIMEOUT", 0.05)
     monkeypatch.setattr(Transport, "close_connection", lambda *_: eventlet.sleep(60))
     platform.confirming = mock.Mock(side_effect=RuntimeError("odd"))

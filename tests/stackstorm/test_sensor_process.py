@@ -21,7 +21,7 @@ print("ends")
 
 
 @pytest.mark.parametrize("program, starts", [("sensor_wrapper.py", 2), ("sandbox.py", 1)])
-def test_by_itself_with_its_arguments_where_it_is_stackstorms_wrapper(tmp_path, program, starts):
+def test_with_its_arguments_where_it_is_stackstorms_wrapper(tmp_path, program, starts):
     (tmp_path / program).write_text(PROGRAM.format(
         sensors=str(REPOSITORY / "sensors"), once=str(tmp_path / "once")))
     ended = subprocess.run([sys.executable, str(tmp_path / program), "--pack=hipchat", "a b"],

@@ -22,12 +22,12 @@ class AddonStackstorm(Stackstorm):
                 {"enabled": True, "credentials": REFERENCE}, **dict(addon)), **config)
         self.url = None
         if not options:
-            # It can be installed before it accepts deliveries, of which HipChat sends each once.
+            # Else a delivery that HipChat sends once could come too early.
             wait_until(lambda: NOT_ACCEPTING not in self.health().get("reasons", [NOT_ACCEPTING]))
             self.url = wait_until(self.url_to_paste)
 
     def url_to_paste(self):
-        """What hipchat.check says is to be pasted; None if it is nothing."""
+        """The URL that hipchat.check says to paste, or None."""
         lines = self.run_action("hipchat.check")[1]["lines"]
         return next((line.split()[-1] for line in lines if line.endswith("/descriptor")), None)
 

@@ -1,4 +1,4 @@
-"""A HipChat server in a process of its own with a client for it, and where it delivers to."""
+"""A HipChat server in a process of its own with a client, and a server for its webhooks."""
 
 import itertools
 import json
@@ -63,7 +63,7 @@ class HipChat:
 
 
 class Receiver(HttpServer):
-    """Where webhooks are delivered to; answers as it is told to, once it may."""
+    """A server for webhooks; answers with `status` and `answer` once `may_answer` is set."""
 
     def __init__(self):
         super().__init__(self._answer)

@@ -1,4 +1,4 @@
-"""A room in which people give commands, and what stands in it since."""
+"""A room in which people give commands, and the answers in it."""
 import re
 
 from support.waiting import wait_until
@@ -35,7 +35,7 @@ class Chat:
         """The lines that came from the pack since something was said."""
         return [line for line in self.transcript()[self._seen:] if line["type"] == "notification"]
 
-    def told(self, count=1):
+    def answers(self, count=1):
         """Their texts, once there are as many."""
         wait_until(lambda: len(self.lines()) >= count, what=f"line {count} of the answer")
         return [line["what"] for line in self.lines()]
@@ -43,10 +43,10 @@ class Chat:
     def ask(self, text, count=1, person="Ann"):
         """Say something; the texts of the answer, once there are as many."""
         self.say(text, person)
-        return self.told(count)
+        return self.answers(count)
 
     def outcome(self, text, person="Ann"):
-        """Say something; what the sensor's log tells of it."""
+        """Say something; return the outcome in the sensor's log."""
         return self.outcome_of(self.say(text, person))
 
     def outcome_of(self, message_id):

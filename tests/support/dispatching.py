@@ -1,4 +1,4 @@
-"""RoomQueues and a dispatcher between a real spool and a StackStorm of the test's."""
+"""RoomQueues and a dispatcher between a real spool and a fake StackStorm."""
 import json
 import logging
 import time
@@ -31,17 +31,17 @@ def make_spool(directory, health=None, recheck_all=lambda: None, is_open=True):
 
 
 class Publisher:
-    """A publisher that can fail. told: (trigger, trace) of each dispatch that did not."""
+    """A publisher that can fail. published: (trigger, trace) of each dispatch that did not."""
 
     def __init__(self):
-        self.told, self.attempts = [], Counter()
+        self.published, self.attempts = [], Counter()
         self.under_way = self.most_under_way = 0
         self.fails = lambda trigger, trace: False
         self.takes, self._held = 0, None
         self.error = ConnectionError("the broker is away")
 
     def hold(self):
-        """Let no dispatch end before release()."""
+        """Make all dispatches wait for release()."""
         self._held = Event()
 
     def release(self):
@@ -58,10 +58,10 @@ class Publisher:
         self.under_way -= 1
         if self.fails(trigger, trace):
             raise self.error
-        self.told.append((trigger, trace))
+        self.published.append((trigger, trace))
 
     def traces(self):
-        return [trace for _, trace in self.told]
+        return [trace for _, trace in self.published]
 
 
 class Bench:
@@ -94,7 +94,7 @@ class Bench:
         self.refresh()
 
     def know(self, room):
-        """Let HipChat have a room of that name; 1001 is the first one's id."""
+        """Let HipChat list a room of that name; the first one's ID is 1001."""
         self._names.append(room)
         self.rooms.replace([{"id": 1001 + number, "name": name}
                          for number, name in enumerate(dict.fromkeys(self._names))])
@@ -105,7 +105,7 @@ class Bench:
         self.add(ref, room, event, **parameters)
 
     def add(self, ref, room, event="message", **parameters):
-        """A rule, for a room that HipChat may not have told of."""
+        """Add a rule, for a room that HipChat may not have listed."""
         self.subscriptions.add({"ref": ref, "id": "id of " + ref, "type": "hipchat." + event,
                             "parameters": dict(parameters, room=room)})
 
@@ -127,12 +127,12 @@ class Bench:
         wait_until(lambda: self.spool.waiting == 0)
 
     def id_of(self, room):
-        """The room's ID; 999 for one that nobody knows."""
+        """The room's ID; 999 if HipChat does not list it."""
         room_id = self.rooms.id_of(room)
         return 999 if room_id is None else room_id
 
     def shorten_pauses(self, monkeypatch):
-        """The pauses of the lanes between attempts as they would be; they take no time here."""
+        """Let delays between attempts take no time; return them, in seconds."""
         asked = []
         spawn_after = eventlet.spawn_after
 

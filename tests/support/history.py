@@ -54,14 +54,14 @@ class Datastore(dict):
 class Hipchat:
     """HipChat's histories, and the client that asks for them.
 
-    looks: the rooms whose histories were asked for; forbidden: those that may not be read; broken:
+    reads: the rooms whose histories were asked for; forbidden: those that may not be read; broken:
     those where the answer never comes; limited: how many calls more are refused; ahead: its clock,
-    by seconds; meanwhile: what happens once while an answer is on its way.
+    by seconds; during_read: what happens once while an answer is on its way.
     """
 
     def __init__(self, clock):
         self._clock, self._histories = clock, {FACTOR: [], OPS: []}
-        self.looks, self.forbidden, self.broken, self.meanwhile = [], set(), set(), None
+        self.reads, self.forbidden, self.broken, self.during_read = [], set(), set(), None
         self.limited, self.ahead = 0, 0.0
 
     def now(self):
@@ -74,11 +74,11 @@ class Hipchat:
 
     def page(self, *path, **params):
         room = path[1]
-        items, meanwhile = list(self._histories[room]), self.meanwhile
-        self.meanwhile = None
-        if meanwhile:
-            meanwhile()
-        self.looks.append(room)
+        items, during_read = list(self._histories[room]), self.during_read
+        self.during_read = None
+        if during_read:
+            during_read()
+        self.reads.append(room)
         if room in self.forbidden:
             raise Forbidden(f"GET /v2/room/{room}/history", 403, "no scope")
         if self.limited:
@@ -123,28 +123,28 @@ class Bench:
         self.history.begin()
         supervisor = Supervisor(self.health)
         self.queues.start(supervisor)
-        self._looking = supervisor.run_forever("history", self.history.run)
+        self._reading = supervisor.run_forever("history", self.history.run)
 
     def stop(self):
-        self._looking.kill()
+        self._reading.kill()
         self.queues.finish()
         self.spool.settle()
         self._cursors.write()
         self.spool._store.close()
 
     def tell(self, rooms):
-        """HipChat tells of these rooms."""
+        """Let HipChat list these rooms."""
         self._rooms.replace(rooms)
         self.subscriptions.apply_directory()
 
-    def _deliver(self, delivery, told):
+    def _deliver(self, delivery, triggers):
         if self.fails:
             raise ConnectionError("away")
         self.dispatched.append(delivery.trace_tag)
         self.history.note_activity(delivery.room_id)
 
     def come(self, item, room=FACTOR):
-        """What a webhook brings."""
+        """Let a webhook deliver this item."""
         body = as_body(*read_items([item]), {"id": room}, 7)
         delivery = from_webhook(event=body["event"], room_id=room, raw=json.dumps(body).encode(),
                                 body=body, now=self.hipchat.now())
@@ -152,26 +152,31 @@ class Bench:
         self.queues.notify(room)
 
     def hear(self, text):
-        """Somebody says something, and it is dispatched."""
+        """Let a webhook deliver a new message, and wait for its dispatch."""
         self.come(self.hipchat.say(text))
         wait_until(lambda: text in self.dispatched)
 
-    def told(self, key):
-        """What /health tells of the history."""
+    def reported(self, key):
+        """A value of the section `history` of /health."""
         return self.health.report()["history"][key]
 
     def let_pass(self, seconds):
         self._clock.now += seconds
         self.history.subscriptions_changed()
 
-    def look(self, room=FACTOR, doubt=True):
-        """Return when the room was looked at once more; without a doubt, when that is due."""
-        looks = self.hipchat.looks.count(room)
-        if doubt:
+    def read_again(self, room=FACTOR, requested=True):
+        """Wait until the room's history was read once more.
+
+        Args:
+            room: its ID.
+            requested: request the read; else wait until an audit is due.
+        """
+        reads = self.hipchat.reads.count(room)
+        if requested:
             self.history.request_check(room)
         else:
             self.let_pass(timing.AUDIT_QUIET_PERIOD)
-        wait_until(lambda: self.hipchat.looks.count(room) > looks and not self.told(
+        wait_until(lambda: self.hipchat.reads.count(room) > reads and not self.reported(
             "doubtful"))
 
 

@@ -25,7 +25,7 @@ def delivery(message_id, room, text="deploy"):
 
 
 def post(url, body, timeout=60):
-    """The status of the answer, None if there is none."""
+    """Post; return the status, or None without a response."""
     where = urlsplit(url)
     head = "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n".format(
         where.path, where.netloc, len(body)).encode()
@@ -90,7 +90,7 @@ class Load:
             if status == 204:
                 accepted.append(message_id)
             else:
-                time.sleep(0.02)  # as nobody hammers at a closed door
+                time.sleep(0.02)  # as a client would pause
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""Rooms in which people talk, and whether a sensor has looked at all that they said."""
+"""Rooms in which people talk, and whether a sensor has read their history."""
 from support.waiting import wait_until
 
 ROOMS = ("Factor", "Ops", "Sales")
@@ -6,7 +6,7 @@ OPTIONS = tuple(option for room in ROOMS for option in ("--room", room))  # of t
 
 
 def starter(hipchat, start_ready):
-    """Starts a StackStorm that listens to the rooms, and waits until it has looked at them all."""
+    """Start a StackStorm for the rooms; return once it has read the history of each."""
     def start(rooms=ROOMS, **more):
         stackstorm = start_ready(hipchat, rooms=list(rooms), **more)
         wait_until(lambda: is_sure(stackstorm, len(rooms)))
@@ -16,9 +16,9 @@ def starter(hipchat, start_ready):
 
 
 def is_sure(stackstorm, rooms=1):
-    """Whether it has looked at all that was said in so many rooms."""
-    told = stackstorm.health().get("history", {"rooms": 0})
-    return told["rooms"] >= rooms and not told["doubtful"]
+    """Whether it has read the history of so many rooms and no check is pending."""
+    history = stackstorm.health().get("history", {"rooms": 0})
+    return history["rooms"] >= rooms and not history["doubtful"]
 
 
 def messages(stackstorm):

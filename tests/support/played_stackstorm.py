@@ -1,4 +1,4 @@
-"""StackStorm's API and event stream, played here: executions end when a test says so."""
+"""A fake of StackStorm's API and event stream: executions end when a test says so."""
 import json
 import queue
 import threading
@@ -79,15 +79,15 @@ class PlayedStackStorm:
 
     # What happens in StackStorm
 
-    def end(self, execution_id, result="done", status="succeeded", is_told=True, **more):
+    def end(self, execution_id, result="done", status="succeeded", is_sent=True, **more):
         """End an execution, and tell the stream."""
         execution = self.executions[execution_id]
         execution.update(dict({"status": status, "end_timestamp": now(), "result": {
             "result": result}, "result_size": len(str(result))}, **more))
-        if is_told:
+        if is_sent:
             self.tell(execution)
 
-    def ask(self, execution_id, is_told=True):
+    def ask(self, execution_id, is_sent=True):
         """Let a workflow ask something; returns the inquiry's id."""
         asked = uuid.uuid4().hex[:24]
         self.executions[execution_id]["status"] = "paused"
@@ -99,7 +99,7 @@ class PlayedStackStorm:
         self.inquiries[asked] = {
             "id": asked, "route": "", "ttl": 60, "users": [], "roles": [],
             "schema": {"properties": {"go": {"type": "boolean", "description": "Go on?"}}}}
-        if is_told:
+        if is_sent:
             self.tell(self.executions[asked])
         return asked
 
@@ -189,13 +189,13 @@ class PlayedStackStorm:
         handler.close_connection = True
         if not self.has_stream:
             return
-        told = queue.Queue()
+        events = queue.Queue()
         with self._lock:
-            self._listeners.append(told)
+            self._listeners.append(events)
         try:
             handler.wfile.write(b"\n")
             while True:
-                event = told.get()
+                event = events.get()
                 if event is None:
                     return
                 handler.wfile.write(event)
@@ -203,4 +203,4 @@ class PlayedStackStorm:
             pass
         finally:
             with self._lock:
-                self._listeners.remove(told)
+                self._listeners.remove(events)

@@ -1,4 +1,4 @@
-"""The servers that tests have started, for the reports of those that fail."""
+"""The servers that tests have started, for the reports of failing tests."""
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 

@@ -19,13 +19,13 @@ EVENTS = ["message", "notification", "enter", "exit", "topic_change",
 ENDED = ("succeeded", "failed", "timeout")  # what the status of an execution ends with
 LAST = 15  # calls of HipChat's API and deliveries, in a report
 TOKEN = "a-personal-access-token-of-forty-letters"
-# What a webhook's URL ends in. (That of an add-on's descriptor is told, to be pasted.)
+# The end of a webhook's URL. (The add-on's descriptor URL is shown, to be pasted.)
 SIGNATURE = re.compile(r"/[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-]|/descriptor)")
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.")
 
 
 def direct():
-    """A session that no proxy of the environment stands in the way of."""
+    """An HTTP session that ignores the proxies of the environment."""
     session = requests.Session()
     session.trust_env = False
     return session
@@ -65,7 +65,7 @@ class Hipchat:
         return self._session.request(method, self.url + path, timeout=60, **more)
 
     def make_room(self, **more):
-        """The name of a new room; more: what else HipChat is told of it, such as its privacy."""
+        """Create a room and return its name; more: other fields, such as its privacy."""
         name = "Room " + uuid.uuid4().hex[:8]
         assert self.api("POST", "/room", json=dict(more, name=name)).status_code == 201
         return name
@@ -136,7 +136,7 @@ class Stackstorm:
         assert not secrets_in(self.log(), self.config)
 
     def kill(self):
-        """End the process at once."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait()
 
@@ -153,7 +153,7 @@ class Stackstorm:
         return self.log_path.read_text()
 
     def health(self, timeout=60):
-        """What GET {public_url}/health answers; {} if nobody listens."""
+        """The JSON of GET {public_url}/health; {} if the connection is refused."""
         try:
             return self._session.get(self.listener + "/health", timeout=timeout).json() if (
                 self.listener) else {}
@@ -164,7 +164,7 @@ class Stackstorm:
         return "/health: " + pprint.pformat(self.health(timeout=5), width=100, compact=True)
 
     def has_its_webhooks(self):
-        """Whether HipChat has all webhooks that are wanted."""
+        """Whether HipChat has all required webhooks."""
         webhooks = self.health().get("webhooks", {"wanted": 0})
         return webhooks["wanted"] and webhooks["present"] == webhooks["wanted"]
 
@@ -180,7 +180,7 @@ class Stackstorm:
         return answer.json() if answer.content else None
 
     def set_fault(self, mode):
-        """Let the broker or the database fail in this way from now on; "none" ends it."""
+        """Make the broker or the database fail from now on; mode "none" ends it."""
         self.api("POST", "/sandbox/dispatch_faults", json={"mode": mode})
 
     def add_rule(self, event, parameters=None, criteria=None, action=None, name=None,
@@ -223,7 +223,7 @@ class Stackstorm:
         instances = self.api("GET", "/v1/triggerinstances", params=params)
         return [instance["payload"] for instance in reversed(instances)]
 
-    def heard(self, trigger, count=1):
+    def received(self, trigger, count=1):
         """The first payloads dispatched to a trigger, once there are `count` of them."""
         wait_until(lambda: len(self.payloads(trigger)) >= count)
         return self.payloads(trigger)

@@ -1,4 +1,4 @@
-"""Waiting for a condition; a wait in vain says what it was for and what was there instead."""
+"""Waiting for a condition; a failure shows the condition and the last value of each part."""
 import ast
 import functools
 import inspect
@@ -12,10 +12,10 @@ LIMIT = 20  # seconds
 
 
 def wait_until(condition, seconds=LIMIT, what=""):
-    """Return the first true value of the condition; fail the test if there is none in time.
+    """Return the first true value of the condition; fail the test after a time limit.
 
-    Greenlets of this process run meanwhile. Where the condition is a lambda, the failure shows
-    its source and, as pytest does for an assert, the value of each part.
+    Greenlets of this process run during the wait. Where the condition is a lambda, the failure
+    shows its source and, as pytest does for an assert, the value of each part.
 
     Args:
         condition: called without arguments, again and again.

@@ -2,10 +2,10 @@
 
 Imports are half of what such a process costs, and the tests start hundreds. Each is a process of
 its own all the same, with the command line's own main; the tests of that command line start it
-whole. All that run tests at once share the two processes from which is forked.
+whole. All of pytest-xdist's workers share the two template processes.
 
-Whoever can connect to such a process lets it run what they like. So it listens in a directory that
-no other user can enter. (It is no socket that all inherit: pytest-xdist's workers inherit none.)
+A client of such a process can run any code. So it listens in a directory that no other user can
+enter. (pytest-xdist's workers inherit no socket.)
 """
 import itertools
 import json
@@ -57,8 +57,8 @@ class WarmServer(ServerProcess):
 
     Args:
         log_path: where its stderr is appended, by default a file of its own in `logs`.
-        is_forked: whether it is forked although the pack is another: one whose modules bear other
-            names than the pack's.
+        is_forked: True to fork for another pack, whose modules must have other names than this
+            pack's.
     """
 
     logs = None  # a pathlib.Path, as long as tests run

@@ -102,7 +102,7 @@ def failure(client, kind, method="POST", path=("room", "Factor", "notification")
 
 
 class TestCall:
-    """What is sent, and what comes back."""
+    """The request and the response."""
 
     def test_sends_json_with_the_token_in_the_authorization_header_only(self, server, client):
         client.call("POST", "room", "Factor", "notification", json={"message": "hi ☃"},
@@ -242,7 +242,7 @@ class TestNoAnswer:
         wait_until(lambda: len(server.requests) > 1)
         assert [request.method for request in server.requests].count("POST") == 1
 
-    def test_because_nobody_listens(self):
+    def test_because_the_connection_is_refused(self):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -295,7 +295,7 @@ def secure(certificate):
 class TestTls:
     """HipChat behind TLS."""
 
-    def test_that_is_not_trusted_is_not_told_the_token(self, secure):
+    def test_that_is_not_trusted_does_not_get_the_token(self, secure):
         del secure.requests[:]
         text = str(failure(client_of(secure.url), errors.NoAnswer))
         assert secure.address in text and "not trusted" in text and "ca_bundle" in text
@@ -359,7 +359,7 @@ class TestEnvironment:
         client_of(server.url).call("GET", "x")
         assert server.requests[0].path == "/v2/x"
 
-    def test_is_looked_through_once_for_all_calls_to_a_host(self, server, monkeypatch):
+    def test_is_searched_for_proxies_once_for_all_calls_to_a_host(self, server, monkeypatch):
         looks = mock.Mock(wraps=requests.sessions.get_environ_proxies)
         monkeypatch.setattr("requests.sessions.get_environ_proxies", looks)
         client = client_of(server.url)

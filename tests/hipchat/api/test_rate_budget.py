@@ -78,4 +78,4 @@ class TestFiveHundredRulesInFiftyRooms:
         calls = hipchat.people.requests()
         assert [call for call in calls if call["method"] in CHANGING] == []
         assert len([call for call in calls if "/webhook" in call["path"]]) == 50, "one each"
-        assert len(calls) < 110, "one more at what was said in each"
+        assert len(calls) < 110, "and one for the history of each"

@@ -91,7 +91,7 @@ def spend(budget, clock, calls, limit=100, remaining=50, window=300):
 class TestCallBudget:
     """A part of HipChat's limit."""
 
-    def test_lets_its_share_of_calls_through_at_once(self, clock):
+    def test_lets_its_share_of_calls_through_without_delay(self, clock):
         assert spend(CallBudget(0.2), clock, 20) == 0
 
     def test_holds_the_next_call_back_to_the_windows_end(self, clock):

@@ -44,7 +44,7 @@ def test_a_read_is_given_up_after_the_third_time(act, server):
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"reset": True}], ids=str)
-def test_what_may_have_been_done_is_not_done_again(act, server, fault):
+def test_a_call_that_may_have_taken_effect_is_not_repeated(act, server, fault):
     server.people.faults(fault)
     succeeded, result = act("send", room="Factor", message="once")
     assert not succeeded and "error" in result
@@ -67,7 +67,7 @@ def test_a_connection_that_is_refused_is_tried_again_for_any_call(act):
     assert succeeded and len(server.requests) == 1
 
 
-def test_a_connection_that_stays_refused_is_told(act, monkeypatch):
+def test_a_connection_that_stays_refused_is_an_error(act, monkeypatch):
     clock = Clock()
     monkeypatch.setattr("hipchat.api.transport.time", clock)
     began = clock.now

@@ -17,7 +17,7 @@ def client(server, token):
 
 
 class TestNames:
-    def test_mean_the_room_that_bears_them_exactly(self, directory):
+    def test_mean_the_room_that_has_them_exactly(self, directory):
         directory.replace([{"id": 1, "name": "Ops"}, {"id": 2, "name": "ops"}])
         assert (directory.id_of("Ops"), directory.id_of("ops")) == (1, 2)
 
@@ -40,13 +40,13 @@ class TestNames:
         directory.replace([{"id": 1, "name": "2"}, {"id": 2, "name": "Ops"}])
         assert [directory.id_of(each) for each in ("1", "2", "3", "\u0661")] == [1, 2, 3, None]
 
-    def test_of_an_archived_room_mean_one_in_use_that_bears_them_too(self, directory):
+    def test_of_an_archived_room_mean_one_in_use_that_has_them_too(self, directory):
         directory.replace([{"id": 1, "name": "Ops", "is_archived": False},
                         {"id": 2, "name": "Ops", "is_archived": True}])
         assert directory.id_of("Ops") == 1
         assert directory.is_archived(2) and not directory.is_archived(1)
 
-    def test_are_told_of_the_rooms_that_are_known(self, directory):
+    def test_are_found_by_the_rooms_id(self, directory):
         directory.replace([{"id": 1, "name": "Ops"}])
         assert (directory.name_of(1), directory.name_of(2)) == ("Ops", None)
 

@@ -182,7 +182,7 @@ class TestItems:
         ({"type": None}, "room_message"), ({"type": ["message"]}, None),
         ({"type": None, "from": "CI"}, "room_notification"),
         ({"file": {"name": "notes.txt"}, "message": ""}, None)])
-    def test_have_the_event_that_webhooks_tell(self, more, event):
+    def test_have_the_event_of_their_webhook(self, more, event):
         assert read_items([said(1, **more)])[0].event == event
 
 
@@ -195,11 +195,11 @@ class TestPosition:
 
         assert RoomHistory(Asked([])).position(1001, "message-1") == cursor_of(said(1))
 
-    @pytest.mark.parametrize("told", [{}, {"message": None}, {"message": {"id": "message-1"}}])
-    def test_must_be_told(self, told):
+    @pytest.mark.parametrize("response", [{}, {"message": None}, {"message": {"id": "message-1"}}])
+    def test_must_be_in_the_response(self, response):
         class Silent(Server):
             def ask(self, method, *path):
-                return told
+                return response
 
         with pytest.raises(NoAnswer, match="when the message message-1 was sent"):
             RoomHistory(Silent([said(0)])).position(1001, "message-1")

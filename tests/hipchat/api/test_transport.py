@@ -165,7 +165,7 @@ class TestReset:
 
 
 class TestRateLimit:
-    """A rate limit whose end has passed, is now, or is told by words alone."""
+    """A rate limit whose end has passed, is now, or is only in the message."""
 
     @pytest.mark.parametrize("reset_at", [
         lambda: "0", lambda: str(int(time.time())), lambda: "0.0", lambda: str(time.time() + 0.01)])
@@ -269,7 +269,7 @@ JSON = st.recursive(
     dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b" "), ok(b" " * 11 * 1024 ** 2),
     ok(b"[" * 100000), ok(b"\xff"), raw("200 OK", ["Content-Encoding: gzip"], b"x")],
     ids=["slow", "large", "deep", "no text", "no gzip"])
-def test_whoever_answers_at_public_url_need_be_no_sensor(liar, answer):
+def test_a_server_at_public_url_that_is_no_sensor_is_recognized(liar, answer):
     liar.answers = [answer]
     started = time.monotonic()
     with contextlib.suppress(Unanswered):

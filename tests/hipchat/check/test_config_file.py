@@ -31,7 +31,7 @@ def findings(tmp_path):
     return look
 
 
-def test_nothing_is_said_of_what_is_the_same_but_for_defaults_and_templates(findings):
+def test_a_config_equal_but_for_defaults_and_templates_has_no_finding(findings):
     assert findings(WRITTEN) == []
     assert findings("chatops: {allow: [{commands: [a.b], people: [2]}]}", {"chatops": {"allow": [
         {"commands": ["a.b"], "people": [2], "rooms": "*"}]}}) == []
@@ -80,17 +80,17 @@ def test_keys_that_are_numbers_are_compared_as_text(findings):
     ("chatops: {allow: [{rooms: [1]}]}", {"chatops": {"allow": [{"rooms": "*"}]}}, "chatops.allow"),
     ("- x", REGISTERED, "all of it"),
     ("api_key: secret-a\napi_url: x", {"api_key": "secret-b", "api_url": "x"}, "api_key")])
-def test_a_config_that_is_not_registered_is_said(findings, written, registered, differs):
+def test_a_config_that_is_not_registered_is_a_finding(findings, written, registered, differs):
     text, = findings(written, registered)
     assert f"is not what is registered (see {differs}):" in text and "secret-" not in text
     assert "st2ctl reload --register-configs" in text
 
 
-def test_a_file_that_is_no_yaml_is_said_with_the_line(findings):
+def test_a_file_that_is_no_yaml_is_a_finding_with_the_line(findings):
     text, = findings("api_key: token\nrooms: [Factor\nx")
     assert "is no YAML at line 3" in text
 
 
-def test_nothing_is_said_where_there_is_no_file_to_read(findings, tmp_path):
+def test_a_missing_file_has_no_finding(findings, tmp_path):
     assert findings(WRITTEN, {}, "src/hipchat") == []
     assert findings("\0", {}) != [] and list(file_findings({}, tmp_path / "packs/other")) == []

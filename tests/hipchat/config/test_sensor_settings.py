@@ -50,7 +50,7 @@ class TestDefaults:
         assert found.api.rate_limit_wait == 60
 
     def test_are_those_of_the_schema(self):
-        """The table of the keys and what StackStorm is told of them are one."""
+        """The table of keys equals config.schema.yaml."""
         schema = {}
         for name, each in yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text()).items():
             schema.update({f"{name}.{key}": value for key, value in each["properties"].items()}
@@ -234,7 +234,7 @@ class TestWrongValues:
         for word in words:
             assert word in line
 
-    def test_are_all_named_at_once(self):
+    def test_are_all_named_together(self):
         text = refusal({"rooms": "Factor", "timeout": 0, "events": ["party"]})
         for key in ("api_key", "api_url", "rooms", "timeout", "events"):
             assert "\n  " + key in text

@@ -67,7 +67,7 @@ def test_never_raises_on_text_and_compiles_or_raises_value_error(pattern, text):
 
 
 class TestSet:
-    def test_tells_in_one_pass_which_filters_may_be_found(self):
+    def test_finds_in_one_pass_which_filters_may_match(self):
         filters = [Filter("ping (.*)"), None, Filter("pong"), Filter("(?i)PING"), Filter("")]
         assert list(FilterSet(filters).candidates("ping pang")) == [0, 1, 3, 4]
 

@@ -13,7 +13,7 @@ OVERLAPPING = DELIMITER[:-4] + DELIMITER  # the one's last signs are the other's
     ("half an emoji \ud83d", "half an emoji ?"), ({"a\0b": ["\udc00"]}, {"a\ufffdb": ["?"]}),
     (2 ** 63 - 1, 2 ** 63 - 1), (-2 ** 63, -2 ** 63), ([2 ** 63], [str(2 ** 63)]),
     (True, True), (None, None), (1.5, 1.5), ("M\u00fcnchen \U0001f600", "M\u00fcnchen \U0001f600")])
-def test_what_a_database_cannot_keep_is_replaced(value, stored):
+def test_values_that_a_database_cannot_store_are_replaced(value, stored):
     assert sanitize(value) == stored and type(sanitize(value)) is type(stored)
 
 

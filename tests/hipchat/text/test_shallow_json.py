@@ -18,7 +18,7 @@ def depth(value):
 
 
 @given(JSON, st.booleans())
-def test_what_is_not_too_deep_is_read(value, spaced):
+def test_json_of_allowed_depth_is_read(value, spaced):
     text = json.dumps(value, indent=1 if spaced else None)
     assert loads(text, deepest=depth(value)) == value
     if depth(value):
@@ -27,7 +27,7 @@ def test_what_is_not_too_deep_is_read(value, spaced):
 
 
 @pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":[', "]}"), ('["]]]",', "]")])
-def test_what_is_deeper_than_any_answer_is_refused(opening, closing):
+def test_json_deeper_than_any_response_is_refused(opening, closing):
     assert loads("[" * DEEPEST + "]" * DEEPEST)
     for times in (DEEPEST + 1, 100000):
         with pytest.raises(ValueError):

@@ -61,7 +61,7 @@ class TestText:
         assert reads_the_same(neutralize_templates(text), text)
 
     @given(TEXTS)
-    def test_that_is_inert_already_stays_as_it_is(self, text):
+    def test_that_is_neutralized_already_stays_as_it_is(self, text):
         assert neutralize_templates(neutralize_templates(text)) == neutralize_templates(text)
 
     @pytest.mark.parametrize("text", [
@@ -120,7 +120,7 @@ class TestPayload:
         return payload(EVENTS["message"], body, "trigger", list(matches), guard)
 
     @given(st.dictionaries(TEXTS, JSON, max_size=4), st.lists(TEXTS, max_size=3))
-    def test_is_inert_in_every_string_and_every_key(self, item, matches):
+    def test_is_neutralized_in_every_string_and_every_key(self, item, matches):
         for text in strings_in(self.of(item, matches=matches)):
             assert not OPENING.search(text) and not CLOSING.search(text)
 
@@ -143,20 +143,20 @@ class TestPayload:
 class TestSensor:
     """The sensor over a real socket."""
 
-    def test_filters_on_the_text_as_written_and_passes_on_what_is_inert(self, hipchat, stackstorm):
+    def test_filters_the_text_as_written_and_passes_on_neutralized_text(self, hipchat, stackstorm):
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room, filter=r"^\{\{ (.*?) \}\}(\{)(\{.*)$")
         hipchat.people.say(room, "Ann", "{{ config_context.api_key }}{{ 7*7 }}")
-        heard, = stackstorm.heard(trigger)
-        assert [match.replace(BREAK, "") for match in heard["matches"]] == [
+        received, = stackstorm.received(trigger)
+        assert [match.replace(BREAK, "") for match in received["matches"]] == [
             "config_context.api_key", "{", "{ 7*7 }}"]
-        for text in strings_in(heard) + ["".join(heard["matches"])]:
+        for text in strings_in(received) + ["".join(received["matches"])]:
             assert not OPENING.search(text)
-        assert heard["message"].replace(BREAK, "") == "{{ config_context.api_key }}{{ 7*7 }}"
+        assert received["message"].replace(BREAK, "") == "{{ config_context.api_key }}{{ 7*7 }}"
 
     def test_passes_text_on_as_written_with_template_guard_false(self, hipchat, start_stackstorm):
         room = hipchat.make_room()
         stackstorm = start_stackstorm(hipchat, template_guard=False)
         trigger = stackstorm.listen("message", room)
         hipchat.people.say(room, "Ann", "{{ 7*7 }}")
-        assert stackstorm.heard(trigger)[0]["message"] == "{{ 7*7 }}"
+        assert stackstorm.received(trigger)[0]["message"] == "{{ 7*7 }}"

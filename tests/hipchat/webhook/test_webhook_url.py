@@ -1,4 +1,4 @@
-"""Webhook URLs, and that nobody else can make one."""
+"""Webhook URLs, which only this sensor can sign."""
 import time
 
 import pytest
@@ -37,7 +37,7 @@ def test_is_the_same_after_a_restart(url):
     assert WebhookUrl(PUBLIC, b"secret").make(ADDRESS) == url
 
 
-def test_carries_a_signature_of_256_bits_that_tells_nothing_of_the_secret(url):
+def test_carries_a_signature_of_256_bits_that_reveals_nothing_of_the_secret(url):
     assert len(url.rpartition("/")[2]) == 43
     assert "secret" not in url
 
@@ -75,7 +75,7 @@ def test_are_different_where_they_lead_elsewhere(one, other):
 
 
 @given(st.integers(0, 42), st.sampled_from("ABCXYZabcxyz019-_"))
-def test_is_nobodys_with_one_letter_of_the_signature_changed(position, letter):
+def test_is_not_ours_with_one_letter_of_the_signature_changed(position, letter):
     url = URLS.make(ADDRESS)
     start = len(url) - 43 + position
     changed = url[:start] + letter + url[start + 1:]
@@ -104,7 +104,7 @@ def test_is_nobodys_with_one_letter_of_the_signature_changed(position, letter):
     lambda url: "",
     lambda url: "\n".join(url),
 ])
-def test_is_nobodys_if_anything_else_is_changed(url, change):
+def test_is_not_ours_if_anything_else_is_changed(url, change):
     assert URLS.read(change(url)) is None
 
 

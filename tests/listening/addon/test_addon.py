@@ -1,4 +1,4 @@
-"""The pack as a HipChat add-on, from the URL that is pasted to what is heard and said."""
+"""The pack as a HipChat add-on: from the installation URL to deliveries and actions."""
 import base64
 import json
 import threading
@@ -37,14 +37,14 @@ class TestInstalledAddon:
         assert sorted(shown["events"]) == sorted("room_" + event for event in EVENTS)
         assert (shown["name"], shown["room"]) == ("StackStorm", None)
 
-    def test_is_told_by_health_and_check(self, addon):
+    def test_is_reported_by_health_and_check(self, addon):
         assert addon.is_installed()
         wait_until(lambda: addon.health()["status"] == "ok", what="health: ok")
         succeeded, result = addon.run_action("hipchat.check")
         assert succeeded, result
         assert "ok: add-on: it is installed in HipChat's group 1" in result["lines"]
 
-    def test_hears_every_room_without_a_webhook_in_it(self, addon, addon_room):
+    def test_receives_from_every_room_without_a_webhook_in_it(self, addon, addon_room):
         trigger = addon.trigger_of(addon.add_rule("message"))
         addon.hipchat.people.say(addon_room, "Ann", "hello")
         wait_until(lambda: addon_room in [
@@ -52,7 +52,7 @@ class TestInstalledAddon:
         assert addon.hipchat.webhooks(addon_room) == []
         assert addon.health()["webhooks"] == {"wanted": 0, "present": 0}
 
-    def test_lets_rules_hear_a_new_room_from_its_creation_on(self, addon):
+    def test_receives_from_a_new_room_from_its_creation_on(self, addon):
         created = addon.trigger_of(addon.add_rule("created"))
         said = addon.trigger_of(addon.add_rule("message", {"filter": "^first in (.*)"}))
         room = addon.hipchat.make_room()
@@ -61,12 +61,12 @@ class TestInstalledAddon:
             payload["item"]["room"]["name"] for payload in addon.payloads(created)])
         wait_until(lambda: [room] in [payload["matches"] for payload in addon.payloads(said)])
 
-    def test_hears_a_room_that_a_rule_names(self, addon, addon_room):
+    def test_receives_only_from_the_room_that_a_rule_names(self, addon, addon_room):
         trigger = addon.trigger_of(addon.add_rule("message", {"room": addon_room}))
         other = addon.hipchat.make_room()
         addon.hipchat.people.say(other, "Ann", "elsewhere")
         addon.hipchat.people.say(addon_room, "Ann", "here")
-        assert [payload["message"] for payload in addon.heard(trigger)] == ["here"]
+        assert [payload["message"] for payload in addon.received(trigger)] == ["here"]
 
     def test_sends_as_itself(self, addon, addon_room):
         succeeded, result = addon.run_action("hipchat.send", room=addon_room, message="hello")
@@ -120,7 +120,7 @@ class TestBesideAToken:
     def rooms_with_webhooks(self, process):
         return [room for room in ("Factor", "Ops") if process.hipchat.webhooks(room)]
 
-    def test_each_message_is_heard_once_while_one_way_takes_the_place_of_the_other(self, both):
+    def test_each_message_is_received_once_while_the_add_on_replaces_the_webhooks(self, both):
         trigger = both.trigger_of(both.add_rule("message"))
         topics = both.trigger_of(both.add_rule("topic_change"))
         wait_until(both.has_its_webhooks)
@@ -147,12 +147,13 @@ class TestBesideAToken:
         for room in ("Factor", "Ops"):
             said.append("the last in " + room)
             both.hipchat.people.say(room, "Ann", said[-1])
-        heard = [each["message"] for each in both.heard(trigger, len(said))]
-        assert sorted(heard) == sorted(said)
-        told = [each["item"]["topic"] for each in both.heard(topics, len(said[9:-2:10]))]
-        assert set(told) <= set(said[9:-2:10]), "a topic may come twice: it has no ID"
+        received = [each["message"] for each in both.received(trigger, len(said))]
+        assert sorted(received) == sorted(said)
+        set_topics = said[9:-2:10]
+        found = {each["item"]["topic"] for each in both.received(topics, len(set_topics))}
+        assert found <= set(set_topics), "a topic may come twice: it has no ID"
 
-    def test_hears_by_webhooks_again_when_the_add_on_is_gone(self, both):
+    def test_uses_webhooks_again_when_the_add_on_is_uninstalled(self, both):
         trigger = both.trigger_of(both.add_rule("message"))
         addon = both.hipchat.people.install(both.url)["id"]
         both.hipchat.people.say("Ops", "Ann", "it delivers")
@@ -160,7 +161,7 @@ class TestBesideAToken:
         both.hipchat.people.uninstall(addon)
         wait_until(both.has_its_webhooks)
         both.hipchat.people.say("Ops", "Ann", "hello")
-        assert [each["message"] for each in both.heard(trigger, 2)] == ["it delivers", "hello"]
+        assert [each["message"] for each in both.received(trigger, 2)] == ["it delivers", "hello"]
 
     def test_does_with_it_what_hipchat_lets_users_do_only(self, both):
         both.hipchat.people.install(both.url)
@@ -170,12 +171,12 @@ class TestBesideAToken:
         assert [each["who"] for each in both.hipchat.people.transcript("Ops")] == [
             OWNER, "StackStorm"]
 
-    def test_hears_by_webhooks_where_the_public_url_has_changed_since_it_was_installed(self, both):
+    def test_uses_webhooks_where_the_public_url_has_changed_since_it_was_installed(self, both):
         old = both.listener
         trigger = both.trigger_of(both.add_rule("message"))
         both.hipchat.people.install(both.url)
         both.hipchat.people.say("Ops", "Ann", "it delivers")
-        assert both.heard(trigger)
+        assert both.received(trigger)
         wait_until(lambda: not self.rooms_with_webhooks(both))
         both.stop()
         both.listener = both.config["webhook"]["public_url"] = old + "/moved"
@@ -184,17 +185,17 @@ class TestBesideAToken:
         wait_until(both.has_its_webhooks)
         assert "add-on: it is installed for another webhook.public_url" in both.health()["reasons"]
         lines = both.run_action("hipchat.check")[1]["lines"]
-        told, = [line for line in lines if "add-on: it is installed for " + old in line]
+        line, = [line for line in lines if "add-on: it is installed for " + old in line]
         both.hipchat.people.say("Ops", "Ann", "hello")
-        assert [each["message"] for each in both.heard(trigger)] == ["hello"]
+        assert [each["message"] for each in both.received(trigger)] == ["hello"]
         addon, = both.hipchat.people.addons()
         both.hipchat.people.uninstall(addon["id"])
-        both.hipchat.people.install(told.split()[-1])
+        both.hipchat.people.install(line.split()[-1])
         wait_until(lambda: not any("another" in each for each in both.health()["reasons"]))
 
 
 class TestAllRoomsWithATokenAlone:
-    def test_are_heard_by_a_webhook_in_each_and_new_ones_as_they_are_found(
+    def test_have_a_webhook_each_and_new_ones_get_theirs(
             self, start_hipchat, start_stackstorm):
         hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
         stackstorm = start_stackstorm(hipchat, rooms="all", events=["message"])
@@ -223,7 +224,7 @@ class TestLifeOfAnAddon:
         succeeded, result = life.run_action("hipchat.send", room="Factor", message="hello")
         assert not succeeded and "st2 run hipchat.check" in result["error"]
 
-    def test_ends_when_it_is_uninstalled_and_begins_anew_by_the_same_url(self, life):
+    def test_ends_when_it_is_uninstalled_and_is_installed_again_by_the_same_url(self, life):
         life.hipchat.people.uninstall(life.hipchat.people.install(life.url)["id"])
         wait_until(lambda: not life.is_installed())
         assert life.url_to_paste() == life.url
@@ -234,7 +235,7 @@ class TestLifeOfAnAddon:
         room = life.hipchat.make_room()
         trigger = life.trigger_of(life.add_rule("message", {"filter": "again"}))
         life.hipchat.people.say(room, "Ann", "here again")
-        assert life.heard(trigger)
+        assert life.received(trigger)
         succeeded, result = life.run_action("hipchat.send", room=room, message="hello")
         assert succeeded, result
 
@@ -243,7 +244,7 @@ class TestLifeOfAnAddon:
         assert life.hipchat.people.install(life.url)["id"] == first
         assert life.is_installed()
 
-    def test_is_found_to_be_over_though_nobody_told(self, life):
+    def test_is_found_to_be_over_though_the_uninstallation_was_not_delivered(self, life):
         addon = life.hipchat.people.install(life.url)["id"]
         life.stop()
         assert "error" in life.hipchat.people.uninstall(addon)

@@ -203,7 +203,8 @@ class TestCallback:
         assert install(installation, capabilitiesUrl=url, oauthSecret=None, oauthId="x") == 403
         assert integration_in(kept) == (ID, SECRET)
 
-    def test_that_was_forgotten_since_a_delivery_was_signed_for_it_is_not_heard(self, make, url):
+    def test_that_was_removed_after_a_delivery_was_signed_does_not_count_as_delivering(
+            self, make, url):
         installation, _ = make()
         install(installation, capabilitiesUrl=url)
         installation.note_delivery()
@@ -248,7 +249,8 @@ class TestCallback:
         assert install(installation, capabilitiesUrl=url, groupId=1) == 200
         assert Addon.read(kept.text).group == 1
 
-    def test_of_an_uninstallation_during_a_look_leads_to_another_look(self, make, url, monkeypatch):
+    def test_of_an_uninstallation_during_a_check_leads_to_another_check(
+            self, make, url, monkeypatch):
         monkeypatch.setattr("listening.timing.ADDON_CHECK_DELAY", 0.0)
         installation, _ = make()
         install(installation, capabilitiesUrl=url)
@@ -328,7 +330,7 @@ class TestRoutes:
     @pytest.mark.parametrize("name, method", [
         ("descriptor", "POST"), ("installed", "GET"), ("updated", "DELETE"), ("installed/x", "GET"),
         ("installed", "PUT")])
-    def test_tell_what_method_they_take(self, addon, http, name, method):
+    def test_answer_405_with_the_allowed_methods(self, addon, http, name, method):
         answer = http.request(method, addon.url.replace("descriptor", name), timeout=60)
         assert answer.status_code == 405 and answer.headers["Allow"]
 

@@ -45,7 +45,7 @@ def factor(room, stackstorm):
 
 
 def post_message(hipchat, stackstorm, message, room="Factor"):
-    """Deliver a message that nobody said, as HipChat would."""
+    """Deliver a message that is not in HipChat's history; return its ID."""
     body = {"event": "room_message", "webhook_id": 7, "item": {
         "message": dict({"id": str(uuid.uuid4()), "type": "message"}, **message),
         "room": {"id": hipchat.room_id(room), "name": room}}}
@@ -74,7 +74,7 @@ def test_metrics_count_the_calls_that_post_replies(factor, stackstorm):
 
 def test_stackstorm_gets_ids_and_the_name_of_the_user_who_runs_it(factor, stackstorm):
     message_id = factor.say(":hc hipchat who is @Ann")
-    factor.told(2)
+    factor.answers(2)
     execution = next(each for each in stackstorm.api("GET", "/v1/executions")
                      if each["action"]["ref"] == "hipchat.get_user")
     assert execution["context"]["api_user"] == "stanley"
@@ -99,7 +99,7 @@ def test_an_answer_that_reads_like_a_command_is_none(factor):
 def test_messages_still_reach_their_triggers(factor, stackstorm, hipchat):
     rule = stackstorm.add_rule("message", {"room": "Factor", "filter": "^:hc help"})
     factor.ask(":hc help topic", 2)
-    assert stackstorm.heard(stackstorm.trigger_of(rule))[-1]["message"] == ":hc help topic"
+    assert stackstorm.received(stackstorm.trigger_of(rule))[-1]["message"] == ":hc help topic"
     stackstorm.remove_rule(rule)
 
 
@@ -112,7 +112,7 @@ def test_talk_in_a_room_of_commands_counts_as_filtered(factor, stackstorm):
 
 @pytest.mark.parametrize("text", ["!!!", "?"])
 @pytest.mark.parametrize("person", ["Ann", "Bob"])
-def test_what_is_no_command_gets_silence(factor, text, person):
+def test_other_text_gets_no_reply(factor, text, person):
     assert factor.outcome(PREFIX + text, person).startswith("ignored")
     assert factor.lines() == []
 
@@ -141,12 +141,12 @@ def test_the_packs_own_words_are_no_command(factor, hipchat):
     ("hipchat rooms" + " a=b" * 6, "at most 5 equals signs"),
     ("hipchat rooms timeout=1", "no parameter \"timeout\""),
     ("answer 5f", "Write :hc answer, the question's id, and your answer.")])
-def test_what_is_wrong_is_said_in_a_sentence(factor, text, words):
-    told, = factor.ask(PREFIX + text)
-    assert told.startswith("@Ann ") and words in told and "\n" not in told
+def test_a_wrong_command_is_answered_in_a_sentence(factor, text, words):
+    answer, = factor.ask(PREFIX + text)
+    assert answer.startswith("@Ann ") and words in answer and "\n" not in answer
 
 
-def test_who_may_run_it_is_told_to_whom_may_not(factor):
+def test_a_person_without_permission_learns_who_has_it(factor):
     assert factor.ask(":hc hipchat rooms", person="Bob") == [
         "@Bob You may not run hipchat.rooms here. These people may: Ann."]
 
@@ -163,7 +163,7 @@ def test_a_message_that_comes_twice_runs_once(factor, hipchat, stackstorm):
                "from": {"id": factor.ids["Ann"], "name": "Ann", "mention_name": "Ann"}}
     factor.say("now")
     post_message(hipchat, stackstorm, message)
-    factor.told(2)
+    factor.answers(2)
     post_message(hipchat, stackstorm, message)
     assert len(factor.ask(":hc help topic", 2)) == 2
 
@@ -174,13 +174,13 @@ def test_fifty_old_commands_cost_one_message(factor, hipchat, stackstorm):
         post_message(hipchat, stackstorm, {
             "message": f":hc hipchat topic Factor {number}", "date": "2026-05-04T09:30:00+00:00",
             "from": {"id": factor.ids["Ann"], "name": "Ann", "mention_name": "Ann"}})
-    told, = factor.told()
-    assert told.startswith("@Ann 50 commands were said while I was away, the first ")
+    answer, = factor.answers()
+    assert answer.startswith("@Ann 50 commands were said while I was away, the first ")
     wait_until(factor.is_idle)
     assert len(factor.lines()) == 1
 
 
-def test_the_log_and_health_tell_of_each_command_and_never_what_was_said(factor, stackstorm):
+def test_the_log_and_health_report_each_command_and_never_its_text(factor, stackstorm):
     before = stackstorm.health()["commands"]
     factor.ask(":hc hipchat topic Factor verysecret", 2)
     factor.ask(":hc hipchat nosuchthing verysecret")

@@ -43,7 +43,7 @@ def test_a_number_that_is_cut_off_is_left_out():
     assert "size" not in event.body or event.body["size"] == 123456
 
 
-def test_what_is_no_event_is_left_out():
+def test_comments_and_incomplete_events_are_left_out():
     assert list(read_events([b": a comment\n\ndata: 5\n\nevent: x\n\ndata: {\"a\"\n\n"])) in (
         [], [("", {}, True)])
 

@@ -34,7 +34,7 @@ def reopened(datastore, damages=None):
     return journal
 
 
-def test_what_is_not_answered_is_there_again(journal, datastore):
+def test_an_unanswered_command_is_loaded_again(journal, datastore):
     command = Command(MESSAGE, 1.0, Attempt("a", "ops.say", "ops.say", "2026-05-04", True))
     assert journal.add(command)
     assert list(reopened(datastore)) == [command]
@@ -45,7 +45,7 @@ def test_what_is_not_answered_is_there_again(journal, datastore):
     assert found.executions == command.executions and found.replies == command.replies
 
 
-def test_what_is_answered_is_known_and_gone(journal, datastore):
+def test_an_answered_command_is_known_and_not_pending(journal, datastore):
     command = Command(MESSAGE, 1.0)
     journal.add(command)
     journal.finish(command)
@@ -54,7 +54,7 @@ def test_what_is_answered_is_known_and_gone(journal, datastore):
     assert not again.add(Command(MESSAGE, 3.0)) and list(again) == []
 
 
-def test_what_was_said_does_not_stay_once_it_was_handled(journal, datastore):
+def test_the_text_of_a_command_is_removed_once_it_was_handled(journal, datastore):
     command = Command(MESSAGE, 1.0)
     journal.add(command)
     command.executions = [Execution("5f", "ops.say", 2.0)]
@@ -62,7 +62,7 @@ def test_what_was_said_does_not_stay_once_it_was_handled(journal, datastore):
     assert next(iter(reopened(datastore))).message.text == ""
 
 
-def test_what_the_datastore_does_not_take_is_not_known(journal, datastore):
+def test_a_command_that_the_datastore_refuses_is_not_known(journal, datastore):
     datastore.is_away = True
     with pytest.raises(ServiceUnavailable):
         journal.add(Command(MESSAGE, 1.0))
@@ -70,7 +70,7 @@ def test_what_the_datastore_does_not_take_is_not_known(journal, datastore):
     assert len(journal) == 0 and journal.add(Command(MESSAGE, 1.0))
 
 
-def test_what_was_answered_a_day_ago_is_forgotten(journal, datastore, monkeypatch):
+def test_a_command_answered_a_day_ago_is_forgotten(journal, datastore, monkeypatch):
     command = Command(MESSAGE, 1.0)
     journal.add(command)
     journal.finish(command)

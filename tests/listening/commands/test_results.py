@@ -1,4 +1,4 @@
-"""What becomes of a command in StackStorm, and what its room is told; StackStorm is played."""
+"""Executions of commands and their results in the room, with a fake StackStorm."""
 import json
 import time
 
@@ -38,14 +38,14 @@ def test_the_end_on_the_stream_is_answered_once(chat, st2):
     id = start(chat, st2)
     st2.end(id, "all well")
     st2.tell(st2.executions[id])
-    assert chat.told(2) == ["@Ann Started. (details available at "
+    assert chat.answers(2) == ["@Ann Started. (details available at "
                             f"https://st2/#/history/{id})", "@Ann all well"]
     assert chat.lines()[1]["color"] == "green"
     wait_until(chat.is_idle)
     assert len(chat.lines()) == 2
 
 
-def test_no_call_uses_a_connection_that_stackstorm_may_close_meanwhile(chat, st2):
+def test_no_call_uses_a_connection_that_stackstorm_may_close_before_it(chat, st2):
     for _ in range(3):
         start(chat, st2)
     assert st2.connections >= len(st2.calls) >= 5
@@ -62,8 +62,8 @@ def test_an_end_that_the_stream_has_lost_is_found(chat, st2):
     id = start(chat, st2)
     wait_until(lambda: any("event stream cannot be read" in reason
                            for reason in chat.stackstorm.health()["reasons"]))
-    st2.end(id, is_told=False)
-    assert chat.told(2)[1] == "@Ann done"
+    st2.end(id, is_sent=False)
+    assert chat.answers(2)[1] == "@Ann done"
     st2.has_stream = True
     wait_until(lambda: chat.stackstorm.health()["status"] == "ok")
 
@@ -74,34 +74,34 @@ def test_an_end_that_the_stream_has_lost_is_found(chat, st2):
 def test_a_result_that_cannot_be_read_is_said(chat, st2, fault, words):
     id = start(chat, st2)
     st2.faults["GET", "/executions/" + id] = fault
-    st2.end_streams()  # whoever reads it again looks at what runs
-    assert words in chat.told(2)[1] and chat.lines()[1]["color"] == "red"
+    st2.end_streams()  # the sensor then looks up running executions
+    assert words in chat.answers(2)[1] and chat.lines()[1]["color"] == "red"
     wait_until(chat.is_idle)
 
 
 def test_a_result_that_is_too_large_for_a_room_is_said(chat, st2):
     id = start(chat, st2)
     st2.end(id, result_size=LARGEST_RESULT + 1)
-    assert "Its result has 1048577 bytes, too many for a room." in chat.told(2)[1]
+    assert "Its result has 1048577 bytes, too many for a room." in chat.answers(2)[1]
 
 
 def test_a_workflows_question_is_asked_once_and_answered(chat, st2):
     id = start(chat, st2)
     asked = st2.ask(id)
     st2.tell(st2.executions[asked])
-    assert chat.told(2)[1] == ("@Ann ops.say asks, for at most 60 minutes:\ngo: Go on?\n"
+    assert chat.answers(2)[1] == ("@Ann ops.say asks, for at most 60 minutes:\ngo: Go on?\n"
                                f"Answer with: !answer {asked} yes (or no)")
     assert chat.ask(f"!answer {asked} yes") == ["@Ann Thank you, the workflow continues."]
     assert ("PUT", "/inquiries/" + asked, {"id": asked, "response": {"go": True}}) in st2.calls
     st2.end(id)
-    assert chat.told(2)[1] == "@Ann done"
+    assert chat.answers(2)[1] == "@Ann done"
 
 
 def test_a_question_that_the_stream_has_lost_is_asked(chat, st2):
     id = start(chat, st2)
-    st2.ask(id, is_told=False)
+    st2.ask(id, is_sent=False)
     st2.end_streams()
-    assert "asks, for at most 60 minutes" in chat.told(2)[1]
+    assert "asks, for at most 60 minutes" in chat.answers(2)[1]
 
 
 @pytest.mark.parametrize("person, words", [
@@ -114,7 +114,7 @@ def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(chat, st2, perso
     chat.stackstorm.restart()
     wait_until(chat.is_idle)
     asked = st2.ask(start(chat, st2))
-    chat.told(2)
+    chat.answers(2)
     st2.faults["PUT", "/inquiries/" + asked] = (400, {
         "faultstring": "Inquiry has already been responded to"})
     assert words in chat.ask(f"!answer {asked} yes", person=person)[0]
@@ -127,22 +127,22 @@ def test_an_api_that_hangs_holds_no_event_up(chat, st2, hipchat):
     for number in range(25):
         chat.people.say(chat.name, "Ann", f"!say {number}")
     chat.people.say(chat.name, "Ann", "now")
-    chat.stackstorm.heard(trigger, 26)
+    chat.stackstorm.received(trigger, 26)
     assert "Started." not in "".join(line["what"] for line in chat.lines()), "each start hangs"
     wait_until(lambda: len(st2.started()) == 20)
-    told = wait_until(lambda: [line["what"] for line in chat.lines()
+    answer = wait_until(lambda: [line["what"] for line in chat.lines()
                                if "I am busy with 20 commands." in line["what"]])
-    assert len(told) <= 5
+    assert len(answer) <= 5
 
 
-def test_what_stackstorm_refuses_and_what_perhaps_runs_is_said(chat, st2):
+def test_a_command_that_stackstorm_refuses_or_may_have_started_is_reported(chat, st2):
     st2.faults["POST", "/aliasexecution"] = (400, {"faultstring": "the words\nand a schema"})
     assert chat.ask("!say hi") == ["@Ann the words"]
     st2.faults["POST", "/aliasexecution"] = (502, {})
     assert "may run nevertheless" in chat.ask("!say hi")[0]
 
 
-def test_a_new_alias_is_there_at_once(chat, st2):
+def test_a_new_alias_can_be_used_immediately(chat, st2):
     assert "no such command" in chat.ask("!shout hi")[0]
     time.sleep(1)  # for which the aliases count as fresh
     st2.aliases.append(st2.alias("shout", ["shout {{ words }}"], id="5d" * 12))
@@ -155,24 +155,24 @@ def test_a_new_alias_is_there_at_once(chat, st2):
 def test_commands_that_ended_while_the_sensor_was_away_are_answered(chat, st2):
     id = start(chat, st2)
     chat.stackstorm.stop()
-    st2.end(id, "meanwhile", is_told=False)
+    st2.end(id, "while away", is_sent=False)
     chat.stackstorm.start()
-    assert chat.told(2)[1] == "@Ann meanwhile"
+    assert chat.answers(2)[1] == "@Ann while away"
     wait_until(chat.is_idle)
     assert len(chat.lines()) == 2
     assert chat.stackstorm.health()["commands"]["oldest"] == 0
 
 
-def test_what_was_started_just_before_a_kill_is_found_by_its_message_and_not_run_again(chat, st2):
+def test_a_command_started_just_before_a_kill_is_found_and_not_run_again(chat, st2):
     st2.hangs = 5
     chat.say("!say hi")
     wait_until(st2.started)
     chat.stackstorm.kill()
     st2.hangs = 0
     chat.stackstorm.start()
-    assert chat.told()[0].startswith("@Ann Running ops.say.")
+    assert chat.answers()[0].startswith("@Ann Running ops.say.")
     st2.end(st2.started()[0]["id"])
-    assert chat.told(2)[1] == "@Ann done"
+    assert chat.answers(2)[1] == "@Ann done"
     assert len(st2.started()) == 1
 
 
@@ -193,7 +193,7 @@ def test_a_reply_waits_for_hipchat(chat, st2, start_hipchat):
     id = start(chat, st2)
     chat.people.faults({"paths": "/notification", "status": 503, "times": 2})
     st2.end(id)
-    assert chat.told(2)[1] == "@Ann done"
+    assert chat.answers(2)[1] == "@Ann done"
     wait_until(chat.is_idle)
     assert len(chat.lines()) == 2
 
@@ -210,5 +210,5 @@ def test_a_large_event_of_others_is_dropped_as_it_arrives(chat, st2):
     id = start(chat, st2)
     st2.tell({"id": "5f" * 12, "status": "succeeded", "result": {"stdout": "x" * 9_000_000}})
     st2.end(id)
-    assert chat.told(2)[1] == "@Ann done"
+    assert chat.answers(2)[1] == "@Ann done"
     assert json.dumps(chat.stackstorm.health()["commands"])

@@ -63,7 +63,7 @@ def test_rooms_that_ask_together_share_one_read():
     assert asked == ["known"]
 
 
-def test_what_was_sent_after_the_takeover_needs_no_look():
+def test_a_message_sent_after_the_takeover_needs_no_read():
     found, asked = before((message("1"), 0))
     assert not found("known", message("1"), TAKEN_OVER_AT + 3600)
     assert asked == []

@@ -1,4 +1,4 @@
-"""The dispatcher: what reaches which trigger, and what is dropped."""
+"""The dispatcher: which deliveries reach which trigger, and which are dropped."""
 import logging
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ class TestDelivery:
         bench.listen("four", room="Elsewhere")
         bench.start()
         bench.deliver("trace")
-        assert sorted(bench.stackstorm.told) == [("one", "trace"), ("two", "trace")]
+        assert sorted(bench.stackstorm.published) == [("one", "trace"), ("two", "trace")]
         assert bench.health.report()["dispatched"] == 1
 
     def test_is_not_dispatched_again_to_the_triggers_that_have_it(self, bench, pauses):
@@ -26,7 +26,8 @@ class TestDelivery:
         bench.stackstorm.fails = lambda trigger, trace: trigger == "two" and attempts[trace] < 4
         bench.start()
         bench.deliver("trace")
-        assert sorted(trigger for trigger, _ in bench.stackstorm.told) == ["one", "three", "two"]
+        triggers = [trigger for trigger, _ in bench.stackstorm.published]
+        assert sorted(triggers) == ["one", "three", "two"]
 
     def test_that_another_sensor_had_dispatched_is_dispatched_to_the_others_alone(self, bench):
         for ref in ("one", "two"):
@@ -37,7 +38,7 @@ class TestDelivery:
         bench.put("first", text="build")
         bench.put("second", text="deploy")
         wait_until(lambda: bench.spool.waiting == 0)
-        assert bench.stackstorm.told == [("two", "first")]
+        assert bench.stackstorm.published == [("two", "first")]
         report = bench.health.report()
         assert (report["dispatched"], report["dropped"]) == (1, {"dispatched before": 1})
 
@@ -51,14 +52,14 @@ class TestDelivery:
         assert bench.spool.waiting == 1
         bench.stackstorm.fails = lambda trigger, trace: False
         wait_until(lambda: bench.spool.waiting == 0)
-        assert bench.stackstorm.told == [("trigger", "trace")]
+        assert bench.stackstorm.published == [("trigger", "trace")]
 
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
         bench.start()
         wait_until(lambda: bench.spool.waiting == 0)
-        assert bench.stackstorm.told == [("trigger", "trace")]
+        assert bench.stackstorm.published == [("trigger", "trace")]
 
     def test_that_comes_before_the_triggers_are_known_waits_for_them(self, bench, pauses):
         def unknown():
@@ -71,7 +72,7 @@ class TestDelivery:
         wait_until(lambda: bench.refreshes > 3)
         assert bench.spool.waiting == 1
         bench.refresh = lambda: bench.listen("trigger")
-        wait_until(lambda: bench.stackstorm.told == [("trigger", "trace")])
+        wait_until(lambda: bench.stackstorm.published == [("trigger", "trace")])
 
 
 class TestDropped:
@@ -79,7 +80,7 @@ class TestDropped:
     def start(self, bench):
         bench.start()
 
-    def test_is_what_no_trigger_hears_and_its_webhook_is_looked_at(self, bench):
+    def test_is_a_delivery_without_a_trigger_and_its_webhook_is_checked(self, bench):
         bench.know("Factor")
         bench.listen("trigger", room="Elsewhere")
         bench.deliver("trace")
@@ -101,8 +102,8 @@ class TestDropped:
         assert bench.stackstorm.traces() == ["whole"]
 
 
-class TestNamesNotTold:
-    """HipChat has answered and told of no room, while a rule names one."""
+class TestNoRoomListed:
+    """HipChat's list of rooms is empty, while a rule names a room."""
 
     @pytest.fixture(autouse=True)
     def start(self, bench):
@@ -111,26 +112,26 @@ class TestNamesNotTold:
         bench.add("by id", "1002")
         bench.start()
 
-    def test_what_nobody_hears_waits_until_they_are(self, bench, pauses):
+    def test_a_delivery_without_a_trigger_waits_for_the_names(self, bench, pauses):
         bench.put("waits", "1001")
         wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat lists no room"])
         assert bench.spool.waiting == 1 and not bench.unwanted
         bench.know("Factor")
-        wait_until(lambda: bench.stackstorm.told == [("by name", "waits")])
+        wait_until(lambda: bench.stackstorm.published == [("by name", "waits")])
         wait_until(lambda: bench.health.report()["status"] == "ok")
 
     def test_rooms_that_rules_call_by_id_go_on(self, bench, pauses):
         bench.put("waits", "1001")
         wait_until(lambda: bench.health.report()["reasons"])
         bench.put("goes", "1002")
-        wait_until(lambda: bench.stackstorm.told == [("by id", "goes")])
+        wait_until(lambda: bench.stackstorm.published == [("by id", "goes")])
 
-    def test_what_nobody_hears_is_dropped_where_no_rule_names_a_room(self, bench):
+    def test_a_delivery_without_a_trigger_is_dropped_where_no_rule_names_a_room(self, bench):
         bench.subscriptions.remove({"ref": "by name"})
-        bench.put("nobody's", "1001")
+        bench.put("unwanted", "1001")
         wait_until(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
 
-    def test_troubles_end_each_by_itself(self, bench, pauses):
+    def test_problems_end_independently(self, bench, pauses):
         bench.put("waits", "1001")
         bench.stackstorm.fails = lambda trigger, trace: True
         bench.put("goes", "1002")
@@ -139,18 +140,18 @@ class TestNamesNotTold:
         wait_until(lambda: bench.health.report()["reasons"] == ["rooms: HipChat lists no room"])
 
 
-class TestUnheard:
-    def test_delivery_looks_for_new_triggers_first(self, bench, monkeypatch):
+class TestUnwanted:
+    def test_delivery_refreshes_triggers_before_it_is_dropped(self, bench, monkeypatch):
         monkeypatch.setattr("listening.timing.TRIGGER_REFRESH_THROTTLE", 0)
         bench.know("Factor")
         bench.start()
-        bench.put("nobody")
+        bench.put("unwanted")
         wait_until(lambda: bench.health.report()["dropped"] == {"unwanted": 1})
         bench.refresh = lambda: bench.listen("trigger")
-        bench.put("somebody")
-        wait_until(lambda: bench.stackstorm.told == [("trigger", "somebody")])
+        bench.put("wanted")
+        wait_until(lambda: bench.stackstorm.published == [("trigger", "wanted")])
 
-    def test_deliveries_look_for_them_once_in_a_while_only(self, bench):
+    def test_deliveries_refresh_triggers_at_a_throttled_rate(self, bench):
         bench.know("Factor")
         bench.start()
         for number in range(50):

@@ -19,7 +19,7 @@ class TestOrder:
         bench.start()
         for number in range(50):
             bench.put(number)
-        wait_until(lambda: len(bench.stackstorm.told) == 50)
+        wait_until(lambda: len(bench.stackstorm.published) == 50)
         assert bench.stackstorm.traces() == [str(number) for number in range(50)]
 
     def test_within_a_room_is_kept_when_dispatches_fail(self, bench, pauses):
@@ -29,7 +29,7 @@ class TestOrder:
         bench.start()
         for number in range(10):
             bench.put(number)
-        wait_until(lambda: len(bench.stackstorm.told) == 10)
+        wait_until(lambda: len(bench.stackstorm.published) == 10)
         assert bench.stackstorm.traces() == [str(number) for number in range(10)]
 
     def test_goes_on_in_other_rooms_while_one_is_held_up(self, bench):
@@ -41,7 +41,7 @@ class TestOrder:
         bench.put("behind it", "Slow")
         for number in range(20):
             bench.put(number, "Fast")
-        wait_until(lambda: len(bench.stackstorm.told) == 20)
+        wait_until(lambda: len(bench.stackstorm.published) == 20)
         assert "behind it" not in bench.stackstorm.traces()
 
     def test_across_rooms_is_parallel_up_to_the_number_of_workers(self, bench):
@@ -52,7 +52,7 @@ class TestOrder:
         bench.start()
         wait_until(lambda: bench.stackstorm.under_way == WORKERS)
         bench.stackstorm.release()
-        wait_until(lambda: len(bench.stackstorm.told) == 3 * WORKERS)
+        wait_until(lambda: len(bench.stackstorm.published) == 3 * WORKERS)
         assert bench.stackstorm.most_under_way == WORKERS == 50
 
 
@@ -98,7 +98,7 @@ class TestArrivals:
 
     def test_that_pause_let_a_group_go_at_a_time(self, bench, monkeypatch):
         monkeypatch.setattr("listening.dispatch.room_queues.time",
-                            Clock())  # or the pause would end by itself
+                            Clock())  # else the pause would time out
         for number in range(3 * DISPATCHES_PER_YIELD):
             bench.listen(f"trigger {number}", str(number))
             bench.put(number, str(number))
@@ -109,13 +109,13 @@ class TestArrivals:
             arriving.pauses = 1
             wait_until(lambda: bench.stackstorm.under_way == DISPATCHES_PER_YIELD)
             bench.stackstorm.release()
-            wait_until(lambda: len(bench.stackstorm.told) == groups * DISPATCHES_PER_YIELD)
+            wait_until(lambda: len(bench.stackstorm.published) == groups * DISPATCHES_PER_YIELD)
         bench.spool.arriving = 0
         assert bench.stackstorm.most_under_way == DISPATCHES_PER_YIELD == 10
 
 
 class TestHealing:
-    def test_looks_for_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
+    def test_refreshes_triggers_at_the_start_and_after_a_failure_and_at_no_other_time(
             self, bench, pauses):
         bench.listen("trigger")
         bench.start()
@@ -126,7 +126,7 @@ class TestHealing:
         bench.deliver("three")
         assert bench.refreshes == 2
 
-    def test_looks_for_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
+    def test_refreshes_triggers_once_however_many_rooms_failed_together(self, bench, pauses):
         attempts, failed = bench.stackstorm.attempts, []
 
         def fail_together(trigger, trace):
@@ -145,7 +145,7 @@ class TestHealing:
         wait_until(lambda: bench.spool.waiting == 0)
         assert bench.refreshes == 2
 
-    def test_forgets_a_trigger_that_was_deleted_unheard(self, bench, pauses):
+    def test_forgets_a_trigger_whose_deletion_was_not_reported(self, bench, pauses):
         bench.listen("deleted")
         bench.stackstorm.fails = lambda trigger, trace: trigger == "deleted"
         bench.start()
@@ -153,7 +153,7 @@ class TestHealing:
         bench.deliver("trace")
         assert bench.health.report()["dropped"] == {"unwanted": 1}
 
-    def test_is_told_to_health_when_the_last_room_is_well(self, bench, pauses):
+    def test_is_reported_when_the_last_room_works_again(self, bench, pauses):
         for room in ("One", "Two"):
             bench.listen("trigger of " + room, room)
         failing = {"trigger of One", "trigger of Two"}
@@ -166,10 +166,10 @@ class TestHealing:
             assert bench.health.report()["reasons"] == [
                 "broker: dispatching to StackStorm fails"]
             failing.discard("trigger of " + room)
-            wait_until(lambda: len(bench.stackstorm.told) == 2 - len(failing))
+            wait_until(lambda: len(bench.stackstorm.published) == 2 - len(failing))
         wait_until(lambda: bench.health.report()["status"] == "ok")
 
-    def test_tells_health_that_a_dispatch_takes_long(self, bench, monkeypatch):
+    def test_a_slow_dispatch_is_reported_by_health(self, bench, monkeypatch):
         monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
         bench.listen("trigger")
         bench.stackstorm.hold()
@@ -180,7 +180,7 @@ class TestHealing:
         bench.stackstorm.release()
         wait_until(lambda: bench.health.report()["status"] == "ok")
 
-    def test_tells_health_that_the_disk_hangs(self, bench, monkeypatch):
+    def test_a_hanging_disk_is_reported_by_health(self, bench, monkeypatch):
         monkeypatch.setattr("listening.timing.DISPATCH_SLOW", 0.01)
         bench.start()
         bench.spool.hangs = True
@@ -206,14 +206,14 @@ class TestHealing:
 
 
 class TestSpoolInTrouble:
-    def test_is_told_to_health_and_passes(self, bench, pauses, monkeypatch):
+    def test_is_reported_by_health_and_passes(self, bench, pauses, monkeypatch):
         bench.listen("trigger")
         bench.start()
         with monkeypatch.context() as context:
             context.setattr(bench.spool, "next", _unreadable)
             bench.put("trace")
             wait_until(lambda: bench.health.report()["reasons"] == ["spool: cannot be read"])
-        wait_until(lambda: bench.stackstorm.told == [("trigger", "trace")])
+        wait_until(lambda: bench.stackstorm.published == [("trigger", "trace")])
         assert bench.health.report()["status"] == "ok"
 
     def test_passes_too_if_the_delivery_is_gone(self, bench, pauses, monkeypatch):
@@ -231,7 +231,7 @@ class TestSpoolInTrouble:
             bench.put(number)
             if number % 5 == 0:
                 bench.spool._store.is_damaged = True
-        wait_until(lambda: len(bench.stackstorm.told) == 20)
+        wait_until(lambda: len(bench.stackstorm.published) == 20)
         assert bench.stackstorm.traces() == [str(number) for number in range(20)]
 
 
@@ -251,7 +251,7 @@ class TestOutage:
             attempts.append(trace)
             if bench.away:
                 raise ServiceUnavailable(bench.away, "is away", "The error: odd.")
-            bench.stackstorm.told.append((trigger, trace))
+            bench.stackstorm.published.append((trigger, trace))
 
         bench.stackstorm.dispatch, bench.away = dispatch, "broker"
         bench.queues = RoomQueues(bench.spool, bench.make_dispatcher(dispatch).deliver,
@@ -269,14 +269,14 @@ class TestOutage:
         probe = outage[-1]
         assert set(outage[10:]) == {probe}
 
-    def test_ends_for_all_at_once(self, bench, pauses, outage):
+    def test_ends_for_all_rooms_together(self, bench, pauses, outage):
         wait_until(lambda: len(pauses) > 3)
         bench.away = None
-        wait_until(lambda: len(bench.stackstorm.told) == 10)
-        assert len(set(bench.stackstorm.told)) == 10
+        wait_until(lambda: len(bench.stackstorm.published) == 10)
+        assert len(set(bench.stackstorm.published)) == 10
         assert bench.health.report()["reasons"] == []
 
-    def test_holds_what_comes_meanwhile_too(self, bench, pauses, outage):
+    def test_holds_deliveries_that_arrive_during_it_too(self, bench, pauses, outage):
         wait_until(lambda: len(pauses) > 3)
         bench.listen("trigger late", "late")
         bench.put("late", "late")
@@ -284,7 +284,7 @@ class TestOutage:
         wait_until(lambda: len(pauses) > count + 5)
         assert "late" not in outage
         bench.away = None
-        wait_until(lambda: len(bench.stackstorm.told) == 11)
+        wait_until(lambda: len(bench.stackstorm.published) == 11)
 
     def test_is_over_in_health_too_where_the_only_room_was_paused(self, bench, pauses):
         bench.listen("trigger")
@@ -308,16 +308,16 @@ class TestOutage:
     def test_is_over_when_a_delivery_fails_for_a_reason_of_its_own(self, bench, pauses, outage):
         wait_until(lambda: len(pauses) > 3)
         stuck = outage[-1]
-        told = bench.stackstorm.told
+        published = bench.stackstorm.published
 
         class Told(list):
             def append(self, dispatched):
                 if dispatched[1] == stuck:
                     raise ValueError("odd")
-                told.append(dispatched)
+                published.append(dispatched)
 
-        bench.stackstorm.told, bench.away = Told(), None
-        wait_until(lambda: len(told) == 9)
+        bench.stackstorm.published, bench.away = Told(), None
+        wait_until(lambda: len(published) == 9)
         wait_until(lambda: bench.health.report()["reasons"] == [
             "broker: dispatching to StackStorm fails"])
 
@@ -332,10 +332,10 @@ class TestStop:
         wait_until(lambda: bench.stackstorm.under_way)
         bench.queues.finish()
         bench.spool.settle()
-        done = list(bench.stackstorm.told)
+        done = list(bench.stackstorm.published)
         assert len(done) + bench.spool.waiting == 10 and bench.spool.waiting
         eventlet.sleep(0.2)
-        assert bench.stackstorm.told == done
+        assert bench.stackstorm.published == done
 
 
 class TestPause:
@@ -355,7 +355,7 @@ class TestPause:
         wait_until(lambda: bench.stackstorm.traces() == ["waits"])
         assert bench.queues.paused() == set() and not bench.queues.is_awaited(1001)
 
-    def test_ends_by_itself(self, bench, monkeypatch, caplog):
+    def test_ends_after_its_longest_time(self, bench, monkeypatch, caplog):
         caplog.set_level(logging.INFO)
         monkeypatch.setattr("listening.timing.ROOM_PAUSE_MAX", 0.01)
         bench.queues.pause(1001)  # from now on

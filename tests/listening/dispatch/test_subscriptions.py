@@ -1,4 +1,4 @@
-"""Who listens to what, as StackStorm adds, changes and removes triggers."""
+"""Subscriptions, as StackStorm adds, changes and removes triggers."""
 import logging
 
 import pytest
@@ -47,16 +47,16 @@ def refs(found):
     return sorted(listener.ref for listener in found)
 
 
-def test_the_triggers_that_want_a_room_are_found_by_its_id_and_by_what_it_is_called(subscriptions):
+def test_the_triggers_for_a_room_are_found_by_its_id_and_its_name(subscriptions):
     subscriptions.add(trigger("message"))
     subscriptions.add(trigger("in Ops", room="ops"))
-    subscriptions.add(trigger("in a room that is none", room="Nowhere"))
+    subscriptions.add(trigger("in an unknown room", room="Nowhere"))
     assert subscriptions.refs_by_room([FACTOR, OPS, "Nowhere", 9]) == {
         FACTOR: {"hipchat.message"}, OPS: {"hipchat.in Ops"},
-        "Nowhere": {"hipchat.in a room that is none"}, 9: set()}
+        "Nowhere": {"hipchat.in an unknown room"}, 9: set()}
 
 
-def test_what_is_wanted_everywhere_follows_the_rooms_and_is_worked_out_once(directory):
+def test_required_addresses_follow_the_rooms_and_are_computed_once(directory):
     subscriptions = Subscriptions([EVERYWHERE], ["message"], directory,
                                   logging.getLogger("subscriptions"),
                           lambda: None)
@@ -70,9 +70,9 @@ def test_what_is_wanted_everywhere_follows_the_rooms_and_is_worked_out_once(dire
 
 
 class TestAdded:
-    """Triggers that come, the same one often twice."""
+    """New triggers, the same one often twice."""
 
-    def test_without_a_room_hears_the_rooms_of_the_config(self, subscriptions):
+    def test_without_a_room_applies_to_the_configs_rooms(self, subscriptions):
         subscriptions.add(trigger("message"))
         assert subscriptions.required() == {Address("room_message", FACTOR),
                                       Address("room_message", SALES)}
@@ -80,15 +80,15 @@ class TestAdded:
         assert hearing(subscriptions, OPS) == []
         assert hearing(subscriptions, FACTOR, "room_enter") == []
 
-    def test_without_a_room_hears_only_the_events_of_the_config(self, subscriptions):
+    def test_without_a_room_applies_only_to_the_configs_events(self, subscriptions):
         subscriptions.add(trigger("exit", "exit"))
         assert subscriptions.required() == set()
 
-    def test_with_a_room_hears_any_event_in_that_room(self, subscriptions):
+    def test_with_a_room_applies_to_any_event_in_that_room(self, subscriptions):
         subscriptions.add(trigger("a", "exit", room="Ops"))
         assert subscriptions.required() == {Address("room_exit", OPS)}
 
-    def test_with_a_rooms_id_as_an_integer_hears_it(self, subscriptions):
+    def test_with_a_rooms_id_as_an_integer_applies_to_it(self, subscriptions):
         subscriptions.add(trigger("a", room=42))
         assert hearing(subscriptions, 42) == ["hipchat.a"]
 
@@ -104,7 +104,7 @@ class TestAdded:
         assert len(hearing(subscriptions, FACTOR)) == 1
         assert (len(changes), subscriptions.version) == (1, 1)
 
-    def test_with_other_parameters_hears_by_these(self, subscriptions):
+    def test_with_other_parameters_replaces_the_former_ones(self, subscriptions):
         subscriptions.add(trigger("a", room="Factor"))
         subscriptions.add(trigger("a", room="Ops", filter="x"))
         assert subscriptions.required() == {Address("room_message", OPS)}
@@ -122,9 +122,9 @@ class TestAdded:
 
 
 class TestRemoved:
-    """Triggers that go."""
+    """Deleted triggers."""
 
-    def test_is_heard_no_more(self, subscriptions):
+    def test_no_longer_matches(self, subscriptions):
         subscriptions.add(trigger("a", room="Factor"))
         subscriptions.add(trigger("b", room="Factor"))
         subscriptions.remove(trigger("a", room="Factor"))
@@ -136,7 +136,7 @@ class TestRemoved:
         subscriptions.remove(trigger("a"))
         assert changes == []
 
-    def test_and_added_again_is_heard(self, subscriptions):
+    def test_and_added_again_matches(self, subscriptions):
         for _ in range(2):
             subscriptions.add(trigger("a", room="Factor"))
             subscriptions.remove(trigger("a", room="Factor"))
@@ -163,7 +163,7 @@ class TestReplaced:
 
 
 class TestWrong:
-    """Parameters that make no sense."""
+    """Invalid parameters."""
 
     WRONG = [
         ("message", {"filter": "("}), ("message", {"filter": 5}), ("message", {"filter": None}),
@@ -180,7 +180,7 @@ class TestWrong:
         assert "\n" not in text
 
     @pytest.mark.parametrize("event, parameters", WRONG)
-    def test_are_remembered_raise_nothing_and_disturb_nobody(
+    def test_are_remembered_raise_nothing_and_affect_no_other(
             self, subscriptions, event, parameters):
         subscriptions.add(trigger("good", room="Factor"))
         for _ in range(3):
@@ -199,9 +199,9 @@ class TestWrong:
 
 
 class TestRenamed:
-    """Names that rooms get and lose."""
+    """Renamed rooms."""
 
-    def test_a_rule_for_a_name_hears_the_room_that_bears_it_now(
+    def test_a_rule_for_a_name_applies_to_the_room_that_has_it_now(
             self, subscriptions, directory, changes):
         subscriptions.add(trigger("a", room="Factor"))
         directory.replace([{"id": FACTOR, "name": "Factor-old"}, {"id": SALES, "name": "Factor"}])
@@ -211,7 +211,7 @@ class TestRenamed:
             subscriptions, SALES) == ["hipchat.a"]
         assert len(changes) == 2
 
-    def test_a_rule_for_a_name_that_no_room_bears_waits_for_one(self, subscriptions, directory):
+    def test_a_rule_for_a_name_that_no_room_has_waits_for_one(self, subscriptions, directory):
         subscriptions.add(trigger("a", room="Soon"))
         assert subscriptions.required() == set()
         assert subscriptions.unknown_names() == {"Soon": {"room_message"}}
@@ -235,7 +235,7 @@ class TestRenamed:
         assert len(changes) == 1
 
 
-def test_listeners_of_all_rooms_hear_each_and_no_room_passes_for_all():
+def test_subscriptions_to_all_rooms_match_each_and_no_room_passes_for_all():
     directory = RoomDirectory()
     directory.replace([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops",
                                                        "is_archived": True}])
@@ -265,30 +265,30 @@ def test_names_are_those_of_the_triggers_there_are(subscriptions):
 
 
 class TestGone:
-    """Rooms that were deleted: what had been said there may still wait for its dispatch."""
+    """Deleted rooms, whose deliveries may still wait for their dispatch."""
 
     @pytest.fixture
     def gone(self, subscriptions, directory):
-        """A rule heard the room Factor, which is gone; a new room took its name."""
+        """A rule had the room Factor, which was deleted; a new room took its name."""
         subscriptions.add(trigger("a", room="Factor", filter="ping"))
         directory.replace([{"id": SALES, "name": "Factor"}])
         subscriptions.apply_directory()
         return subscriptions
 
-    def test_are_heard_still_by_those_that_heard_them(self, gone):
+    def test_still_match_their_earlier_subscriptions(self, gone):
         assert gone.required() == {Address("room_message", SALES)}
         assert hearing(gone, FACTOR) == hearing(gone, SALES) == ["hipchat.a"]
 
-    def test_are_heard_no_more_by_a_rule_that_was_removed_since(self, gone):
+    def test_do_not_match_a_rule_that_was_removed_since(self, gone):
         assert gone.matching(Address("room_message", FACTOR), "ping")
         gone.remove(trigger("a"))
         assert gone.matching(Address("room_message", FACTOR), "ping") is None
 
-    def test_are_heard_by_nobody_who_came_later(self, gone):
+    def test_do_not_match_later_subscriptions(self, gone):
         gone.add(trigger("b", room="Factor"))
         assert hearing(gone, FACTOR) == ["hipchat.a"]
 
-    def test_are_gone_no_more_where_a_later_look_shows_them(self, subscriptions, directory):
+    def test_are_no_longer_gone_where_a_later_list_has_them(self, subscriptions, directory):
         subscriptions.add(trigger("a", room="Factor"))
         factor = {"id": FACTOR, "name": "Factor"}
         for rooms in ([], [factor], [dict(factor, name="Attic"), {"id": SALES, "name": "Factor"}]):

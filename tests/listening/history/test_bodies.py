@@ -11,7 +11,7 @@ def as_body(listed):
     return bodies.as_body(*read_items([listed]), ROOM, 7)
 
 
-def test_that_of_a_message_is_what_the_webhook_tells():
+def test_that_of_a_message_equals_the_webhooks():
     assert as_body(SAID) == {
         "event": "room_message", "webhook_id": 7, "oauth_client_id": "",
         "item": {"message": SAID, "room": ROOM}}

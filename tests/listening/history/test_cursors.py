@@ -54,7 +54,7 @@ def test_another_machine_goes_on_from_where_all_was_dispatched(datastore, tmp_pa
     assert sorted(cursors.rooms()) == [1001, 1065]
 
 
-def test_what_was_read_is_stored_once_all_of_the_room_is_dispatched(
+def test_a_cursor_is_stored_once_all_of_its_room_is_dispatched(
         datastore, tmp_path, store_forever):
     cursors, _ = datastore.cursors(tmp_path)
     waiting = {1001}
@@ -82,7 +82,7 @@ def test_only_what_changed_is_written(datastore, tmp_path):
     assert [json.loads(value) for value in datastore.values()] == [{}]
 
 
-def test_what_the_datastore_does_not_take_is_written_later(datastore, tmp_path, store_forever):
+def test_a_change_that_the_datastore_refuses_is_written_later(datastore, tmp_path, store_forever):
     cursors, _ = datastore.cursors(tmp_path)
     datastore.is_away = True
     store_forever(cursors, set())
@@ -136,7 +136,7 @@ def test_those_of_version_0_2_are_taken_over(datastore, tmp_path):
     assert "marks.json cannot be read" in report
 
 
-def test_the_first_of_a_room_is_written_at_once(datastore, tmp_path):
+def test_the_first_of_a_room_is_written_immediately(datastore, tmp_path):
     cursors, _ = datastore.cursors(tmp_path)
     cursors.set(1001, FIRST, is_dispatched=False)
     assert datastore.cursors(tmp_path)[0].get(1001) == FIRST

@@ -1,4 +1,4 @@
-"""A sensor that HipChat cannot reach asks for the history of its rooms."""
+"""A sensor that HipChat cannot reach polls the history of its rooms."""
 import statistics
 from datetime import datetime
 
@@ -12,7 +12,7 @@ def start(start_stackstorm):
     def start(hipchat, **more):
         stackstorm = start_stackstorm(hipchat, **dict({"rooms": ["Factor"], "webhook": None},
                                                       **more))
-        factor = hipchat.room_id("Factor")  # a call, of which HipChat may allow few
+        factor = hipchat.room_id("Factor")  # once, because HipChat may limit the rate of calls
         wait_until(lambda: looks_at(hipchat, factor))
         return stackstorm
 
@@ -25,7 +25,7 @@ def looks_at(hipchat, number):
 
 
 class TestWithoutPublicUrl:
-    def test_hears_messages_notifications_and_topics_in_order(self, start_hipchat, start):
+    def test_receives_messages_notifications_and_topics_in_order(self, start_hipchat, start):
         hipchat = start_hipchat("--room", "Factor")
         stackstorm = start(hipchat)
         said = [f"message {number}" for number in range(20)]
@@ -33,21 +33,21 @@ class TestWithoutPublicUrl:
             hipchat.people.say("Factor", "Ann", text)
         hipchat.people.act("Factor", "Ann", "topic_change", topic="Lunch")
         hipchat.api("POST", "/room/Factor/notification", json={"message": "built"})
-        assert [each["message"] for each in stackstorm.heard("hipchat.message", 20)] == said
-        topic, = stackstorm.heard("hipchat.topic_change")
+        assert [each["message"] for each in stackstorm.received("hipchat.message", 20)] == said
+        topic, = stackstorm.received("hipchat.topic_change")
         assert topic["item"]["topic"] == "Lunch"
-        notification, = stackstorm.heard("hipchat.notification")
+        notification, = stackstorm.received("hipchat.notification")
         assert notification["message"] == "built"
         assert hipchat.webhooks("Factor") == []
 
-    def test_is_told_by_check(self, start_hipchat, start):
+    def test_is_reported_by_check(self, start_hipchat, start):
         stackstorm = start(start_hipchat("--room", "Factor"))
         succeeded, result = stackstorm.run_action("hipchat.check")
         assert succeeded and result["lines"][-1].startswith(
             "ok: listener: none, since webhook.public_url is not set: the sensor asks HipChat")
         assert "Rooms without webhooks: 1. Each is polled every " in stackstorm.log()
 
-    def test_names_the_setting_to_a_rule_for_what_the_history_does_not_tell(
+    def test_names_the_setting_to_a_rule_for_an_event_that_is_not_in_the_history(
             self, start_hipchat, start):
         stackstorm = start(start_hipchat("--room", "Factor"))
         rule = stackstorm.add_rule("enter", {"room": "Factor"})
@@ -55,14 +55,15 @@ class TestWithoutPublicUrl:
         line, = [line for line in stackstorm.log().splitlines() if "without a webhook" in line]
         assert "Set webhook.public_url" in line and rule in line and " ERROR " in line
 
-    def test_hears_nothing_old_and_goes_on_where_it_was_after_a_restart(self, start_hipchat, start):
+    def test_dispatches_nothing_old_and_continues_at_its_cursor_after_a_restart(
+            self, start_hipchat, start):
         hipchat = start_hipchat("--room", "Factor")
         hipchat.people.say("Factor", "Ann", "old")
         stackstorm = start(hipchat)
         stackstorm.stop()
-        hipchat.people.say("Factor", "Ann", "meanwhile")
+        hipchat.people.say("Factor", "Ann", "missed")
         stackstorm.start()
-        assert [each["message"] for each in stackstorm.heard("hipchat.message")] == ["meanwhile"]
+        assert [each["message"] for each in stackstorm.received("hipchat.message")] == ["missed"]
 
     def test_keeps_within_its_share_of_the_calls(self, start_hipchat, start_stackstorm):
         rooms = ["Factor"] + [f"Room {number}" for number in range(49)]
@@ -88,7 +89,7 @@ def test_a_room_whose_webhooks_are_refused_is_asked_and_the_others_are_not(
     assert stackstorm.health()["history"]["every"] >= 0.5
     hipchat.people.say("Factor", "Ann", "asked for")
     hipchat.people.say("Ops", "Ann", "delivered")
-    heard = [each["message"] for each in stackstorm.heard("hipchat.message", 2)]
-    assert sorted(heard) == ["asked for", "delivered"]
+    received = [each["message"] for each in stackstorm.received("hipchat.message", 2)]
+    assert sorted(received) == ["asked for", "delivered"]
     assert stackstorm.health()["accepted"] == 1
     assert "Until then its history is polled" in stackstorm.log()

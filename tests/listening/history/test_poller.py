@@ -1,4 +1,4 @@
-"""When the history of a room is looked at, and which of it is dispatched, by a clock of ours."""
+"""When a room's history is read, and which items are dispatched, by a clock of the test."""
 import json
 import logging
 from types import SimpleNamespace
@@ -38,7 +38,7 @@ def datastore():
 
 @pytest.fixture
 def make(tmp_path, hipchat, clock, datastore, tasks):
-    """Make a bench that listens in Factor, and look once; the next one is that after a restart."""
+    """Make a bench with a rule for Factor that has read once; the next call restarts it."""
     made = []
 
     def make(*triggers, rooms=ROOMS):
@@ -46,7 +46,7 @@ def make(tmp_path, hipchat, clock, datastore, tasks):
             bench.stop()
         made[:] = [Bench(tmp_path / "spool", hipchat, clock, triggers or [trigger()], rooms,
                          datastore)]
-        wait_until(lambda: made[0].told("rooms") and not made[0].told("doubtful"))
+        wait_until(lambda: made[0].reported("rooms") and not made[0].reported("doubtful"))
         return made[0]
 
     yield make
@@ -54,24 +54,24 @@ def make(tmp_path, hipchat, clock, datastore, tasks):
         bench.stop()
 
 
-@pytest.mark.parametrize("doubt", [True, False], ids=["for a doubt", "though there is no doubt"])
-def test_a_doubt_while_a_history_is_looked_at_is_kept_and_with_it_the_order(make, hipchat, doubt):
+@pytest.mark.parametrize("requested", [True, False])
+def test_a_check_requested_during_a_read_is_kept_and_so_is_the_order(make, hipchat, requested):
     bench = make()
 
-    def meanwhile():
+    def during_read():
         hipchat.say("missed")
         bench.history.request_check(FACTOR)
-        bench.come(hipchat.say("heard"))
+        bench.come(hipchat.say("received"))
 
-    hipchat.meanwhile = meanwhile
-    bench.look(doubt=doubt)
+    hipchat.during_read = during_read
+    bench.read_again(requested=requested)
     wait_until(lambda: len(bench.dispatched) == 2)
-    assert bench.dispatched == ["missed", "heard"]
+    assert bench.dispatched == ["missed", "received"]
 
 
 @pytest.fixture
 def pauses(clock, monkeypatch):
-    """The pauses between calls pass by the clock alone."""
+    """Delays between calls move the clock on and take no time."""
     def sleep(seconds):
         clock.now += seconds
         eventlet.sleep(0)
@@ -82,25 +82,25 @@ def pauses(clock, monkeypatch):
 
 def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(make, hipchat, pauses):
     bench = make(trigger(), trigger(room=OPS))
-    looks = hipchat.looks.count(OPS)
+    reads = hipchat.reads.count(OPS)
     hipchat.broken.add(FACTOR)
     bench.history.request_check(FACTOR)
-    wait_until(lambda: bench.let_pass(3000) or hipchat.looks.count(OPS) > looks + 1)
-    assert bench.told("doubtful") == 1
-    assert hipchat.looks.count(FACTOR) < 50, "ever more rarely, since the other can be read"
+    wait_until(lambda: bench.let_pass(3000) or hipchat.reads.count(OPS) > reads + 1)
+    assert bench.reported("doubtful") == 1
+    assert hipchat.reads.count(FACTOR) < 50, "ever more rarely, since the other can be read"
     hipchat.broken.clear()
-    wait_until(lambda: bench.let_pass(60) or not bench.told("doubtful"))
+    wait_until(lambda: bench.let_pass(60) or not bench.reported("doubtful"))
 
 
-def test_a_room_that_is_waited_for_is_the_first_again_when_hipchats_limit_has_ended(make, hipchat):
+def test_a_room_with_waiting_deliveries_is_first_again_after_hipchats_rate_limit(make, hipchat):
     bench = make(trigger(), trigger(room=OPS))
     hipchat.limited = 1
     bench.history.note_activity(FACTOR)
-    looks = len(hipchat.looks)
+    reads = len(hipchat.reads)
     bench.history.request_check()
     wait_until(lambda: not hipchat.limited)
-    wait_until(lambda: bench.let_pass(1) or not bench.told("doubtful"))
-    assert hipchat.looks[looks:looks + 2] == [FACTOR, FACTOR]
+    wait_until(lambda: bench.let_pass(1) or not bench.reported("doubtful"))
+    assert hipchat.reads[reads:reads + 2] == [FACTOR, FACTOR]
 
 
 class TestNewRule:
@@ -108,51 +108,51 @@ class TestNewRule:
     def bench(self, make):
         return make(trigger("notification"))
 
-    def test_hears_nothing_that_was_said_before(self, bench, hipchat):
+    def test_gets_no_message_posted_before_it(self, bench, hipchat):
         hipchat.say("old")
         bench.let_pass(1)
         bench.subscriptions.add(trigger())
         hipchat.say("new")
-        bench.look()
+        bench.read_again()
         wait_until(lambda: bench.dispatched == ["new"])
         assert bench.health.dropped == {}
 
-    def test_hears_nothing_that_was_said_before_where_it_comes_in_the_midst_of_a_look(
+    def test_added_during_a_read_gets_no_message_posted_before_it(
             self, bench, hipchat, clock):
         hipchat.say("old")
 
-        def meanwhile():
+        def during_read():
             clock.now += 1
             bench.subscriptions.add(trigger())
 
-        hipchat.meanwhile = meanwhile
-        bench.look()
+        hipchat.during_read = during_read
+        bench.read_again()
         hipchat.say("new")
-        bench.look()
+        bench.read_again()
         wait_until(lambda: bench.dispatched == ["new"])
 
-    def test_hears_nothing_that_was_said_while_there_was_none_for_long(self, make, hipchat):
+    def test_gets_no_message_of_a_long_time_without_a_rule(self, make, hipchat):
         bench = make(trigger(), trigger("notification"))
         bench.subscriptions.remove(trigger())
-        bench.look()
+        bench.read_again()
         hipchat.say("old")
         bench.let_pass(timing.CURSOR_KEPT)
         bench.subscriptions.add(trigger())
         hipchat.say("new")
-        bench.look()
+        bench.read_again()
         wait_until(lambda: bench.dispatched == ["new"])
 
-    def test_hears_all_that_was_said_while_an_old_one_was_replaced(self, make, hipchat):
+    def test_gets_the_messages_posted_while_it_replaced_an_old_one(self, make, hipchat):
         bench = make(trigger(), trigger("notification"))
         bench.subscriptions.remove(trigger())
         bench.let_pass(1)
         hipchat.say("between")
         bench.let_pass(timing.CURSOR_KEPT - 2)
         bench.subscriptions.add(trigger())
-        bench.look()
+        bench.read_again()
         wait_until(lambda: bench.dispatched == ["between"])
 
-    def test_that_was_made_while_the_sensor_was_down_hears_nothing_that_was_said_before(
+    def test_made_while_the_sensor_was_down_gets_no_message_posted_before_it(
             self, make, hipchat, clock):
         make(trigger("notification"))
         hipchat.say("old")
@@ -160,10 +160,10 @@ class TestNewRule:
         clock.now += 1
         bench = make(trigger("notification"), trigger())
         hipchat.say("new")
-        bench.look()
+        bench.read_again()
         wait_until(lambda: bench.dispatched == ["missed", "new"])
 
-    def test_hears_what_was_said_since_it_was_made_though_the_sensor_was_down(
+    def test_gets_the_messages_posted_since_it_was_made_though_the_sensor_was_down(
             self, bench, make, hipchat, clock):
         hipchat.say("old")
         bench.let_pass(1)
@@ -175,18 +175,18 @@ class TestNewRule:
         bench = make(trigger("notification"), trigger())
         wait_until(lambda: bench.dispatched == ["missed"])
 
-    def test_hears_what_is_said_after_the_clock_of_hipchat_was_set_back(self, bench, hipchat):
+    def test_gets_messages_posted_after_hipchats_clock_was_set_back(self, bench, hipchat):
         bench.subscriptions.add(trigger())
-        bench.look()
+        bench.read_again()
         hipchat.say("one")
         hipchat.ahead = -3
         hipchat.say("two")
-        bench.look()
+        bench.read_again()
         wait_until(lambda: bench.dispatched == ["one", "two"])
 
-    def test_that_version_0_2_0_knew_hears_what_was_missed(
+    def test_known_to_version_0_2_0_gets_what_was_missed(
             self, make, hipchat, clock, datastore, tmp_path):
-        hipchat.say("heard")
+        hipchat.say("received")
         make().stop()
         hipchat.say("missed")
         stored = {room: cursor[:2] for value in datastore.values()
@@ -199,54 +199,54 @@ class TestNewRule:
 
 
 class TestOld:
-    """What an audit finds that is older than catch_up."""
+    """An item that an audit finds and that is older than catch_up."""
 
     @pytest.fixture
     def too_old(self, make):
         self.bench = make()
 
         def too_old():
-            self.bench.look(doubt=False)
+            self.bench.read_again(requested=False)
             return self.bench.health.dropped["too old"]
 
         return too_old
 
-    def test_was_missed_where_nothing_was_heard(self, too_old, hipchat, caplog):
+    def test_counts_as_missed_where_nothing_was_received(self, too_old, hipchat, caplog):
         caplog.set_level(logging.INFO)
         hipchat.say("missed")
         assert too_old() == 1 and not self.bench.dispatched
         assert "1 are older than 3600 s" in caplog.text
         assert too_old() == 1
 
-    def test_was_heard_where_somebody_was(self, too_old, hipchat):
-        self.bench.hear("heard")
+    def test_does_not_count_where_its_webhook_delivered_it(self, too_old, hipchat):
+        self.bench.hear("received")
         assert too_old() == 0
 
-    def test_was_heard_where_a_webhook_brought_it_while_a_look_was_under_way(
+    def test_does_not_count_where_a_webhook_delivered_it_during_the_read(
             self, too_old, hipchat, clock):
-        def meanwhile():
+        def during_read():
             clock.now += 1
-            self.bench.hear("heard")
+            self.bench.hear("received")
             clock.now += 1
 
-        hipchat.meanwhile = meanwhile
+        hipchat.during_read = during_read
         assert too_old() == 0
         assert too_old() == 0
 
-    def test_was_heard_where_it_waits_for_stackstorm(self, too_old, hipchat):
+    def test_does_not_count_where_it_waits_for_stackstorm(self, too_old, hipchat):
         self.bench.fails = True
         self.bench.come(hipchat.say("waits"))
         assert too_old() == 0
         self.bench.fails = False
         wait_until(lambda: self.bench.dispatched == ["waits"])
 
-    def test_is_nothing_that_no_rule_wants(self, too_old, hipchat):
+    def test_does_not_count_where_no_rule_needs_it(self, too_old, hipchat):
         hipchat.say("a notification", kind="notification")
         assert too_old() == 0
 
 
-class TestAsked:
-    """A quiet room without webhooks, which is asked more rarely than every catch_up seconds."""
+class TestPolled:
+    """A quiet room without webhooks, polled more rarely than every catch_up seconds."""
 
     @pytest.fixture
     def ask(self, make, pauses, monkeypatch):
@@ -259,56 +259,57 @@ class TestAsked:
 
         return ask
 
-    def test_is_heard_from_look_to_look(self, ask, hipchat, caplog):
+    def test_is_received_from_poll_to_poll(self, ask, hipchat, caplog):
         bench = ask(CATCH_UP + 1)
-        hipchat.meanwhile = lambda: hipchat.say("after the look")
-        wait_until(lambda: bench.dispatched == ["after the look"])
-        bench.history.note_activity(FACTOR)  # perhaps after the pause, as it was dispatched then
+        hipchat.during_read = lambda: hipchat.say("after the read")
+        wait_until(lambda: bench.dispatched == ["after the read"])
+        bench.history.note_activity(FACTOR)  # possibly later, as after its dispatch
         bench.history.subscriptions_changed()
         wait_until(lambda: not bench.history._schedule._is_changed)
         assert bench.health.report()["status"] == "ok" and not bench.health.dropped
         assert "too rarely" not in caplog.text
 
-    def test_is_told_of_where_that_is_longer_than_it_is_known_what_was_heard(self, ask, hipchat):
+    def test_is_a_problem_where_it_is_polled_more_rarely_than_seen_keys_are_kept(
+            self, ask, hipchat):
         bench = ask(REMEMBERED + 1)
-        hipchat.meanwhile = lambda: hipchat.say("after the look")
+        hipchat.during_read = lambda: hipchat.say("after the read")
         wait_until(lambda: bench.health.dropped == {"too old": 1})
         assert bench.health.report()["reasons"] == ["history: rooms are polled too rarely"]
         bench.webhooks.is_history_only.return_value = False
         wait_until(lambda: bench.health.report()["status"] == "ok")
 
 
-def test_what_a_room_missed_is_fetched_when_hipchat_tells_at_last_that_a_rule_names_it(
+def test_a_room_is_backfilled_when_hipchat_lists_at_last_that_a_rule_names_it(
         make, hipchat):
     make()
     hipchat.say("missed")
     bench = make(trigger(room="Factor"), trigger(room=OPS), rooms=[])
     bench.let_pass(timing.CURSOR_KEPT)
-    bench.look(OPS)
+    bench.read_again(OPS)
     bench.tell(ROOMS)
     wait_until(lambda: bench.dispatched == ["missed"])
 
 
-def test_a_polled_room_that_could_not_be_read_tells_what_was_said_meanwhile(make, hipchat, pauses):
+def test_a_polled_room_that_could_not_be_read_is_backfilled_later(make, hipchat, pauses):
     bench = make()
     bench.webhooks.is_history_only.return_value = True
     hipchat.forbidden.add(FACTOR)
-    looks = len(hipchat.looks)
+    reads = len(hipchat.reads)
     bench.let_pass(timing.AUDIT_QUIET_PERIOD)
-    wait_until(lambda: bench.let_pass(300) or len(hipchat.looks) > looks + 15)
-    hipchat.say("meanwhile")
+    wait_until(lambda: bench.let_pass(300) or len(hipchat.reads) > reads + 15)
+    hipchat.say("missed")
     hipchat.forbidden.clear()
-    wait_until(lambda: bench.let_pass(300) or bench.dispatched == ["meanwhile"])
+    wait_until(lambda: bench.let_pass(300) or bench.dispatched == ["missed"])
     assert not bench.health.dropped
 
 
-def test_what_a_damaged_spool_lost_is_read_again_from_where_all_was_dispatched(make, hipchat):
+def test_deliveries_lost_by_a_damaged_spool_are_read_again_from_the_stored_cursor(make, hipchat):
     bench = make()
     bench.hear("dispatched")
     bench.fails = True
     for text in ("one", "two"):
         bench.come(hipchat.say(text))
-        bench.look()
+        bench.read_again()
     bench.spool._store._file.db.execute(
         "UPDATE deliveries SET body = x'00' WHERE trace_tag = 'one'")
     bench.fails = False
@@ -327,18 +328,18 @@ class TestTrouble:
     def test_is_not_tried_again_for_each_message(self, bench, hipchat):
         bench.hear("hello")
         for _ in range(2):
-            bench.look(OPS)
-        assert hipchat.looks.count(FACTOR) == 1
+            bench.read_again(OPS)
+        assert hipchat.reads.count(FACTOR) == 1
         bench.let_pass(1.0)
-        wait_until(lambda: hipchat.looks.count(FACTOR) == 2)
+        wait_until(lambda: hipchat.reads.count(FACTOR) == 2)
         hipchat.forbidden.clear()
         bench.let_pass(2.0)
         wait_until(lambda: bench.health.report()["status"] == "ok")
 
-    def test_is_no_trouble_any_more_when_the_room_is_forgotten(self, bench):
+    def test_is_no_problem_any_more_when_the_room_is_forgotten(self, bench):
         assert bench.health.report()["reasons"] == [
             "history: a room's history cannot be read"]
         bench.subscriptions.remove(trigger())
-        wait_until(lambda: bench.told("rooms") == 1)
+        wait_until(lambda: bench.reported("rooms") == 1)
         bench.let_pass(timing.CURSOR_KEPT)
         wait_until(lambda: bench.health.report()["status"] == "ok")

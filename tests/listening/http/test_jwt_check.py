@@ -206,12 +206,12 @@ class TestIntegration:
         hook, = integration.webhooks(integration.room)
         assert hook["authentication"] == "jwt"
 
-    def test_hears_what_is_said(self, integration):
+    def test_receives_messages(self, integration):
         integration.hipchat.people.say(integration.room, "Ann", "signed, I hope")
         wait_until(lambda: "signed, I hope" in [
             payload["message"] for payload in integration.payloads(integration.trigger)])
 
-    def test_hears_though_our_clock_is_hours_ahead(
+    def test_receives_messages_though_our_clock_is_hours_ahead(
             self, integration, start_stackstorm, tmp_path, monkeypatch):
         (tmp_path / "sitecustomize.py").write_text(
             "import time\nreal = time.time\ntime.time = lambda: real() + 10000\n")
@@ -221,7 +221,7 @@ class TestIntegration:
                                       api_key=None, oauth={"id": ID, "secret": SECRET})
         wait_until(lambda: stackstorm.webhooks(room))
         integration.hipchat.people.say(room, "Ann", "signed hours ago")
-        stackstorm.heard("hipchat.message")
+        stackstorm.received("hipchat.message")
         assert stackstorm.health()["dropped"] == {}
 
     def test_sends(self, integration):
@@ -279,7 +279,7 @@ class TestToken:
         client = self.client(hipchat)
         wait_until(lambda: client.call("GET", "room") and self.fetched(hipchat) == 2)
 
-    def test_that_hipchat_no_longer_knows_is_replaced_at_once(self, hipchat):
+    def test_that_hipchat_no_longer_knows_is_replaced_immediately(self, hipchat):
         client = self.client(hipchat)
         client.call("GET", "room")
         token = client._token.secrets[-1]

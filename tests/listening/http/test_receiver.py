@@ -1,4 +1,4 @@
-"""The sensor's HTTP listener, over real sockets: as HipChat and as strangers meet it."""
+"""The webhook endpoint over real sockets: requests of HipChat and of strangers."""
 import gc
 import json
 import logging
@@ -26,7 +26,7 @@ from hipchat.webhook.webhook_url import Address, WebhookUrl
 from sandbox.both_servers import free_port
 
 MEBIBYTE = 1024 * 1024
-# Nobody outside needs to know any of this.
+# No response to a stranger contains any of these.
 INTERNAL = ["Traceback", "File ", ".py", "eventlet", "Python", "BaseHTTP", "StackStorm", "hipchat.",
             "sqlite", "spool", "greenlet", "Error"]
 
@@ -37,7 +37,7 @@ Answer = namedtuple("Answer", "status headers body")
 
 
 def delivery(**more):
-    """The body of a delivery that nobody has seen yet."""
+    """The body of a delivery with a new message ID."""
     return dict({"event": "room_message", "webhook_id": 7, "item": {
         "message": {"id": str(uuid.uuid4()), "message": "hi", "from": {"name": "Ann"}},
         "room": {"name": "Old"}}}, **more)
@@ -200,13 +200,13 @@ class TestAccepted:
         wait_until(lambda: marker["item"]["message"]["id"] in [
             payload["item"]["message"]["id"] for payload in
             stackstorm.payloads(stackstorm.trigger)])
-        heard = [payload["message"] for payload in stackstorm.payloads(stackstorm.trigger)]
-        assert heard.count(text) == 1
+        received = [payload["message"] for payload in stackstorm.payloads(stackstorm.trigger)]
+        assert received.count(text) == 1
         assert stackstorm.health()["dropped"]["repeated"] == repeated + 1
 
 
 class TestNotFound:
-    """404 for whatever is not signed by this sensor."""
+    """404 for each URL that this sensor has not signed."""
 
     @pytest.mark.parametrize("way", sorted(wrong_urls(EXAMPLE)))
     @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -217,12 +217,12 @@ class TestNotFound:
         assert answer.status == 404
         assert answer.body.count(b"\n") == 1
 
-    def test_comes_before_the_body_is_looked_at(self, webhook):
+    def test_comes_before_the_body_is_parsed(self, webhook):
         body = b"{" * 100000
         for url, status in ((webhook + "x", 404), (webhook, 400)):
             assert post_raw(url, [f"Content-Length: {len(body)}"], body).status == status
 
-    def test_is_nothing_that_a_stackstorm_is_told_of(self, stackstorm, webhook, http):
+    def test_is_not_counted_as_accepted(self, stackstorm, webhook, http):
         before = stackstorm.health()["accepted"]
         assert http.post(webhook + "x", json=delivery(), timeout=60).status_code == 404
         assert stackstorm.health()["accepted"] == before
@@ -235,7 +235,7 @@ class TestNotFound:
 
 
 class TestRefused:
-    """400, 405 and 413: what no HipChat posts."""
+    """400, 405 and 413: requests that HipChat never makes."""
 
     @pytest.mark.parametrize("body, words", [
         (b"", "not JSON"),
@@ -309,7 +309,7 @@ class TestRefused:
 
 
 class TestNothingInternal:
-    """What a stranger can learn: nothing."""
+    """Responses reveal nothing of the inside."""
 
     @pytest.mark.parametrize("way", sorted(odd_requests(EXAMPLE)))
     def test_is_in_any_answer(self, webhook, way):
@@ -451,15 +451,15 @@ def test_a_request_leaves_nothing_for_the_garbage_collector(url):
         gc.enable()
 
 
-def test_each_beginning_of_the_listener_is_told(monkeypatch):
+def test_each_start_of_the_endpoint_is_announced(monkeypatch):
     class Enough(Exception):
         pass
 
     settings = SensorSettings.from_config({
         "api_key": "t" * 40, "api_url": "http://hipchat/v2",
         "webhook": {"public_url": "http://st2", "host": "127.0.0.1", "port": free_port()}})
-    log, begun = logging.getLogger("test"), []
-    server = connections.Server(settings, None, lambda: begun.append(True), Health(log), log)
+    log, starts = logging.getLogger("test"), []
+    server = connections.Server(settings, None, lambda: starts.append(True), Health(log), log)
 
     ends = [None, OSError, Enough]
 
@@ -472,7 +472,7 @@ def test_each_beginning_of_the_listener_is_told(monkeypatch):
     monkeypatch.setattr(connections.wsgi, "server", serve)
     with pytest.raises(Enough):
         server.serve()
-    assert begun == 3 * [True]
+    assert starts == 3 * [True]
 
 
 class TestSlowClients:
@@ -526,7 +526,7 @@ class TestStartAndStop:
             assert stackstorm.process.poll() is None
         wait_until(stackstorm.has_its_webhooks)
         hipchat.people.say(room, "Ann", "at last")
-        assert stackstorm.heard("hipchat.message")[0]["message"] == "at last"
+        assert stackstorm.received("hipchat.message")[0]["message"] == "at last"
         assert stackstorm.health()["status"] == "ok"
 
     def test_a_stopping_sensor_answers_503_with_retry_after_and_ends_in_order(

@@ -1,4 +1,4 @@
-"""What the listener does not accept and HipChat may have meant: its room is looked at."""
+"""A check of the room is requested where a delivery is refused."""
 import io
 import json
 import time
@@ -89,7 +89,7 @@ class TestDelivery:
         assert listener.post(listener.by_webhook, read=failing(error)) == status
         assert listener.missed == [ROOM]
 
-    def test_that_does_not_arrive_again_and_again_is_looked_for_now_and_then(
+    def test_that_fails_to_arrive_again_and_again_requests_throttled_checks(
             self, listener, monkeypatch):
         monkeypatch.setattr("listening.timing.CHECK_THROTTLE", 0.2)
         for _ in range(20):
@@ -109,7 +109,7 @@ class TestDelivery:
         assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
         assert listener.missed == [None, ROOM]
 
-    def test_that_a_disk_that_hangs_does_not_take_is_answered_though_the_look_has_to_wait(
+    def test_that_a_hanging_disk_refuses_is_answered_though_the_check_has_to_wait(
             self, listener):
         listener.spool.hangs = True
         listener.spool.insert.side_effect = SpoolError("the disk does not answer")
@@ -127,7 +127,7 @@ class TestDelivery:
 class TestUnsigned:
     """A delivery without a valid JWT, where each must carry one."""
 
-    def test_is_counted_told_and_looked_for_now_and_then(self, integration):
+    def test_is_counted_reported_and_requests_throttled_checks(self, integration):
         for _ in range(3):
             assert integration.post(integration.by_webhook, exp=time.time() - 3600) == 401
         assert integration.missed == [ROOM]
@@ -135,7 +135,7 @@ class TestUnsigned:
         assert integration.health.report()["reasons"] == [
             "listener: a request to a signed address has no valid JWT"]
 
-    def test_makes_not_every_room_be_looked_at(self, listener):
+    def test_of_an_add_on_requests_no_check_of_all_rooms(self, listener):
         assert listener.post(BY_ADDON, exp=time.time() - 3600) == 401
         assert not listener.missed and listener.health.refused == {"unsigned": 1}
 
@@ -148,7 +148,7 @@ class TestUnsigned:
 
 @pytest.mark.parametrize("accepting, hangs, status", [
     (True, False, "200"), (True, True, "503"), (False, False, "503")])
-def test_a_strict_probe_hears_whether_deliveries_are_accepted(listener, accepting, hangs, status):
+def test_a_strict_probe_reports_whether_deliveries_are_accepted(listener, accepting, hangs, status):
     listener.receiver.accepting, listener.spool.hangs = accepting, hangs
     started = []
     listener.receiver({"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "GET",

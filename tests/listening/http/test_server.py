@@ -31,7 +31,7 @@ def url(hipchat, stackstorm):
 
 
 def ask(url, request, source=None):
-    """Send bytes to who listens at a URL; the status of the answer, None if there is none."""
+    """Send bytes to the server of a URL; return the status, or None without a response."""
     host, port = urlsplit(url).hostname, urlsplit(url).port
     try:
         with socket.create_connection((host, port), 20, source) as connection:
@@ -129,7 +129,7 @@ class Strange:
 class TestStrangers:
     """Requests of every kind."""
 
-    def test_ten_thousand_of_them_get_no_5xx_leave_no_traceback_and_reach_nobody(
+    def test_ten_thousand_of_them_get_no_5xx_leave_no_traceback_and_reach_no_rule(
             self, stackstorm, url):
         payloads, accepted = stackstorm.payloads(), stackstorm.health()["accepted"]
         with ThreadPoolExecutor(24) as pool:
@@ -159,7 +159,7 @@ class TestStrangers:
 
 
 class TestBodies:
-    """What comes to a signed URL and is no delivery that anybody sent."""
+    """Hostile bodies, posted to a signed URL."""
 
     HOSTILE = {
         "deep lists": b"[" * (MEBIBYTE - 1),
@@ -270,7 +270,7 @@ def memory_of(process):
 
 
 class TestHoldUps:
-    """Signed deliveries, while others do what they can against them."""
+    """Signed deliveries during attacks on the endpoint."""
 
     def test_go_through_promptly_amid_two_hundred_slow_connections(self, url):
         alone = typical(url, "before the slow")
@@ -300,13 +300,13 @@ class TestHoldUps:
         assert amid < max(30 * alone, 0.3)
         assert memory_of(stackstorm.process) < before + 60
 
-    def test_of_max_connections_at_once_are_all_taken(self, hipchat, start_stackstorm):
+    def test_over_more_than_max_connections_are_all_taken(self, hipchat, start_stackstorm):
         room = hipchat.make_room()
         stackstorm = start_stackstorm(hipchat, webhook={"max_connections": 5})
         stackstorm.listen("message", room)
         url = stackstorm.webhooks(room)[0]["url"]
         with ThreadPoolExecutor(40) as pool:
-            list(pool.map(lambda each: deliver(url, f"at once {each}"), range(200)))
+            list(pool.map(lambda each: deliver(url, f"parallel {each}"), range(200)))
         assert stackstorm.health()["accepted"] == 200
 
 
@@ -328,7 +328,7 @@ class TestAllowFrom:
         to = f"http://{(f'[{to}]' if ':' in to else to)}:{urlsplit(url).port}/"
         return ask(to, request_for(url, body), (source, 0))
 
-    def test_let_in_who_is_in_one_of_them_and_nobody_else(self, hipchat, start_stackstorm):
+    def test_allow_their_addresses_and_no_others(self, hipchat, start_stackstorm):
         url = self.start(hipchat, start_stackstorm, "127.0.0.1",
                          ["127.0.0.2", "127.1.0.0/16", "10.0.0.0/8", "2001:db8::/32"])
         statuses = {source: self.posted(url, "127.0.0.1", source) for source in [

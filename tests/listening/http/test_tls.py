@@ -98,7 +98,7 @@ class TestListener:
         b"GET /hipchat/health HTTP/1.1\r\nHost: st2\r\n\r\n", b"\x16\x03\x01\x00\x05hello",
         b"\x16\x03\x01\xff\xff" + b"\0" * 70000, b"\0" * 100, b"SSH-2.0-x\r\n",
         b"\x80\x2e\x01\x00"])
-    def test_hangs_up_on_what_is_no_tls_and_tells_nothing(self, secure, sent):
+    def test_hangs_up_on_plain_text_and_reveals_nothing(self, secure, sent):
         with connect(secure.url) as connection:
             try:
                 connection.sendall(sent)
@@ -142,7 +142,7 @@ class TestCertificate:
             assert self.name_of(secure) == name
         assert secure.process.pid == started and secure.process.poll() is None
 
-    def test_that_does_not_fit_its_key_is_told_and_the_former_one_serves_until_it_does(
+    def test_that_does_not_fit_its_key_is_a_problem_and_the_former_one_stays_in_use(
             self, secure, tmp_path):
         former = tmp_path / "former.pem"
         shutil.copy(secure.files[0], str(former))
@@ -173,7 +173,7 @@ class TestCertificate:
         ("missing", "No such file or directory"), ("mismatch", "KEY_VALUES_MISMATCH"),
         ("empty", "are not a certificate and its key"),
         ("encrypted", "are not a certificate and its key")])
-    def test_that_cannot_be_used_at_the_start_is_told_and_used_when_it_can(
+    def test_that_cannot_be_used_at_the_start_is_logged_and_used_when_it_can(
             self, hipchat, tmp_path, trouble, words):
         files = make_certificate(tmp_path)
         good = tmp_path / "good.pem"

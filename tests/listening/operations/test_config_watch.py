@@ -31,23 +31,23 @@ def troubles(stackstorm):
             if " WARN " in line or " ERROR " in line or "Traceback" in line]
 
 
-def test_that_comes_late_is_waited_for_without_a_word_of_warning(hipchat, room, unconfigured):
+def test_that_is_registered_late_is_waited_for_without_a_warning(hipchat, room, unconfigured):
     wait_until(lambda: "waits for it" in unconfigured.log())
     register(unconfigured)
     wait_until(unconfigured.has_its_webhooks)
     hipchat.people.say(room, "Ann", "at last")
-    assert unconfigured.heard("hipchat.message")[0]["message"] == "at last"
+    assert unconfigured.received("hipchat.message")[0]["message"] == "at last"
     assert troubles(unconfigured) == []
 
 
-def test_that_is_wrong_is_told_in_a_line_for_each_value_and_taken_when_it_is_right(
+def test_that_is_wrong_is_logged_in_a_line_for_each_value_and_taken_when_it_is_right(
         hipchat, room, unconfigured):
     register(unconfigured, **WRONG)
     wait_until(lambda: "values are wrong" in unconfigured.log())
     register(unconfigured, timeout=0)
     wait_until(lambda: "a value is wrong" in unconfigured.log())
-    told = troubles(unconfigured)
-    assert [line.partition("sensor  ")[2] for line in told] == [
+    warnings = troubles(unconfigured)
+    assert [line.partition("sensor  ")[2] for line in warnings] == [
         "config: 3 values are wrong. Correct it, and register it:",
         "config: a value is wrong. Correct it, and register it:"]
     lines = [line for line in unconfigured.log().splitlines() if line.startswith("  ")]
@@ -75,11 +75,12 @@ class TestChange:
         assert "The config has changed" in stackstorm.log() and "Stopped;" in stackstorm.log()
         assert troubles(stackstorm) == []
 
-    def test_to_a_wrong_one_is_told_and_the_former_serves_on(self, hipchat, room, stackstorm):
+    def test_to_a_wrong_one_is_a_problem_and_the_former_stays_in_use(
+            self, hipchat, room, stackstorm):
         register(stackstorm, timeout=0)
         wait_until(lambda: stackstorm.health()["reasons"] == ["config: a value is wrong"])
         hipchat.people.say(room, "Ann", "still there?")
-        assert stackstorm.heard("hipchat.message")[0]["message"] == "still there?"
+        assert stackstorm.received("hipchat.message")[0]["message"] == "still there?"
         register(stackstorm)
         wait_until(lambda: stackstorm.health()["status"] == "ok")
         assert stackstorm.process.poll() is None

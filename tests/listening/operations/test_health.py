@@ -1,4 +1,4 @@
-"""What /health reports, and what the operator is told in the log."""
+"""The report of /health, and the log lines of problems."""
 import logging
 
 import pytest
@@ -30,7 +30,7 @@ def test_report_of_a_sensor_that_has_just_started(health):
                                "dispatched": 0, "dropped": {}, "refused": {}}
 
 
-def test_report_has_uptime_counts_and_what_other_parts_tell(clock):
+def test_report_has_uptime_counts_and_the_metrics_of_other_parts(clock):
     health = Health(logging.getLogger())
     clock.now += 59.6
     for outcome, number in (("accepted", 5), ("dispatched", 3), ("filtered", 2)):
@@ -53,7 +53,7 @@ def test_troubles_are_reported_in_words_without_their_details(health):
     assert health.report()["status"] == "ok"
 
 
-def test_a_trouble_is_warned_of_once_with_its_detail_and_its_end_is_told(health, log):
+def test_a_problem_is_logged_once_with_its_detail_and_so_is_its_end(health, log):
     for number in range(3):
         health.set_problem("broker", "dispatching fails", f"Error {number}.")
     for _ in range(3):

@@ -147,7 +147,7 @@ def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(start, s
     assert first.leadership.role == "standby"
 
 
-def test_a_lock_that_was_lost_to_nobody_is_taken_again_without_a_takeover(start, service):
+def test_a_lock_that_no_other_sensor_took_is_taken_again_without_a_takeover(start, service):
     first = start("first")
     wait_until(first.may_dispatch)
     service.owner = None  # the service was emptied
@@ -172,7 +172,7 @@ def test_without_the_service_dispatching_ends_before_the_lock_does(start, servic
     service.is_away = True
     assert not first.may_dispatch()
     wait_until(lambda: first.health.has_problem("coordination"))
-    assert first.leadership.role == "active"  # nobody else can be
+    assert first.leadership.role == "active"  # no other sensor can be
     wait_until(lambda: not first.leadership.is_current)
     assert not first.checks
     service.is_away = False
@@ -195,7 +195,7 @@ def test_an_active_sensor_without_a_broker_makes_way_for_one_that_has_it(start, 
     first.health.set_problem("broker", "away", "Check it.")
     first.can_dispatch = False
     eventlet.sleep(0.5)
-    assert first.may_dispatch()  # nobody could do better
+    assert first.may_dispatch()  # no other sensor is there
     second = start("second")
     wait_until(second.may_dispatch)
     first.task.wait()

@@ -31,7 +31,7 @@ def test_count_what_flows(hipchat, stackstorm, room, metrics):
     before = metrics()
     trigger = stackstorm.listen("message", room)
     hipchat.people.say(room, "Ann", "hello")
-    assert stackstorm.heard(trigger)
+    assert stackstorm.received(trigger)
     wait_until(lambda: metrics().get(("hipchat_deliveries_total", "room_message", "dispatched")))
     with direct() as http:
         assert http.post(stackstorm.listener + "/x", timeout=60).status_code == 404

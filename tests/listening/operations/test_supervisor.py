@@ -1,4 +1,4 @@
-"""What must not end begins again, and whoever looks after the sensor is told."""
+"""Failed tasks restart, and /health reports them."""
 import logging
 
 import eventlet
@@ -64,7 +64,7 @@ def test_a_task_begins_again_whatever_it_raises(keep, health, caplog, monkeypatc
     wait_until(lambda: health.report()["status"] == "ok")
 
 
-def test_a_task_that_fails_again_and_again_is_told_of_once_and_begins_ever_more_rarely(
+def test_a_task_that_fails_again_and_again_is_logged_once_and_restarts_ever_more_rarely(
         keep, health, pauses, caplog):
     keep(failing([ValueError("odd")] * 7))
     wait_until(lambda: len(pauses) == 7)

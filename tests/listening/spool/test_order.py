@@ -1,4 +1,4 @@
-"""The order of a room: that of the history among the deliveries that wait, whatever comes when."""
+"""The order of a room's queue: that of the history, in whatever order deliveries arrive."""
 import logging
 
 import eventlet
@@ -46,7 +46,7 @@ class Bench:
         self.spool.settle()
         self.spool._store.close()
 
-    def _deliver(self, delivery, told):
+    def _deliver(self, delivery, triggers):
         if self.fails:
             raise ConnectionError("away")
         self.dispatched.append(delivery.trace_tag)
@@ -213,10 +213,10 @@ def test_an_older_one_than_what_was_dispatched_goes_next(make):
 def test_one_that_failed_half_way_is_dispatched_after_one_that_was_backfilled_before_it(
         bench, monkeypatch):
     monkeypatch.setattr(timing, "DISPATCH_RETRY_MAX", 0.01)
-    told = []
+    delivered = []
 
     def deliver(delivery, dispatched_to):
-        told.append((delivery.trace_tag, sorted(dispatched_to)))
+        delivered.append((delivery.trace_tag, sorted(dispatched_to)))
         if bench.fails and delivery.trace_tag == "b":
             dispatched_to.add("trigger")
             raise ConnectionError("away")
@@ -224,11 +224,11 @@ def test_one_that_failed_half_way_is_dispatched_after_one_that_was_backfilled_be
     bench.queues._deliver, bench.fails = deliver, True
     bench.receive("b")
     bench.queues.resume(ROOM)
-    wait_until(lambda: told)
+    wait_until(lambda: delivered)
     bench.backfill("a", "b")
     bench.fails = False
     bench.all_dispatched()
-    assert told == [("b", []), ("a", []), ("b", ["trigger"])]
+    assert delivered == [("b", []), ("a", []), ("b", ["trigger"])]
 
 
 @pytest.mark.parametrize("paused", [True, False])

@@ -47,7 +47,7 @@ def insert_many(spool, count, **more):
 class Spools:
     """Opens the spool of one directory, again and again.
 
-    said: what it told the operator; rechecks: how often it asked for the histories of all rooms.
+    said: the incidents in /health; rechecks: how often it requested a check of all rooms.
     """
 
     def __init__(self, directory):
@@ -525,7 +525,7 @@ class TestDamagedFile:
         assert traces(filled) == [str(each) for each in range(40) if each != 3]
         assert "39 of 40 deliveries" in spools.said[0]
 
-    def test_loses_no_delivery_that_comes_meanwhile(self, filled, spools):
+    def test_loses_no_delivery_that_arrives_while_it_is_replaced(self, filled, spools):
         filled._store.is_damaged = True
         assert insert_many(filled, 50, room_id=18) == 40 * [False] + 10 * [True]
         assert len(waiting(filled)) == 40
@@ -625,7 +625,7 @@ class TestDirectory:
         with pytest.raises(SpoolError, match=f"mkdir -p {spools.directory} && chown .* chmod 700"):
             spools.open()
 
-    def test_on_a_network_is_told(self, spools, monkeypatch):
+    def test_on_a_network_file_system_is_reported(self, spools, monkeypatch):
         monkeypatch.setattr(directory_module, "_file_system", lambda path: "nfs4")
         spools.open()
         assert "is on a network file system (nfs4)" in spools.said[0]
@@ -648,7 +648,7 @@ class TestPermissions:
             os.umask(umask)
         assert modes(spools.directory) == {0o700, 0o600}
 
-    def test_are_tightened_where_all_was_there_before_and_that_is_told(self, spool, spools):
+    def test_of_existing_files_are_tightened_and_reported(self, spool, spools):
         spool.insert(delivery("one"))
         spools.kill()
         for path in spools.directory.iterdir():
@@ -656,11 +656,11 @@ class TestPermissions:
         spools.directory.chmod(0o755)
         assert traces(spools.open()) == ["one"]
         assert modes(spools.directory) == {0o700, 0o600}
-        told = "\n".join(spools.said)
-        assert f"{spools.directory} was open to others (mode 0755); its mode is 0700 now." in told
-        assert f"{spools.file} was open to others (mode 0644); its mode is 0600 now." in told
+        log = "\n".join(spools.said)
+        assert f"{spools.directory} was open to others (mode 0755); its mode is 0700 now." in log
+        assert f"{spools.file} was open to others (mode 0644); its mode is 0600 now." in log
 
-    def test_that_cannot_be_changed_are_told_and_whose_they_are(self, spools, monkeypatch):
+    def test_that_cannot_be_changed_are_reported_with_the_owner(self, spools, monkeypatch):
         def not_permitted(path, mode):
             raise PermissionError(1, "Operation not permitted")
 
@@ -671,7 +671,7 @@ class TestPermissions:
         assert "cannot be changed: Operation not permitted. It is {}'s".format(
             spools.directory.owner()) in spools.said[0]
 
-    def test_of_a_directory_that_many_share_are_left_and_told(self, spools):
+    def test_of_a_shared_directory_are_left_alone_and_reported(self, spools):
         spools.directory.mkdir()
         spools.directory.chmod(0o1777)
         spools.open()
@@ -691,7 +691,7 @@ def modes(directory):
 
 
 class TestWriter:
-    def test_is_started_again_and_nobody_waits_for_ever(self, tmp_path, monkeypatch):
+    def test_is_started_again_and_no_insert_waits_for_ever(self, tmp_path, monkeypatch):
         tasks = []
         spool = Spool(directory=str(tmp_path), limits=SpoolLimits(10), health=Health(LOG),
                       run_forever=lambda name, task: tasks.append(task), recheck_all=list)
@@ -717,7 +717,7 @@ class TestWriter:
         spool.settle()
         assert spools.open().waiting == 0
 
-    def test_that_waits_for_a_hanging_disk_holds_up_nobody_but_those_in_its_commit(
+    def test_that_waits_for_a_hanging_disk_delays_only_the_inserts_in_its_commit(
             self, spool, monkeypatch):
         monkeypatch.setattr(timing, "COMMIT_TIMEOUT", 0.05)
         disk, commit = eventlet.patcher.original("threading").Event(), spool._store.commit

@@ -34,17 +34,17 @@ class Now:
     now = property(lambda self: time.time())
 
 
-class Told(Bench):
-    """incidents: what /health tells of the spool."""
+class Sensor(Bench):
+    """incidents: what /health reports of the spool."""
 
     def __init__(self, directory, hipchat, datastore):
         super().__init__(directory, hipchat, Now(), [
             trigger(event, room) for event in EVENTS for room in (FACTOR, OPS)], ROOMS, datastore)
 
-    def _deliver(self, delivery, told):
+    def _deliver(self, delivery, triggers):
         item = json.loads(delivery.body)["item"]
         text = item["topic"] if "topic" in item else item["message"]["message"]
-        super()._deliver(delivery._replace(trace_tag=text.partition(" ")[0]), told)
+        super()._deliver(delivery._replace(trace_tag=text.partition(" ")[0]), triggers)
 
     def talk(self, chance, count, word):
         """People say so much, and webhooks bring it."""
@@ -84,13 +84,13 @@ class Sample:
         chance = random.Random(seed)
         self.directory, hipchat = directory / "killed", Hipchat(Now())
         datastore = Datastore()
-        bench = Told(directory / "used", hipchat, datastore)
+        bench = Sensor(directory / "used", hipchat, datastore)
         db = bench.spool._store._file.db
-        wait_until(lambda: not bench.told("doubtful"))
+        wait_until(lambda: not bench.reported("doubtful"))
         bench.talk(chance, 30, "dispatched")
         wait_until(lambda: not bench.spool.waiting)
-        bench.look(FACTOR)
-        bench.look(OPS)
+        bench.read_again(FACTOR)
+        bench.read_again(OPS)
         bench._cursors.write()
         bench.fails = True
         log_from = chance.randrange(5)
@@ -172,7 +172,7 @@ def test_loses_nothing_and_changes_no_order(samples, tmp_path, outcomes, tasks, 
         directory, hipchat = tmp_path / str(seed), sample.hipchat()
         copy_files(sample.directory, directory)
         done = damage(directory, chance) if when == "at rest" else ""
-        bench = Told(directory, hipchat, Datastore(sample.datastore))
+        bench = Sensor(directory, hipchat, Datastore(sample.datastore))
         bench.fails = True
         if when == "in use":
             eventlet.sleep(0.02 * chance.random())
@@ -182,8 +182,8 @@ def test_loses_nothing_and_changes_no_order(samples, tmp_path, outcomes, tasks, 
         finally:
             bench.fails = False
             datastore = bench.kill(directory, tmp_path / f"{seed}-killed")
-        again = Told(tmp_path / f"{seed}-killed", hipchat, datastore)
-        wait_until(lambda: not again.told("doubtful"), what=f"{when} {seed} {done}: a restart")
+        again = Sensor(tmp_path / f"{seed}-killed", hipchat, datastore)
+        wait_until(lambda: not again.reported("doubtful"), what=f"{when} {seed} {done}: a restart")
         outcomes[f"{when}: dispatched again after a restart"] += len(again.dispatched)
         again.stop()
         shutil.rmtree(directory)
@@ -197,20 +197,20 @@ def check(bench, hipchat, chance, outcomes, context):
     all_of_them = {room: expected(hipchat, room) for room in (FACTOR, OPS)}
     missing = set(all_of_them[FACTOR] + all_of_them[OPS])
     try:
-        wait_until(lambda: missing.issubset(bench.dispatched) and not bench.told("doubtful"))
+        wait_until(lambda: missing.issubset(bench.dispatched) and not bench.reported("doubtful"))
     except AssertionError:
         lost = missing.difference(bench.dispatched)
         raise AssertionError(f"{context}: lost {sorted(lost)[:10]}, {bench.health.details()}, "
                              f"waiting {bench.spool.waiting}")
     wait_until(lambda: not bench.spool.waiting)
     for room, ids in all_of_them.items():
-        told = [each for each in first_of_each(bench.dispatched) if each in set(ids)]
-        assert told == ids, (context, bench.health.details())
+        dispatched = [each for each in first_of_each(bench.dispatched) if each in set(ids)]
+        assert dispatched == ids, (context, bench.health.details())
     repeated = len(bench.dispatched) - len(set(bench.dispatched))
     again = sum(each.startswith("dispatched") for each in bench.dispatched)
     outcomes[f"{when}: damages"] += 1
-    outcomes[f"{when}: told of"] += bool(bench.incidents())
-    outcomes[f"{when}: brought by the history"] += bench.told("fetched")
+    outcomes[f"{when}: reported"] += bool(bench.incidents())
+    outcomes[f"{when}: brought by the history"] += bench.reported("fetched")
     outcomes[f"{when}: dispatched twice"] += repeated + again
     # Those that came since may have been read in the history before a webhook brought them.
-    assert bench.incidents() or bench.told("fetched") <= 10, context
+    assert bench.incidents() or bench.reported("fetched") <= 10, context

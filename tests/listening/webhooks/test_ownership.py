@@ -1,4 +1,4 @@
-"""Whose webhooks are whose, however HipChat lists them, and rooms that keep failing."""
+"""Which webhooks are ours, however HipChat lists them, and rooms that keep failing."""
 import math
 import time
 
@@ -50,7 +50,7 @@ class TestLeftOver:
         stackstorm.config["webhook"].update(public_url=stackstorm.listener, port=port)
         return earlier
 
-    def test_are_left_alone_told_by_check_and_removed_by_people(
+    def test_are_left_alone_reported_by_check_and_removed_by_people(
             self, hipchat, start_ready, act, room):
         stackstorm = start_ready(hipchat, rooms=[room], events=["message"])
         earlier = self.move(stackstorm)
@@ -97,7 +97,7 @@ class TestTrouble:
         for room in rooms[1:]:
             stackstorm.listen("message", room)
         tries = [call for call in hipchat.people.requests() if "/1002/" in call["path"]]
-        # Two calls at once, and after 1, 2, 4, ... seconds.
+        # Two calls immediately, and after 1, 2, 4, ... seconds.
         assert len(tries) <= 4 + 2 * math.log2(2 + time.monotonic() - began)
         assert "HipChat: webhooks cannot be managed" in stackstorm.health()["reasons"]
         hipchat.people.heal()

@@ -1,4 +1,4 @@
-"""What the webhooks of rooms are looked at for, by a clock of ours."""
+"""The webhooks of rooms are checked and corrected, by a clock of the test."""
 from types import SimpleNamespace
 from unittest import mock
 
@@ -61,7 +61,7 @@ TRIGGER = {"ref": "hipchat.x", "id": "x", "type": "hipchat.message", "parameters
 
 
 class Kept:
-    """The webhooks that a trigger wants; missed: what is told where one was missing."""
+    """A reconciler with one trigger; missed: called where a webhook was missing."""
 
     def __init__(self, client, clock):
         self._clock, self.health, self.missed = clock, Health(LOG), mock.Mock()
@@ -148,7 +148,7 @@ class TestForAnotherPublicUrl:
         assert kept.reconciler.elsewhere() == 0
 
     @pytest.mark.parametrize("url", ["http://earlier/room_message/1001/" + 43 * "x", "http://x"])
-    def test_is_somebody_elses_without_our_signature(self, keep, client, url):
+    def test_is_not_ours_without_our_signature(self, keep, client, url):
         client.url = url
         kept = keep(client)
         kept.eventually(lambda: client.made)
@@ -157,7 +157,7 @@ class TestForAnotherPublicUrl:
         assert not client.deleted
 
 
-def test_what_a_webhook_missed_is_fetched_though_hipchats_answer_to_it_is_lost(keep):
+def test_a_check_is_requested_though_hipchats_response_to_a_new_webhook_is_lost(keep):
     client = Losing()
     kept = keep(client)
     kept.eventually(lambda: client.url)
@@ -165,7 +165,7 @@ def test_what_a_webhook_missed_is_fetched_though_hipchats_answer_to_it_is_lost(k
     assert kept.missed.call_args == mock.call(FACTOR) and not client.made
 
 
-def test_the_names_of_many_new_rules_are_looked_at_together(keep, monkeypatch):
+def test_the_names_of_many_new_rules_are_looked_up_together(keep, monkeypatch):
     client = Unlisting()
     kept = keep(client)
     kept.eventually(lambda: client.made)

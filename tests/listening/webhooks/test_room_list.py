@@ -1,4 +1,4 @@
-"""How often HipChat is asked which room bears which name."""
+"""How often HipChat's list of rooms is read."""
 from types import SimpleNamespace
 
 import pytest
@@ -40,7 +40,7 @@ def pauses(monkeypatch):
     return lambda *how: list(look(*how))
 
 
-def test_a_name_that_no_room_bears_is_looked_for_again_ever_more_rarely(pauses):
+def test_a_name_that_no_room_has_is_looked_up_ever_more_rarely(pauses):
     found = pauses(2, 12)
     assert found[:4] == [1, 2, 4, 8] and found[-1] == ROOM_LIST_PERIOD
 

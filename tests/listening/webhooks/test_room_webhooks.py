@@ -54,7 +54,7 @@ class TestMade:
         stackstorm.listen("enter", room)
         assert events(stackstorm.webhooks(room)) == ["room_enter", "room_message"]
 
-    def test_one_only_for_a_room_by_name_and_by_id_and_each_rule_hears_an_event_once(
+    def test_one_only_for_a_room_by_name_and_by_id_and_each_rule_gets_an_event_once(
             self, hipchat, stackstorm):
         room = hipchat.make_room()
         number = hipchat.api("GET", "/room/" + room).json()["id"]
@@ -66,8 +66,8 @@ class TestMade:
         for text in ("first", "second"):
             hipchat.people.say(room, "Ann", text)
         for trigger in (by_name, by_id):
-            heard = stackstorm.heard(trigger, 2)
-            assert [payload["message"] for payload in heard] == ["first", "second"]
+            received = stackstorm.received(trigger, 2)
+            assert [payload["message"] for payload in received] == ["first", "second"]
 
     def test_and_kept_while_one_of_a_rooms_two_names_is_needed(self, hipchat, stackstorm):
         room = hipchat.make_room()
@@ -79,7 +79,7 @@ class TestMade:
         stackstorm.listen("message", hipchat.make_room())  # looked at after the other room
         assert events(stackstorm.webhooks(room)) == ["room_message"]
         hipchat.people.say(room, "Ann", "hello")
-        assert stackstorm.heard(stackstorm.trigger_of(by_id))
+        assert stackstorm.received(stackstorm.trigger_of(by_id))
         stackstorm.remove_rule(by_id)
         wait_until(lambda: stackstorm.webhooks(room) == [])
 
@@ -112,9 +112,9 @@ class TestRemoved:
             stackstorm.api("PUT", "/v1/rules/" + rule, json=dict(definition, enabled=enabled))
             wait_until(lambda: events(stackstorm.webhooks(room)) == enabled * ["room_message"])
         hipchat.people.say(room, "Ann", "hello")
-        assert stackstorm.heard(stackstorm.trigger_of(rule)) and not stackstorm.payloads(other)
+        assert stackstorm.received(stackstorm.trigger_of(rule)) and not stackstorm.payloads(other)
 
-    def test_that_was_left_over_when_a_rule_was_deleted_unheard(
+    def test_that_was_left_over_when_a_rule_was_deleted_while_the_sensor_was_down(
             self, hipchat, start_stackstorm, room):
         stackstorm = start_stackstorm(hipchat, rooms=[hipchat.make_room()], events=["message"])
         stackstorm.listen("message", room)
@@ -169,8 +169,8 @@ class Restarted:
             if len(hooks) == 1 and hook["url"].startswith(prefix) and
             not hook["url"].endswith("xxx")])[0]
 
-    def heard(self, text):
-        """How many times a message was heard."""
+    def received(self, text):
+        """How many times a message was received."""
         return [payload["message"] for payload in
                 self.stackstorm.payloads("hipchat.message")].count(text)
 
@@ -187,7 +187,7 @@ class TestFoundAgain:
 
     def test_without_a_call_that_changes_anything(self, hipchat, start_ready, room):
         many = hipchat.make_room()
-        for number in range(1000):  # as many as HipChat lists at once
+        for number in range(1000):  # as many as HipChat lists in one page
             make_webhook(hipchat, many, f"https://example.com/{number}")
         stackstorm = start_ready(hipchat, rooms=[room, many])
         before = stackstorm.webhooks(room)
@@ -200,7 +200,7 @@ class TestFoundAgain:
             assert 1 <= len(calls(hipchat, each, "GET")) <= 4
         assert stackstorm.webhooks(room) == before
         hipchat.people.say(many, "Ann", "welcome back")
-        assert stackstorm.heard("hipchat.message")
+        assert stackstorm.received("hipchat.message")
 
     @pytest.mark.parametrize("name", RESTARTED)
     def test_and_set_right_to_one_for_each_event_that_is_needed(self, restarted, name):
@@ -210,16 +210,16 @@ class TestFoundAgain:
     def test_and_kept_where_it_is_right(self, restarted, name):
         assert restarted.webhook(name) == restarted.before[name]
 
-    def test_and_signed_anew_where_the_signature_is_wrong(self, restarted):
+    def test_and_replaced_where_the_signature_is_wrong(self, restarted):
         assert restarted.webhook("stale")["url"] == restarted.before["stale"]["url"]
 
     @pytest.mark.parametrize("name", RESTARTED)
-    def test_and_heard_once(self, hipchat, restarted, name):
+    def test_and_each_message_is_received_once(self, hipchat, restarted, name):
         restarted.webhook(name)
         for text in ("once", "marker"):
             hipchat.people.say(restarted.rooms[name], "Ann", text + name)
-        wait_until(lambda: restarted.heard("marker" + name))
-        assert restarted.heard("once" + name) == 1
+        wait_until(lambda: restarted.received("marker" + name))
+        assert restarted.received("once" + name) == 1
 
     def test_and_replaced_if_the_secret_is_a_new_one(self, hipchat, start_ready, room):
         stackstorm = start_ready(hipchat, rooms=[room], events=["message", "enter"])
@@ -230,7 +230,7 @@ class TestFoundAgain:
         wait_until(lambda: not old & {hook["id"] for hook in stackstorm.webhooks(room)})
         assert events(stackstorm.webhooks(room)) == ["room_enter", "room_message"]
         hipchat.people.say(room, "Ann", "hello")
-        assert stackstorm.heard("hipchat.message")
+        assert stackstorm.received("hipchat.message")
 
 
 class TestStrangers:
@@ -262,7 +262,7 @@ class TestStrangers:
             wait_until(stackstorm.has_its_webhooks)
         hipchat.people.say(room, "Ann", "hello both")
         for stackstorm in (first, second):
-            assert len(stackstorm.heard("hipchat.message")) == 1
+            assert len(stackstorm.received("hipchat.message")) == 1
             assert len(stackstorm.webhooks(room)) == 5
 
 
@@ -279,20 +279,20 @@ class TestRoomsInTrouble:
                  for call in hipchat.people.requests() if call["path"] == "/v2/room"]
         return times if len(times) >= count else None
 
-    def test_that_does_not_exist_is_warned_of_once_tried_ever_more_rarely_and_delays_nobody(
+    def test_that_does_not_exist_is_logged_once_tried_ever_more_rarely_and_delays_no_other(
             self, start_hipchat, start_stackstorm):
         hipchat, room = start_hipchat("--room", "Ops", "--room", "Factor"), "Ops"
         stackstorm = start_stackstorm(hipchat, rooms=["Nowhere at all", room])
         wait_until(lambda: len(stackstorm.webhooks(room)) == 5)
         hipchat.people.say(room, "Ann", "hello")
-        assert stackstorm.heard("hipchat.message")
+        assert stackstorm.received("hipchat.message")
         tries = wait_until(lambda: self.tries(hipchat, 4))
         pauses = [after - before for before, after in zip(tries, tries[1:4])]
         assert pauses == sorted(pauses) and sum(pauses) > 6.6, "1, 2 and 4 s"
         line, = wait_until(lambda: self.warnings(stackstorm, "Nowhere at all"))
         assert "404" in line and "name or ID" in line
 
-    def test_of_the_sample_rules_disturbs_nobody(self, start_hipchat, start_stackstorm):
+    def test_of_the_sample_rules_affects_no_other(self, start_hipchat, start_stackstorm):
         stackstorm = start_stackstorm(start_hipchat("--room", "Ops"), rooms=["Ops"])
         wait_until(lambda: len(stackstorm.webhooks("Ops")) == 5)
         wait_until(stackstorm.has_its_webhooks)
@@ -306,7 +306,7 @@ class TestRoomsInTrouble:
         hipchat.people.act(room, "Ann", "created")
         wait_until(lambda: stackstorm.webhooks(room))
         hipchat.people.say(room, "Ann", "hello")
-        assert stackstorm.heard("hipchat.message")
+        assert stackstorm.received("hipchat.message")
         wait_until(lambda: f"Room {room}: its events can be received now" in stackstorm.log())
 
     def test_that_the_token_may_not_administer_is_warned_of_with_the_scope(
@@ -334,5 +334,5 @@ class TestCallsToHipchat:
         hipchat.people.forget()
         for number in range(20):
             hipchat.people.say("Factor", "Ann", f"message {number}")
-        stackstorm.heard("hipchat.message", 20)
+        stackstorm.received("hipchat.message", 20)
         assert hipchat.people.requests() == []

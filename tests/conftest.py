@@ -38,9 +38,8 @@ def logs(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hipchat():
     """One HipChat for all tests that do not change its settings; make a room of your own in it."""
-    server = Hipchat("--room", "Factor")
-    yield server
-    server.stop()
+    with Hipchat("--room", "Factor") as server:
+        yield server
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ ANSWERING = ["hipchat.enter", "hipchat.exit", "hipchat.notification", "hipchat.p
 @pytest.fixture(scope="module")
 def hipchat():
     """A HipChat with the samples' room and another; the rule build names Anna's and Berta's ids."""
-    server = Hipchat("--room", "Factor", "--room", "Ops", "--user", "Anna", "--user", "Berta")
-    yield server
-    server.stop()
+    with Hipchat("--room", "Factor", "--room", "Ops", "--user", "Anna",
+                 "--user", "Berta") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

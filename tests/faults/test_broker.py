@@ -19,10 +19,6 @@ def stackstorm(hipchat, rooms, journal, start_ready):
     return process
 
 
-def warnings(stackstorm):
-    return [line for line in stackstorm.log().splitlines() if " WARN " in line]
-
-
 def test_five_hundred_deliveries_while_the_broker_is_away_and_then_comes_back_without_connections(
         stackstorm, rooms, journal):
     urls = {room: signed_url(stackstorm, room) for room in rooms}
@@ -67,14 +63,14 @@ def _nothing_waits(stackstorm):
 
 def test_the_operator_is_warned_once_however_many_deliveries_and_attempts_fail(
         stackstorm, rooms, journal):
-    before = len(warnings(stackstorm))
+    before = len(stackstorm.log_lines(" WARN "))
     stackstorm.set_fault("fail")
     with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4) as load:
         load.wait()
-    wait_until(lambda: len(warnings(stackstorm)) > before)
+    wait_until(lambda: len(stackstorm.log_lines(" WARN ")) > before)
     stackstorm.set_fault("none")
     journal.wait_for(load.accepted)
-    new = warnings(stackstorm)[before:]
+    new = stackstorm.log_lines(" WARN ")[before:]
     assert len(new) == 1
     assert "Check RabbitMQ" in new[0]
 
@@ -97,13 +93,13 @@ def test_a_rule_whose_event_was_lost_is_found_when_dispatching_has_failed(
 
 def test_a_broker_that_was_restarted_between_two_deliveries_is_no_problem(
         stackstorm, rooms, journal):
-    url, before = signed_url(stackstorm, rooms[0]), warnings(stackstorm)
+    url, before = signed_url(stackstorm, rooms[0]), stackstorm.log_lines(" WARN ")
     for message in ("before", "after"):
         assert post(url, delivery(message, rooms[0])) == 204
         journal.wait_for([[message]])
         stackstorm.set_fault("restart")
     assert journal.dispatched() == ["before", "after"]
-    assert warnings(stackstorm) == before
+    assert stackstorm.log_lines(" WARN ") == before
 
 
 def test_deliveries_wait_while_the_rules_engine_has_no_queue(stackstorm, rooms, journal):
@@ -179,7 +175,7 @@ def test_a_failing_database_is_reported_as_such_and_not_as_the_broker(
     assert health["reasons"] == [
         "database: StackStorm's database does not answer or takes no writes"]
     assert journal.dispatched() == []
-    warning = warnings(stackstorm)[-1]
+    warning = stackstorm.log_lines(" WARN ")[-1]
     assert "Check MongoDB" in warning and "RabbitMQ" not in warning
     stackstorm.set_fault("none")
     journal.wait_for([["one"]])

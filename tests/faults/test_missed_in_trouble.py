@@ -11,7 +11,7 @@ import time
 
 import pytest
 from support import missed
-from support.missed import ROOMS, is_sure, messages, say
+from support.missed import ROOMS, is_sure, say
 from support.waiting import wait_until
 
 KILLS = int(os.environ.get("KILLS", "8"))
@@ -68,15 +68,15 @@ class TestTrouble:
         stopped.start()
         wait_until(lambda: stopped.health().get("status") == "degraded")
         hipchat.people.heal()
-        wait_until(lambda: len(messages(stopped)) == 30)
-        assert sorted(messages(stopped)) == sorted(stopped.missed)
+        wait_until(lambda: len(stopped.texts()) == 30)
+        assert sorted(stopped.texts()) == sorted(stopped.missed)
         wait_until(lambda: stopped.health()["status"] == "ok")
 
     def test_a_rate_limit_in_the_middle_ends_nothing(self, hipchat, stopped):
         hipchat.people.faults({"paths": "/history/latest$", "rate_limited": True, "times": 2})
         stopped.start()
-        wait_until(lambda: len(messages(stopped)) == 30)
-        assert sorted(messages(stopped)) == sorted(stopped.missed)
+        wait_until(lambda: len(stopped.texts()) == 30)
+        assert sorted(stopped.texts()) == sorted(stopped.missed)
 
     def test_a_token_that_may_not_read_the_history_is_a_problem_and_all_else_works(
             self, start_hipchat, start_stackstorm):
@@ -101,7 +101,7 @@ class TestTrouble:
             stopped.health()["reasons"])
         said = say(hipchat, "Ops", 1, "new")
         stopped.received("hipchat.message")
-        assert messages(stopped) == said
+        assert stopped.texts() == said
 
 
 def test_messages_refused_by_a_full_spool_are_backfilled(hipchat, start):
@@ -110,8 +110,8 @@ def test_messages_refused_by_a_full_spool_are_backfilled(hipchat, start):
     said = say(hipchat, "Factor", 20)
     wait_until(lambda: "spool: deliveries are refused" in stackstorm.health()["reasons"])
     stackstorm.set_fault("none")
-    wait_until(lambda: len(messages(stackstorm)) == 20)
-    assert sorted(messages(stackstorm)) == sorted(said)
+    wait_until(lambda: len(stackstorm.texts()) == 20)
+    assert sorted(stackstorm.texts()) == sorted(said)
 
 
 def test_messages_posted_while_the_port_was_in_use_are_backfilled(hipchat, start):
@@ -127,5 +127,4 @@ def test_messages_posted_while_the_port_was_in_use_are_backfilled(hipchat, start
         wait_until(lambda: [call for call in hipchat.people.requests()
                             if "/history" in call["path"] and call["status"]])
         said = say(hipchat, "Factor", 1)
-    stackstorm.received("hipchat.message")
-    assert messages(stackstorm) == said
+    assert stackstorm.texts(count=1) == said

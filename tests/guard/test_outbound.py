@@ -121,7 +121,7 @@ class TestTls:
         stackstorm.listen("message", secure.make_room())
         stackstorm.restart()
         wait_until(stackstorm.health)
-        warnings = [line for line in stackstorm.log().splitlines() if "verify_tls is false" in line]
+        warnings = stackstorm.log_lines("verify_tls is false")
         assert len(warnings) == 2 and all(" WARN " in line for line in warnings)
 
 

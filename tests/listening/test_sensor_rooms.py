@@ -18,10 +18,6 @@ def message(text="hi", **room):
         "room": room}}
 
 
-def texts(stackstorm, trigger=None):
-    return [payload["message"] for payload in stackstorm.payloads(trigger)]
-
-
 @pytest.fixture
 def names():
     """Two names that no room has."""
@@ -48,8 +44,8 @@ class TestRenamed:
         wait_until(lambda: stackstorm.webhooks(old) == [])
         hipchat.people.say(str(old), "Ann", "not for the rule")
         hipchat.people.say(str(new), "Ann", "for the rule")
-        wait_until(lambda: "for the rule" in texts(stackstorm, trigger))
-        assert "not for the rule" not in texts(stackstorm, trigger)
+        wait_until(lambda: "for the rule" in stackstorm.texts(trigger))
+        assert "not for the rule" not in stackstorm.texts(trigger)
         for rule in rules:
             stackstorm.remove_rule(rule)
         wait_until(lambda: stackstorm.webhooks(new) == [])
@@ -61,7 +57,7 @@ class TestRenamed:
         hipchat.rename(number, names[1])
         for text in ("after", "again"):
             hipchat.people.say(str(number), "Ann", text)
-        assert [each["message"] for each in stackstorm.received(trigger, 2)] == ["after", "again"]
+        assert stackstorm.texts(trigger, 2) == ["after", "again"]
 
     def test_and_its_rule_deleted_it_costs_no_call_a_message_and_delays_no_new_rule(
             self, hipchat, stackstorm, names):
@@ -129,8 +125,7 @@ class TestOfAnotherRoom:
             answer = http.post(lunch[1], json=message(id=number, name=ops[0]), timeout=60)
             assert answer.status_code == 400 and answer.text.startswith("the body ")
         assert stackstorm.health()["refused"]["wrong room"] == before + len(spellings)
-        lines = [line for line in stackstorm.log().splitlines()
-                 if " WARN " in line and f"room_message in room {lunch[0]}." in line]
+        lines = stackstorm.log_lines(" WARN ", f"room_message in room {lunch[0]}.")
         assert len(lines) == 1
 
     def test_count_for_the_room_of_the_address_whatever_name_they_contain(
@@ -141,7 +136,7 @@ class TestOfAnotherRoom:
         url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
         assert http.post(url, json=message("true", id=ops[1]), timeout=60).status_code == 204
         for trigger in ops[2]:
-            assert [payload["message"] for payload in stackstorm.received(trigger)] == ["true"]
+            assert stackstorm.texts(trigger, 1) == ["true"]
 
     def test_are_not_even_made_by_who_calls_a_room_as_anothers_id(
             self, hipchat, stackstorm, ops, lunch):
@@ -152,7 +147,7 @@ class TestOfAnotherRoom:
         with direct() as http:
             http.post(url, json=message("true", id=ops[1]), timeout=60)
         for trigger in ops[2]:
-            assert [payload["message"] for payload in stackstorm.received(trigger)] == ["true"]
+            assert stackstorm.texts(trigger, 1) == ["true"]
 
 
 class TestOnce:
@@ -167,9 +162,9 @@ class TestOnce:
                     json={"url": hook["url"], "event": "room_message"})
         for text in ("first", "second"):
             hipchat.people.say("Factor", "Ann", text)
-        wait_until(lambda: "second" in texts(stackstorm, trigger))
+        wait_until(lambda: "second" in stackstorm.texts(trigger))
         wait_until(lambda: hipchat.people.waiting() == 0)
-        assert texts(stackstorm, trigger) == ["first", "second"]
+        assert stackstorm.texts(trigger) == ["first", "second"]
 
     def test_is_not_a_notification_with_the_id_of_a_message(self, hipchat, stackstorm, http):
         room = hipchat.make_room()
@@ -200,8 +195,7 @@ class TestGone:
         assert self.deaf(stackstorm) == (0, 0)
         hipchat.people.act("Ops", "Ann", change)
         wait_until(lambda: self.deaf(stackstorm) == (1, 2))
-        line, = wait_until(lambda: [line for line in stackstorm.log().splitlines()
-                                    if " WARN " in line and "Room Ops" in line])
+        line, = wait_until(lambda: stackstorm.log_lines(" WARN ", "Room Ops"))
         assert rule in line and ("archived" in line) == (change == "archived")
 
     def test_while_a_rule_names_it_by_id(self, start_hipchat, start_stackstorm):

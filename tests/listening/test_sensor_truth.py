@@ -27,7 +27,7 @@ class TestRules:
             self, sensor, check):
         rules = [sensor.add_rule("message", parameters) for parameters in WRONG]
         wait_until(lambda: sensor.health()["reasons"] == ["rules: wrong trigger parameters (3)"])
-        errors = [line for line in sensor.log().splitlines() if " ERROR " in line]
+        errors = sensor.log_lines(" ERROR ")
         assert len(errors) == 3
         for rule, wrong in zip(rules, ["compile", "room", "colour"]):
             assert [line for line in errors if rule in line and wrong in line]
@@ -45,7 +45,7 @@ class TestRules:
             "rooms: a room's events cannot be received"])
         line, = check(sensor)
         assert rule in line and "Nowhere" in line and "404" in line
-        warning, = [line for line in sensor.log().splitlines() if " WARN " in line]
+        warning, = sensor.log_lines(" WARN ")
         assert rule in warning and "Nowhere" in warning
         sensor.remove_rule(rule)
         wait_until(lambda: sensor.health()["status"] == "ok")

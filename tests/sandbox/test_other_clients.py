@@ -28,10 +28,9 @@ def certificate(tmp_path_factory):
 @pytest.fixture(scope="module")
 def secure(certificate):
     """A HipChat that is served over TLS."""
-    server = Hipchat("--tls", str(certificate / "both.pem"), "--room", ROOM, "--user", "Anna",
-                     "--user", "Berta", ca_bundle=str(certificate / "certificate.pem"))
-    yield server
-    server.stop()
+    with Hipchat("--tls", str(certificate / "both.pem"), "--room", ROOM, "--user", "Anna",
+                 "--user", "Berta", ca_bundle=str(certificate / "certificate.pem")) as server:
+        yield server
 
 
 def lines(server):
@@ -266,27 +265,6 @@ GO_CALLS = [
     ("GET", "emoticon?type=global", None)]
 
 
-def test_hipchat_go(start_hipchat):
-    """hipchat-go, by Thomas Bruyelle: Go. Its requests, byte for byte as it writes their bodies."""
-    hipchat = start_hipchat("--room", ROOM, "--user", "Anna", "--oauth", "an-addon:its-secret")
-    addon = hipchat.api("POST", "/oauth/token", auth=("an-addon", "its-secret"),
-                        data={"grant_type": "client_credentials"}).json()["access_token"]
-    refused = []
-    for method, path, body in GO_CALLS:
-        is_upload = body is UPLOAD
-        text = body if isinstance(body, str) else json.dumps(body) if body else ""
-        token = addon if "glance" in path or "addon/" in path else TOKEN
-        answer = hipchat.api(
-            method, "/" + path.format(room="War%20Room"), data=text,
-            headers={"Authorization": "Bearer " + token, "Content-Type":
-                     "multipart/related; boundary=hipfileboundary" if is_upload else
-                     "application/json"})
-        if not answer.ok:
-            refused.append((method, path, answer.text))
-    assert refused == []
-    assert lines(hipchat)[-1]["file"]["name"] == "tea.png"
-
-
 RUBY_CALLS = [
     ("POST", "room", {"name": "Made by Ruby", "guest_access": False}),
     ("PUT", "room/{room}", {
@@ -315,19 +293,31 @@ RUBY_CALLS = [
         "timezone": "UTC", "email": "anna@example.com"})]
 
 
-def test_hipchat_rb(start_hipchat):
-    """hipchat-rb, by HipChat: Ruby. Its requests, with the token in the query."""
-    hipchat = start_hipchat("--room", ROOM, "--user", "Anna")
+@pytest.mark.parametrize("calls", [GO_CALLS, RUBY_CALLS], ids=["hipchat-go", "hipchat-rb"])
+def test_requests_of_other_clients_are_accepted(start_hipchat, calls):
+    """hipchat-go, by Thomas Bruyelle: Go, byte for byte as it writes its bodies. hipchat-rb, by
+    HipChat: Ruby, with the token in the query."""
+    hipchat = start_hipchat("--room", ROOM, "--user", "Anna", "--oauth", "an-addon:its-secret")
     message_id = hipchat.people.say(ROOM, "Anna", "hello")
+    addon = hipchat.api("POST", "/oauth/token", auth=("an-addon", "its-secret"),
+                        data={"grant_type": "client_credentials"}).json()["access_token"]
     refused = []
-    for method, path, body in RUBY_CALLS:
-        text = json.dumps(body).replace("{id}", message_id) if body else ""
-        answer = direct().request(
-            method, f"{hipchat.url}/{path.format(room='War%20Room')}", data=text,
-            params={"auth_token": TOKEN}, headers={"Content-Type": "application/json"}, timeout=60)
-        if not answer.ok:
-            refused.append((method, path, answer.text))
+    for method, path, body in calls:
+        text = body if isinstance(body, str) else json.dumps(body) if body else ""
+        token = addon if "glance" in path or "addon/" in path else TOKEN
+        mime_type = "multipart/related; boundary=hipfileboundary" if body is UPLOAD else (
+            "application/json")
+        credentials = {"params": {"auth_token": token}} if calls is RUBY_CALLS else {}
+        response = direct().request(
+            method, f"{hipchat.url}/{path.format(room='War%20Room')}",
+            data=text.replace("{id}", message_id), timeout=60, headers={
+                "Content-Type": mime_type,
+                **({} if credentials else {"Authorization": "Bearer " + token})}, **credentials)
+        if not response.ok:
+            refused.append((method, path, response.text))
     assert refused == []
+    if calls is GO_CALLS:
+        assert lines(hipchat)[-1]["file"]["name"] == "tea.png"
 
 
 def test_atlassian_connect_express_hipchat(start_hipchat, npm):

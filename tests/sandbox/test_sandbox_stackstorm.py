@@ -241,25 +241,14 @@ class TestCriteria:
         assert holds(operator, pattern, yes) is True
         assert holds(operator, pattern, no) is False
 
-    @pytest.mark.parametrize("operator", [
-        "ieq", "iequals", "contains", "icontains", "ncontains", "incontains", "startswith",
-        "istartswith", "endswith", "iendswith", "lt", "lessthan", "gt", "greaterthan",
-        "matchwildcard", "matchregex", "regex", "iregex", "td_lt", "td_gt", "timediff_lt",
-        "timediff_gt"])
-    def test_raises_on_null(self, operator):
-        with pytest.raises((TypeError, AttributeError)):
-            holds(operator, 1 if operator[:2] in ("lt", "gt", "le", "gr") else "a", None)
-
-    @pytest.mark.parametrize("operator", ["eq", "equals", "neq", "nequals", "in", "inside",
-                                          "nin", "ninside", "exists", "nexists"])
-    def test_takes_null(self, operator):
-        assert holds(operator, "none" if "eq" in operator else [], None) in (True, False)
-
-    def test_every_operator_is_tested(self):
-        named = {operator for mark in (TestCriteria.test_raises_on_null,
-                                       TestCriteria.test_takes_null)
-                 for operator in mark.pytestmark[0].args[1]}
-        assert named == set(criteria.OPERATORS) - {"search"}
+    @pytest.mark.parametrize("operator", sorted(set(criteria.OPERATORS) - {"search"}))
+    def test_null_raises_but_for_operators_that_take_it(self, operator):
+        if operator in ("eq", "equals", "neq", "nequals", "in", "inside", "nin", "ninside",
+                        "exists", "nexists"):
+            assert holds(operator, "none" if "eq" in operator else [], None) in (True, False)
+        else:
+            with pytest.raises((TypeError, AttributeError)):
+                holds(operator, 1 if operator[:2] in ("lt", "gt", "le", "gr") else "a", None)
 
     @pytest.mark.parametrize("condition, expected", [
         ("any", True), ("all", False), ("any2any", True), ("all2any", True)])

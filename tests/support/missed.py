@@ -21,10 +21,6 @@ def is_sure(stackstorm, rooms=1):
     return history["rooms"] >= rooms and not history["doubtful"]
 
 
-def messages(stackstorm):
-    return [payload["message"] for payload in stackstorm.payloads("hipchat.message")]
-
-
 def say(hipchat, room, count, word="missed"):
     said = [f"{word} {number} in {room}" for number in range(count)]
     for text in said:

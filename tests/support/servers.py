@@ -45,9 +45,17 @@ class Hipchat:
         self._session = direct()
         self._session.headers["Authorization"] = "Bearer " + TOKEN
         self._session.verify = ca_bundle or True
-        self.stop = self._child.stop
         processes.watch(self._child.log_path, "HipChat at " + self.url, self,
                         self._last_calls)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self._child.stop()
 
     def _last_calls(self):
         calls = itertools.groupby(self.people.requests(),
@@ -118,6 +126,12 @@ class Stackstorm:
         self.log_path = directory / "stackstorm.log"
         self.start()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def start(self):
         """Start the process (again, after stop)."""
         file = self.directory / "hipchat.yaml"
@@ -151,6 +165,10 @@ class Stackstorm:
 
     def log(self):
         return self.log_path.read_text()
+
+    def log_lines(self, *words):
+        """The lines of the log that contain all of these words."""
+        return [line for line in self.log().splitlines() if all(word in line for word in words)]
 
     def health(self, timeout=60):
         """The JSON of GET {public_url}/health; {} if the connection is refused."""
@@ -227,6 +245,10 @@ class Stackstorm:
         """The first payloads dispatched to a trigger, once there are `count` of them."""
         wait_until(lambda: len(self.payloads(trigger)) >= count)
         return self.payloads(trigger)
+
+    def texts(self, trigger="hipchat.message", count=0):
+        """The texts of the messages dispatched to a trigger, once there are `count` of them."""
+        return [payload["message"] for payload in self.received(trigger, count)]
 
     def run_action(self, action, **parameters):
         """Run an action to its end; returns (succeeded, its result)."""

@@ -12,9 +12,8 @@ from sandbox.both_servers import free_port
 
 @pytest.fixture(scope="module")
 def hipchat():
-    server = Hipchat("--room", "Factor")
-    yield server
-    server.stop()
+    with Hipchat("--room", "Factor") as server:
+        yield server
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ class TestInstalledAddon:
         other = addon.hipchat.make_room()
         addon.hipchat.people.say(other, "Ann", "elsewhere")
         addon.hipchat.people.say(addon_room, "Ann", "here")
-        assert [payload["message"] for payload in addon.received(trigger)] == ["here"]
+        assert addon.texts(trigger, 1) == ["here"]
 
     def test_sends_as_itself(self, addon, addon_room):
         succeeded, result = addon.run_action("hipchat.send", room=addon_room, message="hello")
@@ -101,8 +101,7 @@ class TestInstalledAddon:
         assert addon.url_to_paste() is None
         trigger = addon.trigger_of(addon.add_rule("message"))
         addon.hipchat.people.say(addon_room, "Ann", "after the restart")
-        wait_until(lambda: "after the restart" in [
-            payload["message"] for payload in addon.payloads(trigger)])
+        wait_until(lambda: "after the restart" in addon.texts(trigger))
         calls = [call["path"] for call in addon.hipchat.people.requests()]
         assert not [path for path in calls if "webhook" in path]
 
@@ -147,7 +146,7 @@ class TestBesideAToken:
         for room in ("Factor", "Ops"):
             said.append("the last in " + room)
             both.hipchat.people.say(room, "Ann", said[-1])
-        received = [each["message"] for each in both.received(trigger, len(said))]
+        received = both.texts(trigger, len(said))
         assert sorted(received) == sorted(said)
         set_topics = said[9:-2:10]
         found = {each["item"]["topic"] for each in both.received(topics, len(set_topics))}
@@ -161,7 +160,7 @@ class TestBesideAToken:
         both.hipchat.people.uninstall(addon)
         wait_until(both.has_its_webhooks)
         both.hipchat.people.say("Ops", "Ann", "hello")
-        assert [each["message"] for each in both.received(trigger, 2)] == ["it delivers", "hello"]
+        assert both.texts(trigger, 2) == ["it delivers", "hello"]
 
     def test_does_with_it_what_hipchat_lets_users_do_only(self, both):
         both.hipchat.people.install(both.url)
@@ -187,7 +186,7 @@ class TestBesideAToken:
         lines = both.run_action("hipchat.check")[1]["lines"]
         line, = [line for line in lines if "add-on: it is installed for " + old in line]
         both.hipchat.people.say("Ops", "Ann", "hello")
-        assert [each["message"] for each in both.received(trigger)] == ["hello"]
+        assert both.texts(trigger, 1) == ["hello"]
         addon, = both.hipchat.people.addons()
         both.hipchat.people.uninstall(addon["id"])
         both.hipchat.people.install(line.split()[-1])
@@ -206,8 +205,7 @@ class TestAllRoomsWithATokenAlone:
         stackstorm.restart()  # as after LOOK_EVERY
         wait_until(lambda: stackstorm.webhooks(room))
         hipchat.people.say(room, "Ann", "in a new room")
-        wait_until(lambda: "in a new room" in [
-            each["message"] for each in stackstorm.payloads(trigger)])
+        wait_until(lambda: "in a new room" in stackstorm.texts(trigger))
 
 
 class TestLifeOfAnAddon:

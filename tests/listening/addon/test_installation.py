@@ -127,9 +127,8 @@ class Kept:
 @pytest.fixture(scope="module")
 def hipchat():
     """A HipChat that knows one OAuth client, as if it had installed an add-on."""
-    server = Hipchat("--oauth", f"{ID}:{SECRET}")
-    yield server
-    server.stop()
+    with Hipchat("--oauth", f"{ID}:{SECRET}") as server:
+        yield server
 
 
 def made(hipchat, **addon):

@@ -16,9 +16,8 @@ PREFIX = ":hc "
 
 @pytest.fixture(scope="module")
 def hipchat():
-    server = Hipchat("--room", "Factor", "--room", "Ops")
-    yield server
-    server.stop()
+    with Hipchat("--room", "Factor", "--room", "Ops") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -166,20 +166,27 @@ class TestWrong:
     """Invalid parameters."""
 
     WRONG = [
-        ("message", {"filter": "("}), ("message", {"filter": 5}), ("message", {"filter": None}),
-        ("message", {"room": ""}), ("message", {"room": None}), ("message", {"room": True}),
-        ("message", {"room": "a\nb"}), ("message", {"Room": "Factor"}), ("enter", {"filter": "x"}),
-        ("message", {"room": "Factor", "rooms": []}), ("party", {})]
+        ("message", {"filter": "ping ("}, ["filter", "ping (", "compile"]),
+        ("message", {"filter": "(?=ahead)"}, ["filter", "look-around"]),
+        ("message", {"filter": 5}, ["filter", "5", "string"]),
+        ("message", {"filter": None}, ["filter", "None", "string"]),
+        ("message", {"room": ""}, ["room", "''"]), ("message", {"room": "  "}, ["room", "'  '"]),
+        ("message", {"room": None}, ["room", "None"]), ("message", {"room": True}, ["room"]),
+        ("message", {"room": ["Factor"]}, ["room", "['Factor']"]),
+        ("message", {"room": "x" * 101}, ["room", "100"]), ("message", {"room": "a\nb"}, ["room"]),
+        ("message", {"Room": "Factor"}, ["'Room'", "room and filter"]),
+        ("enter", {"filter": "Ann"}, ["filter", "no text", "criteria"]),
+        ("message", {"room": "Factor", "rooms": []}, ["'rooms'"]), ("party", {}, [])]
 
-    @pytest.mark.parametrize("event, parameters", WRONG)
-    def test_are_an_error_that_names_trigger_and_remedy(self, event, parameters):
+    @pytest.mark.parametrize("event, parameters, words", WRONG)
+    def test_are_an_error_that_names_trigger_and_remedy(self, event, parameters, words):
         with pytest.raises(ParameterError) as caught:
             Subscription.of_trigger(trigger("a", event, **parameters))
         text = str(caught.value)
         assert "hipchat.a" in text and "hipchat." + event in text and "Correct the rule" in text
-        assert "\n" not in text
+        assert "\n" not in text and all(word in text for word in words)
 
-    @pytest.mark.parametrize("event, parameters", WRONG)
+    @pytest.mark.parametrize("event, parameters", [case[:2] for case in WRONG])
     def test_are_remembered_raise_nothing_and_affect_no_other(
             self, subscriptions, event, parameters):
         subscriptions.add(trigger("good", room="Factor"))

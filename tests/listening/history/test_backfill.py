@@ -5,7 +5,7 @@ import time
 import pytest
 from support import missed
 from support.load import post, signed_url
-from support.missed import ROOMS, is_sure, messages, say
+from support.missed import ROOMS, is_sure, say
 from support.waiting import wait_until
 
 
@@ -35,8 +35,8 @@ class TestStopped:
         wait_until(lambda: is_sure(stackstorm, 3))
         after = {room: after[room] + say(hipchat, room, 1, "finally") for room in ROOMS}
         wait_until(lambda: stackstorm.health()["waiting"] == 0 and
-                   len(messages(stackstorm)) >= 300 + 18)
-        received = messages(stackstorm)
+                   len(stackstorm.texts()) >= 300 + 18)
+        received = stackstorm.texts()
         for room in ROOMS:
             in_room = [text for text in received if text.endswith("in " + room)]
             assert in_room == missed[room] + after[room]
@@ -107,8 +107,7 @@ class TestOld:
         say(hipchat, "Factor", 3, "old")
         stackstorm = start(rooms=["Factor"])
         said = say(hipchat, "Factor", 1, "new")
-        stackstorm.received("hipchat.message")
-        assert messages(stackstorm) == said
+        assert stackstorm.texts(count=1) == said
 
     def test_a_new_rule_gets_nothing_old_in_a_room_with_webhooks(self, hipchat, start):
         stackstorm = start(rooms=["Ops"], events=["notification"])  # sample rules want Factor
@@ -120,7 +119,7 @@ class TestOld:
                             if "/history" in call["path"] and call["status"]])
         wait_until(lambda: is_sure(stackstorm))
         said = say(hipchat, "Ops", 1, "new")
-        assert [each["message"] for each in stackstorm.received(trigger)] == said
+        assert stackstorm.texts(trigger, 1) == said
         assert stackstorm.health()["dropped"] == {}
 
     def test_messages_older_than_catch_up_are_counted_and_not_dispatched(self, hipchat, start):
@@ -143,6 +142,5 @@ class TestOld:
             f"import time\nreal = time.time\ntime.time = lambda: real() + {ahead}\n")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         stackstorm.start()
-        stackstorm.received("hipchat.message", 3)
-        assert messages(stackstorm) == said
+        assert stackstorm.texts(count=3) == said
         assert stackstorm.health()["dropped"] == {}

@@ -33,7 +33,7 @@ class TestWithoutPublicUrl:
             hipchat.people.say("Factor", "Ann", text)
         hipchat.people.act("Factor", "Ann", "topic_change", topic="Lunch")
         hipchat.api("POST", "/room/Factor/notification", json={"message": "built"})
-        assert [each["message"] for each in stackstorm.received("hipchat.message", 20)] == said
+        assert stackstorm.texts("hipchat.message", 20) == said
         topic, = stackstorm.received("hipchat.topic_change")
         assert topic["item"]["topic"] == "Lunch"
         notification, = stackstorm.received("hipchat.notification")
@@ -52,7 +52,7 @@ class TestWithoutPublicUrl:
         stackstorm = start(start_hipchat("--room", "Factor"))
         rule = stackstorm.add_rule("enter", {"room": "Factor"})
         wait_until(lambda: "an event cannot be received without a webhook" in stackstorm.log())
-        line, = [line for line in stackstorm.log().splitlines() if "without a webhook" in line]
+        line, = stackstorm.log_lines("without a webhook")
         assert "Set webhook.public_url" in line and rule in line and " ERROR " in line
 
     def test_dispatches_nothing_old_and_continues_at_its_cursor_after_a_restart(
@@ -63,7 +63,7 @@ class TestWithoutPublicUrl:
         stackstorm.stop()
         hipchat.people.say("Factor", "Ann", "missed")
         stackstorm.start()
-        assert [each["message"] for each in stackstorm.received("hipchat.message")] == ["missed"]
+        assert stackstorm.texts("hipchat.message", 1) == ["missed"]
 
     def test_keeps_within_its_share_of_the_calls(self, start_hipchat, start_stackstorm):
         rooms = ["Factor"] + [f"Room {number}" for number in range(49)]
@@ -89,7 +89,7 @@ def test_a_room_whose_webhooks_are_refused_is_asked_and_the_others_are_not(
     assert stackstorm.health()["history"]["every"] >= 0.5
     hipchat.people.say("Factor", "Ann", "asked for")
     hipchat.people.say("Ops", "Ann", "delivered")
-    received = [each["message"] for each in stackstorm.received("hipchat.message", 2)]
+    received = stackstorm.texts("hipchat.message", 2)
     assert sorted(received) == ["asked for", "delivered"]
     assert stackstorm.health()["accepted"] == 1
     assert "Until then its history is polled" in stackstorm.log()

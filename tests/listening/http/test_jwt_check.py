@@ -208,8 +208,7 @@ class TestIntegration:
 
     def test_receives_messages(self, integration):
         integration.hipchat.people.say(integration.room, "Ann", "signed, I hope")
-        wait_until(lambda: "signed, I hope" in [
-            payload["message"] for payload in integration.payloads(integration.trigger)])
+        wait_until(lambda: "signed, I hope" in integration.texts(integration.trigger))
 
     def test_receives_messages_though_our_clock_is_hours_ahead(
             self, integration, start_stackstorm, tmp_path, monkeypatch):

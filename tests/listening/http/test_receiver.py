@@ -166,8 +166,7 @@ class TestAccepted:
         body = delivery()
         body["item"]["message"]["message"] = text = "marker " + uuid.uuid4().hex
         assert http.post(webhook, json=body, timeout=60).status_code == 204
-        wait_until(lambda: text in [payload["message"] for payload in
-                                    stackstorm.payloads(stackstorm.trigger)])
+        wait_until(lambda: text in stackstorm.texts(stackstorm.trigger))
 
     def test_may_come_in_the_very_form_that_hipchat_used(self, webhook):
         body = json.dumps(delivery(), sort_keys=True).encode()
@@ -200,7 +199,7 @@ class TestAccepted:
         wait_until(lambda: marker["item"]["message"]["id"] in [
             payload["item"]["message"]["id"] for payload in
             stackstorm.payloads(stackstorm.trigger)])
-        received = [payload["message"] for payload in stackstorm.payloads(stackstorm.trigger)]
+        received = stackstorm.texts(stackstorm.trigger)
         assert received.count(text) == 1
         assert stackstorm.health()["dropped"]["repeated"] == repeated + 1
 
@@ -519,8 +518,7 @@ class TestStartAndStop:
                                           webhook={"port": port, "public_url": url})
             stackstorm.listener = url
             wait_until(lambda: "Cannot listen on" in stackstorm.log())
-            line, = [line for line in stackstorm.log().splitlines()
-                     if "Cannot listen on" in line]
+            line, = stackstorm.log_lines("Cannot listen on")
             for words in ("127.0.0.1:%d" % port, "in use", "webhook.port"):
                 assert words in line
             assert stackstorm.process.poll() is None

@@ -71,8 +71,7 @@ class TestListener:
     def test_takes_a_signed_delivery_and_dispatches_it(self, secure):
         answer = session(secure.files[0]).post(secure.url, json=delivery("over TLS"), timeout=60)
         assert answer.status_code == 204
-        wait_until(lambda: "over TLS" in [
-            payload["message"] for payload in secure.payloads(secure.trigger)])
+        wait_until(lambda: "over TLS" in secure.texts(secure.trigger))
 
     @pytest.mark.parametrize("status, change", [
         (404, {"url": "x"}), (400, {"body": b"{"}), (413, {"body": b"x" * 1200000})])
@@ -153,7 +152,7 @@ class TestCertificate:
         assert health["status"] == "degraded"
         assert health["reasons"] == ["TLS: the renewed certificate cannot be used"]
         assert secure.health() and secure.log().count("the renewed certificate cannot be used") == 1
-        line, = [line for line in secure.log().splitlines() if "renewed certificate" in line]
+        line, = secure.log_lines("renewed certificate")
         assert all(file in line for file in secure.files) and "KEY_VALUES_MISMATCH" in line
         os.replace(files[1], secure.files[1])
         secure._session.verify = secure.files[0]
@@ -190,7 +189,7 @@ class TestCertificate:
         stackstorm = start_over_tls(tmp_path, hipchat, files)
         try:
             wait_until(lambda: words in stackstorm.log())
-            line, = [line for line in stackstorm.log().splitlines() if words in line]
+            line, = stackstorm.log_lines(words)
             assert "webhook.tls_certificate and webhook.tls_key" in line and files[1] in line
             assert stackstorm.health() == {}
             os.replace(str(good), files[1])

@@ -66,8 +66,7 @@ class TestMade:
         for text in ("first", "second"):
             hipchat.people.say(room, "Ann", text)
         for trigger in (by_name, by_id):
-            received = stackstorm.received(trigger, 2)
-            assert [payload["message"] for payload in received] == ["first", "second"]
+            assert stackstorm.texts(trigger, 2) == ["first", "second"]
 
     def test_and_kept_while_one_of_a_rooms_two_names_is_needed(self, hipchat, stackstorm):
         room = hipchat.make_room()
@@ -171,8 +170,7 @@ class Restarted:
 
     def received(self, text):
         """How many times a message was received."""
-        return [payload["message"] for payload in
-                self.stackstorm.payloads("hipchat.message")].count(text)
+        return self.stackstorm.texts("hipchat.message").count(text)
 
 
 @pytest.fixture(scope="module")
@@ -270,8 +268,7 @@ class TestRoomsInTrouble:
     """A room whose events cannot be received."""
 
     def warnings(self, stackstorm, room):
-        return [line for line in stackstorm.log().splitlines()
-                if " WARN " in line and f"Room {room}" in line]
+        return stackstorm.log_lines(" WARN ", f"Room {room}")
 
     def tries(self, hipchat, count):
         """When the sensor asked for the rooms, in seconds, once it did so often enough."""

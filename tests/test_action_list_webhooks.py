@@ -7,19 +7,14 @@ LISTENER = "https://st2.example.com:8088/hipchat"
 CONFIG = {"webhook": {"public_url": LISTENER}}
 
 
-def add(hipchat, room, url):
-    made = hipchat.api("POST", "/room/" + room + "/webhook",
-                       json={"url": url, "event": "room_message", "name": "x"})
-    return made.json()["id"]
-
-
 @pytest.fixture
 def signed():
     return WebhookUrl(LISTENER, b"secret").make(Address("room_message", 1001))
 
 
 def test_marks_ours_and_leaves_the_others_fields_alone(act, hipchat, room, signed):
-    ours, other = add(hipchat, room, signed), add(hipchat, room, "https://ci.example.com/hook?a=b")
+    ours = hipchat.make_webhook(room, signed)
+    other = hipchat.make_webhook(room, "https://ci.example.com/hook?a=b")
     succeeded, result = act("list_webhooks", config=CONFIG, room=room)
     assert succeeded and result["room"] == room
     assert [(hook["id"], hook["ours"]) for hook in result["webhooks"]] == [
@@ -30,12 +25,12 @@ def test_marks_ours_and_leaves_the_others_fields_alone(act, hipchat, room, signe
 
 @pytest.mark.parametrize("public_url", [LISTENER, "https://st2.example.com/moved"])
 def test_never_shows_a_signature(act, hipchat, room, signed, public_url):
-    add(hipchat, room, signed)
+    hipchat.make_webhook(room, signed)
     config = {"webhook": {"public_url": public_url}}
     shown = act("list_webhooks", config=config, room=room)[1]["webhooks"][0]["url"]
     assert shown == LISTENER + "/room_message/1001/***"
 
 
 def test_without_a_listener_in_the_config_none_is_ours(act, hipchat, room, signed):
-    add(hipchat, room, signed)
+    hipchat.make_webhook(room, signed)
     assert act("list_webhooks", room=room)[1]["webhooks"][0]["ours"] is False

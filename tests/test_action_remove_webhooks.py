@@ -12,8 +12,7 @@ def server(start_hipchat):
     for room, count in (("A", 2), ("B", 0), ("C", 1)):
         ours = [LISTENER + f"/room_enter/{number}/" + 43 * "y" for number in range(count)]
         for url in ours + [OTHER]:
-            server.api("POST", "/room/" + room + "/webhook",
-                       json={"url": url, "event": "room_enter"})
+            server.make_webhook(room, url, "room_enter")
     return server
 
 

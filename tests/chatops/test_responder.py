@@ -89,13 +89,9 @@ def test_a_reply_stands_under_the_command(tell):
     assert (line["what"], line["attach_to"]) == ("@Ann Done\ncode", tell.asked)
 
 
-def test_a_reply_to_what_is_not_known_is_a_notification(tell):
-    line, = tell(Reply("Done", reply=True), message_id="")
-    assert line["type"] == "notification"
-
-
-def test_a_reply_to_what_was_deleted_is_a_notification(tell):
-    line, = tell(Reply("Done", reply=True), message_id=str(uuid.uuid4()))
+@pytest.mark.parametrize("message_id", ["", str(uuid.uuid4())], ids=["unknown", "deleted"])
+def test_a_reply_to_a_message_that_is_not_there_is_a_notification(tell, message_id):
+    line, = tell(Reply("Done", reply=True), message_id=message_id)
     assert (line["type"], line["what"]) == ("notification", "@Ann Done")
 
 

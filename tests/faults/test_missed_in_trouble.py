@@ -114,7 +114,8 @@ def test_messages_refused_by_a_full_spool_are_backfilled(hipchat, start):
     assert sorted(stackstorm.texts()) == sorted(said)
 
 
-def test_messages_posted_while_the_port_was_in_use_are_backfilled(hipchat, start):
+def test_a_port_in_use_is_logged_and_messages_posted_before_it_is_free_are_backfilled(
+        hipchat, start):
     stackstorm = start(rooms=["Factor"])
     stackstorm.stop()
     hipchat.people.forget()
@@ -123,8 +124,11 @@ def test_messages_posted_while_the_port_was_in_use_are_backfilled(hipchat, start
         squatter.bind(("127.0.0.1", stackstorm.config["webhook"]["port"]))
         squatter.listen(1)
         stackstorm.start()
-        wait_until(lambda: "Cannot listen on" in stackstorm.log())
+        line, = wait_until(lambda: stackstorm.log_lines("Cannot listen on"))
+        port = stackstorm.config["webhook"]["port"]
+        assert f"127.0.0.1:{port}" in line and "in use" in line and "webhook.port" in line
         wait_until(lambda: [call for call in hipchat.people.requests()
                             if "/history" in call["path"] and call["status"]])
         said = say(hipchat, "Factor", 1)
     assert stackstorm.texts(count=1) == said
+    wait_until(lambda: stackstorm.health()["status"] == "ok")

@@ -28,8 +28,7 @@ def addon(tmp_path_factory):
 def post(addon):
     """Post a message in a room with a JWT, or with None."""
     def post(token, room="Factor", url=addon.url_of_messages, **more):
-        body = delivery("a message", number=time.monotonic_ns(), room=room)
-        body["item"]["room"]["id"] = addon.hipchat.room_id(room)
+        body = delivery("a message", name=room, id=addon.hipchat.room_id(room))
         headers = {} if token is None else {"Authorization": "JWT " + token}
         with direct() as http:
             return http.post(url, json=dict(body, **more), headers=headers, timeout=60).status_code

@@ -55,7 +55,7 @@ def test_is_shown_neither_in_logs_nor_in_health_nor_in_payloads(hipchat, start_s
                                   webhook={"secret": LONG_SECRET})
     trigger = stackstorm.listen("message", room)
     url = signed(stackstorm, room)["room_message"]
-    for body in (b"{", b"[]", b"{}", json.dumps(delivery(room=room)).encode()):
+    for body in (b"{", b"[]", b"{}", json.dumps(delivery(name=room)).encode()):
         http.post(url, data=body, timeout=60)
         http.post(url + "x", data=body, timeout=60)
     http.put(url, timeout=60)

@@ -6,16 +6,10 @@ import uuid
 import pytest
 from support.servers import direct
 from support.waiting import wait_until
+from support.wire import delivery
 
 
 EVENTS = ["message", "notification", "enter", "exit", "topic_change"]
-
-
-def message(text="hi", **room):
-    """The body of a delivery with a new message ID."""
-    return {"event": "room_message", "webhook_id": 7, "item": {
-        "message": {"id": str(uuid.uuid4()), "message": text, "from": {"name": "Ann"}},
-        "room": room}}
 
 
 @pytest.fixture
@@ -70,7 +64,7 @@ class TestRenamed:
         hipchat.people.forget()
         with direct() as http:
             for _ in range(30):
-                body = message(id=number, name=names[1])
+                body = delivery(id=number, name=names[1])
                 assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.listen("message", hipchat.make_room())
         path = f"/v2/room/{number}/"
@@ -84,7 +78,7 @@ class TestRenamed:
         hipchat.people.forget()
         began = time.monotonic()
         for place in range(30):
-            body = message(id=number, name=f"Lie {place}")
+            body = delivery(id=number, name=f"Lie {place}")
             assert http.post(url, json=body, timeout=60).status_code == 204
         stackstorm.received(trigger, 30)
         lists = [call for call in hipchat.people.requests() if call["path"] == "/v2/room"]
@@ -122,7 +116,7 @@ class TestOfAnotherRoom:
         spellings = (ops[1], str(ops[1]), f"{ops[1]} ", f"+{ops[1]}", float(ops[1]), True,
                      [ops[1]], ops[0])
         for number in spellings:
-            answer = http.post(lunch[1], json=message(id=number, name=ops[0]), timeout=60)
+            answer = http.post(lunch[1], json=delivery(id=number, name=ops[0]), timeout=60)
             assert answer.status_code == 400 and answer.text.startswith("the body ")
         assert stackstorm.health()["refused"]["wrong room"] == before + len(spellings)
         lines = stackstorm.log_lines(" WARN ", f"room_message in room {lunch[0]}.")
@@ -131,10 +125,10 @@ class TestOfAnotherRoom:
     def test_count_for_the_room_of_the_address_whatever_name_they_contain(
             self, stackstorm, http, ops, lunch):
         for room in ({"name": ops[0]}, {"name": str(ops[1])}, {"id": lunch[0], "name": ops[0]}):
-            body = message("by name", **room)
+            body = delivery("by name", **room)
             assert http.post(lunch[1], json=body, timeout=60).status_code == 204
         url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
-        assert http.post(url, json=message("true", id=ops[1]), timeout=60).status_code == 204
+        assert http.post(url, json=delivery("true", id=ops[1]), timeout=60).status_code == 204
         for trigger in ops[2]:
             assert stackstorm.texts(trigger, 1) == ["true"]
 
@@ -145,7 +139,7 @@ class TestOfAnotherRoom:
         hipchat.people.say(str(lunch[0]), "Ann", "in Lunch")
         url = next(hook["url"] for hook in stackstorm.webhooks(ops[1]))
         with direct() as http:
-            http.post(url, json=message("true", id=ops[1]), timeout=60)
+            http.post(url, json=delivery("true", id=ops[1]), timeout=60)
         for trigger in ops[2]:
             assert stackstorm.texts(trigger, 1) == ["true"]
 
@@ -171,7 +165,7 @@ class TestOnce:
         said = stackstorm.listen("message", room)
         notified = stackstorm.listen("notification", room)
         urls = {hook["event"]: hook["url"] for hook in stackstorm.webhooks(room)}
-        body = message("the same id", name=room)
+        body = delivery("the same id", name=room)
         for event in ("room_message", "room_notification"):
             assert http.post(urls[event], json=dict(body, event=event),
                              timeout=60).status_code == 204

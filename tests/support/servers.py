@@ -93,6 +93,13 @@ class Hipchat:
         body.update(more, name=name, owner={"id": whole["owner"]["id"]})
         assert self.api("PUT", path, json=body).status_code == 204
 
+    def make_webhook(self, room, url, event="room_message"):
+        """Create a webhook by hand; return its ID."""
+        answer = self.api("POST", f"/room/{room}/webhook", json={
+            "url": url, "event": event, "name": "by hand"})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
     def webhooks(self, room):
         """The webhooks of a room, whole."""
         answer = self.api("GET", f"/room/{quote(str(room), safe='')}/webhook",

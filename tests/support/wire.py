@@ -1,6 +1,7 @@
-"""What is met on the wire: certificates, plain connections, and the body of a delivery."""
+"""Certificates, plain connections, and the body of a delivery."""
 import socket
 import subprocess
+import uuid
 
 
 def make_certificate(directory, name="127.0.0.1", prefix="", hosts="IP:127.0.0.1,DNS:localhost"):
@@ -28,8 +29,8 @@ def connect(url):
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-def delivery(text="hi", number=0, room="Factor"):
-    """The body of a delivery by HipChat; `number` tells it from others."""
+def delivery(text="hi", **room):
+    """The body of a delivery by HipChat with a new message ID; room: what it says of the room."""
     return {"event": "room_message", "webhook_id": 7, "item": {
-        "message": {"id": f"message-{number}", "message": text, "from": {"name": "Ann"}},
-        "room": {"name": room}}}
+        "message": {"id": str(uuid.uuid4()), "message": text, "from": {"name": "Ann"}},
+        "room": room or {"name": "Factor"}}}

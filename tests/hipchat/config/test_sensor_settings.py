@@ -31,14 +31,6 @@ def refusal(config, kind=SensorSettings):
     return str(caught.value)
 
 
-def changed(key, value):
-    """The least config with one dotted key changed."""
-    section, _, name = key.rpartition(".")
-    if not section:
-        return dict(LEAST, **{name: value})
-    return dict(LEAST, **{section: dict(LEAST.get(section, {}), **{name: value})})
-
-
 class TestDefaults:
     """What need not be set."""
 
@@ -68,7 +60,7 @@ class TestDefaults:
         "rooms", "events", "default_room", "verify_tls", "ca_bundle", "timeout", "webhook.host",
         "webhook.port", "webhook.secret", "spool.directory", "spool.max_deliveries"])
     def test_hold_where_the_value_is_null(self, key):
-        assert SensorSettings.from_config(changed(key, None)) == settings()
+        assert SensorSettings.from_config(changed_in(LEAST, key, None)) == settings()
 
     def test_are_all_there_is_to_say_beside_a_token_and_a_url(self):
         config = {"api_key": "token", "api_url": "https://hipchat.example.com"}
@@ -229,7 +221,7 @@ class TestWrongValues:
         ("spool.directory", ["/tmp"], ["string"]),
     ])
     def test_are_named_with_the_remedy(self, key, value, words):
-        text = refusal(changed(key, value))
+        text = refusal(changed_in(LEAST, key, value))
         line, = [line for line in text.splitlines() if line.strip().startswith(key)]
         for word in words:
             assert word in line

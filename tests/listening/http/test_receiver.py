@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.context import make_context
 from support.waiting import wait_until
+from support.wire import connect, delivery
 
 from listening.http import server as connections
 from listening.addon.installation import Installation
@@ -36,24 +37,11 @@ MARK = "canary-5c1f"
 Answer = namedtuple("Answer", "status headers body")
 
 
-def delivery(**more):
-    """The body of a delivery with a new message ID."""
-    return dict({"event": "room_message", "webhook_id": 7, "item": {
-        "message": {"id": str(uuid.uuid4()), "message": "hi", "from": {"name": "Ann"}},
-        "room": {"name": "Old"}}}, **more)
-
-
 def body_of(size):
     """A delivery of exactly this many bytes."""
-    body = delivery(padding="")
+    body = dict(delivery(), padding="")
     body["padding"] = "x" * (size - len(json.dumps(body)))
     return json.dumps(body).encode()
-
-
-def connect(url):
-    """A plain connection to whatever listens at a URL."""
-    parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def answer_on(connection):
@@ -505,27 +493,6 @@ class TestSlowClients:
 
 class TestStartAndStop:
     """The listener's beginning and end."""
-
-    def test_a_port_in_use_is_said_clearly_and_taken_when_it_is_free(
-            self, hipchat, start_stackstorm):
-        with socket.socket() as squatter:
-            squatter.bind(("127.0.0.1", 0))
-            squatter.listen(1)
-            port = squatter.getsockname()[1]
-            url = f"http://127.0.0.1:{port}/hipchat"
-            room = hipchat.make_room()
-            stackstorm = start_stackstorm(hipchat, rooms=[room],
-                                          webhook={"port": port, "public_url": url})
-            stackstorm.listener = url
-            wait_until(lambda: "Cannot listen on" in stackstorm.log())
-            line, = stackstorm.log_lines("Cannot listen on")
-            for words in ("127.0.0.1:%d" % port, "in use", "webhook.port"):
-                assert words in line
-            assert stackstorm.process.poll() is None
-        wait_until(stackstorm.has_its_webhooks)
-        hipchat.people.say(room, "Ann", "at last")
-        assert stackstorm.received("hipchat.message")[0]["message"] == "at last"
-        assert stackstorm.health()["status"] == "ok"
 
     def test_a_stopping_sensor_answers_503_with_retry_after_and_ends_in_order(
             self, hipchat, start_stackstorm):

@@ -60,17 +60,17 @@ def request_for(url, body=b"", method="POST", headers=()):
     return "\r\n".join(lines + ["", ""]).encode() + body
 
 
-def deliver(url, number, text="hi"):
+def deliver(url, text="hi"):
     """Post a signed delivery; the seconds until it was accepted."""
-    body = json.dumps(delivery(text, number)).encode()
+    body = json.dumps(delivery(text)).encode()
     started = time.monotonic()
     assert ask(url, request_for(url, body)) == 204
     return time.monotonic() - started
 
 
-def typical(url, label, count=30):
+def typical(url, count=30):
     """The median seconds of some signed deliveries, one after the other."""
-    return statistics.median(deliver(url, f"{label} {each}") for each in range(count))
+    return statistics.median(deliver(url) for _ in range(count))
 
 
 class Strange:
@@ -183,10 +183,10 @@ class TestBodies:
         assert "Traceback" not in stackstorm.log()
 
     def test_of_a_mebibyte_that_are_text_are_taken(self, url):
-        deliver(url, "large", text="{{x " * (10 ** 4) + "x" * 10 ** 6)
+        deliver(url, text="{{x " * (10 ** 4) + "x" * 10 ** 6)
 
     def test_whose_numbers_are_beyond_any_are_taken_with_the_digits(self, stackstorm, url):
-        body = json.dumps(delivery(number="huge"))[:-1].encode()
+        body = json.dumps(delivery())[:-1].encode()
         body += b', "a": %s, "b": 1e999, "c": -1e999}' % (b"9" * 100000)
         assert ask(url, request_for(url, body)) == 204
 
@@ -273,9 +273,9 @@ class TestHoldUps:
     """Signed deliveries during attacks on the endpoint."""
 
     def test_go_through_promptly_amid_two_hundred_slow_connections(self, url):
-        alone = typical(url, "before the slow")
+        alone = typical(url)
         with slow_clients(url, 200):
-            amid = typical(url, "amid the slow")
+            amid = typical(url)
         assert amid < max(10 * alone, 0.3)
 
     def test_go_through_where_slow_clients_want_more_connections_than_there_are(
@@ -286,16 +286,16 @@ class TestHoldUps:
         url = stackstorm.webhooks(room)[0]["url"]
         with slow_clients(url, 60):
             # Each could hold a connection for 15 s, and they all came first.
-            assert deliver(url, "first") < 12
-            assert typical(url, "amid more") < 5
+            assert deliver(url) < 12
+            assert typical(url) < 5
         assert "Traceback" not in stackstorm.log()
 
     @pytest.mark.parametrize("kind", ["requests", "tiny chunks", "an endless chunk's size",
                                       "a body without end"])
     def test_are_hardly_delayed_by_a_flood_of_what_is_not_signed(self, stackstorm, url, kind):
-        alone, before = typical(url, "before " + kind), memory_of(stackstorm.process)
+        alone, before = typical(url), memory_of(stackstorm.process)
         with flooded(url, kind):
-            amid = typical(url, "amid " + kind)
+            amid = typical(url)
         # Measured side by side; the flood has processors of its own to take from the listener.
         assert amid < max(30 * alone, 0.3)
         assert memory_of(stackstorm.process) < before + 60
@@ -306,7 +306,7 @@ class TestHoldUps:
         stackstorm.listen("message", room)
         url = stackstorm.webhooks(room)[0]["url"]
         with ThreadPoolExecutor(40) as pool:
-            list(pool.map(lambda each: deliver(url, f"parallel {each}"), range(200)))
+            list(pool.map(lambda _: deliver(url), range(200)))
         assert stackstorm.health()["accepted"] == 200
 
 
@@ -324,7 +324,7 @@ class TestAllowFrom:
         return wait_until(lambda: [hook["url"] for hook in stackstorm.webhooks(room)])[0]
 
     def posted(self, url, to, source):
-        body = json.dumps(delivery(number=source)).encode()
+        body = json.dumps(delivery()).encode()
         to = f"http://{(f'[{to}]' if ':' in to else to)}:{urlsplit(url).port}/"
         return ask(to, request_for(url, body), (source, 0))
 

@@ -113,7 +113,7 @@ class TestListener:
         for each in silent[:50]:
             each.sendall(b"\x16\x03\x01")
         answer = session(secure.files[0]).post(
-            secure.url, json=delivery(number="amid silence"), timeout=5)
+            secure.url, json=delivery(), timeout=5)
         assert answer.status_code == 204
         for each in silent:
             each.close()
@@ -260,7 +260,7 @@ class TestReverseProxy:
             hook["url"] for hook in hipchat.api("GET", path, params={"expand": "items"}).json()[
                 "items"] if hook["url"].startswith(proxied.listener)])[0]
         assert session(proxied.files[0]).post(
-            url, json=delivery(number=room), timeout=60).status_code == 204
+            url, json=delivery(), timeout=60).status_code == 204
 
     def test_answers_404_for_what_is_not_signed_and_413_for_what_is_too_large(self, proxied):
         http = session(proxied.files[0])

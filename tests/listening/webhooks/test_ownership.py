@@ -10,13 +10,6 @@ from sandbox.both_servers import free_port
 SIGNATURE = "s" * 43
 
 
-def make_webhook(hipchat, room, url, event="room_message"):
-    answer = hipchat.api("POST", f"/room/{room}/webhook", json={
-        "url": url, "event": event, "name": "StackStorm"})
-    assert answer.status_code == 201
-    return answer.json()["id"]
-
-
 def urls(hipchat, room):
     return [hook["url"] for hook in hipchat.webhooks(room)]
 
@@ -30,7 +23,7 @@ class TestOthers:
             "/api/v1/webhooks/ci", "/room_message/1001/short", "/room_party/1001/" + SIGNATURE,
             "/x/room_message/1001/" + SIGNATURE, "/room_message/" + SIGNATURE)]
         for url in others:
-            make_webhook(hipchat, room, url)
+            hipchat.make_webhook(room, url)
         stackstorm = start_stackstorm(hipchat, rooms=[room], events=["message"],
                                       webhook={"public_url": base, "port": port})
         stackstorm.add_rule("message")

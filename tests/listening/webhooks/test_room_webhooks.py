@@ -13,14 +13,6 @@ def events(hooks):
     return sorted(hook["event"] for hook in hooks)
 
 
-def make_webhook(hipchat, room, url, event="room_message"):
-    """A webhook made by hand; returns its id."""
-    answer = hipchat.api("POST", f"/room/{room}/webhook", json={
-        "url": url, "event": event, "name": "by hand"})
-    assert answer.status_code == 201
-    return answer.json()["id"]
-
-
 def calls(hipchat, room, *methods):
     """The API calls to a room's webhooks."""
     path = f"/v2/room/{hipchat.room_id(room)}/webhook"
@@ -156,9 +148,9 @@ class Restarted:
             self._hipchat.api("DELETE", "/room/{}/webhook/{}".format(
                 self.rooms[name], self.before[name]["id"]))
         for name in ("doubled", "doubled by id") * 3:
-            make_webhook(self._hipchat, self.rooms[name], self.before[name]["url"])
-        make_webhook(self._hipchat, self.rooms["stale"],
-                     self.before["stale"]["url"][:-43] + "x" * 43)
+            self._hipchat.make_webhook(self.rooms[name], self.before[name]["url"])
+        self._hipchat.make_webhook(self.rooms["stale"],
+                                   self.before["stale"]["url"][:-43] + "x" * 43)
 
     def webhook(self, name):
         """The one webhook of a room, once there is only one and it is signed rightly."""
@@ -186,7 +178,7 @@ class TestFoundAgain:
     def test_without_a_call_that_changes_anything(self, hipchat, start_ready, room):
         many = hipchat.make_room()
         for number in range(1000):  # as many as HipChat lists in one page
-            make_webhook(hipchat, many, f"https://example.com/{number}")
+            hipchat.make_webhook(many, f"https://example.com/{number}")
         stackstorm = start_ready(hipchat, rooms=[room, many])
         before = stackstorm.webhooks(room)
         stackstorm.stop()
@@ -237,7 +229,7 @@ class TestStrangers:
     def test_survive_whatever_the_sensor_does(self, hipchat, start_stackstorm, room):
         stackstorm = start_stackstorm(hipchat)
         listener = stackstorm.listener
-        strangers = sorted(make_webhook(hipchat, room, url, event) for url, event in [
+        strangers = sorted(hipchat.make_webhook(room, url, event) for url, event in [
             ("https://bot.example.com/hook", "room_message"),
             ("https://bot.example.com/hook", "room_enter"),
             (listener, "room_message"),

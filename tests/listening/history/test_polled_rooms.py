@@ -44,7 +44,7 @@ class TestWithoutPublicUrl:
         stackstorm = start(start_hipchat("--room", "Factor"))
         succeeded, result = stackstorm.run_action("hipchat.check")
         assert succeeded and result["lines"][-1].startswith(
-            "ok: listener: none, since webhook.public_url is not set: the sensor asks HipChat")
+            "ok: listener: none, since webhook.public_url is not set: the sensor polls the history")
         assert "Rooms without webhooks: 1. Each is polled every " in stackstorm.log()
 
     def test_names_the_setting_to_a_rule_for_an_event_that_is_not_in_the_history(

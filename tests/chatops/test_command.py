@@ -71,7 +71,7 @@ def test_a_message_without_a_date_is_not_run(date):
 @pytest.mark.parametrize("command, words", [
     ("x" * 1001, "at most 1000 characters; this one has 1001"),
     ("x " + "a=b " * 6, "at most 5 equals signs; this one has 6")])
-def test_what_would_hang_stackstorm_is_refused(command, words):
+def test_a_command_that_would_hang_stackstorm_is_refused(command, words):
     with pytest.raises(CommandRejected, match=words):
         check_harmless(command)
     check_harmless("x" * 990 + "=====")

@@ -46,7 +46,7 @@ def test_code_comes_after_the_text_as_code(tell):
     assert code["format"] == "html"
 
 
-def test_nothing_is_told_as_such(tell):
+def test_an_empty_answer_says_so(tell):
     assert texts(tell(Reply(""))) == ["@Ann The result is empty."]
 
 
@@ -145,7 +145,7 @@ class TestWhereThePackIsNoUser:
         assert "send_message" in line["what"] and "secret" not in line["what"]
 
 
-def test_what_is_aside_is_told_in_private(tell, hipchat):
+def test_an_aside_is_sent_in_private(tell, hipchat):
     assert texts(tell(Reply("Help", prefer_private=True))) == ["@Ann I answered you in private."]
     assert hipchat.people.inbox("Ann")[-1]["what"] == "Help"
 

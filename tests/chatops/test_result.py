@@ -70,7 +70,7 @@ def test_where_it_cannot_be_rendered_the_room_learns_no_more_than_how_it_ended(f
     assert rendered(format, web_url=None).text.endswith("Its execution is 5f")
 
 
-def test_an_extra_that_cannot_be_rendered_leaves_what_would_be_told_without_it():
+def test_an_extra_that_cannot_be_rendered_leaves_the_default_text():
     extra = {"hipchat": {"color": "{{ nosuch.x.y }}"}}
     text = rendered(extra=extra, result={"stderr": "no host"}).text
     assert "stderr : no host" in text and "A template of the alias deploy fails" in text

@@ -1,4 +1,4 @@
-"""hipchat.create_room: make a room."""
+"""hipchat.create_room: create a room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -12,9 +12,9 @@ class CreateRoomAction(HipChatAction):
 
     def do(self, name: str, topic: Optional[str] = None, privacy: str = "public",
            guest_access: bool = False, owner: Optional[str] = None) -> Result:
-        """Make it; returns HipChat's id and links of the room, and its name."""
+        """Create the room; return its id, links and name."""
         check_room(name, topic)
-        made = self.hipchat.ask("POST", "room", json={
+        created = self.hipchat.ask("POST", "room", json={
             "name": name, "topic": topic, "privacy": privacy, "guest_access": guest_access,
             "owner_user_id": owner})
-        return dict(made, name=name)
+        return dict(created, name=name)

@@ -1,4 +1,4 @@
-"""hipchat.delete_room: delete a room, with all that was said in it."""
+"""hipchat.delete_room: delete a room and its history."""
 from base import HipChatAction, Result
 
 __all__ = ["DeleteRoomAction"]
@@ -8,7 +8,7 @@ class DeleteRoomAction(HipChatAction):
     """DELETE /v2/room/{id_or_name}, which needs the scope manage_rooms."""
 
     def do(self, room: str) -> Result:
-        """Delete it; returns which room it was."""
+        """Delete the room; return it as it was given."""
         room = self.room_of(room)
         self.hipchat.call("DELETE", "room", room)
         return {"room": room}

@@ -13,7 +13,7 @@ class GetHistoryAction(HipChatAction):
 
     def do(self, room: Optional[str] = None, limit: int = 100, date: Optional[str] = None,
            end_date: Optional[str] = None, timezone: str = "UTC") -> Result:
-        """{"room", "messages": HipChat's messages, oldest first}."""
+        """Return {"room", "messages": HipChat's messages, oldest first}."""
         room = self.room_or_default(room)
         if end_date and not date:
             raise ParameterError("end_date without date has no effect in HipChat. Give both.")
@@ -28,16 +28,16 @@ class GetHistoryAction(HipChatAction):
     def _latest(self, room: str, limit: int, timezone: str) -> List[Dict[str, Any]]:
         """Return the newest messages: up to `limit`, at most 1,000."""
         if limit > PAGE:
-            raise ParameterError(f"HipChat gives the latest {PAGE} messages only, not {limit}. For "
-                                 "more, give the date up to which you want them.")
+            raise ParameterError(f"Without date, HipChat returns at most {PAGE} messages, not "
+                                 f"{limit}. For more, give a date.")
         return self.hipchat.page("room", room, "history", "latest",
                                  **{"timezone": timezone, "max-results": limit})["items"]
 
     def _until(self, room: str, limit: int, date: str, end_date: Optional[str],
                timezone: str) -> List[Dict[str, Any]]:
-        """Return the newest messages up to a date: up to `limit`, none before end_date."""
-        # HipChat answers 401 to both.
-        either: Dict[str, Any] = {"end-date": end_date} if end_date else {"timezone": timezone}
-        found = self.hipchat.items(
-            "room", room, "history", limit=limit, date=date, reverse="false", **either)
-        return list(found)[::-1]
+        """Return the newest messages between end_date and date, up to `limit`."""
+        # HipChat answers 401 to a call with both end-date and timezone.
+        option: Dict[str, Any] = {"end-date": end_date} if end_date else {"timezone": timezone}
+        messages = self.hipchat.items(
+            "room", room, "history", limit=limit, date=date, reverse="false", **option)
+        return list(messages)[::-1]

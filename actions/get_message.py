@@ -1,4 +1,4 @@
-"""hipchat.get_message: get one message of a room by its id."""
+"""hipchat.get_message: get one message of a room by its ID."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -11,7 +11,7 @@ class GetMessageAction(HipChatAction):
     """GET /v2/room/{id_or_name}/history/{message_id}, which needs the scope view_messages."""
 
     def do(self, message_id: str, room: Optional[str] = None) -> Result:
-        """{"message": HipChat's message}."""
+        """Return {"message": HipChat's message}."""
         room = self.room_or_default(room)
         check_length("message_id", message_id, 1, 36)
         return self.hipchat.ask("GET", "room", room, "history", message_id)

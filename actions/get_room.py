@@ -1,4 +1,4 @@
-"""hipchat.get_room: get all that HipChat tells of a room."""
+"""hipchat.get_room: get HipChat's information about a room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -10,5 +10,5 @@ class GetRoomAction(HipChatAction):
     """GET /v2/room/{id_or_name}, which needs the scope view_group or view_room."""
 
     def do(self, room: Optional[str] = None) -> Result:
-        """HipChat's room."""
+        """Return HipChat's room."""
         return self.hipchat.ask("GET", "room", self.room_or_default(room))

@@ -1,4 +1,4 @@
-"""hipchat.get_user: get all that HipChat tells of a person."""
+"""hipchat.get_user: get HipChat's information about a person."""
 from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
@@ -9,6 +9,6 @@ class GetUserAction(HipChatAction):
     """GET /v2/user/{id_or_email}, which needs the scope view_group."""
 
     def do(self, user: str) -> Result:
-        """HipChat's user; presence is null for one who is not online."""
+        """Return HipChat's user; presence is null if the user is offline."""
         check_length("user", user, 1, 100)
         return self.hipchat.ask("GET", "user", user)

@@ -11,7 +11,7 @@ class ListParticipantsAction(HipChatAction):
 
     def do(self, room: Optional[str] = None, limit: int = 1000, include_offline: bool = False,
            expand: bool = False) -> Result:
-        """{"room", "participants": HipChat's users, in full with expand}."""
+        """Return {"room", "participants": HipChat's users, in full with expand}."""
         room = self.room_or_default(room)
         return {"room": room, "participants": list(self.hipchat.items(
             "room", room, "participant", limit=limit, **{

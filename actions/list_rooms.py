@@ -9,7 +9,7 @@ class ListRoomsAction(HipChatAction):
 
     def do(self, limit: int = 1000, include_private: bool = True, include_archived: bool = False,
            expand: bool = False) -> Result:
-        """{"rooms": HipChat's rooms, in full with expand}."""
+        """Return {"rooms": HipChat's rooms, in full with expand}."""
         return {"rooms": list(self.hipchat.items("room", limit=limit, **{
             "include-private": str(include_private).lower(),
             "include-archived": str(include_archived).lower(),

@@ -1,4 +1,4 @@
-"""hipchat.list_users: list the people of the group."""
+"""hipchat.list_users: list the people of the HipChat group."""
 from base import HipChatAction, Result
 
 __all__ = ["ListUsersAction"]
@@ -9,7 +9,7 @@ class ListUsersAction(HipChatAction):
 
     def do(self, limit: int = 1000, include_guests: bool = False, include_deleted: bool = False,
            expand: bool = False) -> Result:
-        """{"users": HipChat's users, in full with expand}."""
+        """Return {"users": HipChat's users, in full with expand}."""
         return {"users": list(self.hipchat.items("user", limit=limit, **{
             "include-guests": str(include_guests).lower(),
             "include-deleted": str(include_deleted).lower(),

@@ -1,4 +1,4 @@
-"""hipchat.list_webhooks: list the webhooks in a room, the sensor's own marked."""
+"""hipchat.list_webhooks: list the webhooks in a room, and mark the sensor's own."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -12,7 +12,7 @@ class ListWebhooksAction(HipChatAction):
     """GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room."""
 
     def do(self, room: Optional[str] = None) -> Result:
-        """{"room", "webhooks": HipChat's webhooks, each with `ours`; no signature is shown}."""
+        """Return {"room", "webhooks": HipChat's webhooks with `ours`, without signatures}."""
         room = self.room_or_default(room)
         settings = SensorSettings.from_config(self.config)
         ownership = ownership_of(settings) if settings.public_url else None

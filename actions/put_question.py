@@ -1,4 +1,4 @@
-"""hipchat.put_question: put a yes/no question to a room, for hipchat.ask."""
+"""hipchat.put_question: post hipchat.ask's yes/no question in a room."""
 import os
 from typing import Any, Callable, Optional
 
@@ -17,13 +17,13 @@ class PutQuestionAction(HipChatAction):
     """POST /v2/room/{id_or_name}/message, which needs the scope send_message."""
 
     def do(self, question: str, room: Optional[str] = None) -> Result:
-        """Say it; returns the message's id, and the filter of an answer to this question alone."""
+        """Post the question; return the message's id, the room, and the filter for its answers."""
         room = self.room_or_default(room)
-        asked = RoomQuestion(question, self._code(room))
-        check_length("question", asked.message, 1, LONGEST_MESSAGE)
-        said = self.hipchat_as_user.ask("POST", "room", room, "message",
-                                        json={"message": asked.message})
-        return {"id": said.get("id"), "room": room, "answer_filter": asked.answer_filter}
+        room_question = RoomQuestion(question, self._code(room))
+        check_length("question", room_question.message, 1, LONGEST_MESSAGE)
+        posted = self.hipchat_as_user.ask("POST", "room", room, "message",
+                                          json={"message": room_question.message})
+        return {"id": posted.get("id"), "room": room, "answer_filter": room_question.answer_filter}
 
     def _code(self, room: str) -> str:
         execution_id = os.environ.get("ST2_ACTION_EXECUTION_ID", "")
@@ -33,19 +33,19 @@ class PutQuestionAction(HipChatAction):
         try:
             execution_id = stackstorm.execution(execution_id).get("parent") or execution_id
             others = waiting_beside(execution_id, stackstorm, self._is(room))
-        except StackStormError:  # its user may not list executions: there may be other questions
+        except StackStormError:  # the user may not list executions, so assume other questions
             return code_of(execution_id, [])
         return code_of(execution_id, others) if others else ""
 
     def _is(self, room: str) -> Callable[[Any], bool]:
-        """Return a function that tells whether a `room` parameter is this room."""
+        """Return a function that returns whether a `room` parameter means this room."""
         def is_same(other: Any) -> bool:
             other = self.room_or_default(other)
             if other == room:
                 return True
             try:
                 return room_id_of(self.hipchat, other) == room_id_of(self.hipchat, room)
-            except NotFound:  # the room was deleted in between
+            except NotFound:  # the room was deleted
                 return False
 
         return is_same

@@ -1,4 +1,4 @@
-"""hipchat.remove_member: take a person out of a private room."""
+"""hipchat.remove_member: remove a person from a private room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -11,7 +11,7 @@ class RemoveMemberAction(HipChatAction):
     """DELETE /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room."""
 
     def do(self, user: str, room: Optional[str] = None) -> Result:
-        """Remove; returns the room and the user."""
+        """Remove the person; return the room and the user."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         self.hipchat.call("DELETE", "room", room, "member", user)

@@ -1,4 +1,4 @@
-"""hipchat.remove_webhooks: delete the sensor's webhooks, those of others stay."""
+"""hipchat.remove_webhooks: delete the sensor's webhooks; other webhooks stay."""
 from typing import Any, List, Optional, Tuple
 
 from base import HipChatAction, Result
@@ -16,25 +16,29 @@ class RemoveWebhooksAction(HipChatAction):
     """DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room."""
 
     def do(self, rooms: Optional[List[Any]] = None) -> Result:
-        """{"removed": how many, "rooms": [{"room", "removed"}]}; an error where a room failed."""
+        """Delete them; return {"removed": their number, "rooms": [{"room", "removed"}]}.
+
+        Raises:
+            Incomplete: a room failed; the result has its error.
+        """
         ownership = ownership_of(SensorSettings.from_config(self.config))
         results = [self._remove(ownership, key, room) for key, room in self._keys(rooms)]
-        found = {"removed": sum(result["removed"] for result in results), "rooms": results}
-        failed = [result["room"] for result in results if "error" in result]
+        result = {"removed": sum(each["removed"] for each in results), "rooms": results}
+        failed = [each["room"] for each in results if "error" in each]
         if failed:
             raise Incomplete(f"Webhooks may remain in {len(failed)} of {len(results)} rooms: "
-                             f"{', '.join(failed)}. See the error of each.", **found)
-        return found
+                             f"{', '.join(failed)}. See the error of each.", **result)
+        return result
 
     def _keys(self, references: Optional[List[Any]]) -> List[Tuple[Any, str]]:
-        """Return what HipChat is to find each room by, and how people call it."""
-        named = [self.room_of(reference) for reference in references or []]
-        found, directory = find_rooms(self.hipchat, named), RoomDirectory()
-        directory.replace(found)
+        """Return the key (ID, or name if the ID is unknown) and the title of each room."""
+        keys = [self.room_of(reference) for reference in references or []]
+        rooms, directory = find_rooms(self.hipchat, keys), RoomDirectory()
+        directory.replace(rooms)
         if references is None:
             return [(part(room, "id", "A room in HipChat's list"), str(room.get("name")))
-                    for room in found]
-        return [(directory.id_of(reference) or reference, reference) for reference in named]
+                    for room in rooms]
+        return [(directory.id_of(key) or key, key) for key in keys]
 
     def _remove(self, ownership: Ownership, key: Any, room: str) -> Result:
         result: Result = {"room": room, "removed": 0}

@@ -1,4 +1,4 @@
-"""hipchat.reply: answer a message in a room as the token's user."""
+"""hipchat.reply: reply to a message in a room as the token's user."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -11,5 +11,5 @@ class ReplyAction(HipChatAction):
     """POST /v2/room/{id_or_name}/reply, which needs the scope send_message."""
 
     def do(self, message_id: str, message: str, room: Optional[str] = None) -> Result:
-        """Answer it; returns the room, the message's id and the answer."""
+        """Reply; return the room, the message's ID and the reply's text."""
         return reply(self.hipchat_as_user, self.room_or_default(room), message_id, message)

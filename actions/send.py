@@ -1,4 +1,4 @@
-"""hipchat.send: send a notification to a room, or to several."""
+"""hipchat.send: send a notification to one or several rooms."""
 from typing import Any, List, Optional
 
 from base import HipChatAction, Result
@@ -12,7 +12,7 @@ class SendAction(HipChatAction):
 
     def do(self, room: Optional[str] = None, rooms: Optional[List[Any]] = None,
            overflow: str = "error", **fields: Any) -> Result:
-        """Send, and return what was sent and where; for `rooms` a result or an error of each."""
+        """Send; return the notification and its room, or with `rooms` a result for each room."""
         sent = notification(**fields)
         if rooms is None:
             return notify(self.hipchat, self.room_or_default(room), sent, overflow)

@@ -1,4 +1,4 @@
-"""hipchat.send_card: show a card in a room."""
+"""hipchat.send_card: post a card in a room."""
 import uuid
 from typing import Any, Dict, Optional
 
@@ -16,10 +16,10 @@ class SendCardAction(HipChatAction):
     def do(self, title: str, room: Optional[str] = None, id: Optional[str] = None,
            format: Optional[str] = None, description_format: Optional[str] = None,
            message: Optional[str] = None, **fields: Any) -> Result:
-        """Show it; returns what was sent and where, the card in `card`."""
+        """Post the card; return the notification, with the card in `card`, and its room."""
         card: Dict[str, Any] = {"id": id or str(uuid.uuid4()), "title": title, "format": format}
         card.update((key, fields.pop(key, None)) for key in OF_CARD)
-        card["description"] = card["description"] or None  # HipChat takes no empty one
+        card["description"] = card["description"] or None  # HipChat rejects an empty description
         if description_format and card["description"]:
             card["description"] = {"value": card["description"], "format": description_format}
         card = {key: value for key, value in card.items() if value is not None}

@@ -1,4 +1,4 @@
-"""hipchat.send_message: say something in a room as the token's user."""
+"""hipchat.send_message: post a message in a room as the token's user."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -11,8 +11,9 @@ class SendMessageAction(HipChatAction):
     """POST /v2/room/{id_or_name}/message, which needs the scope send_message."""
 
     def do(self, message: str, room: Optional[str] = None) -> Result:
-        """Say it; returns the room, and HipChat's id and timestamp of the message."""
+        """Post the message; return the room, and the message's id and timestamp."""
         room = self.room_or_default(room)
         check_length("message", message, 1, LONGEST_MESSAGE)
-        said = self.hipchat_as_user.call("POST", "room", room, "message", json={"message": message})
-        return dict(said if isinstance(said, dict) else {}, room=room)
+        posted = self.hipchat_as_user.call("POST", "room", room, "message",
+                                           json={"message": message})
+        return dict(posted if isinstance(posted, dict) else {}, room=room)

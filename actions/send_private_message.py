@@ -1,4 +1,4 @@
-"""hipchat.send_private_message: say something to one person as the token's user."""
+"""hipchat.send_private_message: send a private message as the token's user."""
 from base import HipChatAction, Result
 from hipchat.api.messages import send_private
 

@@ -11,7 +11,7 @@ class SetTopicAction(HipChatAction):
     """PUT /v2/room/{id_or_name}/topic, which needs the scope admin_room."""
 
     def do(self, topic: str, room: Optional[str] = None) -> Result:
-        """Set it; returns the room and the topic."""
+        """Set the topic; return the room and the topic."""
         room = self.room_or_default(room)
         check_room(topic=topic)
         self.hipchat.call("PUT", "room", room, "topic", json={"topic": topic})

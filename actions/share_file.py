@@ -1,4 +1,4 @@
-"""hipchat.share_file: share a file with a room, or with one person."""
+"""hipchat.share_file: share a file with a room or a person."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -13,7 +13,7 @@ class ShareFileAction(HipChatAction):
     def do(self, path: Optional[str] = None, content: Optional[str] = None,
            name: Optional[str] = None, room: Optional[str] = None, user: Optional[str] = None,
            message: Optional[str] = None) -> Result:
-        """Share it; returns the file's name and size in bytes, and whom or where it went."""
+        """Share the file; return its name, its size in bytes, the message, and the room or user."""
         target = self.room_or_user(room, user)
         upload = Upload.of(path, content, name)
         body, content_type = upload.body(message)

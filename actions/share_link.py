@@ -1,4 +1,4 @@
-"""hipchat.share_link: share a link with a room, or with one person."""
+"""hipchat.share_link: share a link with a room or a person."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -12,7 +12,7 @@ class ShareLinkAction(HipChatAction):
 
     def do(self, link: str, room: Optional[str] = None, user: Optional[str] = None,
            message: Optional[str] = None) -> Result:
-        """Share it; returns the link, the message, and whom or where it was shared with."""
+        """Share the link; return the link, the message, and the room or user."""
         check_length("link", link, 10, 1000)
         check_length("message", message, 0, 1000)
         target = self.room_or_user(room, user)

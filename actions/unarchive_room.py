@@ -9,5 +9,5 @@ class UnarchiveRoomAction(HipChatAction):
     """GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room."""
 
     def do(self, room: str) -> Result:
-        """Do it; returns the room's fields after it, as HipChat names them."""
+        """Open the room; return its new fields, as HipChat names them."""
         return change_room(self.hipchat, self.room_of(room), is_archived=False)

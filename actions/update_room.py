@@ -13,7 +13,7 @@ class UpdateRoomAction(HipChatAction):
     def do(self, room: str, name: Optional[str] = None, topic: Optional[str] = None,
            privacy: Optional[str] = None, guest_access: Optional[bool] = None,
            owner: Optional[str] = None) -> Result:
-        """Change what is given; returns the room's fields after it, as HipChat names them."""
+        """Change the given fields; return the room's new fields, as HipChat names them."""
         check_room(name, topic)
         return change_room(self.hipchat, self.room_of(room), name=name, topic=topic,
                            privacy=privacy, is_guest_accessible=guest_access,

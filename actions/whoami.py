@@ -1,4 +1,4 @@
-"""hipchat.whoami: tell whose token the pack uses, and what it may do."""
+"""hipchat.whoami: show the owner, the kind and the scopes of the pack's token."""
 from base import HipChatAction, Result
 from hipchat.check.token import token_kind
 
@@ -9,6 +9,6 @@ class WhoamiAction(HipChatAction):
     """GET /v2/oauth/token/{token}, which needs no scope."""
 
     def do(self) -> Result:
-        """HipChat's session without the token, and `kind`."""
+        """Return HipChat's information on the token, without the token itself, and `kind`."""
         info = self.hipchat.token_info()
         return dict(info, kind=token_kind(info))

@@ -66,7 +66,7 @@ def test_a_message_that_does_not_exist_is_an_error(act, room, action, parameters
                      "timezone": "Europe/Berlin"},
      "HipChat refuses timezone together with end_date."),
     ("get_history", {"room": "Factor", "limit": 1001},
-     "HipChat gives the latest 1000 messages only, not 1001.")])
+     "Without date, HipChat returns at most 1000 messages, not 1001.")])
 def test_a_parameter_that_hipchat_would_refuse_is_refused_before_the_call(
         act, hipchat, action, parameters, words):
     before = hipchat.people.transcript("Factor")

@@ -139,7 +139,7 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """409: the object to create exists already, or the object to change was changed meanwhile."""
+    """409: the object to create exists already, or the object to change has changed."""
 
     remedy = (
         "HipChat has it already, or it was changed in between. Choose another name (an "

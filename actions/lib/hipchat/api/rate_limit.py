@@ -56,7 +56,7 @@ class CallBudget:
     def spend(self) -> None:
         """Count one call; first wait for the next window if the share is used up in this one."""
         pause = self._pause()
-        while pause:  # another greenlet may have used the calls meanwhile
+        while pause:  # another greenlet may have used the calls during the sleep
             time.sleep(pause)
             pause = self._pause()
         if time.monotonic() >= self._window_ends:

@@ -87,6 +87,15 @@ class PlayedStackStorm:
         if is_sent:
             self.tell(execution)
 
+    def retry(self, execution_id):
+        """Run a failed execution again, as the policy action.retry does; returns the new ID."""
+        failed, retry_id = self.executions[execution_id], uuid.uuid4().hex[:24]
+        self.executions[retry_id] = dict(
+            failed, id=retry_id, status="running", liveaction={"id": "la" + retry_id[2:]},
+            context=dict(failed["context"], policies={"retry": {
+                "retry_count": 1, "retried_liveaction_id": failed["liveaction"]["id"]}}))
+        return retry_id
+
     def ask(self, execution_id, is_sent=True):
         """Let a workflow ask something; returns the inquiry's id."""
         asked = uuid.uuid4().hex[:24]
@@ -173,7 +182,7 @@ class PlayedStackStorm:
             "context": {"action_alias_ref": {"id": alias["id"], "name": alias["name"]},
                         "user": "stanley", "api_user": body["user"],
                         "source_channel": body["source_channel"]},
-            "liveaction": {"notify": {"on-complete": {
+            "liveaction": {"id": "la" + id[2:], "notify": {"on-complete": {
                 "routes": [body["notification_route"]],
                 "data": {"source_context": body["source_context"]}}}}}
         if self.ends_at_once:

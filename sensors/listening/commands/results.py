@@ -28,6 +28,8 @@ __all__ = ["ENDED", "Results", "StackStormSide"]
 ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PAUSED = ("pausing", "paused")
 PENDING = "pending"  # the status of an inquiry that waits for an answer
+FAILED = ("failed", "timeout")  # a policy action.retry may run the action again
+MOST_FAILED = 100  # failed executions that are remembered for that policy
 MOST_EARLY = 100  # stored ends of executions whose start is not confirmed yet
 GROWTH = 20  # an execution is checked again after this fraction of its age
 OVERDUE = "{} has not ended after {:.0f} hours, and I wait no longer. {}"
@@ -69,6 +71,7 @@ class Results:
         self._followed: Dict[str, _Followed] = {}
         self._due_at: Dict[str, float] = {}
         self._early: "OrderedDict[str, Event]" = OrderedDict()
+        self._failed: "OrderedDict[str, _Followed]" = OrderedDict()  # by liveaction ID
         self._expected = 0
         self._has_stream = False
         self.answered = 0
@@ -136,6 +139,7 @@ class Results:
         if not isinstance(execution_id, str):
             return
         if status in ENDED:
+            self._follow_retry(execution_id, event.body)
             if execution_id in self._followed:
                 self._on_end(execution_id, event)
             elif self._expected and room_of(event.body) is not None:
@@ -145,8 +149,27 @@ class Results:
         elif status == PENDING and self._followed and room_of_part(event.body):
             eventlet.spawn_n(self._guarded, self._on_inquiry, event.body)
 
+    def _follow_retry(self, execution_id: str, body: Dict[str, Any]) -> None:
+        """Follow an execution if a policy action.retry started it after one of ours failed."""
+        policies = (body.get("context") or {}).get("policies") or {}
+        failed = self._failed.pop(
+            (policies.get("retry") or {}).get("retried_liveaction_id", ""), None)
+        if failed:
+            execution = Execution(execution_id, failed.execution.alias_ref, time.time(),
+                                  alias=failed.execution.alias)
+            failed.command.executions.append(execution)
+            self._followed[execution_id] = _Followed(failed.command, execution)
+
+    def _remember_failed(self, followed: _Followed, body: Dict[str, Any]) -> None:
+        liveaction_id = (body.get("liveaction") or {}).get("id")
+        if body["status"] in FAILED and liveaction_id:
+            self._failed[liveaction_id] = followed
+            if len(self._failed) > MOST_FAILED:
+                self._failed.popitem(last=False)
+
     def _on_end(self, execution_id: str, event: Event) -> None:
         followed = self._followed.pop(execution_id)
+        self._remember_failed(followed, event.body)
         eventlet.spawn_n(self._guarded, self._answer, followed,
                          event.body if event.is_whole else None)
 
@@ -196,6 +219,7 @@ class Results:
             return ""  # the stream was faster
         if found["status"] in ENDED:
             self._followed.pop(execution.execution_id)
+            self._remember_failed(followed, found)
             eventlet.spawn_n(self._guarded, self._answer, followed, found)
         elif found["status"] not in PAUSED and (
                 time.time() - execution.started_at > timing.EXECUTION_TIMEOUT):

@@ -45,6 +45,18 @@ def test_the_end_on_the_stream_is_answered_once(chat, st2):
     assert len(chat.lines()) == 2
 
 
+def test_each_attempt_of_a_retried_action_is_answered(chat, st2):
+    execution_id = start(chat, st2)
+    for attempt in (2, 3):
+        st2.end(execution_id, status="failed")
+        assert len(chat.answers(attempt)) == attempt
+        execution_id = st2.retry(execution_id)
+    st2.end(execution_id, "at last")
+    assert chat.answers(4)[3] == "@Ann at last"
+    assert [line["color"] for line in chat.lines()[1:]] == ["red", "red", "green"]
+    wait_until(chat.is_idle)
+
+
 def test_no_call_uses_a_connection_that_stackstorm_may_close_before_it(chat, st2):
     for _ in range(3):
         start(chat, st2)

@@ -32,11 +32,13 @@ class Claim(NamedTuple):
         Raises:
             ValueError: the body is wrong. The error's text is safe to send back.
         """
+        if len(raw) > LONGEST_BODY:
+            raise ValueError(f"the body has more than {LONGEST_BODY} bytes")
         try:
-            body = loads(raw[:LONGEST_BODY + 1].decode("utf-8"))
+            body = loads(raw.decode("utf-8"))
         except ValueError:
             raise ValueError("the body is not JSON") from None
-        if len(raw) > LONGEST_BODY or not isinstance(body, dict):
+        if not isinstance(body, dict):
             raise ValueError("the body is not about an installation")
         if body.get("roomId") is not None:
             raise ValueError("the add-on is for the whole group, and not for one room")

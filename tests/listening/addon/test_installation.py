@@ -86,6 +86,11 @@ def test_a_body_that_is_wrong_is_refused_with_words(wrong):
     assert str(caught.value).startswith("the ")
 
 
+def test_a_body_that_is_too_long_is_called_so():
+    with pytest.raises(ValueError, match="^the body has more than 16384 bytes$"):
+        Claim.read(json.dumps(news(more="x" * 20000)).encode())
+
+
 def test_room_id_null_and_a_group_id_as_text_are_fine():
     claim = Claim.read(json.dumps(news(roomId=None, groupId="7")).encode())
     assert (claim.group, claim.secret) == (7, SECRET)

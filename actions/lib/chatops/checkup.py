@@ -203,7 +203,7 @@ def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
 def _owner(people: People, settings: ChatOpsSettings) -> Findings:
     """Check that the owner of the token, whose messages are no commands, is known."""
     try:
-        owner_id = people.owner()
+        owner_id = people.owner_id()
     except HipChatError as error:
         yield Finding(False, "chatops: the owner of the token is unknown, so no command is run. "
                       f"{error}")

@@ -100,10 +100,10 @@ def room_id(body: Dict[str, Any]) -> Optional[int]:
     """
     room = body["item"].get("room")
     stated = room.get("id") if isinstance(room, dict) else room
-    found = positive_id(stated) if isinstance(room, dict) else None
-    if found is None and stated is not None:
+    checked = positive_id(stated) if isinstance(room, dict) else None
+    if checked is None and stated is not None:
         raise WrongRoom("the body names its room in another way than by its ID")
-    return found
+    return checked
 
 
 def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any]:
@@ -152,9 +152,9 @@ def _are_of_room(links: Any, room_number: int) -> bool:
 def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
     """Return a person or an integration with a validated ID."""
     stated = person.get("id")
-    found = positive_id(stated)
-    if found is not None:
-        return dict(person, id=found)
+    checked = positive_id(stated)
+    if checked is not None:
+        return dict(person, id=checked)
     if stated is None or isinstance(stated, str) and not _is_number(stated):
         return person
     raise ValueError("the body names a person in another way than by an ID")
@@ -232,7 +232,7 @@ def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[s
     """
     item = safe_item(event, body["item"])
     client = body.get("oauth_client_id")
-    found = {
+    result = {
         "event": event.hipchat,
         "oauth_client_id": client if isinstance(client, str) else "",
         "webhook_id": webhook_id(body),
@@ -244,4 +244,4 @@ def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[s
         "matches": matches,
         "item": item,
     }
-    return neutralize_templates(found) if guard else found
+    return neutralize_templates(result) if guard else result

@@ -131,7 +131,7 @@ class Installation:
 
         The callback is unsigned, so only HipChat's answer to the check counts.
         """
-        if self.credentials and self.credentials.id == oauth_id:
+        if self.credentials and self.credentials.oauth_id == oauth_id:
             self._check_now.set()
 
     def _begin(self) -> None:
@@ -226,7 +226,7 @@ class Installation:
 
 def _known_secret(known: Addon, oauth_id: str) -> str:
     """Return the secret of the stored installation, for a callback without one: an update."""
-    if known.integration is None or known.integration.id != oauth_id:
+    if known.integration is None or known.integration.oauth_id != oauth_id:
         raise InstallationRefused("its secret is not stored any more; uninstall the add-on in "
                                   "HipChat, and install it again")
     return known.integration.secret

@@ -92,7 +92,7 @@ class Verifier:
         """Raise InstallationRefused unless a token is this client's, with our scopes, for no room.
         """
         client, scopes = info.get("client"), info.get("scopes")
-        if not isinstance(client, dict) or client.get("id") != integration.id:
+        if not isinstance(client, dict) or client.get("id") != integration.oauth_id:
             reason = "its token is another client's"
         elif client.get("room") is not None:
             reason = "it is for one room, and not for the whole group"
@@ -101,9 +101,10 @@ class Verifier:
         else:
             return
         self._health.record_incident(
-            "add-on", "an installation was refused", f"HipChat gives a token for {integration.id}, "
-            f"but {reason}. The client belongs to another add-on, or to this one with old scopes: "
-            "remove it in HipChat, and install the add-on again.")
+            "add-on", "an installation was refused",
+            f"HipChat gives a token for {integration.oauth_id}, but {reason}. The client belongs "
+            "to another add-on, or to this one with old scopes: remove it in HipChat, and install "
+            "the add-on again.")
         raise InstallationRefused(reason)
 
     def _token(self, integration: Integration, **form: str) -> Dict[str, Any]:

@@ -61,7 +61,7 @@ class Owner:
         with self._asking:
             if not self._is_known:
                 try:
-                    self._id, self._is_known = self._people.owner(), True
+                    self._id, self._is_known = self._people.owner_id(), True
                 except HipChatError as error:
                     self._health.set_problem(
                         "commands", "whose token the pack has is not known, so none is run",

@@ -132,7 +132,7 @@ class Signature:
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
         client = self._addon.credentials if request.addon_event else self._integration
-        if not client or is_signed(request.environ, client.id, client.secret, self._now()):
+        if not client or is_signed(request.environ, client.oauth_id, client.secret, self._now()):
             return None
         self._health.record_incident(
             "listener", "a request to a signed address has no valid JWT", "Another party knows the "
@@ -191,7 +191,7 @@ class Store:
         stated_room_id, credentials = room_id(body), self._addon.credentials
         if stated_room_id is None or stated_room_id < 1:
             raise ValueError("the body has no room ID")
-        if credentials and body.get("oauth_client_id") not in (None, credentials.id):
+        if credentials and body.get("oauth_client_id") not in (None, credentials.oauth_id):
             raise ValueError("the body is for another installation")
         return Address(str(request.addon_event), stated_room_id)
 

@@ -50,7 +50,7 @@ class Subscription:
         """The status of the answer to a delivery of the room; read: how its body arrives."""
         body = json.dumps({"item": {"room": {"id": ROOM}, "message": {
             "id": "m", "message": "hi"}}}).encode()
-        token = jwt.encode(dict({"iss": CLIENT.id, "exp": time.time() + 3600}, **claims),
+        token = jwt.encode(dict({"iss": CLIENT.oauth_id, "exp": time.time() + 3600}, **claims),
                            CLIENT.secret, algorithm="HS256")
         environ = {"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "POST",
                    "RAW_PATH_INFO": url[len("http://st2"):], "HTTP_AUTHORIZATION": "JWT " + token,
@@ -69,7 +69,7 @@ def listener():
 
 @pytest.fixture
 def integration():
-    return Subscription(oauth=CLIENT._asdict())
+    return Subscription(oauth={"id": CLIENT.oauth_id, "secret": CLIENT.secret})
 
 
 def failing(error):

@@ -13,7 +13,7 @@ __all__ = ["Integration", "IntegrationToken", "PersonalToken", "Token"]
 class Integration(NamedTuple):
     """The OAuth client that HipChat issued when the integration was installed."""
 
-    id: str
+    oauth_id: str
     secret: str
 
 

@@ -1,6 +1,6 @@
 """Looks up people: their IDs, their names, and the owner of the pack's token."""
 import re
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Iterable, Optional
 
 from hipchat.api.responses import part
 from hipchat.api.client import Client
@@ -23,7 +23,7 @@ class People:
         """
         self._client, self._as_user = client, as_user
 
-    def owner(self) -> Optional[int]:
+    def owner_id(self) -> Optional[int]:
         """Return the ID of the user in whose name the pack posts; None for an add-on without one.
 
         Raises:
@@ -54,26 +54,22 @@ class People:
                 f"{person!r} is no person. Give a person by id, email or @mention.")
         return part(self._client.ask("GET", "user", given), "id", "HipChat's answer on " + given)
 
-    def mention(self, person_id: int) -> str:
-        """Return the mention name without "@"; "" if HipChat does not return it."""
-        return mention_name(self._user(person_id).get("mention_name"))
-
     def names(self, people_ids: Iterable[int]) -> str:
         """Return the names of the first three people, and how many more there are.
 
         A person whose name HipChat does not return is listed by ID.
         """
         ids = list(people_ids)
-        names = [str(self._user(person_id).get("name") or person_id)
-                 for person_id in ids[:MOST_NAMES]]
+        names = [self._name(person_id) for person_id in ids[:MOST_NAMES]]
         more = len(ids) - len(names)
         return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
-    def _user(self, person_id: int) -> Dict[str, Any]:
+    def _name(self, person_id: int) -> str:
         try:
-            return self._client.call("GET", "user", person_id) or {}
+            user = self._client.call("GET", "user", person_id) or {}
         except HipChatError:
-            return {}
+            user = {}
+        return str(user.get("name") or person_id)
 
 
 def mention_name(value: object) -> str:

@@ -1,4 +1,9 @@
-"""The sensor as StackStorm calls it: setup, run, triggers, stop."""
+"""The sensor as StackStorm calls it: setup, run, triggers, stop.
+
+Path of a delivery: listening/http/ receives it and stores it in listening/spool/. Then
+listening/dispatch/ matches it with the rules' triggers, and stackstorm/publisher.py publishes it.
+wiring.py builds these parts.
+"""
 import gc
 import signal
 import sys
@@ -17,7 +22,7 @@ STOPPED = 128 + signal.SIGTERM  # an exit status of a failure: StackStorm restar
 
 
 class WebhookSensor(Sensor):
-    """Receives what HipChat posts and dispatches it to the triggers of StackStorm's rules."""
+    """Receives HipChat's events, and dispatches them to the triggers of StackStorm's rules."""
 
     def __init__(self, sensor_service: Any, config: Optional[Dict[str, Any]] = None):
         super().__init__(sensor_service=sensor_service, config=config)
@@ -38,8 +43,8 @@ class WebhookSensor(Sensor):
     def run(self) -> None:
         """Run until SIGTERM; restart the process when the config changes.
 
-        The exit status reports a failure, so StackStorm restarts the sensor if somebody else sent
-        the signal. StackStorm does not restart a sensor that it stopped itself.
+        The exit status reports a failure, so StackStorm restarts the sensor after a signal from
+        another program. StackStorm does not restart a sensor that it stopped itself.
         """
         self._supervisor.run_forever("starting", self._begin)
         while not self._stopping:
@@ -51,13 +56,13 @@ class WebhookSensor(Sensor):
         sys.exit(STOPPED)
 
     def cleanup(self) -> None:
-        """Refuse new deliveries and finish the work under way. Webhooks stay in HipChat."""
+        """Refuse new deliveries, and finish the running dispatches. Webhooks stay in HipChat."""
         if self._parts:
             self._parts.finish()
             self._log.info("Stopped; %d deliveries wait in the spool.", self._parts.spool.waiting)
 
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """Read all triggers again: StackStorm also reports those of disabled rules here."""
+        """Read all triggers again: this one may belong to a disabled rule."""
         if self._parts:
             self._parts.triggers.triggers_changed()
 
@@ -81,20 +86,20 @@ class WebhookSensor(Sensor):
     def _begin(self) -> None:
         """Start with the first valid config; restart when another one is registered."""
         settings = self._watch.first(self._config, self._inherited)
-        if not self._parts:  # they exist if an earlier run failed below
+        if not self._parts:  # they exist if this task failed below and was restarted
             self._parts = Parts(settings=settings, health=self._health,
                                 supervisor=self._supervisor, log=self._log,
-                                replaced=self._start_as_standby)
+                                replaced=self._restart_as_standby)
             gc.collect()
-            gc.freeze()  # each full collection of StackStorm's modules would take 0.1 s
+            gc.freeze()  # a full collection of StackStorm's modules takes 0.1 s each time
             self._parts.start()
         self._watch.change(settings)
-        self._start_again("The config has changed: the sensor starts again with it.")
+        self._request_restart("The config has changed. The sensor restarts with the new one.")
 
-    def _start_as_standby(self) -> None:
-        self._start_again("Another sensor is the active one: this one starts again as a standby.")
+    def _restart_as_standby(self) -> None:
+        self._request_restart("Another sensor is active. This one restarts as a standby.")
 
-    def _start_again(self, reason: str) -> None:
+    def _request_restart(self, reason: str) -> None:
         self._log.info("%s", reason)
         if self._parts:
             self._parts.receiver.accepting = False

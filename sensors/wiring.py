@@ -111,7 +111,7 @@ class Parts:
         self._report_config()
 
     def start(self) -> None:
-        """Listen now; accept and dispatch once this is the active sensor."""
+        """Listen on the port now; accept and dispatch once this is the active sensor."""
         context = self._context
         if context.settings.public_url:
             server = Server(settings=context.settings, application=self.receiver,
@@ -121,7 +121,7 @@ class Parts:
         self._supervisor.run_forever("opening", self._run)
 
     def finish(self) -> None:
-        """Refuse new deliveries, and wait at most STOP_TIMEOUT for the work under way."""
+        """Refuse new deliveries, and wait at most STOP_TIMEOUT for running dispatches."""
         self.receiver.accepting = False
         with eventlet.Timeout(timing.STOP_TIMEOUT, False):
             self._room_queues.finish()
@@ -130,11 +130,11 @@ class Parts:
             self._leadership.resign()
 
     def request_check(self, room_id: Optional[int] = None) -> None:
-        """Have a room's history read, or every room's: something may be missing."""
+        """Read a room's history (None: all rooms'), because messages may be missing."""
         self._history.request_check(room_id)
 
     def recheck_all(self) -> None:
-        """Have every room's history read again: a part of the spool was lost."""
+        """Read all rooms' histories again, because a part of the spool was lost."""
         self._history.recheck_all()
 
     def subscriptions_changed(self) -> None:
@@ -153,30 +153,30 @@ class Parts:
         self.request_check()
 
     def delivery_unwanted(self, address: Address) -> None:
-        """Note the webhook of a delivery that matches no subscription, so that it is deleted.
+        """Let the webhook of a delivery without a subscription be deleted.
 
-        (An add-on cannot choose which events HipChat posts.)
+        An add-on's webhooks stay: it cannot choose which events HipChat posts.
         """
         if not self._addon.replaces_webhooks:
             self._webhooks.note_leftover(address)
 
     def delivery_handled(self, address: Address, room_name: str) -> None:
-        """Note a room's activity and its name, as a dispatched or dropped delivery states it."""
+        """Note the room's activity, and its name in a dispatched or dropped delivery."""
         self._webhooks.note_room_name(address, room_name)
         self._history.note_activity(address.room)
 
     def take_command(self, address: Address, body: Dict[str, Any], message_id: str) -> bool:
-        """Store a delivery that is a chat command; return whether it is one."""
+        """Store a delivery if it is a chat command; return whether it is."""
         return self._chatops is not None and self._chatops.take(address, body, message_id)
 
     def _count_webhooks(self) -> Dict[str, int]:
-        """Return the webhooks that this sensor must manage, and how many of them exist."""
+        """Return the numbers of wanted and present webhooks; 0 for a standby, which has none."""
         if self._leadership.role == "standby":
             return {"wanted": 0, "present": 0}
         return self._webhooks.count()
 
     def _webhook_owner(self) -> Client:
-        """Return the client that creates and deletes room webhooks: they belong to its token."""
+        """Return the client whose token owns the room webhooks: it creates and deletes them."""
         if self._addon.replaces_webhooks or not self._addon.enabled:
             return self._context.client
         owner = Client(self._api, CallBudget(self._context.settings.calls_share))
@@ -184,7 +184,7 @@ class Parts:
         return owner
 
     def _build_chatops(self) -> Optional[ChatOps]:
-        """Return ChatOps if the config has it. A wrong chatops section stops nothing else."""
+        """Build ChatOps; return None if chatops in the config is missing or wrong."""
         context = self._context
         config = {"chatops": context.settings.chatops}
         if not ChatOpsSettings.are_in(config):
@@ -193,7 +193,7 @@ class Parts:
             settings = ChatOpsSettings.from_config(config)
         except ConfigError as error:
             context.health.set_problem(
-                "commands", "none are taken, as chatops in the config is wrong",
+                "commands", "not accepted, because chatops in the config is wrong",
                 "\n  ".join(["Correct it, and register it:"] + error.problems), about="config")
             return None
         chatops = ChatOps(
@@ -213,20 +213,20 @@ class Parts:
         return Leadership(lock=CoordinationLock(url), roster=roster,
                           can_dispatch=self.publisher.can_connect, health=health)
 
-    def _publish(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
-        """Publish to a trigger's ref, unless another sensor may be the active one."""
+    def _publish(self, trigger_ref: str, payload: Dict[str, Any], trace_tag: str) -> None:
+        """Publish to a trigger; raise ServiceUnavailable if another sensor may be active."""
         self._leadership.check()
-        self.publisher.publish(trigger, payload, trace_tag)
+        self.publisher.publish(trigger_ref, payload, trace_tag)
 
     def _write_shared(self, key: str, value: str) -> None:
-        """Write a datastore value that all sensors share, unless another one may be active."""
+        """Write to the datastore; raise ServiceUnavailable if another sensor may be active."""
         self._leadership.check()
         datastore.write(key, value)
 
     def _report_config(self) -> None:
         settings, health = self._context.settings, self._context.health
         for warning in settings.warnings:
-            health.set_problem("settings", "something in the config is hardly meant", warning)
+            health.set_problem("settings", "a config value is probably a mistake", warning)
         if settings.api.verify is False:
             health.set_problem(
                 "TLS", "HipChat's certificate is not checked", "verify_tls is false: anybody on "
@@ -280,15 +280,17 @@ class Parts:
         self._room_queues.start(self._supervisor)
         run_forever = self._supervisor.run_forever
         run_forever("cursors", lambda: self._cursors.store_forever(self.spool.is_waiting))
-        run_forever("standstill", lambda: watch_stalls(self.request_check))
+        run_forever("stalls", lambda: watch_stalls(self.request_check))
         run_forever("refreshing", self._refresh_triggers)
         run_forever("rules", RuleProblems(
             subscriptions=self.subscriptions, webhooks=self._webhooks,
             enabled_rules=database.enabled_rules, health=health).watch)
 
     def _take_over(self) -> None:
-        """Continue from the previous sensor's cursors, and discard our own spool: its deliveries
-        would break the order."""
+        """Discard this sensor's spool: its deliveries are older than the other sensor's.
+
+        The history is read from the other sensor's cursors.
+        """
         context = self._context
         count = self.spool.discard()
         if count:
@@ -306,8 +308,10 @@ class Parts:
         self.triggers.run(self._reconcile)
 
     def _reconcile(self) -> None:
-        """Manage webhooks and read histories; to be called when the triggers are known: webhooks
-        that no trigger needs are deleted."""
+        """Start to manage webhooks and to read histories.
+
+        To be called once the triggers are known: webhooks that no trigger needs are deleted.
+        """
         if not self._reconciling:
             self._reconciling = [
                 self._supervisor.run_forever("webhooks", self._webhooks.run),

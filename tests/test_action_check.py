@@ -181,7 +181,7 @@ def test_a_sensor_that_is_in_trouble_says_why(act, start_ready, start_hipchat):
 def test_a_key_that_does_not_exist_is_said_once(act, start_ready, start_hipchat):
     server = start_hipchat("--room", "Factor")
     sensor = start_ready(server, rooms=["Factor"], room="Factor")
-    assert sensor.health()["reasons"] == ["settings: something in the config is hardly meant"]
+    assert sensor.health()["reasons"] == ["settings: a config value is probably a mistake"]
     assert to_do(act("check", config=sensor.config)[1]["lines"]) == [
         "TO DO: config: 'room': there is no such key. Is rooms meant?"]
 

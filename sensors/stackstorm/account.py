@@ -14,7 +14,7 @@ from listening import timing
 
 __all__ = ["platform"]
 
-ANYWHERE = ("", "0.0.0.0", "::")  # a service that listens here is reached at 127.0.0.1
+ANYWHERE = ("", "0.0.0.0", "::")  # a service on these addresses is also at 127.0.0.1
 
 
 def platform() -> Platform:
@@ -43,7 +43,7 @@ class _ServiceToken:
         self._renew_at = get_datetime_utc_now()
 
     def headers(self) -> Dict[str, str]:
-        """Return the headers for authentication; none if StackStorm requires none.
+        """Return the headers for authentication; {} if authentication is disabled.
 
         Raises:
             StackStormError: StackStorm's database cannot store a token.

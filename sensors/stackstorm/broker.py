@@ -1,4 +1,4 @@
-"""A connection to the broker on which every message is confirmed."""
+"""A connection to the broker that confirms every message."""
 import time
 from typing import Any, Callable, Dict, List, Optional
 
@@ -21,18 +21,21 @@ class BrokerConnection:
     raise its error.
 
     Attributes:
-        ended: the error by which the connection ended; None while it is open.
-        gone: the types of errors that mean that the connection is lost.
+        ended: the error that ended the connection; None while it is open.
+        gone: the types of errors that mean a lost connection.
     """
 
     def __init__(self, connect: Callable[[Dict[str, Any]], Connection], exchange: Exchange,
                  blocked: Callable[[bool], None]):
-        """Connect; kombu's errors are raised.
+        """Connect.
 
         Args:
             connect: creates a kombu Connection with the given options.
             blocked: called with True when RabbitMQ blocks publishers because it is short of memory
                 or disk, and with False when it accepts messages again.
+
+        Raises:
+            Exception: kombu cannot connect.
         """
         self._connection = connect({"heartbeat": timing.BROKER_HEARTBEAT,
                                     "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
@@ -51,8 +54,8 @@ class BrokerConnection:
             self._close()
             raise
         self._wire = self._connection.connection
-        # With these properties, py-amqp would read from the socket before each message, to detect
-        # blocking. The greenlet below reads it; the broker has already received the properties.
+        # The broker has received these properties. If py-amqp still had them, it would read from
+        # the socket before each message to detect blocking; the greenlet below does that.
         self._wire.client_properties = {}
         self._received, self._received_at = 0, time.monotonic()
         eventlet.spawn(self._read)
@@ -61,9 +64,8 @@ class BrokerConnection:
         """Publish a message; return when the broker has confirmed it.
 
         Raises:
-            MessageNacked: the broker refuses this message.
-            Exception: the error that ended the connection, or the channel's error because no queue
-                is bound for the message.
+            MessageNacked: the broker rejects this message.
+            Exception: the connection ended, or no queue is bound for the message.
         """
         answered = Event()
         with self._writing:
@@ -84,7 +86,7 @@ class BrokerConnection:
         """Send a heartbeat; to be called every timing.BROKER_BEAT_PERIOD."""
         if self._wire.bytes_recv != self._received:
             self._received, self._received_at = self._wire.bytes_recv, time.monotonic()
-        # No heartbeat is needed while a message is written, and none may be sent while blocked.
+        # A written message is a heartbeat, too. While blocked, nothing may be sent.
         if self._unblocked.ready() and not self._writing.locked():
             with self._writing:
                 self._wire.send_heartbeat()
@@ -117,14 +119,14 @@ class BrokerConnection:
         channel.events["basic_nack"].add(self._refused)
         return Producer(channel, exchange, auto_declare=False, on_return=self._returned)
 
-    def _block(self, blocked: bool) -> None:
-        if blocked != self._unblocked.ready():
+    def _block(self, is_blocked: bool) -> None:
+        if is_blocked != self._unblocked.ready():
             return
-        if blocked:
+        if is_blocked:
             self._unblocked = Event()
         else:
             self._unblocked.send()
-        self._note_blocked(blocked)
+        self._note_blocked(is_blocked)
 
     def _read(self) -> None:
         try:
@@ -149,7 +151,7 @@ class BrokerConnection:
             answered.send_exception(MessageNacked("the broker refused the trigger"))
 
     def _returned(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
-        """Fail a message for which no queue is bound; the broker also confirms it afterwards."""
+        """Fail a message that the broker returns because no queue is bound; it also confirms it."""
         self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
 
     def _taken(self, tag: int, multiple: bool) -> List[Event]:

@@ -12,16 +12,16 @@ NAME = b"hipchat_active_sensor"
 
 
 def coordination_url() -> Optional[str]:
-    """Return StackStorm's setting `[coordination] url`, None if it is not set."""
+    """Return StackStorm's setting `[coordination] url`; None if it is not set."""
     return cfg.CONF.coordination.url or None
 
 
 class CoordinationLock:
-    """A lock with a time-out, held by at most one sensor.
+    """A lock with a timeout, owned by at most one sensor.
 
     Every method raises tooz's errors while the coordination service cannot be reached. The sensor
-    uses its own coordinator: StackStorm's has longer time-outs, and its heartbeat hides the loss of
-    a lock.
+    uses its own coordinator, because StackStorm's has longer timeouts, and its heartbeat hides the
+    loss of a lock.
     """
 
     def __init__(self, url: str):
@@ -35,7 +35,7 @@ class CoordinationLock:
         Returns:
             Whether this sensor owns the lock now.
         """
-        if self._lock is not None:  # it was lost; the coordinator does not notice that
+        if self._lock is not None:  # the lock was lost, which the coordinator does not notice
             self.release()
         if self._coordinator is None:
             self._coordinator = self._connect()
@@ -46,7 +46,7 @@ class CoordinationLock:
         return True
 
     def renew(self) -> bool:
-        """Extend the lock by its time-out.
+        """Extend the lock by its timeout.
 
         Returns:
             Whether this sensor is still the owner.
@@ -57,7 +57,7 @@ class CoordinationLock:
         return self.is_owned()
 
     def is_owned(self) -> bool:
-        """Ask the service whether this sensor is still the owner."""
+        """Return whether this sensor is still the owner, by a call of the service."""
         return self._lock is not None and self._lock.is_still_owner()
 
     def release(self) -> None:

@@ -1,6 +1,6 @@
 """The sensor's queries of StackStorm's database.
 
-All functions except resolved_config() raise ServiceUnavailable if it does not answer.
+All functions except resolved_config() raise ServiceUnavailable if the database does not answer.
 """
 import contextlib
 import itertools
@@ -36,9 +36,8 @@ NO_ID = "0" * 24  # an ID that no document has
 def triggers(types: List[str]) -> List[Dict[str, Any]]:
     """Return the triggers of these types that are in use, in the form that sensors receive.
 
-    Triggers with parameters are in use if they have an enabled rule: StackStorm also has triggers
-    for disabled rules. Triggers without parameters are for the rooms of the config, and always in
-    use.
+    A trigger with parameters is in use if it has an enabled rule. (StackStorm also has triggers for
+    disabled rules.) A trigger without parameters is for the rooms of the config, and always in use.
     """
     with answering():
         found = [TriggerAPI.from_model(trigger).to_dict()
@@ -49,10 +48,10 @@ def triggers(types: List[str]) -> List[Dict[str, Any]]:
             if not trigger.get("parameters") or trigger["ref"] in in_use]
 
 
-def enabled_rules(trigger: str) -> List[str]:
-    """Return the refs of the enabled rules on a trigger (its ref)."""
+def enabled_rules(trigger_ref: str) -> List[str]:
+    """Return the refs of the enabled rules with a trigger."""
     with answering():
-        return sorted(rule.ref for rule in Rule.query(trigger=trigger, enabled=True))
+        return sorted(rule.ref for rule in Rule.query(trigger=trigger_ref, enabled=True))
 
 
 def registered_config() -> Optional[Dict[str, Any]]:
@@ -74,10 +73,10 @@ def resolved_config() -> Dict[str, Any]:
 
 
 def load_addon() -> Optional[str]:
-    """Return the add-on's stored credentials, None if there are none.
+    """Return the add-on's stored credentials, or None.
 
     Raises:
-        NotStored: the pack's config cannot refer to them.
+        NotStored: the reference to them in the pack's config cannot be resolved.
     """
     with answering():
         return _credentials()
@@ -86,11 +85,11 @@ def load_addon() -> Optional[str]:
 def save_addon(text: str) -> None:
     """Store the add-on's credentials in the datastore, encrypted.
 
-    If the config cannot resolve its reference to them, no action of the pack gets its config. So
-    the previous value is restored if the new one cannot be read back.
+    If the reference to them in the config cannot be resolved, no action of the pack gets its
+    config. So the previous value is restored if the new one cannot be read back.
 
     Raises:
-        NotStored: they cannot be encrypted, or the pack's config cannot refer to them.
+        NotStored: the credentials cannot be encrypted, or the reference cannot be resolved.
     """
     with answering():
         before = _stored()
@@ -111,7 +110,7 @@ def save_addon(text: str) -> None:
 
 
 def _stored() -> Optional[Any]:
-    """Return the datastore's pair of key and encrypted value, None if there is none."""
+    """Return the datastore's pair of key and encrypted value, or None."""
     try:
         return KeyValuePair.get_by_scope_and_name(SYSTEM, KEY)
     except StackStormDBObjectNotFoundError:
@@ -128,7 +127,7 @@ def _restore(value: Optional[str]) -> None:
 
 
 def _credentials() -> Optional[str]:
-    """Return the add-on's credentials by the reference in the pack's config, as actions do."""
+    """Return the add-on's credentials from the resolved config, which the actions use, too."""
     try:
         return (resolved_config().get("addon") or {}).get("credentials")
     except RuntimeError as error:
@@ -138,15 +137,14 @@ def _credentials() -> Optional[str]:
             f"{error!s:.500}") from None
 
 
-def dispatched_since(trigger: str, since: float) -> Iterator[Stored]:
-    """Yield the instances of a trigger (its ref) since a Unix time.
+def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:
+    """Yield the instances of a trigger since a Unix time.
 
-    There may be 100,000. So the database's timeout is for each page, and other greenlets run
-    after each.
+    There may be 100,000. So the timeout is for each page, and other greenlets run after each page.
     """
     query = TriggerInstance.query(
-        trigger=trigger, occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc))
-    # A generator, since iter() of mongoengine's query and its end begin the query again.
+        trigger=trigger_ref, occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc))
+    # mongoengine's query starts again at each iter() and after its end; a generator does not.
     instances = (instance for instance in query.no_cache())
     while True:
         with answering():
@@ -171,6 +169,7 @@ def check_writable() -> None:
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
+    """Raise ServiceUnavailable if the block fails or takes longer than DATABASE_TIMEOUT."""
     try:
         with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError(
                 f"no answer in {timing.DATABASE_TIMEOUT:.0f} s")):

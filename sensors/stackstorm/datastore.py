@@ -1,4 +1,7 @@
-"""StackStorm's datastore, for what several sensors share."""
+"""StackStorm's datastore, for values that several sensors share.
+
+All functions raise ServiceUnavailable if the database does not answer.
+"""
 from typing import Any, Dict, Iterable, Optional
 
 from st2common.persistence.keyvalue import KeyValuePair
@@ -9,24 +12,24 @@ __all__ = ["delete", "read", "read_all", "read_prefix", "write"]
 
 
 def read(key: str) -> Optional[str]:
-    """Return the value of a key, None where there is none; raise ServiceUnavailable."""
+    """Return the value of a key, or None."""
     return read_all([key]).get(key)
 
 
 def read_all(keys: Iterable[str]) -> Dict[str, str]:
-    """Return the values of those keys that have one; raise ServiceUnavailable."""
+    """Return the values by key, without missing keys."""
     return _values(name__in=list(keys))
 
 
 def read_prefix(prefix: str) -> Dict[str, str]:
-    """Return the values of the keys with a prefix; raise ServiceUnavailable."""
+    """Return the values of the keys with a prefix, by key."""
     return _values(name__startswith=prefix)
 
 
 def write(key: str, value: str) -> None:
-    """Store a value; raise ServiceUnavailable.
+    """Store a value.
 
-    It goes past StackStorm's model, which would publish triggers for each change.
+    StackStorm's model is not used: it publishes triggers for each change.
     """
     with answering():
         KeyValuePair.query(scope=SYSTEM, name=key).update_one(
@@ -35,7 +38,7 @@ def write(key: str, value: str) -> None:
 
 
 def delete(key: str) -> None:
-    """Remove a key, if it is there; raise ServiceUnavailable."""
+    """Remove a key if it exists."""
     with answering():
         KeyValuePair.query(scope=SYSTEM, name=key).delete()
 

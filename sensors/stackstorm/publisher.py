@@ -26,38 +26,37 @@ class _Message(NamedTuple):
 
 
 class TriggerPublisher:
-    """Publishes the messages of StackStorm's own TriggerDispatcher with confirmations.
+    """Publishes triggers, and waits for the broker's confirmations.
 
-    StackStorm's publisher does not wait for a confirmation, and opens a channel for each trigger.
-    Here, publish() returns when the broker has confirmed the trigger, and one channel stays open.
-    A message is sent again only if its connection is lost: a slow broker, or one blocked by its
-    memory or disk alarm, has the message and accepts it later.
+    TriggerDispatcher makes the message, as for StackStorm's own sensors. But StackStorm's publisher
+    does not wait for a confirmation, and opens a channel for each trigger. Here, publish() returns
+    when the broker has confirmed the trigger, and one channel stays open.
+
+    A message is sent again only if its connection is lost. A slow broker, or one with a memory or
+    disk alarm, has the message and accepts it later.
     """
 
     def __init__(self, health: Health, logger: Any):
         self._health = health
         self._dispatcher = TriggerDispatcher(logger)
-        self._replaceable = hasattr(getattr(self._dispatcher, "_publisher", None),
-                                    "publish_trigger")
+        self._is_replaceable = hasattr(getattr(self._dispatcher, "_publisher", None),
+                                       "publish_trigger")
         self._dispatcher._publisher = self
-        self._made = local()  # the message that a greenlet's dispatch() made
+        self._made = local()  # the message made by the dispatch() of this greenlet
         self._connection: Optional[BrokerConnection] = None
         self._open = SingleFlight(self._opened)
         self._check = SingleFlight(self._check_database)
         self._checked = -timing.DATABASE_CHECK_KEPT
 
-    def publish(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> None:
+    def publish(self, trigger_ref: str, payload: Dict[str, Any], trace_tag: str) -> None:
         """Publish a trigger's payload; return when the broker has confirmed it.
-
-        Args:
-            trigger: the trigger's ref.
 
         Raises:
             ServiceUnavailable: the broker or the database does not accept it, or no queue is bound.
-            NotImplementedError: this version of StackStorm publishes in another way.
+            NotImplementedError: this version of StackStorm's TriggerDispatcher is unknown.
             Exception: the payload cannot be pickled.
         """
-        message = self._message(trigger, payload, trace_tag)
+        message = self._message(trigger_ref, payload, trace_tag)
         if time.monotonic() - self._checked >= timing.DATABASE_CHECK_KEPT:
             self._check()
         try:
@@ -65,8 +64,8 @@ class TriggerPublisher:
         except Exception as error:
             raise ServiceUnavailable(
                 "broker", "dispatching to StackStorm fails",
-                "Deliveries wait in the spool and are tried again until StackStorm takes them. "
-                "Check RabbitMQ. The error: {:.300}".format(repr(error))) from error
+                "Deliveries wait in the spool, and are tried again until StackStorm accepts them. "
+                f"Check RabbitMQ. The error: {error!r:.300}") from error
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
         """Receive the message of TriggerDispatcher, in place of StackStorm's publisher."""
@@ -77,12 +76,12 @@ class TriggerPublisher:
     def can_connect(self) -> bool:
         """Return whether the broker can be reached."""
         try:
-            return not self._open().is_silent()  # a cut network ends no connection
+            return not self._open().is_silent()  # a connection does not end if the network is cut
         except Exception:
             return False
 
     def watch(self) -> None:
-        """Keep the connection alive, for ever, and replace one that a firewall has dropped."""
+        """Send heartbeats for ever, and replace a connection that a firewall has dropped."""
         while True:
             eventlet.sleep(timing.BROKER_BEAT_PERIOD)
             connection = self._connection
@@ -95,15 +94,15 @@ class TriggerPublisher:
                     if connection.is_silent():
                         self._replace(connection)
 
-    def _message(self, trigger: str, payload: Dict[str, Any], trace_tag: str) -> _Message:
+    def _message(self, trigger_ref: str, payload: Dict[str, Any], trace_tag: str) -> _Message:
         self._made.message = None
-        if self._replaceable:
-            self._dispatcher.dispatch(trigger, payload, TraceContext(trace_tag=trace_tag))
+        if self._is_replaceable:
+            self._dispatcher.dispatch(trigger_ref, payload, TraceContext(trace_tag=trace_tag))
         if self._made.message is None:
-            self._replaceable = False  # it may have published itself: do not repeat that
+            self._is_replaceable = False  # dispatch() may have published: do not call it again
             raise NotImplementedError(
-                "this StackStorm's TriggerDispatcher does not publish as that of 3.8 and 3.9 "
-                "does; this version of the pack cannot dispatch with it")
+                "this version of the pack cannot dispatch with this StackStorm: its "
+                "TriggerDispatcher differs from that of 3.8 and 3.9")
         return self._made.message
 
     def _check_database(self) -> None:
@@ -132,7 +131,7 @@ class TriggerPublisher:
             TRIGGER_INSTANCE_XCHG, self._blocked)
 
     def _replace(self, silent: BrokerConnection) -> None:
-        """Replace a silent connection if the broker accepts a new one; else the broker hangs."""
+        """Replace a silent connection if the broker accepts a new one, so it does not hang."""
         try:
             connection = self._connect()
         except Exception:
@@ -143,8 +142,8 @@ class TriggerPublisher:
         else:
             connection.end(ConnectionError("the connection is not needed"))
 
-    def _blocked(self, blocked: bool) -> None:
-        if blocked:
+    def _blocked(self, is_blocked: bool) -> None:
+        if is_blocked:
             self._health.set_problem(
                 "broker", "blocked", "RabbitMQ's memory or disk alarm is on. Deliveries wait until "
                 "it ends. See the alarms in `rabbitmqctl status`.", about="alarm")

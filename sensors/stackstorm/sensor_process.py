@@ -13,14 +13,15 @@ CONFIG_FD = "HIPCHAT_SENSOR_CONFIG_FD"  # environment variable
 def restart(config: Dict[str, Any]) -> None:
     """Replace this process by a new one with the same arguments, which reads the config again.
 
-    It does not exit, because the sensor container stops restarting a sensor after three exits in a
-    short time. In another program than the container's (the sandbox), this function returns.
+    The process does not exit, because the sensor container stops restarting a sensor after three
+    exits in a short time. In a program other than the container's (the sandbox), this function
+    returns.
 
     Args:
-        config: the config to use where a wrong one is registered until the new process reads it.
+        config: a valid config, for the case that a wrong one is registered in the meantime.
     """
     if os.path.basename(sys.argv[0]) == WRAPPER:
-        # In memory, and not in the environment or on disk: it has the token in it.
+        # In memory, not in the environment or on disk: the config contains the token.
         memory = os.memfd_create("config", 0)
         rest = json.dumps(config).encode("utf-8")
         while rest:  # os.fdopen is eventlet's here, and is for pipes
@@ -32,7 +33,7 @@ def restart(config: Dict[str, Any]) -> None:
 
 
 def inherited_config() -> Optional[Dict[str, Any]]:
-    """Return the config that restart() passed to this process, None if there is none."""
+    """Return the config from the restart() of the previous process, or None."""
     memory = os.environ.pop(CONFIG_FD, None)
     if memory is None:
         return None

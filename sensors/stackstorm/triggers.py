@@ -19,8 +19,8 @@ TYPES = ["hipchat." + name for name in EVENTS]
 class Triggers:
     """Reads the triggers in use periodically, and when StackStorm reports a change.
 
-    The report is not enough: StackStorm sends it once, through its broker, which may be down. It
-    reports triggers, not rules, and may do so before it has stored the rule.
+    The reports are not enough: StackStorm sends each one once, through its broker, which may be
+    down. A report is about a trigger, and may arrive before StackStorm has stored the rule.
     """
 
     def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],
@@ -29,17 +29,21 @@ class Triggers:
             read: returns the triggers of these types, or raises ServiceUnavailable.
         """
         self._read, self._subscriptions, self._health = read, subscriptions, health
-        self._one_at_a_time = Semaphore()  # else an older read could replace a newer one
+        self._one_at_a_time = Semaphore()  # an older read must not replace a newer one
         self._wake_up = WakeUp()
         self._settled_at = 0.0
 
     def triggers_changed(self) -> None:
-        """Have run() read the triggers now, and repeatedly for TRIGGER_SETTLE_DELAY."""
+        """Let run() read the triggers now, and repeatedly for TRIGGER_SETTLE_DELAY."""
         self._settled_at = time.monotonic() + timing.TRIGGER_SETTLE_DELAY
         self._wake_up.set()
 
     def refresh(self) -> None:
-        """Replace the subscriptions by the database's triggers; raise ServiceUnavailable."""
+        """Replace the subscriptions by the triggers in the database.
+
+        Raises:
+            ServiceUnavailable: the database does not answer.
+        """
         with self._one_at_a_time:
             self._subscriptions.replace(self._read(TYPES))
 

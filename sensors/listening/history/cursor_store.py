@@ -8,7 +8,7 @@ from listening.errors import ServiceUnavailable
 
 __all__ = ["CursorStore", "StoredCursor"]
 
-BUCKETS = 64  # datastore keys: one for all rooms would be too large, one per room too many
+BUCKETS = 64  # datastore keys; one key for all rooms would be too large, one per room too many
 KEY = "hipchat_cursors_{:02d}"
 OLD_FILE = "marks.json"  # in the spool directory: the cursors of version 0.2.0
 
@@ -17,6 +17,8 @@ class StoredCursor(NamedTuple):
     """The last message of a room that was read and dispatched, and the room's subscribed events.
 
     Attributes:
+        message_id: the ID of that message.
+        sent_at: when it was sent (Unix time, HipChat's clock).
         subscribed: when each event (HipChat's name) was subscribed (Unix time, HipChat's clock);
             None in a cursor of version 0.2.0.
     """
@@ -32,19 +34,20 @@ class StoredCursor(NamedTuple):
 
 
 class CursorStore:
-    """Stores cursors where a sensor on another machine can read them.
+    """Stores cursors in the datastore, where a sensor on another machine can read them.
 
     Attributes:
         cursors: the cursors by room ID, as the next write() stores them.
-
-    Args:
-        read_all: returns the values of the given datastore keys, without missing ones.
-        write: stores a value under a datastore key. Both raise ServiceUnavailable.
-        spool_directory: contains the cursors of version 0.2.0.
     """
 
     def __init__(self, read_all: Callable[[Iterable[str]], Dict[str, str]],
                  write: Callable[[str, str], None], spool_directory: str):
+        """Args:
+            read_all: returns the values of the given datastore keys, without missing ones; raises
+                ServiceUnavailable.
+            write: stores a value under a datastore key; raises ServiceUnavailable.
+            spool_directory: contains the cursors of version 0.2.0.
+        """
         self._read_all, self._write = read_all, write
         self._old_file = os.path.join(spool_directory, OLD_FILE)
         self.cursors: Dict[int, StoredCursor] = {}
@@ -65,11 +68,11 @@ class CursorStore:
             values = self._old_values(report)
             self._changed.update(range(BUCKETS) if values else ())
         self.cursors = {}
-        for name, value in values.items():
+        for key, value in values.items():
             try:
                 self.cursors.update(_cursors(value))
             except (ValueError, TypeError, AttributeError, RecursionError) as error:
-                report(f"{name} cannot be read: {error}. Messages that were posted in its rooms "
+                report(f"{key} cannot be read: {error}. Messages that were posted in its rooms "
                        "while no sensor was active are not dispatched.")
 
     def set(self, room_id: int, cursor: Optional[StoredCursor]) -> None:
@@ -85,14 +88,14 @@ class CursorStore:
     def write(self) -> None:
         """Store changed cursors. If the datastore does not answer, a later call stores them."""
         for bucket in sorted(self._changed):
-            self._changed.discard(bucket)  # before the write yields, or a change would be missed
+            self._changed.discard(bucket)  # first: a change during the write must be written, too
             try:
                 self._write(KEY.format(bucket), json.dumps({
                     room_id: cursor for room_id, cursor in self.cursors.items()
                     if room_id % BUCKETS == bucket}))
-            except ServiceUnavailable:
+            except ServiceUnavailable:  # the next dispatch sets the problem
                 self._changed.add(bucket)
-                return  # the next dispatch reports it
+                return
 
     def _old_values(self, report: Callable[[str], None]) -> Dict[str, str]:
         try:

@@ -11,10 +11,11 @@ __all__ = ["Cursors"]
 
 
 class Cursors:
-    """Two cursors for each room ID: one in memory, one in a store.
+    """Two cursors for each room: one in memory, one in a store.
 
-    The next reading starts at the cursor in memory. Everything before the stored cursor is
-    dispatched, so deliveries that a damaged spool or a lost machine loses come after it.
+    The next reading starts at the cursor in memory. All messages before the stored cursor are
+    dispatched. So if a spool is damaged or a machine is lost, the lost deliveries are behind the
+    stored cursor, and are read again.
     """
 
     def __init__(self, store: CursorStore):
@@ -35,11 +36,11 @@ class Cursors:
         self._store.load(report)
 
     def rooms(self) -> List[int]:
-        """Return the rooms that have a cursor."""
+        """Return the IDs of the rooms with a cursor."""
         return list({**self._store.cursors, **self._read})
 
     def get(self, room_id: int) -> Optional[Cursor]:
-        """Return where the next reading of a room starts; None for a new room."""
+        """Return the start of a room's next reading; None for a new room."""
         stored = self._store.cursors.get(room_id)
         return self._read.get(room_id) or (stored.cursor if stored else None)
 
@@ -47,17 +48,17 @@ class Cursors:
         """Set a room's cursor.
 
         Args:
-            is_dispatched: whether everything up to the cursor was dispatched.
+            is_dispatched: whether all messages up to the cursor were dispatched.
         """
         is_first = room_id not in self._store.cursors
         if is_dispatched or is_first:
             self._store.set(room_id, StoredCursor(*cursor, self._subscribed.get(room_id)))
-        if is_first:  # at once: a sensor that starts without it would begin with the newest message
+        if is_first:  # a sensor that starts without it would begin with the newest message
             self._store.write()
         self._read[room_id] = cursor
 
     def rewind(self) -> None:
-        """Have each room read again from its stored cursor."""
+        """Let the next reading of each room start at its stored cursor."""
         self._read.clear()
 
     def forget(self, room_id: int) -> None:
@@ -66,16 +67,16 @@ class Cursors:
         self._read.pop(room_id, None)
 
     def subscribed(self) -> Dict[int, Dict[str, float]]:
-        """Return when each event was subscribed, by room ID, as it is stored."""
+        """Return the stored times of subscription, by room ID and event."""
         return {room_id: stored.subscribed or {} for room_id, stored in self._store.cursors.items()}
 
     def knows_subscribed(self, room_id: int) -> bool:
-        """Return whether a room's stored cursor (if any) contains its subscribed events."""
+        """Return whether a room is new, or its stored cursor contains its subscribed events."""
         stored = self._store.cursors.get(room_id)
         return stored is None or stored.subscribed is not None
 
     def set_subscribed(self, subscribed: Dict[int, Dict[str, float]]) -> None:
-        """Store when each event was subscribed, by room ID."""
+        """Store the times of subscription, by room ID and event."""
         self._subscribed = subscribed
         for room_id, stored in list(self._store.cursors.items()):
             self._store.set(room_id, stored._replace(subscribed=subscribed.get(room_id, {})))

@@ -17,17 +17,17 @@ class Leadership:
 
     The active sensor accepts deliveries, polls and dispatches; the others stand by. A sensor that
     was stopped or disconnected for a while may not notice that its lock has expired. So before
-    each dispatch, `check()` asks the coordination service, and compares the time with a deadline:
-    the last successful renewal plus the lock's time-out, less a margin.
-
-    Args:
-        lock: a CoordinationLock.
-        roster: knows which sensor was active last.
-        can_dispatch: returns whether StackStorm's broker can be reached from here.
+    each dispatch, check() calls the coordination service, and compares the time with a deadline:
+    the last successful renewal plus the lock's timeout, less a margin.
     """
 
     def __init__(self, lock: Any, roster: Roster, can_dispatch: Callable[[], bool],
                  health: Health):
+        """Args:
+            lock: a CoordinationLock.
+            roster: records which sensor was active last.
+            can_dispatch: returns whether StackStorm's broker can be reached from here.
+        """
         self._lock, self._roster, self._health = lock, roster, health
         self._can_dispatch = can_dispatch
         self._deadline = 0.0  # time.monotonic() up to which this sensor may dispatch
@@ -41,15 +41,15 @@ class Leadership:
 
     @property
     def is_current(self) -> bool:
-        """Whether this is the active sensor, as far as it knows without asking."""
+        """Whether this is the active sensor, without a call of the coordination service."""
         return self.is_active and time.monotonic() < self._deadline
 
     def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
-        """Become the active sensor, and return when another sensor is.
+        """Become the active sensor; return when another sensor is active.
 
         Args:
-            activate: called when this sensor has the lock; its argument is whether another sensor
-                has been active since this one was.
+            activate: called when this sensor has the lock, with True if another sensor has been
+                active since this one was.
             request_check: called when this sensor accepts deliveries again after an interruption.
         """
         self._wait_for_lock()
@@ -75,14 +75,14 @@ class Leadership:
             raise self._unavailable("the lock has expired")
 
     def resign(self) -> None:
-        """Release the lock, so that another sensor need not wait for its time-out."""
+        """Release the lock, so that another sensor need not wait for its timeout."""
         self._deadline = 0.0
         self.is_active = False
         try:
             self._lock.release()
         except Exception as error:
             self._health.record_incident("coordination", "the lock could not be released", "It "
-                                         f"expires after its time-out. The error: {error!r:.300}")
+                                         f"expires after its timeout. The error: {error!r:.300}")
 
     def _wait_for_lock(self) -> None:
         announced_at = float("-inf")
@@ -116,7 +116,7 @@ class Leadership:
         self._deadline = began + timing.LOCK_TIMEOUT - timing.LOCK_MARGIN
 
     def _keep_lock(self) -> bool:
-        """Renew the lock; return False if another sensor is, or should become, the active one."""
+        """Renew the lock; return False if another sensor is active or should become active."""
         began = time.monotonic()
         try:
             is_owned = self._lock.renew()
@@ -140,7 +140,7 @@ class Leadership:
                 if self._roster.another_is_active():
                     return False
                 if self._acquired():
-                    # Another sensor may have had it, and ended, since the check above.
+                    # Since the check above, another sensor may have had the lock and ended.
                     return not self._roster.another_is_active()
             except ServiceUnavailable:
                 pass  # the next dispatch reports it
@@ -172,9 +172,9 @@ class Leadership:
 
 
 class SoleSensor:
-    """Stands in for Leadership where StackStorm has no coordination service.
+    """Replaces Leadership if StackStorm has no coordination service.
 
-    It reports a second sensor, but cannot prevent it from dispatching.
+    It reports a second sensor, but cannot stop it from dispatching.
     """
 
     role = "single"
@@ -212,7 +212,7 @@ class SoleSensor:
 
 
 def _retried(function: Callable[[], bool]) -> bool:
-    """Call a function until it does not raise ServiceUnavailable."""
+    """Call a function until it returns without ServiceUnavailable."""
     while True:
         try:
             return function()

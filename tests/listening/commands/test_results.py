@@ -213,7 +213,7 @@ def test_a_reply_waits_for_hipchat(chat, st2, start_hipchat):
 def test_a_wrong_section_stops_no_event_and_a_right_one_is_taken(chat, st2):
     chat.stackstorm.config["chatops"]["rooms"] = ["Factor"]
     chat.stackstorm.restart()
-    wait_until(lambda: "commands: none are taken, as chatops in the config is wrong" in
+    wait_until(lambda: "commands: not accepted, because chatops in the config is wrong" in
                chat.stackstorm.health().get("reasons", []))
     assert "'Factor': it must be the id of a room" in chat.stackstorm.log()
 

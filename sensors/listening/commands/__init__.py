@@ -1,9 +1,10 @@
 """Runs chat commands in the sensor.
 
-    dispatch/ ──▶ commands.take()   writes a message that begins with the prefix to the journal
-                     runner         checks it, asks StackStorm to start it, acknowledges
-    StackStorm ──▶ event_stream     reports executions that end or ask something
-                     results        posts results, and also checks running executions itself
+    dispatch/ ──▶ service.take()    writes a message that begins with the prefix to the journal
+                     runner         checks the command, starts it in StackStorm, acknowledges
+    StackStorm ──▶ event_stream     reads the ends of executions, and their inquiries
+                     results        posts results and questions; also checks running executions
+                     replies        sends each reply to HipChat, once
 
 A command is in the journal from the moment its delivery leaves the spool until its last reply is
 sent.

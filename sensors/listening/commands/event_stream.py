@@ -25,7 +25,12 @@ _DECODER = json.JSONDecoder()
 
 
 class Event(NamedTuple):
-    """An event: its name, the parsed members of its object, and whether all were parsed."""
+    """An event of the stream.
+
+    Attributes:
+        body: the parsed members of the event's JSON object.
+        is_whole: whether all members were parsed.
+    """
 
     name: str
     body: Dict[str, Any]
@@ -56,7 +61,7 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
 def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
     """Yield the events in these pieces of a stream, as the HTML standard defines it.
 
-    Only what StackStorm sends is read: an `event` and a `data` line, ended by an empty one.
+    Like StackStorm's events, each one has an `event` line, a `data` line and an empty line.
     """
     head, size, last = bytearray(), 0, b""
     for piece in pieces:

@@ -12,16 +12,16 @@ from listening import timing
 
 __all__ = ["Command", "CommandStore", "Execution", "Journal", "PendingReply"]
 
-PREFIX = "hipchat_command_"  # of the datastore's keys; the message's ID follows
+PREFIX = "hipchat_command_"  # of the datastore keys; the message ID follows
 
 
 @dataclass
 class Execution:
-    """An execution that a command started, and whose result is not posted yet.
+    """A command's execution, until its result is posted.
 
     Attributes:
         asked: the IDs of the inquiries that were posted in the room.
-        alias: the action alias at the start.
+        alias: the action alias when the execution started.
     """
 
     execution_id: str
@@ -33,7 +33,7 @@ class Execution:
 
 @dataclass
 class PendingReply:
-    """A reply that may have been sent since begun_at (Unix time, HipChat's clock)."""
+    """A reply that may have been sent at or after begun_at (Unix time, HipChat's clock)."""
 
     reply: Reply
     begun_at: float
@@ -41,10 +41,13 @@ class PendingReply:
 
 @dataclass
 class Command:
-    """A message that may be a command, and its state.
+    """A message that begins with the prefix, and its state.
 
     Attributes:
+        taken_at: when it was written to the journal (Unix time).
         attempt: a request to start executions whose outcome is unknown.
+        executions: its executions without a posted result.
+        replies: its replies that are not sent yet.
     """
 
     message: ChatMessage
@@ -55,21 +58,21 @@ class Command:
 
     @property
     def is_handled(self) -> bool:
-        """Whether it was started or refused."""
+        """Whether the command was started or refused."""
         return bool(self.executions or self.replies)
 
     def to_json(self) -> str:
-        """Return the command as JSON, without the alias, which StackStorm has."""
+        """Return the command as JSON, without the alias: StackStorm has it."""
         found = asdict(self)
         for execution in found["executions"]:
             del execution["alias"]
         if self.is_handled:
-            found["message"] = self.message._replace(text="")  # it may hold secrets
+            found["message"] = self.message._replace(text="")  # the text may contain secrets
         return json.dumps(found)
 
     @classmethod
     def from_json(cls, text: str) -> "Command":
-        """Read the text of to_json()."""
+        """Create a command from the result of to_json()."""
         found = json.loads(text)
         return cls(message=ChatMessage(*found["message"]), taken_at=found["taken_at"],
                    attempt=Attempt(*found["attempt"]) if found["attempt"] else None,
@@ -79,13 +82,13 @@ class Command:
 
 
 class CommandStore(NamedTuple):
-    """StackStorm's datastore. Each function raises ServiceUnavailable.
+    """StackStorm's datastore. Each function raises ServiceUnavailable if it does not answer.
 
     Attributes:
-        check_active: Does nothing while this sensor is the active one.
-        read: Returns the values of the keys with a prefix, by key.
-        write: Stores a value under a key.
-        delete: Removes a key.
+        check_active: raises ServiceUnavailable if another sensor may be active.
+        read: returns the values of the keys with a prefix, by key.
+        write: stores a value under a key.
+        delete: removes a key.
     """
 
     check_active: Callable[[], None]
@@ -97,16 +100,13 @@ class CommandStore(NamedTuple):
 class Journal:
     """Commands by message ID, so that each is run and answered once.
 
-    A sensor that starts again, or that takes over, goes on with the commands that are not
-    answered. Those that were answered are known for a day. Methods that write raise
-    ServiceUnavailable.
+    After a restart or a takeover, the sensor continues with the unanswered commands. Answered ones
+    are recognized for COMMAND_KEPT. Methods that write raise ServiceUnavailable.
     """
 
     def __init__(self, store: CommandStore, report_damage: Callable[[str], None]):
-        """Read nothing yet.
-
-        Args:
-            report_damage: Called with a sentence for the operator where a record cannot be read.
+        """Args:
+            report_damage: called with a sentence for the operator for each unreadable record.
         """
         self._store, self._report_damage = store, report_damage
         self._commands: Dict[str, Command] = {}
@@ -137,20 +137,20 @@ class Journal:
         self._store.check_active()
 
     def __iter__(self) -> Iterator[Command]:
-        """Iterate over the commands that are not answered, oldest first."""
+        """Iterate over the unanswered commands, oldest first."""
         return iter(list(self._commands.values()))
 
     def __len__(self) -> int:
         return len(self._commands)
 
     def oldest(self) -> float:
-        """Return the age of the oldest unanswered command in seconds, 0 if there is none."""
+        """Return the age of the oldest unanswered command in seconds, 0 without one."""
         now = time.time()
         taken = (command.taken_at for command in self._commands.values())
         return round(max(0.0, now - min(taken, default=now)), 3)
 
     def add(self, command: Command) -> bool:
-        """Write a new command; return False if its message is known already."""
+        """Write a new command; return False for a duplicate."""
         message_id = command.message.message_id
         if message_id in self._commands or message_id in self._answered_at:
             return False
@@ -168,7 +168,7 @@ class Journal:
         self._store.write(_key(command), command.to_json())
 
     def finish(self, command: Command) -> None:
-        """Write that a command is answered: only its message ID is stored from now on."""
+        """Replace an answered command's record by the time of the answer."""
         message_id, now = command.message.message_id, time.time()
         self._commands.pop(message_id, None)
         self._answered_at[message_id] = now

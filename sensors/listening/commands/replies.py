@@ -20,11 +20,11 @@ from listening.errors import ServiceUnavailable
 
 __all__ = ["Replies"]
 
-RECENT = 75  # messages of a room that are searched for a reply that may have been sent
+RECENT = 75  # messages in a room's history that are searched for a reply
 
 
 class Replies:
-    """Sends the replies of commands, and keeps them in the journal until HipChat has them."""
+    """Sends the replies to commands. A reply is in the journal until HipChat has it."""
 
     def __init__(self, client: Client, as_user: Callable[[], Client], journal: Journal,
                  health: Health):
@@ -37,7 +37,7 @@ class Replies:
         return self._client.now()
 
     def send(self, command: Command, *replies: Reply) -> None:
-        """Send new replies; finish the command if it has no more executions and replies."""
+        """Send new replies; finish the command if it has no executions and replies left."""
         pending = [PendingReply(reply, self.now()) for reply in replies]
         command.replies += pending
         if pending:
@@ -83,8 +83,8 @@ class Replies:
         """Send a reply.
 
         Args:
-            begun_at: the earliest time at which it may have been sent (HipChat's clock); None if it
-                was not sent.
+            begun_at: the earliest time at which the reply may have been sent (HipChat's clock);
+                None if it was not sent.
         """
         responder = Responder(self._client, self._as_user, message)
         backoff, deadline = Backoff(timing.REPLY_RETRY_MAX), time.monotonic() + timing.REPLY_TIMEOUT
@@ -92,7 +92,7 @@ class Replies:
             tried_at = self.now()
             try:
                 self._journal.check_active()  # a sensor that took over sends the replies itself
-                if begun_at is None or not self._stands(responder, message, reply, begun_at):
+                if begun_at is None or not self._was_sent(responder, message, reply, begun_at):
                     responder.send(reply)
                 self.sent += 1
                 return
@@ -110,8 +110,8 @@ class Replies:
                 deadline = time.monotonic() + timing.REPLY_TIMEOUT  # HipChat has not failed
             eventlet.sleep(backoff.failed())
 
-    def _stands(self, responder: Responder, message: ChatMessage, reply: Reply,
-                begun_at: float) -> bool:
+    def _was_sent(self, responder: Responder, message: ChatMessage, reply: Reply,
+                  begun_at: float) -> bool:
         """Return whether the room's history contains a reply."""
         openings = responder.openings(reply)
         try:

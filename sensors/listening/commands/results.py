@@ -29,11 +29,11 @@ ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PAUSED = ("pausing", "paused")
 PENDING = "pending"  # the status of an inquiry that waits for an answer
 FAILED = ("failed", "timeout")  # a policy action.retry may run the action again
-MOST_FAILED = 100  # failed executions that are remembered for that policy
-MOST_EARLY = 100  # stored ends of executions whose start is not confirmed yet
-GROWTH = 20  # an execution is checked again after this fraction of its age
+FAILED_MAX = 100  # failed executions that are kept for that policy
+EARLY_MAX = 100  # stored ends of executions whose start is not confirmed yet
+GROWTH = 20  # an execution is checked again after 1/20 of its age
 OVERDUE = "{} has not ended after {:.0f} hours, and I wait no longer. {}"
-LOST = {  # HTTP statuses that do not go away; {0} is the error, {1} the execution ID
+LOST = {  # replies to HTTP statuses that are final; {0} is the error, {1} the execution ID
     403: "I may not read what became of this command: {0} (st2 run hipchat.check says which right "
          "is missing.) Its execution is {1}.",
     404: "StackStorm does not have the execution {1} any more, so I cannot say how it ended."}
@@ -46,7 +46,11 @@ NO_API = ("Commands are not answered until it answers. Check the service st2api,
 
 
 class StackStormSide(NamedTuple):
-    """The parts needed to follow executions; `opening` is the prefix of commands."""
+    """The parts needed to follow executions.
+
+    Attributes:
+        opening: the prefix of commands.
+    """
 
     accounts: Accounts
     catalog: Catalog
@@ -77,13 +81,13 @@ class Results:
         self.answered = 0
 
     def start(self, supervisor: Supervisor) -> None:
-        """Follow the stream, and check running executions, for ever."""
+        """Start to follow the stream and to check running executions, for ever."""
         supervisor.run_forever("event stream", self._follow_stream)
-        supervisor.run_forever("executions", self._look_forever)
+        supervisor.run_forever("executions", self._check_forever)
 
     @contextlib.contextmanager
     def expecting(self) -> Iterator[None]:
-        """Store ends that the stream reports before StackStorm has confirmed the start."""
+        """Within the block, store the ends of executions that follow() has not received yet."""
         self._expected += 1
         try:
             yield
@@ -93,15 +97,15 @@ class Results:
                 self._early.clear()
 
     def follow(self, command: Command) -> None:
-        """Post the results of this command's executions when they end."""
+        """Post the results of a command's executions when they end."""
         for execution in command.executions:
             self._followed[execution.execution_id] = _Followed(command, execution)
-            self._due_at[execution.execution_id] = time.monotonic() + self._pause(execution)
+            self._due_at[execution.execution_id] = time.monotonic() + self._check_delay(execution)
             early = self._early.pop(execution.execution_id, None)
             if early:
                 self._on_end(execution.execution_id, early)
 
-    def look_at_all(self) -> None:
+    def check_all(self) -> None:
         """Check each running execution as soon as possible."""
         self._due_at = dict.fromkeys(self._followed, 0.0)
 
@@ -120,7 +124,7 @@ class Results:
             except (HTTPException, OSError, StackStormError) as error:
                 problem = str(error) or repr(error)
             self._has_stream = False
-            self.look_at_all()
+            self.check_all()
             self._health.set_problem("commands", "StackStorm's event stream cannot be read",
                                      NO_STREAM.format(problem), about="stream")
             eventlet.sleep(backoff.failed())
@@ -129,7 +133,7 @@ class Results:
         self._has_stream = True
         self._health.clear_problem("commands", about="stream")
         self._stackstorm.catalog.expire()
-        self.look_at_all()  # the stream contains no earlier events
+        self.check_all()  # the stream contains no earlier events
 
     def _on_event(self, event: Event) -> None:
         if event.name.startswith(event_stream.ALIASES):
@@ -144,13 +148,13 @@ class Results:
                 self._on_end(execution_id, event)
             elif self._expected and room_of(event.body) is not None:
                 self._early[execution_id] = event
-                if len(self._early) > MOST_EARLY:
+                if len(self._early) > EARLY_MAX:
                     self._early.popitem(last=False)
-        elif status == PENDING and self._followed and room_of_part(event.body):
+        elif status == PENDING and self._followed and may_be_child(event.body):
             eventlet.spawn_n(self._guarded, self._on_inquiry, event.body)
 
     def _follow_retry(self, execution_id: str, body: Dict[str, Any]) -> None:
-        """Follow an execution if a policy action.retry started it after one of ours failed."""
+        """Follow an execution that a policy action.retry starts after a command's failed one."""
         policies = (body.get("context") or {}).get("policies") or {}
         failed = self._failed.pop(
             (policies.get("retry") or {}).get("retried_liveaction_id", ""), None)
@@ -160,26 +164,26 @@ class Results:
             failed.command.executions.append(execution)
             self._followed[execution_id] = _Followed(failed.command, execution)
 
-    def _remember_failed(self, followed: _Followed, body: Dict[str, Any]) -> None:
+    def _keep_failed(self, followed: _Followed, body: Dict[str, Any]) -> None:
         liveaction_id = (body.get("liveaction") or {}).get("id")
         if body["status"] in FAILED and liveaction_id:
             self._failed[liveaction_id] = followed
-            if len(self._failed) > MOST_FAILED:
+            if len(self._failed) > FAILED_MAX:
                 self._failed.popitem(last=False)
 
     def _on_end(self, execution_id: str, event: Event) -> None:
         followed = self._followed.pop(execution_id)
-        self._remember_failed(followed, event.body)
+        self._keep_failed(followed, event.body)
         eventlet.spawn_n(self._guarded, self._answer, followed,
                          event.body if event.is_whole else None)
 
     # Checks of running executions
 
-    def _look_forever(self) -> None:
+    def _check_forever(self) -> None:
         while True:
             eventlet.sleep(timing.EXECUTION_LOOK_PERIOD)
             try:
-                self._look()
+                self._check_due()
             except StackStormError as error:
                 if error.status == 401:
                     self._stackstorm.accounts.note_refusal()
@@ -188,23 +192,23 @@ class Results:
             else:
                 self._health.clear_problem("commands", about="API")
 
-    def _look(self) -> None:
-        # Also without any command, so that /health shows if StackStorm does not answer.
+    def _check_due(self) -> None:
+        # Also without commands, so that /health shows whether StackStorm answers.
         self._stackstorm.catalog.refresh()
         is_paused = False
         for execution_id, followed in list(self._followed.items()):
             if time.monotonic() >= self._due_at.get(execution_id, 0.0):
-                is_paused |= self._look_at(followed) in PAUSED
+                is_paused |= self._check(followed) in PAUSED
         if is_paused:
             for each in self._stackstorm.accounts.pack().pending():
-                if room_of_part(each):
+                if may_be_child(each):
                     self._on_inquiry(each)
 
-    def _look_at(self, followed: _Followed) -> str:
+    def _check(self, followed: _Followed) -> str:
         """Check an execution, and post its result if it has ended.
 
         Returns:
-            Its status, "" if unknown.
+            The execution's status, "" if unknown.
         """
         execution = followed.execution
         try:
@@ -214,12 +218,12 @@ class Results:
                 raise
             self._give_up(followed, LOST[error.status].format(error, execution.execution_id))
             return ""
-        self._due_at[execution.execution_id] = time.monotonic() + self._pause(execution)
+        self._due_at[execution.execution_id] = time.monotonic() + self._check_delay(execution)
         if self._followed.get(execution.execution_id) != followed:
             return ""  # the stream was faster
         if found["status"] in ENDED:
             self._followed.pop(execution.execution_id)
-            self._remember_failed(followed, found)
+            self._keep_failed(followed, found)
             eventlet.spawn_n(self._guarded, self._answer, followed, found)
         elif found["status"] not in PAUSED and (
                 time.time() - execution.started_at > timing.EXECUTION_TIMEOUT):
@@ -228,7 +232,7 @@ class Results:
                 found.get("web_url") or "Its execution is " + execution.execution_id))
         return found["status"]
 
-    def _pause(self, execution: Execution) -> float:
+    def _check_delay(self, execution: Execution) -> float:
         """Return the seconds until the next check of an execution; they grow with its age."""
         least = timing.EXECUTION_PERIOD if self._has_stream else timing.EXECUTION_LOOK_PERIOD
         return max(least, (time.time() - execution.started_at) / GROWTH)
@@ -236,7 +240,11 @@ class Results:
     # Replies
 
     def _answer(self, followed: _Followed, found: Optional[Dict[str, Any]]) -> None:
-        """Post the result of an ended execution; `found` is the execution if it was read."""
+        """Post the result of an ended execution.
+
+        Args:
+            found: the execution; None if it must be read.
+        """
         stackstorm, execution = self._stackstorm.accounts.pack(), followed.execution
         try:
             whole = found or stackstorm.execution(execution.execution_id)
@@ -261,7 +269,7 @@ class Results:
         self.answered += 1
 
     def _on_inquiry(self, inquiry: Dict[str, Any]) -> None:
-        """Post an inquiry in the room, once, if a command started its workflow."""
+        """Post an inquiry of a command's workflow in the room, once."""
         stackstorm = self._stackstorm.accounts.pack()
         root = root_of(inquiry, stackstorm)
         followed = self._followed.get(root["id"])
@@ -287,7 +295,7 @@ class Results:
             self._replies.report_defect(error)
 
 
-def room_of_part(execution: Dict[str, Any]) -> bool:
-    """Return whether an execution may be a child of one that a chat command started."""
+def may_be_child(execution: Dict[str, Any]) -> bool:
+    """Return whether an execution may be a child of a chat command's execution."""
     context = execution.get("context") or {}
     return bool(execution.get("parent")) and str(context.get("source_channel", "")).isdecimal()

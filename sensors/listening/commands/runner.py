@@ -1,4 +1,4 @@
-"""Takes commands from the dispatcher, starts them in StackStorm, and acknowledges."""
+"""Writes commands to the journal, starts them in StackStorm, and acknowledges them."""
 import logging
 import time
 from collections import Counter
@@ -26,8 +26,8 @@ from listening.operations.health import Health
 
 __all__ = ["Owner", "Runner"]
 
-AT_ONCE = 20  # commands that StackStorm is asked to start at the same time
-BUSY = f"I am busy with {AT_ONCE} commands. Say it again in a moment."
+STARTS_MAX = 20  # commands that are started at the same time
+BUSY = f"I am busy with {STARTS_MAX} commands. Say it again in a moment."
 NO_OWNER = ("I cannot tell whether I wrote that myself, so I run no commands now. {} (st2 run "
             "hipchat.check says what is to be done.)")
 UNEXPECTED = "The command failed unexpectedly, and may run all the same. The sensor's log says why."
@@ -40,16 +40,16 @@ ALL_TOO_OLD = "{} commands were said while I was away, the first {} minutes ago,
 
 
 class Owner:
-    """The user to whom the pack's token belongs; read from HipChat once."""
+    """The user who owns the pack's token; read from HipChat once."""
 
     def __init__(self, people: People, health: Health):
         self._people, self._health = people, health
-        self._asking = Semaphore()
+        self._reading = Semaphore()
         self.forget()
 
     def forget(self) -> None:
-        """Read the user again, since the token has changed."""
-        self._id: Optional[int] = None
+        """Read the user again when needed, because the token has changed."""
+        self._user_id: Optional[int] = None
         self._is_known = False
 
     def wrote(self, message: ChatMessage) -> bool:
@@ -58,32 +58,32 @@ class Owner:
         Raises:
             HipChatError: HipChat does not return the token's user.
         """
-        with self._asking:
+        with self._reading:
             if not self._is_known:
                 try:
-                    self._id, self._is_known = self._people.owner_id(), True
+                    self._user_id, self._is_known = self._people.owner_id(), True
                 except HipChatError as error:
                     self._health.set_problem(
-                        "commands", "whose token the pack has is not known, so none is run",
+                        "commands", "not run, because the owner of the pack's token is unknown",
                         str(error), about="owner")
                     raise
                 self._health.clear_problem("commands", about="owner")
-        return self._id == message.requester_id
+        return self._user_id == message.requester_id
 
 
 class Runner:
-    """Runs commands; each one in the journal is run or answered once."""
+    """Runs each command in the journal, or replies why it is not run, once."""
 
     def __init__(self, commands: Commands, owner: Owner, journal: Journal, replies: Replies,
                  results: Results, log: logging.Logger):
         self._commands, self._owner, self._journal = commands, owner, journal
         self._replies, self._results, self._log = replies, results, log
-        self._slots = Semaphore(AT_ONCE)
-        self._late: Dict[int, List[Command]] = {}
+        self._slots = Semaphore(STARTS_MAX)
+        self._late: Dict[int, List[Command]] = {}  # commands that are too old, by room ID
         self.outcomes: Counter = Counter()
 
     def take(self, message: ChatMessage) -> None:
-        """Take a message that begins with the prefix; return when it is on disk.
+        """Run a message that begins with the prefix; return once it is in the journal.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.
@@ -114,7 +114,7 @@ class Runner:
         while True:
             try:
                 return self._run(command)
-            except ServiceUnavailable:  # nothing was started without a record in the journal
+            except ServiceUnavailable:  # the journal was not written, so nothing was started
                 eventlet.sleep(backoff.failed())
             except Exception as error:
                 self._note(command.message, "refused", "unexpected")
@@ -143,19 +143,19 @@ class Runner:
         self._journal.save(command)
 
     def _conclude(self, command: Command, outcome: Outcome) -> None:
-        """Record the outcome of a command, reply, and follow the executions that it started."""
+        """Record the outcome of a command, reply, and follow its executions."""
         command.attempt = None
         command.executions = [Execution(each.execution_id, each.alias_ref, time.time(),
                                         alias=each.alias) for each in outcome.started]
         self._note(command.message, outcome.kind, outcome.reason, outcome)
         if outcome.kind == "too old":
-            return self._bundle(command, outcome.minutes)
+            return self._reply_too_old(command, outcome.minutes)
         self._replies.send(command, *outcome.replies)
         self._results.follow(command)
 
     def _resumed(self, message: ChatMessage, attempt: Attempt) -> Optional[Outcome]:
         """Return the outcome of an attempt of a previous process; None if nothing was started."""
-        # StackStorm may still execute a call that was under way when the process ended.
+        # StackStorm may still execute the last call of that process.
         begun_at = datetime.fromisoformat(attempt.begun_at).timestamp()
         eventlet.sleep(max(0.0, begun_at + timing.START_SETTLE_DELAY - time.time()))
         backoff = Backoff(timing.START_CHECK_RETRY_MAX)
@@ -169,17 +169,17 @@ class Runner:
                     return Outcome("failed", [Reply(NOT_FOUND, color="red")])
             eventlet.sleep(backoff.failed())
 
-    def _bundle(self, command: Command, minutes: int) -> None:
-        """Collect a room's commands that are too old, for one reply to all of them."""
+    def _reply_too_old(self, command: Command, minutes: int) -> None:
+        """Collect a room's commands that are too old, and send one reply to all of them."""
         late = self._late.setdefault(command.message.room_id, [])
         late.append(command)
         if len(late) == 1:
-            eventlet.spawn_n(self._tell_late, command.message.room_id, late, minutes)
+            eventlet.spawn_n(self._reply_to_late, command.message.room_id, late, minutes)
 
-    def _tell_late(self, room_id: int, late: List[Command], minutes: int) -> None:
-        gathered = 0
-        while gathered < len(late):  # until no more arrive
-            gathered = len(late)
+    def _reply_to_late(self, room_id: int, late: List[Command], minutes: int) -> None:
+        collected = 0
+        while collected < len(late):  # until no more arrive
+            collected = len(late)
             eventlet.sleep(timing.LATE_COMMANDS_DELAY)
         del self._late[room_id]
         words = TOO_OLD.format(minutes) if len(late) == 1 else (
@@ -201,11 +201,12 @@ class Runner:
                        if outcome and outcome.started else "none")
 
 
-def message_of(room_id: int, trace: str, message: Any, prefix: Filter) -> Optional[ChatMessage]:
-    """Return a delivery's message as a ChatMessage; None if it is no command of a person.
+def message_of(room_id: int, trace_tag: str, message: Any,
+               prefix: Filter) -> Optional[ChatMessage]:
+    """Return a person's message that begins with the prefix as a ChatMessage; None for others.
 
     Args:
-        trace: the message's ID, or a random one.
+        trace_tag: the message ID, or a random one.
         message: the `message` of the delivery's item.
     """
     sender = message.get("from") if isinstance(message, dict) else None
@@ -214,7 +215,7 @@ def message_of(room_id: int, trace: str, message: Any, prefix: Filter) -> Option
     if not isinstance(sender, dict) or type(sender.get("id")) is not int or (
             not isinstance(text, str) or prefix.groups(text) is None):
         return None
-    return ChatMessage(room_id, sender["id"], mention_name(sender.get("mention_name")), trace,
+    return ChatMessage(room_id, sender["id"], mention_name(sender.get("mention_name")), trace_tag,
                        str(message.get("date")), neutralize_templates(text))
 
 

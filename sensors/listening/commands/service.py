@@ -1,4 +1,9 @@
-"""ChatOps in the sensor: builds its parts, and connects them with the sensor."""
+"""ChatOps in the sensor: builds its parts, and connects them with the sensor.
+
+Path of a command: the dispatcher calls take(), which writes the command to the journal. The runner
+starts it in StackStorm and acknowledges it. Results follows its execution, and Replies posts the
+result in the room.
+"""
 import logging
 from typing import Any, Dict, FrozenSet, Optional
 
@@ -23,25 +28,29 @@ EVENT = "room_message"
 
 
 class ChatOps:
-    """Runs the commands that are posted in the rooms of chatops.rooms.
+    """Runs the commands in the rooms of chatops.rooms.
+
+    Attributes:
+        addresses: the events and rooms in which commands are accepted. They need webhooks.
 
     Example:
         chatops = ChatOps(settings, api_settings, platform, store, health, log)
         chatops.open()
         chatops.start(supervisor)
-        chatops.take(address, body, trace)
+        chatops.take(address, body, trace_tag)
     """
 
     def __init__(self, settings: ChatOpsSettings, api: ApiSettings, platform: Platform,
                  store: CommandStore, health: Health, log: logging.Logger):
-        """Build the parts, and start nothing.
+        """Build the parts without starting them.
 
         Args:
-            platform: The StackStorm that runs the sensor.
-            store: Where the commands are stored.
+            platform: the StackStorm that runs the sensor.
+            store: the datastore for the journal.
         """
-        self._settings, self._api, self._log = settings, api, log
-        self._metrics = health.metrics
+        self.addresses: FrozenSet[Address] = frozenset(
+            Address(EVENT, room_id) for room_id in settings.rooms)
+        self._api, self._metrics = api, health.metrics
         self._client = Client(api)
         self._client.call_ended = self._metrics.call_ended
         self._user: Optional[Client] = None
@@ -60,11 +69,6 @@ class ChatOps:
         self._prefix = prefix_of(settings.prefix)
         health.add_metrics(commands=self._counts)
 
-    @property
-    def addresses(self) -> FrozenSet[Address]:
-        """The events and rooms for which HipChat needs a webhook."""
-        return frozenset(Address(EVENT, room_id) for room_id in self._settings.rooms)
-
     def open(self) -> None:
         """Read the unanswered commands; raise ServiceUnavailable."""
         self._journal.open()
@@ -80,30 +84,26 @@ class ChatOps:
         self._client.use(api)
         self._owner.forget()
 
-    def is_of(self, address: Address) -> bool:
-        """Return whether commands are accepted at an address."""
-        return address.event == EVENT and address.room in self._settings.rooms
-
-    def take(self, address: Address, body: Dict[str, Any], trace: str) -> bool:
-        """Store and run a delivery that is a command; return whether it is one.
+    def take(self, address: Address, body: Dict[str, Any], trace_tag: str) -> bool:
+        """Store and run a delivery if it is a command; return whether it is.
 
         Args:
             address: the event and room of the delivery.
             body: the result of read_body().
-            trace: the message's ID, or a random one.
+            trace_tag: the message ID, or a random one.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.
         """
-        if not self.is_of(address):
+        if address not in self.addresses:
             return False
-        message = message_of(address.room, trace, body["item"].get("message"), self._prefix)
+        message = message_of(address.room, trace_tag, body["item"].get("message"), self._prefix)
         if message:
             self._runner.take(message)
         return message is not None
 
     def _as_user(self) -> Client:
-        """Return a client with a user's token, for calls that HipChat refuses to an add-on.
+        """Return a client with a user's token, for calls that an add-on's token may not make.
 
         Raises:
             ParameterError: the config has no api_key.

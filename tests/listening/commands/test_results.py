@@ -196,7 +196,7 @@ def test_without_an_owner_of_the_token_no_command_runs_and_health_says_why(
     chat.stackstorm = start_stackstorm(server, chatops=chat.config(**st2.config()))
     wait_until(lambda: chat.stackstorm.webhooks(chat.name))
     assert "I run no commands now." in chat.ask("!say hi")[0]
-    assert any("whose token the pack has is not known" in reason
+    assert any("the owner of the pack's token is unknown" in reason
                for reason in chat.stackstorm.health()["reasons"])
     assert not st2.started()
 

@@ -153,7 +153,7 @@ class Parts:
         self.request_check()
 
     def delivery_unwanted(self, address: Address) -> None:
-        """Let the webhook of a delivery without a subscription be deleted.
+        """Request the deletion of the webhook of a delivery without a subscription.
 
         An add-on's webhooks stay: it cannot choose which events HipChat posts.
         """

@@ -58,7 +58,7 @@ class Cursors:
         self._read[room_id] = cursor
 
     def rewind(self) -> None:
-        """Let the next reading of each room start at its stored cursor."""
+        """Start the next reading of each room at its stored cursor."""
         self._read.clear()
 
     def forget(self, room_id: int) -> None:

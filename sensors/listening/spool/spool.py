@@ -214,7 +214,7 @@ class Spool:
         """Commit one batch.
 
         Returns:
-            False if the commit failed and had no insertions: nobody would try it again.
+            False if the commit failed and had only removals, which must be tried again.
         """
         if self._store.is_replaced:
             self._reload()

@@ -151,7 +151,7 @@ class SpoolFile:
     def _copy_damaged(self, waiting: Optional[Set[int]]) -> int:
         """Copy a damaged file to a new one; return the number of saved deliveries."""
         old, damaged = self.db, self._path()
-        if old:  # it has read SQLite's log, of which a new connection may read less
+        if old:  # it has read SQLite's log; a new connection may read less of a damaged log
             copied = self._replace_with_copy(old, waiting)
             if copied.is_complete:
                 return copied.saved

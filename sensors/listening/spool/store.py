@@ -231,7 +231,7 @@ class Store:
         return sequence_number
 
     def _remove(self, removals: Dict[int, str]) -> int:
-        """Remove deliveries; return the number of those that the file had."""
+        """Remove deliveries; return the number of removed rows."""
         numbers = [(sequence_number,) for sequence_number in removals]
         self._file.db.executemany(
             f"INSERT OR IGNORE INTO {self._current} SELECT dedup_key FROM deliveries "
@@ -318,7 +318,7 @@ class Store:
         self._last_backfilled = {}
         self._current, rotated_at = self._file.db.execute(
             "SELECT current, rotated_at FROM state").fetchone()
-        # Let no key expire before CLOCK_SETTLE_DELAY: the machine's clock may still be wrong.
+        # Keys must not expire before CLOCK_SETTLE_DELAY: the machine's clock may still be wrong.
         age = min(max(0.0, time.time() - rotated_at),
                   max(0.0, self._dedup_kept - timing.CLOCK_SETTLE_DELAY))
         self._rotated = time.monotonic() - age

@@ -80,7 +80,7 @@ class RoomWebhooks:
         return not self.required and not self._webhooks
 
     def start_over(self) -> None:
-        """Let the next reconcile() begin with the list, instead of resuming the last one."""
+        """Begin the next reconcile() with the list, instead of resuming the last one."""
         self._is_halfway = False
 
     def reconcile(self) -> None:

@@ -2,7 +2,7 @@
 import time
 
 import pytest
-from support.load import Load, delivery, post, signed_url
+from support.load import Load, delivery, post, send_all, signed_url
 from support.waiting import wait_until
 
 ROOMS = 5
@@ -65,8 +65,7 @@ def test_the_operator_is_warned_once_however_many_deliveries_and_attempts_fail(
         stackstorm, rooms, journal):
     before = len(stackstorm.log_lines(" WARN "))
     stackstorm.set_fault("fail")
-    with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4) as load:
-        load.wait()
+    load = send_all({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4)
     wait_until(lambda: len(stackstorm.log_lines(" WARN ")) > before)
     stackstorm.set_fault("none")
     journal.wait_for(load.accepted)
@@ -104,8 +103,7 @@ def test_a_broker_that_was_restarted_between_two_deliveries_is_no_problem(
 
 def test_deliveries_wait_while_the_rules_engine_has_no_queue(stackstorm, rooms, journal):
     stackstorm.set_fault("no_queue")
-    with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4) as load:
-        load.wait()
+    load = send_all({room: signed_url(stackstorm, room) for room in rooms}, deliveries=4)
     assert load.statuses == {204: 4 * ROOMS}
     assert wait_until(lambda: _degraded(stackstorm))["waiting"] == 4 * ROOMS
     stackstorm.set_fault("none")
@@ -154,8 +152,7 @@ def test_the_alarm_of_the_broker_is_waited_for_and_each_is_dispatched_once_and_i
         stackstorm, rooms, journal):
     urls = {room: signed_url(stackstorm, room) for room in rooms[:2]}
     stackstorm.set_fault("blocked")
-    with Load(urls, deliveries=100) as load:
-        load.wait()
+    load = send_all(urls, deliveries=100)
     assert load.statuses == {204: 200}
     health = wait_until(lambda: _degraded(stackstorm))
     assert health["reasons"] == ["broker: blocked"] and health["waiting"] == 200
@@ -183,8 +180,7 @@ def test_a_failing_database_is_reported_as_such_and_not_as_the_broker(
 
 def test_all_rooms_go_on_within_two_seconds_of_the_end_of_a_long_outage(stackstorm, rooms, journal):
     stackstorm.set_fault("fail")
-    with Load({room: signed_url(stackstorm, room) for room in rooms}, deliveries=2) as load:
-        load.wait()
+    load = send_all({room: signed_url(stackstorm, room) for room in rooms}, deliveries=2)
     time.sleep(8)  # rooms with retry delays of their own would not try before second 15
     stackstorm.set_fault("none")
     journal.wait_for(load.accepted, seconds=2 + 4)  # and four for a busy machine

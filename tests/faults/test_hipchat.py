@@ -2,7 +2,7 @@
 from urllib.parse import quote
 
 import pytest
-from support.load import Load, signed_url
+from support.load import send_all, signed_url
 from support.servers import Stackstorm
 from support.waiting import wait_until
 
@@ -70,7 +70,6 @@ def test_hipchat_that_is_down_later_holds_up_no_delivery(start_hipchat, start_re
     hipchat.stop()
     stackstorm.add_rule("file_upload", {"room": "Factor"})
     wait_until(lambda: stackstorm.health()["status"] == "degraded")
-    with Load({"Factor": url}, deliveries=20) as load:
-        load.wait()
+    load = send_all({"Factor": url}, deliveries=20)
     assert load.statuses == {204: 20}
     journal.wait_for(load.accepted)

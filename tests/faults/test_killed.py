@@ -2,7 +2,7 @@
 import random
 import time
 
-from support.load import Load, signed_url
+from support.load import Load, send_all, signed_url
 from support.waiting import wait_until
 
 KILLS = 20
@@ -31,8 +31,7 @@ def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
 def test_dispatched_deliveries_are_not_dispatched_again_after_a_kill(hipchat, start_ready, journal):
     room = hipchat.make_room()
     stackstorm = start_ready(hipchat, rooms=[room], events=["message"], options=journal.options)
-    with Load({room: signed_url(stackstorm, room)}, deliveries=30) as load:
-        load.wait()
+    load = send_all({room: signed_url(stackstorm, room)}, deliveries=30)
     journal.wait_for(load.accepted)
     wait_until(lambda: stackstorm.health()["waiting"] == 0)
     stackstorm.kill()

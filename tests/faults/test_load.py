@@ -1,7 +1,7 @@
 """A burst, a large delivery and a clock set back: nothing is lost, and memory does not grow."""
 import re
 
-from support.load import Load, delivery, post, signed_url
+from support.load import Load, delivery, post, send_all, signed_url
 from support.waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
@@ -26,12 +26,10 @@ def test_five_thousand_deliveries_in_one_burst_from_fifty_connections(
     rooms = [hipchat.make_room() for _ in range(10)]
     stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
     urls = {room: signed_url(stackstorm, room) for room in rooms}
-    with Load(urls, senders=5, deliveries=4, prefix="warm-up ") as warm_up:
-        warm_up.wait()
+    warm_up = send_all(urls, senders=5, deliveries=4, prefix="warm-up ")
     journal.wait_for(warm_up.accepted)
     before = memory(stackstorm)
-    with Load(urls, senders=5, deliveries=100) as load:
-        load.wait()
+    load = send_all(urls, senders=5, deliveries=100)
     assert load.statuses == {204: 5000}
     journal.wait_for(load.accepted)
     assert len(journal.dispatched()) == 5200, "each was dispatched once"

@@ -3,25 +3,21 @@ import time
 
 import jwt
 import pytest
-from support.addon import AddonStackstorm
-from support.servers import Hipchat, direct
+from support.addon import installed_addon
+from support.servers import direct
 from support.wire import delivery
 
 
 @pytest.fixture(scope="module")
 def addon(tmp_path_factory):
     """An installed add-on, and a rule of it; url_of_messages is where HipChat posts these."""
-    hipchat = Hipchat("--room", "Factor", "--room", "Ops")
-    process = AddonStackstorm(tmp_path_factory.mktemp("deliveries"), hipchat)
-    hipchat.people.install(process.url)
-    with direct() as http:
-        webhooks = http.get(process.url, timeout=60).json()["capabilities"]["webhook"]
-    process.url_of_messages, = [
-        each["url"] for each in webhooks if each["event"] == "room_message"]
-    process.trigger = process.trigger_of(process.add_rule("message"))
-    yield process
-    process.stop()
-    hipchat.stop()
+    with installed_addon(tmp_path_factory.mktemp("deliveries"), "Factor", "Ops") as process:
+        with direct() as http:
+            webhooks = http.get(process.url, timeout=60).json()["capabilities"]["webhook"]
+        process.url_of_messages, = [
+            each["url"] for each in webhooks if each["event"] == "room_message"]
+        process.trigger = process.trigger_of(process.add_rule("message"))
+        yield process
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The pack as an add-on, in processes of their own."""
+import contextlib
 import json
 
-from support.servers import Stackstorm
+from support.servers import Hipchat, Stackstorm
 from support.waiting import wait_until
 
 NOT_ACCEPTING = "listener: deliveries are not accepted"
@@ -41,3 +42,12 @@ class AddonStackstorm(Stackstorm):
 
     def is_installed(self):
         return self.health().get("addon") == {"installed": True}
+
+
+@contextlib.contextmanager
+def installed_addon(directory, *rooms):
+    """A HipChat with these rooms, and the pack as an add-on that is installed in it; id: its."""
+    with Hipchat(*[option for room in rooms for option in ("--room", room)]) as hipchat, \
+            AddonStackstorm(directory, hipchat) as process:
+        process.id = hipchat.people.install(process.url)["id"]
+        yield process

@@ -93,6 +93,13 @@ class Load:
                 time.sleep(0.02)  # as a client would pause
 
 
+def send_all(urls, **more):
+    """Post all deliveries of a Load, and return it."""
+    with Load(urls, **more) as load:
+        load.wait()
+    return load
+
+
 class Journal:
     """The file in which the sandbox's StackStorm notes each dispatch; options make it do so."""
 

@@ -4,8 +4,8 @@ import json
 import threading
 
 import pytest
-from support.addon import AddonStackstorm
-from support.servers import EVENTS, Hipchat, direct
+from support.addon import AddonStackstorm, installed_addon
+from support.servers import EVENTS, direct
 from support.waiting import wait_until
 
 from sandbox.hipchat_server.group import OWNER
@@ -16,13 +16,8 @@ SCOPES = ["admin_room", "manage_rooms", "send_notification", "view_group", "view
 
 @pytest.fixture(scope="module")
 def addon(tmp_path_factory):
-    """StackStorm with the pack as an add-on that is installed; id is the installation's."""
-    hipchat = Hipchat()
-    process = AddonStackstorm(tmp_path_factory.mktemp("addon"), hipchat)
-    process.id = hipchat.people.install(process.url)["id"]
-    yield process
-    process.stop()
-    hipchat.stop()
+    with installed_addon(tmp_path_factory.mktemp("addon")) as process:
+        yield process
 
 
 @pytest.fixture

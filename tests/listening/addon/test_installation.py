@@ -10,8 +10,8 @@ import pytest
 import urllib3.connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.addon import AddonStackstorm
-from support.servers import Hipchat, direct
+from support.addon import installed_addon
+from support.servers import Hipchat
 from support.waiting import wait_until
 
 from hipchat.config.addon import SCOPES, Addon
@@ -300,21 +300,12 @@ class TestCallback:
 
 @pytest.fixture(scope="module")
 def addon(tmp_path_factory):
-    hipchat = Hipchat()
-    process = AddonStackstorm(tmp_path_factory.mktemp("routes"), hipchat)
-    process.id = hipchat.people.install(process.url)["id"]
-    yield process
-    process.stop()
-    hipchat.stop()
+    with installed_addon(tmp_path_factory.mktemp("routes")) as process:
+        yield process
 
 
 class TestRoutes:
     """Below {public_url}/addon."""
-
-    @pytest.fixture
-    def http(self):
-        with direct() as session:
-            yield session
 
     @pytest.mark.parametrize("path, method", [
         ("", "GET"), ("/", "GET"), ("/descriptor", "GET"), ("/x/descriptor", "GET"),

@@ -77,11 +77,11 @@ def _subscriptions(patterns: List[str], in_all: int = 0) -> Subscriptions:
         in_all: the number of rooms, for subscriptions of all rooms; 0 for one room only.
     """
     directory = RoomDirectory()
-    directory.replace([{"id": ADDRESS.room + number, "name": f"Room {number}"}
+    directory.replace([{"id": ADDRESS.room_id + number, "name": f"Room {number}"}
                     for number in range(in_all)])
     subscriptions = Subscriptions([EVERYWHERE] if in_all else [], ["message"], directory,
                           logging.getLogger("benchmarks"), lambda: None)
-    place = {} if in_all else {"room": ADDRESS.room}
+    place = {} if in_all else {"room": ADDRESS.room_id}
     for number, pattern in enumerate(patterns):
         ref = f"hipchat.{number}"
         subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",

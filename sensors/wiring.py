@@ -1,4 +1,9 @@
-"""Builds the sensor's parts for a config, and connects them."""
+"""Builds the sensor's parts for a config, and connects them.
+
+    webhook:  Server -> Receiver -> Spool -> RoomQueues -> Dispatcher -> TriggerPublisher
+    backfill: HistoryPoller -> Spool
+    command:  Dispatcher -> ChatOps
+"""
 import logging
 from typing import Any, Callable, Dict, List, Optional, Union
 
@@ -163,7 +168,7 @@ class Parts:
     def delivery_handled(self, address: Address, room_name: str) -> None:
         """Note the room's activity, and its name in a dispatched or dropped delivery."""
         self._webhooks.note_room_name(address, room_name)
-        self._history.note_activity(address.room)
+        self._history.note_activity(address.room_id)
 
     def take_command(self, address: Address, body: Dict[str, Any], message_id: str) -> bool:
         """Store a delivery if it is a chat command; return whether it is."""

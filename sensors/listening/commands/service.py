@@ -97,7 +97,7 @@ class ChatOps:
         """
         if address not in self.addresses:
             return False
-        message = message_of(address.room, trace_tag, body["item"].get("message"), self._prefix)
+        message = message_of(address.room_id, trace_tag, body["item"].get("message"), self._prefix)
         if message:
             self._runner.take(message)
         return message is not None

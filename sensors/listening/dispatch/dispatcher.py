@@ -77,7 +77,7 @@ class Dispatcher:
         try:
             event, body = HIPCHAT_EVENTS[delivery.event], read_body(delivery.body)
             stated_name, address = room_name(body), Address(delivery.event, delivery.room_id)
-            body = with_identities(body, self._directory.room(address.room))
+            body = with_identities(body, self._directory.room(address.room_id))
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return

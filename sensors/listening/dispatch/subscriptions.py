@@ -102,7 +102,7 @@ class Subscriptions:
         self._directory_version = self._directory.version
         known = {**self._former, **self._by_address}
         self._former = {address: subscriptions for address, subscriptions in known.items()
-                        if self._directory.name_of(address.room) is None}
+                        if self._directory.name_of(address.room_id) is None}
         self._by_address, self._filters = {}, {}
         for subscription in self._subscriptions.values():
             self._index(subscription)
@@ -158,8 +158,8 @@ class Subscriptions:
         return self._required
 
     def _compute_required(self) -> FrozenSet[Address]:
-        everywhere = {address.event for address in self._by_address if address.room == ANY_ROOM}
-        named = (address for address in self._by_address if address.room != ANY_ROOM)
+        everywhere = {address.event for address in self._by_address if address.room_id == ANY_ROOM}
+        named = (address for address in self._by_address if address.room_id != ANY_ROOM)
         return self.command_addresses.union(named, (
             Address(event, room) for event in everywhere for room in self._directory.open_rooms()))
 
@@ -199,7 +199,7 @@ class Subscriptions:
         Args:
             rooms: room IDs, and names that no room has.
         """
-        commands = {address.room for address in self.command_addresses}
+        commands = {address.room_id for address in self.command_addresses}
         found: Dict[Union[int, str], Set[str]] = {
             room: {COMMANDS} if room in commands else set() for room in rooms}
         for ref, subscription in self._subscriptions.items():

@@ -117,6 +117,6 @@ class Backfill:
         return self.stored - before
 
     def _delivery(self, address: Address, item: HistoryItem) -> Delivery:
-        body = as_body(item, self._directory.room(address.room), self._webhooks.id_of(address))
-        return from_history(event=address.event, room_id=address.room,
+        body = as_body(item, self._directory.room(address.room_id), self._webhooks.id_of(address))
+        return from_history(event=address.event, room_id=address.room_id,
                             raw=json.dumps(body).encode("utf-8"), body=body, item=item)

@@ -179,9 +179,9 @@ class HistoryPoller:
                 self._room_queues.pause(room_id)
 
     def _note_subscriptions(self) -> None:
-        subscribed = {address.room for address in self._subscribed.addresses()
+        subscribed = {address.room_id for address in self._subscribed.addresses()
                       if address.event in HISTORY_EVENTS and (
-                          self._catch_up or self.is_polled(address.room))}
+                          self._catch_up or self.is_polled(address.room_id))}
         self._in_rules = self._context.subscriptions.rooms_in_rules()
         for room_id in sorted(subscribed.union(self._cursors.rooms()) - set(self._rooms)):
             self._rooms[room_id] = _Room()

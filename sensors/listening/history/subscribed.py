@@ -67,8 +67,8 @@ class Subscribed:
             self._gone.pop(address, None)
             if address.event in HISTORY_EVENTS and address not in self._since:
                 self._since[address] = changed_at if self._cursors.knows_subscribed(
-                    address.room) else 0.0
+                    address.room_id) else 0.0
         events: Dict[int, Dict[str, float]] = {}
         for address, since in self._since.items():
-            events.setdefault(address.room, {})[address.event] = since
+            events.setdefault(address.room_id, {})[address.event] = since
         self._cursors.set_subscribed(events)

@@ -138,7 +138,7 @@ class Signature:
             "listener", "a request to a signed address has no valid JWT", "Another party knows the "
             "address, or HipChat signs with a secret that is not the one in the config.")
         if request.address:  # the add-on's URL is for all rooms: too many to check
-            self._missed.request_check_throttled(request.address.room)
+            self._missed.request_check_throttled(request.address.room_id)
         return NOT_SIGNED
 
 
@@ -170,17 +170,17 @@ class Store:
 
     def _store(self, request: Request, raw: bytes, body: Dict[str, Any]) -> HttpResponse:
         address = request.address or self._addon_address(request, body)
-        body = with_identities(body, {"id": address.room})  # raises ValueError for wrong ones
+        body = with_identities(body, {"id": address.room_id})  # raises ValueError for wrong ones
         if request.address:
             self._webhook_delivered(address, webhook_id(body))
         else:
             self._addon.note_delivery()
         try:
             is_new = self._intake.insert(from_webhook(
-                event=address.event, room_id=address.room, raw=raw, body=body, now=self._now()))
+                event=address.event, room_id=address.room_id, raw=raw, body=body, now=self._now()))
         except SpoolError as error:
             self._health.set_problem("spool", "deliveries are refused", str(error))
-            self._missed.request_check(address.room)
+            self._missed.request_check(address.room_id)
             return UNAVAILABLE
         self._health.clear_problem("spool")
         self._health.count(address.event, "accepted" if is_new else "repeated")

@@ -45,4 +45,4 @@ class Request:
     @property
     def room_id(self) -> Optional[int]:
         """The room in the signed URL of a room webhook; None for other URLs."""
-        return self.address.room if self.address else None
+        return self.address.room_id if self.address else None

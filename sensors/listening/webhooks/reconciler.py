@@ -83,8 +83,8 @@ class WebhookReconciler:
 
     def note_leftover(self, address: Address) -> None:
         """Check a room whose webhook delivers an event that no rule needs."""
-        if address.room not in self._rooms:
-            self._room(address.room)
+        if address.room_id not in self._rooms:
+            self._room(address.room_id)
             self.wake()
 
     def webhook_delivered(self, address: Address, webhook_id: int) -> None:
@@ -95,16 +95,16 @@ class WebhookReconciler:
         """
         if self._addon.is_delivering:
             self.note_leftover(address)
-        elif webhook_id not in (0, self.id_of(address)) and address.room in self._rooms:
-            self._rooms[address.room].webhooks.note_delivering(webhook_id)
+        elif webhook_id not in (0, self.id_of(address)) and address.room_id in self._rooms:
+            self._rooms[address.room_id].webhooks.note_delivering(webhook_id)
             self._schedule.set_due_by(
-                address.room, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
+                address.room_id, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
 
     def note_room_name(self, address: Address, name: str) -> None:
         """Note the room name that a delivery contains: the room may have been renamed."""
         if self._names.note_room_name(address, name):
-            if address.room in self._rooms:
-                self._schedule.set_due(address.room, 0.0)
+            if address.room_id in self._rooms:
+                self._schedule.set_due(address.room_id, 0.0)
             self.wake()
 
     def count(self) -> Dict[str, int]:
@@ -125,7 +125,7 @@ class WebhookReconciler:
 
     def id_of(self, address: Address) -> int:
         """Return the ID of the webhook for an event in a room, or 0."""
-        room = self._rooms.get(address.room)
+        room = self._rooms.get(address.room_id)
         return room.webhooks.id_of(address.event) if room else 0
 
     def is_history_only(self, room_id: int) -> bool:
@@ -186,7 +186,7 @@ class WebhookReconciler:
         self._names.note_subscriptions()
         required = defaultdict(set)
         for address in self._required():
-            required[address.room].add(address.event)
+            required[address.room_id].add(address.event)
         for room_id in set(required) | set(self._rooms):
             room = self._room(room_id)
             if room.webhooks.required != required[room_id]:

@@ -53,7 +53,7 @@ class RoomList:
         Returns:
             Whether the list is read sooner.
         """
-        known = self._context.rooms.name_of(address.room)
+        known = self._context.rooms.name_of(address.room_id)
         if address.event not in OF_ROOMS and (not room_name or known in (None, room_name)):
             return False
         self._is_hinted, before = True, self._schedule.due_at(ROOM_LIST)

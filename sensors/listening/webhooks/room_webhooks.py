@@ -160,7 +160,7 @@ class RoomWebhooks:
         if str(item["id"]) in self._made:
             return self._made[str(item["id"])], ""
         address = self._ownership.urls.read(str(item.get("url")))
-        if address and (address.event, address.room) == (item.get("event"), self._room_id):
+        if address and (address.event, address.room_id) == (item.get("event"), self._room_id):
             return address.event, ""
         return None, "its URL is not signed for this event and room"
 

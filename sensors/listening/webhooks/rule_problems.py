@@ -95,7 +95,7 @@ class RuleProblems:
         found: Dict[str, Set[str]] = {}
         for address in self._subscriptions.required():
             if address.event not in HISTORY_EVENTS and (
-                    self._webhooks.is_history_only(address.room)):
+                    self._webhooks.is_history_only(address.room_id)):
                 found.setdefault(address.event, set()).update(
                     subscription.ref for subscription in self._subscriptions.at(address))
         return found

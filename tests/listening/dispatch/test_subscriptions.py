@@ -62,11 +62,11 @@ def test_required_addresses_follow_the_rooms_and_are_computed_once(directory):
                           lambda: None)
     subscriptions.add(trigger("message"))
     wanted = subscriptions.required()
-    assert {address.room for address in wanted} == {
+    assert {address.room_id for address in wanted} == {
         FACTOR, OPS} and subscriptions.required() is wanted
     directory.replace([{"id": FACTOR, "name": "Factor"},
                     {"id": OPS, "name": "Ops", "is_archived": True}])
-    assert {address.room for address in subscriptions.required()} == {FACTOR}
+    assert {address.room_id for address in subscriptions.required()} == {FACTOR}
 
 
 class TestAdded:

@@ -24,7 +24,7 @@ class Address(NamedTuple):
     """The content of a webhook URL: HipChat's name of an event, and a room's ID."""
 
     event: str
-    room: int
+    room_id: int
 
 
 class WebhookUrl:
@@ -41,7 +41,7 @@ class WebhookUrl:
 
     def make(self, address: Address) -> str:
         """Return the signed URL."""
-        return f"{self._public_url}/{address.event}/{address.room}/{self._signature(address)}"
+        return f"{self._public_url}/{address.event}/{address.room_id}/{self._signature(address)}"
 
     def is_ours(self, url: str) -> bool:
         """Return whether a URL is below public_url and has our shape, whatever its signature."""

@@ -1,4 +1,4 @@
-"""The sensor as StackStorm calls it: setup, run, triggers, stop.
+"""The sensor class that StackStorm's sensor container loads and runs.
 
 Path of a delivery: listening/http/ receives it and stores it in listening/spool/. Then
 listening/dispatch/ matches it with the rules' triggers, and stackstorm/publisher.py publishes it.
@@ -22,7 +22,11 @@ STOPPED = 128 + signal.SIGTERM  # an exit status of a failure: StackStorm restar
 
 
 class WebhookSensor(Sensor):
-    """Receives HipChat's events, and dispatches them to the triggers of StackStorm's rules."""
+    """Receives HipChat's events, and publishes each to the StackStorm triggers that it matches.
+
+    StackStorm calls setup() and run(); add_trigger(), update_trigger() and remove_trigger() when
+    rules change; and cleanup() at the end.
+    """
 
     def __init__(self, sensor_service: Any, config: Optional[Dict[str, Any]] = None):
         super().__init__(sensor_service=sensor_service, config=config)
@@ -43,8 +47,9 @@ class WebhookSensor(Sensor):
     def run(self) -> None:
         """Run until SIGTERM; restart the process when the config changes.
 
-        The exit status reports a failure, so StackStorm restarts the sensor after a signal from
-        another program. StackStorm does not restart a sensor that it stopped itself.
+        The process always ends with the exit status of a failure (STOPPED), so that StackStorm
+        restarts the sensor if another program sent SIGTERM. StackStorm does not restart a sensor
+        that StackStorm stopped itself.
         """
         self._supervisor.run_forever("starting", self._begin)
         while not self._stopping:
@@ -62,7 +67,7 @@ class WebhookSensor(Sensor):
             self._log.info("Stopped; %d deliveries wait in the spool.", self._parts.spool.waiting)
 
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """Read all triggers again: this one may belong to a disabled rule."""
+        """Read all triggers from the database again: this one may be of a disabled rule."""
         if self._parts:
             self._parts.triggers.triggers_changed()
 
@@ -84,7 +89,7 @@ class WebhookSensor(Sensor):
             self._log.info("The sensor's process cannot be replaced: %s.", error)
 
     def _begin(self) -> None:
-        """Start with the first valid config; restart when another one is registered."""
+        """Start the parts with the first valid config; restart when another one is registered."""
         settings = self._watch.first(self._config, self._inherited)
         if not self._parts:  # they exist if this task failed below and was restarted
             self._parts = Parts(settings=settings, health=self._health,

@@ -53,17 +53,17 @@ __all__ = ["Parts"]
 
 
 class Parts:
-    """All parts of the sensor, built for one config.
+    """Builds, starts and stops all parts of the sensor, for one config.
 
-    The public methods below finish() are the callbacks that connect parts. A callback has the same
-    name in the part that calls it, here, and in the part that implements it.
+    The public methods below finish() are callbacks that connect parts: one part calls the method
+    here, which calls another part. The calling part uses the same name for the callback.
     """
 
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor,
                  log: logging.Logger, replaced: Callable[[], None]):
         """Args:
-            replaced: called when another sensor has become the active one. This one dispatches
-                nothing more, and must be restarted.
+            replaced: called when another sensor has become the active one. This sensor then
+                dispatches nothing more, and the callee must restart it.
         """
         self._supervisor, self._replaced = supervisor, replaced
         self._reconciling: List[Any] = []  # greenlets that start once the triggers are known
@@ -116,7 +116,7 @@ class Parts:
         self._report_config()
 
     def start(self) -> None:
-        """Listen on the port now; accept and dispatch once this is the active sensor."""
+        """Listen on the port now; accept and dispatch deliveries once this is the active sensor."""
         context = self._context
         if context.settings.public_url:
             server = Server(settings=context.settings, application=self.receiver,
@@ -126,7 +126,7 @@ class Parts:
         self._supervisor.run_forever("opening", self._run)
 
     def finish(self) -> None:
-        """Refuse new deliveries, and wait at most STOP_TIMEOUT for running dispatches."""
+        """Refuse new deliveries, and wait at most STOP_TIMEOUT for dispatches and disk writes."""
         self.receiver.accepting = False
         with eventlet.Timeout(timing.STOP_TIMEOUT, False):
             self._room_queues.finish()
@@ -135,15 +135,15 @@ class Parts:
             self._leadership.resign()
 
     def request_check(self, room_id: Optional[int] = None) -> None:
-        """Read a room's history (None: all rooms'), because messages may be missing."""
+        """Read the history of a room (None: of all rooms), because messages may be missing."""
         self._history.request_check(room_id)
 
     def recheck_all(self) -> None:
-        """Read all rooms' histories again, because a part of the spool was lost."""
+        """Read all rooms' histories again, because stored deliveries were lost on disk."""
         self._history.recheck_all()
 
     def subscriptions_changed(self) -> None:
-        """Adapt webhooks and polling to changed subscriptions."""
+        """Adapt webhooks and history polling to the rules' changed triggers."""
         self._webhooks.subscriptions_changed()
         self._history.subscriptions_changed()
 
@@ -158,30 +158,33 @@ class Parts:
         self.request_check()
 
     def delivery_unwanted(self, address: Address) -> None:
-        """Request the deletion of the webhook of a delivery without a subscription.
+        """Request the deletion of a webhook whose delivery no subscription needs.
 
-        An add-on's webhooks stay: it cannot choose which events HipChat posts.
+        An add-on's webhooks stay: an add-on cannot choose which events HipChat posts to it.
         """
         if not self._addon.replaces_webhooks:
             self._webhooks.note_leftover(address)
 
     def delivery_handled(self, address: Address, room_name: str) -> None:
-        """Note the room's activity, and its name in a dispatched or dropped delivery."""
+        """Note that a room is active, and the room name in its delivery, dispatched or dropped."""
         self._webhooks.note_room_name(address, room_name)
         self._history.note_activity(address.room_id)
 
     def take_command(self, address: Address, body: Dict[str, Any], message_id: str) -> bool:
-        """Store a delivery if it is a chat command; return whether it is."""
+        """Store a delivery if it is a chat command; return whether it is one."""
         return self._chatops is not None and self._chatops.take(address, body, message_id)
 
     def _count_webhooks(self) -> Dict[str, int]:
-        """Return the numbers of wanted and present webhooks; 0 for a standby, which has none."""
+        """Return the numbers of required webhooks ("wanted") and of those in HipChat ("present").
+
+        Both are 0 for a standby sensor, which manages no webhooks.
+        """
         if self._leadership.role == "standby":
             return {"wanted": 0, "present": 0}
         return self._webhooks.count()
 
     def _webhook_owner(self) -> Client:
-        """Return the client whose token owns the room webhooks: it creates and deletes them."""
+        """Return the API client whose token creates, owns and deletes the room webhooks."""
         if self._addon.replaces_webhooks or not self._addon.enabled:
             return self._context.client
         owner = Client(self._api, CallBudget(self._context.settings.calls_share))
@@ -189,7 +192,11 @@ class Parts:
         return owner
 
     def _build_chatops(self) -> Optional[ChatOps]:
-        """Build ChatOps; return None if chatops in the config is missing or wrong."""
+        """Build the part that runs chat commands.
+
+        Returns:
+            None if chatops in the config is missing (no commands) or wrong (a problem is set).
+        """
         context = self._context
         config = {"chatops": context.settings.chatops}
         if not ChatOpsSettings.are_in(config):
@@ -224,7 +231,7 @@ class Parts:
         self.publisher.publish(trigger_ref, payload, trace_tag)
 
     def _write_shared(self, key: str, value: str) -> None:
-        """Write to the datastore; raise ServiceUnavailable if another sensor may be active."""
+        """Store a datastore value; raise ServiceUnavailable if another sensor may be active."""
         self._leadership.check()
         datastore.write(key, value)
 
@@ -255,10 +262,10 @@ class Parts:
         self._replaced()
 
     def _activate(self, taken_over: bool) -> None:
-        """Accept, dispatch and manage webhooks.
+        """Begin the work of the active sensor: accept and dispatch deliveries, manage webhooks.
 
         Args:
-            taken_over: whether another sensor was active since this one was.
+            taken_over: True if another sensor was active since this sensor was active last.
         """
         if taken_over:
             self._take_over()
@@ -269,7 +276,7 @@ class Parts:
         run_forever("beginning", self._begin_dispatching)
 
     def _begin_dispatching(self) -> None:
-        """Dispatch and manage webhooks, once the cursors are read from the datastore."""
+        """Start to dispatch and to read triggers, once cursors and commands are loaded."""
         health = self._context.health
         while True:
             try:
@@ -292,9 +299,10 @@ class Parts:
             enabled_rules=database.enabled_rules, health=health).watch)
 
     def _take_over(self) -> None:
-        """Discard this sensor's spool: its deliveries are older than the other sensor's.
+        """Discard the deliveries in this sensor's spool: they are older than the other sensor's.
 
-        The history is read from the other sensor's cursors.
+        Missed messages are then read from HipChat's history, starting at the cursors (positions in
+        each room's history) that the other sensor stored in the datastore.
         """
         context = self._context
         count = self.spool.discard()
@@ -313,9 +321,10 @@ class Parts:
         self.triggers.run(self._reconcile)
 
     def _reconcile(self) -> None:
-        """Start to manage webhooks and to read histories.
+        """Start to manage webhooks and to read histories, at the first call.
 
-        To be called once the triggers are known: webhooks that no trigger needs are deleted.
+        To be called once the triggers are known, because webhooks that no trigger needs are
+        deleted.
         """
         if not self._reconciling:
             self._reconciling = [

@@ -1,1 +1,4 @@
-"""The sensor, from the socket to the trigger. It imports nothing of StackStorm's."""
+"""The sensor's own code, from HipChat's HTTP request to the call that publishes a trigger.
+
+It imports nothing from StackStorm: sensors/stackstorm/ does.
+"""

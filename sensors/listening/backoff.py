@@ -1,10 +1,10 @@
-"""Exponential backoff."""
+"""Computes growing delays between attempts (exponential backoff)."""
 
 __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Delays of 1, 2, 4, ... seconds, at most retry_max.
+    """Computes the delay after each failed attempt: 1, 2, 4, ... seconds, at most retry_max.
 
         backoff = Backoff(timing.STREAM_RETRY_MAX)
         while not connect():
@@ -17,10 +17,10 @@ class Backoff:
         self._next = 1.0
 
     def failed(self) -> float:
-        """Return the seconds to wait before the next attempt."""
+        """Note a failed attempt; return the seconds to wait before the next one."""
         delay, self._next = self._next, min(self._next * 2, self._retry_max)
         return delay
 
     def succeeded(self) -> None:
-        """Restart with the shortest delay."""
+        """Note a successful attempt: the next failure has the shortest delay again."""
         self._next = 1.0

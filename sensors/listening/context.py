@@ -1,4 +1,4 @@
-"""The objects that all parts of the sensor share."""
+"""A record of the objects that all parts of the sensor share."""
 import logging
 from dataclasses import dataclass
 
@@ -14,11 +14,14 @@ __all__ = ["Context"]
 
 @dataclass(frozen=True)
 class Context:
-    """The settings, and the objects that exist once per sensor.
+    """Gives every part the settings, and the objects that exist once per sensor.
 
     Attributes:
+        settings: the pack's checked config.
         client: calls HipChat's API within the sensor's share of the rate limit.
-        rooms: HipChat's list of rooms.
+        rooms: HipChat's list of rooms, to find a room's ID by its name and vice versa.
+        subscriptions: the rules' triggers.
+        health: collects problems and counts for /health.
     """
 
     settings: SensorSettings
@@ -30,5 +33,5 @@ class Context:
 
     @property
     def dedup_kept(self) -> float:
-        """The time for which duplicates of a message are recognized, in seconds."""
+        """For how many seconds a second delivery of a message is recognized and dropped."""
         return self.settings.catch_up + timing.DEDUP_KEPT

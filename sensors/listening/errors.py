@@ -1,4 +1,4 @@
-"""The errors that mean: try again later. A delivery waits in the spool until then."""
+"""The errors that make the sensor dispatch a delivery again later; it waits in the spool."""
 
 __all__ = ["RetryLater", "ServiceUnavailable"]
 
@@ -7,7 +7,7 @@ class RetryLater(Exception):
     """One delivery cannot be dispatched now, and must be retried.
 
     Attributes:
-        part: the part with the problem ("rooms").
+        part: the part of the sensor that /health shows with the problem, such as "rooms".
         summary: the problem, for /health.
         detail: the problem and its remedy, for the operator's log.
     """

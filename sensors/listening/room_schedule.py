@@ -1,4 +1,4 @@
-"""Schedules rooms: which one is served next, when, and with which backoff."""
+"""Schedules rooms: which room is served next, when, and after which delay a failed one."""
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
@@ -12,7 +12,11 @@ NEVER = float("inf")
 
 
 class _Entry:
-    """When a room is due (time.monotonic(); NEVER while it is served), and its backoff."""
+    """When a room is due, and its backoff.
+
+    Attributes:
+        due_at: time.monotonic(); NEVER while the room is served.
+    """
 
     def __init__(self, retry_max: float):
         self.due_at = 0.0
@@ -20,7 +24,9 @@ class _Entry:
 
 
 class RoomSchedule:
-    """Serves rooms one after the other, for one greenlet that calls next() and wait().
+    """Chooses the room to serve next, for one greenlet that serves rooms one after the other.
+
+    "Serve" is what the greenlet does for a room: check its webhooks, or read its history.
 
         while True:
             room_id = schedule.next()
@@ -37,7 +43,7 @@ class RoomSchedule:
     def __init__(self, retry_max: float, priority: Callable[[int], Any] = lambda room_id: 0):
         """Args:
             retry_max: the longest delay, in seconds, before a failed room is served again.
-            priority: a sort key for the ID of a room that is due.
+            priority: returns the sort key of a due room (its ID); the lowest is served first.
         """
         self._retry_max, self._priority = retry_max, priority
         self._entries: Dict[int, _Entry] = {}
@@ -49,7 +55,7 @@ class RoomSchedule:
 
     @property
     def is_stale(self) -> bool:
-        """Whether next() sorts the rooms again: after wake(), and every ROOM_ORDER_KEPT."""
+        """True if next() will sort the rooms again: after wake(), and every ROOM_ORDER_KEPT."""
         return self._is_changed or not self._order or time.monotonic() >= self._order_ends
 
     def __iter__(self) -> Iterator[int]:
@@ -62,7 +68,8 @@ class RoomSchedule:
         """Add a room unless it is in the schedule.
 
         Args:
-            retry_max: the room's own longest delay after a failure, in seconds.
+            retry_max: the room's own longest delay after a failure, in seconds; None for the
+                schedule's.
         """
         self._entries.setdefault(room_id, _Entry(retry_max or self._retry_max))
 
@@ -81,11 +88,11 @@ class RoomSchedule:
         self._entries[room_id].due_at = due_at
 
     def set_due_by(self, room_id: int, due_at: float) -> None:
-        """Make a room due at this time (time.monotonic()) or earlier."""
+        """Make a room due at this time (time.monotonic()), unless it is due earlier."""
         self.set_due(room_id, min(self.due_at(room_id), due_at))
 
     def request(self, room_id: int) -> None:
-        """Make a room due now."""
+        """Make a room due now, and end wait()."""
         self.set_due(room_id, 0.0)
         self.wake()
 
@@ -98,7 +105,7 @@ class RoomSchedule:
         """Note that a room could not be served; serve it again after its backoff.
 
         Args:
-            at_least: the shortest delay, in seconds.
+            at_least: the shortest delay, in seconds, even if the backoff's is shorter.
         """
         self._served(room_id, max(self._entries[room_id].backoff.failed(), at_least))
 

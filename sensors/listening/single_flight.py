@@ -1,4 +1,4 @@
-"""One call shared by concurrent callers."""
+"""Shares one call of a function among the greenlets that call it at the same time."""
 from typing import Any, Callable, List, Optional
 
 from eventlet.event import Event
@@ -7,9 +7,10 @@ __all__ = ["SingleFlight"]
 
 
 class SingleFlight:
-    """Calls a function once for all greenlets that call it at the same time.
+    """Calls a function once for all greenlets that call this object at the same time.
 
-    All get the result or the exception of that call, in the order in which they called.
+    All these greenlets get the result or the exception of that one call, and resume in the order in
+    which they called.
     """
 
     def __init__(self, function: Callable[[], Any]):

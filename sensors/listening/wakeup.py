@@ -1,4 +1,4 @@
-"""Wakes a greenlet that waits for work."""
+"""A signal that wakes a greenlet which waits for work."""
 from typing import Optional
 
 import eventlet
@@ -8,7 +8,7 @@ __all__ = ["WakeUp"]
 
 
 class WakeUp:
-    """A signal with a timeout for one greenlet. It is not lost while the greenlet is busy.
+    """Wakes one greenlet from wait(). A set() while the greenlet is busy ends its next wait().
 
         while True:
             do_work()
@@ -35,7 +35,7 @@ class WakeUp:
             seconds: the longest time to wait; None waits without a limit.
 
         Returns:
-            Whether set() was called before the time was up.
+            True if set() was called; False if the time was up first.
         """
         with eventlet.Timeout(seconds, False):
             self._event.wait()

@@ -1,4 +1,4 @@
-"""The address of StackStorm's API, and the sensor's account there."""
+"""Gives the sensor access to StackStorm's API: the URLs, and a service token."""
 from datetime import timedelta
 from typing import Dict
 
@@ -18,7 +18,10 @@ ANYWHERE = ("", "0.0.0.0", "::")  # a service on these addresses is also at 127.
 
 
 def platform() -> Platform:
-    """Return the StackStorm that runs this sensor, with a service token of its system user."""
+    """Return the URLs and authentication for the StackStorm that runs this sensor.
+
+    The sensor authenticates with a service token of StackStorm's system user.
+    """
     token = _ServiceToken()
     return Platform(
         api_url=get_full_public_api_url(), headers=token.headers, renew=token.renew,
@@ -27,7 +30,7 @@ def platform() -> Platform:
 
 
 def _stream_url() -> str:
-    """Return the event stream's address, from the section of st2.conf that st2stream reads."""
+    """Return the URL of StackStorm's event stream, from section [stream] of st2.conf."""
     cfg.CONF.register_opts([cfg.StrOpt("host", default="127.0.0.1"),
                             cfg.IntOpt("port", default=9102)], group="stream")
     stream = cfg.CONF.stream
@@ -36,14 +39,14 @@ def _stream_url() -> str:
 
 
 class _ServiceToken:
-    """A service token of StackStorm, renewed before it expires."""
+    """Creates a service token for StackStorm's API, and a new one before it expires."""
 
     def __init__(self) -> None:
         self._headers: Dict[str, str] = {}
         self._renew_at = get_datetime_utc_now()
 
     def headers(self) -> Dict[str, str]:
-        """Return the headers for authentication; {} if authentication is disabled.
+        """Return the HTTP headers with the token; {} if StackStorm's authentication is disabled.
 
         Raises:
             StackStormError: StackStorm's database cannot store a token.
@@ -57,7 +60,7 @@ class _ServiceToken:
         return self._headers
 
     def renew(self) -> None:
-        """Use a new token for the next call, because StackStorm refused this one."""
+        """Create a new token for the next call, because StackStorm refused the current token."""
         self._renew_at = get_datetime_utc_now()
 
     def _make(self) -> None:

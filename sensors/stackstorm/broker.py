@@ -1,4 +1,4 @@
-"""A connection to the broker that confirms every message."""
+"""A connection to StackStorm's broker (RabbitMQ) on which every message is confirmed."""
 import time
 from typing import Any, Callable, Dict, List, Optional
 
@@ -18,19 +18,20 @@ class BrokerConnection:
 
     Several greenlets can publish at the same time: one greenlet reads the broker's confirmations,
     and wakes the publisher of each message. When the connection ends, all waiting publish() calls
-    raise its error.
+    raise the error that ended the connection.
 
     Attributes:
-        ended: the error that ended the connection; None while it is open.
+        ended: the error that ended the connection; None while the connection is open.
         gone: the types of errors that mean a lost connection.
     """
 
     def __init__(self, connect: Callable[[Dict[str, Any]], Connection], exchange: Exchange,
                  blocked: Callable[[bool], None]):
-        """Connect.
+        """Connect to the broker.
 
         Args:
             connect: creates a kombu Connection with the given options.
+            exchange: the exchange to which publish() sends messages.
             blocked: called with True when RabbitMQ blocks publishers because it is short of memory
                 or disk, and with False when it accepts messages again.
 
@@ -65,7 +66,7 @@ class BrokerConnection:
 
         Raises:
             MessageNacked: the broker rejects this message.
-            Exception: the connection ended, or no queue is bound for the message.
+            Exception: the connection ended, or no queue is bound to receive the message.
         """
         answered = Event()
         with self._writing:
@@ -83,7 +84,10 @@ class BrokerConnection:
         answered.wait()
 
     def beat(self) -> None:
-        """Send a heartbeat; to be called every timing.BROKER_BEAT_PERIOD."""
+        """Send a heartbeat, and note whether the broker has sent anything since the last call.
+
+        To be called every timing.BROKER_BEAT_PERIOD.
+        """
         if self._wire.bytes_recv != self._received:
             self._received, self._received_at = self._wire.bytes_recv, time.monotonic()
         # A written message is a heartbeat, too. While blocked, nothing may be sent.
@@ -92,13 +96,13 @@ class BrokerConnection:
                 self._wire.send_heartbeat()
 
     def is_silent(self) -> bool:
-        """Return whether the broker has sent nothing for two heartbeats."""
+        """Return True if the broker has sent nothing for two heartbeat periods: it may be gone."""
         if self._wire.bytes_recv != self._received:
             return False
         return time.monotonic() - self._received_at > 2 * timing.BROKER_HEARTBEAT
 
     def end(self, error: BaseException) -> None:
-        """End the connection with an error, which waiting publish() calls raise."""
+        """End the connection with an error, which all waiting publish() calls then raise."""
         if self.ended:
             return
         self.ended = error
@@ -151,7 +155,11 @@ class BrokerConnection:
             answered.send_exception(MessageNacked("the broker refused the trigger"))
 
     def _returned(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
-        """Fail a message that the broker returns because no queue is bound; it also confirms it."""
+        """Let publish() raise for a message that the broker returns: no queue is bound for it.
+
+        The broker also confirms such a message, so a confirmation alone does not prove that the
+        message reached a queue.
+        """
         self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
 
     def _taken(self, tag: int, multiple: bool) -> List[Event]:

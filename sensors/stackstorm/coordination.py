@@ -17,11 +17,11 @@ def coordination_url() -> Optional[str]:
 
 
 class CoordinationLock:
-    """A lock with a timeout, owned by at most one sensor.
+    """A lock with a timeout. At most one sensor owns it, which is the active sensor.
 
-    Every method raises tooz's errors while the coordination service cannot be reached. The sensor
-    uses its own coordinator, because StackStorm's has longer timeouts, and its heartbeat hides the
-    loss of a lock.
+    Every method raises errors of the library tooz while the coordination service cannot be reached.
+    The sensor does not use StackStorm's own tooz coordinator, which has longer timeouts, and whose
+    heartbeat hides the loss of a lock.
     """
 
     def __init__(self, url: str):
@@ -33,7 +33,7 @@ class CoordinationLock:
         """Try once to get the lock, without waiting.
 
         Returns:
-            Whether this sensor owns the lock now.
+            True if this sensor owns the lock now; False if another sensor owns it.
         """
         if self._lock is not None:  # the lock was lost, which the coordinator does not notice
             self.release()
@@ -46,10 +46,10 @@ class CoordinationLock:
         return True
 
     def renew(self) -> bool:
-        """Extend the lock by its timeout.
+        """Extend the lock, so that its timeout starts again.
 
         Returns:
-            Whether this sensor is still the owner.
+            True if this sensor still owns the lock; False if it lost the lock.
         """
         if not self.is_owned():
             return False
@@ -57,7 +57,7 @@ class CoordinationLock:
         return self.is_owned()
 
     def is_owned(self) -> bool:
-        """Return whether this sensor is still the owner, by a call of the service."""
+        """Ask the coordination service whether this sensor still owns the lock."""
         return self._lock is not None and self._lock.is_still_owner()
 
     def release(self) -> None:

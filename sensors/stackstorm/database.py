@@ -1,4 +1,4 @@
-"""The sensor's queries of StackStorm's database.
+"""The sensor's queries of StackStorm's database: triggers, rules, the config, the add-on.
 
 All functions except resolved_config() raise ServiceUnavailable if the database does not answer.
 """
@@ -34,7 +34,7 @@ NO_ID = "0" * 24  # an ID that no document has
 
 
 def triggers(types: List[str]) -> List[Dict[str, Any]]:
-    """Return the triggers of these types that are in use, in the form that sensors receive.
+    """Return the triggers of these types that are in use, as dicts like those of add_trigger().
 
     A trigger with parameters is in use if it has an enabled rule. (StackStorm also has triggers for
     disabled rules.) A trigger without parameters is for the rooms of the config, and always in use.
@@ -49,13 +49,16 @@ def triggers(types: List[str]) -> List[Dict[str, Any]]:
 
 
 def enabled_rules(trigger_ref: str) -> List[str]:
-    """Return the refs of the enabled rules with a trigger."""
+    """Return the refs ("pack.name") of the enabled rules that have this trigger."""
     with answering():
         return sorted(rule.ref for rule in Rule.query(trigger=trigger_ref, enabled=True))
 
 
 def registered_config() -> Optional[Dict[str, Any]]:
-    """Return the pack's registered config, None if none is registered."""
+    """Return the pack's config as registered with StackStorm; None if none is registered.
+
+    References to datastore values are not resolved.
+    """
     with answering():
         try:
             return dict(Config.get_by_pack(PACK).values)
@@ -64,7 +67,7 @@ def registered_config() -> Optional[Dict[str, Any]]:
 
 
 def resolved_config() -> Dict[str, Any]:
-    """Return the pack's config with its defaults and datastore values.
+    """Return the pack's registered config, completed with defaults and datastore values.
 
     Raises:
         Exception: StackStorm's error for a datastore key that does not exist.
@@ -73,10 +76,10 @@ def resolved_config() -> Dict[str, Any]:
 
 
 def load_addon() -> Optional[str]:
-    """Return the add-on's stored credentials, or None.
+    """Return the add-on's stored credentials; None if none are stored.
 
     Raises:
-        NotStored: the reference to them in the pack's config cannot be resolved.
+        NotStored: the reference to the credentials in the pack's config cannot be resolved.
     """
     with answering():
         return _credentials()
@@ -85,8 +88,11 @@ def load_addon() -> Optional[str]:
 def save_addon(text: str) -> None:
     """Store the add-on's credentials in the datastore, encrypted.
 
-    If the reference to them in the config cannot be resolved, no action of the pack gets its
-    config. So the previous value is restored if the new one cannot be read back.
+    If the reference to the credentials in the pack's config cannot be resolved, no action of the
+    pack gets its config. So the previous value is restored if the new one cannot be read back.
+
+    Args:
+        text: the credentials, as load_addon() returns them.
 
     Raises:
         NotStored: the credentials cannot be encrypted, or the reference cannot be resolved.
@@ -110,7 +116,7 @@ def save_addon(text: str) -> None:
 
 
 def _stored() -> Optional[Any]:
-    """Return the datastore's pair of key and encrypted value, or None."""
+    """Return the datastore's pair of the credentials' key and encrypted value; None without one."""
     try:
         return KeyValuePair.get_by_scope_and_name(SYSTEM, KEY)
     except StackStormDBObjectNotFoundError:
@@ -127,7 +133,7 @@ def _restore(value: Optional[str]) -> None:
 
 
 def _credentials() -> Optional[str]:
-    """Return the add-on's credentials from the resolved config, which the actions use, too."""
+    """Return the add-on's credentials from the resolved config, as the pack's actions get them."""
     try:
         return (resolved_config().get("addon") or {}).get("credentials")
     except RuntimeError as error:
@@ -138,9 +144,10 @@ def _credentials() -> Optional[str]:
 
 
 def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:
-    """Yield the instances of a trigger since a Unix time.
+    """Yield the stored instances of a trigger (one per dispatch) since a Unix time.
 
-    There may be 100,000. So the timeout is for each page, and other greenlets run after each page.
+    There may be 100,000 instances. So they are read in pages: the timeout is for each page, and
+    other greenlets run after each page.
     """
     query = TriggerInstance.query(
         trigger=trigger_ref, occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc))
@@ -158,7 +165,7 @@ def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:
 
 
 def check_writable() -> None:
-    """Check that the database accepts writes: otherwise the rules engine loses trigger instances.
+    """Check that the database accepts writes; if not, the rules engine loses trigger instances.
 
     The write matches no document, so it changes nothing. It fails or hangs if the database is
     down, locked, not a primary, or read-only for this user.
@@ -169,7 +176,7 @@ def check_writable() -> None:
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Raise ServiceUnavailable if the block fails or takes longer than DATABASE_TIMEOUT."""
+    """Raise ServiceUnavailable if the `with` block fails or takes longer than DATABASE_TIMEOUT."""
     try:
         with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError(
                 f"no answer in {timing.DATABASE_TIMEOUT:.0f} s")):

@@ -1,4 +1,4 @@
-"""StackStorm's datastore, for values that several sensors share.
+"""Reads and writes values in StackStorm's datastore, which several sensors share.
 
 All functions raise ServiceUnavailable if the database does not answer.
 """
@@ -12,24 +12,25 @@ __all__ = ["delete", "read", "read_all", "read_prefix", "write"]
 
 
 def read(key: str) -> Optional[str]:
-    """Return the value of a key, or None."""
+    """Return the value of a key; None if the key does not exist."""
     return read_all([key]).get(key)
 
 
 def read_all(keys: Iterable[str]) -> Dict[str, str]:
-    """Return the values by key, without missing keys."""
+    """Return the values of these keys, by key. Missing keys are left out."""
     return _values(name__in=list(keys))
 
 
 def read_prefix(prefix: str) -> Dict[str, str]:
-    """Return the values of the keys with a prefix, by key."""
+    """Return the values of all keys that begin with a prefix, by key."""
     return _values(name__startswith=prefix)
 
 
 def write(key: str, value: str) -> None:
-    """Store a value.
+    """Store a value under a key.
 
-    StackStorm's model is not used: it publishes triggers for each change.
+    The value goes to the database directly: StackStorm's own KeyValuePair methods would publish
+    triggers for each change.
     """
     with answering():
         KeyValuePair.query(scope=SYSTEM, name=key).update_one(

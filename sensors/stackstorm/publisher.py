@@ -1,4 +1,4 @@
-"""Publishes triggers to StackStorm's rules engine, through its broker."""
+"""Publishes triggers to StackStorm's rules engine through StackStorm's broker (RabbitMQ)."""
 import time
 from typing import Any, Dict, NamedTuple, Optional
 
@@ -28,12 +28,12 @@ class _Message(NamedTuple):
 class TriggerPublisher:
     """Publishes triggers, and waits for the broker's confirmations.
 
-    TriggerDispatcher makes the message, as for StackStorm's own sensors. But StackStorm's publisher
+    StackStorm's TriggerDispatcher makes the message, as for all sensors. But StackStorm's publisher
     does not wait for a confirmation, and opens a channel for each trigger. Here, publish() returns
     when the broker has confirmed the trigger, and one channel stays open.
 
-    A message is sent again only if its connection is lost. A slow broker, or one with a memory or
-    disk alarm, has the message and accepts it later.
+    A message is sent again only if the connection to the broker is lost. A slow broker, or one with
+    a memory or disk alarm, already has the message and accepts it later.
     """
 
     def __init__(self, health: Health, logger: Any):
@@ -52,7 +52,8 @@ class TriggerPublisher:
         """Publish a trigger's payload; return when the broker has confirmed it.
 
         Raises:
-            ServiceUnavailable: the broker or the database does not accept it, or no queue is bound.
+            ServiceUnavailable: the broker or the database does not accept the message, or no queue
+                is bound to receive it.
             NotImplementedError: this version of StackStorm's TriggerDispatcher is unknown.
             Exception: the payload cannot be pickled.
         """
@@ -68,13 +69,16 @@ class TriggerPublisher:
                 f"Check RabbitMQ. The error: {error!r:.300}") from error
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
-        """Receive the message of TriggerDispatcher, in place of StackStorm's publisher."""
+        """Keep the message that TriggerDispatcher wants to publish, for publish() to send.
+
+        TriggerDispatcher calls this because this object replaces StackStorm's publisher.
+        """
         content_type, content_encoding, body = dumps(payload, "pickle")
         self._made.message = _Message(body, routing_key, {
             "content_type": content_type, "content_encoding": content_encoding})
 
     def can_connect(self) -> bool:
-        """Return whether the broker can be reached."""
+        """Return whether the broker can be reached from this machine now."""
         try:
             return not self._open().is_silent()  # a connection does not end if the network is cut
         except Exception:
@@ -131,7 +135,7 @@ class TriggerPublisher:
             TRIGGER_INSTANCE_XCHG, self._blocked)
 
     def _replace(self, silent: BrokerConnection) -> None:
-        """Replace a silent connection if the broker accepts a new one, so it does not hang."""
+        """Replace a silent connection, if the broker accepts a new one: then the broker works."""
         try:
             connection = self._connect()
         except Exception:

@@ -1,4 +1,4 @@
-"""The process that StackStorm's sensor container starts for a sensor."""
+"""Restarts the process that StackStorm's sensor container started for the sensor."""
 import json
 import os
 import sys
@@ -14,11 +14,12 @@ def restart(config: Dict[str, Any]) -> None:
     """Replace this process by a new one with the same arguments, which reads the config again.
 
     The process does not exit, because the sensor container stops restarting a sensor after three
-    exits in a short time. In a program other than the container's (the sandbox), this function
-    returns.
+    exits in a short time. If another program than the sensor container runs the sensor (the
+    sandbox), this function does nothing and returns.
 
     Args:
-        config: a valid config, for the case that a wrong one is registered in the meantime.
+        config: the config that the new process uses if a wrong one is registered by then; the new
+            process gets it from inherited_config().
     """
     if os.path.basename(sys.argv[0]) == WRAPPER:
         # In memory, not in the environment or on disk: the config contains the token.
@@ -33,7 +34,10 @@ def restart(config: Dict[str, Any]) -> None:
 
 
 def inherited_config() -> Optional[Dict[str, Any]]:
-    """Return the config from the restart() of the previous process, or None."""
+    """Return the config that the previous process gave to restart(); None without such a process.
+
+    Only the first call returns the config.
+    """
     memory = os.environ.pop(CONFIG_FD, None)
     if memory is None:
         return None

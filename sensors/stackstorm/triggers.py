@@ -1,4 +1,4 @@
-"""Keeps the subscriptions equal to the triggers in StackStorm's database."""
+"""Keeps the sensor's subscriptions equal to the triggers in StackStorm's database."""
 import time
 from typing import Any, Callable, Dict, List
 
@@ -17,16 +17,18 @@ TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class Triggers:
-    """Reads the triggers in use periodically, and when StackStorm reports a change.
+    """Reads the triggers in use periodically, and when StackStorm reports a changed trigger.
 
-    The reports are not enough: StackStorm sends each one once, through its broker, which may be
-    down. A report is about a trigger, and may arrive before StackStorm has stored the rule.
+    The reports are not enough: StackStorm sends each report once, through its broker, which may be
+    down. And a report about a trigger may arrive before StackStorm has stored the rule that uses
+    the trigger.
     """
 
     def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],
                  subscriptions: Subscriptions, health: Health):
         """Args:
-            read: returns the triggers of these types, or raises ServiceUnavailable.
+            read: returns the triggers in use of the given trigger types; raises ServiceUnavailable.
+            subscriptions: receives the triggers after each read.
         """
         self._read, self._subscriptions, self._health = read, subscriptions, health
         self._one_at_a_time = Semaphore()  # an older read must not replace a newer one
@@ -34,7 +36,7 @@ class Triggers:
         self._settled_at = 0.0
 
     def triggers_changed(self) -> None:
-        """Let run() read the triggers now, and repeatedly for TRIGGER_SETTLE_DELAY."""
+        """Let run() read the triggers now, and repeatedly until TRIGGER_SETTLE_DELAY has passed."""
         self._settled_at = time.monotonic() + timing.TRIGGER_SETTLE_DELAY
         self._wake_up.set()
 
@@ -48,7 +50,7 @@ class Triggers:
             self._subscriptions.replace(self._read(TYPES))
 
     def run(self, triggers_known: Callable[[], None]) -> None:
-        """Refresh for ever.
+        """Refresh the subscriptions for ever.
 
         Args:
             triggers_known: called after each successful refresh.

@@ -1,1 +1,1 @@
-"""From the spool to StackStorm's triggers."""
+"""Dispatches deliveries from the spool (the queue on disk) to StackStorm's triggers."""

@@ -1,4 +1,4 @@
-"""Stops dispatching while StackStorm is unreachable, and probes with one room."""
+"""Stops dispatching while StackStorm or HipChat is unreachable; only one room keeps trying."""
 from typing import Callable, List, Optional
 
 import eventlet
@@ -14,15 +14,16 @@ SERVICES = ("broker", "database", "HipChat")  # a dispatch needs all three
 
 
 class CircuitBreaker:
-    """Open while a service is unavailable: one room probes, the other rooms wait.
+    """Decides which rooms may dispatch: all while it is closed, one (the probe) while it is open.
 
-    The room whose delivery failed first is the probe. The breaker closes as soon as an attempt of
-    the probe ends without ServiceUnavailable, even if it fails for another reason.
+    It opens when a dispatch raises ServiceUnavailable. The room whose delivery failed first is the
+    probe: it keeps trying, and the other rooms wait. The breaker closes as soon as an attempt of
+    the probe ends without ServiceUnavailable, even if the attempt fails for another reason.
     """
 
     def __init__(self, queue_room: Callable[[int], None], health: Health):
         """Args:
-            queue_room: puts a room ID into the queue of the workers.
+            queue_room: puts a room ID into the queue of the workers that dispatch.
         """
         self._queue_room, self._health = queue_room, health
         self._is_open = False
@@ -31,7 +32,7 @@ class CircuitBreaker:
         self._backoff = Backoff(timing.OUTAGE_RETRY_MAX)
 
     def holds_back(self, room_id: int) -> bool:
-        """Return whether a room must wait. If so, it is queued when the breaker closes."""
+        """Return True if a room must wait; it is then queued when the breaker closes."""
         if self._probe in (None, room_id):
             return False
         self._waiting.append(room_id)
@@ -50,7 +51,10 @@ class CircuitBreaker:
         eventlet.spawn_after(self._backoff.failed(), self._queue_room, room_id)
 
     def pass_on(self, room_id: int) -> None:
-        """Choose another probe if this room is the probe; to be called for a paused room."""
+        """Choose another probe if this room is the probe.
+
+        To be called for a paused room (RoomQueues.pause()): it cannot try to dispatch.
+        """
         if self._probe == room_id:
             self._probe = self._waiting.pop(0) if self._waiting else None
             if self._probe is not None:

@@ -11,27 +11,28 @@ Key = Tuple[str, Any, str]  # HipChat's event, room ID, and message ID or topic
 
 
 class Stored(NamedTuple):
-    """A trigger instance in StackStorm's database; stored_at is Unix time."""
+    """A trigger instance (one past dispatch) in StackStorm's database; stored_at is Unix time."""
 
     stored_at: float
     payload: Dict[str, Any]
 
 
 class DispatchedBefore:
-    """Finds the messages that each trigger received before the takeover, in StackStorm's database.
+    """Finds in StackStorm's database what each trigger received before this sensor took over.
 
-    The cursors in the datastore lag behind the dispatches of the lost sensor, so the backfill after
-    a takeover returns some messages again. A message is identified by its ID. A topic change has
-    no ID in a webhook: it is identified by its text and the time of its dispatch.
+    The history cursors in the datastore lag behind the dispatches of the lost sensor, so reading
+    the history after a takeover returns some messages that the lost sensor dispatched. A message is
+    identified by its ID. A topic change has no ID in a webhook: it is identified by its text and
+    the time of its dispatch.
     """
 
     def __init__(self, dispatched_since: Callable[[str, float], Iterable[Stored]],
                  now: Callable[[], float], reach: float):
         """Args:
-            dispatched_since: returns the instances of a trigger (its ref) since a Unix time;
-                raises ServiceUnavailable.
+            dispatched_since: returns the stored instances of a trigger; called with the trigger's
+                ref and a Unix time, the earliest to return; raises ServiceUnavailable.
             now: returns Unix time by HipChat's clock.
-            reach: the age of the oldest message that a backfill returns, in seconds.
+            reach: the age of the oldest message that is read from the history, in seconds.
         """
         self._dispatched_since, self._now = dispatched_since, now
         self._taken_over_at = time.time()
@@ -45,6 +46,9 @@ class DispatchedBefore:
 
         Args:
             sent_at: when the message was sent (Unix time, HipChat's clock).
+
+        Raises:
+            ServiceUnavailable: StackStorm's database does not answer.
         """
         sent_at -= self._now() - time.time()
         if sent_at > self._taken_over_at + timing.TAKEOVER_CLOCK_MARGIN:

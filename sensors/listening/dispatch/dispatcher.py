@@ -1,4 +1,4 @@
-"""Dispatches a delivery to StackStorm, once to each trigger whose subscription matches."""
+"""Publishes a delivery to each StackStorm trigger that it matches, once."""
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
@@ -29,7 +29,10 @@ Publish = Callable[[str, Dict[str, Any], str], None]
 
 
 class Dispatcher:
-    """Matches deliveries with subscriptions, and publishes each once per matching trigger."""
+    """Matches deliveries with subscriptions, and publishes each once per matching trigger.
+
+    A subscription is a rule's trigger with its room and filter (subscription.py).
+    """
 
     def __init__(self, context: Context, publish: Publish, refresh: Callable[[], None],
                  delivery_unwanted: Callable[[Address], None],
@@ -40,10 +43,12 @@ class Dispatcher:
             refresh: reads the triggers from StackStorm's database; called before the first
                 delivery, after a failure, and for a delivery without a subscription, as a change
                 of the triggers may have been lost.
-            delivery_unwanted: called with the address of a delivery without a subscription.
-            delivery_handled: called with each delivery's address and the room name in its body.
-            take_command: stores a delivery if it is a chat command, and returns whether it is;
-                called with the address, the body and the message ID.
+            delivery_unwanted: called with the address (event and room ID) of a delivery without a
+                subscription.
+            delivery_handled: called with each delivery's address and the room name in its body,
+                after its dispatch, and also if no filter matches.
+            take_command: stores a delivery if it is a chat command, and returns whether it is
+                one; called with the address, the body and the trace tag (the message ID).
         """
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._template_guard = context.settings.template_guard
@@ -56,22 +61,23 @@ class Dispatcher:
         self._before: Optional[DispatchedBefore] = None
 
     def take_over(self, before: DispatchedBefore) -> None:
-        """Skip the deliveries that the previously active sensor dispatched."""
+        """From now on, skip the deliveries that the previously active sensor dispatched."""
         self._before = before
 
     def deliver(self, delivery: StoredDelivery, dispatched_to: Set[str]) -> None:
         """Publish a delivery to every matching trigger.
 
         Args:
-            dispatched_to: the refs of the triggers that have the delivery. Each dispatch adds one.
+            dispatched_to: the refs of the triggers that received the delivery in earlier attempts,
+                and are skipped. Each dispatch adds one.
 
         Raises:
-            ServiceUnavailable: publish or refresh raised it, or rules use room names and HipChat's
-                list of rooms was not read yet.
+            ServiceUnavailable: publish or refresh raised this exception, or rules use room names
+                and HipChat's list of rooms was not read yet.
             RetryLater: rules use room names, and HipChat lists no rooms.
-            Exception: publish or refresh raised it.
+            Exception: publish or refresh raised this exception.
 
-        After an exception, deliver() can be called again with the same arguments.
+        After an exception, call deliver() again later with the same arguments.
         """
         self._refresh_if_stale()
         try:
@@ -116,7 +122,11 @@ class Dispatcher:
 
     def _dispatch(self, delivery: StoredDelivery, trigger_ref: str,
                   content: Dict[str, Any]) -> bool:
-        """Publish to a trigger; return False if the previously active sensor already did."""
+        """Publish a delivery to a trigger.
+
+        Returns:
+            False if the previously active sensor published it, so that it is skipped here.
+        """
         try:
             if self._before and self._before.has(
                     trigger_ref, content, to_sent_at(delivery.sequence_number)):
@@ -150,7 +160,7 @@ class Dispatcher:
         """Read the triggers unless they were read in the last TRIGGER_REFRESH_THROTTLE.
 
         Returns:
-            Whether the triggers were read.
+            True if the triggers were read; False if the last read is too recent.
         """
         if time.monotonic() - self._refreshed < timing.TRIGGER_REFRESH_THROTTLE:
             return False

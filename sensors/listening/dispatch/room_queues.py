@@ -25,12 +25,12 @@ STACKSTORM = ("broker", "database")
 
 
 class _RoomQueue:
-    """A room's failed deliveries, and its backoff.
+    """A room's partly dispatched deliveries, and its backoff.
 
     Attributes:
-        dispatched_to: the refs of the triggers that have a delivery whose dispatch failed halfway,
-            by its sequence number. There may be several such deliveries, because a backfilled one
-            goes first.
+        dispatched_to: for each delivery (its sequence number) whose dispatch failed halfway, the
+            refs of the triggers that received it. There may be several such deliveries, because
+            one that is read from the history later is dispatched first.
     """
 
     def __init__(self) -> None:
@@ -40,11 +40,11 @@ class _RoomQueue:
 
 @dataclass
 class _Pause:
-    """A room's pause.
+    """A pause in the dispatches of one room, until its history has been read.
 
     Attributes:
-        timer: ends the pause.
-        is_awaited: whether a delivery waits for the end of the pause.
+        timer: ends the pause after timing.ROOM_PAUSE_MAX.
+        is_awaited: whether a delivery of the room waits for the end of the pause.
     """
 
     timer: Any
@@ -52,18 +52,19 @@ class _Pause:
 
 
 class RoomQueues:
-    """One queue per room, served by WORKERS greenlets.
+    """Dispatches the spool's deliveries: one at a time per room, WORKERS rooms in parallel.
 
-    notify() queues a room. A worker reads the room's first delivery from the spool, calls deliver,
-    and removes the delivery once deliver has returned without an error.
+    notify() queues a room. A worker greenlet reads the room's first delivery from the spool, calls
+    `deliver`, and removes the delivery once `deliver` has returned without an error.
     """
 
     def __init__(self, spool: Spool, deliver: Callable[[StoredDelivery, Set[str]], None],
                  health: Health, log: logging.Logger):
         """Args:
             deliver: dispatches a delivery; called with the delivery and a set, to which it adds
-                the ref of each trigger that has the delivery. After an exception it is called
-                again later; while it raises ServiceUnavailable, for one room only.
+                the ref of each trigger that received the delivery. If it raises an exception, it
+                is called again later with both; after ServiceUnavailable, for one room only until
+                that succeeds.
         """
         self._spool, self._deliver, self._health, self._log = spool, deliver, health, log
         self._room_queues: Dict[int, _RoomQueue] = {}
@@ -119,7 +120,7 @@ class RoomQueues:
         return room_id in self._pauses and self._pauses[room_id].is_awaited
 
     def finish(self) -> None:
-        """Start no more dispatches, and wait for the running ones."""
+        """Start no more dispatches, and wait until the running ones have ended."""
         self._is_finishing = True
         while self._started_at:
             eventlet.sleep(0.01)
@@ -145,7 +146,7 @@ class RoomQueues:
                 raise
 
     def _serve(self, room_id: int) -> None:
-        """Dispatch one delivery of a room."""
+        """Dispatch one delivery of a room, unless the room must wait."""
         self._yield_to_arriving()
         if self._is_finishing:
             return
@@ -173,7 +174,7 @@ class RoomQueues:
             self._note_success(room_id)
 
     def _dispatch_next(self, room_id: int, queue: _RoomQueue) -> bool:
-        """Dispatch a room's next delivery and remove it; return False if the queue is empty."""
+        """Dispatch a room's next delivery and remove it; return False if the room has none."""
         delivery = self._spool.next(room_id)
         if delivery is None:
             return False
@@ -191,7 +192,7 @@ class RoomQueues:
         eventlet.spawn_after(seconds, self._queue.put, room_id)
 
     def _yield_to_arriving(self) -> None:
-        """Let arriving deliveries be stored first: HipChat waits for its 204."""
+        """Let deliveries that arrive now be stored first: HipChat waits for its 204 response."""
         with self._yielding:
             if self._dispatches % DISPATCHES_PER_YIELD == 0:
                 until = time.monotonic() + timing.DISPATCH_YIELD_TIMEOUT
@@ -214,13 +215,13 @@ class RoomQueues:
         self._health.set_problem(part, summary, detail)
 
     def _note_success(self, room_id: int) -> None:
-        """Clear the problem for which a room failed, unless another room still has it."""
+        """Clear the problem with which a room failed, unless another room has it, too."""
         part = self._failing.pop(room_id, None)
         if part and part not in self._failing.values():
             self._health.clear_problem(part)
 
     def _watch(self) -> None:
-        """Report slow dispatches and commits: they may hang without an error."""
+        """Report slow dispatches and disk commits in /health: they may hang without an error."""
         while True:
             eventlet.sleep(timing.DISPATCH_SLOW / 5)
             if self._spool.hangs:

@@ -1,4 +1,4 @@
-"""A subscription: a StackStorm trigger of a rule, with its checked parameters."""
+"""A subscription: the StackStorm trigger of a rule, with checked parameters room and filter."""
 from typing import Any, Dict, NamedTuple, Optional
 
 from hipchat.errors import ParameterError
@@ -12,12 +12,13 @@ PARAMETERS = ("room", "filter")
 
 
 class Subscription(NamedTuple):
-    """A trigger with its parameters.
+    """States which event, room and texts a rule's trigger is for.
 
     Attributes:
-        ref: identifies the trigger in StackStorm.
+        ref: identifies the trigger in StackStorm by name.
+        trigger_id: StackStorm's ID of the trigger.
         room: a room name or ID; None for the config's rooms.
-        filter: which texts match; None for all.
+        filter: the pattern that texts must match; None for all texts.
     """
 
     ref: str
@@ -28,10 +29,10 @@ class Subscription(NamedTuple):
 
     @classmethod
     def of_trigger(cls, trigger: Dict[str, Any]) -> "Subscription":
-        """Create the subscription of a trigger; StackStorm does not check its parameters.
+        """Create the subscription of a trigger. Check its parameters, as StackStorm does not.
 
         Raises:
-            ParameterError: a parameter is wrong.
+            ParameterError: a parameter is wrong, or the pack has no such trigger type.
         """
         event = EVENTS.get(trigger["type"].partition(".")[2])
         if event is None:

@@ -1,4 +1,4 @@
-"""The sensor's subscriptions: one for each StackStorm trigger of a rule."""
+"""Finds the rules' triggers (subscriptions) that a delivery matches."""
 import itertools
 import logging
 from typing import (
@@ -20,21 +20,25 @@ ANY_ROOM = -1  # the room ID for all rooms; HipChat has no negative IDs
 
 
 class Subscriptions:
-    """Finds the subscriptions that match a delivery.
+    """Holds one subscription for each rule's trigger, and finds those that match a delivery.
 
     A subscription's room may be a name, which the directory maps to an ID. A trigger with wrong
-    parameters receives nothing, and invalid_triggers() reports it.
+    parameters receives nothing, and invalid_triggers() reports it. An Address is HipChat's name of
+    an event and a room ID.
 
     Attributes:
-        command_addresses: the rooms and events in which chat commands are accepted.
-        version: the number of changes so far.
+        command_addresses: the events and rooms in which chat commands are accepted.
+        version: the number of changes so far; a caller compares it to detect a change.
     """
 
     def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
                  log: logging.Logger, subscriptions_changed: Callable[[], None]):
         """Args:
-            rooms: the config's rooms, for subscriptions without a room; may be [EVERYWHERE].
-            events: the config's events: others reach only subscriptions with a room.
+            rooms: the config's rooms (names or IDs), for subscriptions without a room;
+                [EVERYWHERE] for all rooms.
+            events: the config's events, for subscriptions without a room. A subscription with a
+                room receives any event.
+            directory: HipChat's list of rooms, which maps room names to IDs.
             subscriptions_changed: called after each change.
         """
         self._rooms, self._events = rooms, events
@@ -72,7 +76,7 @@ class Subscriptions:
         self._note_change()
 
     def remove(self, trigger: Dict[str, Any]) -> None:
-        """Remove a trigger, if it is known."""
+        """Remove a trigger, if it was added."""
         self._triggers.pop(trigger["ref"], None)
         self._errors.pop(trigger["ref"], None)
         if self._subscriptions.pop(trigger["ref"], None) is None:
@@ -88,7 +92,7 @@ class Subscriptions:
         self._note_change()
 
     def replace(self, triggers: List[Dict[str, Any]]) -> None:
-        """Replace all triggers."""
+        """Add these triggers, and remove all others."""
         refs = {trigger["ref"] for trigger in triggers}
         for gone in [known for ref, known in self._triggers.items() if ref not in refs]:
             self.remove(gone)
@@ -96,7 +100,7 @@ class Subscriptions:
             self.add(trigger)
 
     def apply_directory(self) -> None:
-        """Map room names to IDs again if the directory has changed."""
+        """Map room names to IDs again if the directory (HipChat's list of rooms) has changed."""
         if self._directory_version == self._directory.version:
             return
         self._directory_version = self._directory.version
@@ -120,8 +124,8 @@ class Subscriptions:
         """Find the subscriptions of an event in a room whose filter matches the text.
 
         Returns:
-            Each matching subscription with the groups of its filter; None if the address has no
-            subscription.
+            Each matching subscription with the groups that its filter captured; [] if no filter
+            matches; None if neither subscriptions nor chat commands need the event in this room.
         """
         keys = self._keys(address)
         if not keys:
@@ -129,7 +133,7 @@ class Subscriptions:
         return [each for key in keys for each in self._matching_under(key, text)]
 
     def _keys(self, address: Address) -> List[Address]:
-        """Return the keys that have subscriptions: the address, and the one for any room."""
+        """Return the keys with subscriptions: the address itself, and its event in ANY_ROOM."""
         return [key for key in (address, Address(address.event, ANY_ROOM)) if self._under(key)]
 
     def _under(self, key: Address) -> List[Subscription]:
@@ -164,7 +168,7 @@ class Subscriptions:
             Address(event, room) for event in everywhere for room in self._directory.open_rooms()))
 
     def names(self) -> Set[str]:
-        """Return the room names in rules and in the config."""
+        """Return the room names (not IDs) that rules and the config use."""
         if self._names is None:  # cached: each delivery needs it
             references = itertools.chain.from_iterable(
                 map(self._references, self._subscriptions.values()))
@@ -173,9 +177,9 @@ class Subscriptions:
         return self._names
 
     def lack_room_list(self) -> bool:
-        """Return whether room names are used although HipChat lists no rooms.
+        """Return True if rules or the config use room names, but HipChat has listed no rooms.
 
-        Then each room may be a subscribed one.
+        Then the names' IDs are unknown, so any room may be a subscribed one.
         """
         return not self._directory.had_rooms and bool(self.names())
 
@@ -194,10 +198,12 @@ class Subscriptions:
         return missing
 
     def refs_by_room(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
-        """Return the refs of the triggers for each of these rooms.
+        """Return for each of these rooms the refs of the triggers that are for it.
+
+        COMMANDS stands for the chat commands that are accepted in a room.
 
         Args:
-            rooms: room IDs, and names that no room has.
+            rooms: room IDs, and names in rules that no room has.
         """
         commands = {address.room_id for address in self.command_addresses}
         found: Dict[Union[int, str], Set[str]] = {
@@ -227,7 +233,7 @@ class Subscriptions:
         return {Address(subscription.event.hipchat, room) for room in self._ids(references)}
 
     def _ids(self, references: Iterable[str]) -> Set[int]:
-        """Return the IDs of the rooms with these names or IDs, without unknown names."""
+        """Return the IDs of the rooms with these names or IDs; unknown names are left out."""
         return {room_id for room_id in map(self._directory.id_of, references)
                 if room_id is not None}
 

@@ -2,12 +2,12 @@
 import itertools
 import json
 import sys
-from unittest import mock
 
 import eventlet
 import pytest
 from eventlet.green import socket
 from support import REPOSITORY
+from support.imports import restored_modules
 from support.load import delivery
 from support.waiting import wait_until
 
@@ -85,7 +85,7 @@ def make(hipchat, room, tmp_path, monkeypatch, tasks):
         return sensors[-1]
 
     monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
-    with mock.patch.dict(sys.modules):
+    with restored_modules():
         for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
             del sys.modules[name]
         yield make

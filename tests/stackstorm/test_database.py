@@ -4,11 +4,11 @@ import itertools
 import sys
 from datetime import datetime
 from types import SimpleNamespace
-from unittest import mock
 
 import pytest
 from support import REPOSITORY
 from support.addon import REFERENCE
+from support.imports import restored_modules
 
 from sandbox.stackstorm import pack, platform_modules
 from sandbox.stackstorm.broker import Broker
@@ -41,7 +41,7 @@ class Platform:
 @pytest.fixture
 def start(monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
-    with mock.patch.dict(sys.modules):
+    with restored_modules():
         yield Platform
 
 

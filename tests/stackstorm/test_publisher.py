@@ -8,6 +8,7 @@ import eventlet
 import pytest
 from amqp.exceptions import MessageNacked
 from support import REPOSITORY
+from support.imports import restored_modules
 from support.waiting import wait_until
 
 from listening.operations.health import Health
@@ -64,7 +65,7 @@ def platform(monkeypatch):
 @pytest.fixture
 def module(platform, monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
-    with mock.patch.dict(sys.modules):
+    with restored_modules():
         for name in ("stackstorm.publisher", "stackstorm.database"):
             sys.modules.pop(name, None)
         platform_modules.install_services(platform.triggers, platform.broker, Database(

@@ -1,1 +1,1 @@
-"""Backfills missed messages from HipChat's history, and polls rooms without webhooks."""
+"""Reads missed messages from HipChat's history (backfill), and polls rooms without webhooks."""

@@ -19,12 +19,13 @@ BATCH = 500  # deliveries in one commit
 
 
 class Backfilled(NamedTuple):
-    """The result of reading a room's history.
+    """The result of Backfill.read(): what one reading of a room's history found.
 
     Attributes:
         stored: the number of new deliveries.
         too_old: the number of missed messages that are too old to be dispatched.
-        is_first: whether this was the room's first reading. It sets the cursor, and stores nothing.
+        is_first: True if this was the room's first reading, which sets the cursor, and stores
+            nothing.
     """
 
     stored: int = 0
@@ -33,13 +34,14 @@ class Backfilled(NamedTuple):
 
 
 class Backfill:
-    """Reads rooms' histories, starting at their cursors.
+    """Reads a room's history from its cursor on, and stores missed messages in the spool.
 
-    Messages become deliveries in the spool, which sorts them by the time they were sent and drops
-    duplicates. Messages that are older than their subscription are skipped.
+    A cursor is the position up to which a room's history was read. The spool sorts the messages by
+    the time they were sent, and drops those that a webhook delivered. Messages from before their
+    event was subscribed in the room are skipped.
 
     Attributes:
-        stored: the number of new deliveries in all rooms.
+        stored: the number of new deliveries so far, in all rooms.
     """
 
     def __init__(self, context: Context, cursors: Cursors, spool: Spool, room_queues: RoomQueues,
@@ -55,10 +57,11 @@ class Backfill:
 
         Args:
             reach: the age of the oldest message to store, in seconds.
-            has_missed: returns whether older messages were missed; called after the reading.
+            has_missed: returns whether messages older than that may have been missed; if not,
+                none counts as too old. Called after the history was read.
 
         Raises:
-            HipChatError: HipChat's API raised it.
+            HipChatError: the history cannot be read.
             SpoolError: a message was not stored.
         """
         cursor = self._cursors.get(room_id)
@@ -85,9 +88,13 @@ class Backfill:
 
     def _are_subscribed(self, room_id: int, cursor: Cursor,
                         items: List[HistoryItem]) -> List[bool]:
-        """Return for each item whether its event is subscribed now, and was when it was sent.
+        """Return for each item whether its event is subscribed, and was when the item was sent.
 
-        Items are in order. If HipChat's clock was set back between two, the later time counts.
+        If HipChat's clock was set back between two items, the earlier item's later time counts for
+        both.
+
+        Args:
+            items: in the order of the history.
         """
         addresses, sent_at = self._subscribed.addresses(), cursor.sent_at
         results = []
@@ -97,7 +104,7 @@ class Backfill:
         return results
 
     def _insert(self, room_id: int, deliveries: List[Delivery]) -> int:
-        """Store deliveries; return the number of new ones.
+        """Store deliveries; return the number of those that are no duplicates.
 
         Raises:
             SpoolError: a delivery was not stored.

@@ -12,7 +12,7 @@ def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[st
 
     Args:
         room: the room's ID, name and links.
-        webhook_id: the ID of the room's webhook for this event, or 0.
+        webhook_id: the ID of the room's webhook for this event; 0 if there is none.
     """
     message = dict(item.body)
     if message.get("card"):
@@ -25,7 +25,7 @@ def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[st
 
 
 def _card(card: Any) -> Any:
-    """Return a card as an object, as in webhooks; the history contains JSON text."""
+    """Return a card as an object, as webhooks contain it; the history contains it as JSON text."""
     try:
         return loads(card) if isinstance(card, str) else card
     except ValueError:

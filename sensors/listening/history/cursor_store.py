@@ -1,4 +1,4 @@
-"""Stores the cursors in StackStorm's datastore."""
+"""Stores up to which message each room's history was read (cursors), in StackStorm's datastore."""
 import json
 import os
 from typing import Any, Callable, Dict, Iterable, NamedTuple, Optional, Set
@@ -17,10 +17,10 @@ class StoredCursor(NamedTuple):
     """The last message of a room that was read and dispatched, and the room's subscribed events.
 
     Attributes:
-        message_id: the ID of that message.
-        sent_at: when it was sent (Unix time, HipChat's clock).
-        subscribed: when each event (HipChat's name) was subscribed (Unix time, HipChat's clock);
-            None in a cursor of version 0.2.0.
+        message_id: the ID of that message; "" if the room had no message.
+        sent_at: when that message was sent (Unix time, HipChat's clock).
+        subscribed: for each event (HipChat's name) that rules need in the room, since when (Unix
+            time, HipChat's clock); None in a cursor of version 0.2.0.
     """
 
     message_id: str
@@ -29,7 +29,7 @@ class StoredCursor(NamedTuple):
 
     @property
     def cursor(self) -> Cursor:
-        """The position in the history."""
+        """The position in the history, without the subscribed events."""
         return Cursor(self.message_id, self.sent_at)
 
 
@@ -37,7 +37,7 @@ class CursorStore:
     """Stores cursors in the datastore, where a sensor on another machine can read them.
 
     Attributes:
-        cursors: the cursors by room ID, as the next write() stores them.
+        cursors: the cursors by room ID, including changes that the next write() stores.
     """
 
     def __init__(self, read_all: Callable[[Iterable[str]], Dict[str, str]],
@@ -57,8 +57,8 @@ class CursorStore:
         """Read the stored cursors.
 
         Args:
-            report: called with a sentence for the operator if cursors cannot be read. Their rooms
-                count as new.
+            report: called with a sentence for the operator if cursors cannot be read. The rooms of
+                these cursors count as new, so messages that they missed are not dispatched.
 
         Raises:
             ServiceUnavailable: the datastore does not answer.

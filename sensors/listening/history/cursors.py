@@ -1,4 +1,4 @@
-"""The cursors: up to which message each room's history was read and dispatched."""
+"""Keeps the cursors: up to which message each room's history was read, and dispatched."""
 from typing import Callable, Dict, List, Optional
 
 import eventlet
@@ -11,11 +11,11 @@ __all__ = ["Cursors"]
 
 
 class Cursors:
-    """Two cursors for each room: one in memory, one in a store.
+    """Keeps two cursors (positions in the history) for each room: one in memory, one in a store.
 
-    The next reading starts at the cursor in memory. All messages before the stored cursor are
-    dispatched. So if a spool is damaged or a machine is lost, the lost deliveries are behind the
-    stored cursor, and are read again.
+    The next reading of the history starts at the cursor in memory. All messages before the stored
+    cursor are dispatched. So if a spool is damaged or a machine is lost, the lost deliveries come
+    after the stored cursor, and are read again.
     """
 
     def __init__(self, store: CursorStore):
@@ -24,11 +24,11 @@ class Cursors:
         self._subscribed: Dict[int, Dict[str, float]] = {}
 
     def load(self, report: Callable[[str], None]) -> None:
-        """Read the store.
+        """Read the cursors from the store.
 
         Args:
-            report: called with a sentence for the operator if cursors cannot be read. Their rooms
-                count as new.
+            report: called with a sentence for the operator if cursors cannot be read. The rooms of
+                these cursors count as new.
 
         Raises:
             ServiceUnavailable: the store does not answer.
@@ -40,15 +40,15 @@ class Cursors:
         return list({**self._store.cursors, **self._read})
 
     def get(self, room_id: int) -> Optional[Cursor]:
-        """Return the start of a room's next reading; None for a new room."""
+        """Return the position at which a room's next reading starts; None for a new room."""
         stored = self._store.cursors.get(room_id)
         return self._read.get(room_id) or (stored.cursor if stored else None)
 
     def set(self, room_id: int, cursor: Cursor, is_dispatched: bool) -> None:
-        """Set a room's cursor.
+        """Set a room's cursor in memory; if is_dispatched, or for a new room, also in the store.
 
         Args:
-            is_dispatched: whether all messages up to the cursor were dispatched.
+            is_dispatched: True if all messages up to the cursor were dispatched.
         """
         is_first = room_id not in self._store.cursors
         if is_dispatched or is_first:
@@ -67,16 +67,16 @@ class Cursors:
         self._read.pop(room_id, None)
 
     def subscribed(self) -> Dict[int, Dict[str, float]]:
-        """Return the stored times of subscription, by room ID and event."""
+        """Return since when each event is subscribed: stored Unix times by room ID and event."""
         return {room_id: stored.subscribed or {} for room_id, stored in self._store.cursors.items()}
 
     def knows_subscribed(self, room_id: int) -> bool:
-        """Return whether a room is new, or its stored cursor contains its subscribed events."""
+        """Return False only if a room's stored cursor (from version 0.2.0) lacks its events."""
         stored = self._store.cursors.get(room_id)
         return stored is None or stored.subscribed is not None
 
     def set_subscribed(self, subscribed: Dict[int, Dict[str, float]]) -> None:
-        """Store the times of subscription, by room ID and event."""
+        """Store since when each event is subscribed: Unix times by room ID and event."""
         self._subscribed = subscribed
         for room_id, stored in list(self._store.cursors.items()):
             self._store.set(room_id, stored._replace(subscribed=subscribed.get(room_id, {})))

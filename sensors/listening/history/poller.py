@@ -1,4 +1,4 @@
-"""Decides when each room's history is read."""
+"""Reads rooms' histories: decides which room is next, when, and how far back."""
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -22,17 +22,17 @@ __all__ = ["HistoryPoller"]
 
 
 class _Room:
-    """A room's state. Times are time.monotonic(), 0.0 for never.
+    """What the poller knows about a room. Times are time.monotonic(), 0.0 for never.
 
     Attributes:
-        needs_check: whether messages may have been missed.
-        requests: the number of requested checks.
+        needs_check: True if messages may have been missed, so the history must be read.
+        requests: the number of requested checks; it shows whether one came during a reading.
         active_at: when the last message was posted.
         read_at: when the last successful reading started.
-        first_read_at: when the room got its first cursor. Deliveries from before that may still
-            be under way.
+        first_read_at: when the room got its first cursor. Webhook deliveries of messages from
+            before that may still be under way.
         unsubscribed_at: when the room's last subscription ended.
-        is_refused: whether HipChat refused the last reading (403, 404).
+        is_refused: True if HipChat refused the last reading (403, 404).
         successes: the poller's count of successful readings when this room's last reading failed;
             None after a successful one.
     """
@@ -47,18 +47,18 @@ class _Room:
 
     @property
     def is_lively(self) -> bool:
-        """Whether a message was posted recently. If so, a polled room is read twice as often."""
+        """True if a message was posted recently; a polled room is then read twice as often."""
         return bool(self.active_at) and (
             time.monotonic() - self.active_at < timing.ROOM_LIVELY_KEPT)
 
     @property
     def rounds(self) -> int:
-        """The number of poller rounds from one poll of this room to the next."""
+        """In how many rounds of the poller this room is polled once: 1 if it is lively, else 2."""
         return 1 if self.is_lively else 2
 
 
 class HistoryPoller:
-    """Reads one room's history after the other.
+    """Reads one room's history after the other, so that messages without a delivery are found.
 
     - A room in which messages may have been missed is read after request_check(room_id). Until
       then its new deliveries wait, so that the backfilled ones are dispatched first.
@@ -66,8 +66,9 @@ class HistoryPoller:
     - A room without webhooks is polled, at the pace that the sensor's share of the rate limit
       allows. A lively room is polled in each round, a quiet one in every second round.
 
-    Messages older than catch_up are counted and logged, but not dispatched. In a polled room the
-    limit is at least two polls, but at most dedup_kept, for which duplicates are recognized.
+    Messages older than catch_up (a config value in seconds) are counted and logged, but not
+    dispatched. In a polled room the age limit is at least the time of two polls, but at most
+    dedup_kept, the time for which duplicates are recognized.
     """
 
     def __init__(self, context: Context, budget: CallBudget, cursors: Cursors, spool: Spool,
@@ -92,8 +93,11 @@ class HistoryPoller:
     def begin(self) -> None:
         """Load the cursors, and pause their rooms; to be called before the first dispatch.
 
+        A paused room's new deliveries wait until its history was read, so that missed messages are
+        dispatched first.
+
         Raises:
-            ServiceUnavailable: the store of the cursors does not answer.
+            ServiceUnavailable: StackStorm's datastore, which has the cursors, does not answer.
         """
         self._cursors.load(lambda detail: self._health.record_incident(
             "history", "cursors were lost", detail))
@@ -120,14 +124,14 @@ class HistoryPoller:
         self._schedule.wake()
 
     def recheck_all(self) -> None:
-        """Read every room's history from its stored cursor: a part of the spool was lost."""
+        """Read every room's history from its stored cursor, because stored deliveries were lost."""
         self._rechecked_at = time.monotonic()
         self._cursors.rewind()
         self._pause([room_id for room_id in self._rooms if self._cursors.get(room_id)])
         self.request_check()
 
     def note_activity(self, room_id: int) -> None:
-        """Read a room more often and before quiet ones: a message was posted there."""
+        """Note that a message was posted in a room: its history is read sooner and more often."""
         room = self._rooms.get(room_id)
         if room:
             room.active_at = time.monotonic()
@@ -135,7 +139,7 @@ class HistoryPoller:
                 self._schedule.set_due_by(room_id, room.read_at + timing.AUDIT_PERIOD)
 
     def subscriptions_changed(self) -> None:
-        """Apply changed subscriptions."""
+        """Apply changed subscriptions (the rules' triggers) before the next reading."""
         self._subscribed.note_change()
         self._schedule.wake()
 
@@ -155,11 +159,11 @@ class HistoryPoller:
                 eventlet.sleep(self._serve(room_id))
 
     def is_polled(self, room_id: int) -> bool:
-        """Return whether a room has no webhooks, so that its history is polled."""
+        """Return True if a room cannot have webhooks, so that its history is polled."""
         return self._webhooks.is_history_only(room_id)
 
     def _report(self) -> Dict[str, Any]:
-        """Return the section for /health.
+        """Return the section "history" for /health.
 
         Returns:
             The numbers of rooms, of rooms that need a check ("doubtful"), of backfilled deliveries
@@ -205,10 +209,10 @@ class HistoryPoller:
                 "it is quiet.", count, self._pace() * count)
 
     def _report_pace(self, seconds: float) -> None:
-        """Set a problem if messages get too old between two polls of a room.
+        """Set a problem if messages get too old to be dispatched between two polls of a room.
 
         Args:
-            seconds: the longest period of a polled room.
+            seconds: the longest time between two polls of a room.
         """
         dedup_kept = self._context.dedup_kept
         if seconds <= dedup_kept:
@@ -221,7 +225,7 @@ class HistoryPoller:
             "webhook.public_url.", about="pace")
 
     def _note_unsubscribed(self, room_id: int, room: _Room) -> None:
-        """Schedule the removal of a room after CURSOR_KEPT, unless it is subscribed again."""
+        """Schedule the removal of an unsubscribed room's state and cursor after CURSOR_KEPT."""
         if not room.unsubscribed_at or self._context.subscriptions.lack_room_list():
             room.unsubscribed_at = time.monotonic()
             self._schedule.set_due(room_id, room.unsubscribed_at + timing.CURSOR_KEPT)
@@ -233,10 +237,10 @@ class HistoryPoller:
         self._health.clear_problem("history", about=str(room_id))
 
     def _priority(self, room_id: int) -> Tuple[Any, ...]:
-        """Return the sort key: rooms that need a check go first.
+        """Return a room's sort key; the room with the lowest key is read first.
 
-        Among them, first those whose deliveries wait, then those in rules, then recently active
-        ones.
+        Rooms that need a check go first: among them those whose deliveries wait for the end of a
+        pause, then those that rules name, then recently active ones.
         """
         room, cursor = self._rooms[room_id], self._cursors.get(room_id)
         order = (not room.needs_check, not self._room_queues.is_awaited(room_id))
@@ -246,10 +250,10 @@ class HistoryPoller:
                         -(cursor.sent_at if cursor else 0.0))
 
     def _serve(self, room_id: int) -> float:
-        """Read a room's history.
+        """Read a room's history, and schedule its next reading.
 
         Returns:
-            The seconds to wait before the next call of HipChat's API.
+            The seconds to wait before the next room is read.
         """
         room, stored = self._rooms[room_id], self._backfill.stored
         requests, began = room.requests, time.monotonic()
@@ -305,7 +309,7 @@ class HistoryPoller:
         return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
-        """Return the seconds of a round: it polls all lively rooms, and half of the quiet ones."""
+        """Return the seconds of a round, which polls all lively rooms and half of the others."""
         return self._pace() * sum(1 / rounds for rounds in self._all_rounds())
 
     def _all_rounds(self) -> List[int]:
@@ -338,7 +342,10 @@ class HistoryPoller:
                    dedup_kept)
 
     def _has_missed(self, room_id: int, room: _Room) -> bool:
-        """Return whether older messages were missed: False if a webhook delivered messages."""
+        """Return whether messages that are too old to dispatch were missed.
+
+        False if webhooks have delivered messages of the room since its last reading.
+        """
         if room.needs_check or self.is_polled(room_id):
             return True
         is_received = room.active_at and room.active_at >= room.read_at
@@ -359,14 +366,22 @@ class HistoryPoller:
         self._room_queues.resume(room_id)
 
     def _note_failure(self, room_id: int, error: Exception, delay: float) -> float:
-        """Report that HipChat or the disk fails, and retry the room after a delay; return it."""
+        """Report that HipChat or the disk fails, and retry the room after a delay.
+
+        Returns:
+            The delay in seconds.
+        """
         self._retry(room_id, delay)
         self._health.set_problem("history", "cannot be read now",
                                  f"{error} The sensor tries again until it works.")
         return delay
 
     def _postpone(self, room_id: int, room: _Room, delay: float) -> None:
-        """Serve other rooms before a failed room; use its own backoff if only this room fails."""
+        """Read other rooms before a room that failed. If only this room fails, use its own backoff.
+
+        Args:
+            delay: the seconds before the next room is read.
+        """
         is_alone = room.successes is not None and self._successes > room.successes
         room.successes = self._successes
         if is_alone:

@@ -1,4 +1,4 @@
-"""Records since when each event of each room is subscribed."""
+"""Records since when rules need each event in each room (it is "subscribed")."""
 import time
 from typing import Callable, Dict, FrozenSet, Optional
 
@@ -12,11 +12,12 @@ __all__ = ["Subscribed"]
 
 
 class Subscribed:
-    """The subscribed addresses, each with the time of its subscription (HipChat's clock).
+    """Knows which addresses (event and room) are subscribed, each since when (HipChat's clock).
 
-    A new rule must not receive older messages. The times are stored with the cursors, because
-    rules may be created while the sensor is down. A time is kept for CURSOR_KEPT after the
-    subscription has ended, so that no message is lost if a rule is deleted and created again.
+    The times are needed because a new rule must not receive messages that were sent before it was
+    created. They are stored with the cursors, because rules may be created while the sensor is
+    down. A time is kept for CURSOR_KEPT after the subscription has ended, so that no message is
+    lost if a rule is deleted and created again.
     """
 
     def __init__(self, subscriptions: Subscriptions, cursors: Cursors, now: Callable[[], float]):
@@ -36,7 +37,7 @@ class Subscribed:
                 self._since[Address(event, room_id)] = since
 
     def note_change(self) -> None:
-        """Note the time of a change of subscriptions."""
+        """Note that subscriptions change now: addresses() uses this time for the new ones."""
         if self._is_noted:
             self._changed_at, self._is_noted = self._now(), False
 
@@ -51,7 +52,7 @@ class Subscribed:
         return addresses
 
     def since(self, address: Address) -> float:
-        """Return when an address was subscribed, 0.0 if this is unknown."""
+        """Return since when an address is subscribed (Unix time); 0.0 if this is unknown."""
         return self._since.get(address, 0.0)
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:

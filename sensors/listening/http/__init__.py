@@ -1,1 +1,1 @@
-"""From the socket to the spool."""
+"""The webhook endpoint: the HTTP server that receives HipChat's deliveries for the spool."""

@@ -1,4 +1,4 @@
-"""The add-on's routes: its descriptor, callbacks about its installation, and its events."""
+"""Handles the HTTP requests for the add-on: its descriptor, icon, and installation callbacks."""
 import hmac
 import json
 from functools import partial
@@ -23,9 +23,10 @@ Handler = Callable[[Environ], HttpResponse]
 
 
 class AddonRoutes:
-    """Handles requests below `{public_url}/addon`, at the URLs of the installation.
+    """Handles the requests below `{public_url}/addon`, and recognizes the add-on's event URLs.
 
-    URLs that contain a secret are looked up in dicts: a timing attack learns only about hashes.
+    URLs that contain a secret are looked up in dicts, which compare hashes first. So the time of a
+    response reveals something about hashes, and nothing about the secret.
     """
 
     def __init__(self, installation: Installation):
@@ -34,17 +35,20 @@ class AddonRoutes:
 
     @property
     def credentials(self) -> Optional[Integration]:
-        """The OAuth client whose secret signs events; None if the add-on is not installed."""
+        """The OAuth client with whose secret HipChat signs events; None before installation."""
         return self._installation.credentials
 
     @property
     def secret(self) -> Optional[bytes]:
-        """The secret shared with hipchat.check; None until the datastore was read."""
+        """The secret that signs the add-on's URLs; None until the datastore was read.
+
+        The action hipchat.check knows it, too, and gets the detailed /health page with it.
+        """
         urls = self._installation.urls
         return urls.secret if urls else None
 
     def event_of(self, url: str) -> Optional[str]:
-        """Return the event (HipChat's name) of a signed add-on URL; None for other URLs."""
+        """Return the event (HipChat's name) of a signed event URL; None for other URLs."""
         urls = self._installation.urls
         return urls.events.get(url) if urls and self._installation.credentials else None
 

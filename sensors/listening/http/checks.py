@@ -1,7 +1,8 @@
 """The checks that a request to the webhook endpoint passes, one after the other.
 
-A check returns a response, which ends the request, or None. It may also raise RequestRejected,
-which has a response. The last check stores the delivery.
+A check is called with the request. It returns a response, which ends the request, or None, so that
+the next check runs. It may also raise RequestRejected, which contains a response. The last check
+stores the delivery.
 """
 import hmac
 import ipaddress
@@ -32,7 +33,7 @@ Check = Callable[[Request], Optional[HttpResponse]]
 
 
 class AllowedAddress:
-    """Rejects clients outside webhook.allow_from."""
+    """Rejects clients whose IP address is not in the config's webhook.allow_from."""
 
     def __init__(self, settings: SensorSettings):
         self._networks = settings.allow_from
@@ -49,7 +50,11 @@ class AllowedAddress:
 
 
 class Accepting:
-    """Rejects deliveries before the spool is open, while the sensor stops, and on a standby."""
+    """Rejects deliveries before the spool is open, while the sensor stops, and on a standby.
+
+    Attributes:
+        is_open: set to True once deliveries can be stored, and to False when the sensor stops.
+    """
 
     def __init__(self, missed: Missed, intake: Intake):
         self._missed, self._intake = missed, intake
@@ -57,7 +62,7 @@ class Accepting:
 
     @property
     def accepts(self) -> bool:
-        """Whether deliveries are accepted now."""
+        """Whether deliveries are accepted now, by an active sensor whose disk answers."""
         return self.is_open and not (self._intake.hangs or self._intake.is_standby)
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
@@ -104,9 +109,9 @@ class HealthPages:
 
 
 class Route:
-    """Verifies the signed URL, and reads the event and room from it.
+    """Verifies a delivery's signed URL, and notes the event and room in the URL on the request.
 
-    The add-on's routes respond to all other URLs, to unknown ones with 404.
+    AddonRoutes responds to all other URLs, to unknown ones with 404.
     """
 
     def __init__(self, settings: SensorSettings, urls: WebhookUrl, addon: AddonRoutes):
@@ -124,7 +129,10 @@ class Route:
 
 
 class Signature:
-    """Rejects a delivery without a valid JWT, if the pack is an integration or an add-on."""
+    """Rejects a delivery without a valid JWT, if HipChat signs its deliveries with one.
+
+    HipChat does that for an integration and for an add-on, not for a personal token.
+    """
 
     def __init__(self, context: Context, addon: AddonRoutes, missed: Missed):
         self._integration, self._addon = context.settings.api.integration, addon
@@ -143,7 +151,7 @@ class Signature:
 
 
 class Store:
-    """Reads a delivery and stores it. The response is 204 once the delivery is on disk."""
+    """Stores the delivery in a request. Returns 204 once the delivery is on disk."""
 
     def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, missed: Missed,
                  webhook_delivered: Callable[[Address, int], None]):
@@ -187,7 +195,11 @@ class Store:
         return ACCEPTED
 
     def _addon_address(self, request: Request, body: Dict[str, Any]) -> Address:
-        """Return the address of an add-on's delivery: the room ID is in the signed body."""
+        """Return the event and room of an add-on's delivery: the room ID is in the signed body.
+
+        Raises:
+            ValueError: the body has no room ID, or is for another installation.
+        """
         stated_room_id, credentials = room_id(body), self._addon.credentials
         if stated_room_id is None or stated_room_id < 1:
             raise ValueError("the body has no room ID")

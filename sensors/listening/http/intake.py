@@ -9,7 +9,7 @@ __all__ = ["Intake"]
 
 
 class Intake:
-    """Inserts received deliveries into the spool."""
+    """Inserts received deliveries into the spool, and wakes the queue of their room."""
 
     def __init__(self, spool: Spool, room_queues: RoomQueues,
                  leadership: Union[Leadership, SoleSensor]):
@@ -17,19 +17,19 @@ class Intake:
 
     @property
     def is_standby(self) -> bool:
-        """Whether another sensor may be the active one. If so, this one rejects deliveries."""
+        """True if another sensor may be the active one; this sensor then rejects deliveries."""
         return not self._leadership.is_current
 
     @property
     def hangs(self) -> bool:
-        """Whether the disk does not answer. Until it does, nothing is stored."""
+        """True while the spool's disk does not answer, so that insert() raises SpoolError."""
         return self._spool.hangs
 
     def insert(self, delivery: Delivery) -> bool:
         """Store a delivery on disk.
 
         Returns:
-            False for a duplicate, which is dropped.
+            True if the delivery is stored; False for a duplicate, which is dropped.
 
         Raises:
             SpoolError: the delivery was not stored.

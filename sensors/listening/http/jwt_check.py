@@ -1,4 +1,4 @@
-"""Checks the JWT with which HipChat signs its requests for an integration."""
+"""Checks the JWT with which HipChat signs its requests for an integration or add-on."""
 from typing import Any, Dict, Optional
 from urllib.parse import parse_qs
 
@@ -19,6 +19,8 @@ def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: fl
 
     Args:
         environ: the request's WSGI environment.
+        oauth_id: the integration's ID (its OAuth client), which HipChat states as issuer.
+        oauth_secret: the secret that HipChat shares with the integration.
         now: Unix time by HipChat's clock.
     """
     token = _token(environ)

@@ -1,4 +1,4 @@
-"""Requests a history check of a room after a delivery was refused."""
+"""Requests that a room's history is read after a delivery was refused, so it is not lost."""
 from typing import Callable, Optional
 
 import eventlet
@@ -10,9 +10,11 @@ __all__ = ["Missed"]
 
 
 class Missed:
-    """Calls request_check(room_id) for refused deliveries; room_id None means any room.
+    """Lets the history poller read the history of the room whose delivery was refused.
 
-    request_check_throttled() is for unsigned or truncated requests, which anybody can send.
+    request_check() requests it immediately. request_check_throttled() is for unsigned or truncated
+    requests, which anybody can send: it requests it for each room at most once in CHECK_THROTTLE.
+    For both, room_id None means all rooms.
     """
 
     def __init__(self, intake: Intake, request_check: Callable[[Optional[int]], None]):
@@ -20,7 +22,10 @@ class Missed:
         self.request_check_throttled = Throttle(self.request_check)
 
     def request_check(self, room_id: Optional[int]) -> None:
-        """Request a check without waiting for a disk that hangs."""
+        """Request a check of a room's history (None: of all rooms').
+
+        It does not wait for a disk that hangs: HipChat waits for the response.
+        """
         if self._intake.hangs:
             eventlet.spawn(self._request_check, room_id)
         else:

@@ -22,7 +22,7 @@ __all__ = ["Receiver"]
 
 
 class Receiver:
-    """Runs a request through the checks until one returns a response.
+    """Answers each HTTP request: runs it through the checks until one returns a response.
 
     HipChat posts the deliveries of a room webhook to `{public_url}/{event}/{room ID}/{signature}`,
     and those of the add-on below `{public_url}/addon`.
@@ -45,7 +45,7 @@ class Receiver:
 
     @property
     def accepting(self) -> bool:
-        """Whether deliveries are accepted."""
+        """Whether this sensor accepts deliveries. The active sensor sets it; False means 503."""
         return self._accepting.is_open
 
     @accepting.setter

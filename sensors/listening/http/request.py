@@ -9,11 +9,11 @@ __all__ = ["Request"]
 
 @dataclass
 class Request:
-    """One request.
+    """Passes an HTTP request, and what the checks found in it, from check to check.
 
     Attributes:
-        environ: its WSGI environment.
-        path: the path as it was sent, not decoded.
+        environ: the request's WSGI environment.
+        path: the path as it was sent, without decoding %-escapes.
         address: the event and room in the signed URL of a room webhook; None for other URLs.
         addon_event: the event (HipChat's name) of a signed add-on URL; None for other URLs.
     """
@@ -25,7 +25,7 @@ class Request:
 
     @classmethod
     def of(cls, environ: Dict[str, Any]) -> "Request":
-        """Create the request of a WSGI environment.
+        """Create the Request for a WSGI environment.
 
         A proxy may send the whole URL as path (RFC 9112, 3.2.2).
         """

@@ -9,12 +9,13 @@ LARGEST_BODY = 1024 * 1024  # bytes
 
 
 class HttpResponse(NamedTuple):
-    """A response.
+    """An HTTP response of the webhook endpoint.
 
     Attributes:
-        status: the status line.
-        content: one line of text; HipChat would post JSON into the room.
-        reason: the key under which /health counts a refused delivery.
+        status: the status line, such as "204 No Content".
+        content: one line of text for a delivery, because HipChat would post JSON into the room.
+        reason: why the request is refused: the key under which /health counts it; "" if it is not
+            refused.
     """
 
     status: str
@@ -47,7 +48,7 @@ INACTIVE = HttpResponse("503 Service Unavailable", "This sensor accepts no deliv
 
 
 class RequestRejected(Exception):
-    """Ends the handling of a request with a response."""
+    """A check raises this to end a request with the response that it contains."""
 
     def __init__(self, response: HttpResponse):
         self.response = response
@@ -61,7 +62,7 @@ def wrong_method(allowed: str) -> HttpResponse:
 
 
 def bad_request(error: ValueError, reason: str = "bad body") -> HttpResponse:
-    """Return the response to a wrong body; it contains the error's text."""
+    """Return the response to a wrong body, with the error's text as its content."""
     return HttpResponse("400 Bad Request", f"{error}.\n", reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server: its port, TLS, and limits for the number and duration of connections."""
+"""The HTTP server of the webhook endpoint, which limits connections in number and duration."""
 import functools
 import logging
 import socket
@@ -20,8 +20,8 @@ __all__ = ["Protocol", "Server"]
 class Server:
     """Serves a WSGI application at the host and port of the settings.
 
-    It calls request_check() each time it has bound the port, because deliveries may have failed
-    while the port was closed.
+    It calls request_check(), which reads all rooms' histories, each time it has bound the port,
+    because deliveries may have failed while the port was closed.
     """
 
     def __init__(self, settings: SensorSettings, application: Callable,
@@ -75,11 +75,11 @@ class Server:
 
 
 class _Pool(eventlet.GreenPool):
-    """Limits the number of connections. A new one replaces the slowest one that is still sending.
+    """Limits the number of connections. A new one replaces the oldest whose request is incomplete.
 
     Attributes:
-        arriving: the connections whose request has not arrived completely, the oldest first. Each
-            deadline is mapped to the connection's greenlet and start (time.monotonic()).
+        arriving: the connections whose request has not arrived completely, the oldest first: the
+            greenlet and the start (time.monotonic()) of each, by its deadline.
     """
 
     def __init__(self, size: int):
@@ -99,7 +99,10 @@ class _Pool(eventlet.GreenPool):
 
 
 class Protocol(wsgi.HttpProtocol):
-    """eventlet's HTTP, with TLS, a deadline for each request, and errors that reveal nothing."""
+    """Handles one connection: eventlet's HTTP, plus TLS and a deadline for the request.
+
+    Error responses have no content, so that they reveal nothing.
+    """
 
     wbufsize = 1024  # bytes; the responses are short
 
@@ -125,7 +128,7 @@ class Protocol(wsgi.HttpProtocol):
         return dict(super().get_environ(), **{"hipchat.arrived": self._arrived})
 
     def send_error(self, code: int, message: str = "", explain: str = "") -> None:
-        """Send an error without content; the standard library's content echoes the request."""
+        """Send an error without content: the standard library would send parts of the request."""
         self.close_connection = True
         # The standard library answers an unknown HTTP version with 505; it is the client's error.
         self.wfile.write(b"HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" %
@@ -133,9 +136,9 @@ class Protocol(wsgi.HttpProtocol):
         self.wfile.flush()
 
     def finish(self) -> None:
-        """Read the rest of the request for LINGER_TIMEOUT.
+        """Read the rest of a request that was answered early, for LINGER_TIMEOUT; then close.
 
-        If the connection is closed while the client sends, it does not see the response.
+        If the connection were closed while the client sends, the client would not see the response.
         """
         if self._deadline.pending:
             self.wfile.flush()

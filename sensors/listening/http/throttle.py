@@ -1,4 +1,4 @@
-"""Throttles an expensive call whose callers we do not control."""
+"""Limits how often a function is called for a room, because anybody can cause the calls."""
 from typing import Callable, Dict, Optional
 
 import eventlet
@@ -11,7 +11,8 @@ __all__ = ["Throttle"]
 class Throttle:
     """Calls a function at most once in CHECK_THROTTLE for each room.
 
-    The first call is immediate. Calls within CHECK_THROTTLE after it become one call at its end.
+    The first call is immediate. All further calls within CHECK_THROTTLE become one call, at the
+    end of that time. Room ID None (all rooms) counts as a room of its own.
     """
 
     def __init__(self, function: Callable[[Optional[int]], None]):

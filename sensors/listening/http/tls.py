@@ -1,4 +1,4 @@
-"""TLS for the webhook endpoint; reloads a renewed certificate."""
+"""Encrypts the webhook endpoint's connections (TLS), and reloads a renewed certificate."""
 import os
 import ssl
 from typing import Any, Tuple
@@ -13,8 +13,8 @@ __all__ = ["Tls"]
 class Tls:
     """Encrypts connections with TLS 1.2 or higher.
 
-    Each connection checks the files, and loads them again if they have changed. While they cannot
-    be loaded, the previous certificate stays in use, and /health shows a problem.
+    At each connection, the certificate and key files are loaded again if they have changed. While
+    they cannot be loaded, the previous certificate stays in use, and /health shows a problem.
     """
 
     def __init__(self, certificate: str, key: str, health: Health):
@@ -31,7 +31,7 @@ class Tls:
         self._context = self._load()
 
     def wrap(self, connection: Any) -> Any:
-        """Encrypt a connection. The first read does the handshake."""
+        """Return an encrypted socket for a connection. Its first read does the TLS handshake."""
         self._reload_if_changed()
         return self._context.wrap_socket(connection, server_side=True,
                                          do_handshake_on_connect=False)

@@ -1,4 +1,4 @@
-"""The spool's records and errors."""
+"""The records that go into and come out of the spool (the queue on disk), and its errors."""
 from typing import NamedTuple, Tuple
 
 from hipchat.errors import HipChatError
@@ -17,20 +17,22 @@ class SpoolFull(SpoolError):
 class Delivery(NamedTuple):
     """One event to store: posted by HipChat, or read from its history.
 
-    A topic change has no ID in a webhook, but one in the history. So the first of the two leaves
-    its claim key, and the second is a duplicate if one of its alternate keys begins that claim key.
-    Each claim key is used once.
+    A topic change has no ID in a webhook, but one in the history. So two deliveries of one topic
+    change are recognized by further keys: the first delivery stores its claim key, and the second
+    is a duplicate if the stored claim key begins with one of the second's alternate keys. Each
+    claim key is used once.
 
     Attributes:
         event: HipChat's name of the event, such as "room_message".
-        room_id: the room of the signed address.
-        trace_tag: the message ID; a random one for an event without a message.
-        body: the webhook's body, or the same made from an item of the history.
+        room_id: the room ID in the signed webhook URL. (An add-on's URL has none: the room ID in
+            the signed body.)
+        trace_tag: the message ID; a random ID for an event without a message.
+        body: the webhook's body; for an item of the history, the body that a webhook would have.
         sent_at: when the message was sent (Unix time, HipChat's clock).
-        dedup_key: identifies the event; "" for an event without an ID.
-        alternate_keys: prefixes of claim keys.
-        claim_key: left for one later duplicate; "" for none.
-        is_backfilled: whether the event was read from the history, whose order is kept.
+        dedup_key: the same for all deliveries of one event; "" for an event without an ID.
+        alternate_keys: prefixes of the claim keys of earlier deliveries of the same event.
+        claim_key: stored for one later duplicate; "" for an event that needs none.
+        is_backfilled: True if the event was read from the history, whose order is kept.
     """
 
     event: str
@@ -45,12 +47,15 @@ class Delivery(NamedTuple):
 
 
 class StoredDelivery(NamedTuple):
-    """A delivery that waits to be dispatched.
+    """A delivery in the spool, which waits to be dispatched.
 
     Attributes:
-        sequence_number: orders the deliveries of a room.
-        received_at: when it was stored (Unix time, this machine's clock).
-        dedup_key: identifies the event; "" for an event without an ID.
+        sequence_number: orders the deliveries of a room; a lower number is dispatched first.
+        event: HipChat's name of the event, such as "room_message".
+        trace_tag: the message ID; a random ID for an event without a message.
+        received_at: when the delivery was stored (Unix time, this machine's clock).
+        body: the webhook's body, as JSON.
+        dedup_key: the same for all deliveries of one event; "" for an event without an ID.
     """
 
     sequence_number: int

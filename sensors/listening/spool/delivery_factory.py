@@ -1,6 +1,7 @@
-"""Creates a delivery from a webhook's body or from an item of the history.
+"""Creates a delivery from a webhook's body or from an item of HipChat's history.
 
-The delivery's room ID is the one in the signed address, never the one in the body.
+The caller states the room ID: for a room webhook the one in the signed URL, not the one in the
+body.
 """
 import hashlib
 import uuid
@@ -23,13 +24,13 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
                  now: float) -> Delivery:
     """Create a delivery from the body of a webhook.
 
-    A message is identified by event, room ID and message ID. A topic change has no ID in a webhook:
-    its duplicate in the history has the same topic and about the same time.
+    Duplicates of a message have the same event, room ID and message ID. A topic change has no ID
+    in a webhook: its duplicate in the history has the same topic and about the same time.
 
     Args:
         event: HipChat's name of the event.
         raw: the body as it was posted.
-        body: the parsed body, with checked identities.
+        body: the parsed body, whose IDs with_identities() has checked.
         now: Unix time by HipChat's clock.
     """
     sent_message_id = message_id(body)
@@ -47,10 +48,11 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
 
 def from_history(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
                  item: HistoryItem) -> Delivery:
-    """Create a delivery from an item of the history.
+    """Create a delivery from an item of a room's history.
 
     Args:
-        raw: `body` as bytes, to be stored.
+        event: HipChat's name of the event.
+        raw: `body` as JSON in bytes, to be stored.
         body: the body that a webhook would have posted for the item.
     """
     delivery = Delivery(
@@ -64,14 +66,14 @@ def from_history(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
 
 
 def _sent_at(body: Dict[str, Any], now: float) -> float:
-    """Return when a webhook's message was sent; `now` for an event without a date."""
+    """Return the Unix time at which a webhook's message was sent; `now` if the body has no date."""
     message = body["item"].get("message")
     date = unix_time(message.get("date")) if isinstance(message, dict) else None
     return now if date is None else min(date, now + AHEAD_MAX)
 
 
 def _topic_keys(room_id: int, topic: Any, sent_at: float) -> Tuple[str, ...]:
-    """Return the claim key prefixes of a topic change: for its time span, and the two beside it."""
+    """Return a topic change's claim key prefixes: for its TOPIC_SPAN, the one before, the next."""
     digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
     span = int(sent_at // timing.TOPIC_SPAN)
     return tuple(f"{TOPIC_CHANGE} {room_id} {digest} {each}"

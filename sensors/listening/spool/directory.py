@@ -16,10 +16,11 @@ NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.ssh
 
 
 def lock_directory(directory: str, report: Callable[[str, str], None]) -> Any:
-    """Create the directory if it is missing, make it private, and lock it.
+    """Create the spool's directory if it is missing, make it private, and lock it.
 
     Args:
-        report: called with a summary and a detail for the operator.
+        report: called with a summary and a detail for the operator, if the directory was open to
+            other users or is on a network file system.
 
     Returns:
         The open lock file. Closing it ends the lock.
@@ -56,7 +57,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _tighten(directory: str, report: Callable[[str, str], None]) -> None:
-    """Make the directory and its files private: they contain chats."""
+    """Make the directory and its files private, because they contain chat messages."""
     names = [name for name in os.listdir(directory) if name == LOCK or name.startswith(FILES)]
     for path in [directory] + [os.path.join(directory, name) for name in sorted(names)]:
         found = os.stat(path) if path == directory else os.lstat(path)
@@ -65,7 +66,7 @@ def _tighten(directory: str, report: Callable[[str, str], None]) -> None:
 
 
 def _make_private(path: str, found: os.stat_result) -> str:
-    """Make a path private; return a sentence for the operator."""
+    """Make a path private; return a sentence for the operator, which says whether that worked."""
     mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
     open_to_others = f"{path} was open to others (mode {stat.S_IMODE(found.st_mode):04o})"
     if found.st_mode & stat.S_ISVTX:
@@ -95,7 +96,7 @@ def _report_network(directory: str, report: Callable[[str, str], None]) -> None:
 
 
 def _file_system(path: str) -> str:
-    """Return the type of a path's file system, "" if it is unknown."""
+    """Return the type of a path's file system, such as "nfs"; "" if it is unknown."""
     try:
         with open("/proc/mounts", errors="replace") as mounts:
             fields = [line.split() for line in mounts]

@@ -1,4 +1,4 @@
-"""Copies the readable rows of a spool file that is damaged, or of format 2."""
+"""Copies the readable rows of a spool file that is damaged or has the old format 2."""
 import sqlite3
 from typing import Iterator, NamedTuple, Optional, Sequence, Set, Tuple
 
@@ -13,10 +13,10 @@ OLD_SEEN_KEYS = "SELECT message FROM {} WHERE message != ''"
 
 
 class Copied(NamedTuple):
-    """The result of a copy.
+    """The result of copy_rows().
 
     Attributes:
-        is_complete: whether all deliveries could be read.
+        is_complete: True if all deliveries could be read; False if some may be lost.
         saved: the number of copied deliveries.
     """
 
@@ -26,12 +26,14 @@ class Copied(NamedTuple):
 
 def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection,
               waiting: Optional[Set[int]], is_old: bool = False) -> Copied:
-    """Copy all rows that SQLite can read.
+    """Copy all rows that SQLite can read from one spool file to a new one.
 
     Args:
-        target: has the tables of SCHEMA, and an open transaction.
-        waiting: the sequence numbers of the deliveries to copy; None copies all.
-        is_old: whether the source has format 2.
+        source: the damaged or old file.
+        target: the new file, with the tables of SCHEMA, and an open transaction.
+        waiting: the sequence numbers of the deliveries to copy: those that the sensor knows to be
+            waiting; None copies all that are found.
+        is_old: True if the source has format 2.
     """
     saved, reader = 0, _Reader(source)
     for row in reader.deliveries(is_old, waiting):
@@ -54,10 +56,10 @@ def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection,
 
 
 class _Reader:
-    """Reads a file that may be damaged.
+    """Reads rows of a spool file that may be damaged.
 
     Attributes:
-        failed: whether rows could not be read.
+        failed: True if the last reading ended at an unreadable row.
     """
 
     def __init__(self, source: sqlite3.Connection):
@@ -65,9 +67,13 @@ class _Reader:
         self.failed = False
 
     def deliveries(self, is_old: bool, waiting: Optional[Set[int]]) -> Iterator[Sequence]:
-        """Yield the readable rows: from both ends up to the damage, then one by one.
+        """Yield the readable rows of deliveries: from both ends up to the damage, then one by one.
 
-        Rows may be repeated.
+        A row may be yielded more than once.
+
+        Args:
+            is_old: True if the file has format 2.
+            waiting: the sequence numbers to read one by one; None for those in the index.
         """
         columns, index = (OLD_COLUMNS, "lanes") if is_old else (COLUMNS, "keys")
         select, number = f"SELECT {columns} FROM deliveries", columns.partition(",")[0]
@@ -92,7 +98,7 @@ class _Reader:
 
 
 def _upgraded(row: Sequence) -> Tuple:
-    """Convert a row of format 2; return () if its room has no ID."""
+    """Convert a row of format 2 to the current columns; return () if its room has no ID."""
     number, lane, event, trace, received, body = row
     if not str(lane).isdecimal() or not isinstance(body, bytes):
         return ()

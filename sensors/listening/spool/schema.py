@@ -1,4 +1,4 @@
-"""The tables of the spool's SQLite file, and the checksum of a row."""
+"""Defines the tables of the spool's SQLite file, and the checksum of a row."""
 import zlib
 from typing import Sequence
 
@@ -30,15 +30,15 @@ TYPES = [int, int, str, str, float, bytes, str, int]
 
 
 def checksum(row: Sequence) -> int:
-    """Return the checksum of a row: of its columns from number to body."""
+    """Return the checksum over the first six columns (number to body) of a row of COLUMNS."""
     return zlib.crc32("\0".join(map(str, row[:5])).encode("utf-8", "replace") + b"\0" + row[5])
 
 
 def is_intact(row: Sequence) -> bool:
-    """Return whether a row of COLUMNS has the right types and its own checksum."""
+    """Return True if a row of COLUMNS has the right types, and the checksum in it is right."""
     return [type(value) for value in row] == TYPES and checksum(row) == row[7]
 
 
 def sanitize(text: str) -> str:
-    """Replace half surrogate pairs, which JSON can contain, but UTF-8 cannot."""
+    """Return a text without half surrogate pairs, which JSON can contain, but UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode("utf-8")

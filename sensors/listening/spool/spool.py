@@ -28,8 +28,8 @@ class SpoolLimits(NamedTuple):
     """Limits of the spool.
 
     Attributes:
-        max_deliveries: The largest number of waiting deliveries.
-        dedup_kept: The shortest time for which duplicates of a dispatched delivery are recognized,
+        max_deliveries: the largest number of waiting deliveries.
+        dedup_kept: the shortest time for which duplicates of a dispatched delivery are recognized,
             in seconds.
     """
 
@@ -38,7 +38,7 @@ class SpoolLimits(NamedTuple):
 
 
 class Spool:
-    """The waiting deliveries, within a room in the order in which they were sent.
+    """Stores deliveries until they are dispatched; within a room in the order they were sent.
 
     Commits run in a thread, so that the disk does not block other greenlets. Deliveries that arrive
     during a commit share the next one.
@@ -53,9 +53,9 @@ class Spool:
                  run_forever: Callable[[str, Callable[[], None]], Any],
                  recheck_all: Callable[[], None]):
         """Args:
-            run_forever: starts the writer; called with a task name and a function.
-            recheck_all: reads the history of every room again; called when a part of the spool
-                was lost.
+            run_forever: starts a task (the writer); called with its name and its function.
+            recheck_all: reads the history of every room again; called when stored deliveries
+                were lost, because the file was damaged or removed.
         """
         self.directory = directory
         self.arriving = 0
@@ -75,7 +75,7 @@ class Spool:
         return sum(map(len, self._numbers.values())) + len(self._removals)
 
     def open(self) -> None:
-        """Open or create the file, replace it if it is damaged, and start the writer.
+        """Open or create the spool's file, replace a damaged file, and start the writer.
 
         Raises:
             SpoolError: another process uses the spool, another version of the pack wrote it, or
@@ -105,10 +105,10 @@ class Spool:
         return count
 
     def insert(self, delivery: Delivery) -> bool:
-        """Store a delivery on disk.
+        """Store a delivery; return once it is on disk.
 
         Returns:
-            False for a duplicate, which is dropped.
+            True if the delivery is stored; False for a duplicate, which is dropped.
 
         Raises:
             SpoolError: the delivery was not stored.
@@ -140,13 +140,13 @@ class Spool:
             self.arriving -= len(deliveries)
 
     def remove(self, delivery: StoredDelivery) -> None:
-        """Remove a dispatched delivery. The commit follows after the return."""
+        """Remove a dispatched delivery. The commit to disk follows later: settle() waits for it."""
         self._removals[delivery.sequence_number] = delivery.dedup_key
         self._forget(delivery.room_id, delivery.sequence_number)
         self._wake_writer()
 
     def next(self, room_id: int) -> Optional[StoredDelivery]:
-        """Return the waiting delivery of a room that was sent first, or None.
+        """Return the waiting delivery of a room that was sent first; None if no delivery waits.
 
         Does not yield to other greenlets.
 
@@ -170,7 +170,7 @@ class Spool:
         return room_id in self._numbers
 
     def oldest(self) -> float:
-        """Return the age of the oldest waiting delivery in seconds, 0 without one."""
+        """Return the age of the oldest waiting delivery in seconds; 0 if none waits."""
         firsts = [numbers[0] for numbers in self._numbers.values()]
         try:
             return max(0.0, time.time() - self._store.read(min(firsts)).received_at)
@@ -211,10 +211,11 @@ class Spool:
                     break
 
     def _write_batch(self) -> bool:
-        """Commit one batch.
+        """Commit one batch of inserts and removals.
 
         Returns:
-            False if the commit failed and had only removals, which must be tried again.
+            False if the batch must be tried again, because it failed and held only removals. The
+            callers of a failed insert get the error instead, and removals stay for the next batch.
         """
         if self._store.is_replaced:
             self._reload()
@@ -244,7 +245,11 @@ class Spool:
         return True
 
     def _apply(self, result: Union[int, SpoolError], room_id: int) -> Union[bool, SpoolError]:
-        """Add a stored delivery to its room; return its element of insert_together()'s result."""
+        """Note a stored delivery in memory; return its element of insert_together()'s result.
+
+        Args:
+            result: the store's: a sequence number, 0 for a duplicate, or an error.
+        """
         if isinstance(result, SpoolError):
             return result
         if result:
@@ -255,7 +260,7 @@ class Spool:
         return bool(result)
 
     def _reload(self) -> None:
-        """Read the deliveries in a new file, and request a backfill of the missing ones."""
+        """Read which deliveries a replaced file contains; let histories supply the others."""
         self._numbers = tpool.execute(self._store.sequence_numbers)
         for room_id, numbers in list(self._numbers.items()):
             for sequence_number in set(self._removals).intersection(numbers):

@@ -27,7 +27,7 @@ Report = Callable[[str, str], None]  # called with a summary and a detail for th
 
 
 class SpoolFile:
-    """The file in use, locked for this process.
+    """Holds the spool's SQLite file open and locked for this process, and replaces it if damaged.
 
     The first file is deliveries.sqlite3. If it is damaged, its readable rows are copied to
     deliveries-2.sqlite3, and so on. The file with the highest number is in use. So a new file
@@ -41,6 +41,7 @@ class SpoolFile:
     def __init__(self, directory: str, report: Report, waiting_numbers: Callable[[], Set[int]]):
         """Args:
             directory: the spool's directory.
+            report: called when a file is replaced or its directory is unsafe.
             waiting_numbers: returns the sequence numbers of the waiting deliveries from this
                 process's memory.
         """
@@ -55,7 +56,7 @@ class SpoolFile:
         """Lock the directory, and open or create the file.
 
         Returns:
-            Whether a part of the file was lost.
+            True if the file was damaged and deliveries may be lost; False if all could be read.
 
         Raises:
             SpoolError: another process uses the file, or another version of the pack wrote it.
@@ -89,7 +90,7 @@ class SpoolFile:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the block's changes; undo them all if the block raises."""
+        """Commit the changes of the `with` block; undo them all if the block raises."""
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -101,30 +102,31 @@ class SpoolFile:
             raise
 
     def count_commit(self) -> None:
-        """Count the commit of this transaction in the file."""
+        """Add 1 to the count of commits in the file, as part of the current transaction."""
         self.db.execute("UPDATE state SET commits = commits + 1")
         self._commits += 1
 
     def record_commit_count(self) -> None:
-        """Write the count of commits into the lock file, for _check_commits().
+        """Write the count of commits into the lock file; to be called after each commit.
 
-        SQLite silently drops the commits behind a damaged place in its log.
+        SQLite silently drops the commits behind a damaged place in its log. At the next start, a
+        higher count in the lock file than in the SQLite file reveals them (_check_commits()).
         """
         os.pwrite(self._lock.fileno(), b"%d %d\n" % (self._generation, self._commits), 0)
 
     def is_in_place(self) -> bool:
-        """Return whether the open file is still the one in the directory."""
+        """Return whether the open file is still in the directory: somebody may have removed it."""
         return self._inodes == self._inodes_now()
 
     def is_sound(self) -> bool:
-        """Return whether SQLite's integrity check passes; it reads the whole file."""
+        """Return whether SQLite's integrity check, which reads the whole file, finds no damage."""
         try:
             return _is_sound(self.db)
         except Exception:
             return False
 
     def replace(self) -> None:
-        """Replace a damaged or removed file by a new one with all readable rows."""
+        """Replace a damaged or removed file by a new file with all readable rows."""
         waiting = self._waiting_numbers()
         if self.is_in_place():
             self._replace_damaged(waiting)
@@ -149,7 +151,11 @@ class SpoolFile:
             "do not need it.")
 
     def _copy_damaged(self, waiting: Optional[Set[int]]) -> int:
-        """Copy a damaged file to a new one; return the number of saved deliveries."""
+        """Copy a damaged file to a new one; return the number of saved deliveries.
+
+        Args:
+            waiting: the sequence numbers of the deliveries to copy; None copies all.
+        """
         old, damaged = self.db, self._path()
         if old:  # it has read SQLite's log; a new connection may read less of a damaged log
             copied = self._replace_with_copy(old, waiting)
@@ -169,7 +175,7 @@ class SpoolFile:
 
     def _replace_with_copy(self, source: Any, waiting: Optional[Set[int]],
                            is_old: bool = False) -> Copied:
-        """Create the next file with all readable rows of a connection, and open it."""
+        """Create the next file with all readable rows of the source, and open this new file."""
         path = self._path(self._generation + 1)
         _remove(path + NEW, "", "-journal", "-wal", "-shm")
         _make_private(path + NEW)
@@ -196,7 +202,7 @@ class SpoolFile:
         self._commits, = self.db.execute("SELECT commits FROM state").fetchone()
 
     def _check_commits(self) -> bool:
-        """Report missing commits; return whether there are any."""
+        """Return whether commits are missing in the file (record_commit_count()); report them."""
         recorded = os.pread(self._lock.fileno(), 64, 0).split()
         if len(recorded) != 2 or not all(map(bytes.isdigit, recorded)) or (
                 int(recorded[0]) != self._generation or int(recorded[1]) <= self._commits):
@@ -238,7 +244,7 @@ def is_io_error(error: Exception) -> bool:
 
 
 def _read_format(db: sqlite3.Connection, path: str) -> int:
-    """Check the file; create the tables in an empty one.
+    """Check the format and integrity of a file; create the tables in an empty file.
 
     Returns:
         FORMAT or OLD_FORMAT.
@@ -290,7 +296,7 @@ def _reopened(path: str) -> sqlite3.Connection:
 
 
 def _text(stored: bytes) -> str:
-    """Decode without an error: an unreadable delivery would block its room for ever."""
+    """Decode a stored text, replacing wrong bytes: an error would block the room for ever."""
     return stored.decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""Stores waiting deliveries, and the keys of dispatched ones, in the spool's file."""
+"""Stores waiting deliveries, and the dedup keys of dispatched ones, in the spool's SQLite file."""
 import contextlib
 import os
 import time
@@ -21,36 +21,38 @@ Result = Union[int, SpoolFull]  # the sequence number of a stored delivery, 0 fo
 
 
 def to_sequence_number(sent_at: float) -> int:
-    """Return the sequence number for a time.
+    """Return the sequence number of a delivery that was sent at this time.
 
     Args:
-        sent_at: Unix time, HipChat's clock. Webhook and history state the same microsecond.
+        sent_at: Unix time, HipChat's clock. The webhook and the history state the same microsecond
+            for a message.
     """
     return round(min(max(sent_at, 0.0), 4e9) * 1e6) * MICROSECOND
 
 
 def to_sent_at(sequence_number: int) -> float:
-    """Return the time for a sequence number (Unix time, HipChat's clock)."""
+    """Return when the delivery with a sequence number was sent (Unix time, HipChat's clock)."""
     return sequence_number / MICROSECOND / 1e6
 
 
 class Store:
-    """The spool's data on disk.
+    """Writes and reads the spool's SQLite file: inserts, removes and recognizes deliveries.
 
     One thread at a time calls open(), commit(), sequence_numbers() and close(); any thread calls
     read().
 
-    Seen keys rotate between two tables, so expiry empties a whole table. Deleting single rows would
-    touch almost every page.
+    Seen keys (the dedup keys of dispatched deliveries, and claim keys) rotate between two tables,
+    so expiry empties a whole table. Deleting single rows would touch almost every page.
 
     Attributes:
-        is_damaged: whether the next commit() replaces the file.
-        is_replaced: whether sequence_numbers() must be called because the file was replaced.
+        is_damaged: True if damage was found, so that the next commit() replaces the file.
+        is_replaced: True if the file was replaced, so that sequence_numbers() must be called.
     """
 
     def __init__(self, directory: str, max_deliveries: int, dedup_kept: float, report: Report,
                  waiting_numbers: Callable[[], Set[int]] = set):
         """Args:
+            max_deliveries: the largest number of waiting deliveries.
             dedup_kept: the shortest time for which duplicates of a dispatched delivery are
                 recognized, in seconds.
             waiting_numbers: returns the sequence numbers of the waiting deliveries from this
@@ -69,7 +71,7 @@ class Store:
         """Open or create the file.
 
         Returns:
-            Whether a part of the file was lost.
+            True if the file was damaged and deliveries may be lost; False if all could be read.
 
         Raises:
             SpoolError: another process uses the file, another version of the pack wrote it, or
@@ -89,15 +91,16 @@ class Store:
         """Store deliveries and remove dispatched ones, in one transaction.
 
         Args:
-            groups: the deliveries of each insert_together(), backfilled ones in the history's
-                order.
-            removals: dedup keys by sequence number.
+            groups: one sequence of deliveries for each insert_together() call; backfilled
+                deliveries are in the history's order.
+            removals: the dedup keys of the dispatched deliveries, by sequence number.
 
         Returns:
-            For each delivery its sequence number, 0 for a duplicate, or SpoolFull.
+            For each delivery its sequence number, 0 for a duplicate, or SpoolFull if it is not
+            stored.
 
         Raises:
-            SpoolError: the transaction failed.
+            SpoolError: the transaction failed, and nothing was changed.
         """
         with self._as_spool_error():
             if self.is_damaged or not self._file.is_in_place():
@@ -143,10 +146,10 @@ class Store:
         return found
 
     def read(self, sequence_number: int) -> StoredDelivery:
-        """Return a waiting delivery.
+        """Return the waiting delivery with this sequence number.
 
         Raises:
-            SpoolError: the delivery cannot be read, or its checksum is wrong.
+            SpoolError: the delivery is missing, cannot be read, or has a wrong checksum.
         """
         try:
             row = self._file.reader.execute(
@@ -193,10 +196,10 @@ class Store:
         return results
 
     def _assign_numbers(self, group: Sequence[Delivery]) -> List[int]:
-        """Return a sequence number for each delivery.
+        """Return a sequence number for each delivery of a group.
 
-        Backfilled deliveries keep the history's order, also relative to its messages that wait
-        already, even if HipChat's clock was set back.
+        Backfilled deliveries keep the history's order, even if HipChat's clock was set back. A
+        delivery that waits in the spool already keeps its number, and the others go around it.
         """
         numbers = [to_sequence_number(delivery.sent_at) for delivery in group]
         if not group or not group[0].is_backfilled:
@@ -211,7 +214,10 @@ class Store:
         return numbers
 
     def _insert(self, delivery: Delivery, sequence_number: int) -> int:
-        """Insert a delivery, a live one behind earlier live ones; return its sequence number."""
+        """Insert a delivery; return its sequence number, which may be higher than the given one.
+
+        A live (not backfilled) delivery goes behind the earlier live deliveries of its room.
+        """
         if delivery.is_backfilled:
             lasts = self._last_backfilled
         else:
@@ -231,7 +237,11 @@ class Store:
         return sequence_number
 
     def _remove(self, removals: Dict[int, str]) -> int:
-        """Remove deliveries; return the number of removed rows."""
+        """Remove deliveries, and store their dedup keys as seen; return the number of removed rows.
+
+        Args:
+            removals: dedup keys by sequence number.
+        """
         numbers = [(sequence_number,) for sequence_number in removals]
         self._file.db.executemany(
             f"INSERT OR IGNORE INTO {self._current} SELECT dedup_key FROM deliveries "
@@ -251,7 +261,7 @@ class Store:
             self._claim(prefix, delivery) for prefix in delivery.alternate_keys)
 
     def _number_of(self, dedup_key: str) -> int:
-        """Return the sequence number of the waiting delivery with a key; 0 without one."""
+        """Return the sequence number of the waiting delivery with a dedup key; 0 if none waits."""
         row = dedup_key and self._file.db.execute(
             "SELECT number FROM deliveries WHERE dedup_key = ?",
             (sanitize(dedup_key),)).fetchone()
@@ -263,7 +273,14 @@ class Store:
             "SELECT 1 FROM seen_before WHERE dedup_key = ?", (key, key)).fetchone() is not None
 
     def _claim(self, prefix: str, delivery: Delivery) -> bool:
-        """Use up an earlier delivery's claim key with this prefix; return whether there was one."""
+        """Use up the claim key of an earlier delivery of the same event.
+
+        Args:
+            prefix: one of the alternate keys of `delivery`; the claim key begins with it.
+
+        Returns:
+            True if there was such a claim key, so that `delivery` is a duplicate.
+        """
         execute = self._file.db.execute
         for table in ("seen", "seen_before"):
             for key, in execute(f"SELECT dedup_key FROM {table} WHERE dedup_key >= ? AND "
@@ -275,20 +292,25 @@ class Store:
         return False
 
     def _hand_over(self, trace_tag: str, delivery: Delivery) -> None:
-        """Give this duplicate's dedup key to the earlier delivery, or to the seen keys."""
+        """Give a duplicate's dedup key to the earlier delivery, or store it if that is dispatched.
+
+        Args:
+            trace_tag: the trace tag of the earlier delivery.
+            delivery: the duplicate.
+        """
         if not self._file.db.execute(
                 "UPDATE deliveries SET dedup_key = ? WHERE trace_tag = ? AND dedup_key = ''",
                 (delivery.dedup_key, trace_tag)).rowcount:
             self._insert_seen(delivery.dedup_key)
 
     def _space(self) -> int:
-        """Return the bytes for deliveries: free on the disk and in the file, less RESERVE."""
+        """Return how many bytes of deliveries fit: free on disk and in the file, less RESERVE."""
         disk = os.statvfs(self._directory)
         pages, = self._file.db.execute("PRAGMA freelist_count").fetchone()
         return disk.f_bavail * disk.f_frsize + PAGE_SIZE * pages - RESERVE
 
     def _rotate(self) -> None:
-        """Delete the seen keys from before the last rotation."""
+        """Delete the seen keys from before the last rotation, and use their table from now on."""
         other = "seen_before" if self._current == "seen" else "seen"
         db = self._file.db
         db.execute("PRAGMA secure_delete = FAST")  # pages are wiped when used again
@@ -326,7 +348,7 @@ class Store:
 
     @contextlib.contextmanager
     def _as_spool_error(self) -> Iterator[None]:
-        """Convert all exceptions to SpoolError, so that the writer survives them."""
+        """Convert all exceptions of the `with` block to SpoolError, which the writer handles."""
         try:
             yield
         except SpoolError:

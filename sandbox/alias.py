@@ -23,7 +23,7 @@ from chatops.ack import ack_of  # noqa: E402
 from chatops.aliases import find, named_alike, problems_of, unkept_safeguard  # noqa: E402
 from chatops.command import check_harmless, command_in  # noqa: E402
 from chatops.errors import CommandRejected, NotACommand  # noqa: E402
-from chatops.matching import Fit, formats_of, name_of  # noqa: E402
+from chatops.matching import FormatMatch, formats_of, name_of  # noqa: E402
 from chatops.permissions import Permissions  # noqa: E402
 from chatops.reply import Reply  # noqa: E402
 from chatops.result import result_of  # noqa: E402
@@ -101,15 +101,15 @@ class AliasTrial:
         """
         for problem in self._problems():
             _row("warning", problem)
-        fit = self._find(args.say)
-        alias = fit.format.alias
+        match = self._find(args.say)
+        alias = match.format.alias
         _row("alias", alias["ref"])
-        _row("format", fit.format.representation)
-        if not fit.is_exact:
-            _row("", "matched ignoring case, StackStorm gets: " + fit.command)
+        _row("format", match.format.representation)
+        if not match.is_exact:
+            _row("", "matched ignoring case, StackStorm gets: " + match.command)
         self._show_permission(alias)
         is_known = alias["action_ref"].startswith(self._pack.ref + ".")
-        for values in fit.executions:
+        for values in match.executions:
             self._show_execution(alias, values, is_known, args)
         print("\nIt runs" + ("." if is_known else
                              f", if {alias['action_ref']} takes these parameters."))
@@ -120,7 +120,7 @@ class AliasTrial:
                     if not alias["enabled"]]
         return disabled + problems_of(self._aliases)
 
-    def _find(self, text: str) -> Fit:
+    def _find(self, text: str) -> FormatMatch:
         """Return the alias and the format that match a command, with the prefix or without."""
         text = neutralize_templates(text)
         try:
@@ -129,14 +129,14 @@ class AliasTrial:
             command = command_in(self._settings.opening + text, self._settings.prefix)
         _row("command", command)
         check_harmless(command)
-        fit = find(command, [each for alias in self._aliases if alias["enabled"]
-                             for each in formats_of(alias)])
-        alias = fit.format.alias
+        match = find(command, [each for alias in self._aliases if alias["enabled"]
+                               for each in formats_of(alias)])
+        alias = match.format.alias
         problem = named_alike(self._aliases).get(alias["name"]) or unkept_safeguard(alias)
         if problem:
             raise CommandRejected(problem)
-        check_values(fit, self._settings.extra_parameters)
-        return fit
+        check_values(match, self._settings.extra_parameters)
+        return match
 
     def _show_permission(self, alias: Alias) -> None:
         """Print who may run an alias; raise CommandRejected if the config allows no person."""

@@ -1,4 +1,4 @@
-"""The base class of the pack's actions."""
+"""The base class of the pack's Python actions: it makes the client and returns the result."""
 from functools import cached_property
 from typing import Any, Callable, Dict, Optional, Tuple
 
@@ -19,13 +19,18 @@ Result = Dict[str, Any]
 
 
 class HipChatAction(Action):
-    """An action that calls HipChat. Subclasses define do(); its errors become the result."""
+    """An action that calls HipChat. A subclass defines do(), whose error becomes the result."""
 
     do: Callable[..., Result]
-    """Runs the action with its parameters, and returns the result; raises HipChatError."""
+    """Runs the action with the parameters of its YAML file; raises HipChatError if it fails."""
 
     def run(self, **parameters: Any) -> Tuple[bool, Result]:
-        """Call do(); return (True, its result), or (False, the result of its error)."""
+        """Run the action; StackStorm calls this.
+
+        Returns:
+            (True, the result of do()); or (False, the result of its error), which StackStorm shows
+            as a failed action.
+        """
         try:
             return True, self._guarded(self.do(**parameters))
         except HipChatError as error:
@@ -38,12 +43,16 @@ class HipChatAction(Action):
 
     @cached_property
     def hipchat(self) -> Client:
-        """The client of HipChat's API."""
+        """The client of HipChat's API with the pack's token."""
         return Client(self.settings)
 
     @cached_property
     def hipchat_as_user(self) -> Client:
-        """The client for calls that only users may make; raises ParameterError without api_key."""
+        """The client for calls that HipChat allows only to users, such as private messages.
+
+        Raises:
+            ParameterError: the pack is an add-on, and the config has no api_key of a user.
+        """
         settings = self.settings.of_user()
         return self.hipchat if settings is self.settings else Client(settings)
 
@@ -53,7 +62,11 @@ class HipChatAction(Action):
         return People(self.hipchat, lambda: self.hipchat_as_user)
 
     def room_or_default(self, room: Any) -> str:
-        """Return the room, or the config's default_room if the room is None."""
+        """Return a room's name or ID as text; for None, the config's default_room.
+
+        Raises:
+            ParameterError: neither is given, or the room is invalid.
+        """
         chosen = self.settings.default_room if room is None else room
         if chosen is None:
             raise ParameterError("No room is given. Give the action a room, or set default_room in "
@@ -68,7 +81,11 @@ class HipChatAction(Action):
             raise ParameterError(f"The room {room!r} {error}.") from None
 
     def room_or_user(self, room: Optional[str], user: Optional[str]) -> Tuple[str, str]:
-        """Return ("user", user) if a user is given, else ("room", room or default_room)."""
+        """Return the target of a share: ("user", user) if a user is given, else ("room", the room).
+
+        Raises:
+            ParameterError: both are given, or neither and no default_room, or one is invalid.
+        """
         if user and room:
             raise ParameterError("Give either a room or a user.")
         check_length("user", user, 1, 100)
@@ -77,7 +94,8 @@ class HipChatAction(Action):
     def _guarded(self, result: Result) -> Result:
         """Return the result as StackStorm can store it, and with its templates made harmless.
 
-        A workflow evaluates its input, and the result may contain chat text.
+        The result may contain chat text, and a workflow that passes the result on would evaluate
+        templates in it. With template_guard: false in the config, templates stay.
         """
         result = sanitize(result)
         if (self.config or {}).get("template_guard") is False:

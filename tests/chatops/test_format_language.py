@@ -44,18 +44,18 @@ class Comparison:
         """Count one pair, given what StackStorm takes as typed, and ignoring case."""
         if not multiple and sandbox_takes(format, command) not in (as_typed, as_typed or "error"):
             self.differences.append(("sandbox", format, command))
-        fit = Format({"pack": "ops", "name": "own"}, format, format, multiple).fit(command)
+        match = Format({"pack": "ops", "name": "own"}, format, format, multiple).match(command)
         if not ignoring_case or ignoring_case == "error":
-            is_same = fit is None or fit.rejection
-        elif fit is None or fit.rejection:
-            is_same = fit is not None
+            is_same = match is None or match.rejection
+        elif match is None or match.rejection:
+            is_same = match is not None
             self.refused += 1
         else:
-            is_same = list(fit.executions) == ignoring_case and (
-                not self._parser or self._parser(format, fit.command, multiple) == ignoring_case)
+            is_same = list(match.executions) == ignoring_case and (
+                not self._parser or self._parser(format, match.command, multiple) == ignoring_case)
             self.run += 1
         if not is_same:
-            self.differences.append((format, command, fit))
+            self.differences.append((format, command, match))
 
 
 def test_recorded_commands_are_parsed_as_stackstorm_parsed_them():
@@ -68,9 +68,9 @@ def test_recorded_commands_are_parsed_as_stackstorm_parsed_them():
 
 def test_commands_for_stackstorm_are_in_a_case_that_it_takes():
     for format, command, multiple, _, _ in RECORDED:
-        fit = Format({"pack": "ops", "name": "own"}, format, format, multiple).fit(command)
-        if fit and not fit.rejection and not multiple:
-            assert sandbox_takes(format, fit.command) == list(fit.executions)
+        match = Format({"pack": "ops", "name": "own"}, format, format, multiple).match(command)
+        if match and not match.rejection and not multiple:
+            assert sandbox_takes(format, match.command) == list(match.executions)
 
 
 @pytest.mark.skipif(not st2common, reason="needs StackStorm's own parser")

@@ -49,9 +49,9 @@ FORMATS = [format for each in (DEPLOY, LIST, SAY, PROBE) for format in formats_o
     ("SAY a text=b", "say", "say a text=b", {"text": "b"}),
 ])
 def test_case_is_that_of_the_format_and_values_are_as_typed(command, name, sent, values):
-    fit = find(command, FORMATS)
-    assert (fit.format.alias["name"], fit.command) == (name, sent)
-    assert list(fit.executions) == [values]
+    match = find(command, FORMATS)
+    assert (match.format.alias["name"], match.command) == (name, sent)
+    assert list(match.executions) == [values]
 
 
 BRANCH = alias("branch", r"Build (?P<branch>\S+)( on (?P<host>h\d))? (NOW|later)")
@@ -75,9 +75,9 @@ NAMED = [format for each in (BRANCH, ISSUE, NESTED, POWER, MOVE) for format in f
     ("move Web host A", "Move Web HOST A", {"Host": "Web", "b": "A"}),
 ])
 def test_groups_with_names_are_values_too(command, sent, values):
-    fit = find(command, NAMED)
-    assert (fit.command, list(fit.executions)) == (sent, [values])
-    assert set(values) - {"a"} <= set(fit.format.names)
+    match = find(command, NAMED)
+    assert (match.command, list(match.executions)) == (sent, [values])
+    assert set(values) - {"a"} <= set(match.format.names)
 
 
 @pytest.mark.parametrize("command, display", [
@@ -190,9 +190,9 @@ FIXES = alias("fixes", {"display": "fixes KEY", "match_multiple": True, "represe
 def test_with_match_multiple_all_that_fits_is_checked_and_run(command):
     aliases = found_by(FIXES, match=lambda command: {
         "actionalias": FIXES, "representation": FIXES["formats"][0]["representation"][0]})
-    fit = aliases.find(command)
-    assert list(fit.executions) == [{"key": "ABC-1"}, {"key": "DEF-2"}]
-    assert fit.command.count("Fixes") == 2
+    match = aliases.find(command)
+    assert list(match.executions) == [{"key": "ABC-1"}, {"key": "DEF-2"}]
+    assert match.command.count("Fixes") == 2
 
 
 def test_a_command_that_stackstorm_would_match_differently_is_not_run():
@@ -213,8 +213,8 @@ def test_a_command_that_stackstorm_would_match_differently_is_not_run():
 @pytest.mark.parametrize("format, command", [
     (r"deploy (?P<branch>\w+)", "Deploy M\u00fcnchen"), ("{{ x }} caf\u00e9\\b", "a CAF\u00c9")])
 def test_letters_that_re2_does_not_know_are_letters(format, command):
-    fit = find(command, list(formats_of(alias("deploy", format))))
-    assert fit.command == command[0].lower() + command[1:].replace("CAF\u00c9", "caf\u00e9")
+    match = find(command, list(formats_of(alias("deploy", format))))
+    assert match.command == command[0].lower() + command[1:].replace("CAF\u00c9", "caf\u00e9")
 
 
 def test_one_that_is_no_regular_expression_fits_nothing():
@@ -272,18 +272,18 @@ HOSTILE = st.one_of(
 @given(HOSTILE)
 def test_no_text_becomes_a_template_on_its_way_through_stackstorm(text):
     format, = formats_of(SAY)
-    fit = format.fit(neutralize_templates("say " + text))
-    assume(fit)
+    match = format.match(neutralize_templates("say " + text))
+    assume(match)
     try:
-        check_values(fit, extra_parameters=True)
+        check_values(match, extra_parameters=True)
     except CommandRejected:
         return
-    for value in extract_parameters(format.representation, fit.command).values():
+    for value in extract_parameters(format.representation, match.command).values():
         try:
             value = repr(get_cast("object")(value))
         except (SyntaxError, TypeError, ValueError):
             pass
-        assert not re.search(r"\{[{%#]|<%", value), (fit.command, value)
+        assert not re.search(r"\{[{%#]|<%", value), (match.command, value)
 
 
 @pytest.mark.parametrize("format, command, words", [

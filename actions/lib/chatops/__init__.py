@@ -1,1 +1,1 @@
-"""ChatOps: runs StackStorm's action aliases for chat messages, and formats the replies."""
+"""ChatOps: runs StackStorm's action aliases by commands in chat, and formats the replies."""

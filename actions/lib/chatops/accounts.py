@@ -1,4 +1,4 @@
-"""Chooses the StackStorm account for each call."""
+"""Chooses the StackStorm account (an API key, or the sensor's own account) for each API call."""
 from typing import Callable, Dict, NamedTuple
 
 from chatops.errors import CommandRejected
@@ -9,15 +9,15 @@ __all__ = ["Accounts", "Platform"]
 
 
 class Platform(NamedTuple):
-    """The StackStorm in which this process runs, and the process's account there.
+    """The StackStorm in which this process runs, and the account that StackStorm gave this process.
 
     Attributes:
-        api_url: ends in /v1.
-        headers: returns the headers that authenticate the account; none without authentication.
-        username: the account's.
+        api_url: the URL of StackStorm's API, which ends in /v1.
+        headers: returns the headers that authenticate the account; {} without authentication.
+        username: the name of the account's StackStorm user.
         has_authentication: whether StackStorm requires authentication.
-        stream_url: the URL of the event stream.
-        renew: called when StackStorm has rejected the headers.
+        stream_url: the URL of StackStorm's event stream.
+        renew: called when StackStorm has rejected the headers, so that headers() returns new ones.
     """
 
     api_url: str
@@ -29,7 +29,8 @@ class Platform(NamedTuple):
 
 
 class Accounts:
-    """The accounts of the config's API keys; without a key, the platform's account."""
+    """Makes the StackStorm clients: for each API key of the config, and for the platform's account.
+    """
 
     def __init__(self, settings: ChatOpsSettings, platform: Platform):
         self._settings, self._platform = settings, platform
@@ -38,15 +39,20 @@ class Accounts:
 
     @property
     def url(self) -> str:
-        """The API's URL, which ends in /v1."""
+        """The URL of StackStorm's API, which ends in /v1."""
         return self._settings.api_url or self._platform.api_url
 
     def pack(self) -> StackStorm:
-        """Return the client of the account that reads aliases, executions and inquiries."""
+        """Return the client of the pack's account, which reads aliases, executions and inquiries.
+
+        It is the account of the config's chatops.api_key, else the platform's account.
+        """
         return self._with_key(self._settings.api_key or "")
 
     def of(self, requester_id: int) -> StackStorm:
         """Return the client of the account that runs a person's commands.
+
+        It is the account of the person's key in chatops.api_keys; without any api_keys, pack().
 
         Raises:
             CommandRejected: the config has api_keys, but none for this person.
@@ -70,8 +76,8 @@ class Accounts:
     def username(self, stackstorm: StackStorm) -> str:
         """Return the name of a client's StackStorm user.
 
-        A command states this name. StackStorm checks the rights, and uses the datastore keys, of
-        the user with the stated name.
+        The pack states this name when it starts an alias's action: StackStorm then checks the
+        rights of that user, and the action uses that user's datastore keys.
         """
         if stackstorm not in self._usernames:
             own = not self._platform.has_authentication or (
@@ -81,12 +87,12 @@ class Accounts:
         return self._usernames[stackstorm]
 
     def has_rbac(self, stackstorm: StackStorm) -> bool:
-        """Return whether StackStorm checks users' roles."""
+        """Return whether StackStorm checks users' roles (RBAC)."""
         # Without authentication GET /v1/user fails with 500 and a traceback in StackStorm's log.
         return self._platform.has_authentication and stackstorm.user()["rbac"]["enabled"] is True
 
     def _with_key(self, key: str) -> StackStorm:
-        """Return the client for an API key; "" for the platform's account."""
+        """Return the client for an API key; for the key "", that of the platform's account."""
         if key not in self._clients:
             self._clients[key] = StackStorm(self.url, (lambda: {"St2-Api-Key": key}) if key else (
                 self._platform.headers))

@@ -1,4 +1,4 @@
-"""Formats the acknowledgement of a started command."""
+"""Formats the acknowledgement of a started command, as the `ack` of its alias says."""
 from typing import Any, Dict, Optional
 
 from chatops.reply import Reply, is_private, split_message, styled
@@ -7,10 +7,11 @@ __all__ = ["ack_of"]
 
 
 def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
-    """Return the acknowledgement of a command; None if the alias disables it.
+    """Return the acknowledgement of a started command; None if the alias disables the ack.
 
     Args:
-        started: StackStorm's response to the start: execution, actionalias, message and extra.
+        started: StackStorm's response to the start: execution, actionalias (the alias), and the
+            rendered message and extra of its ack, which are absent if only the former are known.
     """
     ack = started["actionalias"].get("ack") or {}
     if ack.get("enabled") is False:
@@ -22,6 +23,6 @@ def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
         text += f" (details available at {url})"
     reply = Reply(text, code, color="gray", web_url=url)
     extra = started.get("extra")
-    # If StackStorm could not render it, it is a text.
+    # If StackStorm could not render `extra`, it is a text.
     return styled(reply, extra) if isinstance(extra, dict) else (
         reply._replace(private=is_private(ack.get("extra"))))

@@ -1,4 +1,4 @@
-"""Finds the alias that a command is for, among those that the requester may run."""
+"""Finds the StackStorm alias that a command matches, among those that the requester may run."""
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from chatops.catalog import Listing
@@ -6,7 +6,7 @@ from chatops.command import check_words
 from chatops.errors import CommandRejected, StackStormError
 from chatops.format_language import read_command
 from chatops.help import hidden_by, nearest
-from chatops.matching import Fit, Format, formats_of, name_of
+from chatops.matching import Format, FormatMatch, formats_of, name_of
 from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
 
@@ -18,7 +18,7 @@ class CommandForbidden(CommandRejected):
     """The requester may not run the command.
 
     Attributes:
-        people_ids: the people who may run it.
+        people_ids: HipChat's IDs of the people who may run the command here; empty if no one may.
     """
 
     def __init__(self, command: str, people_ids: Optional[List[int]]):
@@ -27,7 +27,13 @@ class CommandForbidden(CommandRejected):
 
 
 class Aliases:
-    """StackStorm's aliases, for the commands of one person in one room."""
+    """Finds aliases for the commands of one person in one room.
+
+    Args:
+        listing: all aliases and formats, as the catalog read them last.
+        stackstorm: the client of an account that may call StackStorm's own matching.
+        person_id, room_id: HipChat's IDs of the person and of the room.
+    """
 
     def __init__(self, listing: Listing, stackstorm: StackStorm, permissions: Permissions,
                  person_id: int, room_id: int):
@@ -36,39 +42,43 @@ class Aliases:
         self._person_id, self._room_id = person_id, room_id
 
     def allowed(self) -> List[Format]:
-        """Return the formats of the aliases that the person may run."""
+        """Return the formats of the aliases that the person may run in the room."""
         return [format for format in self._formats if self._may(format)]
 
-    def find(self, command: str) -> Fit:
-        """Find the one format that a command fits, and that the person may run.
+    def find(self, command: str) -> FormatMatch:
+        """Find the one format that a command matches and that the person may run in the room.
 
         Raises:
-            CommandForbidden: the person may run no alias that fits.
-            CommandRejected: no format fits, or several fit, or StackStorm cannot run it.
+            CommandForbidden: the command matches only aliases that the person may not run here.
+            CommandRejected: the command matches no format or several, or the pack or StackStorm
+                cannot run it.
             NotACommand: the text is probably not meant as a command.
         """
-        fits = _fits_of(command, self._formats)
-        if not fits:
+        matches = _matches_of(command, self._formats)
+        if not matches:
             raise _unknown(command, self._formats, self.allowed())
-        allowed = [fit for fit in fits if self._may(fit.format)]
+        allowed = [match for match in matches if self._may(match.format)]
         if not allowed:
-            name = name_of(fits[0].format.alias)
+            name = name_of(matches[0].format.alias)
             raise CommandForbidden(name, self._permissions.people_for(name, self._room_id))
-        fit = _only(allowed)
-        problem = named_alike(self._aliases).get(fit.format.alias["name"]) or (
-            unkept_safeguard(fit.format.alias))
+        match = _best_of(allowed)
+        problem = named_alike(self._aliases).get(match.format.alias["name"]) or (
+            unkept_safeguard(match.format.alias))
         if problem:
             raise CommandRejected(problem)
         # With match_multiple, StackStorm chooses the alias itself.
-        if fit.format.is_multiple and self._chosen_by_stackstorm(fit.command) != (
-                fit.format.alias["ref"], fit.format.representation):
+        if match.format.is_multiple and self._chosen_by_stackstorm(match.command) != (
+                match.format.alias["ref"], match.format.representation):
             raise CommandRejected(
-                f"StackStorm reads that as another command than {name_of(fit.format.alias)}. Word "
-                "it differently, or ask the authors of both aliases.")
-        return fit
+                f"StackStorm reads that as another command than {name_of(match.format.alias)}. "
+                "Word it differently, or ask the authors of both aliases.")
+        return match
 
     def _chosen_by_stackstorm(self, command: str) -> Optional[Tuple[str, str]]:
-        """Return the alias and format that StackStorm matches; None if it matches none or several.
+        """Ask StackStorm's own matching which alias a command is for.
+
+        Returns:
+            The alias's ref and the format; None if the command matches no alias, or several.
         """
         try:
             match = self._stackstorm.match(command)
@@ -83,7 +93,11 @@ class Aliases:
 
 
 def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
-    """Return the names that several aliases share, disabled ones too, each with its remedy."""
+    """Find names that aliases of several packs share. Disabled aliases count too.
+
+    Returns:
+        By shared name (without pack), a sentence with the problem and its remedy.
+    """
     refs_by_name: Dict[str, List[str]] = {}
     for alias in aliases:
         refs_by_name.setdefault(alias["name"], []).append(name_of(alias))
@@ -93,9 +107,10 @@ def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
 
 
 def unkept_safeguard(alias: Dict[str, Any]) -> str:
-    """Return why the pack does not run an alias with a safeguard (extra.security), or "".
+    """Return why the pack does not run an alias; "" if the alias asks for no safeguard.
 
-    hubot-stackstorm has one safeguard, extra.security.twofactor. This pack has none.
+    An alias asks for a safeguard by `extra.security`. hubot-stackstorm knows one, `twofactor`. This
+    pack has none, so it does not run an alias that asks for one.
     """
     extra = alias.get("extra")
     security = extra.get("security") if isinstance(extra, dict) else None
@@ -107,7 +122,11 @@ def unkept_safeguard(alias: Dict[str, Any]) -> str:
 
 
 def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
-    """Return the problems that keep people from running enabled aliases, a sentence for each."""
+    """Return a sentence for each problem because of which people cannot run an enabled alias.
+
+    Args:
+        aliases: all aliases, disabled ones too, because their names count.
+    """
     enabled = [alias for alias in aliases if alias.get("enabled", True)]
     problems = [*named_alike(aliases).values(), *map(unkept_safeguard, enabled)]
     for format in (format for alias in enabled for format in formats_of(alias)):
@@ -120,51 +139,62 @@ def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
     return sorted(set(filter(None, problems)))
 
 
-def find(command: str, formats: List[Format]) -> Fit:
-    """Find the one of these formats that a command fits, without permissions.
+def find(command: str, formats: List[Format]) -> FormatMatch:
+    """Find the one of these formats that a command matches, without a check of permissions.
 
     Raises:
-        CommandRejected: no format fits, or several fit, or StackStorm cannot run it.
+        CommandRejected: the command matches no format or several, or StackStorm cannot run it.
         NotACommand: the text is probably not meant as a command.
     """
-    fits = _fits_of(command, formats)
-    if not fits:
+    matches = _matches_of(command, formats)
+    if not matches:
         raise _unknown(command, formats, formats)
-    return _only(fits)
+    return _best_of(matches)
 
 
-def _fits_of(command: str, formats: List[Format]) -> List[Fit]:
-    """Return one fit for each alias that the command fits.
+def _matches_of(command: str, formats: List[Format]) -> List[FormatMatch]:
+    """Return one match for each alias that the command matches.
 
-    It is the alias's first fit that StackStorm accepts, or else its first. A format with
-    match_multiple counts only if no other format fits.
+    If the command matches several formats of an alias, the first that StackStorm accepts counts, or
+    else the first. A format with match_multiple counts only if no other format matches.
     """
-    fits = [fit for fit in (format.fit(command) for format in formats) if fit]
-    fits = [fit for fit in fits if not fit.format.is_multiple] or fits
-    first: Dict[str, Fit] = {}
-    for fit in [fit for fit in fits if fit.command] + fits:
-        first.setdefault(name_of(fit.format.alias), fit)
+    matches = [match for match in (format.match(command) for format in formats) if match]
+    matches = [match for match in matches if not match.format.is_multiple] or matches
+    first: Dict[str, FormatMatch] = {}
+    for match in [match for match in matches if match.command] + matches:
+        first.setdefault(name_of(match.format.alias), match)
     return list(first.values())
 
 
-def _only(fits: List[Fit]) -> Fit:
-    """Return the best fit: as typed, or else one that StackStorm accepts; raises CommandRejected
-    if several are equally good."""
-    fits = [fit for fit in fits if fit.is_exact] or [fit for fit in fits if fit.command] or fits
-    if len(fits) > 1:
-        both = "; ".join(sorted(f"{fit.format.label} ({name_of(fit.format.alias)})"
-                                for fit in fits))
+def _best_of(matches: List[FormatMatch]) -> FormatMatch:
+    """Return the match that StackStorm accepts as typed, or else the one that it accepts recased.
+
+    Raises:
+        CommandRejected: there are several such matches, or the match has a `rejection`.
+    """
+    matches = ([match for match in matches if match.is_exact] or
+               [match for match in matches if match.command] or matches)
+    if len(matches) > 1:
+        both = "; ".join(sorted(f"{match.format.label} ({name_of(match.format.alias)})"
+                                for match in matches))
         raise CommandRejected(
             f"More than one command fits: {both}. Write more, or ask the authors of the aliases.")
-    if fits[0].rejection:
-        raise CommandRejected(fits[0].rejection)
-    return fits[0]
+    if matches[0].rejection:
+        raise CommandRejected(matches[0].rejection)
+    return matches[0]
 
 
 def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> CommandRejected:
-    """Return the reason why no format fits; raises NotACommand if it is probably no command."""
+    """Return the error for a command that matches none of the formats.
+
+    Args:
+        allowed: the formats that the requester may run: the most similar ones are suggested.
+
+    Raises:
+        NotACommand: the text is probably not meant as a command.
+    """
     check_words(command)
-    if read_command(command).ending and any(format.fit(command + " .") for format in formats):
+    if read_command(command).ending and any(format.match(command + " .") for format in formats):
         return CommandRejected("StackStorm reads a last word with = in it as a parameter, not as "
                                "text. Write another word after it.")
     similar = "; ".join(nearest(command, allowed))

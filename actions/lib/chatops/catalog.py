@@ -1,4 +1,4 @@
-"""Caches StackStorm's aliases: reading 135 aliases takes longer than starting a command."""
+"""Caches StackStorm's action aliases, since reading 135 of them takes longer than starting one."""
 import time
 from typing import Any, Callable, Dict, List, NamedTuple
 
@@ -8,26 +8,30 @@ from chatops.stackstorm import StackStorm
 __all__ = ["Catalog", "Listing"]
 
 MAX_AGE = 60.0  # seconds, for the case that StackStorm's event stream misses a change
-FRESH = 1.0  # seconds; if a command fits no alias, older aliases are read again
+FRESH = 1.0  # seconds; if a command matches no alias, aliases read earlier are read again
 
 
 class Listing(NamedTuple):
-    """All aliases, and the formats of the enabled ones."""
+    """All aliases, as StackStorm's API returns them, and the formats of the enabled aliases."""
 
     aliases: List[Dict[str, Any]]
     formats: List[Format]
 
     @classmethod
     def of(cls, aliases: List[Dict[str, Any]]) -> "Listing":
-        """Return a listing of these aliases."""
+        """Return the listing of these aliases and of their formats."""
         return cls(aliases, [format for alias in aliases if alias.get("enabled", True)
                              for format in formats_of(alias)])
 
 
 class Catalog:
-    """The aliases as they were read last. A command waits for a new read only if no alias fits.
+    """A cache of StackStorm's aliases, so that a command does not wait until they are read.
 
-    The owner calls refresh() from time to time.
+    The owner calls refresh() from time to time. A command that matches no cached alias calls
+    listing(max_age), which reads the aliases again.
+
+    Args:
+        stackstorm: returns a client that may read aliases.
     """
 
     def __init__(self, stackstorm: Callable[[], StackStorm]):
@@ -37,20 +41,27 @@ class Catalog:
         self._is_expired = True
 
     def expire(self) -> None:
-        """Note that an alias may have changed, so that refresh() reads the aliases again."""
+        """Note that an alias may have changed, so the next refresh() reads all aliases again."""
         self._is_expired = True
 
     def refresh(self) -> None:
         """Read the aliases again if one may have changed, or after MAX_AGE.
 
         Raises:
-            StackStormError: they cannot be read.
+            StackStormError: the aliases cannot be read.
         """
         if self._is_expired or time.monotonic() - self._read_at > MAX_AGE:
             self._read()
 
     def listing(self, max_age: float = float("inf")) -> Listing:
-        """Return the aliases; read them again if they were read more than max_age seconds ago."""
+        """Return the aliases and formats.
+
+        Args:
+            max_age: seconds; aliases that were read longer ago are read again first.
+
+        Raises:
+            StackStormError: the aliases had to be read, and cannot be.
+        """
         if time.monotonic() - self._read_at > max_age or not self._listing.aliases:
             self._read()
         return self._listing

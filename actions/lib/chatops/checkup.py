@@ -1,4 +1,4 @@
-"""Checks ChatOps for hipchat.check: accounts, rights, aliases, rooms and people."""
+"""Checks ChatOps for the action hipchat.check: accounts, rights, aliases, rooms and people."""
 import os
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional
@@ -25,7 +25,12 @@ REMEDIES: Dict[Optional[int], str] = {
 
 
 def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: People) -> Findings:
-    """Check ChatOps if the config has it, and yield the findings."""
+    """Yield the findings on ChatOps; none if the config does not use ChatOps.
+
+    Args:
+        config: the pack's config.
+        client, people: with the pack's token.
+    """
     if not ChatOpsSettings.are_in(config):
         return
     try:
@@ -40,7 +45,7 @@ def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: Pe
 
 
 def _stackstorm(settings: ChatOpsSettings) -> Findings:
-    """Check the accounts and the aliases."""
+    """Check StackStorm's accounts and aliases."""
     url = settings.api_url or os.environ.get("ST2_ACTION_API_URL", "")
     token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
     try:
@@ -61,9 +66,10 @@ def _stackstorm(settings: ChatOpsSettings) -> Findings:
 
 
 def _has_authentication(url: str) -> bool:
-    """Return whether StackStorm rejects a call without a token or key.
+    """Return whether StackStorm requires authentication: it rejects a call without token or key.
 
-    (GET /v1/user does not tell: without authentication it fails with 500 and a traceback.)
+    The call reads the aliases. (GET /v1/user does not help: if StackStorm has no authentication, it
+    answers 500 and logs a traceback.)
     """
     try:
         next(StackStorm(url, dict).aliases(), None)
@@ -75,7 +81,10 @@ def _has_authentication(url: str) -> bool:
 
 
 def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[str, str]:
-    """Return one action of each pack from which the config allows commands, by the pack."""
+    """Return, by pack, one action of each pack whose commands the config allows.
+
+    With these actions the rights of an account are checked.
+    """
     permissions = Permissions(settings)
     return {alias["action_ref"].partition(".")[0]: alias["action_ref"] for alias in aliases
             if permissions.is_granted(name_of(alias))}
@@ -83,6 +92,11 @@ def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[
 
 def _accounts(accounts: Accounts, settings: ChatOpsSettings,
               actions: Dict[str, str]) -> Findings:
+    """Check the rights of every account that the config names.
+
+    Args:
+        actions: from _of_packs().
+    """
     runs = not settings.api_keys
     use = "reads results and runs commands" if runs else "reads results"
     if settings.api_key:
@@ -98,9 +112,13 @@ def _accounts(accounts: Accounts, settings: ChatOpsSettings,
 
 
 def _system_user(stackstorm: StackStorm, use: str) -> Findings:
-    """Check the account of a sensor without chatops.api_key.
+    """Check the account that the sensor uses without chatops.api_key: StackStorm's system user.
 
-    This action runs with another token, maybe another user's, so its rights say nothing.
+    hipchat.check itself runs with a token of the user who started it. So the rights of this token
+    say nothing about the sensor's, and only the use of RBAC is checked.
+
+    Args:
+        use: what the pack does with the account, such as "runs commands".
     """
     try:
         has_rbac = stackstorm.user()["rbac"]["enabled"]
@@ -115,10 +133,11 @@ def _system_user(stackstorm: StackStorm, use: str) -> Findings:
 
 def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], Any]],
              use: str) -> Findings:
-    """Check an account's rights.
+    """Check that an account has the rights that the pack needs.
 
     Args:
-        rights: by StackStorm's name of the right, a call that needs it.
+        key: the config's key that contains the account's API key, such as chatops.api_key.
+        rights: by StackStorm's name of the right, a call that fails without that right.
         use: what the pack does with the account, such as "runs commands".
     """
     missing = []
@@ -142,6 +161,7 @@ def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], An
 
 
 def _reading(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
+    """Return the rights for reading aliases and results, each with a call that needs it."""
     return {"action_alias_view on pack:hipchat": lambda: stackstorm.alias("hipchat.rooms"),
             "execution_list": lambda: next(stackstorm.executions_since(
                 "core.noop", "2000-01-01T00:00:00.000000Z"), None),
@@ -150,12 +170,14 @@ def _reading(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Calla
 
 
 def _running(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
+    """Return the rights for running commands, each with a call that tests it."""
     # Testing action_execute would run an action. action_execute contains action_view.
     return {f"action_execute on pack:{pack}": partial(stackstorm.action, action)
             for pack, action in actions.items()}
 
 
 def _rooms(client: Client, settings: ChatOpsSettings) -> Findings:
+    """Check that HipChat knows the rooms of chatops.rooms."""
     for room_id in sorted(settings.rooms):
         directory = RoomDirectory()
         try:
@@ -168,6 +190,7 @@ def _rooms(client: Client, settings: ChatOpsSettings) -> Findings:
 
 
 def _people(client: Client, settings: ChatOpsSettings) -> Findings:
+    """Check that HipChat knows the people of chatops.allow and chatops.api_keys."""
     people_ids = _people_ids(settings)
     if not settings.allow:
         yield Finding(False, "chatops.allow: it is empty, so no one may run commands. Add the "
@@ -188,11 +211,12 @@ def _people(client: Client, settings: ChatOpsSettings) -> Findings:
 
 
 def _people_ids(settings: ChatOpsSettings) -> List[int]:
-    """Return the IDs of the people in the config."""
+    """Return HipChat's IDs of the people in chatops.api_keys and chatops.allow."""
     return sorted(set(settings.api_keys).union(*(grant.people or () for grant in settings.allow)))
 
 
 def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
+    """Yield the IDs that HipChat knows no person for."""
     for person_id in people_ids:
         try:
             client.call("GET", "user", person_id)
@@ -201,7 +225,10 @@ def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
 
 
 def _owner(people: People, settings: ChatOpsSettings) -> Findings:
-    """Check that the owner of the token, whose messages are no commands, is known."""
+    """Check that the owner of the pack's token is known, and is none of the people with commands.
+
+    The pack posts as the owner, so it never takes the owner's messages for commands.
+    """
     try:
         owner_id = people.owner_id()
     except HipChatError as error:

@@ -1,4 +1,4 @@
-"""Reads and checks a chat message that may be a command."""
+"""Finds the command in a chat message, and checks the message's age and the command's size."""
 import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
@@ -10,7 +10,7 @@ __all__ = ["ChatMessage", "check_age", "check_harmless", "check_words", "command
 
 LONGEST_AGE = timedelta(minutes=5)
 LONGEST_COMMAND = 1000  # characters
-MOST_EQUALS = 5  # StackStorm's time to match grows threefold with each: 4 ms at 5, 838 at 10
+MOST_EQUALS = 5  # each "=" triples StackStorm's time to match: 4 ms at 5 of them, 838 ms at 10
 STRAIGHT = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'",
                           "\u2019": "'", "\u201a": "'"})
 # The dash into which smart punctuation turns "--" before an option; not a dash between words.
@@ -24,9 +24,13 @@ class ChatMessage(NamedTuple):
     """A chat message that may be a command.
 
     Attributes:
-        requester_id: HipChat's ID of the person who wrote it.
-        mention_name: the requester's mention name, without "@".
-        date: in ISO 8601, as HipChat sends it.
+        room_id: HipChat's ID of the room in which the message was posted.
+        requester_id: HipChat's ID of the person who wrote the message.
+        mention_name: the requester's mention name, without "@"; "" to mention no one in replies.
+        message_id: HipChat's ID of the message; a random ID if HipChat sent none.
+        date: when the message was posted: in ISO 8601, as HipChat sends it.
+        text: the whole message, with its templates made harmless by the template guard
+            (hipchat/text/template_guard.py).
     """
 
     room_id: int
@@ -38,10 +42,13 @@ class ChatMessage(NamedTuple):
 
 
 def command_in(text: str, prefix: str) -> str:
-    """Return the text after the prefix, with single blanks, straight quotes and plain dashes.
+    """Return the command in a message: the text after the prefix, such as "!".
+
+    Each run of blanks becomes one blank (or line end); curly quotes and long dashes, which phones
+    type, become plain ones.
 
     Raises:
-        NotACommand: the text does not begin with the prefix, or consists of it.
+        NotACommand: the text does not begin with the prefix, or has nothing after it.
     """
     matched = re.match(prefix_filter(prefix), text)
     command = re.sub(r"\s+", _blank, text[matched.end():]).strip() if matched else ""
@@ -51,9 +58,10 @@ def command_in(text: str, prefix: str) -> str:
 
 
 def prefix_filter(prefix: str) -> str:
-    """Return a regular expression, for Python's re and for RE2, that matches a command's prefix.
+    """Return a regular expression that matches the prefix at the beginning of a message.
 
-    It ignores case, because a phone capitalizes the first letter of a message.
+    Python's re and RE2 both accept the expression. It ignores case, because a phone capitalizes the
+    first letter of a message.
     """
     word_ends = r"\s" if prefix[-1].isalnum() else ""
     return f"(?i)^{INVISIBLE}{re.escape(prefix)}{word_ends}{INVISIBLE}"
@@ -65,7 +73,7 @@ def _blank(run: "re.Match") -> str:
 
 
 def said_at(date: str) -> datetime:
-    """Return the time of a message's date; raises NotACommand if the date is invalid."""
+    """Return a message's date as a time in UTC; raises NotACommand if the date is invalid."""
     try:
         moment = datetime.fromisoformat(date.replace("Z", "+00:00"))
     except ValueError:
@@ -76,21 +84,34 @@ def said_at(date: str) -> datetime:
 
 
 def check_age(date: str, now: datetime) -> None:
-    """Raise CommandTooOld for a message older than five minutes; both times by HipChat's clock."""
+    """Raise CommandTooOld if a message is older than five minutes.
+
+    Args:
+        date: the message's date, in ISO 8601.
+        now: the present time by HipChat's clock, because the date is by that clock too.
+
+    Raises:
+        NotACommand: the date is invalid.
+    """
     age = now - said_at(date)
     if age > LONGEST_AGE:
         raise CommandTooOld(int(age.total_seconds() // 60))
 
 
 def check_words(command: str) -> None:
-    """Raise NotACommand for a text that is probably not meant as a command, such as `!!!`."""
+    """Raise NotACommand for a text that is probably not meant as a command, such as `!!!`.
+
+    Args:
+        command: from command_in().
+    """
     if not command[0].isalnum():
         raise NotACommand(f"It is no command: {command!r}.")
 
 
 def check_harmless(command: str) -> None:
-    """Raise CommandRejected for a text on which StackStorm's matching, which takes exponential
-    time, might hang.
+    """Raise CommandRejected for a command that is so long that StackStorm's matching might hang.
+
+    StackStorm's matching takes exponential time in the number of equals signs.
     """
     if len(command) > LONGEST_COMMAND:
         raise CommandRejected(f"A command has at most {LONGEST_COMMAND} characters; this one has "

@@ -1,8 +1,8 @@
-"""Runs commands: checks a chat message, finds its alias, and starts it in StackStorm.
+"""Runs a chat command: checks the message, finds its alias, and starts the alias's action.
 
     outcome = commands.handle(message, now, about_to_start)
 
-`outcome` contains the executions to wait for and the replies to send. The caller sends them.
+`outcome` contains the executions to wait for, and the replies, which the caller sends.
 """
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
@@ -15,7 +15,7 @@ from chatops.command import ChatMessage, check_age, check_harmless, check_words,
 from chatops.errors import CommandRejected, CommandTooOld, NotACommand, StackStormError
 from chatops.help import help_on
 from chatops.inquiry import about_question, check_may_answer, response_of
-from chatops.matching import Fit
+from chatops.matching import FormatMatch
 from chatops.origin import command_key, room_of, root_of, source_of
 from chatops.permissions import Permissions
 from chatops.reply import Reply
@@ -29,16 +29,19 @@ __all__ = ["Attempt", "Commands", "Outcome", "Started"]
 
 UNKNOWN_END = ("StackStorm did not confirm the start. The command may run nevertheless: check "
                "StackStorm's history before you repeat it.")
-# By how much our clock may be ahead of StackStorm's: if the message's ID identifies the execution,
-# and if only the time distinguishes two commands.
+# By how much our clock may be ahead of StackStorm's. LEAD applies if the message's ID identifies
+# the execution, NARROW_LEAD if only the time distinguishes the executions of two commands.
 LEAD = timedelta(minutes=1)
 NARROW_LEAD = timedelta(seconds=2)
 
 
 class Attempt(NamedTuple):
-    """An attempt to start a command; identifies its executions after a crash.
+    """What was about to be started for a command; stored first, so that a crash loses no execution.
+
+    After a crash, Commands.resume() finds by it the executions that StackStorm has started.
 
     Attributes:
+        alias_id, alias_ref, action_ref: StackStorm's ID and ref of the alias, and its action's ref.
         begun_at: in ISO 8601, by our clock.
         is_multiple: whether the command may start several executions.
     """
@@ -51,7 +54,11 @@ class Attempt(NamedTuple):
 
 
 class Started(NamedTuple):
-    """An execution that a command has started."""
+    """An execution that a command has started.
+
+    Attributes:
+        alias: the alias as StackStorm returned it at the start; None if it must be read again.
+    """
 
     execution_id: str
     alias_ref: str
@@ -59,14 +66,16 @@ class Started(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The outcome of a message.
+    """What Commands did with a chat message, and what the caller must do next.
 
     Attributes:
-        kind: started, answered, rejected, failed, ignored or too old.
-        replies: to send to the requester.
-        started: the executions to wait for.
-        alias: the name of the alias, for the log.
-        reason: why it was rejected, failed or ignored, for the log.
+        kind: started (an action), answered (help, or an inquiry's answer), rejected (the requester
+            must correct something), failed (HipChat or StackStorm did), ignored (it is no command),
+            or too old.
+        replies: the replies to send to the requester; none if the message was ignored.
+        started: the executions to wait for, because their results are posted.
+        alias: the full name of the alias, for the log.
+        reason: why the message was rejected or ignored, or the command failed, for the log.
         minutes: the age of a message that is too old.
     """
 
@@ -79,7 +88,7 @@ class Outcome(NamedTuple):
 
 
 class Commands:
-    """Checks and starts commands."""
+    """Checks chat messages, and starts their commands in StackStorm."""
 
     def __init__(self, settings: ChatOpsSettings, accounts: Accounts, catalog: Catalog,
                  people: People):
@@ -94,7 +103,8 @@ class Commands:
         Args:
             message: a message that the pack's own user did not write.
             now: the time by HipChat's clock.
-            about_to_start: called before the call that starts the command in StackStorm.
+            about_to_start: called right before the call that starts the command in StackStorm, so
+                that the caller can store the attempt for resume().
         """
         try:
             return self._handle(message, now, about_to_start)
@@ -114,13 +124,15 @@ class Commands:
                                             color="red")], reason=type(error).__name__)
 
     def resume(self, message: ChatMessage, attempt: Attempt, known: Set[str]) -> Optional[Outcome]:
-        """Find the executions of an attempt that was interrupted.
+        """Find the executions that StackStorm has started for an attempt that a crash interrupted.
 
         Args:
-            known: the IDs of executions that other commands have started.
+            message: the command's message.
+            attempt: what handle() passed to about_to_start.
+            known: the IDs of executions that other commands have started; they are left out.
 
         Returns:
-            None if it has started no execution.
+            The outcome with these executions; None if StackStorm has started none.
         """
         executions = [execution for execution in self._executions(message, attempt)
                       if execution["id"] not in known]
@@ -147,7 +159,11 @@ class Commands:
         return self._run(message, self._find(message, command), about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
-        """Return the command in a message after the checks that need no call."""
+        """Return a message's command, without the prefix, after the checks that need no call.
+
+        Raises:
+            NotACommand, CommandTooOld, CommandRejected: a check failed.
+        """
         command = command_in(message.text, self._settings.prefix)
         try:
             check_age(message.date, now)
@@ -163,38 +179,44 @@ class Commands:
         return command
 
     def _aliases(self, message: ChatMessage, **max_age: float) -> Aliases:
+        """Return the aliases for the requester; `max_age` is that of Catalog.listing()."""
         return Aliases(self._catalog.listing(**max_age), self._accounts.pack(), self._permissions,
                        message.requester_id, message.room_id)
 
-    def _find(self, message: ChatMessage, command: str) -> Fit:
+    def _find(self, message: ChatMessage, command: str) -> FormatMatch:
         try:
             return self._aliases(message).find(command)
         except CommandRejected:  # the aliases may have changed since they were read
             return self._aliases(message, max_age=FRESH).find(command)
 
-    def _run(self, message: ChatMessage, fit: Fit,
+    def _run(self, message: ChatMessage, match: FormatMatch,
              about_to_start: Callable[[Attempt], None]) -> Outcome:
-        stackstorm, alias = self._accounts.of(message.requester_id), fit.format.alias
-        check_values(fit, self._settings.extra_parameters)
+        stackstorm, alias = self._accounts.of(message.requester_id), match.format.alias
+        check_values(match, self._settings.extra_parameters)
         # StackStorm's notifier evaluates user and source_channel: never put text from chat there.
-        body = {"command": fit.command, "user": self._accounts.username(stackstorm),
+        body = {"command": match.command, "user": self._accounts.username(stackstorm),
                 "source_channel": str(message.room_id)}
         attempt = Attempt(alias["id"], alias["ref"], alias["action_ref"],
-                          datetime.now(timezone.utc).isoformat(), fit.format.is_multiple)
+                          datetime.now(timezone.utc).isoformat(), match.format.is_multiple)
         about_to_start(attempt)
-        if fit.format.is_multiple:
+        if match.format.is_multiple:
             starts = _starting(lambda: stackstorm.run_each_match(**body))
         else:
-            starts = [_starting(lambda: self._run_alias(stackstorm, message, fit, attempt, body))]
+            starts = [_starting(lambda: self._run_alias(stackstorm, message, match, attempt, body))]
         return Outcome("started", [ack for ack in map(ack_of, starts) if ack], [
             Started(start["execution"]["id"], alias["ref"], start["actionalias"])
             for start in starts], name_of(alias))
 
-    def _run_alias(self, stackstorm: StackStorm, message: ChatMessage, fit: Fit, attempt: Attempt,
-                   body: Dict[str, Any]) -> Dict[str, Any]:
+    def _run_alias(self, stackstorm: StackStorm, message: ChatMessage, match: FormatMatch,
+                   attempt: Attempt, body: Dict[str, Any]) -> Dict[str, Any]:
+        """Start the alias's action; return StackStorm's response: see StackStorm.run_alias().
+
+        If StackStorm answers with an error but has started the execution nevertheless, return that
+        execution with its alias.
+        """
         try:
             return stackstorm.run_alias(
-                name=fit.format.alias["name"], format=fit.format.representation,
+                name=match.format.alias["name"], format=match.format.representation,
                 source_context={"room_id": str(message.room_id),
                                 "requester_id": str(message.requester_id),
                                 "message_id": command_key(message.message_id)}, **body)
@@ -242,10 +264,14 @@ class Commands:
         return Outcome("answered", [Reply("Thank you, the workflow continues.", color="green")])
 
     def _inquiry(self, message: ChatMessage, inquiry_id: str) -> Tuple[Dict[str, Any], str]:
-        """Return an inquiry, and the name of the alias whose command led to it.
+        """Return an inquiry, and the name of the alias whose command started its workflow.
+
+        Returns:
+            StackStorm's inquiry; and the alias's full name, "" if the alias was deleted.
 
         Raises:
-            CommandRejected: it was not posted in the message's room.
+            CommandRejected: there is no such inquiry, the account may not read it, or its workflow
+                was not started by a command in the message's room.
         """
         stackstorm = self._accounts.pack()
         inquiry = _rejecting(lambda: about_question(lambda: stackstorm.inquiry(inquiry_id)))
@@ -265,7 +291,13 @@ def _stackstorm_date(moment: datetime) -> str:
 
 
 def _rejecting(call: Callable[[], Any]) -> Any:
-    """Call StackStorm; raises CommandRejected, with StackStorm's message, for a 4xx."""
+    """Call StackStorm for a requester, who gets StackStorm's reason if it rejects the call.
+
+    Raises:
+        CommandRejected: StackStorm answered with a 4xx except 401; or it did not answer, so it is
+            unknown whether the call had an effect.
+        StackStormError: StackStorm answered with 401 or a 5xx.
+    """
     try:
         return call()
     except StackStormError as error:
@@ -277,7 +309,13 @@ def _rejecting(call: Callable[[], Any]) -> Any:
 
 
 def _starting(call: Callable[[], Any]) -> Any:
-    """Make a call that starts a command. After an error, the command may run nevertheless."""
+    """Make the call that starts a command in StackStorm.
+
+    Raises:
+        CommandRejected: StackStorm rejected the command; or it failed, and the text warns the
+            requester that the command may run nevertheless.
+        StackStormError: StackStorm answered with 401.
+    """
     try:
         return _rejecting(call)
     except StackStormError as error:

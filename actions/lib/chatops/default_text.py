@@ -1,9 +1,9 @@
-"""Formats a result like StackStorm, for an alias without a result format."""
+"""Formats a command's result as StackStorm does, if the alias has no format for results."""
 from typing import Any, Dict, Iterable, List, Tuple
 
 __all__ = ["default_text"]
 
-# The keys of a runner's result to show; all keys if the runner is not listed here.
+# The keys of an action's result to show, by its runner; all keys for a runner that is not listed.
 SHELL = ("stdout", "stderr", "return_code", "error")
 PYTHON = ("result", "stdout", "stderr", "exit_code")
 OF_RUNNERS = {"local-shell-cmd": SHELL, "local-shell-script": SHELL, "python-script": PYTHON,
@@ -13,7 +13,11 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
 def default_text(execution: Dict[str, Any]) -> str:
-    """Return status, ID, URL, duration, and the result as its runner returns it."""
+    """Return the text for an ended execution: status, ID, URL, duration, and the action's result.
+
+    Args:
+        execution: from StackStorm's API.
+    """
     lines = [f"Action {execution['action']['ref']} completed.",
              f"status : {execution['status']}", f"execution: {execution['id']}"]
     if execution.get("web_url"):
@@ -37,6 +41,7 @@ def _result(execution: Dict[str, Any]) -> List[str]:
 
 
 def _chosen(result: Any, keys: Iterable[str]) -> List[Tuple[str, Any]]:
+    """Return the (key, value) pairs of a result that have one of these keys and are not empty."""
     items = result.items() if isinstance(result, dict) else ()
     return [(key, value) for key, value in items if key in keys and value]
 

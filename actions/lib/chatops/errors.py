@@ -1,4 +1,4 @@
-"""The errors of ChatOps."""
+"""The errors of ChatOps: what is wrong with a command, or with a call to StackStorm."""
 from typing import Optional
 
 from hipchat.errors import HipChatError
@@ -7,18 +7,18 @@ __all__ = ["CommandRejected", "CommandTooOld", "NotACommand", "StackStormError"]
 
 
 class NotACommand(HipChatError):
-    """The message is no command and gets no reply. The text, for the log, says why."""
+    """A chat message is no command, so it gets no reply. The error's text is for the log."""
 
 
 class CommandRejected(HipChatError):
-    """The command is wrong. The text, for the requester, says what to do."""
+    """The pack does not run a command. The error's text is the reply: why, and what to do."""
 
 
 class CommandTooOld(HipChatError):
-    """The command was posted too long ago to run it now.
+    """The message with the command was posted too long ago to run the command now.
 
     Attributes:
-        minutes: its age.
+        minutes: the age of the message.
     """
 
     def __init__(self, minutes: int):
@@ -27,11 +27,11 @@ class CommandTooOld(HipChatError):
 
 
 class StackStormError(HipChatError):
-    """StackStorm's API refused a call, or did not respond.
+    """StackStorm's API refused a call, or did not respond to it.
 
     Attributes:
-        status: HTTP status; None without a response.
-        message: the first line of StackStorm's message, or the kind of failure.
+        status: the HTTP status; None if there was no response, or none that can be read.
+        message: the first line of StackStorm's error message; without one, the kind of failure.
     """
 
     def __init__(self, call: str, status: Optional[int] = None, message: str = ""):

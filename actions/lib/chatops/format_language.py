@@ -1,8 +1,8 @@
-"""Reads the formats of aliases exactly as StackStorm does.
+"""Reads the formats of action aliases, and the parameters in a command, exactly as StackStorm does.
 
-A format is a Python regular expression with {{ placeholders }} for parameters. StackStorm cuts
-key=value pairs off the end of a command, turns each placeholder into a named group, anchors the
-expression if it finds no anchor, and searches the rest of the command.
+A format is a Python regular expression with {{ placeholders }} for parameters. StackStorm cuts the
+key=value pairs off the end of a command. It turns each placeholder of the format into a named
+group, anchors the expression if it finds no anchor, and searches the rest of the command with it.
 tests/chatops/test_format_language.py compares this module with StackStorm's own parser.
 """
 # pylint: disable=no-member  # Python's own parser creates its constants when it is imported
@@ -30,16 +30,17 @@ _DEFAULT = rf"\{{\{{\s*(\S+?)\s*=\s*(?:{_IN_QUOTES}|(.+?))\s*\}}\}}"
 _OPTIONAL = re.compile(r"(\s*)" + _DEFAULT)
 _REQUIRED = re.compile(r"(\s*)\{\{\s*(\S+?)\s*\}\}")
 
-_ANYTHING = ".+?"  # the texts that _named() matches
+_ANYTHING = ".+?"  # matches every text that the group of _named() matches
 
 
 class Command(NamedTuple):
     """A command, split as StackStorm splits it.
 
     Attributes:
-        text: the text that formats match, between two blanks.
-        ending: the key=value pairs at the end of the command, as typed.
-        pairs: the pairs' values, without quotes.
+        text: the command without its ending, with a blank added at each end. Formats are searched
+            in this text.
+        ending: the key=value pairs at the end of the command, as typed; "" without any.
+        pairs: the value of each of these pairs by its key, without the quotes around the value.
     """
 
     text: str
@@ -52,10 +53,11 @@ class FormatExpression(NamedTuple):
 
     Attributes:
         source: the expression for Python's re.
-        superset: an expression for RE2 that matches the same texts, and ignores quotes.
-        names: the names of the parameters.
-        defaults: the defaults of the optional parameters.
-        problem: why StackStorm cannot use the format, else "".
+        superset: a simpler expression for RE2, without the look-around for quotes. It matches every
+            text that `source` matches, and maybe more.
+        names: the names of the parameters that have placeholders.
+        defaults: the defaults of the optional parameters, by name.
+        problem: why StackStorm cannot use the format; "" if it can.
     """
 
     source: str
@@ -65,7 +67,14 @@ class FormatExpression(NamedTuple):
     problem: str
 
     def values(self, match: "re.Match[str]", command: Command) -> Optional[Dict[str, Any]]:
-        """Return the parameters that StackStorm takes from a match; None if it rejects the match.
+        """Return the parameter values that StackStorm reads from a command.
+
+        Args:
+            match: a match of `source` in the command's text.
+            command: supplies the values of the key=value pairs.
+
+        Returns:
+            The values by name; None if StackStorm rejects the match, because the command is empty.
         """
         values: Dict[str, Any] = match.groupdict()
         for name, default in self.defaults.items():
@@ -76,7 +85,7 @@ class FormatExpression(NamedTuple):
 
 @lru_cache(maxsize=16)  # each format is tried on the same command
 def read_command(command: str) -> Command:
-    """Split a command into its text and the key=value pairs at its end."""
+    """Split a command into the text that formats match and the key=value pairs at its end."""
     matched = _PAIRS_AT_END.match(command)
     ending = matched.group(1) if matched else ""
     text = command.replace(ending, "") if ending else command
@@ -86,10 +95,14 @@ def read_command(command: str) -> Command:
 
 @lru_cache(maxsize=1024)
 def read_format(representation: str) -> FormatExpression:
-    """Turn a format into StackStorm's regular expression.
+    """Turn a format into the regular expression that StackStorm makes of it.
+
+    Args:
+        representation: the format, as the alias has it.
 
     Raises:
-        re.error: the format is no regular expression, whatever its parameters are called.
+        re.error: the format is no regular expression, even if the names of its parameters are
+            ignored. (A wrong name only sets `problem`.)
     """
     problem = _problem(representation)
     source = _with_placeholders(representation, _unnamed() if problem else _named)
@@ -104,33 +117,42 @@ def read_format(representation: str) -> FormatExpression:
 
 
 def _with_placeholders(representation: str, value: Callable[[str], str]) -> str:
-    """Replace each {{ name }} by value(name); first the optional ones, which have a default."""
+    """Replace each placeholder {{ name }} or {{ name = default }} by value(name).
+
+    The group for a placeholder with a default is optional. Those are replaced first.
+    """
     optional = _OPTIONAL.sub(
         lambda match: f"(?:{match.group(1)}{value(match.group(2))})?", representation)
     return _REQUIRED.sub(lambda match: match.group(1) + value(match.group(2)), optional)
 
 
 def _named(name: str) -> str:
-    """Return a group for a value in quotes, in braces, or bare, without the quotes around it."""
+    """Return the expression for a parameter: a named group, without the quotes around the value."""
     return rf"""["']?(?P<{name}>(?<=').+?(?=')|(?<=").+?(?=")|\{{.+?\}}|.+?)["']?"""
 
 
 def _unnamed() -> Callable[[str], str]:
-    """Return a _named() that ignores names, for a format whose names are no valid group names."""
+    """Return a function like _named() that replaces the names by numbers.
+
+    It is for a format that has a parameter name which is no valid group name.
+    """
     numbers = count()
     return lambda name: _named(f"_{next(numbers)}")
 
 
 def _defaults(representation: str) -> Dict[str, str]:
+    """Return the defaults in a format, by the parameter's name."""
     return {name: "".join(value)
             for name, *value in re.findall(_DEFAULT, representation, re.DOTALL)}
 
 
 def _problem(representation: str) -> str:
-    """Return why StackStorm answers 500 to a command in this format; "" if it does not.
+    """Return why StackStorm cannot use a format; "" if it can.
+
+    StackStorm would answer 500 to a command in such a format.
 
     Raises:
-        re.error: the format is no regular expression, whatever its parameters are called.
+        re.error: the format has a problem, and besides it is no regular expression.
     """
     names = _names(representation)
     invalid = [name for name in names if not name.isidentifier()]
@@ -148,6 +170,7 @@ def _problem(representation: str) -> str:
 
 
 def _names(representation: str) -> List[str]:
+    """Return the names in a format's placeholders, first those with a default."""
     names: List[str] = []
 
     def note(name: str) -> str:
@@ -167,9 +190,14 @@ def _is_valid(source: str) -> bool:
 
 
 def _has(tree: Iterable[Any], anchors: Tuple[Any, ...]) -> bool:
-    """Return whether StackStorm finds one of these anchors.
+    """Return whether StackStorm finds one of these anchors in a format, so that it adds none.
 
-    It searches groups and the second branch of an alternative, but no repeated or optional parts.
+    StackStorm's search enters groups and the second branch of an alternative, but no repeated or
+    optional parts.
+
+    Args:
+        tree: the format as parsed by re's own parser.
+        anchors: the parser's constants for ^ and \\A, or for $ and \\Z.
     """
     for operation, argument in tree:
         inner: Iterable[Any] = ()

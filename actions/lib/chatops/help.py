@@ -1,4 +1,4 @@
-"""Lists the commands that a person may run in a room."""
+"""The built-in command `help`: lists the commands that a person may run in a room."""
 import re
 from typing import Iterable, Iterator, List, Tuple
 
@@ -14,7 +14,7 @@ _BUILT_IN_WORD = re.compile(r"(?:\^|\\s\*|\(\?:|\()*(help|answer)(?=\s|\(|\||\)|
 
 
 def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
-    """List commands.
+    """Return the reply to `help` or `help WORD`.
 
     Args:
         word: a pack, or a part of a command's line; "" for all commands.
@@ -22,8 +22,9 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
         opening: the beginning of a command, such as "!".
 
     Returns:
-        The list, which prefers to be private if it is long. The text also names the aliases that
-        match `help word`, which cannot be run because help is built in.
+        A reply with the list. If the list is long, it goes to the requester in private, or to the
+        room if that is impossible. The reply also names the aliases that `help WORD` matches: they
+        cannot be run, because help is built in.
     """
     formats = list(formats)
     lines = list(dict.fromkeys(
@@ -32,14 +33,16 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
     text = "You may run here:" if lines else (
         f"No command that you may run here has {quoted(word)} in it. {opening}help lists all.")
     for name in sorted({name_of(format.alias) for format in formats
-                        if hidden_by(format) and format.fit(f"help {word}".strip())}):
+                        if hidden_by(format) and format.match(f"help {word}".strip())}):
         text = f"{name} cannot be run: help is built in. {text}"
     return Reply(text, "\n".join(opening + line for line in sorted(lines)),
                  prefer_private=len(lines) > LONG)
 
 
 def _lines(formats: Iterable[Format]) -> Iterator[Tuple[str, str]]:
-    """Yield the line and the pack of each command; like StackStorm, omit formats without display.
+    """Yield (line of the help, pack) for each command; the pack is "" for a built-in command.
+
+    Formats without a display are left out, as in StackStorm's own help.
     """
     for line in BUILT_IN:
         yield line, ""
@@ -52,13 +55,16 @@ def _lines(formats: Iterable[Format]) -> Iterator[Tuple[str, str]]:
 
 
 def hidden_by(format: Format) -> str:
-    """Return the built-in command with which a format begins, so it is never matched; or ""."""
+    """Return the built-in command, help or answer, that hides a format; "" if none does.
+
+    A format that begins with that word can never match: the built-in command runs instead.
+    """
     match = _BUILT_IN_WORD.match(format.representation)
     return match.group(1).lower() if match else ""
 
 
 def nearest(command: str, formats: Iterable[Format]) -> List[str]:
-    """Return the displays of the three formats that are most like a command."""
+    """Return the displays of up to three formats that a mistyped command is most similar to."""
     from difflib import SequenceMatcher  # here, since only mistyped commands need it
 
     typed = command.lower()

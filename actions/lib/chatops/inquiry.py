@@ -1,4 +1,4 @@
-"""Turns a workflow's inquiry into a question, and a person's answer into a response."""
+"""Turns a workflow's inquiry into a question for a room, and the answer in chat into a response."""
 import json
 from typing import Any, Callable, Dict, Optional
 
@@ -18,15 +18,15 @@ Fields = Dict[str, Dict[str, Any]]
 
 
 def question(inquiry: Dict[str, Any], action: str, opening: str) -> str:
-    """Format an inquiry as a question.
+    """Format an inquiry as the question to post in a room.
 
     Args:
         inquiry: from StackStorm's API.
-        action: the action that asks: the one that the command started.
+        action: the ref of the action that the command started, and that now asks.
         opening: the beginning of a command, such as "!".
 
     Returns:
-        The action, the fields, and how to answer.
+        A text with the action, the fields to answer, and the command to answer with.
     """
     fields = _fields(inquiry)
     lines = [f"{action} asks, for at most {inquiry.get('ttl')} minutes:"]
@@ -39,6 +39,7 @@ def question(inquiry: Dict[str, Any], action: str, opening: str) -> str:
 
 
 def _example(fields: Fields) -> str:
+    """Return what to write as the answer, such as "yes (or no)" for a single boolean field."""
     if not fields:
         return "ok"
     only = _only(fields)
@@ -49,29 +50,41 @@ def _example(fields: Fields) -> str:
 
 
 def _fields(inquiry: Dict[str, Any]) -> Fields:
+    """Return the fields that an inquiry asks for: the properties of its schema, by name."""
     fields = (inquiry.get("schema") or {}).get("properties") or {}
     return {name: field if isinstance(field, dict) else {} for name, field in fields.items()}
 
 
 def _kind(field: Any) -> Optional[str]:
-    """Return the type of a field; of several types, the first that is not null."""
+    """Return the JSON schema type of a field; of several types, the first that is not null.
+
+    Returns:
+        None if the field has no type.
+    """
     kinds = field.get("type") if isinstance(field, dict) else None
     return next((kind for kind in ([kinds] if isinstance(kinds, str) else kinds or [])
                  if kind != "null"), None)
 
 
 def _only(fields: Fields) -> Optional[str]:
-    """Return the only field, or the only required field: an answer that is no JSON is for it."""
+    """Return the name of the field that an answer in plain text, not in JSON, is for.
+
+    Returns:
+        The only required field, or else the only field; None if there is neither.
+    """
     required = [name for name, field in fields.items() if field.get("required") is True]
     names = required if len(required) == 1 else list(fields)
     return names[0] if len(names) == 1 else None
 
 
 def response_of(answer: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
-    """Turn a person's answer into a response.
+    """Turn a person's answer into a response to the inquiry.
 
-    The workflow evaluates the response, so its templates are made harmless; only after JSON is
-    decoded, because its escapes can hide a template.
+    The workflow evaluates the response as a template, so its templates are made harmless. This
+    happens after JSON is decoded, because an escape in JSON can hide a template.
+
+    Returns:
+        The value of each answered field, by the field's name; {} for an inquiry without fields.
 
     Raises:
         CommandRejected: the text cannot be an answer to this inquiry.
@@ -89,7 +102,11 @@ def response_of(answer: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _value(answer: str, field: Any) -> Any:
-    """Convert an answer to a field's type; commas separate the items of a list."""
+    """Convert an answer to the type of its field; commas separate the items of a list.
+
+    Raises:
+        CommandRejected: the answer is no value of that type.
+    """
     kind = _kind(field)
     if kind == "array":
         return [_value(item.strip(), field.get("items")) for item in answer.split(",")]
@@ -104,6 +121,7 @@ def _value(answer: str, field: Any) -> Any:
 
 
 def _object(answer: str) -> Dict[str, Any]:
+    """Return the object of an answer in JSON; raises CommandRejected if the JSON is invalid."""
     try:
         return _finite(loads(answer))
     except ValueError:
@@ -112,7 +130,7 @@ def _object(answer: str) -> Dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Return the value; raises CommandRejected if it contains a number that JSON cannot express."""
+    """Return the value; raises CommandRejected if it contains infinity or NaN, which JSON lacks."""
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
@@ -122,15 +140,19 @@ def _finite(value: Any) -> Any:
 
 def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_id: int,
                      settings: ChatOpsSettings, has_rbac: Callable[[], bool]) -> None:
-    """Raise CommandRejected unless the person may answer the inquiry.
+    """Raise CommandRejected unless the person may answer the inquiry in the room.
 
-    StackStorm checks the inquiry's users and roles against the account that responds. With api_keys
-    that is the person's account, but without RBAC every account passes as having every role.
-    Without api_keys, this function checks users by their HipChat ID. An inquiry without users and
-    roles may be answered by the people who may run the command that asks.
+    StackStorm itself checks whether the account that responds is among the inquiry's `users` and
+    has one of its `roles`. This function covers the cases in which that check is not enough:
+
+    - `roles`: rejected without api_keys, because then all people share an account; and without
+      RBAC, because then StackStorm accepts every account for every role.
+    - `users`: without api_keys, the person's HipChat ID must be among them.
+    - neither: the person must be allowed to run the command whose workflow asks.
 
     Args:
-        alias: the name of that command's alias.
+        alias: the full name of the alias of that command.
+        has_rbac: returns whether StackStorm checks users' roles.
     """
     if inquiry.get("roles"):
         if not settings.api_keys or not has_rbac():
@@ -146,11 +168,11 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_i
 
 
 def about_question(call: Callable[[], Any]) -> Any:
-    """Make a call to StackStorm's API about an inquiry.
+    """Make a call to StackStorm's API that reads or answers an inquiry; return the call's result.
 
     Raises:
-        CommandRejected: there is no such inquiry, or it is for others. (StackStorm's own message
-            on the latter contains a database record.)
+        CommandRejected: there is no such inquiry, or it is for other people. (The text is the
+            pack's own: StackStorm's message on the latter contains a database record.)
         StackStormError: the call failed for another reason.
     """
     try:

@@ -1,13 +1,13 @@
-"""Matches commands with the formats of aliases, ignoring case.
+"""Matches a typed command with the formats of StackStorm's action aliases, ignoring case.
 
-StackStorm's own matching is case-sensitive. So StackStorm gets the command with the format's words
-in the format's case, and with the values as typed. The pack runs a command only if both readings
-give the same values: StackStorm's reading of that text, and a reading of the typed text that
-ignores case.
+StackStorm's own matching is case-sensitive. So the pack sends StackStorm a recased command: the
+format's words are in the format's case, and the parameter values are as typed. The pack runs a
+command only if StackStorm reads the same values from the recased command as the pack reads from
+the typed command when it ignores case.
 
-Python's re, which StackStorm uses too, takes polynomial time. Therefore RE2 first decides in linear
-time whether a command fits. If it fits, re is usually fast. If re is slow, it is stopped, and the
-command is rejected, because it would block StackStorm too.
+Python's re, which StackStorm uses too, may take polynomial time. Therefore RE2 first decides in
+linear time whether a command matches. If it matches, re is usually fast. If re is slow, the search
+is stopped and the command is rejected, because the same search would block StackStorm too.
 """
 import re
 from functools import cached_property, lru_cache
@@ -18,7 +18,7 @@ import re2
 from chatops.format_language import Command, read_command, read_format
 from chatops.time_limit import TooSlow, limited_time
 
-__all__ = ["Fit", "Format", "formats_of", "name_of", "quoted"]
+__all__ = ["Format", "FormatMatch", "formats_of", "name_of", "quoted"]
 
 _BEGINNING = re.compile(r"(\w*)(.?)", re.DOTALL)
 # The letters in a format that do not stand for themselves.
@@ -27,19 +27,21 @@ _WORD = re.compile(r"[^\W\d_]+")
 # RE2 reads these differently: classes on letters that are not English, {,3} and [[:alpha:]].
 _CLASSES = re.compile(r"\\[wWbBdDsS]")
 _OTHER_DIALECT = re.compile(r"\{,|\[\[:")
-_TIME_LIMIT = 0.1  # seconds of this process's time for a search by re
+_TIME_LIMIT = 0.1  # seconds of this process's processor time for a search by re
 
 Values = Dict[str, Any]
 
 
-class Fit(NamedTuple):
-    """A format and a command that fits it.
+class FormatMatch(NamedTuple):
+    """The match of a typed command with one format of an alias.
 
     Attributes:
-        command: the text for StackStorm; "" if StackStorm would accept none.
-        is_exact: whether StackStorm accepts the command as typed, or might accept it.
-        executions: the parameters of each execution; there are several only with match_multiple.
-        rejection: why the pack does not run the command, else "".
+        command: the text to send to StackStorm; "" if StackStorm accepts no spelling of it.
+        is_exact: whether StackStorm accepts the command as typed. True also if the pack cannot
+            tell, because reading the command takes too long.
+        executions: the parameter values of each execution that StackStorm would start, by the
+            parameter's name; there are several executions only with match_multiple.
+        rejection: why the pack must not run the command, a text for the requester; "" if it may.
     """
 
     format: "Format"
@@ -50,11 +52,15 @@ class Fit(NamedTuple):
 
 
 class Format:
-    """One representation of an alias.
+    """One format of an alias: a pattern that commands match, such as "deploy {{ host }}".
+
+    An alias has a Format for each `representation` in its `formats`.
 
     Attributes:
-        display: its line in the help; "" if help does not show it.
-        is_multiple: whether the alias has match_multiple: a command may start several executions.
+        alias: the alias, as StackStorm's API returns it.
+        display: the format's line in the help; "" if the help does not show the format.
+        representation: the pattern: a regular expression with {{ placeholders }}.
+        is_multiple: whether the format has match_multiple: a command may start several executions.
     """
 
     def __init__(self, alias: Dict[str, Any], display: str, representation: str,
@@ -64,12 +70,12 @@ class Format:
 
     @property
     def label(self) -> str:
-        """The display, or without one the representation."""
+        """The text that names this format to people: its display, or else its representation."""
         return self.display or self.representation
 
     @property
     def names(self) -> List[str]:
-        """The names of the parameters."""
+        """The names of the parameters that this format has placeholders for."""
         return read_format(self.representation).names
 
     @cached_property
@@ -80,50 +86,65 @@ class Format:
         except re.error as error:
             return f"its format is no regular expression ({error})"
 
-    def fit(self, typed: str) -> Optional[Fit]:
-        """Return the fit of a command, ignoring case; None if the command does not fit."""
+    def match(self, typed: str) -> Optional[FormatMatch]:
+        """Match a typed command with this format, ignoring case.
+
+        Returns:
+            The match; None if the command does not match. A match may have a `rejection`.
+        """
         command = read_command(typed)
         if not self._begins_as(command.text):
             return None
         try:
-            return self._fit(typed, command)
+            return self._match(typed, command)
         except re.error:
             return None
         except TooSlow:
-            return Fit(self, typed, True,
-                       rejection=f"That is too long for the command {self.label}: StackStorm could "
-                                 "take minutes to read it.")
+            return FormatMatch(
+                self, typed, True, rejection=f"That is too long for the command {self.label}: "
+                                             "StackStorm could take minutes to read it.")
 
-    def _fit(self, typed: str, command: Command) -> Optional[Fit]:
+    def _match(self, typed: str, command: Command) -> Optional[FormatMatch]:
         executions = self._executions(command, re.IGNORECASE)
         if not executions:
             return None
         if self.problem:
-            return Fit(self, "", False, rejection=f"StackStorm cannot run {name_of(self.alias)}: "
-                                                  f"{self.problem}. Tell its author.")
-        return self._fit_with_values(typed, command, executions)
+            return FormatMatch(
+                self, "", False, rejection=f"StackStorm cannot run {name_of(self.alias)}: "
+                                           f"{self.problem}. Tell its author.")
+        return self._match_with_values(typed, command, executions)
 
-    def _fit_with_values(self, typed: str, command: Command, executions: List[Values]) -> Fit:
-        """Return the fit with the text from which StackStorm takes exactly these values."""
+    def _match_with_values(self, typed: str, command: Command,
+                           executions: List[Values]) -> FormatMatch:
+        """Find the spelling of a command from which StackStorm reads exactly these values.
+
+        Args:
+            typed: the command as typed.
+            command: the same command, split by read_command().
+            executions: the values that the pack reads from the command when it ignores case.
+
+        Returns:
+            A match with that spelling; a match with a `rejection` if there is none.
+        """
         as_typed = self._executions(command)
         if as_typed and as_typed != executions:
-            return Fit(self, typed, True, executions,
-                       "With its capitals that can be read in two ways, as "
-                       f"{_described(as_typed)} or as {_described(executions)}. Put quotes around "
-                       "each value.")
+            return FormatMatch(
+                self, typed, True, executions, "With its capitals that can be read in two ways, as "
+                f"{_described(as_typed)} or as {_described(executions)}. Put quotes around each "
+                "value.")
         if as_typed:
-            return Fit(self, typed, True, executions)
+            return FormatMatch(self, typed, True, executions)
         for recased in self._recased(command):
             if self._executions(read_command(recased)) == executions:
-                return Fit(self, recased, False, executions)
-        return Fit(self, "", False, executions,
-                   f"Capitals count in that command. Write it as: {self.label}")
+                return FormatMatch(self, recased, False, executions)
+        return FormatMatch(self, "", False, executions,
+                           f"Capitals count in that command. Write it as: {self.label}")
 
     def _recased(self, command: Command) -> Iterator[str]:
-        """Yield the command with all words, except the values, in the format's case.
+        """Yield recased commands: all words, except the values, are in the format's case.
 
-        Words that the format does not contain, but matches by [a-z]+, first stay as typed, then
-        become lower case.
+        Some words are not in the format, but match an expression in it such as [a-z]+. They are as
+        typed in the first recased command, and in lower case in the second.
         """
         words = _WORD.findall(_NO_WORDS.sub(" ", self.representation))
         known = {word.lower(): word for word in reversed(words)}
@@ -134,19 +155,28 @@ class Format:
                 return known.get(typed) or known.get(typed.lower()) or other(typed)
 
             parts, end = [], 0
-            for begin, finish in _literals(self._matches(command.text, re.IGNORECASE)):
+            for begin, finish in _literals(self._searched(command.text, re.IGNORECASE)):
                 parts += [command.text[end:begin], _WORD.sub(cased, command.text[begin:finish])]
                 end = finish
             yield "".join([*parts, command.text[end:]])[1:-1] + command.ending
 
     def _executions(self, command: Command, flags: int = 0) -> List[Values]:
-        """Return the values of each execution that StackStorm would start."""
+        """Return the parameter values of each execution that StackStorm would start.
+
+        Returns:
+            An empty list if the command does not match with these flags of re.
+        """
         expression = read_format(self.representation)
         executions = [expression.values(match, command)
-                      for match in self._matches(command.text, flags)]
+                      for match in self._searched(command.text, flags)]
         return [] if None in executions else [values for values in executions if values is not None]
 
-    def _matches(self, text: str, flags: int) -> List["re.Match[str]"]:
+    def _searched(self, text: str, flags: int) -> List["re.Match[str]"]:
+        """Return re's matches of the format in a text: one or none, or all with match_multiple.
+
+        Raises:
+            TooSlow: re takes too long.
+        """
         expression = read_format(self.representation)
         if self._is_regular(text) and not _gate(expression.superset, flags).search(text):
             return []
@@ -158,14 +188,17 @@ class Format:
         return [match] if match else []
 
     def _is_regular(self, text: str) -> bool:
-        """Return whether RE2 reads the format as Python does."""
+        """Return whether RE2 and re agree on the format and this text, so RE2 may decide alone."""
         if _OTHER_DIALECT.search(self.representation) or (
                 not text.isascii() and _CLASSES.search(self.representation)):
             return False
         return _gate(read_format(self.representation).superset, 0) is not None
 
     def _begins_as(self, text: str) -> bool:
-        """Return whether the text begins with the letters with which the format begins."""
+        """Return whether the text begins with the letters with which the format begins.
+
+        This is a quick check: a text that fails it cannot match. A format with "|" passes always.
+        """
         match = _BEGINNING.match(self.representation)
         start, after = match.groups() if match else ("", "")
         start = start[:-1] if after in "?*+{" else start
@@ -174,7 +207,11 @@ class Format:
 
 @lru_cache(maxsize=2048)
 def _gate(expression: str, flags: int) -> Any:
-    """Compile an expression for RE2; None if RE2 does not support it."""
+    """Compile an expression for RE2, with re's flags.
+
+    Returns:
+        RE2's pattern; None if RE2 does not support the expression.
+    """
     options = re2.Options()
     options.log_errors, options.case_sensitive = False, not flags & re.IGNORECASE
     options.dot_nl = options.never_capture = True
@@ -190,7 +227,7 @@ def _compiled(expression: str, flags: int) -> "re.Pattern[str]":
 
 
 def _literals(matches: List["re.Match[str]"]) -> Iterator[Tuple[int, int]]:
-    """Yield the spans of the format's own words in a text: inside matches, outside of values."""
+    """Yield (start, end) of each part of the matched text that belongs to no parameter value."""
     for match in matches:
         begin = match.start()
         for start, end in sorted(match.span(name) for name in match.re.groupindex):
@@ -201,7 +238,7 @@ def _literals(matches: List["re.Match[str]"]) -> Iterator[Tuple[int, int]]:
 
 
 def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:
-    """Yield an alias's formats, in the author's order."""
+    """Yield a Format for each representation of an alias, in the order of its YAML file."""
     for entry in alias.get("formats") or []:
         if isinstance(entry, str):
             entry = {"display": entry, "representation": [entry]}
@@ -214,15 +251,16 @@ def formats_of(alias: Dict[str, Any]) -> Iterator[Format]:
 
 
 def name_of(alias: Dict[str, Any]) -> str:
-    """Return an alias's name as in permissions: pack.name."""
+    """Return an alias's full name, pack.name, as in the config's chatops.allow."""
     return f"{alias['pack']}.{alias['name']}"
 
 
 def quoted(text: str) -> str:
-    """Return text from chat in quotes, for a reply."""
+    """Return a text from chat in double quotes, to show it in a reply."""
     return f'"{text}"'
 
 
 def _described(executions: Sequence[Values]) -> str:
+    """Return the values of executions for a reply, such as `host="web"; host="db"`."""
     return "; ".join(" ".join(f"{name}={quoted(value)}" for name, value in values.items()
                               if value is not None) for values in executions)

@@ -1,4 +1,4 @@
-"""Finds the command that started an execution."""
+"""Finds out which chat command, in which room, started an execution of StackStorm's."""
 import hashlib
 import re
 from typing import Any, Dict, Optional
@@ -11,32 +11,45 @@ _IDENTIFIER = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 def command_key(message_id: str) -> str:
-    """Return the key of a command in StackStorm: the message's ID, or its hash.
+    """Return the text by which a command is found again among StackStorm's executions.
 
-    StackStorm's notifier evaluates templates in the key, so it must be a plain identifier.
+    StackStorm's notifier evaluates templates in this text, so the text must be a plain identifier.
+
+    Returns:
+        The ID of the command's message; a hash of the ID if it is no plain identifier.
     """
     return message_id if _IDENTIFIER.fullmatch(message_id) else (
         hashlib.sha256(message_id.encode("utf-8", "replace")).hexdigest())
 
 
 def room_of(execution: Dict[str, Any]) -> Optional[int]:
-    """Return the ID of the room whose command started an execution; None without a command."""
+    """Return the ID of the room in which the command that started an execution was posted.
+
+    Returns:
+        None if no command of this pack started the execution.
+    """
     context = execution.get("context") or {}
     room = str(context.get("source_channel", ""))
     return int(room) if context.get("action_alias_ref") and room.isdecimal() else None
 
 
 def root_of(execution: Dict[str, Any], stackstorm: StackStorm) -> Dict[str, Any]:
-    """Return the outermost parent of an execution; itself if it has no parent."""
+    """Return the outermost parent of an execution, such as a workflow; itself if it has no parent.
+
+    Raises:
+        StackStormError: a parent cannot be read.
+    """
     while execution.get("parent"):
         execution = stackstorm.execution(execution["parent"])
     return execution
 
 
 def source_of(execution: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the source_context of the call that started an execution, or {}.
+    """Return the source_context that the pack passed when it started an execution.
 
-    It is lost if the action has its own notify section, which replaces that of the call.
+    Returns:
+        room_id, requester_id and message_id (from command_key()), as texts; {} if there is none.
+        That is so too if the action has its own notify section, which replaces the call's.
     """
     notify = ((execution.get("liveaction") or {}).get("notify") or {}).get("on-complete") or {}
     return (notify.get("data") or {}).get("source_context") or {}

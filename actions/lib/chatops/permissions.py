@@ -8,13 +8,16 @@ __all__ = ["Permissions"]
 
 
 class Permissions:
-    """The permissions of the config's `allow`. A command is named pack.alias."""
+    """Answers who may run which command where, from the config's chatops.allow and chatops.rooms.
+
+    A command is given by the full name of its alias: pack.alias.
+    """
 
     def __init__(self, settings: ChatOpsSettings):
         self._settings = settings
 
     def may_any(self, person_id: int, room_id: int) -> bool:
-        """Return whether the person may run any command in the room."""
+        """Return whether the person may run at least one command in the room."""
         return any(self._covers(grant, person_id, room_id) for grant in self._settings.allow)
 
     def may(self, command: str, person_id: int, room_id: int) -> bool:
@@ -23,11 +26,15 @@ class Permissions:
                    for grant in self._settings.allow)
 
     def is_granted(self, command: str) -> bool:
-        """Return whether `allow` contains the command, for any person and room."""
+        """Return whether anyone may run the command in any room."""
         return any(_names(grant, command) for grant in self._settings.allow)
 
     def people_for(self, command: str, room_id: int) -> Optional[List[int]]:
-        """Return the IDs of the people who may run the command in the room; None for everyone."""
+        """Return the IDs of the people who may run the command in the room.
+
+        Returns:
+            None if everyone may run it; an empty list if no one may.
+        """
         people_ids: Set[int] = set()
         for grant in self._settings.allow:
             if _names(grant, command) and self._in_room(grant, room_id):
@@ -45,4 +52,5 @@ class Permissions:
 
 
 def _names(grant: Grant, command: str) -> bool:
+    """Return whether a pattern of the grant matches the command."""
     return any(fnmatchcase(command, pattern) for pattern in grant.commands)

@@ -1,4 +1,4 @@
-"""Replies to commands, and their style."""
+"""A reply to a chat command: its text, and the style that its alias gives it."""
 import re
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
@@ -10,15 +10,19 @@ NO = ("", "false", "no", "none", "0")
 
 
 class Reply(NamedTuple):
-    """A reply: a text, code after it, and their style.
+    """A reply to a command: a text, code after the text, and their style.
 
     Attributes:
-        format: text or html.
-        color: of a notification.
-        private: whether only the requester gets it; the room gets a hint.
-        prefer_private: like private, but if HipChat refuses the private message, the room gets it.
-        reply: whether it is shown under the command.
-        web_url: the URL of the whole result, if the reply must be truncated.
+        code: a text that is shown as it is, in a fixed-width font; "" for none.
+        color: the background of the notification.
+        format: the format of `text`: text or html.
+        notify: whether HipChat alerts the people who get the reply.
+        card: a HipChat card to show with the text.
+        private: whether only the requester gets the reply; the room gets a hint that there is one.
+        prefer_private: like private, but if HipChat refuses the private message, the room gets the
+            reply.
+        reply: whether HipChat shows the reply under the command, as a reply to that message.
+        web_url: the URL of the whole result in StackStorm, for a reply that must be truncated.
     """
 
     text: str
@@ -34,7 +38,11 @@ class Reply(NamedTuple):
 
 
 def styled(reply: Reply, extra: Any) -> Reply:
-    """Return the reply with the style of an alias's `extra.hipchat`; invalid keys are ignored."""
+    """Return the reply with the style that an alias sets in `extra.hipchat`.
+
+    Args:
+        extra: the alias's rendered `extra`; invalid values in it are ignored.
+    """
     options = _hipchat_options(extra)
     style: Dict[str, Any] = {
         key: _is_yes(options.get(key)) for key in ("notify", "private", "reply")}
@@ -48,9 +56,9 @@ def styled(reply: Reply, extra: Any) -> Reply:
 
 
 def is_private(extra: Any) -> bool:
-    """Return whether an alias's `extra` asks for a private reply.
+    """Return whether an alias's `extra` asks for a private reply, by `extra.hipchat.private`.
 
-    A template that was not rendered counts as yes.
+    If the value is a template that was not rendered, the answer is True, to be safe.
     """
     return _is_yes(_hipchat_options(extra).get("private"))
 
@@ -61,12 +69,15 @@ def _hipchat_options(extra: Any) -> Dict[str, Any]:
 
 
 def _is_yes(value: Any) -> bool:
-    """Return whether a value means yes; a rendered template is a text, such as "False"."""
+    """Return whether a value means yes. (A template renders a boolean to a text: "False".)"""
     return value.strip().lower() not in NO if isinstance(value, str) else bool(value)
 
 
 def split_message(message: str) -> Tuple[str, str]:
-    """Return the text and the code of a message; without a separator, all is text."""
+    """Split a message of an alias at its separator {~} into (text, code).
+
+    Without a separator, the code is "".
+    """
     text, separator, code = message.partition(SEPARATOR)
     return (text.strip(), re.sub(r"\A(?: *\n| )", "", code).rstrip()) if separator else (
         message.strip(), "")

@@ -1,4 +1,4 @@
-"""Sends replies to a requester, in a room or in private."""
+"""Sends the replies to a command: to the command's room, or to the requester in private."""
 from html import escape
 from typing import Any, Callable, Iterator, List
 
@@ -22,27 +22,35 @@ IN_PRIVATE = "I answered you in private."
 
 
 class Responder:
-    """Sends replies to the requester of one message.
+    """Sends replies to one command, as notifications, as HipChat's replies or as private messages.
 
     Attributes:
-        has_sent: whether a part of a reply was sent, so that the reply must not be sent again.
+        has_sent: whether a part of a reply was sent. Then the reply must not be sent again, or that
+            part would appear twice.
     """
 
     def __init__(self, client: Client, as_user: Callable[[], Client], message: ChatMessage):
         """Send nothing yet.
 
         Args:
-            client: sends notifications.
-            as_user: returns a client with a user's token, which private messages and replies need,
-                or raises ParameterError.
-            message: the message to reply to.
+            client: the client that sends notifications.
+            as_user: returns the client that sends private messages and replies, with a user's
+                token; raises ParameterError if the pack has no such token.
+            message: the message with the command.
         """
         self._client, self._as_user, self._message = client, as_user, message
         self._mention = f"@{message.mention_name} " if message.mention_name else ""
         self.has_sent = False
 
     def send(self, reply: Reply) -> str:
-        """Send a reply; return its text as it was sent."""
+        """Send a reply in one or more messages.
+
+        Returns:
+            The reply's text (not its code), shortened if it was too long.
+
+        Raises:
+            HipChatError: HipChat refused a message, or failed; see has_sent.
+        """
         reply = _shortened(reply)
         text = _text(reply)
         if reply.private or reply.prefer_private:
@@ -54,7 +62,11 @@ class Responder:
         return text
 
     def openings(self, reply: Reply) -> List[str]:
-        """Return the texts that send() may post first in the room, depending on HipChat."""
+        """Return the texts of which send() posts one as its first message in the room.
+
+        Which one depends on whether HipChat accepts a private message. So a caller can find out
+        after a crash whether the reply was sent.
+        """
         reply = _shortened(reply)
         return [*_parts(self._mention + _text(reply), reply.web_url)[:1], *(
             [self._mention + IN_PRIVATE] if reply.private or reply.prefer_private else [])]
@@ -119,7 +131,9 @@ def _text(reply: Reply) -> str:
 
 
 def _shortened(reply: Reply) -> Reply:
-    """Return a reply that is short enough to split. HTML that is too long is replaced by its URL.
+    """Return a reply that is short enough to split into messages.
+
+    HTML cannot be split, so a text in HTML that is too long is replaced by the result's URL.
     """
     reply = reply._replace(text=reply.text[:LONGEST_REPLY], code=reply.code[:LONGEST_REPLY])
     if reply.format != "html" or len(reply.text) + LONGEST_MENTION <= LONGEST_MESSAGE:
@@ -128,13 +142,17 @@ def _shortened(reply: Reply) -> Reply:
 
 
 def _parts(text: str, url: str) -> List[str]:
-    """Return up to three messages with a text; a longer text is truncated, and ends in its URL."""
+    """Split a text into up to three messages; the third of a longer text ends in the result's URL.
+
+    Returns:
+        The messages; an empty list for a blank text.
+    """
     return _cut(fitted(text, "text", "split"), url, lambda part, rest: (
         part[:LONGEST_MESSAGE - len(rest)] + rest)) if text.strip() else []
 
 
 def _code(reply: Reply) -> Iterator[str]:
-    """Yield the code as HTML, a message for each 9,000 characters."""
+    """Yield messages in HTML with the reply's code, each with up to 9,000 characters of code."""
     parts: List[List[str]] = [[]]
     size = 0
     for line in reply.code.splitlines():
@@ -151,6 +169,11 @@ def _code(reply: Reply) -> Iterator[str]:
 
 
 def _cut(parts: List[str], url: str, ended: Callable[[str, str], Any]) -> List[str]:
+    """Return the first three parts; if there are more, the third ends in a hint at the rest.
+
+    Args:
+        ended: returns a part (its first argument) with the hint (its second) at its end.
+    """
     if len(parts) <= MOST_PARTS:
         return parts
     rest = f"\n[...] The rest is at {url}" if url else "\n[...]"

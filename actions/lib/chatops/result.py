@@ -1,4 +1,4 @@
-"""Formats the result of an ended command by its alias."""
+"""Formats the result of an ended command, as the `result` of its alias says."""
 from typing import Any, Dict, Optional
 
 from chatops.reply import Reply, is_private, split_message, styled
@@ -15,13 +15,15 @@ HIDDEN = ("trigger", "trigger_type", "trigger_instance", "liveaction")  # from a
 
 
 def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Optional[Reply]:
-    """Return the reply to an ended command; None if the alias disables it.
+    """Return the reply with the result of a command; None if the alias disables results.
 
-    If the alias was deleted, or its templates fail, the reply contains the status but not the
-    result, which the room may not be allowed to read. (StackStorm's own ChatOps sends no reply.)
+    The reply contains the status but not the result if the alias was deleted, or if the alias has a
+    format and a template fails: the alias may hide parts of the result from the room. (StackStorm's
+    own ChatOps sends no reply then.)
 
     Args:
-        alias: None if it was deleted.
+        execution: the command's ended execution, from StackStorm's API.
+        alias: the command's alias, from StackStorm's API; None if it was deleted.
     """
     plain = Reply("", color=COLORS.get(execution["status"], "red"),
                   web_url=execution.get("web_url") or "")
@@ -53,12 +55,13 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Opt
 
 
 def _status(execution: Dict[str, Any], reason: str) -> str:
-    """Return the status of an execution, and the reason why its result is not shown."""
+    """Return a text with the status of an execution, and the reason why its result is not shown."""
     where = execution.get("web_url") or "Its execution is " + execution["id"]
     return f"{execution['action']['ref']} ended: {execution['status']}. ({reason}) {where}"
 
 
 def _rendered(template: str, context: Dict[str, Any]) -> str:
+    """Render a template of a result; like StackStorm, with the module six in the context."""
     if "six" in template:
         import six
         context = dict(context, six=six)

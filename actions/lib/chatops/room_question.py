@@ -1,7 +1,8 @@
-"""Yes/no questions that hipchat.ask posts in a room.
+"""The yes/no questions that the action hipchat.ask posts in a room.
 
-If another question is waiting in the room, the new question gets a code, and its answer must
-contain the code. So an answer belongs to one question. The first question needs no code.
+If another question is waiting in the room, the new question gets a code, and an answer to the new
+question must contain the code. So each answer belongs to one question. The first question needs no
+code.
 """
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, List, NamedTuple
@@ -14,15 +15,16 @@ ASK = "hipchat.ask"
 LONGEST_WAIT = timedelta(days=1, minutes=10)
 ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 SHORTEST_CODE = 3
-# Allowed around the word: "Yes!" is an answer; "yes?" and "yes, but only tomorrow" are not.
+# Allowed around yes and no: "Yes!" is an answer; "yes?" and "yes, but only tomorrow" are not.
 _SIGNS = "[^\\pL\\pN?\uff1f]*"
 
 
 class RoomQuestion(NamedTuple):
-    """A question.
+    """A yes/no question, and the code that distinguishes it from the room's other questions.
 
     Attributes:
-        code: "" if no other question is waiting in the room.
+        text: the question, as the caller of hipchat.ask gave it.
+        code: from code_of(); "" if no other question is waiting in the room.
     """
 
     text: str
@@ -30,7 +32,7 @@ class RoomQuestion(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The question, with a hint how to answer it."""
+        """The message to post: the question, and how to answer it."""
         return f"{self.text} (answer yes {self.code} or no {self.code})" if self.code else (
             f"{self.text} (yes or no)")
 
@@ -46,9 +48,9 @@ def waiting_beside(execution_id: str, stackstorm: StackStorm,
     """Find the other questions that are waiting in a room.
 
     Args:
-        execution_id: the execution of hipchat.ask that asks now.
+        execution_id: the ID of the execution of hipchat.ask that asks the new question.
         stackstorm: a client that may list executions.
-        is_same_room: returns whether the `room` parameter of a hipchat.ask means this room.
+        is_same_room: returns whether another hipchat.ask's parameter `room` means the same room.
 
     Returns:
         The IDs of the other executions of hipchat.ask in the room that have not ended.
@@ -60,6 +62,10 @@ def waiting_beside(execution_id: str, stackstorm: StackStorm,
 
 
 def code_of(execution_id: str, other_ids: List[str]) -> str:
-    """Return a code: the shortest end of the execution's ID with which no other ID ends."""
+    """Return the code of a question: the shortest end of its execution's ID that no other ID has.
+
+    Args:
+        other_ids: the executions of the room's waiting questions, from waiting_beside().
+    """
     return next(execution_id[-length:] for length in range(SHORTEST_CODE, len(execution_id) + 1)
                 if not any(other.endswith(execution_id[-length:]) for other in other_ids))

@@ -1,4 +1,4 @@
-"""Reads and checks the config's section `chatops`."""
+"""Reads and checks the section `chatops` of the pack's config."""
 import re
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
 
@@ -10,18 +10,18 @@ from hipchat.values import positive_id
 
 __all__ = ["ALL", "ChatOpsSettings", "Grant"]
 
-ALL = "*"
-LONGEST_PREFIX = 10
-# The template guard inserts characters between these.
+ALL = "*"  # in `allow`: all people, or all rooms
+LONGEST_PREFIX = 10  # characters
+# The template guard inserts characters between these; a prefix with them would not be recognized.
 NO_PREFIX = frozenset("{}<>%#")
 
 
 class Grant(NamedTuple):
-    """An entry of `allow`: people who may run commands in rooms.
+    """An entry of chatops.allow: which people may run which commands in which rooms.
 
     Attributes:
-        commands: patterns over pack.alias, such as hipchat.*.
-        people, rooms: IDs; None for all.
+        commands: patterns that the full names of aliases (pack.alias) match, such as hipchat.*.
+        people, rooms: HipChat's IDs; None for all.
     """
 
     commands: List[str]
@@ -30,13 +30,18 @@ class Grant(NamedTuple):
 
 
 class ChatOpsSettings(NamedTuple):
-    """The config's section `chatops`. Rooms and people are HipChat's IDs, keys are StackStorm's.
+    """The settings in the section `chatops` of the pack's config.
 
     Attributes:
-        api_keys: by person, the key of the account that runs their commands. If it has any key,
-            people without a key may run no commands.
-        api_url, stream_url: of StackStorm's API and event stream; "" for those in StackStorm's own
-            config.
+        prefix: the text with which a command begins, such as "!".
+        rooms: HipChat's IDs of the rooms in which commands are accepted.
+        allow: who may run which commands; without a matching entry, no one.
+        api_key: the StackStorm API key of the pack's account; None for the sensor's own account.
+        api_keys: by HipChat's ID of a person, the StackStorm API key of the account that runs the
+            person's commands. If there is any key, people without one may run no commands.
+        extra_parameters: whether a command may set parameters that are not in the alias's format.
+        api_url, stream_url: the URLs of StackStorm's API and event stream; "" for the URLs in
+            StackStorm's own config.
     """
 
     prefix: str
@@ -69,12 +74,15 @@ class ChatOpsSettings(NamedTuple):
 
     @property
     def opening(self) -> str:
-        """The beginning of a command: the prefix, and a blank if it ends in a letter or digit."""
+        """The beginning of a command: the prefix, with a blank if its end is a letter or digit."""
         return self.prefix + (" " if self.prefix[-1].isalnum() else "")
 
     @staticmethod
     def are_in(config: Optional[Dict[str, Any]]) -> bool:
-        """Return whether the config has ChatOps. (StackStorm adds a section with defaults.)"""
+        """Return whether the config uses ChatOps: it sets rooms, allow, api_key or api_keys.
+
+        (A section alone means nothing, because StackStorm adds one with the defaults.)
+        """
         section = (config or {}).get("chatops")
         return bool(section) and (not isinstance(section, dict) or any(
             section.get(key) for key in ("rooms", "allow", "api_key", "api_keys")))
@@ -89,6 +97,7 @@ def _prefix(value: Any) -> str:
 
 
 def _id_of(kind: str, action: str) -> Callable[[Any], int]:
+    """Return a validator for the ID of a room or a person; `action` shows such IDs."""
     def check(value: Any) -> int:
         checked = positive_id(value)
         if checked is None:
@@ -115,6 +124,11 @@ def _grant(value: Any) -> Grant:
 
 def _ids_or_all(place: str, values: Any,
                 check: Callable[[Any], int]) -> Optional[FrozenSet[int]]:
+    """Return the IDs in a list of an `allow` entry; None for "*", all.
+
+    Args:
+        place: the key of the list, for the error: .people or .rooms.
+    """
     if values in (ALL, [ALL]):
         return None
     if not isinstance(values, list) or not values:
@@ -139,7 +153,7 @@ def _api_key(value: Any, place: str = "") -> str:
 
 
 def _service_url(ending: str) -> Callable[[Any], str]:
-    """Return a validator for the URL of a StackStorm service, which adds a missing ending."""
+    """Return a validator for the URL of a StackStorm service, which adds the ending to the URL."""
     def check(value: Any) -> str:
         checked = must_be.url("https://st2.example.com/api")(value)
         return checked if checked.endswith(ending) else checked + ending

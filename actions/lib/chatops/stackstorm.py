@@ -1,4 +1,4 @@
-"""Calls StackStorm's API."""
+"""Calls StackStorm's API: aliases, executions and inquiries."""
 from typing import Any, Callable, Dict, Iterator, List, Optional
 from urllib.parse import quote
 
@@ -9,12 +9,15 @@ from hipchat.api.transport import FAILURES, ApiResponse, http_session, send
 __all__ = ["LARGEST_RESULT", "ROUTE", "StackStorm"]
 
 ROUTE = "hipchat"  # StackStorm sends notifications with this route back to the pack
-PAGE = 100  # the largest page that StackStorm allows to every user
+PAGE = 100  # items; the largest page that StackStorm allows to every user
 LARGEST_RESULT = 1 << 20  # bytes; rendering a larger result would block the sensor
 
 
 class StackStorm:
-    """A client of StackStorm's API for one account; every call raises StackStormError.
+    """A client of StackStorm's API for one account.
+
+    Every method raises StackStormError if StackStorm refuses the call or does not answer. The
+    objects that the methods return are those of StackStorm's API.
 
     Args:
         url: the API's URL, which ends in /v1.
@@ -26,12 +29,12 @@ class StackStorm:
         self._url, self._headers = url.rstrip("/"), headers
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
-        """Yield all aliases, without their ack and result."""
+        """Yield all aliases, disabled ones too, without their `ack` and `result`."""
         return self._pages("actionalias", include_attributes=(
             "id,name,ref,pack,description,enabled,formats,action_ref,extra"))
 
     def alias(self, ref_or_id: str) -> Optional[Dict[str, Any]]:
-        """Return an alias; None if there is none."""
+        """Return a whole alias, given by ref or ID; None if there is no such alias."""
         try:
             return self._call("GET", "actionalias", ref_or_id)
         except StackStormError as error:
@@ -40,17 +43,25 @@ class StackStorm:
             raise
 
     def match(self, command: str) -> Dict[str, Any]:
-        """Return the alias that StackStorm's own matching finds: actionalias, representation."""
+        """Find the alias of a command by StackStorm's own matching.
+
+        Returns:
+            actionalias (the alias) and representation (its format that matches).
+
+        Raises:
+            StackStormError: with the status 400 if the command matches no alias, or several.
+        """
         return self._call("POST", "actionalias", "match", json={"command": command})
 
     def run_alias(self, **body: Any) -> Dict[str, Any]:
-        """Start an alias's action.
+        """Start the action of an alias.
 
         Args:
-            body: name, format, command, user, source_channel, source_context.
+            body: name and format of the alias, the command, user, source_channel (the room's ID),
+                and source_context: see origin.source_of().
 
         Returns:
-            execution, actionalias, and message and extra from the alias's ack.
+            execution, actionalias (the alias), and message and extra from the alias's `ack`.
         """
         return self._call("POST", "aliasexecution", json=dict(body, notification_route=ROUTE))
 
@@ -58,54 +69,62 @@ class StackStorm:
         """Start the executions of a command whose alias has match_multiple.
 
         Args:
-            body: command, user, source_channel.
+            body: the command, user, and source_channel (the room's ID).
 
         Returns:
-            For each execution the result of run_alias().
+            For each execution an object like that of run_alias().
         """
         return self._call("POST", "aliasexecution", "match_and_execute",
                           json=dict(body, notification_route=ROUTE))["results"]
 
     def execution(self, execution_id: str) -> Dict[str, Any]:
-        """Return an execution, without a result larger than LARGEST_RESULT."""
+        """Return an execution; its result is left out if it is larger than LARGEST_RESULT."""
         return self._call("GET", "executions", execution_id,
                           params={"max_result_size": LARGEST_RESULT})
 
     def pending(self) -> Iterator[Dict[str, Any]]:
-        """Yield the pending executions; all of them are inquiries."""
+        """Yield the executions with the status pending: the inquiries without an answer."""
         return self._pages("executions", status="pending",
                            include_attributes="id,context,parent,status")
 
     def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """Yield an action's executions, newest first, without results.
+        """Yield the executions of an action that were started after a time, newest first.
 
-        (With results, StackStorm takes four times as long.)
+        They are without results, with which StackStorm takes four times as long.
 
         Args:
-            since: in ISO 8601 with Z.
+            action: the action's ref.
+            since: the time in ISO 8601 with Z.
         """
         return self._pages("executions", action=action, timestamp_gt=since,
                            include_attributes="id,context,parent,start_timestamp,liveaction")
 
     def action(self, ref: str) -> Dict[str, Any]:
-        """Return an action."""
+        """Return an action, given by its ref."""
         return self._call("GET", "actions", ref)
 
     def states_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """Yield id, status and parameters of an action's executions, newest first."""
+        """Yield id, status and parameters of the executions of an action, newest first.
+
+        The arguments are those of executions_since().
+        """
         return self._pages("executions", action=action, timestamp_gt=since,
                            include_attributes="id,status,parameters")
 
     def inquiry(self, inquiry_id: str) -> Dict[str, Any]:
-        """Return an inquiry: id, route, ttl (minutes), users, roles, schema."""
+        """Return an inquiry: id, route, ttl (minutes), users and roles (who may answer), schema."""
         return self._call("GET", "inquiries", inquiry_id)
 
     def respond(self, inquiry_id: str, response: Dict[str, Any]) -> None:
-        """Respond to an inquiry."""
+        """Answer an inquiry, so that its workflow continues.
+
+        Args:
+            response: the answers by field, as the inquiry's schema demands.
+        """
         self._call("PUT", "inquiries", inquiry_id, json={"id": inquiry_id, "response": response})
 
     def user(self) -> Dict[str, Any]:
-        """Return the account's user: username, and rbac with enabled, is_admin and roles."""
+        """Return the user of this account: username, and rbac with enabled, is_admin and roles."""
         return self._call("GET", "user")
 
     def _pages(self, *path: str, **params: Any) -> Iterator[Dict[str, Any]]:
@@ -139,7 +158,7 @@ class StackStorm:
 
 
 def _message(response: ApiResponse) -> str:
-    """Return the first line of StackStorm's message; a schema may follow it."""
+    """Return the first line of the error message in a response. (A whole schema may follow it.)"""
     try:
         message = str(response.json()["faultstring"])
     except (ValueError, KeyError, TypeError):

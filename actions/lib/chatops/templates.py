@@ -1,4 +1,4 @@
-"""Renders Jinja templates of aliases as StackStorm does, but faster."""
+"""Renders the Jinja templates in the `result` of an alias as StackStorm does, but faster."""
 from typing import Any, Dict
 
 import jinja2
@@ -13,7 +13,10 @@ _ENVIRONMENT.tests["in"] = lambda item, collection: item in collection
 
 
 def render(template: str, context: Dict[str, Any]) -> str:
-    """Render a template once: templates in the values of the context are not evaluated.
+    """Render a template once, so templates in the values of the context are not evaluated.
+
+    Args:
+        context: the values of the template's variables, by name.
 
     Raises:
         Exception: any; jinja2.TemplateError, or the exception of an expression in the template.
@@ -28,7 +31,7 @@ def render(template: str, context: Dict[str, Any]) -> str:
 
 
 def render_leaves(value: Any, context: Dict[str, Any]) -> Any:
-    """Return the value with every text in it rendered."""
+    """Return a value, such as an alias's `extra`, with every text in it rendered as a template."""
     if isinstance(value, dict):
         return {key: render_leaves(item, context) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Limits the processor time of untrusted regular expressions and templates."""
+"""Stops an untrusted regular expression or template that takes too much processor time."""
 import signal
 import sys
 from contextlib import contextmanager
@@ -11,14 +11,17 @@ AGAIN = 0.01  # seconds until the next check if another greenlet was running
 
 
 class TooSlow(Exception):
-    """A computation took too long and was stopped."""
+    """The computation in a block of limited_time() took too long and was stopped."""
 
 
 @contextmanager
 def limited_time(seconds: float) -> Iterator[None]:
-    """Raise TooSlow in the block after so many seconds of this process's processor time.
+    """Run a `with` block, and raise TooSlow in it when it has used too much processor time.
 
-    It uses a signal: Python handles signals while it computes, and also while re searches.
+    A signal stops the block: Python handles signals while it computes, and also while re searches.
+
+    Args:
+        seconds: of this process's processor time.
     """
     block = sys._getframe(2)
 

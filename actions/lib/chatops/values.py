@@ -1,49 +1,53 @@
-"""Rejects commands in whose values StackStorm would find templates that the guard cannot see."""
+"""Rejects a command if a parameter value hides a template that StackStorm would evaluate.
+
+The template guard (hipchat/text/template_guard.py) makes the templates in a message harmless before
+StackStorm decodes the values. Decoding can make a new template, for example from an escape.
+"""
 import re
 from typing import Optional
 
 from chatops.errors import CommandRejected
-from chatops.matching import Fit, quoted
+from chatops.matching import FormatMatch, quoted
 from hipchat.text.template_guard import BREAK
 from hipchat.text.shallow_json import loads
 
 __all__ = ["check_values"]
 
-# StackStorm reads a value in braces as JSON, or else as Python. Two things hide a template from the
-# guard: escapes, and adjacent strings, which Python joins.
+# StackStorm decodes a value in braces as JSON, or else as Python. Two things hide a template from
+# the template guard: escapes, and adjacent strings, which Python joins.
 _ESCAPES = re.compile(r"\\[uUxN0-7\n]")
 _JOINED = re.compile(r"[{}<%#]['\"](?:\s|\\\n|#[^\n]*\n|['\"bBfFrRuU])*['\"][{}%#>]")
 
 
-def check_values(fit: Fit, extra_parameters: bool) -> None:
-    """Raise CommandRejected for values that may hide a template from the template guard.
+def check_values(match: FormatMatch, extra_parameters: bool) -> None:
+    """Raise CommandRejected if a parameter value may hide a template from the template guard.
 
     Args:
-        extra_parameters: whether the command may set parameters that are not in the format. If
-            not, they are rejected too.
+        extra_parameters: the config's chatops.extra_parameters: whether a command may set
+            parameters that are not in the format. If False, a command that sets one is rejected.
     """
-    extra = sorted(set().union(*fit.executions) - set(fit.format.names))
+    extra = sorted(set().union(*match.executions) - set(match.format.names))
     if extra and not extra_parameters:
         raise CommandRejected(f"That command has no parameter {', '.join(map(quoted, extra))}. "
                               "(StackStorm reads a last word with = in it as a parameter.)")
-    if "{" in fit.command and _ESCAPES.search(fit.command):
+    if "{" in match.command and _ESCAPES.search(match.command):
         raise CommandRejected("Write the characters themselves: a command takes no escapes such as "
                               "\\u007b beside braces.")
-    if "{" in fit.command and _JOINED.search(fit.command):
+    if "{" in match.command and _JOINED.search(match.command):
         raise CommandRejected("Write one text in one pair of quotes: beside braces, a command "
                               "takes no adjacent texts in quotes.")
-    repeated = _repeated_ending(fit.command)
+    repeated = _repeated_ending(match.command)
     if repeated:
         raise CommandRejected(f"Write {quoted(repeated)} once: StackStorm removes it everywhere in "
                               "the command.")
-    for value in (value for values in fit.executions for value in values.values() if value):
+    for value in (value for values in match.executions for value in values.values() if value):
         if BREAK in value and value.lstrip("\"' [").startswith("{") and (
                 _is_json(value.replace(BREAK, ""))):
             raise CommandRejected("Where two braces meet, write a blank between them: } }.")
 
 
 def _repeated_ending(command: str) -> Optional[str]:
-    """Return an ending with = in it that the command contains twice.
+    """Return an ending of the command, with = in it, that occurs elsewhere too; None without one.
 
     StackStorm removes the key=value pairs at the end, and the same text everywhere else. That joins
     the characters around it, which can make a template.

@@ -43,6 +43,8 @@ NO_STREAM = ("Answers come up to a second later, as running executions are looke
              "stream_view. The error: {:.300}")
 NO_API = ("Commands are not answered until it answers. Check the service st2api, chatops.api_url "
           "and chatops.api_key. The error: {:.300}")
+NO_RIGHTS = ("Commands are not answered. Check chatops.api_key and, with RBAC, that its user has "
+             "the role hipchat_reads of docs/chatops.md. The error: {:.300}")
 
 
 class StackStormSide(NamedTuple):
@@ -187,8 +189,11 @@ class Results:
             except StackStormError as error:
                 if error.status == 401:
                     self._stackstorm.accounts.note_refusal()
-                self._health.set_problem("commands", "StackStorm's API does not answer",
-                                         NO_API.format(str(error)), about="API")
+                is_refused = error.status in (401, 403)
+                self._health.set_problem(
+                    "commands", "StackStorm's API refuses the account" if is_refused else
+                    "StackStorm's API does not answer",
+                    (NO_RIGHTS if is_refused else NO_API).format(str(error)), about="API")
             else:
                 self._health.clear_problem("commands", about="API")
 

@@ -91,6 +91,14 @@ def test_a_result_that_cannot_be_read_is_said(chat, st2, fault, words):
     wait_until(chat.is_idle)
 
 
+def test_an_account_without_rights_is_not_called_an_outage(chat, st2):
+    st2.faults["GET", "/actionalias"] = 403, {"faultstring": "no permission"}
+    st2.end_streams()  # the sensor reads the aliases when the stream begins
+    wait_until(lambda: "commands: StackStorm's API refuses the account" in
+               chat.stackstorm.health()["reasons"])
+    assert "hipchat_reads" in chat.stackstorm.log()
+
+
 def test_a_result_that_is_too_large_for_a_room_is_said(chat, st2):
     id = start(chat, st2)
     st2.end(id, result_size=LARGEST_RESULT + 1)

@@ -1,1 +1,1 @@
-"""The pack as a HipChat add-on: its descriptor and its installation."""
+"""Makes the pack a HipChat add-on: its descriptor, and the handling of its installation."""

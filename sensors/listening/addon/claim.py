@@ -1,4 +1,7 @@
-"""Reads a callback about an installation. It is unsigned: anybody can send it."""
+"""Reads the request that HipChat sends when the add-on is installed or updated.
+
+This callback is unsigned, so anybody can send one: its content is only a claim.
+"""
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -12,11 +15,12 @@ LONGEST_TEXT = 200  # characters; HipChat's IDs and secrets have about 40
 
 
 class Claim(NamedTuple):
-    """The content of a callback about an installation.
+    """The content of a callback about an installation, which HipChat has not confirmed yet.
 
     Attributes:
-        oauth_id: the OAuth client's ID.
+        oauth_id: the ID of the OAuth client that HipChat created for the add-on.
         secret: the OAuth client's secret; None in the callback about an update.
+        capabilities_url: the URL that identifies the HipChat that sent the callback.
         group: HipChat's ID of the group; None if the callback does not state it.
     """
 
@@ -58,10 +62,10 @@ def _text(body: Any, key: str) -> str:
 
 
 def group_id(value: Any) -> Optional[int]:
-    """Return HipChat's ID of a group as a number.
+    """Return HipChat's ID of a group as an integer; None if it is not stated.
 
     Args:
-        value: a number, digits, or None.
+        value: the ID as in JSON: an integer, a text of digits, or None.
 
     Raises:
         ValueError: the value is something else.

@@ -1,4 +1,4 @@
-"""The add-on's descriptor, which HipChat reads before it installs the add-on."""
+"""Makes the add-on's descriptor, which HipChat reads before it installs the add-on."""
 import hashlib
 from typing import Any, Dict
 
@@ -14,8 +14,9 @@ DESCRIPTION = "Event-driven automation: messages and events in rooms start Stack
 def descriptor(urls: AddonUrls) -> Dict[str, Any]:
     """Return the descriptor in HipChat's schema (api.hipchat.com/v2/capabilities/addon).
 
-    It allows only a global installation, which receives the events of all rooms. Its key differs
-    for each public_url, so that two StackStorms can be installed in one HipChat.
+    The descriptor allows only a global installation, which receives the events of all rooms. The
+    add-on's key differs for each public_url, so that two StackStorms can be installed in one
+    HipChat.
     """
     place = hashlib.sha256(urls.avatar.encode("utf-8")).hexdigest()[:12]
     return {

@@ -1,4 +1,4 @@
-"""The add-on's installation: verified with HipChat, stored, checked, and removed."""
+"""Installs and removes the add-on when HipChat requests it, and stores its credentials."""
 import logging
 from typing import Callable, Optional
 
@@ -25,8 +25,8 @@ class NotStored(Exception):
     """The datastore answers, but cannot store the add-on's credentials.
 
     Attributes:
-        reason: the cause, without names: it is sent to HipChat.
-        remedy: how to correct it, for the operator's log.
+        reason: the cause. It is sent to HipChat, so it contains no names.
+        remedy: how to correct the cause, for the operator's log.
     """
 
     def __init__(self, reason: str, remedy: str):
@@ -35,15 +35,16 @@ class NotStored(Exception):
 
 
 class Installation:
-    """The add-on's one installation, for the whole group of the config's HipChat.
+    """Manages the add-on's one installation, for the whole group of the config's HipChat.
 
-    HipChat's callbacks install and uninstall the add-on. They are unsigned, so the Verifier checks
-    them. A callback that fails the check does not change the previous installation.
+    HipChat's callbacks install and uninstall the add-on. They are unsigned, so the Verifier asks
+    HipChat whether they are true. A callback that fails this check does not change the previous
+    installation.
 
     Attributes:
-        enabled: whether the pack is an add-on, by its config.
-        is_delivering: whether HipChat delivers all events to the add-on. Room webhooks are not
-            needed then.
+        enabled: True if the pack is an add-on, by its config.
+        is_delivering: True if HipChat posts all events to the add-on, so that room webhooks are
+            not needed.
         urls: the URLs that HipChat calls; None until the datastore was read.
     """
 
@@ -51,9 +52,10 @@ class Installation:
                  save: Callable[[str], None], credentials_changed: Callable[[], None],
                  health: Health, log: logging.Logger):
         """Args:
-            load: returns the stored text, None before the first save(); raises NotStored and
-                ServiceUnavailable.
-            save: stores a text; raises NotStored and ServiceUnavailable.
+            load: returns the text that `save` stored, None before the first one; raises NotStored
+                and ServiceUnavailable.
+            save: stores a text (the installation with its credentials) in StackStorm's datastore;
+                raises NotStored and ServiceUnavailable.
             credentials_changed: called after a change of the credentials or of is_delivering.
         """
         self._api, self._public_url = settings.api, settings.public_url
@@ -72,17 +74,17 @@ class Installation:
 
     @property
     def credentials(self) -> Optional[Integration]:
-        """The OAuth client that HipChat created for the add-on."""
+        """The OAuth client that HipChat created for the add-on; None if it is not installed."""
         return self._addon.integration if self._addon else None
 
     @property
     def replaces_webhooks(self) -> bool:
-        """Whether room webhooks are unnecessary, or impossible because there is no api_key."""
+        """True if room webhooks are unnecessary, or impossible because there is no api_key."""
         return self.is_delivering or (self.enabled and not self._api.api_key)
 
     @property
     def is_missing(self) -> bool:
-        """Whether the sensor has no token because the add-on is not installed yet."""
+        """True while the sensor has no token for HipChat, as the add-on is not installed yet."""
         return self.enabled and not self._api.api_key and self.credentials is None
 
     def run(self) -> None:
@@ -98,17 +100,18 @@ class Installation:
             delay = timing.ADDON_RECHECK_DELAY if is_requested else timing.ADDON_CHECK_PERIOD
 
     def note_delivery(self) -> None:
-        """Note a delivery that HipChat signed for the add-on."""
+        """Note that HipChat posted a delivery to the add-on: room webhooks are not needed now."""
         if self.enabled and self.credentials is not None and not self.is_delivering:
             self.is_delivering = True
             self._credentials_changed()
             self._health.clear_problem("add-on", about="public_url")
 
     def install(self, claim: Claim) -> None:
-        """Verify and store the installation in a callback.
+        """Verify the installation that a callback claims, store it, and use its credentials.
 
         Raises:
-            InstallationRefused: HipChat does not confirm it, or the datastore cannot store it.
+            InstallationRefused: HipChat does not confirm the claim, or the datastore cannot store
+                the credentials.
         """
         with self._one_at_a_time:
             addon = self._verified(claim)
@@ -127,9 +130,12 @@ class Installation:
             self._log.info("The add-on is installed in HipChat's group %s.", addon.group)
 
     def uninstalled(self, oauth_id: str) -> None:
-        """Check the installation now, because a callback reports that it was removed.
+        """Ask HipChat soon whether the add-on is installed, because a callback says that it is not.
 
-        The callback is unsigned, so only HipChat's answer to the check counts.
+        The callback is unsigned, so only HipChat's response counts.
+
+        Args:
+            oauth_id: the ID of the OAuth client in the callback; other clients are ignored.
         """
         if self.credentials and self.credentials.oauth_id == oauth_id:
             self._check_now.set()
@@ -198,7 +204,7 @@ class Installation:
         return known._replace(integration=integration, group=group, public_url=self._public_url)
 
     def _check(self) -> None:
-        """Remove the installation if HipChat answers 401 for it twice."""
+        """Remove the stored installation if HipChat answers 401 for its OAuth client twice."""
         with self._one_at_a_time:
             if self._is_unknown():
                 eventlet.sleep(timing.ADDON_CHECK_DELAY)
@@ -225,7 +231,11 @@ class Installation:
 
 
 def _known_secret(known: Addon, oauth_id: str) -> str:
-    """Return the secret of the stored installation, for a callback without one: an update."""
+    """Return the stored secret, for a callback without a secret (an update).
+
+    Raises:
+        InstallationRefused: the stored installation is not for this OAuth client.
+    """
     if known.integration is None or known.integration.oauth_id != oauth_id:
         raise InstallationRefused("its secret is not stored any more; uninstall the add-on in "
                                   "HipChat, and install it again")

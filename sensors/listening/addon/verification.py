@@ -16,7 +16,7 @@ class InstallationRefused(Exception):
     """A callback about an installation is refused; str() is safe to send back.
 
     Attributes:
-        try_again: whether a later attempt may succeed.
+        try_again: True if a later attempt may succeed (HTTP 503); False if it cannot (403).
     """
 
     def __init__(self, reason: str, try_again: bool = False):
@@ -25,11 +25,11 @@ class InstallationRefused(Exception):
 
 
 class Verifier:
-    """Gets tokens for OAuth clients from the HipChat at api_url, and uses them for nothing else.
+    """Verifies claimed installations: HipChat (at api_url) must issue a token for the OAuth client.
 
-    A callback is unsigned, so it is not trusted: HipChat must issue a token for the claimed OAuth
-    client, with our scopes and for the whole group. (HipChat also issues tokens for the clients of
-    other add-ons, which may be for a single room.)
+    A callback is unsigned, so it is not trusted. The token must have our scopes and be for the
+    whole group, because HipChat also issues tokens for the clients of other add-ons, which may be
+    for a single room. The tokens are used for nothing else.
     """
 
     def __init__(self, api: ApiSettings, health: Health):
@@ -39,7 +39,7 @@ class Verifier:
 
     def group(self, claim: Claim, integration: Integration,
               expected_group: Optional[int]) -> Optional[int]:
-        """Verify a claim.
+        """Verify a claimed installation, and return its group.
 
         Args:
             integration: the claimed OAuth client.
@@ -58,10 +58,10 @@ class Verifier:
         return group
 
     def is_unknown(self, integration: Integration) -> bool:
-        """Return whether HipChat answers 401 for an OAuth client.
+        """Return True if HipChat answers 401 for an OAuth client: the add-on was removed.
 
         Raises:
-            HipChatError: HipChat's answer is another error.
+            HipChatError: HipChat answers with another error, or not at all.
         """
         try:
             self._token(integration)
@@ -70,7 +70,11 @@ class Verifier:
         return False
 
     def _verified_group(self, integration: Integration) -> Optional[int]:
-        """Return the group's ID in the token response; None if HipChat does not state it."""
+        """Return the ID of the group for which HipChat issues a token; None if it is not stated.
+
+        Raises:
+            InstallationRefused: HipChat issues no token for the add-on and the whole group.
+        """
         try:
             token = self._token(integration, scope=" ".join(SCOPES))
             info = self._token_info(token["access_token"])
@@ -89,7 +93,11 @@ class Verifier:
         return group
 
     def _check_token(self, info: Dict[str, Any], integration: Integration) -> None:
-        """Raise InstallationRefused unless a token is this client's, with our scopes, for no room.
+        """Raise InstallationRefused unless a token is for this OAuth client and the whole group.
+
+        Args:
+            info: HipChat's information about the token, with its client and scopes. The scopes
+                must include those of the add-on.
         """
         client, scopes = info.get("client"), info.get("scopes")
         if not isinstance(client, dict) or client.get("id") != integration.oauth_id:
@@ -108,7 +116,11 @@ class Verifier:
         raise InstallationRefused(reason)
 
     def _token(self, integration: Integration, **form: str) -> Dict[str, Any]:
-        """Return HipChat's response with a token for an OAuth client; raise HipChatError."""
+        """Return HipChat's response with a token for an OAuth client.
+
+        Raises:
+            HipChatError: HipChat issues no token.
+        """
         self._client.use(self._api._replace(integration=integration))
         try:
             return self._client.fetch_token({"grant_type": "client_credentials", **form})
@@ -116,7 +128,11 @@ class Verifier:
             self._client.use(self._api)  # the client masks its secrets in logs, claimed ones too
 
     def _token_info(self, token: str) -> Dict[str, Any]:
-        """Return HipChat's information about a token; raise HipChatError."""
+        """Return HipChat's information about a token, such as its client and scopes.
+
+        Raises:
+            HipChatError: HipChat does not return it.
+        """
         self._client.use(self._api._replace(integration=None, api_key=token))
         try:
             return self._client.token_info()

@@ -1,4 +1,4 @@
-"""Reads StackStorm's event stream in pieces.
+"""Reads StackStorm's event stream, which reports the ends of executions.
 
 The stream contains the results of all executions of StackStorm. A reader that buffers whole
 events, such as sseclient-py, blocks the sensor for 0.7 s for a result of 9 MB. The sensor needs
@@ -25,11 +25,13 @@ _DECODER = json.JSONDecoder()
 
 
 class Event(NamedTuple):
-    """An event of the stream.
+    """An event of StackStorm's event stream.
 
     Attributes:
-        body: the parsed members of the event's JSON object.
-        is_whole: whether all members were parsed.
+        name: the event's type, such as EXECUTIONS.
+        body: the event's JSON object (an execution, for EXECUTIONS), with the members that fit
+            into the first HEAD bytes.
+        is_whole: False if members are missing in the body, because the event is longer.
     """
 
     name: str
@@ -38,7 +40,12 @@ class Event(NamedTuple):
 
 
 def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> Iterator[Event]:
-    """Yield the events from now on, until the stream ends.
+    """Connect to the event stream; yield its events from now on, until the stream ends.
+
+    Args:
+        url: the stream's URL.
+        headers: the HTTP headers for authentication.
+        connected: called once the stream has begun.
 
     Raises:
         OSError, http.client.HTTPException: the stream cannot be read, or is silent for too long.
@@ -59,9 +66,10 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
 
 
 def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
-    """Yield the events in these pieces of a stream, as the HTML standard defines it.
+    """Yield the events in the pieces of a stream of server-sent events (HTML standard).
 
-    Like StackStorm's events, each one has an `event` line, a `data` line and an empty line.
+    Each event must have the form of StackStorm's events: an `event` line, a `data` line and an
+    empty line. Pieces may end anywhere in an event.
     """
     head, size, last = bytearray(), 0, b""
     for piece in pieces:
@@ -80,7 +88,12 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
 
 
 def _event(head: bytes, size: int) -> Any:
-    """Return the Event with this head and size (bytes); None if it has no JSON object."""
+    """Return the Event in a text; None if its data are no JSON object.
+
+    Args:
+        head: the first HEAD bytes of the event.
+        size: the number of bytes of the whole event.
+    """
     lines = dict(line.partition(b": ")[::2] for line in head.strip(b"\n").split(b"\n"))
     text = lines.get(b"data", b"").decode("utf-8", "ignore")
     if not text.startswith("{"):
@@ -109,7 +122,7 @@ def _members(text: str) -> Dict[str, Any]:
 
 
 def _blanks(text: str, position: int) -> int:
-    """Return the next position without a blank."""
+    """Return the first position from this one on that has no blank."""
     while text[position:position + 1] in (" ", "\t", "\r", "\n"):
         position += 1
     return position

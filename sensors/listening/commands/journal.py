@@ -1,4 +1,4 @@
-"""Stores unanswered commands in StackStorm's datastore."""
+"""Stores commands in StackStorm's datastore (the journal), so that a restart loses none."""
 import json
 import time
 from dataclasses import asdict, dataclass, field
@@ -17,11 +17,13 @@ PREFIX = "hipchat_command_"  # of the datastore keys; the message ID follows
 
 @dataclass
 class Execution:
-    """A command's execution, until its result is posted.
+    """A StackStorm execution that a command started, until its result is posted.
 
     Attributes:
-        asked: the IDs of the inquiries that were posted in the room.
-        alias: the action alias when the execution started.
+        alias_ref: the ref of the action alias that the command matched.
+        started_at: Unix time, this machine's clock.
+        asked: the IDs of the execution's inquiries that were posted in the room.
+        alias: the action alias as it was when the execution started; None after a restart.
     """
 
     execution_id: str
@@ -33,7 +35,11 @@ class Execution:
 
 @dataclass
 class PendingReply:
-    """A reply that may have been sent at or after begun_at (Unix time, HipChat's clock)."""
+    """A reply whose sending was begun, so that HipChat may have it already.
+
+    Attributes:
+        begun_at: the earliest time at which it may have been sent (Unix time, HipChat's clock).
+    """
 
     reply: Reply
     begun_at: float
@@ -41,13 +47,15 @@ class PendingReply:
 
 @dataclass
 class Command:
-    """A message that begins with the prefix, and its state.
+    """A chat command (a message that begins with the prefix), and how far it is answered.
 
     Attributes:
-        taken_at: when it was written to the journal (Unix time).
-        attempt: a request to start executions whose outcome is unknown.
-        executions: its executions without a posted result.
-        replies: its replies that are not sent yet.
+        message: the message, with its room and requester.
+        taken_at: when the command was written to the journal (Unix time).
+        attempt: a request to start executions that was begun, and whose outcome is not recorded;
+            None without one.
+        executions: the command's executions whose result is not posted yet.
+        replies: the command's replies that are not sent yet.
     """
 
     message: ChatMessage
@@ -58,11 +66,11 @@ class Command:
 
     @property
     def is_handled(self) -> bool:
-        """Whether the command was started or refused."""
+        """True if the command was started or refused, so that it must not be started again."""
         return bool(self.executions or self.replies)
 
     def to_json(self) -> str:
-        """Return the command as JSON, without the alias: StackStorm has it."""
+        """Return the command as JSON, without the action alias: StackStorm has it."""
         found = asdict(self)
         for execution in found["executions"]:
             del execution["alias"]
@@ -82,11 +90,13 @@ class Command:
 
 
 class CommandStore(NamedTuple):
-    """StackStorm's datastore. Each function raises ServiceUnavailable if it does not answer.
+    """The functions with which the journal uses StackStorm's datastore.
+
+    Each function raises ServiceUnavailable if the datastore does not answer.
 
     Attributes:
         check_active: raises ServiceUnavailable if another sensor may be active.
-        read: returns the values of the keys with a prefix, by key.
+        read: returns the values of all keys that begin with a prefix, by key.
         write: stores a value under a key.
         delete: removes a key.
     """
@@ -98,10 +108,11 @@ class CommandStore(NamedTuple):
 
 
 class Journal:
-    """Commands by message ID, so that each is run and answered once.
+    """Records commands by message ID, so that each command is run and answered once.
 
-    After a restart or a takeover, the sensor continues with the unanswered commands. Answered ones
-    are recognized for COMMAND_KEPT. Methods that write raise ServiceUnavailable.
+    After a restart or a takeover, the sensor continues with the unanswered commands. Answered
+    commands are recognized for COMMAND_KEPT. Methods that write raise ServiceUnavailable if the
+    datastore does not answer.
     """
 
     def __init__(self, store: CommandStore, report_damage: Callable[[str], None]):
@@ -115,7 +126,7 @@ class Journal:
         self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
 
     def open(self) -> None:
-        """Read the records; report unreadable ones, and count their messages as answered."""
+        """Read all commands. Report unreadable records, and count their commands as answered."""
         commands = []
         for key, value in self._store.read(PREFIX).items():
             message_id = unquote(key[len(PREFIX):])
@@ -144,13 +155,17 @@ class Journal:
         return len(self._commands)
 
     def oldest(self) -> float:
-        """Return the age of the oldest unanswered command in seconds, 0 without one."""
+        """Return the age of the oldest unanswered command in seconds; 0 if none waits."""
         now = time.time()
         taken = (command.taken_at for command in self._commands.values())
         return round(max(0.0, now - min(taken, default=now)), 3)
 
     def add(self, command: Command) -> bool:
-        """Write a new command; return False for a duplicate."""
+        """Write a new command.
+
+        Returns:
+            False if the message is known already, answered or not: it is not run again.
+        """
         message_id = command.message.message_id
         if message_id in self._commands or message_id in self._answered_at:
             return False
@@ -164,7 +179,7 @@ class Journal:
         return True
 
     def save(self, command: Command) -> None:
-        """Write a changed command."""
+        """Write the changed state of a command."""
         self._store.write(_key(command), command.to_json())
 
     def finish(self, command: Command) -> None:

@@ -1,4 +1,4 @@
-"""Sends each reply once, with retries."""
+"""Sends each reply to a chat command to HipChat, once, with retries."""
 import os
 import time
 import traceback
@@ -24,7 +24,11 @@ RECENT = 75  # messages in a room's history that are searched for a reply
 
 
 class Replies:
-    """Sends the replies to commands. A reply is in the journal until HipChat has it."""
+    """Sends the replies to commands. A reply is in the journal until HipChat has it.
+
+    Attributes:
+        sent: the number of replies that HipChat has.
+    """
 
     def __init__(self, client: Client, as_user: Callable[[], Client], journal: Journal,
                  health: Health):
@@ -33,11 +37,14 @@ class Replies:
         self.sent = 0
 
     def now(self) -> float:
-        """Return the time by HipChat's clock."""
+        """Return Unix time by HipChat's clock."""
         return self._client.now()
 
     def send(self, command: Command, *replies: Reply) -> None:
-        """Send new replies; finish the command if it has no executions and replies left."""
+        """Send new replies, if any. Then finish the command if none of its executions still runs.
+
+        A finished command is recorded as answered.
+        """
         pending = [PendingReply(reply, self.now()) for reply in replies]
         command.replies += pending
         if pending:
@@ -50,18 +57,22 @@ class Replies:
             self._save(command)
 
     def resume(self, command: Command) -> None:
-        """Send the replies of a previous process, unless the room's history contains them."""
+        """Send the replies that a previous process may have sent, if the history lacks them."""
         for each in list(command.replies):
             self._send(command.message, each.reply, each.begun_at)
             command.replies.remove(each)
             self._save(command)
 
     def send_unrecorded(self, message: ChatMessage, reply: Reply) -> None:
-        """Send one reply for several commands."""
+        """Send one reply to several commands. It is not in the journal, so a crash may repeat it.
+
+        Args:
+            message: the message that the reply is for; it states the room and the requester.
+        """
         self._send(message, reply, None)
 
     def report_defect(self, error: Exception) -> None:
-        """Record an unexpected exception."""
+        """Record an unexpected exception, a defect of the pack, in /health and in the log."""
         *_, where = traceback.extract_tb(error.__traceback__)
         self._health.record_incident(
             "commands", "a command failed unexpectedly", f"This is a defect of the pack; please "
@@ -80,11 +91,12 @@ class Replies:
             self._health.clear_problem("commands", about="journal")
 
     def _send(self, message: ChatMessage, reply: Reply, begun_at: Optional[float]) -> None:
-        """Send a reply.
+        """Send a reply; retry for REPLY_TIMEOUT, then give up and record an incident.
 
         Args:
-            begun_at: the earliest time at which the reply may have been sent (HipChat's clock);
-                None if it was not sent.
+            message: the message that the reply is for.
+            begun_at: the earliest time at which the reply may have been sent before (Unix time,
+                HipChat's clock); None if it certainly was not.
         """
         responder = Responder(self._client, self._as_user, message)
         backoff, deadline = Backoff(timing.REPLY_RETRY_MAX), time.monotonic() + timing.REPLY_TIMEOUT
@@ -112,7 +124,10 @@ class Replies:
 
     def _was_sent(self, responder: Responder, message: ChatMessage, reply: Reply,
                   begun_at: float) -> bool:
-        """Return whether the room's history contains a reply."""
+        """Return whether the room's history contains a reply, sent at begun_at or later.
+
+        False also if the history cannot be read: sending the reply twice is better than never.
+        """
         openings = responder.openings(reply)
         try:
             found = self._client.page("room", message.room_id, "history", "latest",

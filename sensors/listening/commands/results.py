@@ -1,4 +1,4 @@
-"""Follows the executions of commands, and posts their results and questions."""
+"""Waits for the executions of chat commands to end, and posts their results in the room."""
 import contextlib
 import time
 from collections import OrderedDict
@@ -48,10 +48,13 @@ NO_RIGHTS = ("Commands are not answered. Check chatops.api_key and, with RBAC, t
 
 
 class StackStormSide(NamedTuple):
-    """The parts needed to follow executions.
+    """What Results needs to read executions from StackStorm.
 
     Attributes:
-        opening: the prefix of commands.
+        accounts: gives clients of StackStorm's API.
+        catalog: the action aliases.
+        stream_url: the URL of StackStorm's event stream.
+        opening: the beginning of a command, such as "!", for the hint how to answer a question.
     """
 
     accounts: Accounts
@@ -66,10 +69,13 @@ class _Followed(NamedTuple):
 
 
 class Results:
-    """Follows each running execution of a command.
+    """Posts the result of each execution of a command when it ends, and its questions (inquiries).
 
     StackStorm's event stream reports the end of an execution fast, but loses events while it is
     disconnected. So running executions are also checked periodically.
+
+    Attributes:
+        answered: the number of executions that were followed to their end.
     """
 
     def __init__(self, stackstorm: StackStormSide, replies: Replies, health: Health):
@@ -89,7 +95,10 @@ class Results:
 
     @contextlib.contextmanager
     def expecting(self) -> Iterator[None]:
-        """Within the block, store the ends of executions that follow() has not received yet."""
+        """Keep the reported ends of unknown executions during the `with` block.
+
+        Start a command in the block: its execution may end before follow() learns its ID.
+        """
         self._expected += 1
         try:
             yield
@@ -99,7 +108,7 @@ class Results:
                 self._early.clear()
 
     def follow(self, command: Command) -> None:
-        """Post the results of a command's executions when they end."""
+        """Post the results of a command's executions when they end; return immediately."""
         for execution in command.executions:
             self._followed[execution.execution_id] = _Followed(command, execution)
             self._due_at[execution.execution_id] = time.monotonic() + self._check_delay(execution)
@@ -156,7 +165,12 @@ class Results:
             eventlet.spawn_n(self._guarded, self._on_inquiry, event.body)
 
     def _follow_retry(self, execution_id: str, body: Dict[str, Any]) -> None:
-        """Follow an execution that a policy action.retry starts after a command's failed one."""
+        """Follow the retry of a command's failed execution, which a policy action.retry starts.
+
+        Args:
+            execution_id: an execution that has ended; it may be such a retry.
+            body: this execution, as the event stream reports it.
+        """
         policies = (body.get("context") or {}).get("policies") or {}
         failed = self._failed.pop(
             (policies.get("retry") or {}).get("retried_liveaction_id", ""), None)
@@ -213,7 +227,7 @@ class Results:
         """Check an execution, and post its result if it has ended.
 
         Returns:
-            The execution's status, "" if unknown.
+            The execution's status; "" if it cannot be read, or its result is being posted already.
         """
         execution = followed.execution
         try:
@@ -248,7 +262,7 @@ class Results:
         """Post the result of an ended execution.
 
         Args:
-            found: the execution; None if it must be read.
+            found: the execution as StackStorm returned it; None if it must be read again.
         """
         stackstorm, execution = self._stackstorm.accounts.pack(), followed.execution
         try:
@@ -274,7 +288,7 @@ class Results:
         self.answered += 1
 
     def _on_inquiry(self, inquiry: Dict[str, Any]) -> None:
-        """Post an inquiry of a command's workflow in the room, once."""
+        """Post the question of an inquiry (a child execution of a command's workflow), once."""
         stackstorm = self._stackstorm.accounts.pack()
         root = root_of(inquiry, stackstorm)
         followed = self._followed.get(root["id"])
@@ -301,6 +315,9 @@ class Results:
 
 
 def may_be_child(execution: Dict[str, Any]) -> bool:
-    """Return whether an execution may be a child of a chat command's execution."""
+    """Return whether an execution may be a child of a chat command's execution.
+
+    Only root_of() can say so, with calls of StackStorm's API.
+    """
     context = execution.get("context") or {}
     return bool(execution.get("parent")) and str(context.get("source_channel", "")).isdecimal()

@@ -40,7 +40,10 @@ ALL_TOO_OLD = "{} commands were said while I was away, the first {} minutes ago,
 
 
 class Owner:
-    """The user who owns the pack's token; read from HipChat once."""
+    """Tells the pack's own messages from those of people, by the owner of the pack's token.
+
+    The owner is read from HipChat once.
+    """
 
     def __init__(self, people: People, health: Health):
         self._people, self._health = people, health
@@ -48,15 +51,15 @@ class Owner:
         self.forget()
 
     def forget(self) -> None:
-        """Read the user again when needed, because the token has changed."""
+        """Read the owner from HipChat again when needed, because the token has changed."""
         self._user_id: Optional[int] = None
         self._is_known = False
 
     def wrote(self, message: ChatMessage) -> bool:
-        """Return whether the pack itself wrote a message.
+        """Return whether the pack itself wrote a message, so that it must not run as a command.
 
         Raises:
-            HipChatError: HipChat does not return the token's user.
+            HipChatError: HipChat does not return the owner of the token.
         """
         with self._reading:
             if not self._is_known:
@@ -72,7 +75,11 @@ class Owner:
 
 
 class Runner:
-    """Runs each command in the journal, or replies why it is not run, once."""
+    """Runs each command in the journal once, or replies why it is not run.
+
+    Attributes:
+        outcomes: the number of commands by outcome, such as "started" and "refused".
+    """
 
     def __init__(self, commands: Commands, owner: Owner, journal: Journal, replies: Replies,
                  results: Results, log: logging.Logger):
@@ -83,7 +90,9 @@ class Runner:
         self.outcomes: Counter = Counter()
 
     def take(self, message: ChatMessage) -> None:
-        """Run a message that begins with the prefix; return once it is in the journal.
+        """Run a message that begins with the prefix; return once the command is in the journal.
+
+        A message that the journal contains already is ignored.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.
@@ -98,7 +107,7 @@ class Runner:
             eventlet.spawn_n(self._guarded, command)
 
     def resume(self) -> None:
-        """Resume the unanswered commands in the journal."""
+        """Resume the unanswered commands that a previous process left in the journal."""
         for command in self._journal:
             if command.is_handled:
                 eventlet.spawn_n(self._resume_answer, command)
@@ -154,7 +163,11 @@ class Runner:
         self._results.follow(command)
 
     def _resumed(self, message: ChatMessage, attempt: Attempt) -> Optional[Outcome]:
-        """Return the outcome of an attempt of a previous process; None if nothing was started."""
+        """Return the outcome of a previous process's attempt to start a command.
+
+        Returns:
+            None if that process started nothing, so that the command must be started now.
+        """
         # StackStorm may still execute the last call of that process.
         begun_at = datetime.fromisoformat(attempt.begun_at).timestamp()
         eventlet.sleep(max(0.0, begun_at + timing.START_SETTLE_DELAY - time.time()))
@@ -170,7 +183,11 @@ class Runner:
             eventlet.sleep(backoff.failed())
 
     def _reply_too_old(self, command: Command, minutes: int) -> None:
-        """Collect a room's commands that are too old, and send one reply to all of them."""
+        """Collect a room's commands that are too old to run, and send one reply to all of them.
+
+        Args:
+            minutes: the age of this command.
+        """
         late = self._late.setdefault(command.message.room_id, [])
         late.append(command)
         if len(late) == 1:
@@ -203,11 +220,15 @@ class Runner:
 
 def message_of(room_id: int, trace_tag: str, message: Any,
                prefix: Filter) -> Optional[ChatMessage]:
-    """Return a person's message that begins with the prefix as a ChatMessage; None for others.
+    """Return a message as a ChatMessage if a person wrote it and it begins with the prefix.
 
     Args:
-        trace_tag: the message ID, or a random one.
+        trace_tag: the message ID; a random ID if the message has none.
         message: the `message` of the delivery's item.
+        prefix: the filter for messages that begin with the prefix.
+
+    Returns:
+        None for all other messages, such as those of guests and notifications.
     """
     sender = message.get("from") if isinstance(message, dict) else None
     text = message.get("message") if isinstance(message, dict) else None

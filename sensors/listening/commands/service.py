@@ -1,8 +1,8 @@
-"""ChatOps in the sensor: builds its parts, and connects them with the sensor.
+"""Builds the parts that run chat commands (ChatOps), and connects them with the sensor.
 
-Path of a command: the dispatcher calls take(), which writes the command to the journal. The runner
-starts it in StackStorm and acknowledges it. Results follows its execution, and Replies posts the
-result in the room.
+Path of a command: the dispatcher calls take(), which writes the command to the journal. Runner
+starts the command in StackStorm and acknowledges it. Results waits for the end of the execution,
+and Replies posts the result in the room.
 """
 import logging
 from typing import Any, Dict, FrozenSet, Optional
@@ -28,10 +28,10 @@ EVENT = "room_message"
 
 
 class ChatOps:
-    """Runs the commands in the rooms of chatops.rooms.
+    """Runs the chat commands that people write in the rooms of the config's chatops.rooms.
 
     Attributes:
-        addresses: the events and rooms in which commands are accepted. They need webhooks.
+        addresses: the event room_message in each of these rooms, which needs a webhook.
 
     Example:
         chatops = ChatOps(settings, api_settings, platform, store, health, log)
@@ -45,7 +45,8 @@ class ChatOps:
         """Build the parts without starting them.
 
         Args:
-            platform: the StackStorm that runs the sensor.
+            api: the settings for HipChat's API.
+            platform: the URLs and the account for the StackStorm that runs the sensor.
             store: the datastore for the journal.
         """
         self.addresses: FrozenSet[Address] = frozenset(
@@ -70,27 +71,31 @@ class ChatOps:
         health.add_metrics(commands=self._counts)
 
     def open(self) -> None:
-        """Read the unanswered commands; raise ServiceUnavailable."""
+        """Read the unanswered commands from the journal.
+
+        Raises:
+            ServiceUnavailable: StackStorm's datastore does not answer.
+        """
         self._journal.open()
 
     def start(self, supervisor: Supervisor) -> None:
-        """Resume the unanswered commands, and follow StackStorm's executions."""
+        """Resume the unanswered commands, and begin to watch for the ends of executions."""
         self._results.start(supervisor)
         self._runner.resume()
 
     def use(self, api: ApiSettings) -> None:
-        """Call HipChat with these settings' token from now on."""
+        """Call HipChat with the token of these settings from now on."""
         self._api, self._user = api, None
         self._client.use(api)
         self._owner.forget()
 
     def take(self, address: Address, body: Dict[str, Any], trace_tag: str) -> bool:
-        """Store and run a delivery if it is a command; return whether it is.
+        """Store and run a delivery if it is a command; return whether it is one.
 
         Args:
             address: the event and room of the delivery.
-            body: the result of read_body().
-            trace_tag: the message ID, or a random one.
+            body: the delivery's parsed and checked body.
+            trace_tag: the message ID; a random ID if the message has none.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.

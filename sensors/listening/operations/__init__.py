@@ -1,1 +1,1 @@
-"""Health, supervision and the watch on the config."""
+"""Keeps the sensor running: health, metrics, restarts, the config, and takeover by a standby."""

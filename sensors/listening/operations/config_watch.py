@@ -1,4 +1,4 @@
-"""Waits for a valid config, and detects its changes."""
+"""Waits until the pack's config is valid, and detects when another config is registered."""
 import logging
 import time
 from typing import Any, Callable, Dict, Optional
@@ -26,8 +26,8 @@ class ConfigWatch:
     def __init__(self, registered: Callable[[], Config], resolved: Callable[[], Dict[str, Any]],
                  health: Health, log: logging.Logger):
         """Args:
-            registered: returns the registered config, or None.
-            resolved: returns the registered config with its defaults and datastore values.
+            registered: returns the registered config; None if none is registered.
+            resolved: returns the registered config, completed with defaults and datastore values.
         """
         self._registered, self._resolved = registered, resolved
         self._health, self._log = health, log
@@ -39,8 +39,8 @@ class ConfigWatch:
         """Wait for a valid config, and return its settings.
 
         Args:
-            config: the config in the sensor's start arguments.
-            inherited: the config from the process that this one replaces.
+            config: the config in the sensor's start arguments; used if it is valid.
+            inherited: the config from the process that this process replaces; used next.
         """
         for each in (config, inherited):
             try:
@@ -64,10 +64,10 @@ class ConfigWatch:
             eventlet.sleep(timing.CONFIG_PERIOD)
 
     def _read(self, may_be_missing: bool) -> Optional[SensorSettings]:
-        """Return the settings of the registered config; None if it is wrong or unchanged.
+        """Return the settings of the registered config; None if the config is wrong or unchanged.
 
         Args:
-            may_be_missing: False sets a problem if no config is registered.
+            may_be_missing: False if it is a problem for /health that no config is registered.
         """
         try:
             registered = self._registered()

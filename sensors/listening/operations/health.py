@@ -1,4 +1,4 @@
-"""The sensor's state for /health: problems and counts. Each new problem is also logged."""
+"""Collects the sensor's problems and counts, for the page /health and for the log."""
 import logging
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ class _Problem(NamedTuple):
 
 
 class Health:
-    """Problems by part ("broker", "HipChat", "spool", "listener", ...), and counts of deliveries.
+    """Collects problems by part ("broker", "HipChat", "spool", "listener", ...), and counts.
 
     Only this class logs warnings and errors, so /health contains all of them.
 
@@ -28,8 +28,9 @@ class Health:
         health.clear_problem("spool")
 
     Attributes:
-        mask: hides secrets in details.
-        refused: the number of refused requests, by reason.
+        mask: replaces secrets in a text of details().
+        refused: the number of refused HTTP requests, by reason.
+        metrics: the same numbers and more, for Prometheus.
     """
 
     def __init__(self, log: logging.Logger):
@@ -50,30 +51,37 @@ class Health:
         """Set a problem of a part. It is logged when it begins or its summary changes.
 
         Args:
+            part: the part of the sensor, or the service, that has the problem.
             summary: the problem, for /health, which anybody can read.
             detail: the cause and the remedy, for the operator's log and hipchat.check.
-            about: identifies the problem among several of one part.
+            about: identifies the problem among several of one part, also for clear_problem().
+            level: the logging level of the log line.
         """
         self._note(part, about, _Problem(summary, detail, float("inf")), level)
 
     def record_incident(self, part: str, summary: str, detail: str, about: str = "") -> None:
-        """Record a problem that is over; /health shows it for INCIDENT_KEPT."""
+        """Record a problem that is over already; /health shows it for INCIDENT_KEPT."""
         ends = time.monotonic() + timing.INCIDENT_KEPT
         self._note(part, about or summary, _Problem(summary, detail, ends), logging.WARNING)
 
     def clear_problem(self, part: str, about: str = "") -> None:
-        """Clear a problem. If it was set, log that the part works again."""
+        """Clear a problem. If the problem was set, log that the part works again."""
         if self._problems.pop((part, about), None) is not None:
             self._log.info("%s: works again.", part)
 
     def count(self, event: str, outcome: str, deliveries: int = 1) -> None:
-        """Count deliveries of an event (HipChat's name; "" if unknown)."""
+        """Count deliveries of an event by their outcome.
+
+        Args:
+            event: HipChat's name of the event; "" if unknown.
+            outcome: "accepted", "dispatched", or the reason why they were not dispatched.
+        """
         if deliveries:
             self._outcomes[event, outcome] += deliveries
 
     @property
     def accepted(self) -> int:
-        """The number of deliveries that were stored."""
+        """The number of deliveries that were received and stored."""
         return self._count_of(ACCEPTED)
 
     @property
@@ -91,10 +99,11 @@ class Health:
         return found
 
     def count_refused(self, status: str, reason: str, content: str) -> None:
-        """Count a refused request; log at most one in WARNING_THROTTLE for each reason.
+        """Count a refused HTTP request; log at most one in WARNING_THROTTLE for each reason.
 
         Args:
             status: the status line of the response.
+            reason: the key under which the request is counted, such as "unsigned".
             content: the text of the response.
         """
         self.refused[reason] += 1
@@ -115,14 +124,18 @@ class Health:
         return any(key[0] == part for key in self._current())
 
     def promise(self, is_met: Callable[[], bool], reason: str) -> None:
-        """Report a reason, and thereby degraded health, whenever is_met() is false."""
+        """Report a problem for as long as is_met() returns False.
+
+        Args:
+            reason: the problem for /health, "part: summary".
+        """
         self._promises.append((is_met, reason))
 
     def add_metrics(self, **sources: Callable[[], Any]) -> None:
-        """Add keys to the report.
+        """Add keys to the report of /health.
 
         Args:
-            sources: a function for each key, which returns its value.
+            sources: for each key a function that returns its current value.
         """
         self._sources.update(sources)
 
@@ -140,7 +153,7 @@ class Health:
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
-        """Return the current problems with their details: causes before consequences."""
+        """Return the current problems with their details, one text each: causes go first."""
         return self._broken() + [
             self.mask(f"{part}: {problem.summary}. {problem.detail}")
             for (part, _), problem in sorted(self._current().items(), key=_cause_first)]

@@ -1,4 +1,4 @@
-"""Elects the active sensor among several, by a lock in StackStorm's coordination service."""
+"""Lets one of several sensors be the active one, by a lock in StackStorm's coordination service."""
 import time
 from typing import Any, Callable, Optional
 
@@ -13,18 +13,22 @@ __all__ = ["Leadership", "SoleSensor"]
 
 
 class Leadership:
-    """Acquires the lock, renews it, and detects that another sensor has it.
+    """Decides whether this sensor is the active one: the sensor that owns the lock.
 
     The active sensor accepts deliveries, polls and dispatches; the others stand by. A sensor that
     was stopped or disconnected for a while may not notice that its lock has expired. So before
     each dispatch, check() calls the coordination service, and compares the time with a deadline:
     the last successful renewal plus the lock's timeout, less a margin.
+
+    Attributes:
+        is_active: True from the time when this sensor got the lock until it loses it for good.
+        settle_delay: the seconds to wait, once active, before histories are read.
     """
 
     def __init__(self, lock: Any, roster: Roster, can_dispatch: Callable[[], bool],
                  health: Health):
         """Args:
-            lock: a CoordinationLock.
+            lock: the lock, a CoordinationLock (stackstorm/coordination.py).
             roster: records which sensor was active last.
             can_dispatch: returns whether StackStorm's broker can be reached from here.
         """
@@ -41,16 +45,17 @@ class Leadership:
 
     @property
     def is_current(self) -> bool:
-        """Whether this is the active sensor, without a call of the coordination service."""
+        """True if this is the active sensor, by the last renewal of the lock (no call is made)."""
         return self.is_active and time.monotonic() < self._deadline
 
     def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
-        """Become the active sensor; return when another sensor is active.
+        """Wait for the lock, be the active sensor, and return when another sensor is active.
 
         Args:
             activate: called when this sensor has the lock, with True if another sensor has been
-                active since this one was.
-            request_check: called when this sensor accepts deliveries again after an interruption.
+                active since this sensor was active last.
+            request_check: reads the histories; called when this sensor accepts deliveries again
+                after an interruption.
         """
         self._wait_for_lock()
         taken_over = _retried(self._roster.take_over)
@@ -75,7 +80,7 @@ class Leadership:
             raise self._unavailable("the lock has expired")
 
     def resign(self) -> None:
-        """Release the lock, so that another sensor need not wait for its timeout."""
+        """Stop being active, and release the lock, so that a standby can take over at once."""
         self._deadline = 0.0
         self.is_active = False
         try:
@@ -93,7 +98,7 @@ class Leadership:
             eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
     def _announce_standby(self) -> None:
-        """Announce that this sensor could take over."""
+        """Record that this sensor could take over, if it reaches the broker and the database."""
         try:
             if self._can_dispatch():
                 self._roster.announce(STANDBY)
@@ -116,7 +121,11 @@ class Leadership:
         self._deadline = began + timing.LOCK_TIMEOUT - timing.LOCK_MARGIN
 
     def _keep_lock(self) -> bool:
-        """Renew the lock; return False if another sensor is active or should become active."""
+        """Renew the lock.
+
+        Returns:
+            False if another sensor is active or should become active, so that run() must end.
+        """
         began = time.monotonic()
         try:
             is_owned = self._lock.renew()
@@ -134,7 +143,7 @@ class Leadership:
         return True
 
     def _regained(self) -> bool:
-        """Acquire a lost lock again; return False if another sensor had it in between."""
+        """Acquire the lost lock again; return False if another sensor had the lock in between."""
         while True:
             try:
                 if self._roster.another_is_active():
@@ -147,7 +156,7 @@ class Leadership:
             eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
     def _should_resign(self) -> bool:
-        """Return whether a standby can reach the broker, and this sensor cannot."""
+        """Return True if a standby can reach the broker, and this sensor cannot for a while."""
         if not self._health.has_problem("broker") or self._can_dispatch():
             self._broker_lost_at = None
             return False
@@ -172,9 +181,10 @@ class Leadership:
 
 
 class SoleSensor:
-    """Replaces Leadership if StackStorm has no coordination service.
+    """Has the methods of Leadership for a StackStorm without a coordination service.
 
-    It reports a second sensor, but cannot stop it from dispatching.
+    This sensor is always active. A second sensor is reported in /health, but not prevented from
+    dispatching.
     """
 
     role = "single"
@@ -185,7 +195,12 @@ class SoleSensor:
         self._roster, self._health = roster, health
 
     def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
-        """Be the active sensor for ever, and report a second one."""
+        """Be the active sensor for ever, and report a second sensor.
+
+        Args:
+            activate: called once, with False: no other sensor was active.
+            request_check: not called.
+        """
         activate(False)
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The metrics of `GET {public_url}/metrics`, in the text format of Prometheus."""
+"""The metrics that `GET {public_url}/metrics` returns, in the text format of Prometheus."""
 from typing import Any, Callable, Dict, Iterable, Optional
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,7 +17,7 @@ Report = Dict[str, Any]
 
 
 class Metrics:
-    """The sensor's metrics. Like /health, they contain no rooms, users and URLs."""
+    """Collects the sensor's metrics. Like /health, they contain no rooms, users and URLs."""
 
     def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
                  problems: Callable[[], Dict[str, int]]):
@@ -47,7 +47,8 @@ class Metrics:
 
         Args:
             status: the HTTP status; "none" without a response.
-            limit: the rate limit that the response states.
+            seconds: the duration of the call.
+            limit: the rate limit that the response states; None if it states none.
         """
         self._calls.labels(status).inc()
         self._call_seconds.observe(seconds)
@@ -56,7 +57,10 @@ class Metrics:
             self._remaining.set(limit.remaining)
 
     def other_call_ended(self, status: str, seconds: float, _limit: Optional[RateLimit]) -> None:
-        """Count a call with another token than the sensor's, which has a rate limit of its own."""
+        """Count a call with another token than the sensor's.
+
+        Another token has a rate limit of its own, which is not shown.
+        """
         self.call_ended(status, seconds, None)
 
     def text(self) -> bytes:
@@ -65,7 +69,7 @@ class Metrics:
 
 
 class _OfHealth(Collector):
-    """Converts the values of /health into metrics."""
+    """Converts the values of /health into metrics, each time that Prometheus reads them."""
 
     def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
                  problems: Callable[[], Dict[str, int]]):

@@ -13,24 +13,24 @@ ACTIVE, STANDBY = "hipchat_active_sensor", "hipchat_standby_sensor"  # the datas
 
 
 class _Sighting(NamedTuple):
-    """The last text read from a record, and when the text last changed (time.monotonic())."""
+    """The last text that was read from a record, and when it changed (time.monotonic())."""
 
     text: str
     changed_at: float
 
 
 class Roster:
-    """Two datastore records that the active sensor and its standbys share.
+    """Reads and writes two datastore records, which name the active sensor and a standby.
 
-    The clocks of two machines may differ, so no times in records are compared. Instead, a record
-    that changes between two reads proves that a sensor runs. Methods raise ServiceUnavailable while
-    the datastore does not answer.
+    All sensors share the two records. The clocks of two machines may differ, so no times in records
+    are compared. Instead, a record that changes between two reads proves that a sensor runs.
+    Methods raise ServiceUnavailable while the datastore does not answer.
     """
 
     def __init__(self, read: Callable[[str], Optional[str]], write: Callable[[str, str], None],
                  directory: str):
         """Args:
-            read: returns the value of a datastore key, or None.
+            read: returns the value of a datastore key; None without one.
             write: stores a value under a datastore key.
             directory: this sensor's spool directory, where its ID is stored.
         """
@@ -41,32 +41,40 @@ class Roster:
         """Record this sensor as the active one.
 
         Returns:
-            Whether another sensor has been active since this one was.
+            True if another sensor has been active since this sensor was active last.
         """
         another = self.another_is_active()
         self.announce(ACTIVE)
         return another
 
     def another_is_active(self) -> bool:
-        """Return whether another sensor became active after this one."""
+        """Return True if another sensor became active after this sensor did."""
         record = self._record(ACTIVE)
         return record is not None and record.get("sensor") != self._sensor_id()
 
     def active_host(self) -> str:
-        """Return the host name of the sensor that became active last, "" if unknown."""
+        """Return the host name of the sensor that became active last; "" if unknown."""
         record = self._record(ACTIVE) or {}
         return str(record.get("host", ""))
 
     def announce(self, key: str) -> None:
-        """Record this sensor under a key, with a new random stamp."""
+        """Record this sensor as ACTIVE or STANDBY, with a new random stamp.
+
+        Args:
+            key: ACTIVE or STANDBY.
+        """
         self._write(key, json.dumps({
             "sensor": self._sensor_id(), "host": socket.gethostname(),
             "stamp": uuid.uuid4().hex}))
 
     def is_alive(self, key: str, kept: float) -> bool:
-        """Return whether another sensor has changed the record of a key in the last `kept` seconds.
+        """Return whether another sensor has changed a record (ACTIVE or STANDBY) recently.
 
-        Call it every few seconds: it compares the record with the one of the last call.
+        Call it every few seconds: it compares the record with the record of the last call.
+
+        Args:
+            key: ACTIVE or STANDBY.
+            kept: for how many seconds after its last change a record counts as recent.
         """
         text, now = self._read(key) or "", time.monotonic()
         seen = self._sightings.get(key)
@@ -95,7 +103,7 @@ class Roster:
 
 
 def _parsed(text: str) -> Dict[str, Any]:
-    """Return the record in a text; {} for an invalid text."""
+    """Return the record in a JSON text; {} for an invalid text."""
     try:
         record = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Detects stalls: the process was stopped, or its virtual machine was paused."""
+"""Detects that this process stood still, because it was stopped or its machine was paused."""
 import time
 from typing import Callable
 
@@ -10,10 +10,11 @@ __all__ = ["watch_stalls"]
 
 
 def watch_stalls(request_check: Callable[[], None]) -> None:
-    """Run for ever, and detect stalls of this process.
+    """Run for ever, and have all histories read after a stall of this process.
 
     Args:
-        request_check: called after a stall that was long enough to lose deliveries.
+        request_check: reads all rooms' histories; called after a stall that was long enough to
+            lose deliveries.
     """
     while True:
         began = time.monotonic()

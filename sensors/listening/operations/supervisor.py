@@ -1,4 +1,4 @@
-"""Runs the sensor's tasks, and restarts failed ones."""
+"""Runs the sensor's tasks in greenlets, and restarts those that raise an exception."""
 import os
 import time
 import traceback
@@ -16,10 +16,10 @@ __all__ = ["Supervisor"]
 
 
 class Supervisor:
-    """Runs tasks, each in a greenlet of its own, and restarts failed ones.
+    """Runs tasks, each in a greenlet of its own, and restarts a task that raises an exception.
 
-    An exception is a problem in /health until the task has run for TASK_STEADY_DELAY. A task that
-    returns is not restarted.
+    The exception is a problem in /health until the restarted task has run for TASK_STEADY_DELAY. A
+    task that returns is not restarted.
     """
 
     def __init__(self, health: Health):
@@ -27,10 +27,11 @@ class Supervisor:
         self._failing: Dict[str, Set[Any]] = defaultdict(set)  # greenlets, by name
 
     def run_forever(self, name: str, task: Callable[[], None]) -> Any:
-        """Start a task, and restart it until it returns.
+        """Start a task, and restart it after each exception, until it returns.
 
         Args:
-            name: shown in /health.
+            name: the part that /health shows with the problem if the task fails.
+            task: the function to run.
 
         Returns:
             The task's greenlet.
@@ -66,7 +67,7 @@ class Supervisor:
 
 
 def _place(error: BaseException) -> str:
-    """Return the innermost five lines of the traceback, on one line."""
+    """Return the innermost five places (file:line) of an error's traceback, on one line."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}"
                       for frame in reversed(frames[-5:]))

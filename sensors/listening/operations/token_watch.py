@@ -1,4 +1,4 @@
-"""Reports in /health that HipChat's token is about to expire."""
+"""Reports in /health that the token for HipChat's API is about to expire."""
 import eventlet
 
 from hipchat.api.client import Client
@@ -12,7 +12,7 @@ __all__ = ["TokenWatch"]
 
 
 class TokenWatch:
-    """Checks periodically when the sensor's personal token expires."""
+    """Checks periodically when the config's personal token (api_key) expires."""
 
     def __init__(self, context: Context):
         self._context = context
@@ -21,7 +21,7 @@ class TokenWatch:
         self._client.call_ended = context.health.metrics.call_ended
 
     def run(self) -> None:
-        """Check for ever; return if the config has no personal token."""
+        """Check the token for ever; return if the config has no personal token."""
         eventlet.sleep(timing.TOKEN_CHECK_DELAY)
         while self._context.settings.api.api_key:
             try:

@@ -1,1 +1,1 @@
-"""Keeps HipChat's webhooks equal to what enabled rules need."""
+"""Creates and deletes webhooks in HipChat, so that HipChat posts the events that rules need."""

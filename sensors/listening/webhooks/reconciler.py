@@ -1,4 +1,4 @@
-"""Creates and deletes webhooks in HipChat, as the subscriptions require."""
+"""Decides when the webhooks of each room are checked, and which events need a webhook."""
 import time
 from collections import defaultdict
 from typing import Callable, Dict, FrozenSet, Set, Union
@@ -28,11 +28,12 @@ ARCHIVED = "It is archived. Run hipchat.unarchive_room, or remove the room from 
 
 
 class _Room:
-    """A room's webhooks and their state.
+    """What the reconciler knows about a room and its webhooks.
 
     Attributes:
-        changed: whether the required events have changed since the last check.
-        refused: whether HipChat refuses webhooks there to the token's owner (403).
+        webhooks: compares the room's webhooks with the required events.
+        changed: True if the required events have changed since the last check.
+        refused: True if HipChat refuses webhooks in the room to the token's owner (403).
         problem: why the room's events cannot be received; "" for no problem.
     """
 
@@ -46,19 +47,25 @@ class _Room:
 class WebhookReconciler:
     """Creates and deletes webhooks until HipChat has one for each subscribed event and room.
 
+    Subscribed means that a rule's trigger, or ChatOps, needs the event in the room.
+
     run() reads HipChat's list of rooms, and checks one room after the other: first the rooms whose
     subscriptions changed, then the ones checked longest ago. A check costs one call, plus one for
     each change.
 
     No webhooks are required while the add-on receives the events of all rooms, or if HipChat
-    cannot reach the sensor. Before the add-on is installed there may be no token: run() waits.
+    cannot reach the sensor (the config has no public_url). Before the add-on is installed, there
+    may be no token for HipChat's API; run() then waits for the installation.
     """
 
     def __init__(self, context: Context, owner: Client, addon: Installation, ownership: Ownership,
                  request_check: Callable[[int], None]):
         """Args:
             owner: the client of the token to which the webhooks belong.
-            request_check: called with the ID of a room in which a webhook was missing.
+            addon: the add-on's installation, which may replace room webhooks.
+            ownership: recognizes the sensor's own webhooks by their URL.
+            request_check: reads the history of a room in which a webhook was missing; called
+                with the room ID.
         """
         self._owner, self._addon, self._ownership = owner, addon, ownership
         self._request_check = request_check
@@ -74,24 +81,29 @@ class WebhookReconciler:
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
 
     def subscriptions_changed(self) -> None:
-        """Check the rooms whose subscriptions changed."""
+        """Check soon the webhooks of the rooms whose subscriptions changed."""
         self.wake()
 
     def wake(self) -> None:
-        """Let run() look for work now."""
+        """Wake run(), so that it looks for rooms to check now."""
         self._schedule.wake()
 
     def note_leftover(self, address: Address) -> None:
-        """Check a room whose webhook delivers an event that no rule needs."""
+        """Check a room soon, because its webhook delivers an event that no rule needs."""
         if address.room_id not in self._rooms:
             self._room(address.room_id)
             self.wake()
 
     def webhook_delivered(self, address: Address, webhook_id: int) -> None:
-        """Check the delivery's room if the webhook ID is unknown.
+        """Check the room of a delivery if the ID of the webhook that delivers is unknown.
 
-        The URL has our signature, so the webhook is ours, even if it was created for another
-        public_url. The check is throttled: anybody who knows the URL can send any webhook ID.
+        The delivery's URL has our signature, so the webhook is ours, even if it was created for
+        another public_url. The check is throttled, because anybody who knows the URL can send any
+        webhook ID.
+
+        Args:
+            address: the event and room in the delivery's URL.
+            webhook_id: the webhook ID in the delivery's body; 0 if it has none.
         """
         if self._addon.is_delivering:
             self.note_leftover(address)
@@ -101,7 +113,7 @@ class WebhookReconciler:
                 address.room_id, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
 
     def note_room_name(self, address: Address, name: str) -> None:
-        """Note the room name that a delivery contains: the room may have been renamed."""
+        """Check the room name in a delivery: if it is new, HipChat's list is read again."""
         if self._names.note_room_name(address, name):
             if address.room_id in self._rooms:
                 self._schedule.set_due(address.room_id, 0.0)
@@ -124,18 +136,22 @@ class WebhookReconciler:
         return sum(room.webhooks.elsewhere for room in self._rooms.values())
 
     def id_of(self, address: Address) -> int:
-        """Return the ID of the webhook for an event in a room, or 0."""
+        """Return the ID of the webhook for an event in a room; 0 if there is none."""
         room = self._rooms.get(address.room_id)
         return room.webhooks.id_of(address.event) if room else 0
 
     def is_history_only(self, room_id: int) -> bool:
-        """Return whether a room cannot have webhooks, so that its history must be polled."""
+        """Return True if a room cannot have webhooks, so that its history must be polled."""
         if not self._is_reachable:
             return True
         return room_id in self._rooms and self._rooms[room_id].refused and self._uses_webhooks()
 
     def problems(self) -> Dict[Union[int, str], str]:
-        """Return why events cannot be received, by room ID, or by a name that no room has."""
+        """Return why a room's events cannot be received.
+
+        Returns:
+            The reason, by room ID, or by a room name in rules or the config that no room has.
+        """
         found: Dict[Union[int, str], str] = {
             room_id: room.problem or ARCHIVED for room_id, room in self._rooms.items()
             if self._has_problem(room_id)}
@@ -144,12 +160,16 @@ class WebhookReconciler:
         return found
 
     def title(self, room: Union[int, str]) -> str:
-        """Return a room's name and ID for messages to people."""
+        """Return a room's name and ID, such as "Ops (42)", for messages to people.
+
+        Args:
+            room: a room ID, or a name that no room has, which is returned.
+        """
         name = self._directory.name_of(room) if isinstance(room, int) else None
         return f"{name} ({room})" if name else str(room)
 
     def run(self) -> None:
-        """Reconcile for ever, and retry after failures."""
+        """Check one room after the other, for ever, and retry after failures."""
         while True:
             if self._addon.is_missing:
                 self._schedule.wait_for_wake()
@@ -177,7 +197,7 @@ class WebhookReconciler:
         return self._rooms[room_id]
 
     def _priority(self, room_id: int) -> int:
-        """Return the sort key: first the list of rooms, then rooms with changed subscriptions."""
+        """Return a room's sort key: ROOM_LIST goes first, then rooms with changed subscriptions."""
         if room_id == ROOM_LIST:
             return 0
         return 1 if self._rooms[room_id].changed else 2
@@ -208,14 +228,14 @@ class WebhookReconciler:
             bool(room.problem) or self._directory.is_archived(room_id))
 
     def _is_down(self) -> bool:
-        """Return whether at least half of the last checks failed: HipChat itself fails then."""
+        """Return True if at least half of the last checks failed: HipChat itself fails then."""
         return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
 
     def _serve(self, room_id: int) -> float:
-        """Check a room, or the list of rooms.
+        """Check a room's webhooks, or read HipChat's list of rooms (ROOM_LIST).
 
         Returns:
-            The seconds to wait before the next call: 0 unless HipChat fails.
+            The seconds to wait before the next room: 0 unless HipChat fails.
         """
         try:
             if room_id == ROOM_LIST:
@@ -253,7 +273,7 @@ class WebhookReconciler:
             self._note_vanishing(room_id, room.webhooks.vanishing)
 
     def _note_problem(self, room_id: int, problem: str) -> None:
-        """Log a new problem of a room once, and its end ("") once."""
+        """Set a room's problem ("" for none). Log the beginning and the end of a problem once."""
         room = self._rooms[room_id]
         if problem and problem != room.problem:
             self._log.info("Room %s: its events cannot be received: %s The sensor tries again, "
@@ -275,7 +295,7 @@ class WebhookReconciler:
             _vanishing_in(room_id))
 
     def _note_hipchat_works(self, room_id: int) -> None:
-        """Note a successful call. If HipChat was down, check all rooms that failed."""
+        """Note that a check succeeded. If HipChat was down before, check all failed rooms now."""
         self._backoff.succeeded()
         self._failing.discard(room_id)
         if not self._failing:
@@ -286,10 +306,10 @@ class WebhookReconciler:
         self._failures = 0
 
     def _note_hipchat_failed(self, room_id: int, error: Exception) -> float:
-        """Report an error that is not about one room.
+        """Report an error that concerns HipChat as a whole, and not one room.
 
         Returns:
-            The seconds to wait before the next call.
+            The seconds to wait before the next room is checked.
         """
         if isinstance(error, RateLimited):
             summary = "its rate limit is reached"

@@ -19,14 +19,14 @@ OF_ROOMS = ("room_created", "room_archived", "room_unarchived", "room_deleted")
 
 
 class RoomList:
-    """Updates the directory and the subscriptions from HipChat's list of rooms.
+    """Reads HipChat's list of rooms, and maps the room names in rules to IDs again.
 
     The list is read:
 
     - every ROOM_LIST_PERIOD, and more often while a subscribed name matches no room;
     - immediately for a newly subscribed name that matches no room;
-    - after a delivery that hints at a change. Anybody can cause such deliveries, so a wrong hint
-      delays the reading after the next one.
+    - after a delivery that hints at a change of the list, such as a new room name. Anybody can
+      cause such deliveries, so after a wrong hint, the next hint causes a reading only later.
     """
 
     def __init__(self, context: Context, schedule: RoomSchedule):
@@ -51,7 +51,7 @@ class RoomList:
         """Read the list sooner if a delivery hints that it has changed.
 
         Returns:
-            Whether the list is read sooner.
+            True if the list will be read sooner than planned; False without a hint.
         """
         known = self._context.rooms.name_of(address.room_id)
         if address.event not in OF_ROOMS and (not room_name or known in (None, room_name)):
@@ -61,7 +61,7 @@ class RoomList:
         return self._schedule.due_at(ROOM_LIST) < before
 
     def read(self) -> None:
-        """Read HipChat's list.
+        """Read HipChat's list of rooms now.
 
         Raises:
             HipChatError: the list cannot be read.
@@ -79,11 +79,11 @@ class RoomList:
         self._report(self.unknown())
 
     def unknown(self) -> Dict[str, Set[str]]:
-        """Return the subscribed events (HipChat's names) for each name that no room has."""
+        """Return the subscribed events (HipChat's names) by room name, for names without a room."""
         return self._context.subscriptions.unknown_names()
 
     def _weigh_hints(self, is_changed: bool) -> None:
-        """Delay the reading for the next hint if the last one was wrong."""
+        """Set how long the next hint waits: longer after each hint without a change of the list."""
         if is_changed or not self._is_hinted:
             self._hints.succeeded()
         self._hint_delay = self._hints.failed() if self._is_hinted else 0.0

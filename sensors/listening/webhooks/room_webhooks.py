@@ -18,11 +18,11 @@ MADE_MAX = 3  # creations of the webhook for one event in WEBHOOK_MAKE_PERIOD
 
 
 class _Webhook(NamedTuple):
-    """A webhook of ours in HipChat.
+    """A webhook in HipChat that this sensor manages.
 
     Attributes:
-        event: the event that the webhook delivers; None if it must be deleted.
-        fault: why it must be deleted.
+        event: the event that the webhook delivers; None if the webhook must be deleted.
+        fault: why the webhook must be deleted; "" if it need not be.
     """
 
     webhook_id: str
@@ -31,21 +31,23 @@ class _Webhook(NamedTuple):
 
 
 class RoomWebhooks:
-    """Compares the required webhooks of a room with our webhooks in HipChat.
+    """Creates the missing webhooks of one room in HipChat, and deletes superfluous ones of ours.
 
-    A webhook is ours if `ownership` recognizes its URL, if we created it, or if it has our
-    signature for another public_url and delivers to this sensor.
+    A webhook is ours if `ownership` recognizes its URL, if this process created it, or if it has
+    our signature for another public_url and delivers to this sensor.
 
     Attributes:
-        required: the events (HipChat's names) that need a webhook.
-        was_missing: whether a webhook was missing; the caller resets it.
+        required: the events (HipChat's names) that need a webhook; set by the caller.
+        was_missing: True once a webhook was missing; the caller resets it.
         vanishing: the events whose webhook is missing although it was created MADE_MAX times.
-        elsewhere: the number of webhooks with our signature for another public_url.
+        elsewhere: the number of webhooks with our signature for another public_url, which are not
+            deleted.
     """
 
     def __init__(self, room_id: int, client: Client, ownership: Ownership,
                  authentication: Optional[str], log: logging.Logger):
         """Args:
+            client: calls HipChat's API with the token to which the webhooks belong.
             authentication: "jwt" if HipChat must sign deliveries, else None.
         """
         self._room_id, self._client, self._ownership = room_id, client, ownership
@@ -61,7 +63,10 @@ class RoomWebhooks:
         self._is_halfway = False
 
     def note_delivering(self, webhook_id: int) -> None:
-        """Note the webhook ID of a delivery, if it is unknown. Anybody can send any ID."""
+        """Note the unknown webhook ID of a delivery, for the next reconcile().
+
+        Anybody can send any ID, so at most DELIVERING_MAX IDs are kept.
+        """
         if len(self._delivering) < DELIVERING_MAX:
             self._delivering.add(str(webhook_id))
 
@@ -70,27 +75,27 @@ class RoomWebhooks:
         return len(self.required & {webhook.event for webhook in self._webhooks})
 
     def id_of(self, event: str) -> int:
-        """Return the ID of an event's webhook, or 0."""
+        """Return the ID of an event's webhook; 0 if there is none."""
         found = (webhook.webhook_id for webhook in self._webhooks if webhook.event == event)
         webhook_id = next(found, "")
         return int(webhook_id) if webhook_id.isdigit() else 0
 
     def is_empty(self) -> bool:
-        """Return whether no webhook is required and HipChat has none of ours."""
+        """Return True if no webhook is required, and HipChat has none of ours."""
         return not self.required and not self._webhooks
 
     def start_over(self) -> None:
-        """Begin the next reconcile() with the list, instead of resuming the last one."""
+        """Let the next reconcile() list the room's webhooks again, not resume after a failure."""
         self._is_halfway = False
 
     def reconcile(self) -> None:
         """Create missing webhooks, then delete superfluous ones.
 
         In this order, an event may be delivered twice for a moment, but no event is lost. After a
-        failure, the next call continues where this one failed.
+        failure, the next call continues with the step that failed.
 
         Raises:
-            HipChatError: a call failed.
+            HipChatError: a call of HipChat's API failed.
         """
         is_resumed = self._is_halfway
         if not is_resumed:  # if each second call failed, it would never get past the list
@@ -113,10 +118,14 @@ class RoomWebhooks:
 
     def _make_all(self, missing: Set[str],
                   usable: Dict[str, _Webhook]) -> Optional[InvalidRequest]:
-        """Create webhooks, and add them to the usable ones.
+        """Create webhooks.
+
+        Args:
+            missing: the events that need a webhook.
+            usable: the webhooks that stay, by event; the new ones are added.
 
         Returns:
-            The last error of an event that HipChat rejects, or None. An old HipChat Server does
+            None if HipChat accepted all events; else the last error: an old HipChat Server does
             not know all events.
         """
         refused: Optional[InvalidRequest] = None
@@ -150,13 +159,13 @@ class RoomWebhooks:
             for item in moved]
 
     def _with_url(self, item: Dict[str, Any]) -> Dict[str, Any]:
-        """Add the URL to a listed webhook if HipChat's list does not contain it."""
+        """Return a webhook of HipChat's list with its URL, which the list may not contain."""
         if isinstance(item.get("url"), str) or str(item["id"]) in self._made:
             return item
         return self._client.call("GET", "room", self._room_id, "webhook", item["id"])
 
     def _purpose(self, item: Dict[str, Any]) -> Tuple[Optional[str], str]:
-        """Return a webhook's event and ""; or None, and the reason to delete the webhook."""
+        """Return a webhook's event and "" if it may stay; else None and the reason to delete it."""
         if str(item["id"]) in self._made:
             return self._made[str(item["id"])], ""
         address = self._ownership.urls.read(str(item.get("url")))

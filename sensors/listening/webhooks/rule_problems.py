@@ -1,4 +1,4 @@
-"""Reports the rules whose events cannot be received."""
+"""Reports in /health the rules whose events cannot be received."""
 import logging
 from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Set, Tuple
@@ -19,11 +19,14 @@ WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are th
 
 
 class _Problem(NamedTuple):
-    """A problem with the rooms, events or parameters of triggers.
+    """A problem with the rooms, events or parameters of triggers, for Health.set_problem().
 
     Attributes:
-        refs: the refs of these triggers.
-        config_counts: whether the pack's config is reported as a cause, and not only rules.
+        part: the part with the problem ("rules" or "rooms").
+        about: identifies the problem among those of the part.
+        refs: the refs of the triggers with the problem.
+        level: the logging level.
+        config_counts: False if only rules are reported as a cause, and not the pack's config.
     """
 
     part: str
@@ -36,20 +39,20 @@ class _Problem(NamedTuple):
 
 
 class RuleProblems:
-    """Sets a problem that names the enabled rules with wrong parameters or unreachable rooms."""
+    """Sets problems in /health for enabled rules with wrong parameters or unreachable rooms."""
 
     def __init__(self, subscriptions: Subscriptions, webhooks: WebhookReconciler,
                  enabled_rules: Callable[[str], List[str]], health: Health):
         """Args:
-            enabled_rules: returns the refs of the enabled rules with a trigger (its ref); raises
-                ServiceUnavailable.
+            enabled_rules: returns the refs of the enabled rules that have a trigger; called with
+                the trigger's ref; raises ServiceUnavailable.
         """
         self._subscriptions, self._webhooks = subscriptions, webhooks
         self._enabled_rules, self._health = enabled_rules, health
         self._reported: Set[Tuple[str, str]] = set()
 
     def watch(self) -> None:
-        """Check for ever."""
+        """Check all rules periodically, for ever."""
         while True:
             eventlet.sleep(timing.RULE_PROBLEMS_PERIOD)
             try:
@@ -87,10 +90,10 @@ class RuleProblems:
             for event, refs in self._unavailable().items()]
 
     def _unavailable(self) -> Dict[str, Set[str]]:
-        """Return the refs of the triggers for events that neither webhook nor history delivers.
+        """Find the events that can be received neither by a webhook nor from the history.
 
         Returns:
-            The refs by event (HipChat's name).
+            The refs of the triggers for these events, by event (HipChat's name).
         """
         found: Dict[str, Set[str]] = {}
         for address in self._subscriptions.required():
@@ -102,9 +105,15 @@ class RuleProblems:
 
 
 def _causes(problem: _Problem, rules: Callable[[str], List[str]]) -> List[str]:
-    """Return descriptions of the config keys and rules that need a problem's triggers.
+    """Return descriptions of the config keys and rules that have a problem's triggers.
 
     Triggers without parameters are for the rooms of the config.
+
+    Args:
+        rules: returns the refs of the enabled rules that have a trigger (its ref).
+
+    Returns:
+        [] if nothing has these triggers, so that the problem need not be reported.
     """
     config = ["rooms in the pack's config"] if (
         problem.config_counts and problem.refs & WITHOUT_PARAMETERS) else []

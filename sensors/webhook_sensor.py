@@ -91,7 +91,7 @@ class WebhookSensor(Sensor):
     def _begin(self) -> None:
         """Start the parts with the first valid config; restart when another one is registered."""
         settings = self._watch.first(self._config, self._inherited)
-        if not self._parts:  # they exist if this task failed below and was restarted
+        if not self._parts:  # the parts exist if this task failed below and was restarted
             self._parts = Parts(settings=settings, health=self._health,
                                 supervisor=self._supervisor, log=self._log,
                                 replaced=self._restart_as_standby)

@@ -48,7 +48,7 @@ class RoomSchedule:
         self._retry_max, self._priority = retry_max, priority
         self._entries: Dict[int, _Entry] = {}
         self._wake_up = WakeUp()
-        self._order: List[int] = []  # the due rooms when it was last sorted; the last one is next
+        self._order: List[int] = []  # the due rooms at the last sorting; the last one is next
         self._order_ends = 0.0
         self._is_changed = True
         self._serving: Optional[int] = None

@@ -19,7 +19,7 @@ JWT_LEEWAY = 60.0  # for errors in our estimate of HipChat's clock when a JWT is
 
 SPOOL_OPEN_RETRY_MAX = 15.0  # between attempts to open the spool; deliveries get 503 until then
 COMMIT_TIMEOUT = 10.0  # for a commit; after it, deliveries get 503 until the disk answers
-COMMIT_RETRY_DELAY = 1.0  # before dispatched deliveries are removed again after a failure
+COMMIT_RETRY_DELAY = 1.0  # before a failed removal of dispatched deliveries is retried
 CLOCK_SETTLE_DELAY = 3600.0  # nothing expires before: the machine's clock may be set after a start
 DEDUP_KEPT = 3600.0  # for recognizing a duplicate, in addition to catch_up
 TOPIC_SPAN = 120.0  # setting the same topic twice within one span counts as one change
@@ -49,7 +49,7 @@ DATABASE_CHECK_KEPT = 0.25  # for the result of the database check before each p
 
 WEBHOOK_CHECK_PERIOD = 300.0  # between checks of a room's webhooks, so that a deleted one returns
 WEBHOOK_LOOK_THROTTLE = 60.0  # checks of a room in which an unknown webhook delivers
-WEBHOOK_MAKE_PERIOD = 3600.0  # at most three creations of a webhook that HipChat does not list
+WEBHOOK_MAKE_PERIOD = 3600.0  # in it, an unlisted webhook is created three times at most
 WEBHOOK_ROOM_RETRY_MAX = 900.0  # between attempts for a room whose webhooks cannot be managed
 ROOM_LIST_PERIOD = 300.0  # between reads of HipChat's room list: a new name is unknown so long
 ROOM_LIST_RETRY_MAX = 60.0  # the same while the list cannot be read
@@ -70,7 +70,7 @@ ROOM_LIVELY_KEPT = 600.0  # a polled room is polled twice as often for this long
 ROOM_ORDER_KEPT = 1.0  # for the sorted order of a schedule
 WEBHOOK_SETTLE_DELAY = 5.0  # after which a delivery under way has arrived by its webhook
 POLL_REACH_MIN = 300.0  # how far back a polled room is read at least, whatever catch_up is
-CURSOR_WRITE_PERIOD = 2.0  # between writes of cursors to the datastore; a takeover rereads so much
+CURSOR_WRITE_PERIOD = 2.0  # between writes of cursors; a takeover reads messages of this time again
 CURSOR_KEPT = 600.0  # for a room without a rule: rules are often deleted and created again
 ROOM_PAUSE_MAX = 30.0  # how long a room's new deliveries wait for its backfill
 

@@ -163,11 +163,18 @@ class BrokerConnection:
         self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
 
     def _taken(self, tag: int, multiple: bool) -> List[Event]:
+        """Remove and return the events of the messages that the broker answers.
+
+        Args:
+            tag: the delivery tag of a message.
+            multiple: True if the answer is for all earlier messages, too.
+        """
         tags = [each for each in self._unanswered if each == tag or multiple and each < tag]
         return [self._unanswered.pop(each) for each in tags]
 
 
 def _sent() -> Event:
+    """Return an event that does not let wait() block."""
     event = Event()
     event.send()
     return event

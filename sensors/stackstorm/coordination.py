@@ -61,6 +61,7 @@ class CoordinationLock:
         return self._lock is not None and self._lock.is_still_owner()
 
     def release(self) -> None:
+        """Release the lock if this sensor owns it."""
         lock, self._lock, self._coordinator = self._lock, None, None
         if lock is not None and lock.is_still_owner():
             lock.release()

@@ -20,6 +20,8 @@ __all__ = ["TriggerPublisher"]
 
 
 class _Message(NamedTuple):
+    """A pickled trigger, with the routing key and the properties for publishing it."""
+
     body: bytes
     routing_key: str
     properties: Dict[str, str]

@@ -17,11 +17,11 @@ TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class Triggers:
-    """Reads the triggers in use periodically, and when StackStorm reports a changed trigger.
+    """Updates the subscriptions: reads the triggers in use periodically, and after each change.
 
-    The reports are not enough: StackStorm sends each report once, through its broker, which may be
-    down. And a report about a trigger may arrive before StackStorm has stored the rule that uses
-    the trigger.
+    StackStorm reports changes to the sensor, but the reports are not enough: StackStorm sends each
+    report once, through its broker, which may be down. And a report about a trigger may arrive
+    before StackStorm has stored the rule that uses the trigger.
     """
 
     def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],

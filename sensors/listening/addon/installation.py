@@ -141,6 +141,7 @@ class Installation:
             self._check_now.set()
 
     def _begin(self) -> None:
+        """Load the stored installation, or store a new one without credentials; retry for ever."""
         backoff = Backoff(timing.DATASTORE_RETRY_MAX)
         while self._addon is None:
             try:
@@ -169,6 +170,12 @@ class Installation:
         self._health.set_problem("add-on", "it cannot be installed: " + error.reason, error.remedy)
 
     def _use(self, addon: Addon, is_delivering: bool) -> None:
+        """Use an installation from now on.
+
+        Args:
+            is_delivering: whether HipChat posts events to the add-on, if it is installed for this
+                public_url.
+        """
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)
         elsewhere = addon.is_elsewhere(self._public_url)
         self.is_delivering = (is_delivering and self.enabled and not elsewhere and
@@ -183,6 +190,11 @@ class Installation:
         self._credentials_changed()
 
     def _verified(self, claim: Claim) -> Addon:
+        """Return the installation that a callback claims, once HipChat has confirmed it.
+
+        Raises:
+            InstallationRefused: HipChat or the config does not confirm the claim.
+        """
         known = self._addon
         if not self.enabled:
             raise InstallationRefused("addon.enabled is false in the pack's config")
@@ -219,6 +231,7 @@ class Installation:
             return False
 
     def _forget(self) -> None:
+        """Remove the credentials of the installation, also in the datastore if it answers."""
         if self._addon is None:
             return
         addon = Addon(self._addon.secret)

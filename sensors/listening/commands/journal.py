@@ -169,7 +169,7 @@ class Journal:
         message_id = command.message.message_id
         if message_id in self._commands or message_id in self._answered_at:
             return False
-        self._commands[message_id] = command  # before anything yields
+        self._commands[message_id] = command  # before anything yields: a duplicate may come
         try:
             self.save(command)
         except BaseException:

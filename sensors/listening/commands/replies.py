@@ -117,9 +117,9 @@ class Replies:
                         f"not sent{' to its end' if responder.has_sent else ''}. {error}")
                     return
                 if begun_at is None and not isinstance(error, RateLimited):
-                    begun_at = tried_at  # HipChat may have posted it
+                    begun_at = tried_at  # HipChat may have posted the reply
             except ServiceUnavailable:
-                deadline = time.monotonic() + timing.REPLY_TIMEOUT  # HipChat has not failed
+                deadline = time.monotonic() + timing.REPLY_TIMEOUT  # HipChat itself has not failed
             eventlet.sleep(backoff.failed())
 
     def _was_sent(self, responder: Responder, message: ChatMessage, reply: Reply,

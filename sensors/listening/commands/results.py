@@ -64,6 +64,8 @@ class StackStormSide(NamedTuple):
 
 
 class _Followed(NamedTuple):
+    """An execution whose end is awaited, and the command that started it."""
+
     command: Command
     execution: Execution
 
@@ -181,6 +183,7 @@ class Results:
             self._followed[execution_id] = _Followed(failed.command, execution)
 
     def _keep_failed(self, followed: _Followed, body: Dict[str, Any]) -> None:
+        """Keep a failed execution, because a policy action.retry may run its action again."""
         liveaction_id = (body.get("liveaction") or {}).get("id")
         if body["status"] in FAILED and liveaction_id:
             self._failed[liveaction_id] = followed
@@ -239,7 +242,7 @@ class Results:
             return ""
         self._due_at[execution.execution_id] = time.monotonic() + self._check_delay(execution)
         if self._followed.get(execution.execution_id) != followed:
-            return ""  # the stream was faster
+            return ""  # the event stream reported its end in the meantime
         if found["status"] in ENDED:
             self._followed.pop(execution.execution_id)
             self._keep_failed(followed, found)
@@ -278,6 +281,7 @@ class Results:
         self._finish(followed, result_of(whole, alias))
 
     def _give_up(self, followed: _Followed, words: str) -> None:
+        """Follow an execution no longer, and reply with these words."""
         if self._followed.pop(followed.execution.execution_id, None):
             eventlet.spawn_n(self._guarded, self._finish, followed, Reply(words, color="red"))
 
@@ -306,6 +310,7 @@ class Results:
         self._replies.send(followed.command, Reply(words, color="yellow", notify=True))
 
     def _guarded(self, function: Any, *arguments: Any) -> None:
+        """Call a function, and report an unexpected exception as a defect."""
         try:
             function(*arguments)
         except StackStormError:
@@ -317,7 +322,7 @@ class Results:
 def may_be_child(execution: Dict[str, Any]) -> bool:
     """Return whether an execution may be a child of a chat command's execution.
 
-    Only root_of() can say so, with calls of StackStorm's API.
+    To be sure, call root_of(), which asks StackStorm's API for the parents of the execution.
     """
     context = execution.get("context") or {}
     return bool(execution.get("parent")) and str(context.get("source_channel", "")).isdecimal()

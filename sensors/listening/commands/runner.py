@@ -40,7 +40,7 @@ ALL_TOO_OLD = "{} commands were said while I was away, the first {} minutes ago,
 
 
 class Owner:
-    """Tells the pack's own messages from those of people, by the owner of the pack's token.
+    """Recognizes messages by the owner of the pack's token, which may be the pack's own.
 
     The owner is read from HipChat once.
     """
@@ -56,7 +56,7 @@ class Owner:
         self._is_known = False
 
     def wrote(self, message: ChatMessage) -> bool:
-        """Return whether the pack itself wrote a message, so that it must not run as a command.
+        """Return True if the token's owner wrote a message: it may be the pack's, so do not run it.
 
         Raises:
             HipChatError: HipChat does not return the owner of the token.
@@ -119,6 +119,7 @@ class Runner:
         self._replies.resume(command)
 
     def _guarded(self, command: Command) -> None:
+        """Run a command. Retry while the journal cannot be written; reply if there is a defect."""
         backoff = Backoff(timing.START_CHECK_RETRY_MAX)
         while True:
             try:

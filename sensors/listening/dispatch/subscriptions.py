@@ -55,7 +55,7 @@ class Subscriptions:
         self._directory_version = directory.version
         self._names: Optional[Set[str]] = None
         self._required: FrozenSet[Address] = frozenset()
-        self._required_version: Optional[Tuple[int, int]] = None  # ours and the directory's
+        self._required_version: Optional[Tuple[int, int]] = None  # own, directory's
         self.version = 0
 
     def add(self, trigger: Dict[str, Any]) -> None:

@@ -98,6 +98,7 @@ class CursorStore:
                 return
 
     def _old_values(self, report: Callable[[str], None]) -> Dict[str, str]:
+        """Return the content of the cursor file of version 0.2.0, by its path; {} without one."""
         try:
             with open(self._old_file, encoding="utf-8", errors="replace") as file:
                 return {self._old_file: file.read()}

@@ -53,7 +53,7 @@ class Cursors:
         is_first = room_id not in self._store.cursors
         if is_dispatched or is_first:
             self._store.set(room_id, StoredCursor(*cursor, self._subscribed.get(room_id)))
-        if is_first:  # a sensor that starts without it would begin with the newest message
+        if is_first:  # without this write, a restart would begin at the newest message
             self._store.write()
         self._read[room_id] = cursor
 

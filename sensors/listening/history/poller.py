@@ -53,7 +53,7 @@ class _Room:
 
     @property
     def rounds(self) -> int:
-        """In how many rounds of the poller this room is polled once: 1 if it is lively, else 2."""
+        """The number of the poller's rounds from one poll of this room to the next: 1 if lively."""
         return 1 if self.is_lively else 2
 
 
@@ -183,6 +183,7 @@ class HistoryPoller:
                 self._room_queues.pause(room_id)
 
     def _note_subscriptions(self) -> None:
+        """Schedule newly subscribed rooms, and note rooms that are not subscribed any more."""
         subscribed = {address.room_id for address in self._subscribed.addresses()
                       if address.event in HISTORY_EVENTS and (
                           self._catch_up or self.is_polled(address.room_id))}
@@ -285,6 +286,12 @@ class HistoryPoller:
         return self._pace() if self.is_polled(room_id) else 0.0
 
     def _note_success(self, room_id: int, room: _Room, is_requested: bool) -> None:
+        """Schedule a room's next reading, and end the room's pause.
+
+        Args:
+            is_requested: True if another check was requested during the reading. Then the room
+                stays paused, and is read again soon.
+        """
         self._backoff.succeeded()
         self._health.clear_problem("history")
         self._health.clear_problem("history", about=str(room_id))
@@ -317,6 +324,7 @@ class HistoryPoller:
                 if not room.unsubscribed_at and self.is_polled(room_id)]
 
     def _read(self, room_id: int, room: _Room) -> None:
+        """Read a room's history, and log and count what was missed."""
         reach = self._reach(room_id, room)
         found = self._backfill.read(room_id, reach, lambda: self._has_missed(room_id, room))
         if found.is_first:
@@ -354,7 +362,7 @@ class HistoryPoller:
     def _note_refusal(self, room_id: int, room: _Room, error: HipChatError) -> None:
         """Report that HipChat refuses a room's history, and end the room's pause."""
         self._backoff.succeeded()
-        if isinstance(error, Forbidden) or self.is_polled(room_id):  # the reconciler reports others
+        if isinstance(error, Forbidden) or self.is_polled(room_id):  # else the reconciler reports
             self._health.set_problem(
                 "history", "a room's history cannot be read", f"Room {room_id}: {error} Messages "
                 "that are posted there while the sensor is down are lost.", about=str(room_id))

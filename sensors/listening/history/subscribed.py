@@ -56,6 +56,12 @@ class Subscribed:
         return self._since.get(address, 0.0)
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:
+        """Record the times of new subscriptions, and drop those of ended ones after CURSOR_KEPT.
+
+        Args:
+            addresses: the addresses that are subscribed now.
+            changed_at: since when the new ones are subscribed (Unix time, HipChat's clock).
+        """
         now = time.monotonic()
         if self._subscriptions.lack_room_list():  # a missing address may still be subscribed
             self._gone.clear()

@@ -65,6 +65,7 @@ class AddonRoutes:
         return handler(environ) if environ["REQUEST_METHOD"] == method else wrong_method(method)
 
     def _handler(self, url: str) -> Tuple[str, Optional[Handler]]:
+        """Return the HTTP method and the handler for a URL; "" and None for an unknown URL."""
         urls = self._installation.urls
         if urls is None:
             return "", None

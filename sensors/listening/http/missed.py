@@ -1,4 +1,4 @@
-"""Requests that a room's history is read after a delivery was refused, so it is not lost."""
+"""Has a room's history read after a delivery was refused, so that no message is lost."""
 from typing import Callable, Optional
 
 import eventlet
@@ -10,11 +10,11 @@ __all__ = ["Missed"]
 
 
 class Missed:
-    """Lets the history poller read the history of the room whose delivery was refused.
+    """Asks the history poller to read a room's history, because a delivery was refused.
 
-    request_check() requests it immediately. request_check_throttled() is for unsigned or truncated
-    requests, which anybody can send: it requests it for each room at most once in CHECK_THROTTLE.
-    For both, room_id None means all rooms.
+    request_check() asks immediately. request_check_throttled() is for unsigned or truncated
+    requests, which anybody can send: it asks for each room at most once in CHECK_THROTTLE. For
+    both, room ID None means all rooms.
     """
 
     def __init__(self, intake: Intake, request_check: Callable[[Optional[int]], None]):
@@ -22,9 +22,9 @@ class Missed:
         self.request_check_throttled = Throttle(self.request_check)
 
     def request_check(self, room_id: Optional[int]) -> None:
-        """Request a check of a room's history (None: of all rooms').
+        """Ask for a room's history (None: all rooms') to be read.
 
-        It does not wait for a disk that hangs: HipChat waits for the response.
+        Do not wait if the spool's disk hangs, because HipChat waits for the response.
         """
         if self._intake.hangs:
             eventlet.spawn(self._request_check, room_id)

@@ -14,6 +14,8 @@ ACCEPTED, DISPATCHED = "accepted", "dispatched"  # deliveries with other outcome
 
 
 class _Problem(NamedTuple):
+    """A problem in /health until `ends` (time.monotonic(); infinity until it is cleared)."""
+
     summary: str
     detail: str
     ends: float

@@ -118,6 +118,11 @@ class Leadership:
         return acquired
 
     def _prolong(self, began: float) -> None:
+        """Let this sensor dispatch until the lock expires, less a margin.
+
+        Args:
+            began: when the call that renewed the lock began (time.monotonic()).
+        """
         self._deadline = began + timing.LOCK_TIMEOUT - timing.LOCK_MARGIN
 
     def _keep_lock(self) -> bool:
@@ -152,7 +157,7 @@ class Leadership:
                     # Since the check above, another sensor may have had the lock and ended.
                     return not self._roster.another_is_active()
             except ServiceUnavailable:
-                pass  # the next dispatch reports it
+                pass  # the next dispatch reports the outage
             eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
     def _should_resign(self) -> bool:
@@ -207,7 +212,7 @@ class SoleSensor:
                 self._look_for_another()
                 self._roster.announce(ACTIVE)
             except ServiceUnavailable:
-                pass  # the next dispatch reports it
+                pass  # the next dispatch reports the outage
             eventlet.sleep(timing.SENSOR_SEEN_KEPT / 3)
 
     def check(self) -> None:

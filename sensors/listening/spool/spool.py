@@ -158,7 +158,7 @@ class Spool:
         try:
             return self._store.read(self._numbers[room_id][0])
         except SpoolError:
-            self._wake_writer()  # it replaces a damaged file
+            self._wake_writer()  # the writer replaces a damaged file
             raise
 
     def rooms(self) -> List[int]:
@@ -186,7 +186,7 @@ class Spool:
     def _waiting_numbers(self) -> Set[int]:
         """Return the sequence numbers of all rows in the file; called from the writer's thread."""
         waiting = {number for numbers in list(self._numbers.values()) for number in list(numbers)}
-        return waiting.union(list(self._removals))  # second, as numbers move from the first here
+        return waiting.union(list(self._removals))  # read last: remove() moves numbers here
 
     def _forget(self, room_id: int, sequence_number: int) -> None:
         numbers = self._numbers.get(room_id, [])

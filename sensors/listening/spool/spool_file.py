@@ -139,6 +139,11 @@ class SpoolFile:
                      f"{saved} of the {len(waiting)} deliveries that waited.")
 
     def _replace_damaged(self, waiting: Optional[Set[int]]) -> None:
+        """Replace a damaged file by a copy of its readable rows, and report it.
+
+        Args:
+            waiting: the sequence numbers of the deliveries to copy; None copies all.
+        """
         damaged = self._path()
         saved = self._copy_damaged(waiting)
         # No history contains enter, exit and room events.
@@ -157,7 +162,7 @@ class SpoolFile:
             waiting: the sequence numbers of the deliveries to copy; None copies all.
         """
         old, damaged = self.db, self._path()
-        if old:  # it has read SQLite's log; a new connection may read less of a damaged log
+        if old:  # this connection has read SQLite's log; a new one may read less of a damaged log
             copied = self._replace_with_copy(old, waiting)
             if copied.is_complete:
                 return copied.saved
@@ -175,7 +180,13 @@ class SpoolFile:
 
     def _replace_with_copy(self, source: Any, waiting: Optional[Set[int]],
                            is_old: bool = False) -> Copied:
-        """Create the next file with all readable rows of the source, and open this new file."""
+        """Create the next file with all readable rows of the source, and open this new file.
+
+        Args:
+            source: a connection to the present file.
+            waiting: the sequence numbers of the deliveries to copy; None copies all.
+            is_old: True if the source has the old format.
+        """
         path = self._path(self._generation + 1)
         _remove(path + NEW, "", "-journal", "-wal", "-shm")
         _make_private(path + NEW)

@@ -120,8 +120,7 @@ class WebhookReconciler:
             self.wake()
 
     def count(self) -> Dict[str, int]:
-        """Return the numbers of required webhooks ("wanted"), and of these in HipChat ("present").
-        """
+        """Count the required webhooks ("wanted"), and those of them in HipChat ("present")."""
         unknown = self._names.unknown() if self._uses_webhooks() else {}
         return {"wanted": len(self._required()) + sum(map(len, unknown.values())),
                 "present": 0 if self._is_down() else sum(

@@ -33,7 +33,7 @@ class RoomList:
         self._context, self._schedule = context, schedule
         self._read_at = 0.0
         self._unknown: Set[str] = set()  # names, as of the last read
-        self._version = context.subscriptions.version  # the last one with checked names
+        self._version = context.subscriptions.version  # the one whose names were checked
         self._searches = Backoff(timing.ROOM_LIST_PERIOD)
         self._hints = Backoff(timing.ROOM_LIST_PERIOD)
         self._is_hinted, self._hint_delay = False, 0.0

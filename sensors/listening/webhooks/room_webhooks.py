@@ -98,7 +98,7 @@ class RoomWebhooks:
             HipChatError: a call of HipChat's API failed.
         """
         is_resumed = self._is_halfway
-        if not is_resumed:  # if each second call failed, it would never get past the list
+        if not is_resumed:  # if each second call failed, each reconcile() would only list
             self._list()
             self._is_halfway = True
         usable: Dict[str, _Webhook] = {}
@@ -111,7 +111,7 @@ class RoomWebhooks:
         for webhook in [each for each in self._webhooks if each not in usable.values()]:
             self._delete(webhook, self._reason(webhook))
         self._is_halfway = False
-        if is_resumed:  # HipChat may have executed the failed call
+        if is_resumed:  # compare again: HipChat may have executed the failed call
             self.reconcile()
         elif refused:
             raise refused
@@ -143,6 +143,7 @@ class RoomWebhooks:
         return len(self._made_at[event]) >= MADE_MAX
 
     def _list(self) -> None:
+        """Read the room's webhooks from HipChat, and select those that are ours."""
         listed = [self._with_url(item)
                   for item in self._client.items("room", self._room_id, "webhook")]
         ids = {str(item["id"]) for item in listed}

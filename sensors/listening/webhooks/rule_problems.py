@@ -15,7 +15,7 @@ from listening.webhooks.reconciler import WebhookReconciler
 
 __all__ = ["RuleProblems"]
 
-WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # their refs are their types
+WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # such a trigger's ref is its type
 
 
 class _Problem(NamedTuple):

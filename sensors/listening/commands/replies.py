@@ -24,7 +24,7 @@ RECENT = 75  # messages in a room's history that are searched for a reply
 
 
 class Replies:
-    """Sends the replies to commands. A reply is in the journal until HipChat has it.
+    """Sends the replies to commands. The journal (journal.py) has a reply until HipChat has it.
 
     Attributes:
         sent: the number of replies that HipChat has.

@@ -1,4 +1,4 @@
-"""Writes commands to the journal, starts them in StackStorm, and acknowledges them."""
+"""Writes chat commands to the journal (journal.py), starts them in StackStorm, acknowledges."""
 import logging
 import time
 from collections import Counter
@@ -75,7 +75,7 @@ class Owner:
 
 
 class Runner:
-    """Runs each command in the journal once, or replies why it is not run.
+    """Runs each chat command once, or replies why it is not run.
 
     Attributes:
         outcomes: the number of commands by outcome, such as "started" and "refused".

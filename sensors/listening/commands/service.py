@@ -1,8 +1,8 @@
 """Builds the parts that run chat commands (ChatOps), and connects them with the sensor.
 
-Path of a command: the dispatcher calls take(), which writes the command to the journal. Runner
-starts the command in StackStorm and acknowledges it. Results waits for the end of the execution,
-and Replies posts the result in the room.
+Path of a command: the dispatcher calls take(), which writes the command to the journal (in
+StackStorm's datastore). Runner starts the command in StackStorm and acknowledges it. Results
+waits for the end of the execution, and Replies posts the result in the room.
 """
 import logging
 from typing import Any, Dict, FrozenSet, Optional

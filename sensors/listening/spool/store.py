@@ -100,7 +100,7 @@ class Store:
             stored.
 
         Raises:
-            SpoolError: the transaction failed, and nothing was changed.
+            SpoolError: the transaction failed.
         """
         with self._as_spool_error():
             if self.is_damaged or not self._file.is_in_place():

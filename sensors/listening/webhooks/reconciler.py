@@ -97,9 +97,9 @@ class WebhookReconciler:
     def webhook_delivered(self, address: Address, webhook_id: int) -> None:
         """Check the room of a delivery if the ID of the webhook that delivers is unknown.
 
-        The delivery's URL has our signature, so the webhook is ours, even if it was created for
-        another public_url. The check is throttled, because anybody who knows the URL can send any
-        webhook ID.
+        The delivery's URL has the sensor's signature, so the webhook is the sensor's own, even if
+        it was created for another public_url. The check is throttled, because anybody who knows the
+        URL can send any webhook ID.
 
         Args:
             address: the event and room in the delivery's URL.
@@ -128,7 +128,7 @@ class WebhookReconciler:
                     if room_id not in self._failing and not self._has_problem(room_id))}
 
     def elsewhere(self) -> int:
-        """Return the number of webhooks with our signature for another public_url.
+        """Return the number of webhooks with the sensor's signature for another public_url.
 
         They may belong to another sensor, and are not deleted.
         """

@@ -31,17 +31,17 @@ class _Webhook(NamedTuple):
 
 
 class RoomWebhooks:
-    """Creates the missing webhooks of one room in HipChat, and deletes superfluous ones of ours.
+    """Creates the sensor's missing webhooks in one room of HipChat, and deletes superfluous ones.
 
-    A webhook is ours if `ownership` recognizes its URL, if this process created it, or if it has
-    our signature for another public_url and delivers to this sensor.
+    A webhook is the sensor's own if `ownership` recognizes its URL, if this process created it, or
+    if it has the sensor's signature for another public_url and delivers to this sensor.
 
     Attributes:
         required: the events (HipChat's names) that need a webhook; set by the caller.
         was_missing: True once a webhook was missing; the caller resets it.
         vanishing: the events whose webhook is missing although it was created MADE_MAX times.
-        elsewhere: the number of webhooks with our signature for another public_url, which are not
-            deleted.
+        elsewhere: the number of webhooks with the sensor's signature for another public_url, which
+            are not deleted.
     """
 
     def __init__(self, room_id: int, client: Client, ownership: Ownership,
@@ -81,7 +81,7 @@ class RoomWebhooks:
         return int(webhook_id) if webhook_id.isdigit() else 0
 
     def is_empty(self) -> bool:
-        """Return True if no webhook is required, and HipChat has none of ours."""
+        """Return True if no webhook is required, and HipChat has none of the sensor's."""
         return not self.required and not self._webhooks
 
     def start_over(self) -> None:
@@ -143,7 +143,7 @@ class RoomWebhooks:
         return len(self._made_at[event]) >= MADE_MAX
 
     def _list(self) -> None:
-        """Read the room's webhooks from HipChat, and select those that are ours."""
+        """Read the room's webhooks from HipChat, and select the sensor's own."""
         listed = [self._with_url(item)
                   for item in self._client.items("room", self._room_id, "webhook")]
         ids = {str(item["id"]) for item in listed}

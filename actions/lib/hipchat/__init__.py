@@ -1,1 +1,1 @@
-"""HipChat code that the pack's actions and its sensor share. Imports no StackStorm."""
+"""The code that the pack's actions and its sensor share. It imports nothing of StackStorm's."""

@@ -1,4 +1,4 @@
-"""The pack's errors: one class for each kind, and the remedy in each text."""
+"""The exceptions of the pack: one class for each kind of failure, with the remedy in the text."""
 from typing import Any, Dict, List, Optional
 
 __all__ = [
@@ -20,7 +20,7 @@ ADDON_REMEDY = (
 
 
 class HipChatError(Exception):
-    """Base class of the pack's errors. The text says what is wrong and what to do."""
+    """Base class of the pack's exceptions. The text says what is wrong and what to do."""
 
     def as_result(self) -> Dict[str, Any]:
         """Return the error as an action's result: {"error": text}."""
@@ -53,10 +53,11 @@ class ParameterError(HipChatError):
 
 
 class Incomplete(HipChatError):
-    """Only a part of an action succeeded.
+    """Only a part of what an action had to do succeeded.
 
     Attributes:
-        result: keys of the action's result that say which part succeeded and which failed.
+        result: additional keys of the failed action's result, which say what succeeded and what
+            failed.
     """
 
     def __init__(self, text: str, **result: Any):
@@ -64,7 +65,7 @@ class Incomplete(HipChatError):
         super().__init__(text)
 
     def as_result(self) -> Dict[str, Any]:
-        """Return {"error": text} and the result's keys."""
+        """Return {"error": text} with the keys of `result`."""
         return dict(self.result, error=str(self))
 
 
@@ -81,12 +82,12 @@ class TimedOut(NoAnswer):
 
 
 class ApiError(HipChatError):
-    """HipChat refused a call.
+    """HipChat refused a call: its response has an error status.
 
     Attributes:
-        status: HTTP status.
-        field: the request's field that HipChat's message names, or None.
-        remedy: what to do.
+        status: the HTTP status.
+        field: the field of the request that HipChat's message names; None if it names none.
+        remedy: what the user should do, one or more sentences.
     """
 
     remedy = "See HipChat's message."
@@ -98,6 +99,7 @@ class ApiError(HipChatError):
         Args:
             call: method and path of the call, such as "GET /v2/room/1001".
             message: HipChat's own message.
+            remedy: by default that of the class.
         """
         self.status, self.field = status, field
         self.remedy = remedy or self.remedy
@@ -133,7 +135,7 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: no such room, user, message or webhook, or hidden from the token's owner."""
+    """404: no such room, user, message or webhook, or the token's owner may not see it."""
 
     remedy = "Check the name or id, and that the token's owner can see it."
 
@@ -172,6 +174,9 @@ _BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFo
 
 def api_error(call: str, status: int, message: str, field: Optional[str] = None,
               remedy: Optional[str] = None) -> ApiError:
-    """Return the error for a status of HipChat's, except 429: see RateLimited."""
+    """Return the exception for an HTTP error status of HipChat's, except 429: see RateLimited.
+
+    The arguments are those of ApiError.
+    """
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     return kind(call, status, message, field, remedy)

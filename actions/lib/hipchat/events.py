@@ -12,21 +12,25 @@ from hipchat.values import iso_date, positive_id
 __all__ = ["EVENTS", "HIPCHAT_EVENTS", "Event", "WrongRoom", "message_id", "payload", "read_body",
            "room_id", "room_name", "text_of", "webhook_id", "with_identities"]
 
-DEEPEST = 50  # levels of JSON: StackStorm's database accepts 100, and StackStorm adds some
+DEEPEST = 50  # levels of a body's JSON: StackStorm's database accepts 100, and StackStorm adds some
 MOST_VALUES = 50000  # in one body: more would take so long that other deliveries wait
 
 
 class WrongRoom(ValueError):
-    """The room in a body is not the room of the address that HipChat posted the body to."""
+    """The room in a delivery's body has no valid ID, or it is not the room of the address.
+
+    The address is the signed URL to which HipChat posted the body.
+    """
 
 
 class Event(NamedTuple):
-    """A kind of event.
+    """A kind of event, for which HipChat has webhooks and the pack has a trigger type.
 
     Attributes:
-        name: of the trigger type, without "hipchat.".
+        name: the name of the trigger type, without "hipchat.".
         hipchat: HipChat's name of the event.
-        text: the item's text to which filters apply: "message", "topic" or None.
+        text: the key of the item with the text that filters search: "message" or "topic"; None for
+            an event without text.
     """
 
     name: str
@@ -52,17 +56,17 @@ _WITH_SENDER = ("enter", "exit", "topic_change")
 
 
 def read_body(raw: bytes) -> Dict[str, Any]:
-    """Parse the body of a delivery.
+    """Parse the body of a delivery: of a webhook request from HipChat.
 
     Replaces what StackStorm's database cannot store: lone surrogates, NUL in a key, and numbers
-    beyond 64 bits or a float's range (by their digits).
+    beyond 64 bits or a float's range (these by their digits as text).
 
     Returns:
-        An object whose `item` is an object.
+        The body: an object whose `item` is an object.
 
     Raises:
         ValueError: the body is no such object, is nested too deeply, or has too many values. The
-            text is safe to send back.
+            error's text contains nothing secret, so it may be sent back to the client.
     """
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
         raise ValueError("the body holds too many values")
@@ -96,7 +100,8 @@ def room_id(body: Dict[str, Any]) -> Optional[int]:
     """Return the ID of the room in the item; None if the item has no room.
 
     Raises:
-        WrongRoom: The room has no ID as HipChat writes it; other code might read it as some ID.
+        WrongRoom: the room's ID is neither a positive integer nor the digits of one. (Other code
+            could convert another text, or a float, to the ID of another room.)
     """
     room = body["item"].get("room")
     stated = room.get("id") if isinstance(room, dict) else room
@@ -107,16 +112,18 @@ def room_id(body: Dict[str, Any]) -> Optional[int]:
 
 
 def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a body whose IDs of rooms, messages and people, and whose date, are validated.
+    """Return the body with validated IDs (of room, message and people) and a validated date.
 
-    Rules must get the validated values: StackStorm casts "+1002", and true, to an integer.
+    Rules must get the validated values, because StackStorm casts "+1002", and true, to an integer.
 
     Args:
-        room: the room of the delivery: its id, and its name and links if they are known.
+        body: from read_body().
+        room: the room of the signed address: its id, and its name and links if they are known.
+            They replace those in the body.
 
     Raises:
         WrongRoom: the body names another room.
-        ValueError: an ID is ambiguous.
+        ValueError: an ID is neither valid nor clearly a text.
     """
     if room_id(body) not in (None, room["id"]):
         raise WrongRoom("the body is of another room")
@@ -144,13 +151,19 @@ def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any
 
 
 def _are_of_room(links: Any, room_number: int) -> bool:
-    """Return whether all links in HipChat's `links` lead to a room or below it."""
+    """Return whether all URLs in HipChat's `links` are those of this room, or below them."""
     return isinstance(links, dict) and all(
         isinstance(link, str) and f"/room/{room_number}/" in link + "/" for link in links.values())
 
 
 def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a person or an integration with a validated ID."""
+    """Return a person or an integration with a validated ID.
+
+    A missing ID, and an ID that is a text but no number, stay as they are.
+
+    Raises:
+        ValueError: the ID is another value, which StackStorm could cast to the ID of a person.
+    """
     stated = person.get("id")
     checked = positive_id(stated)
     if checked is not None:
@@ -161,6 +174,7 @@ def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _is_number(text: str) -> bool:
+    """Return whether Python can convert a text to a number, as StackStorm does."""
     try:
         float(text)
     except ValueError:
@@ -169,23 +183,23 @@ def _is_number(text: str) -> bool:
 
 
 def room_name(body: Dict[str, Any]) -> str:
-    """Return the room's name in the item, or "". (It is no identity: names change.)"""
+    """Return the room's name in the item, or "". (Never identify a room by it: names change.)"""
     return _named(body["item"].get("room"), "name")["name"]
 
 
 def message_id(body: Dict[str, Any]) -> str:
-    """Return the ID of the message in a delivery, "" if there is none."""
+    """Return the ID of the message in the item; "" if there is none."""
     message = body["item"].get("message")
     return values.message_id(message.get("id")) if isinstance(message, dict) else ""
 
 
 def webhook_id(body: Dict[str, Any]) -> int:
-    """Return the ID of the webhook, or 0 if the body has no valid one."""
+    """Return the ID of the webhook that sent the body; 0 if the body has no valid one."""
     return positive_id(body.get("webhook_id")) or 0
 
 
 def text_of(event: Event, item: Dict[str, Any]) -> str:
-    """Return the text to which filters apply: the message, the topic, or "" for other events."""
+    """Return the text that filters search: the message or the topic; "" for other events."""
     safe = safe_item(event, item)
     if event.text == "topic":
         return safe["topic"]
@@ -193,10 +207,10 @@ def text_of(event: Event, item: Dict[str, Any]) -> str:
 
 
 def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
-    """Return HipChat's item, with the keys as strings to which rules apply criteria.
+    """Return HipChat's item, with strings as the values that the criteria of rules compare.
 
-    These are room.name, and if the event has them message.message, message.from.name, sender.name
-    and topic. (In StackStorm a criterion on anything but a string makes the rule fail.)
+    These are room.name and, if the event has them, message.message, message.from.name, sender.name
+    and topic. (In StackStorm, a rule fails if its criterion compares anything but a string.)
     """
     safe = dict(item, room=_named(item.get("room"), "name"))
     if event.text == "message":
@@ -211,13 +225,17 @@ def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _named(value: Any, key: str) -> Dict[str, Any]:
-    """Return an object whose key is a string. HipChat sometimes sends only that string."""
+    """Return the value as an object that has a string at `key`.
+
+    HipChat sometimes sends only that string instead of the object.
+    """
     if isinstance(value, dict):
         return dict(value, **{key: _string(value.get(key))})
     return {key: _string(value)}
 
 
 def _string(value: Any) -> str:
+    """Return a string as it is, "" for None, and the JSON of any other value."""
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False)
@@ -225,10 +243,15 @@ def _string(value: Any) -> str:
 
 def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[str],
             guard: bool = True) -> Dict[str, Any]:
-    """Return the payload of a trigger: the same ten keys for every event, no string null.
+    """Return the trigger payload of a delivery: the same ten keys for every event.
 
-    With guard, templates in strings are made harmless. An orquesta workflow evaluates its input:
-    chat text could otherwise read the secrets of the config and of the datastore there.
+    Args:
+        body: the delivery's body, validated by with_identities().
+        trigger_id: the ID of the trigger for which it is dispatched.
+        matches: the groups of the trigger's filter.
+        guard: whether to make templates in the strings harmless. A workflow (orquesta) evaluates
+            its input as templates. Without the guard, chat text could read the secrets of the
+            config and of the datastore there.
     """
     item = safe_item(event, body["item"])
     client = body.get("oauth_client_id")

@@ -1,7 +1,7 @@
 """Every delay, timeout and period of the actions and of the API client, in seconds.
 
-Modules write `from hipchat import timing` and `timing.NAME`, so that a test can set one. The times
-that only the sensor uses are in sensors/listening/timing.py.
+Modules write `from hipchat import timing` and `timing.NAME`, so that a test can change a value. The
+times that only the sensor uses are in sensors/listening/timing.py.
 """
 
 # HTTP calls, to HipChat and to StackStorm
@@ -15,7 +15,7 @@ STACKSTORM_TIMEOUT = 30.0
 # HipChat's rate limit and tokens
 
 RATE_WINDOW = 300.0
-"""HipChat's window for counting calls; also the wait if HipChat does not announce its end."""
+"""The window in which HipChat counts calls; also the wait if HipChat does not announce its end."""
 RATE_DELAY_MIN = 1.0
 """The shortest wait after a 429: HipChat rounds the end of the window, and clocks differ."""
 RATE_DELAY_MAX = 3600.0
@@ -28,4 +28,4 @@ TOKEN_ENDS_SOON = 14 * 86400.0
 # Room history
 
 CLOCK_STEP = 3600.0
-"""How far HipChat's clock may be set back. A search for a deleted message reads this much more."""
+"""How far HipChat's clock may be set back. A search after a deleted message reads so much more."""

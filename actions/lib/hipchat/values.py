@@ -1,4 +1,4 @@
-"""Validates IDs and dates from HipChat's JSON. Use the returned value, never the raw one."""
+"""Validates IDs and dates from HipChat's JSON. Callers use the returned value, not the raw one."""
 from datetime import datetime, timezone
 from typing import Any, Optional
 
@@ -11,24 +11,32 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def positive_id(value: Any) -> Optional[int]:
-    """Return the ID of a room or a person, given as an integer or as digits; else None."""
+    """Return the ID of a room or a person as an integer; None if the value is no valid ID.
+
+    Args:
+        value: valid are a positive integer of up to 63 bits, and its digits as text.
+    """
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
         value = int(value)
     return value if type(value) is int and 1 <= value <= LARGEST_ID else None
 
 
 def message_id(value: Any) -> str:
-    """Return the ID of a message as text; "" for a value that cannot be an ID."""
+    """Return the ID of a message as text; "" if the value cannot be an ID.
+
+    Args:
+        value: an ID is a text (HipChat's are UUIDs) or an integer.
+    """
     if type(value) is int:
         value = str(value) if abs(value) <= LARGEST_ID else ""
     return value if isinstance(value, str) and len(value) <= LONGEST_MESSAGE_ID else ""
 
 
 def unix_time(date: Any) -> Optional[float]:
-    """Return a date of HipChat's as Unix time; None if it is invalid or before 1970.
+    """Return a date of HipChat's as Unix time; None if the date is invalid or before 1970.
 
     Args:
-        date: in ISO 8601, in UTC if it names no zone; or Unix time as a number.
+        date: a text in ISO 8601 (in UTC if it names no time zone), or a number: Unix time.
     """
     if isinstance(date, (int, float)) and not isinstance(date, bool):
         return float(date) if 0 <= date <= LATEST_DATE else None
@@ -42,7 +50,10 @@ def unix_time(date: Any) -> Optional[float]:
 
 
 def iso_date(date: Any) -> str:
-    """Return a date in ISO 8601 with microseconds and +00:00, as HipChat does; "" if invalid."""
+    """Return a date of HipChat's in ISO 8601 in UTC, with microseconds and +00:00; "" if invalid.
+
+    The argument is that of unix_time().
+    """
     seconds = unix_time(date)
     if seconds is None:
         return ""

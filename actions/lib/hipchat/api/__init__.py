@@ -1,1 +1,1 @@
-"""Calls to HipChat's API v2."""
+"""Calls to HipChat's REST API, version 2."""

@@ -1,4 +1,4 @@
-"""Checks cards against HipChat's schema, as far as it is known."""
+"""Checks a card (the box in a notification) against HipChat's schema, as far as that is known."""
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from hipchat.errors import ParameterError
@@ -11,14 +11,15 @@ FORMATS = ("compact", "medium")
 LOZENGES = ("lozenge", "lozenge-success", "lozenge-error", "lozenge-current", "lozenge-complete",
             "lozenge-moved")
 
-Check = Callable[[str, Any], None]  # takes the path in the card, and the value there
+# Takes the path in the card and the value there; raises ParameterError if the value is wrong.
+Check = Callable[[str, Any], None]
 
 
 def check_card(card: Any) -> None:
     """Raise ParameterError, with the path of the wrong value, unless HipChat accepts the card.
 
-    Source: the schema that HipChat's own errors echo, the types of its clients, and a schema that
-    another client copied from its documentation.
+    The rules come from the schema that HipChat's own errors contain, from the types in HipChat's
+    clients, and from a schema that another client copied from HipChat's documentation.
     """
     _CARD("card", card)
 
@@ -28,6 +29,7 @@ def _wrong(place: str, value: Any, remedy: str) -> None:
 
 
 def _text(least: int = 1, most: Optional[int] = None) -> Check:
+    """Return a check for texts of `least` to `most` characters; None for no maximum."""
     def check(place: str, value: Any) -> None:
         if not isinstance(value, str) or (most is None and len(value) < least):
             _wrong(place, value, "a text that is not empty" if least else "a text")
@@ -49,6 +51,7 @@ def _number(place: str, value: Any) -> None:
 
 
 def _text_or(check_object: Check, check_text: Check) -> Check:
+    """Return a check that applies check_object to an object, and check_text to any other value."""
     def check(place: str, value: Any) -> None:
         (check_object if isinstance(value, dict) else check_text)(place, value)
     return check
@@ -64,6 +67,13 @@ def _list_of(check_item: Check) -> Check:
 
 
 def _object(required: Tuple[str, ...], keys: Dict[str, Check], closed: bool = False) -> Check:
+    """Return a check for objects.
+
+    Args:
+        required: the keys that the object must have.
+        keys: the checks of the values of known keys.
+        closed: whether the object must not have other keys.
+    """
     def check(place: str, value: Any) -> None:
         if not isinstance(value, dict):
             _wrong(place, value, "an object")

@@ -1,4 +1,4 @@
-"""Calls HipChat's API v2: errors, pages, rate limit and token information."""
+"""The client of HipChat's API v2: makes calls, reads pages, and keeps to the rate limit."""
 import logging
 import time
 from json import dumps
@@ -22,20 +22,22 @@ from hipchat.text.masking import SecretFilter, mask
 __all__ = ["PAGE", "Client"]
 
 PAGE = 1000  # items, the most that HipChat returns in one response
-MOST_PAGES = 1000  # of one collection; only a faulty server has more
-URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")  # at DEBUG they write paths
+MOST_PAGES = 1000  # pages of one collection; only a faulty server has more
+# At level DEBUG these loggers write the paths of URLs, which may contain the token.
+URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")
 
 
 class Client:
-    """The API of one HipChat, for one token.
+    """A client of one HipChat server's API, with one token.
 
-    The token travels in the Authorization header, and in the URL of token_info(). Every call raises
-    errors of hipchat.errors; they contain no secret.
+    The token is sent in the Authorization header, and by token_info() in the URL. Every method that
+    calls HipChat raises HipChatError or a subclass of it; no error contains a secret.
 
     Attributes:
-        secret_filter: masks the secrets in log records.
-        call_ended: called after each request with the HTTP status ("none" without a response), the
-            seconds it took, and the rate limit that HipChat announced.
+        secret_filter: a logging filter that masks the token and other secrets.
+        call_ended: a callable, called after each request with the HTTP status ("none" without a
+            response), the duration in seconds, and the rate limit that HipChat announced (None
+            without a response). By default it does nothing.
 
     Example:
         Client(ApiSettings.from_config(config)).call("GET", "room", 1001)
@@ -45,7 +47,8 @@ class Client:
         """Call nothing yet.
 
         Args:
-            budget: delays calls; with a budget, failed requests are not repeated.
+            budget: delays calls to keep within a share of the rate limit. With a budget, a
+                request that failed is not sent again.
         """
         self._budget, self._ahead = budget, 0.0
         self._session = http_session()
@@ -59,7 +62,7 @@ class Client:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def use(self, settings: ApiSettings) -> None:
-        """Use these settings, and their token, for the next calls."""
+        """Replace the settings, and so the token, for the next calls."""
         self._settings, self._errors = settings, ErrorMapping(settings, self._masked)
         self._token: Token = (
             IntegrationToken(settings.integration, self.fetch_token) if settings.integration
@@ -68,19 +71,20 @@ class Client:
     def call(self, method: str, *path: Any, json: Optional[Dict[str, Any]] = None,
              params: Optional[Dict[str, Any]] = None, body: Optional[bytes] = None,
              content_type: Optional[str] = None) -> Any:
-        """Make a call.
+        """Make a call, and return the JSON of HipChat's response.
 
-        After a 429 it waits and repeats the call, if the rate limit ends within the setting
-        rate_limit_wait. The waits are at least 1, 2, 4, ... seconds. Requests that are safe to
-        repeat are retried: see transport.send.
+        After a 429 (too many calls) the call waits and is repeated, if HipChat allows more calls
+        within the setting rate_limit_wait. The waits are at least 1, 2, 4, ... seconds. Requests
+        that are safe to repeat are also retried after a failure: see transport.send().
 
         Args:
-            path: the segments after /v2, percent-encoded here.
-            json: the body, whose None values are left out.
-            body, content_type: a body of another type.
+            path: the segments of the path after /v2. They are percent-encoded here.
+            json: the body; its keys with the value None are left out.
+            params: the query of the URL.
+            body, content_type: instead of json, a body of another type.
 
         Returns:
-            The JSON of the response; None if HipChat answers 204.
+            The decoded JSON; None if the response is empty (204).
         """
         deadline = time.monotonic() + self._settings.rate_limit_wait
         renewed, delay = False, timing.RATE_DELAY_MIN
@@ -100,11 +104,20 @@ class Client:
                 time.sleep(pause)
 
     def ask(self, method: str, *path: Any, **options: Any) -> Dict[str, Any]:
-        """Make a call whose response must be an object; takes the arguments of call()."""
+        """Make a call whose response must be an object; takes the arguments of call().
+
+        Raises:
+            NoAnswer: the response is no JSON object.
+        """
         return object_of(self.call(method, *path, **options), self._answer_to(method, path))
 
     def page(self, *path: Any, **params: Any) -> Dict[str, Any]:
-        """Return one page of a collection: an object whose `items` are objects."""
+        """Return one page of a collection: an object whose `items` are a list of objects.
+
+        Args:
+            path: the segments of the path after /v2.
+            params: the query of the URL, such as max-results.
+        """
         page = self.call("GET", *path, params=params)
         items_of(page, self._answer_to("GET", path))
         return page
@@ -112,6 +125,9 @@ class Client:
     def items(self, *path: Any, limit: Optional[int] = None,
               **params: Any) -> Iterator[Dict[str, Any]]:
         """Yield the items of a collection, page after page: all, or the first `limit`.
+
+        Args:
+            path, params: those of page().
 
         Raises:
             NoAnswer: a page only repeats items of earlier pages, or there are too many pages.
@@ -135,11 +151,14 @@ class Client:
                        "same come again. The server at api_url ignores start-index.")
 
     def now(self) -> float:
-        """Return the Unix time by HipChat's clock, as of its last response."""
+        """Return the present Unix time by HipChat's clock.
+
+        The difference of the clocks is that of HipChat's last response; before any, 0.
+        """
         return time.time() + self._ahead
 
     def token_info(self) -> Dict[str, Any]:
-        """Return HipChat's information on the token: GET /v2/oauth/token/{token}, without a scope.
+        """Return HipChat's information on the token: GET /v2/oauth/token/{token}; needs no scope.
 
         Returns:
             scopes, owner, client, expires_in (seconds) and more, without the token itself.
@@ -150,7 +169,10 @@ class Client:
         return {key: value for key, value in info.items() if key != "access_token"}
 
     def fetch_token(self, form: Dict[str, str]) -> Dict[str, Any]:
-        """Fetch a new token for the integration: POST /v2/oauth/token.
+        """Fetch a new token of the integration: POST /v2/oauth/token.
+
+        Args:
+            form: the OAuth request, with grant_type.
 
         Returns:
             HipChat's response: access_token, expires_in (seconds), and usually group_id.
@@ -208,6 +230,7 @@ class Client:
 
 
 def _quoted(segment: Any) -> str:
+    """Return a segment of a path, percent-encoded; raises ParameterError for "", "." and ".."."""
     if str(segment) in ("", ".", ".."):
         raise ParameterError(f"{segment!r} is no name and no id.")
     return quote(str(segment), safe="")

@@ -1,4 +1,4 @@
-"""Authorizes calls with a personal access token, or with the tokens of an integration."""
+"""The tokens that authorize calls to HipChat: a personal access token, or an integration's."""
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -11,21 +11,22 @@ __all__ = ["Integration", "IntegrationToken", "PersonalToken", "Token"]
 
 
 class Integration(NamedTuple):
-    """The OAuth client that HipChat issued when the integration was installed."""
+    """The OAuth client (ID and secret) that HipChat issued when the integration was installed."""
 
     oauth_id: str
     secret: str
 
 
 class Token(AuthBase):
-    """Base class of tokens, and the missing token of an add-on that is not installed.
+    """The base class of tokens; itself, it stands for the token of an add-on that is not installed.
 
-    A token is an auth object of requests: a plain header would be replaced by ~/.netrc.
+    A token is an auth object of the library requests. (If it were only a header, requests would
+    replace it by credentials from ~/.netrc.)
     """
 
     @property
     def value(self) -> str:
-        """The token; raises NotInstalled if there is no token."""
+        """The token's text; raises NotInstalled if there is no token."""
         raise NotInstalled()
 
     @property
@@ -38,16 +39,16 @@ class Token(AuthBase):
         return request
 
     def renewed(self) -> bool:
-        """Discard the token, so that the next request fetches a new one.
+        """Discard a token that HipChat rejected, so that the next request fetches a new one.
 
         Returns:
-            False if there is no way to get a new one.
+            True if a new token can be fetched; False if there is no way to get one.
         """
         return False
 
 
 class PersonalToken(Token):
-    """A personal access token."""
+    """A personal access token, which a user made in HipChat. It cannot be renewed."""
 
     def __init__(self, token: str):
         self._token = token
@@ -62,7 +63,7 @@ class PersonalToken(Token):
 
 
 class IntegrationToken(Token):
-    """An integration's token, fetched when first needed and renewed before it ends."""
+    """An integration's token. It is fetched at the first call, and renewed before it expires."""
 
     def __init__(self, integration: Integration, fetch: Callable[[Dict[str, str]], Dict[str, Any]]):
         """Fetch nothing yet.

@@ -1,4 +1,4 @@
-"""Turns failed calls into errors with a remedy."""
+"""Turns a failed call to HipChat into an exception whose text says what to do."""
 import socket
 import ssl
 from typing import Any, Callable, Optional, Tuple, Type
@@ -21,17 +21,22 @@ BUNDLE_PARTS = ("X509", "PEM", "ASN1")  # the parts of OpenSSL that read files o
 
 
 class ErrorMapping:
-    """Turns refused and failed calls into errors, with remedies that fit the settings.
+    """Makes the exceptions for failed calls; their remedies depend on the settings.
 
     Args:
-        masked: returns a text without the secrets, so that no error contains one.
+        settings: the settings of the client, such as api_url and the kind of token.
+        masked: returns its argument with the secrets masked, so that no exception contains one.
     """
 
     def __init__(self, settings: ApiSettings, masked: Callable[[str], str]):
         self._settings, self._masked = settings, masked
 
     def refused(self, call: str, response: ApiResponse) -> HipChatError:
-        """Return the error for a response whose status is not 2xx."""
+        """Return the exception for a response whose status is not 2xx.
+
+        Args:
+            call: method and path of the call, such as "GET /v2/room/1001".
+        """
         if response.status < 400:
             target = self._masked(_target(response))
             return NoAnswer(f"{call} is redirected to {target}, which is not followed, to keep the "
@@ -48,12 +53,18 @@ class ErrorMapping:
             self._integration_remedy() if response.status == 401 else None)
 
     def _integration_remedy(self) -> Optional[str]:
+        """Return the remedy for an integration's rejected token; None for a personal token."""
         if self._settings.integration is None:
             return None
         return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
 
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
-        """Return the error for an exception of requests or of urllib3."""
+        """Return the exception for a call without a response.
+
+        Args:
+            call: method and path of the call.
+            error: the exception of requests or of urllib3.
+        """
         kind: Type[NoAnswer] = NoAnswer
         root = innermost(error)
         if isinstance(error, requests.exceptions.SSLError) or isinstance(root, ssl.SSLError):
@@ -70,16 +81,21 @@ class ErrorMapping:
         return kind(f"HipChat at {urlsplit(self._settings.api_url).netloc}, {call}: {reason}.")
 
     def unreadable(self, call: str, problem: str) -> NoAnswer:
-        """Return the error for a response that cannot be HipChat's.
+        """Return the exception for a response that cannot be HipChat's.
 
         Args:
-            problem: completes the sentence, such as "is no JSON".
+            call: method and path of the call.
+            problem: what is wrong with the response, such as "is no JSON".
         """
         return NoAnswer(f"HipChat's answer to {call} {problem}. Is api_url "
                         f"({self._settings.api_url}) really HipChat's API v2?")
 
     def _tls(self, root: BaseException) -> str:
-        """Return OpenSSL's reason and its remedy."""
+        """Return a sentence with the reason why TLS failed, and one with the remedy.
+
+        Args:
+            root: the innermost exception, which has OpenSSL's reason.
+        """
         reason = getattr(root, "verify_message", None) or getattr(root, "reason", None) or (
             str(root) or type(root).__name__)
         code = getattr(root, "verify_code", None)
@@ -101,6 +117,7 @@ class ErrorMapping:
         return f"its TLS certificate {problem} ({reason}). {remedy}"
 
     def _missing_authority(self) -> str:
+        """Return the remedy for a certificate that no known authority has signed."""
         if isinstance(self._settings.verify, str):
             return (f"The file of ca_bundle ({self._settings.verify}) does not contain the "
                     "certificate authority that signed it, or the server does not send an "
@@ -109,7 +126,12 @@ class ErrorMapping:
 
 
 def _message(response: ApiResponse) -> Tuple[str, Optional[Any]]:
-    """Return HipChat's message and the field it names; for a proxy's page, the reason phrase."""
+    """Return the message in an error response, and the request's field that it names.
+
+    Returns:
+        HipChat's message and the field, or None; for a response that is not HipChat's, such as a
+        proxy's page, the HTTP reason phrase and None.
+    """
     try:
         error = response.json()["error"]
         return str(error["message"]), error.get("field")
@@ -118,7 +140,7 @@ def _message(response: ApiResponse) -> Tuple[str, Optional[Any]]:
 
 
 def _target(response: ApiResponse) -> str:
-    """Return the target of a redirection, without the parts that may be secret."""
+    """Return the target of a redirection, without its user, port and query, which may be secret."""
     try:
         target = urlsplit(urljoin(response.url, response.headers.get("Location", "")))
         return f"{target.scheme}://{target.hostname}{target.path}"

@@ -1,28 +1,36 @@
-"""Checks the lengths of texts against HipChat's limits, before a call."""
+"""Checks the length of a text against HipChat's limit, and shortens a message that is too long."""
 from typing import List, Optional
 
 from hipchat.errors import ParameterError
 
 __all__ = ["LONGEST_MESSAGE", "check_length", "fitted"]
 
-LONGEST_MESSAGE = 10000
+LONGEST_MESSAGE = 10000  # characters
 CUT = " [...]"  # ends a text that was truncated
 
 
 def check_length(name: str, text: Optional[str], least: int, most: int) -> None:
-    """Raise ParameterError unless the text has from `least` to `most` characters, or is None."""
+    """Raise ParameterError unless the text has from `least` to `most` characters, or is None.
+
+    Args:
+        name: the name of the action's parameter, for the error.
+    """
     if text is not None and not least <= len(text) <= most:
         raise ParameterError(
             f"{name} has {len(text)} characters; HipChat takes {least} to {most}.")
 
 
 def fitted(message: str, message_format: str, overflow: str) -> List[str]:
-    """Truncate or split a message that is too long; return the messages to send.
+    """Make a message short enough for HipChat: truncate or split it if it is too long.
 
-    A message is split at line ends. Only a line that is too long is split within.
+    A message is split at line ends. Only a line that is itself too long is split inside.
 
     Args:
+        message_format: text or html.
         overflow: what to do with a message that is too long: error, truncate or split.
+
+    Returns:
+        The messages to send, in order: one, or several if the message was split.
 
     Raises:
         ParameterError: the message is too long, and overflow is error or the message is HTML (a

@@ -1,4 +1,4 @@
-"""Sends replies and private messages as the token's user."""
+"""Sends a reply or a private message in the name of the user who owns the token."""
 from typing import Any, Dict
 
 from hipchat.api.client import Client
@@ -8,10 +8,16 @@ __all__ = ["reply", "send_private"]
 
 
 def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str, Any]:
-    """Reply to a message: POST /v2/room/{id_or_name}/reply, with the scope send_message.
+    """Reply to a message: POST /v2/room/{id_or_name}/reply, which needs the scope send_message.
+
+    Args:
+        client: a client with a user's token.
+        room: the room's name or ID.
+        message_id: the ID of the message to reply to.
+        message: the text of the reply.
 
     Returns:
-        The room, the ID of the message, and the text of the reply.
+        The arguments, without the client.
     """
     check_length("message_id", message_id, 1, 36)
     check_length("message", message, 1, LONGEST_MESSAGE)
@@ -22,7 +28,13 @@ def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str,
 
 def send_private(client: Client, user: Any, message: str, format: str = "text",
                  notify: bool = False) -> Dict[str, Any]:
-    """Send a private message: POST /v2/user/{id_or_email}/message, with the scope send_message.
+    """Send a private message: POST /v2/user/{id_or_email}/message; needs the scope send_message.
+
+    Args:
+        client: a client with a user's token.
+        user: the ID, email or @mention of the recipient.
+        format: text or html.
+        notify: whether HipChat alerts the recipient.
 
     Returns:
         The arguments, without the client.

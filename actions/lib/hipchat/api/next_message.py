@@ -1,4 +1,4 @@
-"""Waits for the next message in a room that fits some criteria."""
+"""Waits for the next message in a room with a certain text and sender, by polling its history."""
 import time
 from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -13,12 +13,14 @@ __all__ = ["Criteria", "wait_for"]
 
 
 class Criteria(NamedTuple):
-    """The messages to wait for.
+    """Which messages to wait for.
 
     Attributes:
-        pattern: a regular expression (RE2) that is searched in the text.
-        people: the senders whose messages count, by ID, email or @mention; all senders if empty.
-        notifications: whether notifications count too. They never count if there are people.
+        pattern: a regular expression (RE2) that must match a part of the message's text.
+        people: the senders whose messages count, each given by ID, email or @mention; if empty,
+            the messages of all senders count.
+        notifications: whether notifications count too. They have no person as sender, so they never
+            count if `people` is not empty.
     """
 
     pattern: str
@@ -26,7 +28,7 @@ class Criteria(NamedTuple):
     notifications: bool
 
     def compiled(self) -> Any:
-        """Return the pattern's Filter; raises ParameterError if RE2 rejects the pattern."""
+        """Return the pattern as a Filter; raises ParameterError if RE2 rejects the pattern."""
         from hipchat.text.filters import Filter  # here, since no other action needs re2
         try:
             return Filter(self.pattern)
@@ -35,10 +37,11 @@ class Criteria(NamedTuple):
                                  f"knows: {error}.") from None
 
     def accepts(self, item: HistoryItem, people_ids: AbstractSet[int]) -> bool:
-        """Return whether an item's kind and sender fit.
+        """Return whether a message counts by its kind and its sender; its text is not checked.
 
         Args:
-            people_ids: the IDs of `people`.
+            item: the message, from the room's history.
+            people_ids: HipChat's IDs of `people`.
         """
         sender = item.body.get("from")
         if item.event == "room_notification":
@@ -49,22 +52,23 @@ class Criteria(NamedTuple):
 
 def wait_for(client: Client, people: People, room: str, criteria: Criteria, after: Optional[str],
              seconds: float, every: float) -> Dict[str, Any]:
-    """Wait for the first message that fits the criteria.
+    """Wait for the first message that meets the criteria.
 
-    Room and people are looked up once at the beginning; renaming them later changes nothing. The
-    scopes are view_messages, and view_group for a room or people given by name.
+    Room and people are looked up once at the beginning, so renaming them later changes nothing. The
+    token needs the scope view_messages, and view_group for a room or people given by name.
 
     Args:
-        after: the ID of the message after which to begin; by default the room's newest message.
+        room: the room's name or ID.
+        after: the ID of a message: only later ones count; None for the room's newest message.
         seconds: how long to wait.
         every: seconds between two polls.
 
     Returns:
-        {"message": HipChat's message, "matches": the groups of the pattern}.
+        {"message": HipChat's message, "matches": the texts of the pattern's groups}.
 
     Raises:
-        Incomplete: no such message was posted in time; the result has timed_out.
-        HipChatError: HipChat refused a call, or failed until the end.
+        Incomplete: no such message was posted in time; the error's result has timed_out: True.
+        HipChatError: HipChat refused a call, or kept failing until the time was over.
     """
     pattern, polling = criteria.compiled(), _Polling(seconds, every)
     history = RoomHistory(client)
@@ -86,14 +90,24 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
 
 
 class _Polling:
-    """Repeats attempts, also after failures of HipChat, until one deadline for all."""
+    """Repeats attempts until a deadline that all attempts share; also when HipChat fails.
+
+    Args:
+        seconds: until the deadline.
+        every: seconds between two attempts.
+    """
 
     def __init__(self, seconds: float, every: float):
         self._seconds, self._every = seconds, every
         self._deadline = time.monotonic() + seconds
 
     def until(self, attempt: Callable[[], Any]) -> Any:
-        """Call attempt until it returns a value other than None; return that value."""
+        """Call `attempt` until it returns a value other than None; return that value.
+
+        Raises:
+            Incomplete: the last attempt before the deadline returned None.
+            HipChatError: that attempt failed; or HipChat refused a call.
+        """
         while True:
             failure, value, now = None, None, time.monotonic()
             try:

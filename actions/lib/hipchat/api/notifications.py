@@ -11,10 +11,17 @@ __all__ = ["notification", "notify", "notify_all"]
 
 def notification(message: str, format: str = "text", color: str = "gray", notify: bool = False,
                  card: Any = None, attach_to: Any = None, **more: Any) -> Dict[str, Any]:
-    """Check a notification; return it under the names of the parameters of hipchat.send.
+    """Check a notification, and return it as notify() takes it.
 
     Args:
-        more: may contain `from`, the label beside the sender's name.
+        message, format, color, notify, card, attach_to: those of the action hipchat.send.
+        more: may contain `from`, a label that HipChat shows beside the sender's name.
+
+    Returns:
+        The values by the names of hipchat.send's parameters.
+
+    Raises:
+        ParameterError: HipChat would reject a value.
     """
     check_length("from", more.get("from"), 0, 64)
     check_length("attach_to", attach_to, 0, 36)
@@ -25,20 +32,21 @@ def notification(message: str, format: str = "text", color: str = "gray", notify
 
 
 def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Dict[str, Any]:
-    """Send to a room: POST /v2/room/{id_or_name}/notification, with the scope send_notification.
+    """Send a notification: POST /v2/room/{id_or_name}/notification; needs send_notification.
 
     If the text is split, only the first part has the card and notifies people.
 
     Args:
-        sent: from notification().
-        overflow: see fitted().
+        room: the room's name or ID.
+        sent: the notification, from notification().
+        overflow: what to do with a text that is too long: error, truncate or split.
 
     Returns:
         The notification as it was sent, and its room.
 
     Raises:
-        Incomplete: only some parts were sent; the result has `parts`, `sent_parts`, and the `rest`
-            of the text.
+        Incomplete: only the first parts of the text were sent. The error's result has `parts` and
+            `sent_parts` (their numbers), and the `rest` of the text.
     """
     body = {"message_format": sent["format"],
             **{key: sent[key] for key in ("color", "notify", "from", "card", "attach_to")}}
@@ -67,13 +75,14 @@ def _incomplete(error: HipChatError, message: str, parts: List[str], sent_parts:
 
 def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],
                overflow: str) -> Dict[str, Any]:
-    """Send to several rooms; takes the arguments of notify().
+    """Send a notification to several rooms; the other arguments are those of notify().
 
     Returns:
         {"rooms": [the result of notify() for each room]}.
 
     Raises:
-        Incomplete: a room failed; `rooms` of the result has the result or the error of each room.
+        Incomplete: at least one room failed. In the error's result, `rooms` has for each room the
+            result or the error.
     """
     fitted(sent["message"], sent["format"], overflow)
     results = []

@@ -1,4 +1,4 @@
-"""Looks up people: their IDs, their names, and the owner of the pack's token."""
+"""Looks up people in HipChat: their IDs, their names, and the owner of the pack's token."""
 import re
 from typing import Any, Callable, Iterable, Optional
 
@@ -8,23 +8,27 @@ from hipchat.errors import HipChatError, NoAnswer, ParameterError
 
 __all__ = ["People", "mention_name"]
 
-MOST_NAMES = 3  # each costs a call
+MOST_NAMES = 3  # in one list; each name costs a call
 _MENTION = re.compile(r"[\w.-]{1,50}")
 
 
 class People:
-    """The people of a HipChat."""
+    """Looks up people of one HipChat server."""
 
     def __init__(self, client: Client, as_user: Callable[[], Client]):
         """Call nothing yet.
 
         Args:
-            as_user: returns a client with a user's token, or raises ParameterError.
+            client: calls HipChat with the pack's token.
+            as_user: returns a client with a user's token; raises ParameterError if there is none.
         """
         self._client, self._as_user = client, as_user
 
     def owner_id(self) -> Optional[int]:
-        """Return the ID of the user in whose name the pack posts; None for an add-on without one.
+        """Return the ID of the user in whose name the pack posts: the owner of its token.
+
+        Returns:
+            None for an add-on without api_key, which never posts as a user.
 
         Raises:
             HipChatError: HipChat does not say who owns the token.
@@ -39,12 +43,13 @@ class People:
         return owner["id"]
 
     def id_of(self, person: Any) -> int:
-        """Return the ID of a person who is given by ID, email or @mention.
+        """Return the ID of a person, given by ID, email or @mention.
 
         Calls GET /v2/user/{id_or_email}, with the scope view_group, unless given an ID.
 
         Raises:
-            ParameterError: person is no ID, no email and no @mention.
+            ParameterError: `person` is no ID, no email and no @mention.
+            HipChatError: the person cannot be looked up.
         """
         given = str(person).strip()
         if given.isascii() and given.isdigit():
@@ -55,7 +60,7 @@ class People:
         return part(self._client.ask("GET", "user", given), "id", "HipChat's answer on " + given)
 
     def names(self, people_ids: Iterable[int]) -> str:
-        """Return the names of the first three people, and how many more there are.
+        """Return a text with the names of the first three people, such as "Ann, Bo, Cy and 2 more".
 
         A person whose name HipChat does not return is listed by ID.
         """
@@ -73,5 +78,5 @@ class People:
 
 
 def mention_name(value: object) -> str:
-    """Return the value if it is a mention name, else ""."""
+    """Return the value if it is a valid mention name (without "@"), else ""."""
     return value if isinstance(value, str) and _MENTION.fullmatch(value) else ""

@@ -1,4 +1,4 @@
-"""Reads the rate limit from HipChat's responses, and keeps calls within it."""
+"""Reads the rate limit that HipChat announces, and keeps calls within a share of it."""
 import math
 import time
 from email.utils import parsedate_to_datetime
@@ -8,17 +8,21 @@ from hipchat import timing
 
 __all__ = ["CallBudget", "RateLimit", "server_time"]
 
-_RELATIVE_BELOW = 1e6  # a smaller Reset is not Unix time but seconds from now
+# A smaller value of the header X-Ratelimit-Reset is not a Unix time but seconds from now.
+_RELATIVE_BELOW = 1e6
 
 
 class RateLimit(NamedTuple):
-    """The rate limit that a response announces in X-Ratelimit-* and X-FloodControl-*.
+    """The rate limit that a response announces in its headers X-Ratelimit-* and X-FloodControl-*.
 
-    HipChat's Reset was seen as an integer, as a float, and as seconds from now.
+    HipChat counts the calls in a window of time. The header -Reset, the window's end, was seen as
+    an integer, as a float, and as seconds from now.
 
     Attributes:
-        limit, remaining: calls in the window, None if not announced.
-        reset_in: seconds until the window ends; RATE_WINDOW if that is not announced, or past.
+        limit, remaining: the calls that HipChat allows in the window, and those that are left; None
+            if they are not announced.
+        reset_in: seconds until the window ends; timing.RATE_WINDOW if its end is not announced, or
+            is past.
     """
 
     limit: Optional[int]
@@ -27,7 +31,10 @@ class RateLimit(NamedTuple):
 
     @classmethod
     def announced_by(cls, headers: Mapping[str, str]) -> "RateLimit":
-        """Read a response's headers; of two limits, the later end counts."""
+        """Read the rate limit from the headers of a response.
+
+        If the two kinds of headers announce different ends, the later end counts.
+        """
         now = server_time(headers)
         resets = [_seconds_until(headers.get(kind + "-Reset"), now)
                   for kind in ("X-Ratelimit", "X-FloodControl")]
@@ -39,12 +46,13 @@ class RateLimit(NamedTuple):
 
 
 class CallBudget:
-    """Keeps the calls of one client within a share of the token's rate limit.
+    """Delays a client's calls, so that they use only a share of the token's rate limit.
 
-    If HipChat announces no limit, calls are not delayed.
+    The rest is left for other users of the token. If HipChat announces no limit, calls are not
+    delayed.
 
     Args:
-        share: 0.2 for a fifth.
+        share: above 0, at most 1; 0.2 stands for a fifth of the calls that HipChat allows.
     """
 
     def __init__(self, share: float):
@@ -54,7 +62,7 @@ class CallBudget:
         self._announced: Optional[RateLimit] = None
 
     def spend(self) -> None:
-        """Count one call; first wait for the next window if the share is used up in this one."""
+        """Count one call; if this window's share is used up, wait for the next window first."""
         pause = self._pause()
         while pause:  # another greenlet may have used the calls during the sleep
             time.sleep(pause)
@@ -65,20 +73,22 @@ class CallBudget:
         self._spent += 1
 
     def learn(self, announced: RateLimit) -> None:
-        """Note the rate limit that a response announced."""
+        """Note the rate limit that the last response announced."""
         self._announced = announced
         self._window_ends = min(self._window_ends,
                                 time.monotonic() + max(announced.reset_in, timing.RATE_DELAY_MIN))
 
     def pace(self) -> float:
-        """Return the seconds between calls that use the share up evenly; 0 without a limit."""
+        """Return the seconds between calls that spread the share evenly; 0 without a limit."""
         limit = self._announced.limit if self._announced else None
         return timing.RATE_WINDOW / self._allowed(limit) if limit is not None else 0.0
 
     def _allowed(self, limit: int) -> int:
+        """Return the number of calls in a window that the share allows: at least one."""
         return max(1, round(limit * self._share))
 
     def _pause(self) -> float:
+        """Return the seconds to wait before the next call; 0 if it may be made at once."""
         if self._announced is None or self._announced.limit is None:
             return 0.0
         if self._announced.remaining != 0 and (
@@ -88,7 +98,7 @@ class CallBudget:
 
 
 def server_time(headers: Mapping[str, str]) -> float:
-    """Return the Unix time in the header Date; this host's time if the header is missing."""
+    """Return the Unix time in the header Date; this host's time if there is no valid Date."""
     try:
         return parsedate_to_datetime(headers["Date"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -96,6 +106,12 @@ def server_time(headers: Mapping[str, str]) -> float:
 
 
 def _seconds_until(reset: Optional[str], now: float) -> Optional[float]:
+    """Return the seconds until the end of a window; None if it is not announced, or past.
+
+    Args:
+        reset: the value of a header -Reset; None if it is missing.
+        now: Unix time, by HipChat's clock.
+    """
     value = _float(reset)
     if value is None or math.isnan(value):
         return None

@@ -1,4 +1,4 @@
-"""Looks up rooms by name in HipChat's list of rooms; the pack identifies rooms by their IDs."""
+"""Finds the ID of a room from its name, in HipChat's list of rooms. (The pack uses only IDs.)"""
 from typing import Any, Dict, Iterable, List, Optional
 
 from hipchat.api.client import Client
@@ -11,13 +11,16 @@ Room = Dict[str, Any]
 
 
 def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
-    """Return HipChat's rooms, archived ones too.
+    """Return HipChat's rooms, archived ones too, as HipChat lists them.
 
     Calls GET /v2/room, 1,000 rooms a page, with the scope view_group or view_room. If the token may
-    not list rooms, calls GET /v2/room/{name} for each name among the references.
+    not list rooms, calls GET /v2/room/{name} for each name among the references instead.
+
+    Args:
+        references: names or IDs of the rooms that the caller looks for.
 
     Raises:
-        Forbidden: the token may neither list rooms nor see any of these.
+        Forbidden: the token may neither list rooms nor see any of these rooms.
     """
     params: Dict[str, Any] = {"include-archived": "true"}
     try:
@@ -36,12 +39,12 @@ def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
 
 
 class RoomDirectory:
-    """The rooms as HipChat listed them last.
+    """The rooms as HipChat listed them last, to look them up by ID or by name.
 
     Attributes:
-        is_loaded: whether replace() was called.
-        had_rooms: whether a list has contained a room.
-        version: counts the changes.
+        is_loaded: whether replace() was called, so that a list was read.
+        had_rooms: whether any list so far has contained a room.
+        version: the number of changes of the list; a caller can compare it with an earlier one.
     """
 
     def __init__(self) -> None:
@@ -52,8 +55,12 @@ class RoomDirectory:
         self.version = 0
 
     def replace(self, rooms: Iterable[Any]) -> None:
-        """Replace all rooms by these objects of HipChat's, with id, name and is_archived."""
-        # If two rooms share a name, it means the one that is not archived.
+        """Replace all rooms by a new list.
+
+        Args:
+            rooms: HipChat's objects, with id, name and is_archived; invalid ones are left out.
+        """
+        # If two rooms share a name, the name means the room that is not archived.
         listed = sorted(filter(_is_room, rooms), key=lambda room: not room.get("is_archived"))
         by_id = {room["id"]: room for room in listed}
         if self.is_loaded and by_id == self._rooms:
@@ -72,7 +79,7 @@ class RoomDirectory:
     def id_of(self, reference: str) -> Optional[int]:
         """Return the ID of a room given by ID or name; None if no room has the name.
 
-        Case is ignored if only one room has the name then.
+        If no name equals the reference, case is ignored, if only one room has the name then.
         """
         if is_room_id(reference):
             return int(reference)

@@ -1,4 +1,4 @@
-"""Reads the history of a room after a message, in the order in which HipChat lists it."""
+"""Reads a room's history from a certain message on, in the order in which HipChat lists it."""
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -9,21 +9,22 @@ from hipchat.values import message_id, unix_time
 
 __all__ = ["HISTORY_EVENTS", "Cursor", "HistoryItem", "Missed", "RoomHistory", "read_items"]
 
-MOST_PAGES = 30  # of 1,000 items each, or of fewer if HipChat cannot return so many
+MOST_PAGES = 30  # in one read: 1,000 items each, or fewer if HipChat cannot return so many
 SMALLEST_PAGE = 10  # items
 FUTURE = timedelta(days=1)  # from now; a search up to this date leaves out nothing
-# The events in HipChat's history, by an item's type. The history has no enter and no exit.
+# The webhook event of a history item, by the item's type. The history has no enter and no exit.
 _EVENT_OF_TYPE = {"message": "room_message", "notification": "room_notification",
                   "topic": "room_topic_change"}
 HISTORY_EVENTS = frozenset(_EVENT_OF_TYPE.values())
 
 
 class Cursor(NamedTuple):
-    """A position in a room's history: that of a message.
+    """A position in a room's history: right after a message.
 
     Attributes:
-        message_id: "" if the room had no message; then all messages since sent_at come after it.
-        sent_at: Unix time, by HipChat's clock.
+        message_id: the ID of that message; "" if the room had no message. Then all messages since
+            sent_at come after the cursor.
+        sent_at: when that message was sent: Unix time, by HipChat's clock.
     """
 
     message_id: str
@@ -31,12 +32,13 @@ class Cursor(NamedTuple):
 
 
 class HistoryItem(NamedTuple):
-    """One item of a room's history.
+    """One item (a message, a notification or a topic change) of a room's history.
 
     Attributes:
-        message_id: never "".
-        sent_at: Unix time, by HipChat's clock; an item without a date has that of the item before.
-        event: HipChat's name of the event; None for an item without a webhook event.
+        message_id: HipChat's ID of the item; never "".
+        sent_at: Unix time, by HipChat's clock; for an item without a date, that of the item before.
+        event: HipChat's name of the webhook event for such an item, such as room_message; None for
+            an item without a webhook event.
         body: the item as HipChat lists it.
     """
 
@@ -47,16 +49,17 @@ class HistoryItem(NamedTuple):
 
     @property
     def cursor(self) -> Cursor:
-        """The position of this item."""
+        """The position right after this item."""
         return Cursor(self.message_id, self.sent_at)
 
 
 class Missed(NamedTuple):
-    """The items of a history after a cursor.
+    """The items of a room's history after a cursor.
 
     Attributes:
         items: in HipChat's order, oldest first.
-        whole: False if more items may be between the cursor and the first of these.
+        whole: True if these are all items after the cursor; False if more items may be between the
+            cursor and the first of these.
     """
 
     items: List[HistoryItem]
@@ -64,12 +67,12 @@ class Missed(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """One page of a history.
+    """One page of a room's history: the response to one call.
 
     Attributes:
         items: oldest first.
         size: the number of items that were requested.
-        is_last: whether HipChat has no older items.
+        is_last: whether HipChat has no items that are older than these.
     """
 
     items: List[HistoryItem]
@@ -80,27 +83,29 @@ class _Page(NamedTuple):
 class RoomHistory:
     """Reads the history of rooms, with the scope view_messages.
 
-    GET /v2/room/{id}/history/latest lists up to 1,000 of the newest items, oldest first. With
-    not-before it begins at that message. If the message is not on that page, more items are new,
-    and GET /v2/room/{id}/history lists the older ones, newest first, page after page.
+    GET /v2/room/{id}/history/latest lists up to 1,000 of the newest items, oldest first. With the
+    parameter not-before (the cursor's message ID) the list begins at that message. If that message
+    is not on the page, more than 1,000 items are new. Then GET /v2/room/{id}/history lists the
+    older items, newest first, page after page.
 
-    Items stay in the order of these lists. Dates give no order: HipChat's clock may be set back.
+    Items stay in the order of these lists. Dates give no order, because HipChat's clock may be set
+    back.
     """
 
     def __init__(self, client: Client):
         self._client = client
 
     def newest(self, room_id: int) -> Optional[Cursor]:
-        """Return the position of a room's newest message; None if there is no message. One call."""
+        """Return the cursor at a room's newest message; None if there is no message. One call."""
         items = self._page(room_id, "latest", size=1).items
         return items[-1].cursor if items else None
 
     def position(self, room_id: int, message_id: str) -> Cursor:
-        """Return the position of a message. One call.
+        """Return the cursor at a message. One call.
 
         Raises:
             NotFound: HipChat does not know the message.
-            NoAnswer: HipChat does not say when it was sent.
+            NoAnswer: HipChat does not say when the message was sent.
         """
         message = self._client.ask("GET", "room", room_id, "history", message_id).get("message")
         sent_at = unix_time(message.get("date")) if isinstance(message, dict) else None
@@ -109,7 +114,7 @@ class RoomHistory:
         return Cursor(message_id, sent_at)
 
     def since(self, room_id: int, cursor: Cursor) -> Missed:
-        """Return the items after a cursor. One call for every 1,000 items."""
+        """Return the items of a room after a cursor. One call for every 1,000 items."""
         page = self._latest(room_id, cursor)
         items = page.items
         for _ in range(MOST_PAGES):
@@ -125,6 +130,7 @@ class RoomHistory:
         return Missed(_after(items, cursor), False)
 
     def _latest(self, room_id: int, cursor: Cursor) -> _Page:
+        """Return the newest page; it begins at the cursor's message if HipChat knows it."""
         if cursor.message_id:
             try:
                 page = self._page(room_id, "latest", size=PAGE,
@@ -135,11 +141,16 @@ class RoomHistory:
         return self._page(room_id, "latest", size=PAGE)
 
     def _older(self, room_id: int, items: List[HistoryItem], size: int) -> _Page:
-        """Return the page that begins with the oldest of these items.
+        """Return the next older page of the history.
 
-        HipChat may leave the newest messages out of a search by date. Then the page does not
-        contain that item, and an earlier page is requested. (New messages shift the list the other
-        way: the page begins with items that are known.)
+        The page is requested so that it overlaps with the known items: its newest item is the
+        oldest known one. HipChat may leave the newest messages out of a search by date. Then the
+        page does not overlap, and a newer page is requested. (New messages shift the list the other
+        way, so that the page overlaps by several items.)
+
+        Args:
+            items: the known items, oldest first.
+            size: the number of items to request.
         """
         until = datetime.fromtimestamp(self._client.now(), timezone.utc) + FUTURE
         known = {item.message_id for item in items}
@@ -153,7 +164,12 @@ class RoomHistory:
         return page
 
     def _page(self, room_id: int, *path: str, size: int, **params: Any) -> _Page:
-        """Return a page of `size` items, or of fewer if that response is too large or too slow."""
+        """Return a page of `size` items, or of fewer if a response is too large or too slow.
+
+        Args:
+            path: "latest" for the list of the newest items, or nothing for the search by date.
+            params: the query of the URL.
+        """
         while True:
             try:
                 listed = self._client.page("room", room_id, "history", *path,
@@ -167,7 +183,7 @@ class RoomHistory:
 
 
 def read_items(listed: List[Dict[str, Any]]) -> List[HistoryItem]:
-    """Return the items that have an ID, in the order of the list."""
+    """Return HipChat's items that have an ID as HistoryItems, in the order of the list."""
     dates = [unix_time(item.get("date")) for item in listed]
     sent_at = next((date for date in dates if date is not None), 0.0)
     items = []
@@ -180,11 +196,13 @@ def read_items(listed: List[Dict[str, Any]]) -> List[HistoryItem]:
 
 
 def _event_of(body: Dict[str, Any]) -> Optional[str]:
-    """Return HipChat's name of an item's event; None for a deleted message and for a shared file.
+    """Return HipChat's name of the webhook event for an item of the history.
 
-    A deleted message has no text. The webhook event of a shared file, room_file_upload, has no
-    message ID, so a duplicate could not be detected. Items of 2014 have no type: in a notification
-    the sender is a string.
+    Items of 2014 have no type; among them, a notification's sender is a string.
+
+    Returns:
+        None for a deleted message (without text), and for a shared file: its webhook event,
+        room_file_upload, has no message ID, so a duplicate delivery could not be detected.
     """
     if body.get("message") is None and body.get("topic") is None:
         return None
@@ -196,12 +214,16 @@ def _event_of(body: Dict[str, Any]) -> Optional[str]:
 
 
 def _reaches(items: List[HistoryItem], cursor: Cursor) -> bool:
-    """Return whether these items contain the cursor, or begin well before it."""
+    """Return whether these items contain the cursor's message, or begin well before it was sent.
+
+    Then no older items need to be read.
+    """
     return any(item.message_id == cursor.message_id for item in items) or (
         bool(items) and items[0].sent_at < cursor.sent_at - timing.CLOCK_STEP)
 
 
 def _after(items: List[HistoryItem], cursor: Cursor) -> List[HistoryItem]:
+    """Return those of the items that come after the cursor."""
     for place, item in enumerate(items):
         if item.message_id == cursor.message_id:
             return items[place + 1:]

@@ -1,4 +1,4 @@
-"""Changes rooms. HipChat accepts only whole rooms, so a change reads the room first."""
+"""Changes a room. HipChat accepts only a whole room, so the room is read before the change."""
 from typing import Any, Dict
 
 from hipchat.api.responses import part
@@ -11,22 +11,26 @@ __all__ = ["change_room", "check_room", "room_id_of"]
 
 
 def room_id_of(client: Client, room: str) -> int:
-    """Return the ID of a room given by name or ID; a name costs a GET /v2/room/{name}."""
+    """Return the ID of a room given by name or ID; for a name, call GET /v2/room/{name}."""
     return int(room) if is_room_id(room) else part(
         client.ask("GET", "room", room), "id", f"HipChat's answer on the room {room}")
 
 
 def check_room(name: Any = None, topic: Any = None) -> None:
-    """Raise ParameterError if HipChat would reject the name or the topic; None is not checked."""
+    """Raise ParameterError if HipChat would reject a room's name or topic; None is not checked."""
     check_length("name", name, 1, 50)
     check_length("topic", topic, 0, 250)
 
 
 def change_room(client: Client, room: str, **changes: Any) -> Dict[str, Any]:
-    """Change some of a room's fields; a change with the value None is left out.
+    """Change some fields of a room.
 
-    Calls GET and PUT /v2/room/{id_or_name}, with the scopes view_room and admin_room. A change that
-    another client makes between the two calls is lost.
+    Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room. A
+    change that another client makes between the two calls is lost.
+
+    Args:
+        room: the room's name or ID.
+        changes: the new values by HipChat's name of the field; None leaves a field as it is.
 
     Returns:
         The room's fields as they were sent to HipChat, and its id.

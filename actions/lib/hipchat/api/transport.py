@@ -1,4 +1,4 @@
-"""HTTP calls with a timeout and a maximum size for the whole response."""
+"""Sends HTTP requests, with a timeout and a maximum size for the whole response."""
 import io
 import time
 from http.client import HTTPResponse, IncompleteRead
@@ -19,8 +19,8 @@ __all__ = ["FAILURES", "ApiResponse", "http_session", "innermost", "send"]
 LARGEST_RESPONSE = 10 * 1024 ** 2  # bytes
 PIECE = 16 * 1024  # bytes; decompressed, a piece may be a thousand times as large
 GATEWAY_ERRORS = (502, 503, 504)
-# The exceptions of send(). OSError: the bundle of certificates is missing; ValueError: requests
-# cannot read the target of a redirection.
+# The exceptions that send() raises. OSError: the bundle of certificates is missing. ValueError:
+# requests cannot read the target of a redirection.
 FAILURES = (requests.RequestException, HTTPError, TooLarge, OSError, ValueError)
 
 
@@ -34,12 +34,16 @@ class ApiResponse(NamedTuple):
     url: str
 
     def json(self) -> Any:
-        """Return the body's JSON, None if it is empty; raises ValueError if invalid or too deep."""
+        """Return the body's decoded JSON; None if the body is empty.
+
+        Raises:
+            ValueError: the body is no JSON, or its JSON is nested too deeply.
+        """
         return loads(self.content.decode("utf-8")) if self.content else None
 
 
 def http_session() -> requests.Session:
-    """Return a session whose timeout is for the whole response, not for each read of it."""
+    """Return a session of requests whose timeout is for the whole response, not for each read."""
     session = _Session()
     for prefix in ("http://", "https://"):
         session.mount(prefix, _Adapter())
@@ -55,17 +59,17 @@ def send(session: requests.Session, method: str, url: str, timeout: float,
 
     Args:
         session: from http_session().
-        timeout: seconds for each attempt. No retry begins after so many seconds, so all attempts
-            together take less than twice the timeout.
-        retry_delays: seconds before each retry.
-        options: those of requests.Session.request, and `largest`, in bytes.
+        timeout: seconds for each attempt. No retry begins later than that after the first attempt,
+            so all attempts together take less than twice the timeout.
+        retry_delays: seconds before each retry; empty for no retries.
+        options: those of requests.Session.request, and `largest`: the maximum size in bytes.
 
     Returns:
-        The response, whatever its status.
+        The response, also one with an error status.
 
     Raises:
         TooLarge: the response has more than `largest` bytes (LARGEST_RESPONSE by default).
-        FAILURES: another failure of requests, urllib3 or the system.
+        FAILURES: any of these exceptions: requests, urllib3 or the system failed.
     """
     deadline = time.monotonic() + timeout
     for delay in retry_delays:
@@ -81,7 +85,10 @@ def send(session: requests.Session, method: str, url: str, timeout: float,
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Return the root cause of an error. The errors around it contain the whole URL."""
+    """Return the root cause of an exception, to be shown instead of it.
+
+    The exceptions that requests wraps around the cause contain the whole URL, which may be secret.
+    """
     while True:
         cause = error.__cause__ or error.__context__ or next(
             (arg for arg in error.args if isinstance(arg, BaseException)), None)
@@ -107,14 +114,18 @@ def _content_of(response: requests.Response, largest: int) -> bytes:
 
 
 def _is_harmless(method: str, error: BaseException) -> bool:
-    """Return whether a failed request did not reach the server, or changes nothing there."""
+    """Return whether a failed request may be retried.
+
+    That is so if the request did not reach the server, or if the connection of a GET, which changes
+    nothing, was cut.
+    """
     root = innermost(error)
     return isinstance(root, ConnectionRefusedError) or method == "GET" and (
         isinstance(root, (ConnectionError, IncompleteRead)))
 
 
 class _Session(requests.Session):
-    """Reads the proxy settings of the environment once per host, not at each call."""
+    """A session that reads the proxy settings of the environment once per host, not per call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +139,7 @@ class _Session(requests.Session):
 
 
 class _TimedFile(io.RawIOBase):
-    """Reads from a socket, with one timeout for all reads together."""
+    """A file that reads from a socket, with one timeout for all reads together."""
 
     def __init__(self, sock: Any):
         self._socket, self._file = sock, sock.makefile("rb", buffering=0)
@@ -154,7 +165,7 @@ class _TimedFile(io.RawIOBase):
 
 
 class _TimedSocket:
-    """The part of a socket's interface that HTTPResponse uses."""
+    """A socket for HTTPResponse (which calls only makefile()) whose file is a _TimedFile."""
 
     def __init__(self, sock: Any):
         self._socket = sock
@@ -164,6 +175,7 @@ class _TimedSocket:
 
 
 class _TimedResponse(HTTPResponse):
+    """A response that must be read as a whole within the socket's timeout."""
 
     def __init__(self, sock: Any, *args: Any, **options: Any):
         timed: Any = _TimedSocket(sock)
@@ -187,6 +199,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    """Makes requests use connections with _TimedResponse, directly and through a proxy."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)

@@ -1,4 +1,4 @@
-"""Files to share, encoded as HipChat accepts them: multipart/related."""
+"""Reads a file to share, and encodes it as HipChat accepts it: multipart/related."""
 import base64
 import json
 import mimetypes
@@ -16,22 +16,22 @@ LARGEST_FILE = 50 * 1024 ** 2  # bytes; HipChat's own limit is not known for sur
 
 
 class Upload(NamedTuple):
-    """A file's name and its bytes."""
+    """A file to share in HipChat: its name and its bytes."""
 
     name: str
     content: bytes
 
     @classmethod
     def of(cls, path: Optional[str], content: Optional[str], name: Optional[str]) -> "Upload":
-        """Read a file of this host, or take a text as its content.
+        """Return an upload of a file of this host, or of a text.
 
         Args:
-            path, content: one of the two.
-            name: by default that of the file, or message.txt.
+            path, content: either the path of the file, or the text; the other is None.
+            name: the name to show; None for the name of the file, or for message.txt.
 
         Raises:
             ParameterError: both or neither of path and content are given, or the file cannot be
-                read or shared.
+                read, is empty or is too large.
         """
         if content is not None and path is None:
             return cls._checked(name or "message.txt", content.encode("utf-8"))
@@ -52,9 +52,12 @@ class Upload(NamedTuple):
         return cls(name, content)
 
     def body(self, message: Optional[str]) -> Tuple[bytes, str]:
-        """Return the body of a share/file call, and its content type.
+        """Return the body of a share/file call to HipChat, and the body's content type.
 
-        Source: the parts and headers of hipchat-rb, a client by HipChat's makers.
+        The parts and headers are those of hipchat-rb, a client by HipChat's makers.
+
+        Args:
+            message: a text to post with the file, or None.
         """
         check_length("message", message, 0, 1000)
         boundary = uuid.uuid4().hex
@@ -67,6 +70,7 @@ class Upload(NamedTuple):
         return body.encode("ascii"), f"multipart/related; boundary={boundary}"
 
     def _filename(self) -> str:
+        """Return the parameter of Content-Disposition with the name, encoded if it is not ASCII."""
         if self.name.isascii() and self.name.isprintable():
             escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
             return f'filename="{escaped}"'

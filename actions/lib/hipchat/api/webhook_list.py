@@ -1,4 +1,4 @@
-"""Lists the webhooks of rooms, for the actions that show and remove them."""
+"""Lists the webhooks of a room, for the actions list_webhooks and remove_webhooks."""
 from typing import Any, Dict, Iterator, Optional
 
 from hipchat.api.client import Client
@@ -12,7 +12,11 @@ __all__ = ["ownership_of", "webhooks_in"]
 
 
 def ownership_of(settings: SensorSettings) -> Ownership:
-    """Return the Ownership of the sensor's webhooks; raises ConfigError without public_url."""
+    """Return the object that recognizes the webhooks that the sensor has created.
+
+    Raises:
+        ConfigError: the config has no webhook.public_url.
+    """
     if not settings.public_url:
         raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
     return Ownership(settings)
@@ -20,11 +24,15 @@ def ownership_of(settings: SensorSettings) -> Ownership:
 
 def webhooks_in(client: Client, ownership: Optional[Ownership],
                 room: Any) -> Iterator[Dict[str, Any]]:
-    """Yield the webhooks of a room, with `ours` added and the signatures in URLs masked.
+    """Yield HipChat's webhooks of a room, with `ours` added and the signatures in URLs masked.
 
-    Calls GET /v2/room/{id_or_name}/webhook, with the scope admin_room. `ours` is True for the
-    sensor's webhooks, and for those that our secret has signed for another public_url. Without
-    ownership it is False for all.
+    Calls GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room. `ours` is True for a
+    webhook that the sensor has created, also if its URL is below another public_url and signed with
+    the sensor's secret.
+
+    Args:
+        ownership: from ownership_of(); None makes `ours` False for all webhooks.
+        room: the room's name or ID.
     """
     for webhook in client.items("room", room, "webhook"):
         ours = ownership and (ownership.is_ours(webhook) or ownership.other_public_url(webhook))

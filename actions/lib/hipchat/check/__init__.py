@@ -1,1 +1,1 @@
-"""The checks of `hipchat.check`."""
+"""The checks that the action hipchat.check makes, except those of ChatOps: chatops/checkup.py."""

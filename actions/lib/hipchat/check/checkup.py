@@ -1,4 +1,4 @@
-"""Checks the config, HipChat, the token, the rooms, the webhooks and the sensor."""
+"""The checks of the action hipchat.check: config, HipChat, token, rooms, webhooks and sensor."""
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -21,6 +21,7 @@ from hipchat.webhook.webhook_url import Address
 
 __all__ = ["checkup"]
 
+# The actions that HipChat allows only to users, not to add-ons.
 OF_USERS = ("reply", "send_message", "send_private_message", "share_file", "share_link", "invite")
 
 
@@ -28,7 +29,8 @@ def checkup(config: Optional[Dict[str, Any]], pack: Path) -> Findings:
     """Check everything except ChatOps, and yield the findings.
 
     Args:
-        pack: where the pack is installed.
+        config: the pack's config, as StackStorm passes it to the action.
+        pack: the directory in which the pack is installed.
     """
     sensor: Optional[SensorSettings] = None
     reported = list(file_findings(config or {}, pack))
@@ -62,6 +64,7 @@ def checkup(config: Optional[Dict[str, Any]], pack: Path) -> Findings:
 
 
 def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
+    """Check whether the pack is installed as an add-on, if the config enables the add-on."""
     if not addon.enabled:
         return
     stored = addon.stored
@@ -87,6 +90,11 @@ def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
 
 
 def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
+    """Check that HipChat answers, the token, and the rooms of the config.
+
+    Args:
+        sensor: the sensor's settings; None if they are wrong.
+    """
     client = Client(settings)
     sensor_rooms = sensor.rooms if sensor else []
     rooms = [room for room in dict.fromkeys([*sensor_rooms, settings.default_room]) if room]
@@ -125,12 +133,18 @@ def _directory(client: Client, rooms: List[str]) -> RoomDirectory:
 
 
 class _Webhooks(NamedTuple):
-    """The webhooks that a room should have: the sensor's, for these events of the config."""
+    """The webhooks that a room of the config should have: one for each of these events.
+
+    Attributes:
+        ownership: recognizes the webhooks that the sensor has created.
+        events: names of trigger types without "hipchat.".
+    """
 
     ownership: Ownership
     events: List[str]
 
     def check(self, client: Client, room: str, room_id: int) -> Findings:
+        """Yield a finding for left-over webhooks of the room, and one for missing ones."""
         webhooks = list(client.items("room", room_id, "webhook"))
         others = Counter(filter(None, map(self.ownership.other_public_url, webhooks)))
         if others:
@@ -149,11 +163,12 @@ class _Webhooks(NamedTuple):
 
 
 def _room(client: Client, key: Any, room: str, webhooks: Optional[_Webhooks]) -> Findings:
-    """Check a room.
+    """Check that a room exists, is not archived, and has its webhooks.
 
     Args:
         key: the room's ID if it is known, else its name.
         room: the room's name or ID in the config.
+        webhooks: those that it should have; None if the sensor creates none there.
     """
     try:
         listed = client.ask("GET", "room", key)
@@ -169,6 +184,7 @@ def _room(client: Client, key: Any, room: str, webhooks: Optional[_Webhooks]) ->
 
 
 def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
+    """Check that the sensor's webhook endpoint answers, and what its /health reports."""
     url = health_url(settings.public_url)
     try:
         status, report = read_health(details_url(settings.public_url, settings.secret)
@@ -198,7 +214,14 @@ def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
 
 
 def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings:
-    """Yield the problems that the sensor reports, with the texts of its log, causes first."""
+    """Yield the problems that the sensor reports in /health, or that it has none.
+
+    The texts are those of the sensor's log; a problem comes after its cause.
+
+    Args:
+        url: the URL of /health, for the text.
+        report: the content of /health.
+    """
     problems = report.get("details", report["reasons"] if "addon" in report else [])
     for problem in problems:
         yield Finding(False, f"listener: {problem}")

@@ -1,4 +1,4 @@
-"""Checks whether StackStorm's registered config equals the config file."""
+"""Checks whether the config that StackStorm has registered equals the pack's config file."""
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -7,19 +7,20 @@ from hipchat.config.keys import KEYS
 
 __all__ = ["file_findings"]
 
-# StackStorm fills in these defaults in the objects of lists.
+# The defaults that StackStorm fills in in the objects of a list, by the key of the list.
 DEFAULTS_IN_LISTS = {"chatops.allow": {"rooms": "*"}}
 REGISTER = "run st2ctl reload --register-configs, and read its output"
 
 
 def file_findings(config: Dict[str, Any], pack: Path) -> Findings:
-    """Compare the config that an action gets from StackStorm with the config file.
+    """Compare the registered config with the config file, and yield a finding if they differ.
 
-    They differ if the file was not registered, or if StackStorm rejected it and still uses the
-    config before it. Yields nothing if the file cannot be found or read.
+    They differ if the file was not registered after a change, or if StackStorm rejected the file
+    and still uses the config before it. Yields nothing if the file cannot be found or read.
 
     Args:
-        pack: where the pack is installed, such as /opt/stackstorm/packs/hipchat.
+        config: the registered config, as StackStorm passes it to an action.
+        pack: the directory in which the pack is installed, such as /opt/stackstorm/packs/hipchat.
     """
     file = pack.parent.parent / "configs" / f"{pack.name}.yaml"
     if pack.parent.name != "packs":
@@ -46,7 +47,7 @@ def file_findings(config: Dict[str, Any], pack: Path) -> Findings:
 
 def _differing_keys(written: Dict[Any, Any], registered: Dict[str, Any],
                     prefix: str = "") -> List[str]:
-    """Return the dotted keys whose values differ. Values may be secret, so none is returned.
+    """Return the dotted keys whose values differ, without the values, which may be secret.
 
     Args:
         written: a section of the file.
@@ -68,7 +69,7 @@ def _differing_keys(written: Dict[Any, Any], registered: Dict[str, Any],
 
 
 def _completed(name: str, value: Any) -> Any:
-    """Return the value of a key, with the defaults in the objects of a list."""
+    """Return the value of a key; if it is a list of objects, with StackStorm's defaults in them."""
     defaults = DEFAULTS_IN_LISTS.get(name)
     if not defaults or not isinstance(value, list):
         return value
@@ -78,9 +79,10 @@ def _completed(name: str, value: Any) -> Any:
 
 
 def _is_default(name: str, value: Any) -> bool:
+    """Return whether StackStorm registers this value for a key that the file does not have."""
     return value is None or value == KEYS[name].default
 
 
 def _has_template(value: Any) -> bool:
-    """Return whether StackStorm evaluates a template in the value."""
+    """Return whether the value contains a template, which StackStorm evaluates in the config."""
     return any(opening in str(value) for opening in ("{{", "{%"))

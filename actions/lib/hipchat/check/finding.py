@@ -1,11 +1,16 @@
-"""The findings of hipchat.check."""
+"""The findings that the action hipchat.check shows, one line each."""
 from typing import Iterable, Iterator, NamedTuple
 
 __all__ = ["Finding", "Findings", "without_repeated"]
 
 
 class Finding(NamedTuple):
-    """The result of one check: a line of text, which contains the remedy unless it is ok."""
+    """The result of one check.
+
+    Attributes:
+        is_ok: whether there is nothing to do.
+        text: what was found; if it is not ok, with the remedy.
+    """
 
     is_ok: bool
     text: str
@@ -18,7 +23,11 @@ Findings = Iterator[Finding]
 
 
 def without_repeated(findings: Iterable[Finding], reported: Iterable[Finding]) -> Findings:
-    """Yield the findings, except those with a problem that is reported already."""
+    """Return the findings, without the problems that the user has been told already.
+
+    Args:
+        reported: the findings that were shown before.
+    """
     problems = [finding.text.partition(": ")[2] for finding in reported if not finding.is_ok]
     return (finding for finding in findings
             if finding.is_ok or not any(text and text in finding.text for text in problems))

@@ -1,4 +1,4 @@
-"""Reads the sensor's /health."""
+"""Reads the report that the sensor serves at /health."""
 from typing import Any, Dict, Optional, Tuple
 
 import requests
@@ -13,36 +13,40 @@ LARGEST = 1024 ** 2  # bytes
 
 
 class Unanswered(Exception):
-    """No complete response came in time; the text is the kind of failure."""
+    """There was no complete response in time. The error's text is the kind of failure."""
 
 
 class Untrusted(Unanswered):
-    """This host does not trust the TLS certificate."""
+    """This host does not trust the TLS certificate of the server at the URL."""
 
 
 def health_url(public_url: str) -> str:
-    """Return the URL of the public report, which contains no names."""
+    """Return the URL of the public report, which anybody can read: it contains no names."""
     return public_url + "/health"
 
 
 def details_url(public_url: str, secret: bytes) -> str:
-    """Return the URL of the report with names, which only the secret's owner can make."""
+    """Return the URL of the report with names: it is signed with the sensor's secret."""
     return f"{health_url(public_url)}/{signature(secret, 'health')}"
 
 
 def read_health(url: str, settings: SensorSettings) -> Tuple[int, Optional[Dict[str, Any]]]:
-    """Read the report at one of these URLs.
+    """Read the sensor's report.
+
+    Args:
+        url: from health_url() or details_url().
+        settings: contain the timeout and the trusted certificates.
 
     Returns:
-        The HTTP status, and the report; None instead of the report if no sensor answers there.
+        The HTTP status, and the report; None for the report if another server answers there.
 
     Raises:
-        Unanswered: there is no response.
+        Unanswered: there is no complete response.
         Untrusted: the TLS certificate is not trusted.
     """
     try:
-        # The server there is not known to be ours. So auth prevents that requests sends
-        # credentials from ~/.netrc; the token is not sent either.
+        # The server at the URL may be another than the sensor. So the token is not sent, and
+        # `auth` prevents that requests sends credentials from ~/.netrc.
         with http_session() as session:
             response = send(session, "GET", url, timeout=settings.api.timeout, largest=LARGEST,
                             verify=settings.api.verify, auth=lambda request: request)

@@ -1,4 +1,4 @@
-"""Checks the token: its kind, its end, and its scopes."""
+"""Checks the token of the pack: its kind, its expiry and its scopes."""
 from typing import Any, Dict, List, Tuple
 
 from hipchat import timing
@@ -10,12 +10,14 @@ from hipchat.errors import Forbidden, NotFound
 
 __all__ = ["ROOM_TOKEN", "expiry_warning", "token_findings", "token_kind"]
 
+# The scopes without which most of the pack fails.
 NEEDED = ("send_notification", "send_message", "view_room", "view_group", "admin_room")
 # Optional scopes, and what fails without them.
 EXTRA = {"manage_rooms": "the actions create_room and delete_room fail",
          "view_messages": "the actions get_history, get_message, wait_for_message and ask fail, "
                           "and messages posted while the sensor was down are not backfilled"}
-# If HipChat does not return the scopes: test calls (auth_test) that need them.
+# Test calls that need a scope, for a token whose scopes HipChat does not return. With the parameter
+# auth_test, HipChat only checks the token.
 TRIALS = (("send_notification", "POST", ("notification",)), ("send_message", "POST", ("message",)),
           ("view_room", "GET", ()), ("admin_room", "GET", ("webhook",)))
 ROOM_TOKEN = Finding(False, "token: it is a room notification token, which can only notify one "
@@ -23,10 +25,11 @@ ROOM_TOKEN = Finding(False, "token: it is a room notification token, which can o
 
 
 def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
-    """Check the token.
+    """Check the token, and yield the findings.
 
     Args:
-        rooms: by name or ID; test calls go to the first if HipChat does not return the scopes.
+        rooms: rooms by name or ID. Test calls go to the first, if HipChat does not return the
+            token's scopes.
 
     Raises:
         HipChatError: HipChat does not answer, or does not know the token.
@@ -65,7 +68,7 @@ def token_kind(info: Dict[str, Any]) -> str:
 
 
 def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
-    """Return a warning if a personal token ends within TOKEN_ENDS_SOON, else "".
+    """Return a warning if a personal token expires within timing.TOKEN_ENDS_SOON, else "".
 
     Args:
         info: from Client.token_info().
@@ -77,6 +80,7 @@ def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
 
 
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
+    """Check whether a token with these scopes has those that the pack needs."""
     needed = _needed(settings)
     missing = [scope for scope in needed if scope not in scopes]
     without = [f"without {scope} {loss}" for scope, loss in EXTRA.items() if scope not in scopes]
@@ -89,6 +93,7 @@ def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
 
 
 def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
+    """Find out the scopes by test calls to the first of the rooms, and check them."""
     if not rooms:
         yield Finding(True, "token: HipChat does not return its scopes, and no room is configured "
                       "for test calls")
@@ -106,5 +111,8 @@ def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings
 
 
 def _needed(settings: ApiSettings) -> Tuple[str, ...]:
-    """Return the scopes that the pack needs; HipChat gives send_message only to users."""
+    """Return the scopes that the pack needs from this token.
+
+    An integration needs fewer: HipChat gives send_message only to users.
+    """
     return tuple(scope for scope in NEEDED if scope in SCOPES or settings.integration is None)

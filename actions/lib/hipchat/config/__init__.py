@@ -1,1 +1,1 @@
-"""Reads and checks the pack's config."""
+"""Reads and checks the pack's config, which is described in config.schema.yaml."""

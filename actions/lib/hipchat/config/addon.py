@@ -1,4 +1,4 @@
-"""The pack as a HipChat add-on: its stored installation, and its settings."""
+"""The pack as a HipChat add-on: its stored installation, and its section of the config."""
 import json
 import secrets
 from typing import NamedTuple, Optional
@@ -7,7 +7,7 @@ from hipchat.api.credentials import Integration
 
 __all__ = ["KEY", "REFERENCE", "SCOPES", "Addon", "AddonSettings"]
 
-KEY = "hipchat_addon"  # in StackStorm's datastore
+KEY = "hipchat_addon"  # the key in StackStorm's datastore under which the sensor stores the add-on
 REFERENCE = "{{ st2kv.system." + KEY + " }}"  # reads that key in the pack's config
 # The scopes that the pack's actions need. Without send_message, which HipChat does not give to
 # add-ons: only users can send messages, replies, links and files.
@@ -16,13 +16,15 @@ SCOPES = ("admin_room", "manage_rooms", "send_notification", "view_group", "view
 
 
 class Addon(NamedTuple):
-    """The add-on's state; StackStorm's datastore stores it as one encrypted text.
+    """The add-on's state. The sensor stores it in StackStorm's datastore as one encrypted text.
 
     Attributes:
-        secret: a random text in the URL that an admin pastes; it also signs the webhooks' URLs.
-        integration: the OAuth client; None while the add-on is not installed.
-        group: HipChat's ID of the group that installed it; None if HipChat does not say.
-        public_url: the URL to which HipChat posts since then; None if it was not stored.
+        secret: a random text. It is a part of the URL that an admin pastes in HipChat to install
+            the add-on, and it signs the webhooks' URLs.
+        integration: the OAuth client from HipChat; None while the add-on is not installed.
+        group: HipChat's ID of the group that installed the add-on; None if HipChat does not say.
+        public_url: the webhook.public_url at the installation, to which HipChat posts; None if it
+            was not stored.
     """
 
     secret: str
@@ -37,7 +39,7 @@ class Addon(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> "Addon":
-        """Parse the result of text(); raises ValueError for any other text."""
+        """Return the add-on from its stored text; raises ValueError if text() did not make it."""
         error = ValueError("it is not what the sensor stores there")
         try:
             stored = json.loads(text)
@@ -52,20 +54,20 @@ class Addon(NamedTuple):
         return addon
 
     def is_elsewhere(self, public_url: str) -> bool:
-        """Return whether the add-on is installed for another public_url."""
+        """Return whether it was installed for another public_url, to which HipChat still posts."""
         return self.integration is not None and self.public_url not in (None, public_url)
 
     def text(self) -> str:
-        """Return the text to store."""
+        """Return the text to store, from which read() makes the same add-on."""
         return json.dumps(self._asdict())  # pylint: disable=no-member
 
 
 class AddonSettings(NamedTuple):
-    """The config's section `addon`.
+    """The section `addon` of the pack's config.
 
     Attributes:
-        enabled: whether the pack is an add-on.
-        stored: the add-on from the datastore; None until the sensor has stored it.
+        enabled: whether the pack works as an add-on.
+        stored: the add-on as the datastore contains it; None until the sensor has stored it.
         group: HipChat's ID of the only group that may install the add-on; None for any group.
     """
 

@@ -1,4 +1,4 @@
-"""The part of the pack's config that says how to call HipChat."""
+"""The part of the pack's config that says how to call HipChat: URL, token, TLS and timeouts."""
 from typing import Any, Dict, NamedTuple, Optional, Union
 
 from hipchat.config.addon import REFERENCE, AddonSettings
@@ -11,14 +11,20 @@ __all__ = ["ApiSettings", "addon_settings"]
 
 
 class ApiSettings(NamedTuple):
-    """The settings for calls to HipChat; actions need no others.
+    """The settings for calls to HipChat; most actions need no others.
 
     Attributes:
-        api_key: a personal token; with an add-on it is used for calls that only users may make.
-        integration: the OAuth client from the config's `oauth`, or that of the installed add-on.
-        api_url: ends in /v2.
-        verify: as requests takes it: True, False or the path of a bundle.
-        timeout, rate_limit_wait: seconds.
+        addon: the section `addon`, with the stored add-on.
+        api_key: a personal token, or None. With an add-on it is used only for the calls that
+            HipChat allows only to users.
+        integration: the OAuth client from the config's `oauth`, or that of the installed add-on;
+            None if there is none.
+        api_url: the URL of HipChat's API, which ends in /v2.
+        default_room: the name or ID of the room for an action without a room; None for no room.
+        verify: which TLS certificates to trust, as requests takes it: True for those that the
+            system trusts, the path of a file with authorities, or False for all.
+        timeout: seconds for the response to a request.
+        rate_limit_wait: the longest wait in seconds until HipChat allows more calls.
     """
 
     addon: AddonSettings
@@ -32,7 +38,7 @@ class ApiSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ApiSettings":
-        """Read the config.
+        """Read the settings from the pack's config.
 
         Raises:
             ConfigError: names every wrong value with its remedy.
@@ -46,7 +52,7 @@ class ApiSettings(NamedTuple):
         return settings
 
     def of_user(self) -> "ApiSettings":
-        """Return the settings for calls that only users may make: these use api_key.
+        """Return the settings for calls that HipChat allows only to users; an add-on uses api_key.
 
         Raises:
             ParameterError: the pack is an add-on without api_key.
@@ -60,14 +66,17 @@ class ApiSettings(NamedTuple):
         return self._replace(integration=None)  # pylint: disable=no-member
 
     def without_installation(self) -> "ApiSettings":
-        """Return the settings without the stored add-on, which changes while the sensor runs."""
+        """Return the settings without the stored add-on and its OAuth client.
+
+        The sensor reads these from the datastore instead, because they change while it runs.
+        """
         integration = None if self.addon.enabled else self.integration
         return self._replace(  # pylint: disable=no-member
             addon=self.addon._replace(stored=None), integration=integration)
 
     @classmethod
     def read(cls, reader: ConfigReader) -> "ApiSettings":
-        """Read the settings without raising: the reader's finish() raises ConfigError."""
+        """Read the settings by a reader, whose finish() later raises the ConfigError."""
         get = reader.value
         addon, integration = _addon(reader), _integration(reader)
         if not reader.given("api_url"):
@@ -87,7 +96,9 @@ class ApiSettings(NamedTuple):
 
 
 def addon_settings(config: Optional[Dict[str, Any]]) -> AddonSettings:
-    """Read the config's section `addon`, with the stored add-on, which SensorSettings leaves out.
+    """Read the section `addon` of the pack's config, with the stored add-on.
+
+    (SensorSettings contains that section without the stored add-on.)
 
     Raises:
         ConfigError: names every wrong value with its remedy.
@@ -99,6 +110,7 @@ def addon_settings(config: Optional[Dict[str, Any]]) -> AddonSettings:
 
 
 def _addon(reader: ConfigReader) -> AddonSettings:
+    """Read and check the section `addon`."""
     settings = AddonSettings(reader.value("addon.enabled"), reader.value("addon.credentials"),
                              reader.value("addon.group"))
     if settings.enabled and "credentials" not in reader.section("addon"):
@@ -110,6 +122,7 @@ def _addon(reader: ConfigReader) -> AddonSettings:
 
 
 def _integration(reader: ConfigReader) -> Optional[Integration]:
+    """Read and check the section `oauth`; return None if it is absent or empty."""
     oauth_id, secret = reader.value("oauth.id"), reader.value("oauth.secret")
     if not (oauth_id or secret):
         return None

@@ -1,7 +1,7 @@
-"""The keys of the config, with their validators and defaults.
+"""The table of the keys that the pack's config may have, with their validators and defaults.
 
-config.schema.yaml has the same keys for StackStorm, with descriptions, from which docs/config.md is
-generated. A test compares the two.
+config.schema.yaml lists the same keys for StackStorm, with the descriptions from which
+docs/config.md is generated. A test compares the two.
 """
 from typing import Any, NamedTuple, Union
 
@@ -16,12 +16,12 @@ LONGEST_CATCH_UP = 7 * 86400  # seconds
 
 
 class Key(NamedTuple):
-    """A key of the config.
+    """A key of the pack's config.
 
     Attributes:
-        name: with its section, such as webhook.port.
-        check: a validator.
-        default: the value if the key is absent, or its value is null or "".
+        name: the dotted name, with the section, such as webhook.port.
+        check: the validator of the value, or of each item if the value is a list.
+        default: the value to use if the key is absent, or its value is null or "".
     """
 
     name: str
@@ -58,9 +58,9 @@ KEYS = {key.name: key for key in (
     Key("spool.directory", must_be.path, "/opt/stackstorm/exports/hipchat"),
     Key("spool.max_deliveries", must_be.whole(10 ** 9), 100000),
 )}
-# Sections whose keys are not in this table. chatops/settings.py has those of chatops.
+# Sections whose keys are not in this table. Those of chatops are in chatops/settings.py.
 SECTIONS = ("chatops",)
-# Keys of earlier versions, with the remedy.
+# Keys of earlier versions, each with the reason for its removal and the remedy.
 REMOVED = {
     "nodes": "a second sensor stands by, and each node has the same config. Remove it; see "
              "docs/high-availability.md",

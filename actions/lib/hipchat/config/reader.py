@@ -1,4 +1,4 @@
-"""Reads a config by the table of its keys, and collects the problems."""
+"""Reads and checks values of the pack's config by the table in keys.py; collects the problems."""
 from typing import Any, Dict, List
 
 from hipchat.config.keys import KEYS, REMOVED, SECTIONS, Key
@@ -9,7 +9,9 @@ __all__ = ["ConfigReader"]
 
 
 class ConfigReader:
-    """Reads values by dotted key. finish() raises ConfigError if any value was wrong.
+    """Reads values by dotted key, such as webhook.port.
+
+    A wrong value raises nothing at first. finish() raises one ConfigError with all problems.
 
     Attributes:
         warnings: texts for the operator about keys that are probably mistakes.
@@ -23,11 +25,14 @@ class ConfigReader:
             self.wrong("The config", "it must be an object, with keys such as api_url", config)
 
     def value(self, name: str) -> Any:
-        """Return the value of a key in KEYS; see read()."""
+        """Return the validated value of a key in KEYS, given by its name; see read()."""
         return self.read(KEYS[name])
 
     def read(self, key: Key) -> Any:
-        """Return the validated value of a key; the default if it is absent, null, "" or wrong."""
+        """Return the validated value of a key; the default if it is absent, null, "" or wrong.
+
+        From a list, only the wrong items are left out.
+        """
         value = self.given(key.name)
         if value is None or value == "":
             return key.default
@@ -42,6 +47,7 @@ class ConfigReader:
         return [item for item in items if item is not None]
 
     def _checked(self, name: str, value: Any, check: Validator) -> Any:
+        """Return what the validator makes of a value; None if the value is wrong."""
         try:
             return check(value)
         except WrongValue as error:
@@ -49,27 +55,29 @@ class ConfigReader:
             return None
 
     def given(self, name: str) -> Any:
-        """Return the unchecked value of a key; None if it is absent."""
+        """Return the unchecked value of a key, given by its dotted name; None if it is absent."""
         section, _, last = name.rpartition(".")
         return (self.section(section) if section else self._config).get(last)
 
     def section(self, name: str) -> Dict[str, Any]:
-        """Return the section with a name; {} if it is absent."""
+        """Return a section of the config, unchecked; {} if it is absent or no object."""
         section = self._config.get(name)
         if section is not None and not isinstance(section, dict):
             self.wrong(name, "it must be an object with keys")
         return section if isinstance(section, dict) else {}
 
     def wrong(self, name: str, remedy: str, value: Any = None) -> None:
-        """Add a problem with a key.
+        """Add a problem with a key, which finish() reports.
 
         Args:
-            value: the wrong value if it may be shown, or None.
+            name: the dotted name of the key.
+            remedy: what the value must be, such as "it must be a list".
+            value: the wrong value; None if it must not be shown, or is missing.
         """
         self._problems.append(f"{name}{'' if value is None else ' is ' + shown(value)}: {remedy}.")
 
     def warn_of_unknown_keys(self) -> None:
-        """Add warnings about unknown top-level keys, which StackStorm accepts."""
+        """Add warnings about unknown keys at the top level, which StackStorm accepts."""
         known = {name.partition(".")[0] for name in KEYS}.union(SECTIONS)
         for name in self._config:
             if name in REMOVED:
@@ -78,13 +86,13 @@ class ConfigReader:
                 self.warnings.append(f"{shown(name)}: there is no such key.{_nearest(str(name))}")
 
     def finish(self) -> None:
-        """Raise ConfigError if anything was wrong."""
+        """Raise ConfigError, with all problems, if any value so far was wrong."""
         if self._problems:
             raise ConfigError(list(dict.fromkeys(self._problems)))
 
 
 def _nearest(name: str) -> str:
-    """Return a sentence with the key that is most like an unknown one; "" if none is."""
+    """Return a sentence with the key that an unknown key is similar to; "" if there is none."""
     from difflib import get_close_matches  # here, since most configs are right
     by_last = {known.rpartition(".")[2]: known for known in KEYS}
     close = get_close_matches(name, [*KEYS, *SECTIONS, *by_last], 1)

@@ -1,4 +1,4 @@
-"""The settings of the sensor, from the pack's config."""
+"""The part of the pack's config that the sensor reads."""
 import hashlib
 import hmac
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -17,15 +17,25 @@ class SensorSettings(NamedTuple):
     """The settings of the sensor: webhook endpoint, spool, and calls to HipChat.
 
     Attributes:
-        rooms: the rooms of subscriptions without a room; [EVERYWHERE] for all rooms.
-        events: names of trigger types without "hipchat.".
-        catch_up: the greatest age of a backfilled message in seconds; 0 for no backfill.
+        api: the settings for calls to HipChat, without the stored add-on.
+        rooms: the names or IDs of the rooms for a rule whose trigger names no room; [EVERYWHERE]
+            for all rooms.
+        events: the names, without "hipchat.", of the trigger types for these rooms.
+        template_guard: whether templates in chat text are made harmless.
+        catch_up: the greatest age, in seconds, of a message that is backfilled (fetched from the
+            history because the sensor missed it); 0 for no backfill.
         calls_share: the sensor's share of the calls that HipChat allows the token, 1 for all.
-        public_url: without a slash at its end; "" if HipChat cannot reach the sensor.
-        secret: signs the URLs of webhooks in rooms; None for an add-on without a secret.
-        tls: the paths of certificate and key.
+        public_url: the URL at which HipChat reaches the sensor, without a slash at its end; "" if
+            HipChat cannot reach the sensor, which then polls the history.
+        host, port: the address on which the sensor listens for HipChat.
+        secret: the key that signs the URLs of webhooks in rooms; None for an add-on whose config
+            has no secret.
+        tls: the paths of certificate and key; None to listen without TLS.
+        max_connections: how many connections the sensor accepts at once.
         allow_from: the only networks from which requests are accepted; all networks if empty.
-        chatops: the config's section of that name, unchecked.
+        spool_directory: the directory of the spool, the queue of deliveries on disk.
+        max_deliveries: how many deliveries the spool stores.
+        chatops: the section `chatops` of the config, unchecked: see chatops/settings.py.
         warnings: texts for the operator about keys that are probably mistakes.
     """
 
@@ -49,7 +59,7 @@ class SensorSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
-        """Read the config.
+        """Read the settings from the pack's config.
 
         Raises:
             ConfigError: names every wrong value with its remedy.
@@ -85,6 +95,7 @@ class SensorSettings(NamedTuple):
 
 
 def _tls(reader: ConfigReader) -> Optional[Tuple[str, str]]:
+    """Return the paths of certificate and key; None if the config has neither, or only one."""
     certificate, key = reader.value("webhook.tls_certificate"), reader.value("webhook.tls_key")
     if certificate and key:
         return certificate, key
@@ -95,10 +106,10 @@ def _tls(reader: ConfigReader) -> Optional[Tuple[str, str]]:
 
 
 def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:
-    """Derive the signing secret from webhook.secret, or else from the token.
+    """Derive the key that signs webhook URLs from webhook.secret, or else from the token.
 
-    The kind of token is a part of the signature, so a change from a personal token to an
-    integration, whose deliveries carry a JWT, replaces all webhooks.
+    The key also depends on the kind of token. So a change from a personal token to an integration,
+    whose deliveries carry a JWT, makes the sensor replace all webhooks.
 
     Returns:
         None for an add-on without webhook.secret and api_key.

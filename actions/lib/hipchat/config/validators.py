@@ -1,7 +1,7 @@
-"""Validators for values of the config.
+"""Validators: functions that check a value of the config.
 
-A validator takes a value that is neither null nor "". It returns the value to use, or raises
-WrongValue.
+A validator takes a value that is neither null nor "". It returns the value to use, which may differ
+(a URL without its last slash), or raises WrongValue.
 """
 import ipaddress
 import re
@@ -27,11 +27,11 @@ CONTROL = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters, and halves
 
 
 class WrongValue(ValueError):
-    """A value is wrong; the text says what it must be.
+    """A value of the config is wrong. The error's text says what the value must be.
 
     Attributes:
         value: the wrong value; None if it may be secret.
-        place: its path below the key, such as ".people".
+        place: where in the key's value it is, such as ".people"; "" for the whole value.
     """
 
     def __init__(self, remedy: str, value: Any = None, place: str = ""):
@@ -40,12 +40,13 @@ class WrongValue(ValueError):
 
 
 class ListOf(NamedTuple):
-    """A list, with a validator for each item."""
+    """Marks a key whose value is a list; each item is checked by the validator `item`."""
 
     item: Validator
 
 
 def _must(is_right: Callable[[Any], bool], remedy: str, is_secret: bool = False) -> Validator:
+    """Return a validator that accepts a value if is_right(value); an error never shows a secret."""
     def check(value: Any) -> Any:
         if not is_right(value):
             raise WrongValue(remedy, None if is_secret else value)
@@ -80,22 +81,25 @@ path = _must(lambda value: _is_text(value) and value.startswith("/"),
 
 
 def one_of(*allowed: str) -> Validator:
+    """Return a validator that accepts only these values."""
     return _must(lambda value: value in allowed, f"it must be one of {', '.join(allowed)}")
 
 
 def whole(most: int) -> Validator:
+    """Return a validator for whole numbers from 1 to `most`."""
     return _must(lambda value: type(value) is int and 1 <= value <= most,
                  f"it must be a whole number from 1 to {most}")
 
 
 def number(most: float, least: Optional[float] = None) -> Validator:
-    """Return a validator for numbers from least to most; without least, above 0."""
+    """Return a validator for numbers from `least` to `most`; without `least`, above 0."""
     bounds = f"above 0, at most {most}" if least is None else f"from {least} to {most}"
     return _must(lambda value: _is_number(value) and value <= most and (
         value > 0 if least is None else value >= least), f"it must be a number {bounds}")
 
 
 def network(value: Any) -> Network:
+    """Return the network that a text such as 10.1.0.0/16 stands for."""
     try:
         if isinstance(value, str):  # ipaddress reads a number as an address
             return ipaddress.ip_network(value)
@@ -105,6 +109,7 @@ def network(value: Any) -> Network:
 
 
 def room(value: Any) -> str:
+    """Return a room's name or ID as text."""
     try:
         return room_key(value)
     except ValueError as error:
@@ -112,7 +117,7 @@ def room(value: Any) -> str:
 
 
 def addon(value: Any) -> Addon:
-    """Return the add-on from its stored text, which StackStorm reads from the datastore."""
+    """Return the add-on from its text, which StackStorm has put there from the datastore."""
     try:
         return Addon.read(text(value))
     except ValueError as error:
@@ -120,6 +125,7 @@ def addon(value: Any) -> Addon:
 
 
 def api_url(value: Any) -> str:
+    """Return the URL of HipChat's API, with /v2 at its end."""
     checked = url(API_URL_EXAMPLE)(value)
     if checked.endswith("/v1"):
         raise WrongValue("HipChat's API v1 lacks calls that the pack needs; end it in /v2")
@@ -127,7 +133,11 @@ def api_url(value: Any) -> str:
 
 
 def url(example: str) -> Validator:
-    """Return a validator for absolute URLs, which removes a slash at the end."""
+    """Return a validator for absolute URLs, which removes a slash at the end of the URL.
+
+    Args:
+        example: a valid URL, to show in the error.
+    """
     def check(value: Any) -> str:
         stripped = value.strip() if isinstance(value, str) else ""
         origin, path, has_more = _split(stripped)
@@ -159,7 +169,7 @@ def _split(text: str) -> Tuple[str, str, bool]:
 
 
 def shown(value: Any) -> str:
-    """Return a value's repr for people, truncated if it is long."""
+    """Return a value's repr to show in an error, truncated if it is long."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no integer of more than 4,300 digits

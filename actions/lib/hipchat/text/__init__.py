@@ -1,1 +1,1 @@
-"""Text from chat and from HipChat, made safe to use."""
+"""Makes text from chat and from HipChat safe to use: templates, secrets, JSON, URLs, patterns."""

@@ -1,4 +1,4 @@
-"""Filters on chat text. They use google-re2, so no pattern and no text can block the sensor."""
+"""Regular expressions on chat text, by google-re2, so no pattern and no text blocks the sensor."""
 from typing import Iterable, List, Optional, Sequence
 
 import re2
@@ -10,12 +10,12 @@ _OPTIONS.log_errors = False
 
 
 class Filter:
-    """A regular expression in RE2's syntax (no look-around, no back-references).
+    """A regular expression in RE2's syntax, which has no look-around and no back-references.
 
-    It is searched anywhere in the text, in time linear in the text's length.
+    It matches anywhere in a text. The search takes time linear in the text's length.
 
     Raises:
-        ValueError: RE2 rejects the pattern; the text is RE2's reason.
+        ValueError: RE2 rejects the pattern; the error's text is RE2's reason.
     """
 
     def __init__(self, pattern: str):
@@ -28,18 +28,22 @@ class Filter:
                              else str(reason)) from None
 
     def groups(self, text: str) -> Optional[List[str]]:
-        """Search a text.
+        """Search the pattern in a text.
 
         Returns:
-            The groups of the first match, "" for a group that matched nothing; None without a
-            match.
+            The texts of the groups of the first match, with "" for a group that matched nothing;
+            None if the text does not match.
         """
         match = self._compiled.search(text)
         return None if match is None else list(match.groups(""))
 
 
 class FilterSet:
-    """Many filters, searched in one pass. Building the set takes a while."""
+    """Many filters, searched in one pass over a text. Building the set takes a while: keep it.
+
+    Args:
+        filters: the filters; None in place of one matches every text.
+    """
 
     def __init__(self, filters: Sequence[Optional[Filter]]):
         self._all = range(len(filters))
@@ -53,7 +57,10 @@ class FilterSet:
             self._set = None
 
     def candidates(self, text: str) -> Iterable[int]:
-        """Return the indexes of the filters that may match; all of them if RE2 cannot tell."""
+        """Return the indexes of the filters that may match a text, in order.
+
+        Call Filter.groups() of each to be sure: if RE2 runs out of memory, all are returned.
+        """
         matched = self._set.Match(text) if self._set else []
         if len(self._all) not in matched:
             return self._all

@@ -1,4 +1,4 @@
-"""Keeps secrets out of logs and errors."""
+"""Replaces secrets in the texts of logs and errors by ***."""
 import logging
 import re
 from typing import Callable, Iterable
@@ -12,7 +12,7 @@ _SIGNATURE = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without these secrets, and without the signatures of webhook URLs."""
+    """Return the text with these secrets, and all signatures of webhook URLs, replaced by ***."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
@@ -20,10 +20,10 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 class SecretFilter(logging.Filter):
-    """Masks secrets in log records.
+    """A logging filter that masks secrets in log records, and drops none.
 
     Args:
-        secrets: returns the present secrets.
+        secrets: called for each record; returns the present secrets.
     """
 
     def __init__(self, secrets: Callable[[], Iterable[str]]):
@@ -36,5 +36,5 @@ class SecretFilter(logging.Filter):
         return True
 
     def mask(self, text: str) -> str:
-        """Return the text without the present secrets."""
+        """Return the text with the present secrets masked."""
         return mask(text, self._secrets())

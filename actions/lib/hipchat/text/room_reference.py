@@ -1,4 +1,4 @@
-"""References to rooms: a name or an ID."""
+"""Checks a reference to a room, which is a name or an ID."""
 from typing import Any
 
 __all__ = ["is_room_id", "room_key"]
@@ -8,7 +8,14 @@ LONGEST_ID = 19  # digits, of an integer of 64 bits
 
 
 def room_key(value: Any) -> str:
-    """Return a room's name or ID as text; raises ValueError, such as "must be ...", if invalid."""
+    """Return a room's name or ID as text.
+
+    Args:
+        value: the reference in a config, rule or action: a text, or an ID as an integer.
+
+    Raises:
+        ValueError: it is invalid; the text, such as "must be ...", completes "The room".
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
@@ -22,8 +29,8 @@ def room_key(value: Any) -> str:
 
 
 def is_room_id(reference: str) -> bool:
-    """Return whether a reference is an ID rather than a name: all digits, as HipChat reads it.
+    """Return whether a reference is an ID and not a name: if it is all digits, as for HipChat.
 
-    So 1003 never means a room with the name "1003".
+    So 1003 always means the room with that ID, never a room with the name "1003".
     """
     return reference.isascii() and reference.isdigit() and len(reference) <= LONGEST_ID

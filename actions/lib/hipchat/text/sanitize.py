@@ -1,4 +1,4 @@
-"""Replaces text and values that StackStorm cannot store."""
+"""Replaces texts and values in a payload or result that StackStorm cannot store."""
 from typing import Any
 
 from hipchat.text.template_guard import BREAK
@@ -11,10 +11,10 @@ DELIMITER = "%%%%%~=~=~=************=~=~=~%%%%"
 
 
 def sanitize(value: Any) -> Any:
-    """Return the value without the parts that StackStorm cannot store.
+    """Return a JSON value in which the parts that StackStorm cannot store are replaced.
 
-    Replaces lone surrogates, NUL in a key, integers beyond 64 bits (by their digits), and the text
-    that delimits an action's result.
+    These are lone surrogates, NUL in a key, integers beyond 64 bits (replaced by their digits as
+    text), and the text by which StackStorm delimits an action's result.
     """
     if isinstance(value, str):
         whole = value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")

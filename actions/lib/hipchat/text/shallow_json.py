@@ -1,6 +1,6 @@
-"""Reads untrusted JSON, and rejects deep nesting.
+"""Decodes untrusted JSON, and rejects JSON that is nested too deeply.
 
-The module json is recursive: with about a thousand levels it raises RecursionError, from which
+Python's module json is recursive. With about a thousand levels it raises RecursionError, from which
 Python 3.8 does not always recover ("Cannot recover from stack overflow" ends the process).
 """
 import json
@@ -13,11 +13,16 @@ __all__ = ["loads"]
 DEEPEST = 100  # levels; HipChat's JSON has fewer than ten
 
 NO_BRACKETS = re.compile(r"[^][}{]+")
-STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # in levels
+STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # by how many levels each changes the depth
 
 
 def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json.loads) -> Any:
-    """Return the value of a JSON text; raises ValueError if it is invalid or nested too deeply."""
+    """Return the value of a JSON text; raises ValueError if it is invalid or nested too deeply.
+
+    Args:
+        deepest: the greatest depth to accept, in levels.
+        decode: decodes the text after the check.
+    """
     if _is_deeper(text, deepest):
         raise ValueError(f"there are more than {deepest} levels")
     return decode(text)

@@ -1,4 +1,4 @@
-"""Normalizes URLs for comparison."""
+"""Normalizes URLs, so that two spellings of one URL compare as equal."""
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["normalized_url"]
@@ -10,8 +10,8 @@ def normalized_url(url: str) -> str:
     """Return a URL in a normalized spelling.
 
     Scheme and host are in lower case, the scheme's default port is left out, and the path is
-    decoded and has no slash at its end. An invalid URL, and a URL with a user, a query or a
-    fragment, which cannot be ours, is returned unchanged.
+    decoded and has no slash at its end. A URL that is invalid or has a user, a query or a fragment
+    is returned unchanged, because it cannot be a URL that this pack has made.
     """
     try:
         parts = urlsplit(url)

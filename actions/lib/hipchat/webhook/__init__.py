@@ -1,1 +1,1 @@
-"""The signed URLs of webhooks."""
+"""The signed URLs that the pack gives to HipChat for its webhooks and add-on callbacks."""

@@ -1,4 +1,4 @@
-"""The URLs of the pack as an add-on."""
+"""The URLs that HipChat calls if the pack is installed as an add-on."""
 from hipchat.events import HIPCHAT_EVENTS
 from hipchat.webhook.signature import signature
 
@@ -12,7 +12,11 @@ class AddonUrls:
     webhooks to others, so these contain a signature over the event instead.
 
     Attributes:
-        events: HipChat's name of the event, by the URL of its webhook.
+        secret: the add-on's secret, which signs the URLs of webhooks.
+        descriptor: the URL that an admin pastes in HipChat; it serves the add-on's description.
+        installed, updated: the callbacks that HipChat calls after an installation and an update.
+        avatar: the URL of the add-on's icon.
+        events: HipChat's name of each event, by the URL of the event's webhook.
     """
 
     def __init__(self, public_url: str, secret: str):

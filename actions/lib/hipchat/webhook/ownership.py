@@ -1,4 +1,4 @@
-"""Recognizes the sensor's own webhooks."""
+"""Recognizes, among a room's webhooks, those that this pack's sensor has created."""
 from typing import Any, Dict, Optional
 
 from hipchat.config.sensor_settings import SensorSettings
@@ -8,23 +8,28 @@ __all__ = ["Ownership"]
 
 
 class Ownership:
-    """Recognizes a webhook by its URL: it is ours if it is below public_url and has our shape.
+    """Recognizes by its URL a webhook that the sensor has created ("ours").
 
-    A webhook with our signature below another public_url may be left over from an earlier config,
-    or another sensor with this token may use it. The sensor reports it and does not delete it.
+    A webhook is ours if its URL is below the config's public_url and has the form that WebhookUrl
+    makes. A webhook below another public_url with a signature by our secret is not ours. It may be
+    left over from an earlier config, or another sensor with this token may use it. The sensor
+    reports such a webhook and does not delete it.
+
+    Attributes:
+        urls: makes and reads the URLs.
     """
 
     def __init__(self, settings: SensorSettings):
         self.urls = WebhookUrl(settings.public_url, settings.secret)
 
     def is_ours(self, webhook: Dict[str, Any]) -> bool:
-        """Return whether a webhook in HipChat's list is ours, so the sensor may delete it."""
+        """Return whether a webhook of HipChat's list is ours, so that the sensor may delete it."""
         return self.urls.is_ours(str(webhook.get("url")))
 
     def other_public_url(self, webhook: Dict[str, Any]) -> Optional[str]:
-        """Return another public_url for which our secret has signed a webhook.
+        """Return the public_url of a webhook that our secret has signed, if it is not the config's.
 
         Returns:
-            None if the webhook is ours, or another program's.
+            None if the webhook is ours, or was created by another program.
         """
         return None if self.is_ours(webhook) else self.urls.base_of(str(webhook.get("url")))

@@ -1,7 +1,7 @@
-"""The signed URLs to which HipChat posts.
+"""Makes and reads the signed URLs to which HipChat posts the events of a room.
 
-With a personal token, the signature is the only proof that a delivery comes from HipChat. The
-deliveries to an integration or an add-on also carry a JWT: see listening/http/jwt_check.py.
+With a personal token, the signature in the URL is the only proof that a delivery comes from
+HipChat. A delivery to an integration or an add-on also has a JWT: see listening/http/jwt_check.py.
 """
 import hmac
 import re
@@ -21,7 +21,7 @@ LONGEST_END = 300  # characters of event, room and signature; version 0.1.0 had 
 
 
 class Address(NamedTuple):
-    """The content of a webhook URL: HipChat's name of an event, and a room's ID."""
+    """What a webhook URL says: HipChat's name of the event, and the room's ID."""
 
     event: str
     room_id: int
@@ -31,8 +31,11 @@ class WebhookUrl:
     """Makes and reads `{public_url}/{event}/{room ID}/{signature}`.
 
     The signature covers event and room ID. It is the same after a restart, so the sensor recognizes
-    its webhooks without stored state. HipChat may list a URL in another spelling than it got, so
-    URLs are normalized before they are compared.
+    its webhooks without stored state. HipChat may list a URL in another spelling than the sensor
+    gave it, so URLs are normalized before they are compared.
+
+    Args:
+        secret: the key of the signatures; None to recognize no URL as signed.
     """
 
     def __init__(self, public_url: str, secret: Optional[bytes]):
@@ -40,19 +43,21 @@ class WebhookUrl:
         self._secret = secret or secrets.token_bytes(32)  # without a secret, no URL is signed
 
     def make(self, address: Address) -> str:
-        """Return the signed URL."""
+        """Return the signed URL for an event of a room."""
         return f"{self._public_url}/{address.event}/{address.room_id}/{self._signature(address)}"
 
     def is_ours(self, url: str) -> bool:
-        """Return whether a URL is below public_url and has our shape, whatever its signature."""
+        """Return whether a URL has this form, below public_url; its signature may be wrong."""
         return self._below(url) is not None
 
     def read(self, url: str) -> Optional[Address]:
-        """Return the content of a URL; None if it is not ours, or not signed with our secret."""
+        """Return the event and room in a URL; None if it is not ours, or wrongly signed."""
         return self._signed(self._below(url))
 
     def base_of(self, url: str) -> Optional[str]:
-        """Return the normalized public_url, ours or another, of a URL signed with our secret.
+        """Return the public_url, normalized, below which a URL signed by our secret is.
+
+        It may be another than the config's.
 
         Returns:
             None if our secret has not signed the URL.
@@ -69,6 +74,7 @@ class WebhookUrl:
         return _BELOW.fullmatch(normalized[len(self._base):])
 
     def _signed(self, match: Optional[Match[str]]) -> Optional[Address]:
+        """Return the event and room of a matched URL; None if the signature is wrong."""
         if not match or not is_room_id(match.group(2)):
             return None
         address = Address(match.group(1), int(match.group(2)))

@@ -1,4 +1,4 @@
-"""hipchat.add_member: add a person to a private room."""
+"""The action hipchat.add_member: add a person to a private room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,10 +8,13 @@ __all__ = ["AddMemberAction"]
 
 
 class AddMemberAction(HipChatAction):
-    """PUT /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room."""
+    """Adds a person to a private room.
+
+    Calls PUT /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room.
+    """
 
     def do(self, user: str, room: Optional[str] = None) -> Result:
-        """Add the person; return the room and the user."""
+        """Add the user; return {"room": its name or ID, "user"}."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         self.hipchat.call("PUT", "room", room, "member", user)

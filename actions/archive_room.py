@@ -1,4 +1,4 @@
-"""hipchat.archive_room: archive a room; its history stays."""
+"""The action hipchat.archive_room: archive a room; its history stays."""
 from base import HipChatAction, Result
 from hipchat.api.rooms import change_room
 
@@ -6,8 +6,11 @@ __all__ = ["ArchiveRoomAction"]
 
 
 class ArchiveRoomAction(HipChatAction):
-    """GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room."""
+    """Archives a room; its history stays.
+
+    Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room.
+    """
 
     def do(self, room: str) -> Result:
-        """Archive the room; return its new fields, as HipChat names them."""
+        """Archive the room; return its fields and id, by HipChat's names of the fields."""
         return change_room(self.hipchat, self.room_of(room), is_archived=True)

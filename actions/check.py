@@ -1,4 +1,4 @@
-"""hipchat.check: test HipChat, token, rooms, webhooks, sensor and ChatOps."""
+"""The action hipchat.check: test HipChat, token, rooms, webhooks, sensor and ChatOps."""
 from itertools import chain
 from pathlib import Path
 from typing import List
@@ -15,13 +15,16 @@ PACK = Path(__file__).absolute().parents[1]
 
 
 class CheckAction(HipChatAction):
-    """Calls HipChat, the sensor's /health and StackStorm; changes nothing."""
+    """Checks whether the pack is set up rightly.
+
+    Calls HipChat, the sensor's /health and StackStorm; changes nothing.
+    """
 
     def do(self) -> Result:
-        """Check; return {"lines": a text for each check}.
+        """Make all checks; return {"lines": a text for each check}.
 
         Raises:
-            Incomplete: a check found a problem; the result has the lines.
+            Incomplete: a check found a problem; the error's result has the lines too.
         """
         findings: List[Finding] = []
         try:
@@ -38,8 +41,9 @@ class CheckAction(HipChatAction):
         return {"lines": lines}
 
     def _chatops(self) -> Findings:
+        """Yield the findings on ChatOps; none if there is no client of HipChat."""
         try:
             client = self.hipchat
-        except HipChatError:  # checkup() reports it
+        except HipChatError:  # checkup() reports that error
             return
         yield from chatops_checkup(self.config, client, self.people)

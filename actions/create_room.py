@@ -1,4 +1,4 @@
-"""hipchat.create_room: create a room."""
+"""The action hipchat.create_room: create a room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,7 +8,10 @@ __all__ = ["CreateRoomAction"]
 
 
 class CreateRoomAction(HipChatAction):
-    """POST /v2/room, which needs the scope manage_rooms."""
+    """Creates a room.
+
+    Calls POST /v2/room, which needs the scope manage_rooms.
+    """
 
     def do(self, name: str, topic: Optional[str] = None, privacy: str = "public",
            guest_access: bool = False, owner: Optional[str] = None) -> Result:

@@ -1,14 +1,17 @@
-"""hipchat.delete_room: delete a room and its history."""
+"""The action hipchat.delete_room: delete a room and its history."""
 from base import HipChatAction, Result
 
 __all__ = ["DeleteRoomAction"]
 
 
 class DeleteRoomAction(HipChatAction):
-    """DELETE /v2/room/{id_or_name}, which needs the scope manage_rooms."""
+    """Deletes a room and its history.
+
+    Calls DELETE /v2/room/{id_or_name}, which needs the scope manage_rooms.
+    """
 
     def do(self, room: str) -> Result:
-        """Delete the room; return it as it was given."""
+        """Delete the room; return {"room"}: its name or ID as it was given."""
         room = self.room_of(room)
         self.hipchat.call("DELETE", "room", room)
         return {"room": room}

@@ -1,4 +1,4 @@
-"""hipchat.get_history: get a room's messages."""
+"""The action hipchat.get_history: get a room's messages."""
 from typing import Any, Dict, List, Optional
 
 from base import HipChatAction, Result
@@ -9,7 +9,10 @@ __all__ = ["GetHistoryAction"]
 
 
 class GetHistoryAction(HipChatAction):
-    """GET /v2/room/{id_or_name}/history[/latest], which needs the scope view_messages."""
+    """Gets a room's messages.
+
+    Calls GET /v2/room/{id_or_name}/history[/latest], which needs the scope view_messages.
+    """
 
     def do(self, room: Optional[str] = None, limit: int = 100, date: Optional[str] = None,
            end_date: Optional[str] = None, timezone: str = "UTC") -> Result:
@@ -26,7 +29,7 @@ class GetHistoryAction(HipChatAction):
         return {"room": room, "messages": messages}
 
     def _latest(self, room: str, limit: int, timezone: str) -> List[Dict[str, Any]]:
-        """Return the newest messages: up to `limit`, at most 1,000."""
+        """Return the newest messages, oldest first: up to `limit`, which is at most 1,000."""
         if limit > PAGE:
             raise ParameterError(f"Without date, HipChat returns at most {PAGE} messages, not "
                                  f"{limit}. For more, give a date.")
@@ -35,7 +38,11 @@ class GetHistoryAction(HipChatAction):
 
     def _until(self, room: str, limit: int, date: str, end_date: Optional[str],
                timezone: str) -> List[Dict[str, Any]]:
-        """Return the newest messages between end_date and date, up to `limit`."""
+        """Return the newest messages before `date`, and after any `end_date`; oldest first.
+
+        Args:
+            limit: the maximum number of messages.
+        """
         # HipChat answers 401 to a call with both end-date and timezone.
         option: Dict[str, Any] = {"end-date": end_date} if end_date else {"timezone": timezone}
         messages = self.hipchat.items(

@@ -1,4 +1,4 @@
-"""hipchat.get_message: get one message of a room by its ID."""
+"""The action hipchat.get_message: get one message of a room by its ID."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,7 +8,10 @@ __all__ = ["GetMessageAction"]
 
 
 class GetMessageAction(HipChatAction):
-    """GET /v2/room/{id_or_name}/history/{message_id}, which needs the scope view_messages."""
+    """Gets one message of a room.
+
+    Calls GET /v2/room/{id_or_name}/history/{message_id}, which needs the scope view_messages.
+    """
 
     def do(self, message_id: str, room: Optional[str] = None) -> Result:
         """Return {"message": HipChat's message}."""

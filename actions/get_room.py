@@ -1,4 +1,4 @@
-"""hipchat.get_room: get HipChat's information about a room."""
+"""The action hipchat.get_room: get HipChat's information about a room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -7,8 +7,11 @@ __all__ = ["GetRoomAction"]
 
 
 class GetRoomAction(HipChatAction):
-    """GET /v2/room/{id_or_name}, which needs the scope view_group or view_room."""
+    """Gets HipChat's information about a room.
+
+    Calls GET /v2/room/{id_or_name}, which needs the scope view_group or view_room.
+    """
 
     def do(self, room: Optional[str] = None) -> Result:
-        """Return HipChat's room."""
+        """Return the room as HipChat describes it."""
         return self.hipchat.ask("GET", "room", self.room_or_default(room))

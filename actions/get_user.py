@@ -1,4 +1,4 @@
-"""hipchat.get_user: get HipChat's information about a person."""
+"""The action hipchat.get_user: get HipChat's information about a person."""
 from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
@@ -6,9 +6,12 @@ __all__ = ["GetUserAction"]
 
 
 class GetUserAction(HipChatAction):
-    """GET /v2/user/{id_or_email}, which needs the scope view_group."""
+    """Gets HipChat's information about a person.
+
+    Calls GET /v2/user/{id_or_email}, which needs the scope view_group.
+    """
 
     def do(self, user: str) -> Result:
-        """Return HipChat's user; presence is null if the user is offline."""
+        """Return the user as HipChat describes them; `presence` is null if the user is offline."""
         check_length("user", user, 1, 100)
         return self.hipchat.ask("GET", "user", user)

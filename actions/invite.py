@@ -1,4 +1,4 @@
-"""hipchat.invite: invite a person to a room."""
+"""The action hipchat.invite: invite a person to a room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,10 +8,13 @@ __all__ = ["InviteAction"]
 
 
 class InviteAction(HipChatAction):
-    """POST /v2/room/{id_or_name}/invite/{id_or_email}, which needs the scope admin_room."""
+    """Invites a person to a room.
+
+    Calls POST /v2/room/{id_or_name}/invite/{id_or_email}, which needs the scope admin_room.
+    """
 
     def do(self, user: str, room: Optional[str] = None, reason: Optional[str] = None) -> Result:
-        """Invite the person; return the room, the user and the reason."""
+        """Invite the user; return {"room": its name or ID, "user", "reason"}."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         check_length("reason", reason, 1, 250)

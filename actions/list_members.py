@@ -1,4 +1,4 @@
-"""hipchat.list_members: list the members of a private room."""
+"""The action hipchat.list_members: list the members of a private room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -7,10 +7,13 @@ __all__ = ["ListMembersAction"]
 
 
 class ListMembersAction(HipChatAction):
-    """GET /v2/room/{id_or_name}/member, which needs the scope view_room."""
+    """Lists the members of a private room.
+
+    Calls GET /v2/room/{id_or_name}/member, which needs the scope view_room.
+    """
 
     def do(self, room: Optional[str] = None, limit: int = 1000, expand: bool = False) -> Result:
-        """Return {"room", "members": HipChat's users, in full with expand}."""
+        """Return {"room", "members": HipChat's users}; with `expand`, with all fields."""
         room = self.room_or_default(room)
         return {"room": room, "members": list(self.hipchat.items(
             "room", room, "member", limit=limit, expand="items" if expand else None))}

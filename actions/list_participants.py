@@ -1,4 +1,4 @@
-"""hipchat.list_participants: list the people in a room."""
+"""The action hipchat.list_participants: list the people in a room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -7,11 +7,14 @@ __all__ = ["ListParticipantsAction"]
 
 
 class ListParticipantsAction(HipChatAction):
-    """GET /v2/room/{id_or_name}/participant, which needs the scope view_group or view_room."""
+    """Lists the people in a room.
+
+    Calls GET /v2/room/{id_or_name}/participant, which needs the scope view_group or view_room.
+    """
 
     def do(self, room: Optional[str] = None, limit: int = 1000, include_offline: bool = False,
            expand: bool = False) -> Result:
-        """Return {"room", "participants": HipChat's users, in full with expand}."""
+        """Return {"room", "participants": HipChat's users}; with `expand`, with all fields."""
         room = self.room_or_default(room)
         return {"room": room, "participants": list(self.hipchat.items(
             "room", room, "participant", limit=limit, **{

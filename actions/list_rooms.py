@@ -1,15 +1,18 @@
-"""hipchat.list_rooms: list the rooms that the token's owner can see."""
+"""The action hipchat.list_rooms: list the rooms that the token's owner can see."""
 from base import HipChatAction, Result
 
 __all__ = ["ListRoomsAction"]
 
 
 class ListRoomsAction(HipChatAction):
-    """GET /v2/room, which needs the scope view_group or view_room."""
+    """Lists the rooms that the token's owner can see.
+
+    Calls GET /v2/room, which needs the scope view_group or view_room.
+    """
 
     def do(self, limit: int = 1000, include_private: bool = True, include_archived: bool = False,
            expand: bool = False) -> Result:
-        """Return {"rooms": HipChat's rooms, in full with expand}."""
+        """Return {"rooms": HipChat's rooms}; with `expand`, with all fields."""
         return {"rooms": list(self.hipchat.items("room", limit=limit, **{
             "include-private": str(include_private).lower(),
             "include-archived": str(include_archived).lower(),

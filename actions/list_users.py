@@ -1,15 +1,18 @@
-"""hipchat.list_users: list the people of the HipChat group."""
+"""The action hipchat.list_users: list the people of the HipChat group."""
 from base import HipChatAction, Result
 
 __all__ = ["ListUsersAction"]
 
 
 class ListUsersAction(HipChatAction):
-    """GET /v2/user, which needs the scope view_group."""
+    """Lists the people of the HipChat group.
+
+    Calls GET /v2/user, which needs the scope view_group.
+    """
 
     def do(self, limit: int = 1000, include_guests: bool = False, include_deleted: bool = False,
            expand: bool = False) -> Result:
-        """Return {"users": HipChat's users, in full with expand}."""
+        """Return {"users": HipChat's users}; with `expand`, with all fields."""
         return {"users": list(self.hipchat.items("user", limit=limit, **{
             "include-guests": str(include_guests).lower(),
             "include-deleted": str(include_deleted).lower(),

@@ -1,4 +1,4 @@
-"""hipchat.list_webhooks: list the webhooks in a room, and mark the sensor's own."""
+"""The action hipchat.list_webhooks: list the webhooks in a room, and mark the sensor's own."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -9,10 +9,16 @@ __all__ = ["ListWebhooksAction"]
 
 
 class ListWebhooksAction(HipChatAction):
-    """GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room."""
+    """Lists the webhooks in a room, and marks those that the sensor has created.
+
+    Calls GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room.
+    """
 
     def do(self, room: Optional[str] = None) -> Result:
-        """Return {"room", "webhooks": HipChat's webhooks with `ours`, without signatures}."""
+        """Return {"room", "webhooks": HipChat's webhooks, with signatures in URLs masked}.
+
+        Each webhook has the additional key `ours`: whether the sensor has created it.
+        """
         room = self.room_or_default(room)
         settings = SensorSettings.from_config(self.config)
         ownership = ownership_of(settings) if settings.public_url else None

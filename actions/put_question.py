@@ -1,4 +1,4 @@
-"""hipchat.put_question: post hipchat.ask's yes/no question in a room."""
+"""The action hipchat.put_question: post hipchat.ask's yes/no question in a room."""
 import os
 from typing import Any, Callable, Optional
 
@@ -14,10 +14,17 @@ __all__ = ["PutQuestionAction"]
 
 
 class PutQuestionAction(HipChatAction):
-    """POST /v2/room/{id_or_name}/message, which needs the scope send_message."""
+    """Posts the yes/no question of the action hipchat.ask in a room.
+
+    Calls POST /v2/room/{id_or_name}/message, which needs the scope send_message.
+    """
 
     def do(self, question: str, room: Optional[str] = None) -> Result:
-        """Post the question; return the message's id, the room, and the filter for its answers."""
+        """Post the question; return {"id", "room", "answer_filter"}.
+
+        Returns:
+            The ID of the posted message, the room, and a regular expression (RE2) for its answers.
+        """
         room = self.room_or_default(room)
         room_question = RoomQuestion(question, self._code(room))
         check_length("question", room_question.message, 1, LONGEST_MESSAGE)
@@ -26,6 +33,7 @@ class PutQuestionAction(HipChatAction):
         return {"id": posted.get("id"), "room": room, "answer_filter": room_question.answer_filter}
 
     def _code(self, room: str) -> str:
+        """Return the code that the question's answers must contain; "" if no other is waiting."""
         execution_id = os.environ.get("ST2_ACTION_EXECUTION_ID", "")
         token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
         stackstorm = StackStorm(os.environ.get("ST2_ACTION_API_URL", ""),
@@ -38,7 +46,7 @@ class PutQuestionAction(HipChatAction):
         return code_of(execution_id, others) if others else ""
 
     def _is(self, room: str) -> Callable[[Any], bool]:
-        """Return a function that returns whether a `room` parameter means this room."""
+        """Return a function that returns whether another parameter `room` means this room."""
         def is_same(other: Any) -> bool:
             other = self.room_or_default(other)
             if other == room:

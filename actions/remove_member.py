@@ -1,4 +1,4 @@
-"""hipchat.remove_member: remove a person from a private room."""
+"""The action hipchat.remove_member: remove a person from a private room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,10 +8,13 @@ __all__ = ["RemoveMemberAction"]
 
 
 class RemoveMemberAction(HipChatAction):
-    """DELETE /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room."""
+    """Removes a person from a private room.
+
+    Calls DELETE /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room.
+    """
 
     def do(self, user: str, room: Optional[str] = None) -> Result:
-        """Remove the person; return the room and the user."""
+        """Remove the user; return {"room": its name or ID, "user"}."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         self.hipchat.call("DELETE", "room", room, "member", user)

@@ -1,4 +1,4 @@
-"""hipchat.remove_webhooks: delete the sensor's webhooks; other webhooks stay."""
+"""The action hipchat.remove_webhooks: delete the sensor's webhooks; other webhooks stay."""
 from typing import Any, List, Optional, Tuple
 
 from base import HipChatAction, Result
@@ -13,13 +13,19 @@ __all__ = ["RemoveWebhooksAction"]
 
 
 class RemoveWebhooksAction(HipChatAction):
-    """DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room."""
+    """Deletes the sensor's webhooks; other webhooks stay.
+
+    Calls DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room.
+    """
 
     def do(self, rooms: Optional[List[Any]] = None) -> Result:
-        """Delete them; return {"removed": their number, "rooms": [{"room", "removed"}]}.
+        """Delete the sensor's webhooks in these rooms; None for all rooms.
+
+        Returns:
+            {"removed": the number of deleted webhooks, "rooms": [{"room", "removed"}]}.
 
         Raises:
-            Incomplete: a room failed; the result has its error.
+            Incomplete: at least one room failed; its entry in the result has the error.
         """
         ownership = ownership_of(SensorSettings.from_config(self.config))
         results = [self._remove(ownership, key, room) for key, room in self._keys(rooms)]
@@ -31,7 +37,10 @@ class RemoveWebhooksAction(HipChatAction):
         return result
 
     def _keys(self, references: Optional[List[Any]]) -> List[Tuple[Any, str]]:
-        """Return the key (ID, or name if the ID is unknown) and the title of each room."""
+        """Return (key, title) for each room: what to call HipChat with, and what to show.
+
+        The key is the room's ID, or its name if the ID is unknown.
+        """
         keys = [self.room_of(reference) for reference in references or []]
         rooms, directory = find_rooms(self.hipchat, keys), RoomDirectory()
         directory.replace(rooms)
@@ -41,6 +50,7 @@ class RemoveWebhooksAction(HipChatAction):
         return [(directory.id_of(key) or key, key) for key in keys]
 
     def _remove(self, ownership: Ownership, key: Any, room: str) -> Result:
+        """Delete the sensor's webhooks in a room; return {"room", "removed"}, and any error."""
         result: Result = {"room": room, "removed": 0}
         try:
             for webhook in list(webhooks_in(self.hipchat, ownership, key)):

@@ -1,4 +1,4 @@
-"""hipchat.reply: reply to a message in a room as the token's user."""
+"""The action hipchat.reply: reply to a message in a room as the token's user."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,8 +8,11 @@ __all__ = ["ReplyAction"]
 
 
 class ReplyAction(HipChatAction):
-    """POST /v2/room/{id_or_name}/reply, which needs the scope send_message."""
+    """Replies to a message in a room.
+
+    Calls POST /v2/room/{id_or_name}/reply, which needs the scope send_message.
+    """
 
     def do(self, message_id: str, message: str, room: Optional[str] = None) -> Result:
-        """Reply; return the room, the message's ID and the reply's text."""
+        """Send the reply; return {"room", "message_id", "message": the reply's text}."""
         return reply(self.hipchat_as_user, self.room_or_default(room), message_id, message)

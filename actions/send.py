@@ -1,4 +1,4 @@
-"""hipchat.send: send a notification to one or several rooms."""
+"""The action hipchat.send: send a notification to one or several rooms."""
 from typing import Any, List, Optional
 
 from base import HipChatAction, Result
@@ -8,11 +8,18 @@ __all__ = ["SendAction"]
 
 
 class SendAction(HipChatAction):
-    """POST /v2/room/{id_or_name}/notification, which needs the scope send_notification."""
+    """Sends a notification to one or several rooms.
+
+    Calls POST /v2/room/{id_or_name}/notification, which needs the scope send_notification.
+    """
 
     def do(self, room: Optional[str] = None, rooms: Optional[List[Any]] = None,
            overflow: str = "error", **fields: Any) -> Result:
-        """Send; return the notification and its room, or with `rooms` a result for each room."""
+        """Send the notification.
+
+        Returns:
+            The notification and its room; if `rooms` is given, {"rooms": [such a result for each]}.
+        """
         sent = notification(**fields)
         if rooms is None:
             return notify(self.hipchat, self.room_or_default(room), sent, overflow)

@@ -1,4 +1,4 @@
-"""hipchat.send_card: post a card in a room."""
+"""The action hipchat.send_card: post a card in a room."""
 import uuid
 from typing import Any, Dict, Optional
 
@@ -7,16 +7,20 @@ from hipchat.api.notifications import notification, notify
 
 __all__ = ["SendCardAction"]
 
+# The parameters that become keys of the card.
 OF_CARD = ("style", "url", "description", "activity", "thumbnail", "icon", "attributes")
 
 
 class SendCardAction(HipChatAction):
-    """POST /v2/room/{id_or_name}/notification, which needs the scope send_notification."""
+    """Posts a card, in a notification, in a room.
+
+    Calls POST /v2/room/{id_or_name}/notification, which needs the scope send_notification.
+    """
 
     def do(self, title: str, room: Optional[str] = None, id: Optional[str] = None,
            format: Optional[str] = None, description_format: Optional[str] = None,
            message: Optional[str] = None, **fields: Any) -> Result:
-        """Post the card; return the notification, with the card in `card`, and its room."""
+        """Post the card; return the notification (with the card as `card`) and its room."""
         card: Dict[str, Any] = {"id": id or str(uuid.uuid4()), "title": title, "format": format}
         card.update((key, fields.pop(key, None)) for key in OF_CARD)
         card["description"] = card["description"] or None  # HipChat rejects an empty description

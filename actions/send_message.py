@@ -1,4 +1,4 @@
-"""hipchat.send_message: post a message in a room as the token's user."""
+"""The action hipchat.send_message: post a message in a room as the token's user."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,7 +8,10 @@ __all__ = ["SendMessageAction"]
 
 
 class SendMessageAction(HipChatAction):
-    """POST /v2/room/{id_or_name}/message, which needs the scope send_message."""
+    """Posts a message in a room as the token's user.
+
+    Calls POST /v2/room/{id_or_name}/message, which needs the scope send_message.
+    """
 
     def do(self, message: str, room: Optional[str] = None) -> Result:
         """Post the message; return the room, and the message's id and timestamp."""

@@ -1,4 +1,4 @@
-"""hipchat.send_private_message: send a private message as the token's user."""
+"""The action hipchat.send_private_message: send a private message as the token's user."""
 from base import HipChatAction, Result
 from hipchat.api.messages import send_private
 
@@ -6,8 +6,11 @@ __all__ = ["SendPrivateMessageAction"]
 
 
 class SendPrivateMessageAction(HipChatAction):
-    """POST /v2/user/{id_or_email}/message, which needs the scope send_message."""
+    """Sends a private message as the token's user.
+
+    Calls POST /v2/user/{id_or_email}/message, which needs the scope send_message.
+    """
 
     def do(self, user: str, message: str, format: str = "text", notify: bool = False) -> Result:
-        """Send the message; return it with its recipient."""
+        """Send the message; return {"user", "message", "format", "notify"} as they were given."""
         return send_private(self.hipchat_as_user, user, message, format, notify)

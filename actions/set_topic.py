@@ -1,4 +1,4 @@
-"""hipchat.set_topic: set the topic of a room."""
+"""The action hipchat.set_topic: set the topic of a room."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,10 +8,13 @@ __all__ = ["SetTopicAction"]
 
 
 class SetTopicAction(HipChatAction):
-    """PUT /v2/room/{id_or_name}/topic, which needs the scope admin_room."""
+    """Sets the topic of a room.
+
+    Calls PUT /v2/room/{id_or_name}/topic, which needs the scope admin_room.
+    """
 
     def do(self, topic: str, room: Optional[str] = None) -> Result:
-        """Set the topic; return the room and the topic."""
+        """Set the topic; return {"room": its name or ID, "topic"}."""
         room = self.room_or_default(room)
         check_room(topic=topic)
         self.hipchat.call("PUT", "room", room, "topic", json={"topic": topic})

@@ -1,4 +1,4 @@
-"""hipchat.share_file: share a file with a room or a person."""
+"""The action hipchat.share_file: share a file with a room or a person."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,7 +8,10 @@ __all__ = ["ShareFileAction"]
 
 
 class ShareFileAction(HipChatAction):
-    """POST /v2/room|user/{id}/share/file, which needs the scope send_message."""
+    """Shares a file with a room or a person.
+
+    Calls POST /v2/room|user/{id}/share/file, which needs the scope send_message.
+    """
 
     def do(self, path: Optional[str] = None, content: Optional[str] = None,
            name: Optional[str] = None, room: Optional[str] = None, user: Optional[str] = None,

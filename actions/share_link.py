@@ -1,4 +1,4 @@
-"""hipchat.share_link: share a link with a room or a person."""
+"""The action hipchat.share_link: share a link with a room or a person."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,7 +8,10 @@ __all__ = ["ShareLinkAction"]
 
 
 class ShareLinkAction(HipChatAction):
-    """POST /v2/room|user/{id}/share/link, which needs the scope send_message."""
+    """Shares a link with a room or a person.
+
+    Calls POST /v2/room|user/{id}/share/link, which needs the scope send_message.
+    """
 
     def do(self, link: str, room: Optional[str] = None, user: Optional[str] = None,
            message: Optional[str] = None) -> Result:

@@ -1,4 +1,4 @@
-"""hipchat.unarchive_room: open an archived room again."""
+"""The action hipchat.unarchive_room: open an archived room again."""
 from base import HipChatAction, Result
 from hipchat.api.rooms import change_room
 
@@ -6,8 +6,11 @@ __all__ = ["UnarchiveRoomAction"]
 
 
 class UnarchiveRoomAction(HipChatAction):
-    """GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room."""
+    """Opens an archived room again.
+
+    Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room.
+    """
 
     def do(self, room: str) -> Result:
-        """Open the room; return its new fields, as HipChat names them."""
+        """Open the room; return its fields and id, by HipChat's names of the fields."""
         return change_room(self.hipchat, self.room_of(room), is_archived=False)

@@ -1,4 +1,4 @@
-"""hipchat.update_room: change a room's name, topic, privacy, guest access or owner."""
+"""The action hipchat.update_room: change a room's name, topic, privacy, guest access or owner."""
 from typing import Optional
 
 from base import HipChatAction, Result
@@ -8,12 +8,15 @@ __all__ = ["UpdateRoomAction"]
 
 
 class UpdateRoomAction(HipChatAction):
-    """GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room."""
+    """Changes a room's name, topic, privacy, guest access or owner.
+
+    Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room.
+    """
 
     def do(self, room: str, name: Optional[str] = None, topic: Optional[str] = None,
            privacy: Optional[str] = None, guest_access: Optional[bool] = None,
            owner: Optional[str] = None) -> Result:
-        """Change the given fields; return the room's new fields, as HipChat names them."""
+        """Change the fields that are not None; return all fields and id, by HipChat's names."""
         check_room(name, topic)
         return change_room(self.hipchat, self.room_of(room), name=name, topic=topic,
                            privacy=privacy, is_guest_accessible=guest_access,

@@ -1,4 +1,4 @@
-"""hipchat.wait_for_message: wait for the next message in a room."""
+"""The action hipchat.wait_for_message: wait for the next message in a room."""
 from typing import Any, List, Optional
 
 from base import HipChatAction, Result
@@ -8,12 +8,19 @@ __all__ = ["WaitForMessageAction"]
 
 
 class WaitForMessageAction(HipChatAction):
-    """Polls GET /v2/room/{id_or_name}/history/latest, which needs the scope view_messages."""
+    """Waits for the next message in a room.
+
+    Polls GET /v2/room/{id_or_name}/history/latest, which needs the scope view_messages.
+    """
 
     def do(self, room: Optional[str] = None, filter: str = "", people: Optional[List[Any]] = None,
            notifications: bool = False, after: Optional[str] = None, seconds: float = 300,
            every: float = 6) -> Result:
-        """Wait; return {"room", "message": HipChat's message, "matches": the filter's groups}."""
+        """Wait for the message.
+
+        Returns:
+            {"room", "message": HipChat's message, "matches": the texts of the filter's groups}.
+        """
         room = self.room_or_default(room)
         criteria = Criteria(filter, people or [], notifications)
         return dict(wait_for(self.hipchat, self.people, room, criteria, after, seconds, every),

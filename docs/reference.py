@@ -55,7 +55,7 @@ def actions():
 
 
 def parameters():
-    """Return a section for each action: its call and scope, and a table of its parameters."""
+    """Return a section for each action: what it does, its call and scope, and its parameters."""
     parts = []
     for file, action in _actions():
         rows = [(f"`{name}`", _default(parameter), parameter["description"])
@@ -71,7 +71,7 @@ def _actions():
 
 
 def _call(file):
-    """Return the call and scope of a Python action from its class's docstring; None without it."""
+    """Return the docstring of a Python action's class: what it does, calls and needs; or None."""
     source = file.with_suffix(".py")
     classes = [node for node in ast.parse(source.read_text()).body
                if isinstance(node, ast.ClassDef)] if source.exists() else []

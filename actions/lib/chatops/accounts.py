@@ -65,7 +65,7 @@ class Accounts:
         return self._with_key(self._settings.api_keys[requester_id])
 
     def headers(self) -> Dict[str, str]:
-        """Return the headers that authenticate the account of pack()."""
+        """Return the headers that authenticate the pack's account: that of pack()."""
         key = self._settings.api_key
         return {"St2-Api-Key": key} if key else self._platform.headers()
 

@@ -74,7 +74,7 @@ class NoAnswer(HipChatError):
 
 
 class TooLarge(NoAnswer):
-    """HipChat's response is larger than the pack reads."""
+    """HipChat's response is larger than the pack accepts: see transport.LARGEST_RESPONSE."""
 
 
 class TimedOut(NoAnswer):

@@ -183,18 +183,26 @@ class _TimedResponse(HTTPResponse):
 
 
 class _Connection(HTTPConnection):
+    """An HTTP connection whose responses are _TimedResponses."""
+
     response_class = _TimedResponse
 
 
 class _TlsConnection(HTTPSConnection):
+    """An HTTPS connection whose responses are _TimedResponses."""
+
     response_class = _TimedResponse
 
 
 class _Pool(HTTPConnectionPool):
+    """A pool of _Connections."""
+
     ConnectionCls = _Connection
 
 
 class _TlsPool(HTTPSConnectionPool):
+    """A pool of _TlsConnections."""
+
     ConnectionCls = _TlsConnection
 
 

@@ -54,7 +54,10 @@ class Addon(NamedTuple):
         return addon
 
     def is_elsewhere(self, public_url: str) -> bool:
-        """Return whether it was installed for another public_url, to which HipChat still posts."""
+        """Return whether the add-on is installed for another public_url.
+
+        HipChat then still posts to that other URL, until the add-on is installed again.
+        """
         return self.integration is not None and self.public_url not in (None, public_url)
 
     def text(self) -> str:

@@ -47,11 +47,15 @@ class WebhookUrl:
         return f"{self._public_url}/{address.event}/{address.room_id}/{self._signature(address)}"
 
     def is_ours(self, url: str) -> bool:
-        """Return whether a URL has this form, below public_url; its signature may be wrong."""
+        """Return whether a URL has the form that make() returns; its signature may be wrong."""
         return self._below(url) is not None
 
     def read(self, url: str) -> Optional[Address]:
-        """Return the event and room in a URL; None if it is not ours, or wrongly signed."""
+        """Return the event and room in a URL.
+
+        Returns:
+            None if make() cannot have made the URL: its form or its signature is wrong.
+        """
         return self._signed(self._below(url))
 
     def base_of(self, url: str) -> Optional[str]:

@@ -21,7 +21,7 @@ from sandbox.stackstorm.unknown import Unknown
 plugins.add_to_path(REPOSITORY / "actions/lib", first=True)
 from chatops.ack import ack_of  # noqa: E402
 from chatops.aliases import find, named_alike, problems_of, unkept_safeguard  # noqa: E402
-from chatops.command import check_harmless, command_in  # noqa: E402
+from chatops.chat_message import check_harmless, command_in  # noqa: E402
 from chatops.errors import CommandRejected, NotACommand  # noqa: E402
 from chatops.matching import FormatMatch, formats_of, name_of  # noqa: E402
 from chatops.permissions import Permissions  # noqa: E402

@@ -96,7 +96,7 @@ def test_commands_import_no_module_that_delays_an_acknowledgement():
     code = """import sys
 before = set(sys.modules)
 sys.path.insert(0, "actions/lib")
-import chatops.accounts, chatops.commands, chatops.settings, chatops.responder
+import chatops.accounts, chatops.command_handler, chatops.settings, chatops.reply_sender
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(new.intersection(["st2client", "st2common", "jinja2", "yaml", "eventlet", "jwt",
                                "sqlite3", "difflib", "flask", "kombu"])))"""

@@ -2,7 +2,7 @@
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from chatops.catalog import Listing
-from chatops.command import check_words
+from chatops.chat_message import check_words
 from chatops.errors import CommandRejected, StackStormError
 from chatops.format_language import read_command
 from chatops.help import hidden_by, nearest

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 from urllib.parse import quote, unquote
 
-from chatops.command import ChatMessage
-from chatops.commands import Attempt
+from chatops.chat_message import ChatMessage
+from chatops.command_handler import Attempt
 from chatops.reply import Reply
 from listening import timing
 

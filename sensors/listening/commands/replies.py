@@ -6,9 +6,9 @@ from typing import Callable, Optional
 
 import eventlet
 
-from chatops.command import ChatMessage, said_at
+from chatops.chat_message import ChatMessage, said_at
 from chatops.reply import Reply
-from chatops.responder import Responder
+from chatops.reply_sender import ReplySender
 from hipchat.api.client import Client
 from hipchat.errors import (
     Forbidden, HipChatError, NoAnswer, NotFound, RateLimited, ServerError)
@@ -98,23 +98,23 @@ class Replies:
             begun_at: the earliest time at which the reply may have been sent before (Unix time,
                 HipChat's clock); None if it certainly was not.
         """
-        responder = Responder(self._client, self._as_user, message)
+        sender = ReplySender(self._client, self._as_user, message)
         backoff, deadline = Backoff(timing.REPLY_RETRY_MAX), time.monotonic() + timing.REPLY_TIMEOUT
         while True:
             tried_at = self.now()
             try:
                 self._journal.check_active()  # a sensor that took over sends the replies itself
-                if begun_at is None or not self._was_sent(responder, message, reply, begun_at):
-                    responder.send(reply)
+                if begun_at is None or not self._was_sent(sender, message, reply, begun_at):
+                    sender.send(reply)
                 self.sent += 1
                 return
             except HipChatError as error:
                 if not isinstance(error, (NoAnswer, RateLimited, ServerError)) or (
-                        responder.has_sent or time.monotonic() > deadline):
+                        sender.has_sent or time.monotonic() > deadline):
                     self._health.record_incident(
                         "commands", "a reply could not be sent",
                         f"The reply to message {message.message_id} in room {message.room_id} was "
-                        f"not sent{' to its end' if responder.has_sent else ''}. {error}")
+                        f"not sent{' to its end' if sender.has_sent else ''}. {error}")
                     return
                 if begun_at is None and not isinstance(error, RateLimited):
                     begun_at = tried_at  # HipChat may have posted the reply
@@ -122,13 +122,13 @@ class Replies:
                 deadline = time.monotonic() + timing.REPLY_TIMEOUT  # HipChat itself has not failed
             eventlet.sleep(backoff.failed())
 
-    def _was_sent(self, responder: Responder, message: ChatMessage, reply: Reply,
+    def _was_sent(self, sender: ReplySender, message: ChatMessage, reply: Reply,
                   begun_at: float) -> bool:
         """Return whether the room's history contains a reply, sent at begun_at or later.
 
         False also if the history cannot be read: sending the reply twice is better than never.
         """
-        openings = responder.openings(reply)
+        openings = sender.openings(reply)
         try:
             found = self._client.page("room", message.room_id, "history", "latest",
                                       **{"max-results": RECENT})

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Optional
 import eventlet
 from eventlet.semaphore import Semaphore
 
-from chatops.command import ChatMessage, prefix_filter
-from chatops.commands import Attempt, Commands, Outcome
+from chatops.chat_message import ChatMessage, prefix_filter
+from chatops.command_handler import Attempt, CommandHandler, Outcome
 from chatops.errors import StackStormError
 from chatops.reply import Reply
 from hipchat.api.people import People, mention_name
@@ -81,7 +81,7 @@ class Runner:
         outcomes: the number of commands by outcome, such as "started" and "refused".
     """
 
-    def __init__(self, commands: Commands, owner: Owner, journal: Journal, replies: Replies,
+    def __init__(self, commands: CommandHandler, owner: Owner, journal: Journal, replies: Replies,
                  results: Results, log: logging.Logger):
         self._commands, self._owner, self._journal = commands, owner, journal
         self._replies, self._results, self._log = replies, results, log

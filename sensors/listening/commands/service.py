@@ -9,7 +9,7 @@ from typing import Any, Dict, FrozenSet, Optional
 
 from chatops.accounts import Accounts, Platform
 from chatops.catalog import Catalog
-from chatops.commands import Commands
+from chatops.command_handler import CommandHandler
 from chatops.settings import ChatOpsSettings
 from hipchat.api.client import Client
 from hipchat.api.people import People
@@ -65,7 +65,7 @@ class ChatOps:
         self._results = Results(StackStormSide(
             accounts, catalog, settings.stream_url or platform.stream_url, settings.opening),
             self._replies, health)
-        self._runner = Runner(Commands(settings, accounts, catalog, people), self._owner,
+        self._runner = Runner(CommandHandler(settings, accounts, catalog, people), self._owner,
                               self._journal, self._replies, self._results, log)
         self._prefix = prefix_of(settings.prefix)
         health.add_metrics(commands=self._counts)

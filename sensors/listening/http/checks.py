@@ -18,7 +18,7 @@ from listening.context import Context
 from listening.http.addon_routes import AddonRoutes
 from listening.http.intake import Intake
 from listening.http.jwt_check import is_signed
-from listening.http.missed import Missed
+from listening.http.history_requests import HistoryRequests
 from listening.http.request import Request
 from listening.http.responses import (
     ACCEPTED, INACTIVE, NOT_ALLOWED, NOT_SIGNED, UNAVAILABLE, HttpResponse, bad_request,
@@ -27,7 +27,8 @@ from listening.operations.metrics import CONTENT_TYPE
 from listening.spool import SpoolError
 from listening.spool.delivery_factory import from_webhook
 
-__all__ = ["Accepting", "AllowedAddress", "Check", "HealthPages", "Route", "Signature", "Store"]
+__all__ = ["Accepting", "AllowedAddress", "Check", "HealthPages", "JwtCheck", "SignedUrlCheck",
+           "StoreDelivery"]
 
 Check = Callable[[Request], Optional[HttpResponse]]
 
@@ -56,8 +57,8 @@ class Accepting:
         is_open: set to True once deliveries can be stored, and to False when the sensor stops.
     """
 
-    def __init__(self, missed: Missed, intake: Intake):
-        self._missed, self._intake = missed, intake
+    def __init__(self, history: HistoryRequests, intake: Intake):
+        self._history, self._intake = history, intake
         self.is_open = False
 
     @property
@@ -68,7 +69,7 @@ class Accepting:
     def __call__(self, request: Request) -> Optional[HttpResponse]:
         if self.is_open and not self._intake.is_standby:
             return None
-        self._missed.request_check(request.room_id)
+        self._history.request_check(request.room_id)
         return INACTIVE
 
 
@@ -108,7 +109,7 @@ class HealthPages:
             details_url(self._settings.public_url, secret)).path.encode())
 
 
-class Route:
+class SignedUrlCheck:
     """Verifies a delivery's signed URL, and notes the event and room in the URL on the request.
 
     AddonRoutes responds to all other URLs, to unknown ones with 404.
@@ -128,15 +129,15 @@ class Route:
         return None if request.method == "POST" else wrong_method("POST")
 
 
-class Signature:
+class JwtCheck:
     """Rejects a delivery without a valid JWT, if HipChat signs its deliveries with one.
 
     HipChat does that for an integration and for an add-on, not for a personal token.
     """
 
-    def __init__(self, context: Context, addon: AddonRoutes, missed: Missed):
+    def __init__(self, context: Context, addon: AddonRoutes, history: HistoryRequests):
         self._integration, self._addon = context.settings.api.integration, addon
-        self._health, self._now, self._missed = context.health, context.client.now, missed
+        self._health, self._now, self._history = context.health, context.client.now, history
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
         client = self._addon.credentials if request.addon_event else self._integration
@@ -146,22 +147,22 @@ class Signature:
             "listener", "a request to a signed address has no valid JWT", "Another party knows the "
             "address, or HipChat signs with a secret that is not the one in the config.")
         if request.address:  # the add-on's URL is for all rooms: too many to check
-            self._missed.request_check_throttled(request.address.room_id)
+            self._history.request_check_throttled(request.address.room_id)
         return NOT_SIGNED
 
 
-class Store:
+class StoreDelivery:
     """Stores the delivery in a request. Returns 204 once the delivery is on disk."""
 
-    def __init__(self, context: Context, addon: AddonRoutes, intake: Intake, missed: Missed,
-                 webhook_delivered: Callable[[Address, int], None]):
+    def __init__(self, context: Context, addon: AddonRoutes, intake: Intake,
+                 history: HistoryRequests, webhook_delivered: Callable[[Address, int], None]):
         """Args:
             webhook_delivered: called with the address of a room webhook's delivery, and the webhook
                 ID in the body (0 without one).
         """
         self._health, self._now = context.health, context.client.now
         self._addon, self._intake = addon, intake
-        self._missed, self._webhook_delivered = missed, webhook_delivered
+        self._history, self._webhook_delivered = history, webhook_delivered
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
         try:
@@ -173,7 +174,7 @@ class Store:
         except ValueError as error:
             return bad_request(error)
         except BaseException:  # incomplete, too slow, or a defect
-            self._missed.request_check_throttled(request.room_id)
+            self._history.request_check_throttled(request.room_id)
             raise
 
     def _store(self, request: Request, raw: bytes, body: Dict[str, Any]) -> HttpResponse:
@@ -188,7 +189,7 @@ class Store:
                 event=address.event, room_id=address.room_id, raw=raw, body=body, now=self._now()))
         except SpoolError as error:
             self._health.set_problem("spool", "deliveries are refused", str(error))
-            self._missed.request_check(address.room_id)
+            self._history.request_check(address.room_id)
             return UNAVAILABLE
         self._health.clear_problem("spool")
         self._health.count(address.event, "accepted" if is_new else "repeated")

@@ -1,8 +1,8 @@
 """The WSGI application of the webhook endpoint.
 
 Path of a delivery: server.py accepts the connection and calls the Receiver. The checks (checks.py)
-verify the client's address, the signed URL and the JWT. The last check, Store, inserts the delivery
-into the spool and wakes the queue of its room (intake.py). HipChat then receives a 204.
+verify the client's address, the signed URL and the JWT. The last check, StoreDelivery, inserts the
+delivery into the spool and wakes the queue of its room (intake.py). HipChat then receives a 204.
 """
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
@@ -12,9 +12,9 @@ from hipchat.webhook.webhook_url import Address, WebhookUrl
 from listening.context import Context
 from listening.http.addon_routes import AddonRoutes
 from listening.http.checks import (
-    Accepting, AllowedAddress, Check, HealthPages, Route, Signature, Store)
+    Accepting, AllowedAddress, Check, HealthPages, JwtCheck, SignedUrlCheck, StoreDelivery)
+from listening.http.history_requests import HistoryRequests
 from listening.http.intake import Intake
-from listening.http.missed import Missed
 from listening.http.request import Request
 from listening.http.responses import FAILED, NOT_FOUND, TOO_SLOW, HttpResponse, RequestRejected
 
@@ -31,15 +31,15 @@ class Receiver:
     def __init__(self, context: Context, urls: WebhookUrl, addon: AddonRoutes, intake: Intake,
                  webhook_delivered: Callable[[Address, int], None],
                  request_check: Callable[[Optional[int]], None]):
-        missed = Missed(intake, request_check)
-        self._health, self._accepting = context.health, Accepting(missed, intake)
+        history = HistoryRequests(intake, request_check)
+        self._health, self._accepting = context.health, Accepting(history, intake)
         self._checks: List[Check] = [
             AllowedAddress(context.settings),
             HealthPages(context, addon, self._accepting),
-            Route(context.settings, urls, addon),
-            Signature(context, addon, missed),
+            SignedUrlCheck(context.settings, urls, addon),
+            JwtCheck(context, addon, history),
             self._accepting,
-            Store(context, addon, intake, missed, webhook_delivered)]
+            StoreDelivery(context, addon, intake, history, webhook_delivered)]
         context.health.promise(lambda: self.accepting or intake.is_standby,
                                "listener: deliveries are not accepted")
 

@@ -4,8 +4,8 @@ import time
 import pytest
 from support.history import Datastore
 
-from chatops.command import ChatMessage
-from chatops.commands import Attempt
+from chatops.chat_message import ChatMessage
+from chatops.command_handler import Attempt
 from chatops.reply import Reply
 from listening import timing
 from listening.commands.journal import Command, CommandStore, Execution, Journal, PendingReply

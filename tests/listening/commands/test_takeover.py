@@ -7,8 +7,8 @@ import pytest
 from support.history import Datastore
 from support.waiting import wait_until
 
-from chatops.command import ChatMessage
-from chatops.commands import Attempt, Outcome
+from chatops.chat_message import ChatMessage
+from chatops.command_handler import Attempt, Outcome
 from chatops.reply import Reply
 from hipchat.api.client import Client
 from hipchat.config.api_settings import ApiSettings

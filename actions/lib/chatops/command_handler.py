@@ -11,7 +11,7 @@ from chatops.accounts import Accounts
 from chatops.ack import ack_of
 from chatops.aliases import Aliases, CommandForbidden, name_of
 from chatops.catalog import FRESH, Catalog
-from chatops.command import ChatMessage, check_age, check_harmless, check_words, command_in
+from chatops.chat_message import ChatMessage, check_age, check_harmless, check_words, command_in
 from chatops.errors import CommandRejected, CommandTooOld, NotACommand, StackStormError
 from chatops.help import help_on
 from chatops.inquiry import about_question, check_may_answer, response_of
@@ -25,7 +25,7 @@ from chatops.values import check_values
 from hipchat.errors import HipChatError
 from hipchat.api.people import People
 
-__all__ = ["Attempt", "Commands", "Outcome", "Started"]
+__all__ = ["Attempt", "CommandHandler", "Outcome", "Started"]
 
 UNKNOWN_END = ("StackStorm did not confirm the start. The command may run nevertheless: check "
                "StackStorm's history before you repeat it.")
@@ -38,7 +38,7 @@ NARROW_LEAD = timedelta(seconds=2)
 class Attempt(NamedTuple):
     """What was about to be started for a command; stored first, so that a crash loses no execution.
 
-    After a crash, Commands.resume() finds by it the executions that StackStorm has started.
+    After a crash, CommandHandler.resume() finds by it the executions that StackStorm has started.
 
     Attributes:
         alias_id, alias_ref, action_ref: StackStorm's ID and ref of the alias, and its action's ref.
@@ -66,7 +66,7 @@ class Started(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What Commands did with a chat message, and what the caller must do next.
+    """What CommandHandler did with a chat message, and what the caller must do next.
 
     Attributes:
         kind: started (an action), answered (help, or an inquiry's answer), rejected (the requester
@@ -87,7 +87,7 @@ class Outcome(NamedTuple):
     minutes: int = 0
 
 
-class Commands:
+class CommandHandler:
     """Checks chat messages, and starts their commands in StackStorm."""
 
     def __init__(self, settings: ChatOpsSettings, accounts: Accounts, catalog: Catalog,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatops.command import check_age, check_harmless, command_in, prefix_filter
+from chatops.chat_message import check_age, check_harmless, command_in, prefix_filter
 from chatops.errors import CommandRejected, CommandTooOld, NotACommand
 from hipchat.text.filters import Filter
 from hipchat.text.template_guard import BREAK, neutralize_templates

@@ -2,7 +2,7 @@
 from html import escape
 from typing import Any, Callable, Iterator, List
 
-from chatops.command import ChatMessage
+from chatops.chat_message import ChatMessage
 from chatops.reply import Reply
 from hipchat.api.client import Client
 from hipchat.errors import ApiError, Forbidden, InvalidRequest, NotFound, ParameterError
@@ -10,7 +10,7 @@ from hipchat.api.limits import LONGEST_MESSAGE, fitted
 from hipchat.api.messages import reply as send_reply, send_private
 from hipchat.api.notifications import notification, notify
 
-__all__ = ["Responder"]
+__all__ = ["ReplySender"]
 
 MOST_PARTS = 3  # messages of one reply: HipChat takes 30 a minute in a room
 LONGEST_MENTION = 60  # characters, with "@" and blank
@@ -21,7 +21,7 @@ EMPTY = "The result is empty."
 IN_PRIVATE = "I answered you in private."
 
 
-class Responder:
+class ReplySender:
     """Sends replies to one command, as notifications, as HipChat's replies or as private messages.
 
     Attributes:

@@ -3,9 +3,9 @@ import uuid
 
 import pytest
 
-from chatops.command import ChatMessage
+from chatops.chat_message import ChatMessage
 from chatops.reply import Reply
-from chatops.responder import Responder
+from chatops.reply_sender import ReplySender
 from hipchat.api.client import Client
 from hipchat.errors import InvalidRequest, NotFound, ParameterError, RateLimited, ServerError
 from hipchat.config.api_settings import ApiSettings
@@ -23,7 +23,7 @@ def tell(hipchat, room):
     def tell(answer, message_id=asked, as_user=lambda: client):
         before = len(people.transcript(room))
         message = ChatMessage(room_id, ann, "Ann", message_id, "", "!x")
-        Responder(client, as_user, message).send(answer)
+        ReplySender(client, as_user, message).send(answer)
         return people.transcript(room)[before:]
 
     tell.asked = asked
@@ -71,7 +71,7 @@ def test_html_that_is_too_long_is_not_cut(tell):
 
 def test_html_that_is_too_long_is_not_cut_in_private_either(tell, hipchat, monkeypatch):
     said = []
-    monkeypatch.setattr("chatops.responder.send_private", lambda *given: said.append(given[2]))
+    monkeypatch.setattr("chatops.reply_sender.send_private", lambda *given: said.append(given[2]))
     tell(Reply("<b>" + "x" * 10000, format="html", private=True, web_url="https://st2/5f"))
     assert said == ["The answer is too long: https://st2/5f"]
 
@@ -103,7 +103,7 @@ def refusing(error, status, **more):
 
 @pytest.mark.parametrize("error, status", [(InvalidRequest, 400), (NotFound, 404)])
 def test_a_reply_that_hipchat_refuses_is_a_notification(tell, monkeypatch, error, status):
-    monkeypatch.setattr("chatops.responder.send_reply", refusing(error, status))
+    monkeypatch.setattr("chatops.reply_sender.send_reply", refusing(error, status))
     assert texts(tell(Reply("It says:", "code", reply=True))) == [
         "@Ann It says:", "<pre>code</pre>"]
 
@@ -112,7 +112,7 @@ def test_a_reply_that_hipchat_refuses_is_a_notification(tell, monkeypatch, error
     (InvalidRequest, 400, {}), (NotFound, 404, {}), (RateLimited, 429, {"reset_in": 60.0}),
     (ServerError, 503, {})])
 def test_a_refused_private_answer_is_explained_in_the_room(tell, monkeypatch, error, status, more):
-    monkeypatch.setattr("chatops.responder.send_private", refusing(error, status, **more))
+    monkeypatch.setattr("chatops.reply_sender.send_private", refusing(error, status, **more))
     line, = tell(Reply("secret", private=True))
     assert f"I cannot send it to you: HipChat answered {status}" in line["what"]
     assert texts(tell(Reply("Help", prefer_private=True))) == ["@Ann Help"]

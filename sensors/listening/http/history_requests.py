@@ -6,10 +6,10 @@ import eventlet
 from listening.http.intake import Intake
 from listening.http.throttle import Throttle
 
-__all__ = ["Missed"]
+__all__ = ["HistoryRequests"]
 
 
-class Missed:
+class HistoryRequests:
     """Asks the history poller to read a room's history, because a delivery was refused.
 
     request_check() asks immediately. request_check_throttled() is for unsigned or truncated

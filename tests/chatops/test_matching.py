@@ -1,4 +1,4 @@
-"""Which format a command fits; where StackStorm is installed, its own parser is asked, too."""
+"""Which format a command matches; where StackStorm is installed, its own parser is asked, too."""
 import re
 import signal
 import time

@@ -67,7 +67,7 @@ class WebhookSensor(Sensor):
             self._log.info("Stopped; %d deliveries wait in the spool.", self._parts.spool.waiting)
 
     def add_trigger(self, trigger: Dict[str, Any]) -> None:
-        """Read all triggers from the database again: this one may be of a disabled rule."""
+        """Read all triggers again: `trigger` does not show whether its rule is enabled."""
         if self._parts:
             self._parts.triggers.triggers_changed()
 
@@ -89,7 +89,7 @@ class WebhookSensor(Sensor):
             self._log.info("The sensor's process cannot be replaced: %s.", error)
 
     def _begin(self) -> None:
-        """Start the parts with the first valid config; restart when another one is registered."""
+        """Start the parts with the first valid config; restart when the config has changed."""
         settings = self._watch.first(self._config, self._inherited)
         if not self._parts:  # the parts exist if this task failed below and was restarted
             self._parts = Parts(settings=settings, health=self._health,

@@ -62,8 +62,8 @@ class Parts:
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor,
                  log: logging.Logger, replaced: Callable[[], None]):
         """Args:
-            replaced: called when another sensor has become the active one. This sensor then
-                dispatches nothing more, and the callee must restart it.
+            replaced: called when another sensor has become the active one. The callback must
+                restart this sensor, which dispatches nothing more.
         """
         self._supervisor, self._replaced = supervisor, replaced
         self._reconciling: List[Any] = []  # greenlets that start once the triggers are known
@@ -135,7 +135,7 @@ class Parts:
             self._leadership.resign()
 
     def request_check(self, room_id: Optional[int] = None) -> None:
-        """Read the history of a room (None: of all rooms), because messages may be missing."""
+        """Have the history of a room (None: of all rooms) read soon: messages may be missing."""
         self._history.request_check(room_id)
 
     def recheck_all(self) -> None:
@@ -148,7 +148,7 @@ class Parts:
         self._history.subscriptions_changed()
 
     def credentials_changed(self) -> None:
-        """Use the add-on's new credentials, after an (un)installation or its first delivery."""
+        """Use the add-on's credentials after it was installed or removed, or began to deliver."""
         if self._addon.enabled:
             self._context.client.use(self._api._replace(integration=self._addon.credentials))
             if self._chatops:
@@ -166,7 +166,7 @@ class Parts:
             self._webhooks.note_leftover(address)
 
     def delivery_handled(self, address: Address, room_name: str) -> None:
-        """Note that a room is active, and the room name in its delivery, dispatched or dropped."""
+        """Note a room's activity and name from a delivery that was dispatched or dropped."""
         self._webhooks.note_room_name(address, room_name)
         self._history.note_activity(address.room_id)
 
@@ -195,7 +195,7 @@ class Parts:
         """Build the part that runs chat commands.
 
         Returns:
-            None if chatops in the config is missing (no commands) or wrong (a problem is set).
+            ChatOps; None if chatops in the config is missing, or wrong (then a problem is set).
         """
         context = self._context
         config = {"chatops": context.settings.chatops}
@@ -299,7 +299,7 @@ class Parts:
             enabled_rules=database.enabled_rules, health=health).watch)
 
     def _take_over(self) -> None:
-        """Discard the deliveries in this sensor's spool: they are older than the other sensor's.
+        """Discard this sensor's spooled deliveries, because another sensor was active since then.
 
         Missed messages are then read from HipChat's history, starting at the cursors (positions in
         each room's history) that the other sensor stored in the datastore.
@@ -321,10 +321,9 @@ class Parts:
         self.triggers.run(self._reconcile)
 
     def _reconcile(self) -> None:
-        """Start to manage webhooks and to read histories, at the first call.
+        """Start to manage webhooks and to read histories; do nothing after the first call.
 
-        To be called once the triggers are known, because webhooks that no trigger needs are
-        deleted.
+        Call it only after the triggers were read: webhooks that no trigger needs are deleted.
         """
         if not self._reconciling:
             self._reconciling = [

@@ -33,5 +33,5 @@ class Context:
 
     @property
     def dedup_kept(self) -> float:
-        """For how many seconds a second delivery of a message is recognized and dropped."""
+        """The seconds for which a second delivery of a message is recognized and dropped."""
         return self.settings.catch_up + timing.DEDUP_KEPT

@@ -1,4 +1,4 @@
-"""The errors that make the sensor dispatch a delivery again later; it waits in the spool."""
+"""Errors after which a delivery waits in the spool, and is dispatched again later."""
 
 __all__ = ["RetryLater", "ServiceUnavailable"]
 

@@ -1,4 +1,4 @@
-"""Schedules rooms: which room is served next, when, and after which delay a failed one."""
+"""Schedules rooms: which room is served next and when, and the delay after a failure."""
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
@@ -12,7 +12,7 @@ NEVER = float("inf")
 
 
 class _Entry:
-    """When a room is due, and its backoff.
+    """Holds when a room is due, and the room's backoff.
 
     Attributes:
         due_at: time.monotonic(); NEVER while the room is served.
@@ -26,7 +26,7 @@ class _Entry:
 class RoomSchedule:
     """Chooses the room to serve next, for one greenlet that serves rooms one after the other.
 
-    "Serve" is what the greenlet does for a room: check its webhooks, or read its history.
+    "Serve" is what the greenlet does for a room: reconcile its webhooks, or read its history.
 
         while True:
             room_id = schedule.next()
@@ -68,8 +68,8 @@ class RoomSchedule:
         """Add a room unless it is in the schedule.
 
         Args:
-            retry_max: the room's own longest delay after a failure, in seconds; None for the
-                schedule's.
+            retry_max: the room's longest delay after a failure, in seconds; None: the retry_max of
+                the schedule.
         """
         self._entries.setdefault(room_id, _Entry(retry_max or self._retry_max))
 
@@ -88,11 +88,11 @@ class RoomSchedule:
         self._entries[room_id].due_at = due_at
 
     def set_due_by(self, room_id: int, due_at: float) -> None:
-        """Make a room due at this time (time.monotonic()), unless it is due earlier."""
+        """Make a room due at `due_at` (time.monotonic()), unless the room is due earlier."""
         self.set_due(room_id, min(self.due_at(room_id), due_at))
 
     def request(self, room_id: int) -> None:
-        """Make a room due now, and end wait()."""
+        """Make a room due now, and wake the greenlet that waits in wait()."""
         self.set_due(room_id, 0.0)
         self.wake()
 
@@ -126,7 +126,7 @@ class RoomSchedule:
         return None
 
     def wake(self) -> None:
-        """End wait() and wait_for_wake(), and sort the rooms again."""
+        """Wake the greenlet from wait() or wait_for_wake(), and let next() sort the rooms again."""
         self._is_changed = True
         self._wake_up.set()
 
@@ -134,7 +134,7 @@ class RoomSchedule:
         self._wake_up.wait()
 
     def wait(self, seconds: float) -> None:
-        """Wait until a room is due or wake() is called, at most this long."""
+        """Wait until a room is due or wake() is called, but at most `seconds`."""
         due_at = min((entry.due_at for entry in self._entries.values()), default=NEVER)
         self._wake_up.wait(min(due_at - time.monotonic(), seconds))
 

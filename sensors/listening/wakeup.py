@@ -20,7 +20,7 @@ class WakeUp:
 
     @property
     def is_set(self) -> bool:
-        """Whether the next wait() returns immediately."""
+        """True if the next wait() returns immediately."""
         return self._event.ready()
 
     def set(self) -> None:

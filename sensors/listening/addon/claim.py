@@ -31,10 +31,11 @@ class Claim(NamedTuple):
 
     @classmethod
     def read(cls, raw: bytes) -> "Claim":
-        """Read a callback's body.
+        """Parse the body of a callback about an installation.
 
         Raises:
-            ValueError: the body is wrong. The error's text is safe to send back.
+            ValueError: the body is too large, is not JSON, or has a missing or invalid value. The
+                error's message is safe to send to the client.
         """
         if len(raw) > LONGEST_BODY:
             raise ValueError(f"the body has more than {LONGEST_BODY} bytes")
@@ -65,7 +66,7 @@ def group_id(value: Any) -> Optional[int]:
     """Return HipChat's ID of a group as an integer; None if it is not stated.
 
     Args:
-        value: the ID as in JSON: an integer, a text of digits, or None.
+        value: the ID as in JSON: an integer, a string of digits, or None.
 
     Raises:
         ValueError: the value is something else.

@@ -42,7 +42,7 @@ class Installation:
     installation.
 
     Attributes:
-        enabled: True if the pack is an add-on, by its config.
+        enabled: True if addon.enabled is true in the pack's config.
         is_delivering: True if HipChat posts all events to the add-on, so that room webhooks are
             not needed.
         urls: the URLs that HipChat calls; None until the datastore was read.
@@ -52,10 +52,10 @@ class Installation:
                  save: Callable[[str], None], credentials_changed: Callable[[], None],
                  health: Health, log: logging.Logger):
         """Args:
-            load: returns the text that `save` stored, None before the first one; raises NotStored
+            load: returns the string that `save` stored, None if it stored none; raises NotStored
                 and ServiceUnavailable.
-            save: stores a text (the installation with its credentials) in StackStorm's datastore;
-                raises NotStored and ServiceUnavailable.
+            save: stores a string (the installation with its credentials) in StackStorm's
+                datastore; raises NotStored and ServiceUnavailable.
             credentials_changed: called after a change of the credentials or of is_delivering.
         """
         self._api, self._public_url = settings.api, settings.public_url
@@ -88,7 +88,7 @@ class Installation:
         return self.enabled and not self._api.api_key and self.credentials is None
 
     def run(self) -> None:
-        """Load the stored installation, and check for ever whether HipChat still knows it."""
+        """Load the stored installation; check for ever whether HipChat knows its OAuth client."""
         self._begin()
         self._check()
         delay = timing.ADDON_CHECK_PERIOD
@@ -190,10 +190,12 @@ class Installation:
         self._credentials_changed()
 
     def _verified(self, claim: Claim) -> Addon:
-        """Return the installation that a callback claims, once HipChat has confirmed it.
+        """Ask HipChat to confirm the installation that a callback claims, and return it.
 
         Raises:
-            InstallationRefused: HipChat or the config does not confirm the claim.
+            InstallationRefused: HipChat issues no token for the whole group; the claim is for
+                another HipChat or group; an update is for an OAuth client whose secret is not
+                stored; the add-on is disabled; or the datastore was not read yet.
         """
         known = self._addon
         if not self.enabled:

@@ -13,7 +13,7 @@ __all__ = ["InstallationRefused", "Verifier"]
 
 
 class InstallationRefused(Exception):
-    """A callback about an installation is refused; str() is safe to send back.
+    """A callback about an installation is refused; the message is safe to send to the client.
 
     Attributes:
         try_again: True if a later attempt may succeed (HTTP 503); False if it cannot (403).
@@ -49,7 +49,8 @@ class Verifier:
             HipChat's ID of the group; None if neither HipChat nor the claim states it.
 
         Raises:
-            InstallationRefused: HipChat does not confirm the claim.
+            InstallationRefused: HipChat issues no token for the add-on and the whole group, or the
+                group is not the claimed and expected one.
         """
         verified = self._verified_group(integration)
         group = claim.group if verified is None else verified
@@ -58,7 +59,9 @@ class Verifier:
         return group
 
     def is_unknown(self, integration: Integration) -> bool:
-        """Return True if HipChat answers 401 for an OAuth client: the add-on was removed.
+        """Return True if HipChat answers 401 for an OAuth client, as for a removed add-on.
+
+        Returns False if HipChat issues a token for the OAuth client.
 
         Raises:
             HipChatError: HipChat answers with another error, or not at all.
@@ -117,6 +120,9 @@ class Verifier:
 
     def _token(self, integration: Integration, **form: str) -> Dict[str, Any]:
         """Return HipChat's response with a token for an OAuth client.
+
+        Args:
+            form: further fields of the token request, such as `scope`.
 
         Raises:
             HipChatError: HipChat issues no token.

@@ -57,8 +57,8 @@ class Backfill:
 
         Args:
             reach: the age of the oldest message to store, in seconds.
-            has_missed: returns whether messages older than that may have been missed; if not,
-                none counts as too old. Called after the history was read.
+            has_missed: returns whether messages older than `reach` may have been missed; if it
+                returns False, Backfilled.too_old is 0. Called after the history was read.
 
         Raises:
             HipChatError: the history cannot be read.
@@ -88,7 +88,7 @@ class Backfill:
 
     def _are_subscribed(self, room_id: int, cursor: Cursor,
                         items: List[HistoryItem]) -> List[bool]:
-        """Return for each item whether its event is subscribed, and was when the item was sent.
+        """Return for each item whether its event is subscribed, now and when the item was sent.
 
         If HipChat's clock was set back between two items, the earlier item's later time counts for
         both.

@@ -86,7 +86,11 @@ class CursorStore:
         self._changed.add(room_id % BUCKETS)
 
     def write(self) -> None:
-        """Store changed cursors. If the datastore does not answer, a later call stores them."""
+        """Store changed cursors.
+
+        If the datastore does not answer, they stay marked as changed for the next call; nothing is
+        raised.
+        """
         for bucket in sorted(self._changed):
             self._changed.discard(bucket)  # first: a change during the write must be written, too
             try:
@@ -98,7 +102,7 @@ class CursorStore:
                 return
 
     def _old_values(self, report: Callable[[str], None]) -> Dict[str, str]:
-        """Return the content of the cursor file of version 0.2.0, by its path; {} without one."""
+        """Return {path: content} of version 0.2.0's cursor file; {} if it cannot be read."""
         try:
             with open(self._old_file, encoding="utf-8", errors="replace") as file:
                 return {self._old_file: file.read()}

@@ -26,11 +26,12 @@ class _Room:
 
     Attributes:
         needs_check: True if messages may have been missed, so the history must be read.
-        requests: the number of requested checks; it shows whether one came during a reading.
+        requests: the number of requested checks; if it grows during a reading, the room is read
+            again.
         active_at: when the last message was posted.
         read_at: when the last successful reading started.
-        first_read_at: when the room got its first cursor. Webhook deliveries of messages from
-            before that may still be under way.
+        first_read_at: when the room got its first cursor. Webhook deliveries of earlier messages
+            may still be under way.
         unsubscribed_at: when the room's last subscription ended.
         is_refused: True if HipChat refused the last reading (403, 404).
         successes: the poller's count of successful readings when this room's last reading failed;
@@ -62,7 +63,7 @@ class HistoryPoller:
 
     - A room in which messages may have been missed is read after request_check(room_id). Until
       then its new deliveries wait, so that the backfilled ones are dispatched first.
-    - A room with webhooks is also read every AUDIT_PERIOD. With catch_up 0 it is not read at all.
+    - A room with webhooks is also read every AUDIT_PERIOD; if catch_up is 0, it is never read.
     - A room without webhooks is polled, at the pace that the sensor's share of the rate limit
       allows. A lively room is polled in each round, a quiet one in every second round.
 
@@ -109,7 +110,7 @@ class HistoryPoller:
         """Read a room's history soon, because messages may have been missed.
 
         Args:
-            room_id: None for all rooms.
+            room_id: the ID of the room; None for all rooms.
         """
         now, to_pause = time.monotonic(), []
         for each, room in self._rooms.items():
@@ -350,9 +351,10 @@ class HistoryPoller:
                    dedup_kept)
 
     def _has_missed(self, room_id: int, room: _Room) -> bool:
-        """Return whether messages that are too old to dispatch were missed.
+        """Return whether messages that are too old to dispatch may have been missed.
 
-        False if webhooks have delivered messages of the room since its last reading.
+        False if webhooks have delivered messages of the room since its last reading. Always True
+        for a polled room, and for a room that needs a check.
         """
         if room.needs_check or self.is_polled(room_id):
             return True
@@ -377,7 +379,7 @@ class HistoryPoller:
         """Report that HipChat or the disk fails, and retry the room after a delay.
 
         Returns:
-            The delay in seconds.
+            `delay`, the seconds to wait before the next room is read.
         """
         self._retry(room_id, delay)
         self._health.set_problem("history", "cannot be read now",

@@ -12,7 +12,7 @@ __all__ = ["Subscribed"]
 
 
 class Subscribed:
-    """Knows which addresses (event and room) are subscribed, each since when (HipChat's clock).
+    """Records for each address (event and room) since when it is subscribed (HipChat's clock).
 
     The times are needed because a new rule must not receive messages that were sent before it was
     created. They are stored with the cursors, because rules may be created while the sensor is
@@ -37,7 +37,7 @@ class Subscribed:
                 self._since[Address(event, room_id)] = since
 
     def note_change(self) -> None:
-        """Note that subscriptions change now: addresses() uses this time for the new ones."""
+        """Note that subscriptions change now: addresses() records this time as the new ones'."""
         if self._is_noted:
             self._changed_at, self._is_noted = self._now(), False
 
@@ -56,11 +56,11 @@ class Subscribed:
         return self._since.get(address, 0.0)
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:
-        """Record the times of new subscriptions, and drop those of ended ones after CURSOR_KEPT.
+        """Record when new subscriptions began; forget ended subscriptions after CURSOR_KEPT.
 
         Args:
             addresses: the addresses that are subscribed now.
-            changed_at: since when the new ones are subscribed (Unix time, HipChat's clock).
+            changed_at: since when new addresses are subscribed (Unix time, HipChat's clock).
         """
         now = time.monotonic()
         if self._subscriptions.lack_room_list():  # a missing address may still be subscribed

@@ -42,7 +42,8 @@ class AddonRoutes:
     def secret(self) -> Optional[bytes]:
         """The secret that signs the add-on's URLs; None until the datastore was read.
 
-        The action hipchat.check knows it, too, and gets the detailed /health page with it.
+        The action hipchat.check has this secret, too, and requests the detailed /health page by a
+        URL that is signed with the secret.
         """
         urls = self._installation.urls
         return urls.secret if urls else None
@@ -53,7 +54,7 @@ class AddonRoutes:
         return urls.events.get(url) if urls and self._installation.credentials else None
 
     def respond(self, url: str, environ: Environ) -> HttpResponse:
-        """Respond to a request for the descriptor or the icon, to a callback, or with 404.
+        """Respond to a request for the descriptor or icon, or to a callback; else with 404.
 
         Raises:
             RequestRejected: the body of a callback cannot be read.

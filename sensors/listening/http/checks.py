@@ -1,8 +1,8 @@
 """The checks that a request to the webhook endpoint passes, one after the other.
 
-A check is called with the request. It returns a response, which ends the request, or None, so that
-the next check runs. It may also raise RequestRejected, which contains a response. The last check
-stores the delivery.
+A check is called with the request. If it returns a response or raises RequestRejected, which
+contains a response, HipChat gets this response. If it returns None, the next check runs. The last
+check stores the delivery.
 """
 import hmac
 import ipaddress
@@ -63,7 +63,7 @@ class Accepting:
 
     @property
     def accepts(self) -> bool:
-        """Whether deliveries are accepted now, by an active sensor whose disk answers."""
+        """True if deliveries are accepted now: this sensor is active, and its disk answers."""
         return self.is_open and not (self._intake.hangs or self._intake.is_standby)
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
@@ -110,7 +110,7 @@ class HealthPages:
 
 
 class SignedUrlCheck:
-    """Verifies a delivery's signed URL, and notes the event and room in the URL on the request.
+    """Verifies a delivery's signed URL, and stores the URL's event and room in the request.
 
     AddonRoutes responds to all other URLs, to unknown ones with 404.
     """
@@ -132,7 +132,7 @@ class SignedUrlCheck:
 class JwtCheck:
     """Rejects a delivery without a valid JWT, if HipChat signs its deliveries with one.
 
-    HipChat does that for an integration and for an add-on, not for a personal token.
+    HipChat signs deliveries for an integration and for an add-on, not for a personal token.
     """
 
     def __init__(self, context: Context, addon: AddonRoutes, history: HistoryRequests):
@@ -152,7 +152,7 @@ class JwtCheck:
 
 
 class StoreDelivery:
-    """Stores the delivery in a request. Returns 204 once the delivery is on disk."""
+    """Stores the delivery of a request, and responds with 204 once the delivery is on disk."""
 
     def __init__(self, context: Context, addon: AddonRoutes, intake: Intake,
                  history: HistoryRequests, webhook_delivered: Callable[[Address, int], None]):

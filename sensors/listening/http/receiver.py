@@ -45,7 +45,7 @@ class Receiver:
 
     @property
     def accepting(self) -> bool:
-        """Whether this sensor accepts deliveries. The active sensor sets it; False means 503."""
+        """True if this sensor is active and accepts deliveries; if False, they get a 503."""
         return self._accepting.is_open
 
     @accepting.setter

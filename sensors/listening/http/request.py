@@ -44,5 +44,5 @@ class Request:
 
     @property
     def room_id(self) -> Optional[int]:
-        """The room in the signed URL of a room webhook; None for other URLs."""
+        """The room ID in the signed URL of a room webhook; None for other URLs."""
         return self.address.room_id if self.address else None

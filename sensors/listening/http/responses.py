@@ -13,7 +13,7 @@ class HttpResponse(NamedTuple):
 
     Attributes:
         status: the status line, such as "204 No Content".
-        content: one line of text for a delivery, because HipChat would post JSON into the room.
+        content: the body; one plain line for a delivery, as HipChat would post JSON in the room.
         reason: why the request is refused: the key under which /health counts it; "" if it is not
             refused.
     """
@@ -56,13 +56,13 @@ class RequestRejected(Exception):
 
 
 def wrong_method(allowed: str) -> HttpResponse:
-    """Return the response to a wrong method; `allowed` lists the right ones ("GET, HEAD")."""
+    """Return the response to a wrong method; `allowed` lists the methods, as in "GET, HEAD"."""
     return HttpResponse("405 Method Not Allowed", f"Only {allowed} is allowed here.\n",
                         headers=(("Allow", allowed),), reason="wrong method")
 
 
 def bad_request(error: ValueError, reason: str = "bad body") -> HttpResponse:
-    """Return the response to a wrong body, with the error's text as its content."""
+    """Return the response to a wrong body, with the error's message as its content."""
     return HttpResponse("400 Bad Request", f"{error}.\n", reason=reason)
 
 

@@ -40,7 +40,8 @@ class ConfigWatch:
 
         Args:
             config: the config in the sensor's start arguments; used if it is valid.
-            inherited: the config from the process that this process replaces; used next.
+            inherited: the config from the process that this process replaces; used if `config` is
+                wrong. If both are wrong, wait for the registered config.
         """
         for each in (config, inherited):
             try:
@@ -64,7 +65,9 @@ class ConfigWatch:
             eventlet.sleep(timing.CONFIG_PERIOD)
 
     def _read(self, may_be_missing: bool) -> Optional[SensorSettings]:
-        """Return the settings of the registered config; None if the config is wrong or unchanged.
+        """Return the settings of the registered config.
+
+        Returns None if the config is missing, wrong, not readable now, or unchanged.
 
         Args:
             may_be_missing: False if it is a problem for /health that no config is registered.

@@ -30,7 +30,7 @@ class Health:
         health.clear_problem("spool")
 
     Attributes:
-        mask: replaces secrets in a text of details().
+        mask: replaces the secrets in a string of details().
         refused: the number of refused HTTP requests, by reason.
         metrics: the same numbers and more, for Prometheus.
     """
@@ -106,7 +106,7 @@ class Health:
         Args:
             status: the status line of the response.
             reason: the key under which the request is counted, such as "unsigned".
-            content: the text of the response.
+            content: the body of the response.
         """
         self.refused[reason] += 1
         now = time.monotonic()
@@ -129,7 +129,7 @@ class Health:
         """Report a problem for as long as is_met() returns False.
 
         Args:
-            reason: the problem for /health, "part: summary".
+            reason: the problem for /health, in the form "part: summary".
         """
         self._promises.append((is_met, reason))
 
@@ -155,7 +155,7 @@ class Health:
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
-        """Return the current problems with their details, one text each: causes go first."""
+        """Return one string for each current problem, with its detail; causes go first."""
         return self._broken() + [
             self.mask(f"{part}: {problem.summary}. {problem.detail}")
             for (part, _), problem in sorted(self._current().items(), key=_cause_first)]

@@ -30,11 +30,11 @@ class Leadership:
         """Args:
             lock: the lock, a CoordinationLock (stackstorm/coordination.py).
             roster: records which sensor was active last.
-            can_dispatch: returns whether StackStorm's broker can be reached from here.
+            can_dispatch: returns whether this machine can reach StackStorm's broker now.
         """
         self._lock, self._roster, self._health = lock, roster, health
         self._can_dispatch = can_dispatch
-        self._deadline = 0.0  # time.monotonic() up to which this sensor may dispatch
+        self._deadline = 0.0  # time.monotonic() up to which dispatching is allowed
         self._broker_lost_at: Optional[float] = None
         self.is_active = False
         self.settle_delay = timing.BALANCER_DELAY  # seconds, before histories are read
@@ -71,7 +71,7 @@ class Leadership:
         self.is_active = False
 
     def check(self) -> None:
-        """Raise ServiceUnavailable unless this sensor may dispatch now."""
+        """Raise ServiceUnavailable unless this sensor owns the lock, and so can dispatch now."""
         try:
             is_owned = time.monotonic() < self._deadline and self._lock.is_owned()
         except Exception as error:
@@ -148,7 +148,7 @@ class Leadership:
         return True
 
     def _regained(self) -> bool:
-        """Acquire the lost lock again; return False if another sensor had the lock in between."""
+        """Wait to acquire the lost lock; return False if another sensor had it in between."""
         while True:
             try:
                 if self._roster.another_is_active():
@@ -161,7 +161,7 @@ class Leadership:
             eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
     def _should_resign(self) -> bool:
-        """Return True if a standby can reach the broker, and this sensor cannot for a while."""
+        """Return True if, for BROKER_LOST_DELAY, only a standby could reach the broker."""
         if not self._health.has_problem("broker") or self._can_dispatch():
             self._broker_lost_at = None
             return False
@@ -216,7 +216,7 @@ class SoleSensor:
             eventlet.sleep(timing.SENSOR_SEEN_KEPT / 3)
 
     def check(self) -> None:
-        """Do nothing: this sensor may always dispatch."""
+        """Do nothing: this sensor can always dispatch."""
 
     def resign(self) -> None:
         """Do nothing: there is no lock."""
@@ -232,7 +232,7 @@ class SoleSensor:
 
 
 def _retried(function: Callable[[], bool]) -> bool:
-    """Call a function until it returns without ServiceUnavailable."""
+    """Return a function's result; call it again for as long as it raises ServiceUnavailable."""
     while True:
         try:
             return function()

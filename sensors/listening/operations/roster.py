@@ -13,7 +13,7 @@ ACTIVE, STANDBY = "hipchat_active_sensor", "hipchat_standby_sensor"  # the datas
 
 
 class _Sighting(NamedTuple):
-    """The last text that was read from a record, and when it changed (time.monotonic())."""
+    """The last content that was read from a record, and when it changed (time.monotonic())."""
 
     text: str
     changed_at: float
@@ -58,11 +58,7 @@ class Roster:
         return str(record.get("host", ""))
 
     def announce(self, key: str) -> None:
-        """Record this sensor as ACTIVE or STANDBY, with a new random stamp.
-
-        Args:
-            key: ACTIVE or STANDBY.
-        """
+        """Write this sensor into the record `key` (ACTIVE or STANDBY), with a new random stamp."""
         self._write(key, json.dumps({
             "sensor": self._sensor_id(), "host": socket.gethostname(),
             "stamp": uuid.uuid4().hex}))
@@ -86,7 +82,7 @@ class Roster:
     def _sensor_id(self) -> str:
         """Return the ID in the spool directory; create one in a new directory.
 
-        The ID identifies the spool: a sensor with another ID does not have its deliveries.
+        The ID identifies the spool: a sensor with another ID does not have the same deliveries.
         """
         path = os.path.join(self._directory, FILE)
         try:
@@ -103,7 +99,7 @@ class Roster:
 
 
 def _parsed(text: str) -> Dict[str, Any]:
-    """Return the record in a JSON text; {} for an invalid text."""
+    """Parse a record from JSON; return {} if it is not a JSON object."""
     try:
         record = json.loads(text)
     except ValueError:

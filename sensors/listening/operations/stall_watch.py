@@ -10,7 +10,7 @@ __all__ = ["watch_stalls"]
 
 
 def watch_stalls(request_check: Callable[[], None]) -> None:
-    """Run for ever, and have all histories read after a stall of this process.
+    """Detect stalls of this process for ever, and have all histories read after each.
 
     Args:
         request_check: reads all rooms' histories; called after a stall that was long enough to

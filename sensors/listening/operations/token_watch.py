@@ -12,7 +12,7 @@ __all__ = ["TokenWatch"]
 
 
 class TokenWatch:
-    """Checks periodically when the config's personal token (api_key) expires."""
+    """Warns in /health when the config's personal token (api_key) expires within two weeks."""
 
     def __init__(self, context: Context):
         self._context = context
@@ -21,7 +21,7 @@ class TokenWatch:
         self._client.call_ended = context.health.metrics.call_ended
 
     def run(self) -> None:
-        """Check the token for ever; return if the config has no personal token."""
+        """Check periodically when the personal token expires; return if the config has none."""
         eventlet.sleep(timing.TOKEN_CHECK_DELAY)
         while self._context.settings.api.api_key:
             try:

@@ -7,7 +7,7 @@ __all__ = ["Delivery", "SpoolError", "SpoolFull", "StoredDelivery"]
 
 
 class SpoolError(HipChatError):
-    """The spool cannot be written or read now."""
+    """The spool (the queue on disk) cannot be written or read now."""
 
 
 class SpoolFull(SpoolError):
@@ -29,7 +29,7 @@ class Delivery(NamedTuple):
         trace_tag: the message ID; a random ID for an event without a message.
         body: the webhook's body; for an item of the history, the body that a webhook would have.
         sent_at: when the message was sent (Unix time, HipChat's clock).
-        dedup_key: the same for all deliveries of one event; "" for an event without an ID.
+        dedup_key: a key that all deliveries of one event share; "" for an event without an ID.
         alternate_keys: prefixes of the claim keys of earlier deliveries of the same event.
         claim_key: stored for one later duplicate; "" for an event that needs none.
         is_backfilled: True if the event was read from the history, whose order is kept.
@@ -55,7 +55,7 @@ class StoredDelivery(NamedTuple):
         trace_tag: the message ID; a random ID for an event without a message.
         received_at: when the delivery was stored (Unix time, this machine's clock).
         body: the webhook's body, as JSON.
-        dedup_key: the same for all deliveries of one event; "" for an event without an ID.
+        dedup_key: a key that all deliveries of one event share; "" for an event without an ID.
     """
 
     sequence_number: int

@@ -1,7 +1,7 @@
 """Creates a delivery from a webhook's body or from an item of HipChat's history.
 
-The caller states the room ID: for a room webhook the one in the signed URL, not the one in the
-body.
+The caller states the room ID: for a room webhook, this is the room ID in the signed URL, and not
+the room ID in the body.
 """
 import hashlib
 import uuid
@@ -73,7 +73,7 @@ def _sent_at(body: Dict[str, Any], now: float) -> float:
 
 
 def _topic_keys(room_id: int, topic: Any, sent_at: float) -> Tuple[str, ...]:
-    """Return a topic change's claim key prefixes: for its TOPIC_SPAN, the one before, the next."""
+    """Return a topic change's claim key prefixes, for its TOPIC_SPAN, the previous and the next."""
     digest = hashlib.sha256(repr(topic).encode("utf-8", "replace")).hexdigest()[:32]
     span = int(sent_at // timing.TOPIC_SPAN)
     return tuple(f"{TOPIC_CHANGE} {room_id} {digest} {each}"

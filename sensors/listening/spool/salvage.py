@@ -73,7 +73,7 @@ class _Reader:
 
         Args:
             is_old: True if the file has format 2.
-            waiting: the sequence numbers to read one by one; None for those in the index.
+            waiting: the sequence numbers to read one by one; None: those in the file's index.
         """
         columns, index = (OLD_COLUMNS, "lanes") if is_old else (COLUMNS, "keys")
         select, number = f"SELECT {columns} FROM deliveries", columns.partition(",")[0]

@@ -40,5 +40,5 @@ def is_intact(row: Sequence) -> bool:
 
 
 def sanitize(text: str) -> str:
-    """Return a text without half surrogate pairs, which JSON can contain, but UTF-8 cannot."""
+    """Return a string without half surrogate pairs, which JSON can contain, but UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -45,8 +45,8 @@ class Spool:
 
     Attributes:
         arriving: the number of deliveries that are not on disk yet.
-        hangs: whether the running commit has taken longer than timing.COMMIT_TIMEOUT. Until it
-            ends, insert() raises SpoolError.
+        hangs: True if the running commit has taken longer than timing.COMMIT_TIMEOUT. Until that
+            commit ends, insert() raises SpoolError.
     """
 
     def __init__(self, directory: str, limits: SpoolLimits, health: Health,
@@ -248,7 +248,7 @@ class Spool:
         """Note a stored delivery in memory; return its element of insert_together()'s result.
 
         Args:
-            result: the store's: a sequence number, 0 for a duplicate, or an error.
+            result: from Store.commit(): a sequence number, 0 for a duplicate, or an error.
         """
         if isinstance(result, SpoolError):
             return result
@@ -260,7 +260,11 @@ class Spool:
         return bool(result)
 
     def _reload(self) -> None:
-        """Read which deliveries a replaced file contains; let histories supply the others."""
+        """Read the deliveries that are in the file into memory, and all histories again.
+
+        Called after the store has replaced a damaged or removed file: the histories return the
+        messages, notifications and topics that could not be copied into the new file.
+        """
         self._numbers = tpool.execute(self._store.sequence_numbers)
         for room_id, numbers in list(self._numbers.items()):
             for sequence_number in set(self._removals).intersection(numbers):

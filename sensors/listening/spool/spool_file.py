@@ -90,7 +90,7 @@ class SpoolFile:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the changes of the `with` block; undo them all if the block raises."""
+        """Run a `with` block as one transaction: if the block raises, undo all its changes."""
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -109,13 +109,13 @@ class SpoolFile:
     def record_commit_count(self) -> None:
         """Write the count of commits into the lock file; to be called after each commit.
 
-        SQLite silently drops the commits behind a damaged place in its log. At the next start, a
-        higher count in the lock file than in the SQLite file reveals them (_check_commits()).
+        SQLite silently drops the commits behind a damaged place in its log. At the next start,
+        _check_commits() detects this: the count in the lock file is higher than in the SQLite file.
         """
         os.pwrite(self._lock.fileno(), b"%d %d\n" % (self._generation, self._commits), 0)
 
     def is_in_place(self) -> bool:
-        """Return whether the open file is still in the directory: somebody may have removed it."""
+        """Return whether the open file is still in the directory; False if it was removed."""
         return self._inodes == self._inodes_now()
 
     def is_sound(self) -> bool:
@@ -241,7 +241,7 @@ class SpoolFile:
 def is_damage(error: Exception) -> bool:
     """Return whether an error means that the file's content is damaged.
 
-    Errors about disk space, locks and permissions do not.
+    Returns False for errors about disk space, locks and permissions.
     """
     if isinstance(error, sqlite3.OperationalError):
         return not str(error).startswith(TRANSIENT)
@@ -307,7 +307,7 @@ def _reopened(path: str) -> sqlite3.Connection:
 
 
 def _text(stored: bytes) -> str:
-    """Decode a stored text, replacing wrong bytes: an error would block the room for ever."""
+    """Decode a stored string, replacing wrong bytes: an error would block the room for ever."""
     return stored.decode("utf-8", "replace")
 
 

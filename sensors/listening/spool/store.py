@@ -21,7 +21,7 @@ Result = Union[int, SpoolFull]  # the sequence number of a stored delivery, 0 fo
 
 
 def to_sequence_number(sent_at: float) -> int:
-    """Return the sequence number of a delivery that was sent at this time.
+    """Return the sequence number that stands for the time `sent_at`.
 
     Args:
         sent_at: Unix time, HipChat's clock. The webhook and the history state the same microsecond
@@ -199,7 +199,8 @@ class Store:
         """Return a sequence number for each delivery of a group.
 
         Backfilled deliveries keep the history's order, even if HipChat's clock was set back. A
-        delivery that waits in the spool already keeps its number, and the others go around it.
+        delivery that waits in the spool already keeps its number; earlier deliveries of the group
+        get lower numbers, and later ones get higher numbers.
         """
         numbers = [to_sequence_number(delivery.sent_at) for delivery in group]
         if not group or not group[0].is_backfilled:
@@ -292,7 +293,9 @@ class Store:
         return False
 
     def _hand_over(self, trace_tag: str, delivery: Delivery) -> None:
-        """Give a duplicate's dedup key to the earlier delivery, or store it if that is dispatched.
+        """Give a duplicate's dedup key to the earlier delivery of the same event.
+
+        If the earlier delivery was dispatched already, store the key as seen.
 
         Args:
             trace_tag: the trace tag of the earlier delivery.
@@ -310,7 +313,7 @@ class Store:
         return disk.f_bavail * disk.f_frsize + PAGE_SIZE * pages - RESERVE
 
     def _rotate(self) -> None:
-        """Delete the seen keys from before the last rotation, and use their table from now on."""
+        """Empty the table of seen keys from before the last rotation, and use it for new keys."""
         other = "seen_before" if self._current == "seen" else "seen"
         db = self._file.db
         db.execute("PRAGMA secure_delete = FAST")  # pages are wiped when used again

@@ -2,7 +2,7 @@
 
 Path of a delivery: listening/http/ receives it and stores it in listening/spool/. Then
 listening/dispatch/ matches it with the rules' triggers, and stackstorm/publisher.py publishes it.
-wiring.py builds these parts.
+wiring.py builds and connects the parts.
 """
 import gc
 import signal

@@ -20,7 +20,7 @@ JWT_LEEWAY = 60.0  # for errors in our estimate of HipChat's clock when a JWT is
 SPOOL_OPEN_RETRY_MAX = 15.0  # between attempts to open the spool; deliveries get 503 until then
 COMMIT_TIMEOUT = 10.0  # for a commit; after it, deliveries get 503 until the disk answers
 COMMIT_RETRY_DELAY = 1.0  # before a failed removal of dispatched deliveries is retried
-CLOCK_SETTLE_DELAY = 3600.0  # nothing expires before: the machine's clock may be set after a start
+CLOCK_SETTLE_DELAY = 3600.0  # after a start, before anything expires: the clock may be set late
 DEDUP_KEPT = 3600.0  # for recognizing a duplicate, in addition to catch_up
 TOPIC_SPAN = 120.0  # setting the same topic twice within one span counts as one change
 
@@ -31,7 +31,7 @@ OUTAGE_RETRY_MAX = 2.0  # between probes while StackStorm is unreachable
 DISPATCH_SLOW = 5.0  # after which a running dispatch is a problem in /health
 DISPATCH_YIELD_TIMEOUT = 0.02  # dispatches wait this long for HTTP requests, which are urgent
 TRIGGER_REFRESH_PERIOD = 30.0  # between reads of the triggers: a lost broker loses changes
-TRIGGER_REFRESH_RETRY_DELAY = 2.0  # the same while StackStorm's database does not answer
+TRIGGER_REFRESH_RETRY_DELAY = 2.0  # between reads while StackStorm's database does not answer
 TRIGGER_SETTLE_DELAY = 3.0  # StackStorm stores the rule up to this long after the trigger
 TRIGGER_RECHECK_DELAY = 0.5  # between reads of the triggers during TRIGGER_SETTLE_DELAY
 TRIGGER_REFRESH_THROTTLE = 5.0  # reads of the triggers for deliveries without a subscription
@@ -49,10 +49,10 @@ DATABASE_CHECK_KEPT = 0.25  # for the result of the database check before each p
 
 WEBHOOK_CHECK_PERIOD = 300.0  # between checks of a room's webhooks, so that a deleted one returns
 WEBHOOK_LOOK_THROTTLE = 60.0  # checks of a room in which an unknown webhook delivers
-WEBHOOK_MAKE_PERIOD = 3600.0  # in it, an unlisted webhook is created three times at most
+WEBHOOK_MAKE_PERIOD = 3600.0  # in which an unlisted webhook is created three times at most
 WEBHOOK_ROOM_RETRY_MAX = 900.0  # between attempts for a room whose webhooks cannot be managed
 ROOM_LIST_PERIOD = 300.0  # between reads of HipChat's room list: a new name is unknown so long
-ROOM_LIST_RETRY_MAX = 60.0  # the same while the list cannot be read
+ROOM_LIST_RETRY_MAX = 60.0  # between attempts while the room list cannot be read
 RULE_PROBLEMS_PERIOD = 3.0  # between checks of the rules
 
 # HipChat's API, when all of it fails
@@ -63,7 +63,7 @@ HIPCHAT_RETRY_MAX = 60.0  # between calls
 # history
 
 AUDIT_PERIOD = 900.0  # between history checks of an active room with webhooks
-AUDIT_QUIET_PERIOD = 21600.0  # the same for a room without messages
+AUDIT_QUIET_PERIOD = 21600.0  # between history checks of a quiet room with webhooks
 HISTORY_ROOM_RETRY_MAX = 3600.0  # between attempts for a room whose history cannot be read
 POLL_PERIOD_MIN = 1.0  # between polls when HipChat states no limit
 ROOM_LIVELY_KEPT = 600.0  # a polled room is polled twice as often for this long after a message
@@ -78,7 +78,7 @@ ROOM_PAUSE_MAX = 30.0  # how long a room's new deliveries wait for its backfill
 
 ADDON_CHECK_PERIOD = 600.0  # between checks that HipChat still knows the add-on
 ADDON_CHECK_DELAY = 1.0  # before a check that a callback requests, and between its calls
-ADDON_RECHECK_DELAY = 60.0  # before its second check: HipChat may call back before it deletes
+ADDON_RECHECK_DELAY = 60.0  # before the second check: HipChat may delete the add-on after the first
 DATASTORE_RETRY_MAX = 60.0  # between attempts to read or write StackStorm's datastore
 
 # operations
@@ -89,9 +89,9 @@ WARNING_THROTTLE = 60.0  # log lines about one recurring problem
 INCIDENT_KEPT = 3600.0  # for an incident in /health
 TOKEN_CHECK_DELAY = 60.0  # before the first check of the token: webhooks are more urgent then
 TOKEN_CHECK_PERIOD = 21600.0  # between checks of the HipChat token's expiry
-TOKEN_RETRY_DELAY = 600.0  # the same when a check failed
+TOKEN_RETRY_DELAY = 600.0  # before the next check after a failed one
 CONFIG_PERIOD = 3.0  # between reads of the registered config
-CONFIG_SLOW_PERIOD = 30.0  # the same once the config has been wrong for CONFIG_SLOW_DELAY
+CONFIG_SLOW_PERIOD = 30.0  # between reads once the config has been wrong for CONFIG_SLOW_DELAY
 CONFIG_SLOW_DELAY = 300.0
 CONFIG_REGISTRATION_TIMEOUT = 60.0  # for StackStorm to register the config of a new pack
 STOP_TIMEOUT = 3.5  # for work under way at SIGTERM; StackStorm kills a sensor after 5 s
@@ -103,17 +103,17 @@ STREAM_CONNECT_TIMEOUT = 5.0  # for connecting to StackStorm's event stream
 STREAM_SILENCE_TIMEOUT = 60.0  # for a silent stream; StackStorm sends something every 25 s
 STREAM_RETRY_MAX = 15.0  # between attempts to read the event stream
 EXECUTION_LOOK_PERIOD = 1.0  # between reads of running executions while the stream is down
-EXECUTION_PERIOD = 10.0  # the same while the stream is up, for an event that it lost
+EXECUTION_PERIOD = 10.0  # between such reads while the stream is up, which may lose events
 EXECUTION_TIMEOUT = 86400.0  # for an execution to end; after it, its result is not awaited
 REPLY_TIMEOUT = 3600.0  # for sending a reply while HipChat fails
 REPLY_RETRY_MAX = 60.0  # between attempts to send a reply
 HIPCHAT_CLOCK_LEEWAY = 5.0  # for errors in our estimate of HipChat's clock when a reply is searched
 START_SETTLE_DELAY = 5.0  # StackStorm starts an execution within this time after a request for it
 START_CHECK_TIMEOUT = 300.0  # for finding the execution of a command from before a restart
-START_CHECK_RETRY_MAX = 15.0  # between attempts to find it
+START_CHECK_RETRY_MAX = 15.0  # between attempts to find this execution
 LATE_COMMANDS_DELAY = 3.0  # after the last expired command, before one reply covers them all
 COMMAND_KEPT = 86400.0  # for recognizing a command again; longer than any backfill reaches
-COMMAND_PURGE_PERIOD = 3600.0  # between removals of commands older than that
+COMMAND_PURGE_PERIOD = 3600.0  # between removals of commands that are older than COMMAND_KEPT
 
 # operations: the active sensor and its standbys
 

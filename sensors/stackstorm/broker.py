@@ -30,13 +30,13 @@ class BrokerConnection:
         """Connect to the broker.
 
         Args:
-            connect: creates a kombu Connection with the given options.
+            connect: creates a `kombu` Connection with the given options.
             exchange: the exchange to which publish() sends messages.
             blocked: called with True when RabbitMQ blocks publishers because it is short of memory
                 or disk, and with False when it accepts messages again.
 
         Raises:
-            Exception: kombu cannot connect.
+            Exception: `kombu` cannot connect.
         """
         self._connection = connect({"heartbeat": timing.BROKER_HEARTBEAT,
                                     "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
@@ -55,8 +55,8 @@ class BrokerConnection:
             self._close()
             raise
         self._wire = self._connection.connection
-        # The broker has received these properties. If py-amqp still had them, it would read from
-        # the socket before each message to detect blocking; the greenlet below does that.
+        # The broker has received these properties. If `py-amqp` still had them, it would read from
+        # the socket before each message to detect blocking; the greenlet below detects it instead.
         self._wire.client_properties = {}
         self._received, self._received_at = 0, time.monotonic()
         eventlet.spawn(self._read)
@@ -102,7 +102,7 @@ class BrokerConnection:
         return time.monotonic() - self._received_at > 2 * timing.BROKER_HEARTBEAT
 
     def end(self, error: BaseException) -> None:
-        """End the connection with an error, which all waiting publish() calls then raise."""
+        """End the connection with an error, which all waiting and later publish() calls raise."""
         if self.ended:
             return
         self.ended = error
@@ -174,7 +174,7 @@ class BrokerConnection:
 
 
 def _sent() -> Event:
-    """Return an event that does not let wait() block."""
+    """Return an Event that was sent already, so its wait() returns immediately."""
     event = Event()
     event.send()
     return event

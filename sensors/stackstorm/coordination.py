@@ -17,9 +17,9 @@ def coordination_url() -> Optional[str]:
 
 
 class CoordinationLock:
-    """A lock with a timeout. At most one sensor owns it, which is the active sensor.
+    """A lock with a timeout, which at most one sensor owns: the active sensor.
 
-    Every method raises errors of the library tooz while the coordination service cannot be reached.
+    Every method raises an error of `tooz` while the coordination service cannot be reached.
     The sensor does not use StackStorm's own tooz coordinator, which has longer timeouts, and whose
     heartbeat hides the loss of a lock.
     """
@@ -57,7 +57,7 @@ class CoordinationLock:
         return self.is_owned()
 
     def is_owned(self) -> bool:
-        """Ask the coordination service whether this sensor still owns the lock."""
+        """Return whether this sensor still owns the lock, as the coordination service states."""
         return self._lock is not None and self._lock.is_still_owner()
 
     def release(self) -> None:

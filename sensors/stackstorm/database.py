@@ -34,7 +34,7 @@ NO_ID = "0" * 24  # an ID that no document has
 
 
 def triggers(types: List[str]) -> List[Dict[str, Any]]:
-    """Return the triggers of these types that are in use, as dicts like those of add_trigger().
+    """Return the triggers of the given types that are in use, as dicts such as add_trigger() gets.
 
     A trigger with parameters is in use if it has an enabled rule. (StackStorm also has triggers for
     disabled rules.) A trigger without parameters is for the rooms of the config, and always in use.
@@ -49,7 +49,7 @@ def triggers(types: List[str]) -> List[Dict[str, Any]]:
 
 
 def enabled_rules(trigger_ref: str) -> List[str]:
-    """Return the refs ("pack.name") of the enabled rules that have this trigger."""
+    """Return the refs ("pack.name") of the enabled rules that use a trigger."""
     with answering():
         return sorted(rule.ref for rule in Rule.query(trigger=trigger_ref, enabled=True))
 
@@ -92,7 +92,7 @@ def save_addon(text: str) -> None:
     pack gets its config. So the previous value is restored if the new one cannot be read back.
 
     Args:
-        text: the credentials, as load_addon() returns them.
+        text: the credentials, as the string that load_addon() returns.
 
     Raises:
         NotStored: the credentials cannot be encrypted, or the reference cannot be resolved.
@@ -165,7 +165,9 @@ def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:
 
 
 def check_writable() -> None:
-    """Check that the database accepts writes; if not, the rules engine loses trigger instances.
+    """Raise ServiceUnavailable unless the database accepts writes.
+
+    Without writes, StackStorm's rules engine would lose the trigger instances that we publish.
 
     The write matches no document, so it changes nothing. It fails or hangs if the database is
     down, locked, not a primary, or read-only for this user.
@@ -176,7 +178,7 @@ def check_writable() -> None:
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Raise ServiceUnavailable if the `with` block fails or takes longer than DATABASE_TIMEOUT."""
+    """Run a `with` block for at most DATABASE_TIMEOUT; raise ServiceUnavailable if it fails."""
     try:
         with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError(
                 f"no answer in {timing.DATABASE_TIMEOUT:.0f} s")):

@@ -17,7 +17,7 @@ def read(key: str) -> Optional[str]:
 
 
 def read_all(keys: Iterable[str]) -> Dict[str, str]:
-    """Return the values of these keys, by key. Missing keys are left out."""
+    """Return the values of the given keys, by key, without missing keys."""
     return _values(name__in=list(keys))
 
 

@@ -137,7 +137,7 @@ class TriggerPublisher:
             TRIGGER_INSTANCE_XCHG, self._blocked)
 
     def _replace(self, silent: BrokerConnection) -> None:
-        """Replace a silent connection, if the broker accepts a new one: then the broker works."""
+        """Replace a silent connection if the broker accepts a new one, and so the broker works."""
         try:
             connection = self._connect()
         except Exception:

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional
 
 __all__ = ["inherited_config", "restart"]
 
-WRAPPER = "sensor_wrapper.py"  # the program of such a process
+WRAPPER = "sensor_wrapper.py"  # the program that the sensor container starts for a sensor
 CONFIG_FD = "HIPCHAT_SENSOR_CONFIG_FD"  # environment variable
 
 
@@ -34,7 +34,7 @@ def restart(config: Dict[str, Any]) -> None:
 
 
 def inherited_config() -> Optional[Dict[str, Any]]:
-    """Return the config that the previous process gave to restart(); None without such a process.
+    """Return the config that the previous process gave to restart(); None after a normal start.
 
     Only the first call returns the config.
     """

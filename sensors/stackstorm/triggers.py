@@ -17,7 +17,7 @@ TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class Triggers:
-    """Updates the subscriptions: reads the triggers in use periodically, and after each change.
+    """Keeps the sensor's subscriptions current: reads the triggers periodically and on changes.
 
     StackStorm reports changes to the sensor, but the reports are not enough: StackStorm sends each
     report once, through its broker, which may be down. And a report about a trigger may arrive
@@ -27,7 +27,8 @@ class Triggers:
     def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],
                  subscriptions: Subscriptions, health: Health):
         """Args:
-            read: returns the triggers in use of the given trigger types; raises ServiceUnavailable.
+            read: returns those triggers of the given trigger types that rules or the config use;
+                raises ServiceUnavailable.
             subscriptions: receives the triggers after each read.
         """
         self._read, self._subscriptions, self._health = read, subscriptions, health
@@ -50,7 +51,7 @@ class Triggers:
             self._subscriptions.replace(self._read(TYPES))
 
     def run(self, triggers_known: Callable[[], None]) -> None:
-        """Refresh the subscriptions for ever.
+        """Refresh the subscriptions for ever: every TRIGGER_REFRESH_PERIOD, and after changes.
 
         Args:
             triggers_known: called after each successful refresh.

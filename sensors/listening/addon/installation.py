@@ -43,8 +43,8 @@ class Installation:
 
     Attributes:
         enabled: True if addon.enabled is true in the pack's config.
-        is_delivering: True if HipChat posts all events to the add-on, so that room webhooks are
-            not needed.
+        is_delivering: True if HipChat posts all events to the add-on: then room webhooks are not
+            needed.
         urls: the URLs that HipChat calls; None until the datastore was read.
     """
 

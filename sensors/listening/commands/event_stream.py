@@ -1,7 +1,7 @@
 """Reads StackStorm's event stream, which reports the ends of executions.
 
 The stream contains the results of all executions of StackStorm. A reader that buffers whole
-events, such as sseclient-py, blocks the sensor for 0.7 s for a result of 9 MB. The sensor needs
+events, such as `sseclient-py`, blocks the sensor for 0.7 s for a result of 9 MB. The sensor needs
 only the head of an event, so this reader drops the rest as it arrives.
 """
 import contextlib
@@ -45,7 +45,7 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
     Args:
         url: the stream's URL.
         headers: the HTTP headers for authentication.
-        connected: called once the stream has begun.
+        connected: called when the stream has begun.
 
     Raises:
         OSError, http.client.HTTPException: the stream cannot be read, or is silent for too long.
@@ -61,7 +61,7 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
                 "Content-Type", "").startswith("text/event-stream"):
             raise OSError(f"{url} answered {response.status} {response.reason}, no event stream")
         connected()
-        # read1() returns the bytes that have arrived; requests waits until a piece is full.
+        # read1() returns the bytes that have arrived; `requests` waits until a piece is full.
         yield from read_events(iter(lambda: response.read1(PIECE), b""))
 
 
@@ -88,7 +88,7 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
 
 
 def _event(head: bytes, size: int) -> Any:
-    """Return the Event in a text; None if its data are no JSON object.
+    """Parse one event; return None if its data are no JSON object.
 
     Args:
         head: the first HEAD bytes of the event.
@@ -102,7 +102,7 @@ def _event(head: bytes, size: int) -> Any:
 
 
 def _members(text: str) -> Dict[str, Any]:
-    """Return the complete members of a JSON object whose text may be cut off."""
+    """Return the complete members of a JSON object whose end may be cut off."""
     found: Dict[str, Any] = {}
     position = 1
     try:
@@ -122,7 +122,7 @@ def _members(text: str) -> Dict[str, Any]:
 
 
 def _blanks(text: str, position: int) -> int:
-    """Return the first position from this one on that has no blank."""
+    """Return the position of the first non-blank character at or after `position`."""
     while text[position:position + 1] in (" ", "\t", "\r", "\n"):
         position += 1
     return position

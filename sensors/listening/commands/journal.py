@@ -35,10 +35,10 @@ class Execution:
 
 @dataclass
 class PendingReply:
-    """A reply whose sending was begun, so that HipChat may have it already.
+    """A reply that the sensor has begun to send and whose outcome it does not know.
 
     Attributes:
-        begun_at: the earliest time at which it may have been sent (Unix time, HipChat's clock).
+        begun_at: the time (Unix time, HipChat's clock) before which the reply was not sent.
     """
 
     reply: Reply
@@ -53,7 +53,7 @@ class Command:
         message: the message, with its room and requester.
         taken_at: when the command was written to the journal (Unix time).
         attempt: a request to start executions that was begun, and whose outcome is not recorded;
-            None without one.
+            None if there is no such request.
         executions: the command's executions whose result is not posted yet.
         replies: the command's replies that are not sent yet.
     """
@@ -66,7 +66,7 @@ class Command:
 
     @property
     def is_handled(self) -> bool:
-        """True if the command was started or refused, so that it must not be started again."""
+        """True if the command was started or refused, and so must not be started again."""
         return bool(self.executions or self.replies)
 
     def to_json(self) -> str:
@@ -164,7 +164,8 @@ class Journal:
         """Write a new command.
 
         Returns:
-            False if the message is known already, answered or not: it is not run again.
+            True if the command was added; False if its message is known already, answered or not,
+            and so must not be run again.
         """
         message_id = command.message.message_id
         if message_id in self._commands or message_id in self._answered_at:
@@ -183,7 +184,7 @@ class Journal:
         self._store.write(_key(command), command.to_json())
 
     def finish(self, command: Command) -> None:
-        """Replace an answered command's record by the time of the answer."""
+        """Replace an answered command's record by the time of the answer, to recognize it later."""
         message_id, now = command.message.message_id, time.time()
         self._commands.pop(message_id, None)
         self._answered_at[message_id] = now

@@ -24,7 +24,7 @@ RECENT = 75  # messages in a room's history that are searched for a reply
 
 
 class Replies:
-    """Sends the replies to commands. The journal (journal.py) has a reply until HipChat has it.
+    """Sends the replies to commands. The journal (journal.py) stores a reply until it is sent.
 
     Attributes:
         sent: the number of replies that HipChat has.
@@ -64,7 +64,7 @@ class Replies:
             self._save(command)
 
     def send_unrecorded(self, message: ChatMessage, reply: Reply) -> None:
-        """Send one reply to several commands. It is not in the journal, so a crash may repeat it.
+        """Send one reply to several commands. The journal lacks it, so a crash may repeat it.
 
         Args:
             message: the message that the reply is for; it states the room and the requester.
@@ -96,7 +96,7 @@ class Replies:
         Args:
             message: the message that the reply is for.
             begun_at: the earliest time at which the reply may have been sent before (Unix time,
-                HipChat's clock); None if it certainly was not.
+                HipChat's clock); None if it was certainly not sent before.
         """
         sender = ReplySender(self._client, self._as_user, message)
         backoff, deadline = Backoff(timing.REPLY_RETRY_MAX), time.monotonic() + timing.REPLY_TIMEOUT

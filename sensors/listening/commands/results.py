@@ -48,7 +48,7 @@ NO_RIGHTS = ("Commands are not answered. Check chatops.api_key and, with RBAC, t
 
 
 class StackStormSide(NamedTuple):
-    """What Results needs to read executions from StackStorm.
+    """The objects and values with which Results reads executions from StackStorm.
 
     Attributes:
         accounts: gives clients of StackStorm's API.
@@ -170,7 +170,7 @@ class Results:
         """Follow the retry of a command's failed execution, which a policy action.retry starts.
 
         Args:
-            execution_id: an execution that has ended; it may be such a retry.
+            execution_id: an execution that has ended; it may be the retry of a failed one.
             body: this execution, as the event stream reports it.
         """
         policies = (body.get("context") or {}).get("policies") or {}
@@ -265,7 +265,7 @@ class Results:
         """Post the result of an ended execution.
 
         Args:
-            found: the execution as StackStorm returned it; None if it must be read again.
+            found: the execution as StackStorm returned it; None if it must be read from the API.
         """
         stackstorm, execution = self._stackstorm.accounts.pack(), followed.execution
         try:
@@ -281,7 +281,7 @@ class Results:
         self._finish(followed, result_of(whole, alias))
 
     def _give_up(self, followed: _Followed, words: str) -> None:
-        """Follow an execution no longer, and reply with these words."""
+        """Stop following an execution, and reply with `words`."""
         if self._followed.pop(followed.execution.execution_id, None):
             eventlet.spawn_n(self._guarded, self._finish, followed, Reply(words, color="red"))
 

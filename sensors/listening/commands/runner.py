@@ -40,7 +40,7 @@ ALL_TOO_OLD = "{} commands were said while I was away, the first {} minutes ago,
 
 
 class Owner:
-    """Recognizes messages by the owner of the pack's token, which may be the pack's own.
+    """Recognizes messages by the owner of the pack's token, because the pack may have sent them.
 
     The owner is read from HipChat once.
     """
@@ -51,12 +51,14 @@ class Owner:
         self.forget()
 
     def forget(self) -> None:
-        """Read the owner from HipChat again when needed, because the token has changed."""
+        """Let wrote() read the owner from HipChat again, because the token has changed."""
         self._user_id: Optional[int] = None
         self._is_known = False
 
     def wrote(self, message: ChatMessage) -> bool:
-        """Return True if the token's owner wrote a message: it may be the pack's, so do not run it.
+        """Return whether the token's owner wrote a message.
+
+        If so, the pack itself may have sent the message, and its command must not be run.
 
         Raises:
             HipChatError: HipChat does not return the owner of the token.
@@ -90,7 +92,7 @@ class Runner:
         self.outcomes: Counter = Counter()
 
     def take(self, message: ChatMessage) -> None:
-        """Run a message that begins with the prefix; return once the command is in the journal.
+        """Run the command in a message; return once the command is in the journal.
 
         A message that the journal contains already is ignored.
 
@@ -167,7 +169,7 @@ class Runner:
         """Return the outcome of a previous process's attempt to start a command.
 
         Returns:
-            None if that process started nothing, so that the command must be started now.
+            None if the previous process started nothing: then the command must be started now.
         """
         # StackStorm may still execute the last call of that process.
         begun_at = datetime.fromisoformat(attempt.begun_at).timestamp()
@@ -187,7 +189,7 @@ class Runner:
         """Collect a room's commands that are too old to run, and send one reply to all of them.
 
         Args:
-            minutes: the age of this command.
+            minutes: the age of `command` in minutes.
         """
         late = self._late.setdefault(command.message.room_id, [])
         late.append(command)
@@ -242,5 +244,5 @@ def message_of(room_id: int, trace_tag: str, message: Any,
 
 
 def prefix_of(prefix: str) -> Filter:
-    """Return the filter for messages that begin with the prefix."""
+    """Return the filter for messages that begin with `prefix`."""
     return Filter(prefix_filter(prefix))

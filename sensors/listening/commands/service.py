@@ -31,7 +31,7 @@ class ChatOps:
     """Runs the chat commands that people write in the rooms of the config's chatops.rooms.
 
     Attributes:
-        addresses: the event room_message in each of these rooms, which needs a webhook.
+        addresses: room_message in each room of chatops.rooms. Each address needs a webhook.
 
     Example:
         chatops = ChatOps(settings, api_settings, platform, store, health, log)
@@ -84,7 +84,7 @@ class ChatOps:
         self._runner.resume()
 
     def use(self, api: ApiSettings) -> None:
-        """Call HipChat with the token of these settings from now on."""
+        """Call HipChat with the token of the given settings from now on."""
         self._api, self._user = api, None
         self._client.use(api)
         self._owner.forget()
@@ -108,7 +108,7 @@ class ChatOps:
         return message is not None
 
     def _as_user(self) -> Client:
-        """Return a client with a user's token, for calls that an add-on's token may not make.
+        """Return a client with a user's token, for calls that HipChat refuses to an add-on.
 
         Raises:
             ParameterError: the config has no api_key.

@@ -14,11 +14,11 @@ SERVICES = ("broker", "database", "HipChat")  # a dispatch needs all three
 
 
 class CircuitBreaker:
-    """Decides which rooms may dispatch: all while it is closed, one (the probe) while it is open.
+    """Lets all rooms dispatch while it is closed, and only one room (the probe) while it is open.
 
-    It opens when a dispatch raises ServiceUnavailable. The room whose delivery failed first is the
-    probe: it keeps trying, and the other rooms wait. The breaker closes as soon as an attempt of
-    the probe ends without ServiceUnavailable, even if the attempt fails for another reason.
+    The breaker opens when a dispatch raises ServiceUnavailable. The room whose delivery failed
+    first is the probe: this room keeps trying, and the other rooms wait. The breaker closes as soon
+    as an attempt of the probe ends without ServiceUnavailable, even with another error.
     """
 
     def __init__(self, queue_room: Callable[[int], None], health: Health):
@@ -32,14 +32,14 @@ class CircuitBreaker:
         self._backoff = Backoff(timing.OUTAGE_RETRY_MAX)
 
     def holds_back(self, room_id: int) -> bool:
-        """Return True if a room must wait; it is then queued when the breaker closes."""
+        """Return whether a room must wait; if so, queue the room when the breaker closes."""
         if self._probe in (None, room_id):
             return False
         self._waiting.append(room_id)
         return True
 
     def open(self, room_id: int, outage: ServiceUnavailable) -> None:
-        """Open the breaker: dispatching a delivery of this room raised ServiceUnavailable."""
+        """Open the breaker, because dispatching a delivery of a room raised ServiceUnavailable."""
         self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
         for part in SERVICES:
             if part != outage.part:
@@ -53,7 +53,7 @@ class CircuitBreaker:
     def pass_on(self, room_id: int) -> None:
         """Choose another probe if this room is the probe.
 
-        To be called for a paused room (RoomQueues.pause()): it cannot try to dispatch.
+        Call it for a paused room (RoomQueues.pause()), which cannot try to dispatch.
         """
         if self._probe == room_id:
             self._probe = self._waiting.pop(0) if self._waiting else None

@@ -1,4 +1,4 @@
-"""Recognizes deliveries that another sensor dispatched before this one took over."""
+"""Recognizes deliveries that another sensor dispatched before this sensor took over."""
 import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
@@ -22,8 +22,8 @@ class DispatchedBefore:
 
     The history cursors in the datastore lag behind the dispatches of the lost sensor, so reading
     the history after a takeover returns some messages that the lost sensor dispatched. A message is
-    identified by its ID. A topic change has no ID in a webhook: it is identified by its text and
-    the time of its dispatch.
+    identified by its ID. A topic change has no ID in a webhook: it is identified by the new topic
+    and the time of its dispatch.
     """
 
     def __init__(self, dispatched_since: Callable[[str, float], Iterable[Stored]],

@@ -45,8 +45,8 @@ class Dispatcher:
                 of the triggers may have been lost.
             delivery_unwanted: called with the address (event and room ID) of a delivery without a
                 subscription.
-            delivery_handled: called with each delivery's address and the room name in its body,
-                after its dispatch, and also if no filter matches.
+            delivery_handled: called after each delivery, dispatched or dropped, with its address
+                and the room name in its body; not called for an unreadable body.
             take_command: stores a delivery if it is a chat command, and returns whether it is
                 one; called with the address, the body and the trace tag (the message ID).
         """
@@ -69,7 +69,7 @@ class Dispatcher:
 
         Args:
             dispatched_to: the refs of the triggers that received the delivery in earlier attempts,
-                and are skipped. Each dispatch adds one.
+                and are skipped. Each dispatch to a trigger adds its ref.
 
         Raises:
             ServiceUnavailable: publish or refresh raised this exception, or rules use room names
@@ -125,7 +125,8 @@ class Dispatcher:
         """Publish a delivery to a trigger.
 
         Returns:
-            False if the previously active sensor published it, so that it is skipped here.
+            True once the delivery is published; False if it is skipped, because the previously
+            active sensor published it.
         """
         try:
             if self._before and self._before.has(

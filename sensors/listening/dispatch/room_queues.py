@@ -25,12 +25,12 @@ STACKSTORM = ("broker", "database")
 
 
 class _RoomQueue:
-    """A room's partly dispatched deliveries, and its backoff.
+    """Holds a room's partly dispatched deliveries, and the room's backoff.
 
     Attributes:
         dispatched_to: for each delivery (its sequence number) whose dispatch failed halfway, the
-            refs of the triggers that received it. There may be several such deliveries, because
-            one that is read from the history later is dispatched first.
+            refs of the triggers that received it. There may be several of these deliveries: one
+            that is read from the history later is dispatched first, and may fail, too.
     """
 
     def __init__(self) -> None:
@@ -40,11 +40,11 @@ class _RoomQueue:
 
 @dataclass
 class _Pause:
-    """A pause in the dispatches of one room, until its history has been read.
+    """A pause in dispatching one room, until the room's history has been read.
 
     Attributes:
         timer: ends the pause after timing.ROOM_PAUSE_MAX.
-        is_awaited: whether a delivery of the room waits for the end of the pause.
+        is_awaited: True if a delivery of the room waits for the end of the pause.
     """
 
     timer: Any
@@ -63,8 +63,8 @@ class RoomQueues:
         """Args:
             deliver: dispatches a delivery; called with the delivery and a set, to which it adds
                 the ref of each trigger that received the delivery. If it raises an exception, it
-                is called again later with both; after ServiceUnavailable, for one room only until
-                that succeeds.
+                is called again later with the same delivery and set. After ServiceUnavailable, it
+                is called for one room only, until this room's call succeeds.
         """
         self._spool, self._deliver, self._health, self._log = spool, deliver, health, log
         self._room_queues: Dict[int, _RoomQueue] = {}
@@ -215,7 +215,7 @@ class RoomQueues:
         self._health.set_problem(part, summary, detail)
 
     def _note_success(self, room_id: int) -> None:
-        """Clear the problem with which a room failed, unless another room has it, too."""
+        """Clear the problem with which a room failed, unless another room has the same problem."""
         part = self._failing.pop(room_id, None)
         if part and part not in self._failing.values():
             self._health.clear_problem(part)

@@ -12,13 +12,13 @@ PARAMETERS = ("room", "filter")
 
 
 class Subscription(NamedTuple):
-    """States which event, room and texts a rule's trigger is for.
+    """States for which event, room and messages (or topics) a rule's trigger is.
 
     Attributes:
         ref: identifies the trigger in StackStorm by name.
         trigger_id: StackStorm's ID of the trigger.
         room: a room name or ID; None for the config's rooms.
-        filter: the pattern that texts must match; None for all texts.
+        filter: the pattern that the message or topic must match; None accepts all.
     """
 
     ref: str
@@ -29,7 +29,9 @@ class Subscription(NamedTuple):
 
     @classmethod
     def of_trigger(cls, trigger: Dict[str, Any]) -> "Subscription":
-        """Create the subscription of a trigger. Check its parameters, as StackStorm does not.
+        """Create the subscription of a trigger; check the trigger's parameters.
+
+        StackStorm does not check the parameters of a rule's trigger.
 
         Raises:
             ParameterError: a parameter is wrong, or the pack has no such trigger type.

@@ -92,7 +92,7 @@ class Subscriptions:
         self._note_change()
 
     def replace(self, triggers: List[Dict[str, Any]]) -> None:
-        """Add these triggers, and remove all others."""
+        """Add the given triggers, and remove all other triggers."""
         refs = {trigger["ref"] for trigger in triggers}
         for gone in [known for ref, known in self._triggers.items() if ref not in refs]:
             self.remove(gone)
@@ -121,7 +121,10 @@ class Subscriptions:
 
     def matching(self, address: Address,
                  text: str) -> Optional[List[Tuple[Subscription, List[str]]]]:
-        """Find the subscriptions of an event in a room whose filter matches the text.
+        """Find the subscriptions of an event in a room whose filter matches a message or topic.
+
+        Args:
+            text: the message or topic; "" for an event without one.
 
         Returns:
             Each matching subscription with the groups that its filter captured; [] if no filter
@@ -155,7 +158,7 @@ class Subscriptions:
         return dict(self._errors)
 
     def required(self) -> FrozenSet[Address]:
-        """Return the subscribed events and rooms. Each needs a webhook, or the add-on."""
+        """Return the subscribed events and rooms. Each needs a webhook, or the add-on for all."""
         version = self.version, self._directory.version
         if self._required_version != version:  # cached: called once for each of thousands of rooms
             self._required_version, self._required = version, self._compute_required()
@@ -198,7 +201,7 @@ class Subscriptions:
         return missing
 
     def refs_by_room(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
-        """Return for each of these rooms the refs of the triggers that are for it.
+        """Return for each of the given rooms the refs of the triggers that are for this room.
 
         COMMANDS stands for the chat commands that are accepted in a room.
 
@@ -233,7 +236,7 @@ class Subscriptions:
         return {Address(subscription.event.hipchat, room) for room in self._ids(references)}
 
     def _ids(self, references: Iterable[str]) -> Set[int]:
-        """Return the IDs of the rooms with these names or IDs; unknown names are left out."""
+        """Return the IDs of the rooms with the given names or IDs, without unknown names."""
         return {room_id for room_id in map(self._directory.id_of, references)
                 if room_id is not None}
 

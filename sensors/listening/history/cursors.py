@@ -28,7 +28,7 @@ class Cursors:
 
         Args:
             report: called with a sentence for the operator if cursors cannot be read. The rooms of
-                these cursors count as new.
+                unreadable cursors count as new.
 
         Raises:
             ServiceUnavailable: the store does not answer.

@@ -160,7 +160,7 @@ class HistoryPoller:
                 eventlet.sleep(self._serve(room_id))
 
     def is_polled(self, room_id: int) -> bool:
-        """Return True if a room cannot have webhooks, so that its history is polled."""
+        """Return True if a room cannot have webhooks, and its history is polled instead."""
         return self._webhooks.is_history_only(room_id)
 
     def _report(self) -> Dict[str, Any]:
@@ -317,7 +317,7 @@ class HistoryPoller:
         return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
-        """Return the seconds of a round, which polls all lively rooms and half of the others."""
+        """Return the seconds of a round, which polls all lively rooms and half of the quiet."""
         return self._pace() * sum(1 / rounds for rounds in self._all_rounds())
 
     def _all_rounds(self) -> List[int]:

@@ -15,8 +15,8 @@ __all__ = ["Leadership", "SoleSensor"]
 class Leadership:
     """Decides whether this sensor is the active one: the sensor that owns the lock.
 
-    The active sensor accepts deliveries, polls and dispatches; the others stand by. A sensor that
-    was stopped or disconnected for a while may not notice that its lock has expired. So before
+    The active sensor accepts deliveries, polls and dispatches; other sensors stand by. A sensor
+    that was stopped or disconnected may not notice that its lock has expired. So before
     each dispatch, check() calls the coordination service, and compares the time with a deadline:
     the last successful renewal plus the lock's timeout, less a margin.
 
@@ -129,7 +129,8 @@ class Leadership:
         """Renew the lock.
 
         Returns:
-            False if another sensor is active or should become active, so that run() must end.
+            False if another sensor is active or should become active: then run() must end. True
+            also if the coordination service does not answer.
         """
         began = time.monotonic()
         try:

@@ -45,8 +45,8 @@ class Store:
     so expiry empties a whole table. Deleting single rows would touch almost every page.
 
     Attributes:
-        is_damaged: True if damage was found, so that the next commit() replaces the file.
-        is_replaced: True if the file was replaced, so that sequence_numbers() must be called.
+        is_damaged: True if damage was found: the next commit() replaces the file.
+        is_replaced: True if the file was replaced: the caller must call sequence_numbers().
     """
 
     def __init__(self, directory: str, max_deliveries: int, dedup_kept: float, report: Report,
@@ -280,7 +280,7 @@ class Store:
             prefix: one of the alternate keys of `delivery`; the claim key begins with it.
 
         Returns:
-            True if there was such a claim key, so that `delivery` is a duplicate.
+            True if there was a claim key: then `delivery` is a duplicate. False if there was none.
         """
         execute = self._file.db.execute
         for table in ("seen", "seen_before"):

@@ -1,4 +1,4 @@
-"""Decides when the webhooks of each room are checked, and which events need a webhook."""
+"""Decides when the webhooks of each room are reconciled, and which events need a webhook."""
 import time
 from collections import defaultdict
 from typing import Callable, Dict, FrozenSet, Set, Union
@@ -32,7 +32,7 @@ class _Room:
 
     Attributes:
         webhooks: compares the room's webhooks with the required events.
-        changed: True if the required events have changed since the last check.
+        changed: True if the required events have changed since the room was last reconciled.
         refused: True if HipChat refuses webhooks in the room to the token's owner (403).
         problem: why the room's events cannot be received; "" for no problem.
     """
@@ -49,9 +49,9 @@ class WebhookReconciler:
 
     Subscribed means that a rule's trigger, or ChatOps, needs the event in the room.
 
-    run() reads HipChat's list of rooms, and checks one room after the other: first the rooms whose
-    subscriptions changed, then the ones checked longest ago. A check costs one call, plus one for
-    each change.
+    run() reads HipChat's list of rooms, and reconciles one room after the other: first the rooms
+    whose subscriptions changed, then the rooms reconciled longest ago. To reconcile a room costs
+    one call of HipChat's API, plus one for each webhook that it creates or deletes.
 
     No webhooks are required while the add-on receives the events of all rooms, or if HipChat
     cannot reach the sensor (the config has no public_url). Before the add-on is installed, there
@@ -76,34 +76,35 @@ class WebhookReconciler:
         self._names = RoomList(context, self._schedule)
         self._health, self._log = context.health, context.log
         self._rooms: Dict[int, _Room] = {}
-        self._failing: Set[int] = set()  # IDs of rooms whose last check failed, and ROOM_LIST
-        self._failures = 0  # consecutive failed checks
+        self._failing: Set[int] = set()  # IDs of rooms that failed last time, and ROOM_LIST
+        self._failures = 0  # consecutive failures
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
 
     def subscriptions_changed(self) -> None:
-        """Check soon the webhooks of the rooms whose subscriptions changed."""
+        """Reconcile soon the webhooks of the rooms whose subscriptions changed."""
         self.wake()
 
     def wake(self) -> None:
-        """Wake run(), so that it looks for rooms to check now."""
+        """Wake run() to look for rooms that must be reconciled now."""
         self._schedule.wake()
 
     def note_leftover(self, address: Address) -> None:
-        """Check a room soon, because its webhook delivers an event that no rule needs."""
+        """Reconcile a room's webhooks soon: one of them delivers an event that no rule needs."""
         if address.room_id not in self._rooms:
             self._room(address.room_id)
             self.wake()
 
     def webhook_delivered(self, address: Address, webhook_id: int) -> None:
-        """Check the room of a delivery if the ID of the webhook that delivers is unknown.
+        """Reconcile a room's webhooks if one delivered that the sensor has not recorded.
 
         The delivery's URL has the sensor's signature, so the webhook is the sensor's own, even if
-        it was created for another public_url. The check is throttled, because anybody who knows the
-        URL can send any webhook ID.
+        it was created for another public_url. Reconciling is throttled, because anybody who knows
+        the URL can send any webhook ID.
 
         Args:
             address: the event and room in the delivery's URL.
-            webhook_id: the webhook ID in the delivery's body; 0 if it has none.
+            webhook_id: the webhook ID in the delivery's body. 0: the body has none, and nothing
+                happens, unless the add-on delivers and makes all room webhooks superfluous.
         """
         if self._addon.is_delivering:
             self.note_leftover(address)
@@ -113,7 +114,7 @@ class WebhookReconciler:
                 address.room_id, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
 
     def note_room_name(self, address: Address, name: str) -> None:
-        """Check the room name in a delivery: if it is new, HipChat's list is read again."""
+        """Read HipChat's list of rooms sooner if a delivery hints that the list has changed."""
         if self._names.note_room_name(address, name):
             if address.room_id in self._rooms:
                 self._schedule.set_due(address.room_id, 0.0)
@@ -140,7 +141,7 @@ class WebhookReconciler:
         return room.webhooks.id_of(address.event) if room else 0
 
     def is_history_only(self, room_id: int) -> bool:
-        """Return True if a room cannot have webhooks, so that its history must be polled."""
+        """Return True if a room cannot have webhooks, and its history must be polled instead."""
         if not self._is_reachable:
             return True
         return room_id in self._rooms and self._rooms[room_id].refused and self._uses_webhooks()
@@ -168,7 +169,7 @@ class WebhookReconciler:
         return f"{name} ({room})" if name else str(room)
 
     def run(self) -> None:
-        """Check one room after the other, for ever, and retry after failures."""
+        """Reconcile the webhooks of one room after the other, for ever; retry after failures."""
         while True:
             if self._addon.is_missing:
                 self._schedule.wait_for_wake()
@@ -227,11 +228,11 @@ class WebhookReconciler:
             bool(room.problem) or self._directory.is_archived(room_id))
 
     def _is_down(self) -> bool:
-        """Return True if at least half of the last checks failed: HipChat itself fails then."""
+        """Return True if at least half of the rooms failed at their last turn: HipChat is down."""
         return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
 
     def _serve(self, room_id: int) -> float:
-        """Check a room's webhooks, or read HipChat's list of rooms (ROOM_LIST).
+        """Reconcile a room's webhooks, or read HipChat's list of rooms (ROOM_LIST).
 
         Returns:
             The seconds to wait before the next room: 0 unless HipChat fails.
@@ -294,7 +295,7 @@ class WebhookReconciler:
             _vanishing_in(room_id))
 
     def _note_hipchat_works(self, room_id: int) -> None:
-        """Note that a check succeeded. If HipChat was down before, check all failed rooms now."""
+        """Note that HipChat works for a room. If HipChat was down, retry all failed rooms now."""
         self._backoff.succeeded()
         self._failing.discard(room_id)
         if not self._failing:
@@ -308,7 +309,7 @@ class WebhookReconciler:
         """Report an error that concerns HipChat as a whole, and not one room.
 
         Returns:
-            The seconds to wait before the next room is checked.
+            The seconds to wait before the next room is reconciled.
         """
         if isinstance(error, RateLimited):
             summary = "its rate limit is reached"

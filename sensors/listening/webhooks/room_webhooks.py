@@ -166,7 +166,7 @@ class RoomWebhooks:
         return self._client.call("GET", "room", self._room_id, "webhook", item["id"])
 
     def _purpose(self, item: Dict[str, Any]) -> Tuple[Optional[str], str]:
-        """Return a webhook's event and "" if it may stay; else None and the reason to delete it."""
+        """Return a webhook's event and "" if it is right; else None and the reason to delete it."""
         if str(item["id"]) in self._made:
             return self._made[str(item["id"])], ""
         address = self._ownership.urls.read(str(item.get("url")))

@@ -52,7 +52,7 @@ class RuleProblems:
         self._reported: Set[Tuple[str, str]] = set()
 
     def watch(self) -> None:
-        """Check all rules periodically, for ever."""
+        """Set and clear the problems of all rules periodically, for ever."""
         while True:
             eventlet.sleep(timing.RULE_PROBLEMS_PERIOD)
             try:
@@ -105,7 +105,7 @@ class RuleProblems:
 
 
 def _causes(problem: _Problem, rules: Callable[[str], List[str]]) -> List[str]:
-    """Return descriptions of the config keys and rules that have a problem's triggers.
+    """Return descriptions of the config keys and rules that use a problem's triggers.
 
     Triggers without parameters are for the rooms of the config.
 
@@ -113,7 +113,7 @@ def _causes(problem: _Problem, rules: Callable[[str], List[str]]) -> List[str]:
         rules: returns the refs of the enabled rules that have a trigger (its ref).
 
     Returns:
-        [] if nothing has these triggers, so that the problem need not be reported.
+        [] if nothing uses the triggers. Then the problem need not be reported.
     """
     config = ["rooms in the pack's config"] if (
         problem.config_counts and problem.refs & WITHOUT_PARAMETERS) else []

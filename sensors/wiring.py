@@ -175,7 +175,7 @@ class Parts:
         return self._chatops is not None and self._chatops.take(address, body, message_id)
 
     def _count_webhooks(self) -> Dict[str, int]:
-        """Return the numbers of required webhooks ("wanted") and of those in HipChat ("present").
+        """Count the required webhooks ("wanted"), and how many of them HipChat has ("present").
 
         Both are 0 for a standby sensor, which manages no webhooks.
         """
@@ -246,7 +246,7 @@ class Parts:
                 about="HipChat")
 
     def _run(self) -> None:
-        """Open the spool, and be the active sensor until another one takes over."""
+        """Open the spool, wait to become the active sensor, and return when another is active."""
         health = self._context.health
         backoff = Backoff(timing.SPOOL_OPEN_RETRY_MAX)
         while True:
@@ -299,7 +299,7 @@ class Parts:
             enabled_rules=database.enabled_rules, health=health).watch)
 
     def _take_over(self) -> None:
-        """Discard this sensor's spooled deliveries, because another sensor was active since then.
+        """Discard this sensor's spool: another sensor was active after its deliveries were stored.
 
         Missed messages are then read from HipChat's history, starting at the cursors (positions in
         each room's history) that the other sensor stored in the datastore.

@@ -1,4 +1,4 @@
 """The sensor's own code, from HipChat's HTTP request to the call that publishes a trigger.
 
-It imports nothing from StackStorm: sensors/stackstorm/ does.
+This package imports nothing from StackStorm; sensors/stackstorm/ does.
 """

@@ -43,7 +43,8 @@ class RoomSchedule:
     def __init__(self, retry_max: float, priority: Callable[[int], Any] = lambda room_id: 0):
         """Args:
             retry_max: the longest delay, in seconds, before a failed room is served again.
-            priority: returns the sort key of a due room (its ID); the lowest is served first.
+            priority: called with the ID of a due room, returns the room's sort key; the room with
+                the lowest key is served first.
         """
         self._retry_max, self._priority = retry_max, priority
         self._entries: Dict[int, _Entry] = {}

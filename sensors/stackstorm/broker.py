@@ -157,8 +157,8 @@ class BrokerConnection:
     def _returned(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
         """Let publish() raise for a message that the broker returns: no queue is bound for it.
 
-        The broker also confirms such a message, so a confirmation alone does not prove that the
-        message reached a queue.
+        The broker also confirms a message that it returns, so a confirmation alone does not prove
+        that the message reached a queue.
         """
         self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
 

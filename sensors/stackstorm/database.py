@@ -167,10 +167,9 @@ def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:
 def check_writable() -> None:
     """Raise ServiceUnavailable unless the database accepts writes.
 
-    Without writes, StackStorm's rules engine would lose the trigger instances that we publish.
-
-    The write matches no document, so it changes nothing. It fails or hangs if the database is
-    down, locked, not a primary, or read-only for this user.
+    Without writes, StackStorm's rules engine would lose the trigger instances that we publish. The
+    write that tests this matches no document, so it changes nothing. It fails or hangs if the
+    database is down, locked, not a primary, or read-only for this user.
     """
     with answering():
         TriggerInstance.query(id=NO_ID).update(set__status="processed")

@@ -71,9 +71,9 @@ class TriggerPublisher:
                 f"Check RabbitMQ. The error: {error!r:.300}") from error
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
-        """Keep the message that TriggerDispatcher wants to publish, for publish() to send.
+        """Store the message that TriggerDispatcher would publish; publish() sends it.
 
-        TriggerDispatcher calls this because this object replaces StackStorm's publisher.
+        TriggerDispatcher calls this method, because this object replaces StackStorm's publisher.
         """
         content_type, content_encoding, body = dumps(payload, "pickle")
         self._made.message = _Message(body, routing_key, {

@@ -11,7 +11,7 @@ CONFIG_FD = "HIPCHAT_SENSOR_CONFIG_FD"  # environment variable
 
 
 def restart(config: Dict[str, Any]) -> None:
-    """Replace this process by a new one with the same arguments, which reads the config again.
+    """Replace this process by a new process with the same arguments, which reads the config again.
 
     The process does not exit, because the sensor container stops restarting a sensor after three
     exits in a short time. If another program than the sensor container runs the sensor (the

@@ -63,7 +63,7 @@ def _text(body: Any, key: str) -> str:
 
 
 def group_id(value: Any) -> Optional[int]:
-    """Return HipChat's ID of a group as an integer; None if it is not stated.
+    """Return HipChat's ID of a group as an integer; None if `value` is None.
 
     Args:
         value: the ID as in JSON: an integer, a string of digits, or None.

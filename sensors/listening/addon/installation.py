@@ -37,8 +37,8 @@ class NotStored(Exception):
 class Installation:
     """Manages the add-on's one installation, for the whole group of the config's HipChat.
 
-    HipChat's callbacks install and uninstall the add-on. They are unsigned, so the Verifier asks
-    HipChat whether they are true. A callback that fails this check does not change the previous
+    HipChat's callbacks install and uninstall the add-on. Callbacks are unsigned, so the Verifier
+    asks HipChat whether a callback is true. A false callback does not change the previous
     installation.
 
     Attributes:
@@ -84,7 +84,7 @@ class Installation:
 
     @property
     def is_missing(self) -> bool:
-        """True while the sensor has no token for HipChat, as the add-on is not installed yet."""
+        """True while the sensor has no token for HipChat: the add-on is not installed yet."""
         return self.enabled and not self._api.api_key and self.credentials is None
 
     def run(self) -> None:
@@ -141,7 +141,7 @@ class Installation:
             self._check_now.set()
 
     def _begin(self) -> None:
-        """Load the stored installation, or store a new one without credentials; retry for ever."""
+        """Load the stored installation, or store one without credentials; retry until stored."""
         backoff = Backoff(timing.DATASTORE_RETRY_MAX)
         while self._addon is None:
             try:

@@ -73,7 +73,7 @@ class Verifier:
         return False
 
     def _verified_group(self, integration: Integration) -> Optional[int]:
-        """Return the ID of the group for which HipChat issues a token; None if it is not stated.
+        """Return the ID of the group for which HipChat issues a token; None if none is stated.
 
         Raises:
             InstallationRefused: HipChat issues no token for the add-on and the whole group.
@@ -137,7 +137,7 @@ class Verifier:
         """Return HipChat's information about a token, such as its client and scopes.
 
         Raises:
-            HipChatError: HipChat does not return it.
+            HipChatError: HipChat does not return the information.
         """
         self._client.use(self._api._replace(integration=None, api_key=token))
         try:

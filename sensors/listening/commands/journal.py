@@ -111,8 +111,8 @@ class Journal:
     """Records commands by message ID, so that each command is run and answered once.
 
     After a restart or a takeover, the sensor continues with the unanswered commands. Answered
-    commands are recognized for COMMAND_KEPT. Methods that write raise ServiceUnavailable if the
-    datastore does not answer.
+    commands are recognized for COMMAND_KEPT. open() and the methods that write raise
+    ServiceUnavailable if the datastore does not answer.
     """
 
     def __init__(self, store: CommandStore, report_damage: Callable[[str], None]):

@@ -57,7 +57,7 @@ class Replies:
             self._save(command)
 
     def resume(self, command: Command) -> None:
-        """Send the replies that a previous process may have sent, if the history lacks them."""
+        """Send the replies that a previous process began to send and the room's history lacks."""
         for each in list(command.replies):
             self._send(command.message, each.reply, each.begun_at)
             command.replies.remove(each)

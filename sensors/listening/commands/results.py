@@ -97,7 +97,7 @@ class Results:
 
     @contextlib.contextmanager
     def expecting(self) -> Iterator[None]:
-        """Keep the reported ends of unknown executions during the `with` block.
+        """During a `with` block, store the reported ends of executions that are not known yet.
 
         Start a command in the block: its execution may end before follow() learns its ID.
         """

@@ -146,7 +146,7 @@ class RoomQueues:
                 raise
 
     def _serve(self, room_id: int) -> None:
-        """Dispatch one delivery of a room, unless the room must wait."""
+        """Dispatch one delivery of a room, unless a pause or the circuit breaker holds it back."""
         self._yield_to_arriving()
         if self._is_finishing:
             return

@@ -34,7 +34,7 @@ class Subscription(NamedTuple):
         StackStorm does not check the parameters of a rule's trigger.
 
         Raises:
-            ParameterError: a parameter is wrong, or the pack has no such trigger type.
+            ParameterError: a parameter is wrong, or the trigger's type is not one of the pack's.
         """
         event = EVENTS.get(trigger["type"].partition(".")[2])
         if event is None:

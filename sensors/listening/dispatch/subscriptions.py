@@ -28,7 +28,7 @@ class Subscriptions:
 
     Attributes:
         command_addresses: the events and rooms in which chat commands are accepted.
-        version: the number of changes so far; a caller compares it to detect a change.
+        version: the number of changes so far; if it differs later, subscriptions have changed.
     """
 
     def __init__(self, rooms: List[str], events: List[str], directory: RoomDirectory,
@@ -59,7 +59,7 @@ class Subscriptions:
         self.version = 0
 
     def add(self, trigger: Dict[str, Any]) -> None:
-        """Add a trigger, or apply its new parameters."""
+        """Add a trigger; if it was added before, apply its new parameters."""
         known = self._triggers.get(trigger["ref"])
         if known is not None and known.get("parameters") == trigger.get("parameters"):
             return

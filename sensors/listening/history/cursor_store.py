@@ -58,7 +58,7 @@ class CursorStore:
 
         Args:
             report: called with a sentence for the operator if cursors cannot be read. The rooms of
-                these cursors count as new, so messages that they missed are not dispatched.
+                unreadable cursors count as new, and their missed messages are not dispatched.
 
         Raises:
             ServiceUnavailable: the datastore does not answer.

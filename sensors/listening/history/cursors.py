@@ -71,7 +71,7 @@ class Cursors:
         return {room_id: stored.subscribed or {} for room_id, stored in self._store.cursors.items()}
 
     def knows_subscribed(self, room_id: int) -> bool:
-        """Return False only for a room with a cursor of version 0.2.0, which lacks the events."""
+        """Return False if a room's cursor, of version 0.2.0, states no subscribed events."""
         stored = self._store.cursors.get(room_id)
         return stored is None or stored.subscribed is not None
 

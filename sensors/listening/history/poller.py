@@ -22,7 +22,7 @@ __all__ = ["HistoryPoller"]
 
 
 class _Room:
-    """What the poller knows about a room. Times are time.monotonic(), 0.0 for never.
+    """Holds the poller's state of a room. Times are time.monotonic(), 0.0 for never.
 
     Attributes:
         needs_check: True if messages may have been missed, so the history must be read.
@@ -317,7 +317,7 @@ class HistoryPoller:
         return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
-        """Return the seconds of a round, which polls all lively rooms and half of the quiet."""
+        """Return the seconds of a round: polls of all lively rooms and half of the quiet rooms."""
         return self._pace() * sum(1 / rounds for rounds in self._all_rounds())
 
     def _all_rounds(self) -> List[int]:
@@ -325,7 +325,7 @@ class HistoryPoller:
                 if not room.unsubscribed_at and self.is_polled(room_id)]
 
     def _read(self, room_id: int, room: _Room) -> None:
-        """Read a room's history, and log and count what was missed."""
+        """Read a room's history, and log and count the missed messages."""
         reach = self._reach(room_id, room)
         found = self._backfill.read(room_id, reach, lambda: self._has_missed(room_id, room))
         if found.is_first:

@@ -15,7 +15,7 @@ class Subscribed:
     """Records for each address (event and room) since when it is subscribed (HipChat's clock).
 
     The times are needed because a new rule must not receive messages that were sent before it was
-    created. They are stored with the cursors, because rules may be created while the sensor is
+    created. The times are stored with the cursors, because rules may be created while the sensor is
     down. A time is kept for CURSOR_KEPT after the subscription has ended, so that no message is
     lost if a rule is deleted and created again.
     """
@@ -37,7 +37,7 @@ class Subscribed:
                 self._since[Address(event, room_id)] = since
 
     def note_change(self) -> None:
-        """Note that subscriptions change now: addresses() records this time as the new ones'."""
+        """Note that subscriptions change now; addresses() uses this time as the new ones' start."""
         if self._is_noted:
             self._changed_at, self._is_noted = self._now(), False
 

@@ -24,7 +24,7 @@ class HistoryRequests:
     def request_check(self, room_id: Optional[int]) -> None:
         """Ask for a room's history (None: all rooms') to be read.
 
-        Do not wait if the spool's disk hangs, because HipChat waits for the response.
+        If the spool's disk hangs, do not wait for it, because HipChat waits for the response.
         """
         if self._intake.hangs:
             eventlet.spawn(self._request_check, room_id)

@@ -12,10 +12,10 @@ TIME_MAX = 2 ** 53  # no expiry in seconds or milliseconds is larger
 
 
 def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: float) -> bool:
-    """Return whether a request has a valid JWT from HipChat for this integration.
+    """Return whether a request has a valid JWT from HipChat for an integration.
 
-    The JWT is in the header `Authorization: JWT ...` or in the query as signed_request. It must be
-    signed (HS256) with the integration's secret, issued for its ID, and not expired.
+    The JWT is in the header `Authorization: JWT ...` or in the query as signed_request. The JWT
+    must be signed (HS256) with the integration's secret, issued for its ID, and not expired.
 
     Args:
         environ: the request's WSGI environment.

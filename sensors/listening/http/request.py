@@ -27,7 +27,7 @@ class Request:
     def of(cls, environ: Dict[str, Any]) -> "Request":
         """Create the Request for a WSGI environment.
 
-        A proxy may send the whole URL as path (RFC 9112, 3.2.2).
+        A proxy may send the whole URL as path (RFC 9112, 3.2.2); only its path is used then.
         """
         path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         if path.lower().startswith(("http://", "https://")):

@@ -76,7 +76,7 @@ class Health:
 
         Args:
             event: HipChat's name of the event; "" if unknown.
-            outcome: "accepted", "dispatched", or the reason why they were not dispatched.
+            outcome: "accepted", "dispatched", or why the deliveries were not dispatched.
         """
         if deliveries:
             self._outcomes[event, outcome] += deliveries

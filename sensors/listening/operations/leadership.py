@@ -16,12 +16,13 @@ class Leadership:
     """Decides whether this sensor is the active one: the sensor that owns the lock.
 
     The active sensor accepts deliveries, polls and dispatches; other sensors stand by. A sensor
-    that was stopped or disconnected may not notice that its lock has expired. So before
-    each dispatch, check() calls the coordination service, and compares the time with a deadline:
-    the last successful renewal plus the lock's timeout, less a margin.
+    that was stopped or disconnected may not notice that its lock has expired. So before each
+    dispatch, check() calls the coordination service, and compares the time with a deadline: the
+    last successful renewal plus the lock's timeout, less a margin.
 
     Attributes:
-        is_active: True from the time when this sensor got the lock until it loses it for good.
+        is_active: True from the time when this sensor got the lock until it releases the lock, or
+            another sensor gets it.
         settle_delay: the seconds to wait, once active, before histories are read.
     """
 

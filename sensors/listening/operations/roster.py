@@ -30,7 +30,7 @@ class Roster:
     def __init__(self, read: Callable[[str], Optional[str]], write: Callable[[str, str], None],
                  directory: str):
         """Args:
-            read: returns the value of a datastore key; None without one.
+            read: returns the value of a datastore key; None if the key does not exist.
             write: stores a value under a datastore key.
             directory: this sensor's spool directory, where its ID is stored.
         """
@@ -66,7 +66,8 @@ class Roster:
     def is_alive(self, key: str, kept: float) -> bool:
         """Return whether another sensor has changed a record (ACTIVE or STANDBY) recently.
 
-        Call it every few seconds: it compares the record with the record of the last call.
+        Call this method every few seconds: it compares the record with that of the last call, and
+        so returns False at the first call.
 
         Args:
             key: ACTIVE or STANDBY.

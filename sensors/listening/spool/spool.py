@@ -123,8 +123,8 @@ class Spool:
 
         Returns:
             For each delivery the return value of insert(), or the SpoolError that it would raise.
-            After a delivery with an error, all further ones are duplicates or have errors, too:
-            the failed one will be sent again, and must not arrive behind later ones.
+            After a delivery with an error, all later ones are duplicates or have errors, too: the
+            failed delivery will be sent again, and must not arrive behind later deliveries.
         """
         if self.hangs:
             return [self._timeout_error() for _ in deliveries]
@@ -170,7 +170,7 @@ class Spool:
         return room_id in self._numbers
 
     def oldest(self) -> float:
-        """Return the age of the oldest waiting delivery in seconds; 0 if none waits."""
+        """Return the age of the oldest waiting delivery in seconds; 0 if none can be read."""
         firsts = [numbers[0] for numbers in self._numbers.values()]
         try:
             return max(0.0, time.time() - self._store.read(min(firsts)).received_at)
@@ -260,7 +260,7 @@ class Spool:
         return bool(result)
 
     def _reload(self) -> None:
-        """Read the deliveries that are in the file into memory, and all histories again.
+        """Load a new file's sequence numbers into memory, and have all histories read again.
 
         Called after the store has replaced a damaged or removed file: the histories return the
         messages, notifications and topics that could not be copied into the new file.

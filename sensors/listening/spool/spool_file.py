@@ -59,7 +59,8 @@ class SpoolFile:
             True if the file was damaged and deliveries may be lost; False if all could be read.
 
         Raises:
-            SpoolError: another process uses the file, or another version of the pack wrote it.
+            SpoolError: another process uses the file, another version of the pack wrote it, or
+                the directory cannot be used.
         """
         self.close()
         self._lock = lock_directory(self._directory, self._report)

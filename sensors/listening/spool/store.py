@@ -146,7 +146,7 @@ class Store:
         return found
 
     def read(self, sequence_number: int) -> StoredDelivery:
-        """Return the waiting delivery with this sequence number.
+        """Return the waiting delivery with a sequence number.
 
         Raises:
             SpoolError: the delivery is missing, cannot be read, or has a wrong checksum.

@@ -28,7 +28,7 @@ ARCHIVED = "It is archived. Run hipchat.unarchive_room, or remove the room from 
 
 
 class _Room:
-    """What the reconciler knows about a room and its webhooks.
+    """Holds the reconciler's state of a room and its webhooks.
 
     Attributes:
         webhooks: compares the room's webhooks with the required events.
@@ -121,7 +121,7 @@ class WebhookReconciler:
             self.wake()
 
     def count(self) -> Dict[str, int]:
-        """Count the required webhooks ("wanted"), and those of them in HipChat ("present")."""
+        """Count the required webhooks ("wanted"), and how many of them HipChat has ("present")."""
         unknown = self._names.unknown() if self._uses_webhooks() else {}
         return {"wanted": len(self._required()) + sum(map(len, unknown.values())),
                 "present": 0 if self._is_down() else sum(
@@ -147,10 +147,10 @@ class WebhookReconciler:
         return room_id in self._rooms and self._rooms[room_id].refused and self._uses_webhooks()
 
     def problems(self) -> Dict[Union[int, str], str]:
-        """Return why a room's events cannot be received.
+        """Return for each room with a problem why its events cannot be received.
 
         Returns:
-            The reason, by room ID, or by a room name in rules or the config that no room has.
+            The reasons, by room ID, or by a name in rules or the config that no room has.
         """
         found: Dict[Union[int, str], str] = {
             room_id: room.problem or ARCHIVED for room_id, room in self._rooms.items()

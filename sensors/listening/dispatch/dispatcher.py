@@ -99,7 +99,7 @@ class Dispatcher:
             raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
                              "list is empty. Deliveries for a rule that uses a room name wait in "
                              "the spool until it lists rooms.")
-        before: Set[str] = set()  # triggers to which the previously active sensor dispatched it
+        before: Set[str] = set()  # refs of triggers that got it from the previously active sensor
         for subscription, groups in matches or []:
             if subscription.ref not in dispatched_to:
                 content = payload(event, body, subscription.trigger_id, groups,

@@ -104,7 +104,7 @@ class Leadership:
             if self._can_dispatch():
                 self._roster.announce(STANDBY)
         except ServiceUnavailable:
-            pass  # without StackStorm's database, it could not take over
+            pass  # without StackStorm's database, this sensor could not take over
 
     def _acquired(self) -> bool:
         began = time.monotonic()

@@ -16,7 +16,7 @@ class TokenWatch:
 
     def __init__(self, context: Context):
         self._context = context
-        # Not within the sensor's budget: with many rooms, that delays calls.
+        # Not within the sensor's call budget, which delays calls if there are many rooms.
         self._client = Client(context.settings.api._replace(rate_limit_wait=0), CallBudget(1.0))
         self._client.call_ended = context.health.metrics.call_ended
 

@@ -81,7 +81,7 @@ class Spool:
             SpoolError: another process uses the spool, another version of the pack wrote it, or
                 the directory cannot be used.
         """
-        tpool.set_num_threads(1)  # each of the usual twenty would keep memory of its own
+        tpool.set_num_threads(1)  # each of the usual twenty threads would keep memory of its own
         try:
             is_part_lost = tpool.execute(self._store.open)
             self._numbers = tpool.execute(self._store.sequence_numbers)

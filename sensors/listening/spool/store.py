@@ -14,7 +14,7 @@ __all__ = ["Store", "to_sent_at", "to_sequence_number"]
 
 RESERVE = 16 * 1024 ** 2  # bytes of free disk space that are kept for removals
 MICROSECOND = 2 ** 10  # sequence numbers: backfilled deliveries fit between two live ones
-RECENT_MAX = 10000  # keys of dispatched deliveries that are also in memory, if the file is damaged
+RECENT_MAX = 10000  # dedup keys that are also in memory, for the case of a damaged file
 SEQUENCE_NUMBER_MAX = 2 ** 62  # half of SQLite's largest integer
 
 Result = Union[int, SpoolFull]  # the sequence number of a stored delivery, 0 for a duplicate

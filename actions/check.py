@@ -21,7 +21,7 @@ class CheckAction(HipChatAction):
     """
 
     def do(self) -> Result:
-        """Make all checks; return {"lines": a text for each check}.
+        """Make all checks; return {"lines": one string for each check}.
 
         Raises:
             Incomplete: a check found a problem; the error's result has the lines too.
@@ -41,7 +41,7 @@ class CheckAction(HipChatAction):
         return {"lines": lines}
 
     def _chatops(self) -> Findings:
-        """Yield the findings on ChatOps; none if there is no client of HipChat."""
+        """Yield the findings on ChatOps; none if the config lacks what calls to HipChat need."""
         try:
             client = self.hipchat
         except HipChatError:  # checkup() reports that error

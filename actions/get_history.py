@@ -38,10 +38,9 @@ class GetHistoryAction(HipChatAction):
 
     def _until(self, room: str, limit: int, date: str, end_date: Optional[str],
                timezone: str) -> List[Dict[str, Any]]:
-        """Return the newest messages before `date`, and after any `end_date`; oldest first.
+        """Return up to `limit` messages, oldest first.
 
-        Args:
-            limit: the maximum number of messages.
+        They are the newest messages before `date`, and after `end_date` if it is given.
         """
         # HipChat answers 401 to a call with both end-date and timezone.
         option: Dict[str, Any] = {"end-date": end_date} if end_date else {"timezone": timezone}

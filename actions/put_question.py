@@ -23,7 +23,8 @@ class PutQuestionAction(HipChatAction):
         """Post the question; return {"id", "room", "answer_filter"}.
 
         Returns:
-            The ID of the posted message, the room, and a regular expression (RE2) for its answers.
+            The ID of the posted message, the room, and a regular expression (RE2) that matches its
+            answers.
         """
         room = self.room_or_default(room)
         room_question = RoomQuestion(question, self._code(room))
@@ -33,7 +34,7 @@ class PutQuestionAction(HipChatAction):
         return {"id": posted.get("id"), "room": room, "answer_filter": room_question.answer_filter}
 
     def _code(self, room: str) -> str:
-        """Return the code that the question's answers must contain; "" if no other is waiting."""
+        """Return the code that answers must contain; "" if no other question waits in the room."""
         execution_id = os.environ.get("ST2_ACTION_EXECUTION_ID", "")
         token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
         stackstorm = StackStorm(os.environ.get("ST2_ACTION_API_URL", ""),
@@ -41,12 +42,12 @@ class PutQuestionAction(HipChatAction):
         try:
             execution_id = stackstorm.execution(execution_id).get("parent") or execution_id
             others = waiting_beside(execution_id, stackstorm, self._is(room))
-        except StackStormError:  # the user may not list executions, so assume other questions
+        except StackStormError:  # for example no permission to list executions: assume others
             return code_of(execution_id, [])
         return code_of(execution_id, others) if others else ""
 
     def _is(self, room: str) -> Callable[[Any], bool]:
-        """Return a function that returns whether another parameter `room` means this room."""
+        """Return a function that returns whether another question's `room` means this room."""
         def is_same(other: Any) -> bool:
             other = self.room_or_default(other)
             if other == room:

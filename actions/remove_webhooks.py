@@ -19,7 +19,7 @@ class RemoveWebhooksAction(HipChatAction):
     """
 
     def do(self, rooms: Optional[List[Any]] = None) -> Result:
-        """Delete the sensor's webhooks in these rooms; None for all rooms.
+        """Delete the sensor's webhooks in the given rooms; in all rooms if `rooms` is None.
 
         Returns:
             {"removed": the number of deleted webhooks, "rooms": [{"room", "removed"}]}.
@@ -37,10 +37,7 @@ class RemoveWebhooksAction(HipChatAction):
         return result
 
     def _keys(self, references: Optional[List[Any]]) -> List[Tuple[Any, str]]:
-        """Return (key, title) for each room: what to call HipChat with, and what to show.
-
-        The key is the room's ID, or its name if the ID is unknown.
-        """
+        """Return (key, name) for each room; the key is the ID, or the name if the ID is unknown."""
         keys = [self.room_of(reference) for reference in references or []]
         rooms, directory = find_rooms(self.hipchat, keys), RoomDirectory()
         directory.replace(rooms)

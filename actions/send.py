@@ -18,7 +18,8 @@ class SendAction(HipChatAction):
         """Send the notification.
 
         Returns:
-            The notification and its room; if `rooms` is given, {"rooms": [such a result for each]}.
+            The notification and its room; if `rooms` is given, {"rooms": [such a result for each
+            room]}.
         """
         sent = notification(**fields)
         if rooms is None:

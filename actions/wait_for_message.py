@@ -19,7 +19,7 @@ class WaitForMessageAction(HipChatAction):
         """Wait for the message.
 
         Returns:
-            {"room", "message": HipChat's message, "matches": the texts of the filter's groups}.
+            {"room", "message": HipChat's message, "matches": the strings of the filter's groups}.
         """
         room = self.room_or_default(room)
         criteria = Criteria(filter, people or [], notifications)

@@ -20,7 +20,7 @@ from sandbox.stackstorm.unknown import Unknown
 
 plugins.add_to_path(REPOSITORY / "actions/lib", first=True)
 from chatops.ack import ack_of  # noqa: E402
-from chatops.aliases import find, named_alike, problems_of, unkept_safeguard  # noqa: E402
+from chatops.aliases import find, named_alike, problems_of, unsupported_safeguard  # noqa: E402
 from chatops.chat_message import check_harmless, command_in  # noqa: E402
 from chatops.errors import CommandRejected, NotACommand  # noqa: E402
 from chatops.matching import FormatMatch, formats_of, name_of  # noqa: E402
@@ -132,7 +132,7 @@ class AliasTrial:
         match = find(command, [each for alias in self._aliases if alias["enabled"]
                                for each in formats_of(alias)])
         alias = match.format.alias
-        problem = named_alike(self._aliases).get(alias["name"]) or unkept_safeguard(alias)
+        problem = named_alike(self._aliases).get(alias["name"]) or unsupported_safeguard(alias)
         if problem:
             raise CommandRejected(problem)
         check_values(match, self._settings.extra_parameters)

@@ -19,7 +19,7 @@ Result = Dict[str, Any]
 
 
 class HipChatAction(Action):
-    """An action that calls HipChat. A subclass defines do(), whose error becomes the result."""
+    """An action that calls HipChat. Subclasses define do(); run() returns its result or error."""
 
     do: Callable[..., Result]
     """Runs the action with the parameters of its YAML file; raises HipChatError if it fails."""
@@ -28,8 +28,8 @@ class HipChatAction(Action):
         """Run the action; StackStorm calls this.
 
         Returns:
-            (True, the result of do()); or (False, the result of its error), which StackStorm shows
-            as a failed action.
+            (True, the result of do()), or (False, the error of do() as a result): then StackStorm
+            shows the action as failed.
         """
         try:
             return True, self._guarded(self.do(**parameters))
@@ -62,10 +62,10 @@ class HipChatAction(Action):
         return People(self.hipchat, lambda: self.hipchat_as_user)
 
     def room_or_default(self, room: Any) -> str:
-        """Return a room's name or ID as text; for None, the config's default_room.
+        """Return a room's name or ID as a string; for None, the config's default_room.
 
         Raises:
-            ParameterError: neither is given, or the room is invalid.
+            ParameterError: the room is invalid, or it is None and the config has no default_room.
         """
         chosen = self.settings.default_room if room is None else room
         if chosen is None:
@@ -74,7 +74,7 @@ class HipChatAction(Action):
         return self.room_of(chosen)
 
     def room_of(self, room: Any) -> str:
-        """Return a room's name or ID as text; raises ParameterError if it is invalid."""
+        """Return a room's name or ID as a string; raises ParameterError if it is invalid."""
         try:
             return room_key(room)
         except ValueError as error:
@@ -84,7 +84,8 @@ class HipChatAction(Action):
         """Return the target of a share: ("user", user) if a user is given, else ("room", the room).
 
         Raises:
-            ParameterError: both are given, or neither and no default_room, or one is invalid.
+            ParameterError: user and room are both given, the given one is invalid, or neither is
+                given and the config has no default_room.
         """
         if user and room:
             raise ParameterError("Give either a room or a user.")
@@ -92,7 +93,7 @@ class HipChatAction(Action):
         return ("user", user) if user else ("room", self.room_or_default(room))
 
     def _guarded(self, result: Result) -> Result:
-        """Return the result as StackStorm can store it, and with its templates made harmless.
+        """Return a result that StackStorm can store, with its templates made harmless.
 
         The result may contain chat text, and a workflow that passes the result on would evaluate
         templates in it. With template_guard: false in the config, templates stay.

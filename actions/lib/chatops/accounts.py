@@ -17,7 +17,7 @@ class Platform(NamedTuple):
         username: the name of the account's StackStorm user.
         has_authentication: whether StackStorm requires authentication.
         stream_url: the URL of StackStorm's event stream.
-        renew: called when StackStorm has rejected the headers, so that headers() returns new ones.
+        renew: called after StackStorm has rejected the headers; then headers() returns new ones.
     """
 
     api_url: str
@@ -45,14 +45,15 @@ class Accounts:
     def pack(self) -> StackStorm:
         """Return the client of the pack's account, which reads aliases, executions and inquiries.
 
-        It is the account of the config's chatops.api_key, else the platform's account.
+        The account is that of the config's chatops.api_key, or else the platform's.
         """
         return self._with_key(self._settings.api_key or "")
 
     def of(self, requester_id: int) -> StackStorm:
         """Return the client of the account that runs a person's commands.
 
-        It is the account of the person's key in chatops.api_keys; without any api_keys, pack().
+        The account is that of the person's key in chatops.api_keys; without any api_keys, that of
+        pack().
 
         Raises:
             CommandRejected: the config has api_keys, but none for this person.
@@ -65,12 +66,12 @@ class Accounts:
         return self._with_key(self._settings.api_keys[requester_id])
 
     def headers(self) -> Dict[str, str]:
-        """Return the headers that authenticate the pack's account: that of pack()."""
+        """Return the headers that authenticate the account of pack()."""
         key = self._settings.api_key
         return {"St2-Api-Key": key} if key else self._platform.headers()
 
     def note_refusal(self) -> None:
-        """Authenticate again at the next call, because StackStorm rejected pack()'s headers."""
+        """Note that StackStorm rejected headers(), so that the next call authenticates again."""
         self._platform.renew()
 
     def username(self, stackstorm: StackStorm) -> str:

@@ -10,8 +10,8 @@ def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
     """Return the acknowledgement of a started command; None if the alias disables the ack.
 
     Args:
-        started: StackStorm's response to the start: execution, actionalias (the alias), and the
-            rendered message and extra of its ack, which are absent if only the former are known.
+        started: StackStorm's response to the start: execution, actionalias (the alias), and usually
+            message and extra, which StackStorm has rendered from the alias's ack.
     """
     ack = started["actionalias"].get("ack") or {}
     if ack.get("enabled") is False:
@@ -23,6 +23,6 @@ def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
         text += f" (details available at {url})"
     reply = Reply(text, code, color="gray", web_url=url)
     extra = started.get("extra")
-    # If StackStorm could not render `extra`, it is a text.
+    # If StackStorm could not render `extra`, it is a string.
     return styled(reply, extra) if isinstance(extra, dict) else (
         reply._replace(private=is_private(ack.get("extra"))))

@@ -11,7 +11,7 @@ from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
 
 __all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike", "problems_of",
-           "unkept_safeguard"]
+           "unsupported_safeguard"]
 
 
 class CommandForbidden(CommandRejected):
@@ -31,7 +31,7 @@ class Aliases:
 
     Args:
         listing: all aliases and formats, as the catalog read them last.
-        stackstorm: the client of an account that may call StackStorm's own matching.
+        stackstorm: a client with permission to call StackStorm's own matching.
         person_id, room_id: HipChat's IDs of the person and of the room.
     """
 
@@ -52,7 +52,7 @@ class Aliases:
             CommandForbidden: the command matches only aliases that the person may not run here.
             CommandRejected: the command matches no format or several, or the pack or StackStorm
                 cannot run it.
-            NotACommand: the text is probably not meant as a command.
+            NotACommand: the message is probably not meant as a command.
         """
         matches = _matches_of(command, self._formats)
         if not matches:
@@ -63,7 +63,7 @@ class Aliases:
             raise CommandForbidden(name, self._permissions.people_for(name, self._room_id))
         match = _best_of(allowed)
         problem = named_alike(self._aliases).get(match.format.alias["name"]) or (
-            unkept_safeguard(match.format.alias))
+            unsupported_safeguard(match.format.alias))
         if problem:
             raise CommandRejected(problem)
         # With match_multiple, StackStorm chooses the alias itself.
@@ -75,11 +75,7 @@ class Aliases:
         return match
 
     def _chosen_by_stackstorm(self, command: str) -> Optional[Tuple[str, str]]:
-        """Ask StackStorm's own matching which alias a command is for.
-
-        Returns:
-            The alias's ref and the format; None if the command matches no alias, or several.
-        """
+        """Return (alias ref, format) by StackStorm's matching; None if none or several match."""
         try:
             match = self._stackstorm.match(command)
         except StackStormError as error:
@@ -93,10 +89,9 @@ class Aliases:
 
 
 def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
-    """Find names that aliases of several packs share. Disabled aliases count too.
+    """Return, by each name that aliases of several packs share, the problem and its remedy.
 
-    Returns:
-        By shared name (without pack), a sentence with the problem and its remedy.
+    Disabled aliases count too. The names are without pack.
     """
     refs_by_name: Dict[str, List[str]] = {}
     for alias in aliases:
@@ -106,11 +101,11 @@ def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
             for name, refs in refs_by_name.items() if len(refs) > 1}
 
 
-def unkept_safeguard(alias: Dict[str, Any]) -> str:
-    """Return why the pack does not run an alias; "" if the alias asks for no safeguard.
+def unsupported_safeguard(alias: Dict[str, Any]) -> str:
+    """Return why the pack does not run an alias with `extra.security`; "" for other aliases.
 
-    An alias asks for a safeguard by `extra.security`. hubot-stackstorm knows one, `twofactor`. This
-    pack has none, so it does not run an alias that asks for one.
+    `extra.security` asks for a safeguard before each command, such as hubot-stackstorm's
+    `twofactor`. This pack supports none, so it does not run such an alias.
     """
     extra = alias.get("extra")
     security = extra.get("security") if isinstance(extra, dict) else None
@@ -122,13 +117,12 @@ def unkept_safeguard(alias: Dict[str, Any]) -> str:
 
 
 def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
-    """Return a sentence for each problem because of which people cannot run an enabled alias.
+    """Return a sentence for each problem that keeps people from running an enabled alias.
 
-    Args:
-        aliases: all aliases, disabled ones too, because their names count.
+    The aliases must include disabled ones, because their names count too.
     """
     enabled = [alias for alias in aliases if alias.get("enabled", True)]
-    problems = [*named_alike(aliases).values(), *map(unkept_safeguard, enabled)]
+    problems = [*named_alike(aliases).values(), *map(unsupported_safeguard, enabled)]
     for format in (format for alias in enabled for format in formats_of(alias)):
         name = name_of(format.alias)
         if format.problem:
@@ -140,11 +134,11 @@ def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
 
 
 def find(command: str, formats: List[Format]) -> FormatMatch:
-    """Find the one of these formats that a command matches, without a check of permissions.
+    """Find the one format that a command matches, without a check of permissions.
 
     Raises:
         CommandRejected: the command matches no format or several, or StackStorm cannot run it.
-        NotACommand: the text is probably not meant as a command.
+        NotACommand: the message is probably not meant as a command.
     """
     matches = _matches_of(command, formats)
     if not matches:
@@ -155,8 +149,9 @@ def find(command: str, formats: List[Format]) -> FormatMatch:
 def _matches_of(command: str, formats: List[Format]) -> List[FormatMatch]:
     """Return one match for each alias that the command matches.
 
-    If the command matches several formats of an alias, the first that StackStorm accepts counts, or
-    else the first. A format with match_multiple counts only if no other format matches.
+    If the command matches several formats of an alias, the match is with the first that StackStorm
+    accepts, or else with the first. A format with match_multiple counts only if no other format
+    matches.
     """
     matches = [match for match in (format.match(command) for format in formats) if match]
     matches = [match for match in matches if not match.format.is_multiple] or matches
@@ -170,7 +165,7 @@ def _best_of(matches: List[FormatMatch]) -> FormatMatch:
     """Return the match that StackStorm accepts as typed, or else the one that it accepts recased.
 
     Raises:
-        CommandRejected: there are several such matches, or the match has a `rejection`.
+        CommandRejected: StackStorm accepts several such matches, or the match has a `rejection`.
     """
     matches = ([match for match in matches if match.is_exact] or
                [match for match in matches if match.command] or matches)
@@ -185,13 +180,14 @@ def _best_of(matches: List[FormatMatch]) -> FormatMatch:
 
 
 def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> CommandRejected:
-    """Return the error for a command that matches none of the formats.
+    """Return the error for a command that matches no format.
 
     Args:
-        allowed: the formats that the requester may run: the most similar ones are suggested.
+        formats: all formats: the error says if a word after the command would make it match one.
+        allowed: the formats that the requester may run: the error suggests the most similar ones.
 
     Raises:
-        NotACommand: the text is probably not meant as a command.
+        NotACommand: the message is probably not meant as a command.
     """
     check_words(command)
     if read_command(command).ending and any(format.match(command + " .") for format in formats):

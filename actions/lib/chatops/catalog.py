@@ -1,4 +1,4 @@
-"""Caches StackStorm's action aliases, since reading 135 of them takes longer than starting one."""
+"""Caches StackStorm's action aliases: reading 135 of them takes longer than starting an action."""
 import time
 from typing import Any, Callable, Dict, List, NamedTuple
 
@@ -19,7 +19,7 @@ class Listing(NamedTuple):
 
     @classmethod
     def of(cls, aliases: List[Dict[str, Any]]) -> "Listing":
-        """Return the listing of these aliases and of their formats."""
+        """Return the listing of these aliases, with the formats of the enabled ones."""
         return cls(aliases, [format for alias in aliases if alias.get("enabled", True)
                              for format in formats_of(alias)])
 
@@ -31,7 +31,7 @@ class Catalog:
     listing(max_age), which reads the aliases again.
 
     Args:
-        stackstorm: returns a client that may read aliases.
+        stackstorm: returns a client with permission to read aliases.
     """
 
     def __init__(self, stackstorm: Callable[[], StackStorm]):
@@ -45,19 +45,12 @@ class Catalog:
         self._is_expired = True
 
     def refresh(self) -> None:
-        """Read the aliases again if one may have changed, or after MAX_AGE.
-
-        Raises:
-            StackStormError: the aliases cannot be read.
-        """
+        """Read the aliases after expire() or MAX_AGE; raises StackStormError if that fails."""
         if self._is_expired or time.monotonic() - self._read_at > MAX_AGE:
             self._read()
 
     def listing(self, max_age: float = float("inf")) -> Listing:
-        """Return the aliases and formats.
-
-        Args:
-            max_age: seconds; aliases that were read longer ago are read again first.
+        """Return the aliases and formats; read them first if they are older than `max_age` seconds.
 
         Raises:
             StackStormError: the aliases had to be read, and cannot be.

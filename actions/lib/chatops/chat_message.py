@@ -58,10 +58,9 @@ def command_in(text: str, prefix: str) -> str:
 
 
 def prefix_filter(prefix: str) -> str:
-    """Return a regular expression that matches the prefix at the beginning of a message.
+    """Return a regular expression (for `re` and RE2) that matches a prefix where a message begins.
 
-    Python's re and RE2 both accept the expression. It ignores case, because a phone capitalizes the
-    first letter of a message.
+    It ignores case, because a phone capitalizes the first letter of a message.
     """
     word_ends = r"\s" if prefix[-1].isalnum() else ""
     return f"(?i)^{INVISIBLE}{re.escape(prefix)}{word_ends}{INVISIBLE}"
@@ -84,14 +83,9 @@ def said_at(date: str) -> datetime:
 
 
 def check_age(date: str, now: datetime) -> None:
-    """Raise CommandTooOld if a message is older than five minutes.
+    """Raise CommandTooOld if a message's date (ISO 8601) is more than five minutes before `now`.
 
-    Args:
-        date: the message's date, in ISO 8601.
-        now: the present time by HipChat's clock, because the date is by that clock too.
-
-    Raises:
-        NotACommand: the date is invalid.
+    Both times are by HipChat's clock. Raises NotACommand if the date is invalid.
     """
     age = now - said_at(date)
     if age > LONGEST_AGE:
@@ -99,19 +93,18 @@ def check_age(date: str, now: datetime) -> None:
 
 
 def check_words(command: str) -> None:
-    """Raise NotACommand for a text that is probably not meant as a command, such as `!!!`.
+    """Raise NotACommand if a message is probably not meant as a command, such as `!!!`.
 
-    Args:
-        command: from command_in().
+    That is so if the command (from command_in()) begins with neither a letter nor a digit.
     """
     if not command[0].isalnum():
         raise NotACommand(f"It is no command: {command!r}.")
 
 
 def check_harmless(command: str) -> None:
-    """Raise CommandRejected for a command that is so long that StackStorm's matching might hang.
+    """Raise CommandRejected for a command on which StackStorm's matching might hang.
 
-    StackStorm's matching takes exponential time in the number of equals signs.
+    Matching takes exponential time in the number of equals signs. The length is limited too.
     """
     if len(command) > LONGEST_COMMAND:
         raise CommandRejected(f"A command has at most {LONGEST_COMMAND} characters; this one has "

@@ -27,9 +27,7 @@ REMEDIES: Dict[Optional[int], str] = {
 def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: People) -> Findings:
     """Yield the findings on ChatOps; none if the config does not use ChatOps.
 
-    Args:
-        config: the pack's config.
-        client, people: with the pack's token.
+    The `client` and `people` call HipChat with the pack's token.
     """
     if not ChatOpsSettings.are_in(config):
         return
@@ -45,7 +43,7 @@ def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: Pe
 
 
 def _stackstorm(settings: ChatOpsSettings) -> Findings:
-    """Check StackStorm's accounts and aliases."""
+    """Check that StackStorm answers; then check the config's accounts, and the aliases."""
     url = settings.api_url or os.environ.get("ST2_ACTION_API_URL", "")
     token = os.environ.get("ST2_ACTION_AUTH_TOKEN")
     try:
@@ -68,7 +66,7 @@ def _stackstorm(settings: ChatOpsSettings) -> Findings:
 def _has_authentication(url: str) -> bool:
     """Return whether StackStorm requires authentication: it rejects a call without token or key.
 
-    The call reads the aliases. (GET /v1/user does not help: if StackStorm has no authentication, it
+    The call reads the aliases. (GET /v1/user does not help: a StackStorm without authentication
     answers 500 and logs a traceback.)
     """
     try:
@@ -92,10 +90,9 @@ def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[
 
 def _accounts(accounts: Accounts, settings: ChatOpsSettings,
               actions: Dict[str, str]) -> Findings:
-    """Check the rights of every account that the config names.
+    """Check that every account in the config has the rights that the pack needs.
 
-    Args:
-        actions: from _of_packs().
+    The rights on actions are checked with those from _of_packs().
     """
     runs = not settings.api_keys
     use = "reads results and runs commands" if runs else "reads results"
@@ -114,8 +111,8 @@ def _accounts(accounts: Accounts, settings: ChatOpsSettings,
 def _system_user(stackstorm: StackStorm, use: str) -> Findings:
     """Check the account that the sensor uses without chatops.api_key: StackStorm's system user.
 
-    hipchat.check itself runs with a token of the user who started it. So the rights of this token
-    say nothing about the sensor's, and only the use of RBAC is checked.
+    hipchat.check itself runs with a token of the user who started it. The rights of this token are
+    not the sensor's, so only the use of RBAC is checked.
 
     Args:
         use: what the pack does with the account, such as "runs commands".
@@ -161,7 +158,7 @@ def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], An
 
 
 def _reading(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
-    """Return the rights for reading aliases and results, each with a call that needs it."""
+    """Return the rights for reading aliases and results, each with a call that fails without it."""
     return {"action_alias_view on pack:hipchat": lambda: stackstorm.alias("hipchat.rooms"),
             "execution_list": lambda: next(stackstorm.executions_since(
                 "core.noop", "2000-01-01T00:00:00.000000Z"), None),
@@ -170,7 +167,7 @@ def _reading(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Calla
 
 
 def _running(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
-    """Return the rights for running commands, each with a call that tests it."""
+    """Return the rights for running commands, each with a call that fails without it."""
     # Testing action_execute would run an action. action_execute contains action_view.
     return {f"action_execute on pack:{pack}": partial(stackstorm.action, action)
             for pack, action in actions.items()}
@@ -216,7 +213,7 @@ def _people_ids(settings: ChatOpsSettings) -> List[int]:
 
 
 def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
-    """Yield the IDs that HipChat knows no person for."""
+    """Yield those of the IDs for which HipChat knows no person."""
     for person_id in people_ids:
         try:
             client.call("GET", "user", person_id)
@@ -225,9 +222,9 @@ def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
 
 
 def _owner(people: People, settings: ChatOpsSettings) -> Findings:
-    """Check that the owner of the pack's token is known, and is none of the people with commands.
+    """Check that the owner of the pack's token is known, and may not run commands.
 
-    The pack posts as the owner, so it never takes the owner's messages for commands.
+    The pack posts as the owner, so it takes no message of the owner for a command.
     """
     try:
         owner_id = people.owner_id()

@@ -36,13 +36,13 @@ NARROW_LEAD = timedelta(seconds=2)
 
 
 class Attempt(NamedTuple):
-    """What was about to be started for a command; stored first, so that a crash loses no execution.
+    """A command's start, stored before the call to StackStorm, so that a crash loses no execution.
 
-    After a crash, CommandHandler.resume() finds by it the executions that StackStorm has started.
+    After a crash, CommandHandler.resume() finds the executions that the call has started.
 
     Attributes:
         alias_id, alias_ref, action_ref: StackStorm's ID and ref of the alias, and its action's ref.
-        begun_at: in ISO 8601, by our clock.
+        begun_at: the time before the call, in ISO 8601, by our clock.
         is_multiple: whether the command may start several executions.
     """
 
@@ -159,11 +159,7 @@ class CommandHandler:
         return self._run(message, self._find(message, command), about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
-        """Return a message's command, without the prefix, after the checks that need no call.
-
-        Raises:
-            NotACommand, CommandTooOld, CommandRejected: a check failed.
-        """
+        """Return a message's command without the prefix; raises the error of a failed check."""
         command = command_in(message.text, self._settings.prefix)
         try:
             check_age(message.date, now)
@@ -211,7 +207,7 @@ class CommandHandler:
                    attempt: Attempt, body: Dict[str, Any]) -> Dict[str, Any]:
         """Start the alias's action; return StackStorm's response: see StackStorm.run_alias().
 
-        If StackStorm answers with an error but has started the execution nevertheless, return that
+        If StackStorm answers with an error but has started an execution nevertheless, return that
         execution with its alias.
         """
         try:
@@ -264,14 +260,11 @@ class CommandHandler:
         return Outcome("answered", [Reply("Thank you, the workflow continues.", color="green")])
 
     def _inquiry(self, message: ChatMessage, inquiry_id: str) -> Tuple[Dict[str, Any], str]:
-        """Return an inquiry, and the name of the alias whose command started its workflow.
-
-        Returns:
-            StackStorm's inquiry; and the alias's full name, "" if the alias was deleted.
+        """Return an inquiry, and the full name of its workflow's alias ("" if it was deleted).
 
         Raises:
-            CommandRejected: there is no such inquiry, the account may not read it, or its workflow
-                was not started by a command in the message's room.
+            CommandRejected: there is no such inquiry, the account has no permission to read it, or
+                its workflow was not started by a command in the message's room.
         """
         stackstorm = self._accounts.pack()
         inquiry = _rejecting(lambda: about_question(lambda: stackstorm.inquiry(inquiry_id)))
@@ -291,7 +284,7 @@ def _stackstorm_date(moment: datetime) -> str:
 
 
 def _rejecting(call: Callable[[], Any]) -> Any:
-    """Call StackStorm for a requester, who gets StackStorm's reason if it rejects the call.
+    """Return a call's result; if StackStorm rejects the call, the requester gets the reason.
 
     Raises:
         CommandRejected: StackStorm answered with a 4xx except 401; or it did not answer, so it is
@@ -309,11 +302,11 @@ def _rejecting(call: Callable[[], Any]) -> Any:
 
 
 def _starting(call: Callable[[], Any]) -> Any:
-    """Make the call that starts a command in StackStorm.
+    """Return the result of the call that starts a command in StackStorm.
 
     Raises:
-        CommandRejected: StackStorm rejected the command; or it failed, and the text warns the
-            requester that the command may run nevertheless.
+        CommandRejected: StackStorm rejected the command; or StackStorm failed, and the message
+            warns the requester that the command may run nevertheless.
         StackStormError: StackStorm answered with 401.
     """
     try:

@@ -13,11 +13,7 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
 def default_text(execution: Dict[str, Any]) -> str:
-    """Return the text for an ended execution: status, ID, URL, duration, and the action's result.
-
-    Args:
-        execution: from StackStorm's API.
-    """
+    """Return a reply's text for an ended execution: status, ID, URL, duration, action's result."""
     lines = [f"Action {execution['action']['ref']} completed.",
              f"status : {execution['status']}", f"execution: {execution['id']}"]
     if execution.get("web_url"):

@@ -7,11 +7,11 @@ __all__ = ["CommandRejected", "CommandTooOld", "NotACommand", "StackStormError"]
 
 
 class NotACommand(HipChatError):
-    """A chat message is no command, so it gets no reply. The error's text is for the log."""
+    """A chat message is no command, so it gets no reply. The error's message is for the log."""
 
 
 class CommandRejected(HipChatError):
-    """The pack does not run a command. The error's text is the reply: why, and what to do."""
+    """The pack does not run a command. The error's message is the reply: why, and what to do."""
 
 
 class CommandTooOld(HipChatError):

@@ -52,9 +52,9 @@ class FormatExpression(NamedTuple):
     """The regular expression that StackStorm makes of a format.
 
     Attributes:
-        source: the expression for Python's re.
+        source: the expression for Python's `re`.
         superset: a simpler expression for RE2, without the look-around for quotes. It matches every
-            text that `source` matches, and maybe more.
+            command that `source` matches, and maybe more.
         names: the names of the parameters that have placeholders.
         defaults: the defaults of the optional parameters, by name.
         problem: why StackStorm cannot use the format; "" if it can.
@@ -97,9 +97,6 @@ def read_command(command: str) -> Command:
 def read_format(representation: str) -> FormatExpression:
     """Turn a format into the regular expression that StackStorm makes of it.
 
-    Args:
-        representation: the format, as the alias has it.
-
     Raises:
         re.error: the format is no regular expression, even if the names of its parameters are
             ignored. (A wrong name only sets `problem`.)
@@ -119,7 +116,7 @@ def read_format(representation: str) -> FormatExpression:
 def _with_placeholders(representation: str, value: Callable[[str], str]) -> str:
     """Replace each placeholder {{ name }} or {{ name = default }} by value(name).
 
-    The group for a placeholder with a default is optional. Those are replaced first.
+    Placeholders with a default are replaced first; their groups are optional.
     """
     optional = _OPTIONAL.sub(
         lambda match: f"(?:{match.group(1)}{value(match.group(2))})?", representation)
@@ -132,10 +129,7 @@ def _named(name: str) -> str:
 
 
 def _unnamed() -> Callable[[str], str]:
-    """Return a function like _named() that replaces the names by numbers.
-
-    It is for a format that has a parameter name which is no valid group name.
-    """
+    """Return a function like _named() for invalid names: it replaces each name by a number."""
     numbers = count()
     return lambda name: _named(f"_{next(numbers)}")
 
@@ -147,9 +141,7 @@ def _defaults(representation: str) -> Dict[str, str]:
 
 
 def _problem(representation: str) -> str:
-    """Return why StackStorm cannot use a format; "" if it can.
-
-    StackStorm would answer 500 to a command in such a format.
+    """Return why StackStorm would answer 500 to a command in a format; "" if it would not.
 
     Raises:
         re.error: the format has a problem, and besides it is no regular expression.
@@ -196,7 +188,7 @@ def _has(tree: Iterable[Any], anchors: Tuple[Any, ...]) -> bool:
     optional parts.
 
     Args:
-        tree: the format as parsed by re's own parser.
+        tree: the format as parsed by Python's own parser of `re`.
         anchors: the parser's constants for ^ and \\A, or for $ and \\Z.
     """
     for operation, argument in tree:

@@ -57,7 +57,7 @@ def _lines(formats: Iterable[Format]) -> Iterator[Tuple[str, str]]:
 def hidden_by(format: Format) -> str:
     """Return the built-in command, help or answer, that hides a format; "" if none does.
 
-    A format that begins with that word can never match: the built-in command runs instead.
+    A command in a format that begins with "help" or "answer" runs the built-in command instead.
     """
     match = _BUILT_IN_WORD.match(format.representation)
     return match.group(1).lower() if match else ""

@@ -26,7 +26,7 @@ def question(inquiry: Dict[str, Any], action: str, opening: str) -> str:
         opening: the beginning of a command, such as "!".
 
     Returns:
-        A text with the action, the fields to answer, and the command to answer with.
+        A message with the action, the fields to answer, and the command to answer with.
     """
     fields = _fields(inquiry)
     lines = [f"{action} asks, for at most {inquiry.get('ttl')} minutes:"]
@@ -56,10 +56,9 @@ def _fields(inquiry: Dict[str, Any]) -> Fields:
 
 
 def _kind(field: Any) -> Optional[str]:
-    """Return the JSON schema type of a field; of several types, the first that is not null.
+    """Return the JSON schema type of a field; None if the field has no type.
 
-    Returns:
-        None if the field has no type.
+    Of several types, the first that is not null counts.
     """
     kinds = field.get("type") if isinstance(field, dict) else None
     return next((kind for kind in ([kinds] if isinstance(kinds, str) else kinds or [])
@@ -67,10 +66,9 @@ def _kind(field: Any) -> Optional[str]:
 
 
 def _only(fields: Fields) -> Optional[str]:
-    """Return the name of the field that an answer in plain text, not in JSON, is for.
+    """Return the name of the only required field, or else of the only field.
 
-    Returns:
-        The only required field, or else the only field; None if there is neither.
+    An answer that is not in JSON is for this field. Returns None if there is no such field.
     """
     required = [name for name, field in fields.items() if field.get("required") is True]
     names = required if len(required) == 1 else list(fields)
@@ -87,7 +85,7 @@ def response_of(answer: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
         The value of each answered field, by the field's name; {} for an inquiry without fields.
 
     Raises:
-        CommandRejected: the text cannot be an answer to this inquiry.
+        CommandRejected: the inquiry does not accept the answer.
     """
     fields = _fields(inquiry)
     if answer.lstrip().startswith("{"):
@@ -102,11 +100,7 @@ def response_of(answer: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _value(answer: str, field: Any) -> Any:
-    """Convert an answer to the type of its field; commas separate the items of a list.
-
-    Raises:
-        CommandRejected: the answer is no value of that type.
-    """
+    """Convert an answer to the type of its field; raises CommandRejected if that is impossible."""
     kind = _kind(field)
     if kind == "array":
         return [_value(item.strip(), field.get("items")) for item in answer.split(",")]
@@ -171,8 +165,8 @@ def about_question(call: Callable[[], Any]) -> Any:
     """Make a call to StackStorm's API that reads or answers an inquiry; return the call's result.
 
     Raises:
-        CommandRejected: there is no such inquiry, or it is for other people. (The text is the
-            pack's own: StackStorm's message on the latter contains a database record.)
+        CommandRejected: there is no such inquiry, or it is for other people. (In the second case
+            StackStorm's own message contains a database record, so the pack writes another.)
         StackStormError: the call failed for another reason.
     """
     try:

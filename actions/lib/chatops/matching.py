@@ -36,12 +36,12 @@ class FormatMatch(NamedTuple):
     """The match of a typed command with one format of an alias.
 
     Attributes:
-        command: the text to send to StackStorm; "" if StackStorm accepts no spelling of it.
+        command: the command to send to StackStorm; "" if StackStorm accepts no spelling of it.
         is_exact: whether StackStorm accepts the command as typed. True also if the pack cannot
             tell, because reading the command takes too long.
         executions: the parameter values of each execution that StackStorm would start, by the
             parameter's name; there are several executions only with match_multiple.
-        rejection: why the pack must not run the command, a text for the requester; "" if it may.
+        rejection: why the pack must not run the command, for the reply; "" if it may.
     """
 
     format: "Format"
@@ -70,7 +70,7 @@ class Format:
 
     @property
     def label(self) -> str:
-        """The text that names this format to people: its display, or else its representation."""
+        """The name of this format in replies: its display, or else its representation."""
         return self.display or self.representation
 
     @property
@@ -119,8 +119,6 @@ class Format:
         """Find the spelling of a command from which StackStorm reads exactly these values.
 
         Args:
-            typed: the command as typed.
-            command: the same command, split by read_command().
             executions: the values that the pack reads from the command when it ignores case.
 
         Returns:
@@ -143,7 +141,7 @@ class Format:
     def _recased(self, command: Command) -> Iterator[str]:
         """Yield recased commands: all words, except the values, are in the format's case.
 
-        Some words are not in the format, but match an expression in it such as [a-z]+. They are as
+        Some words are not in the format, but match an expression in it such as [a-z]+. These are as
         typed in the first recased command, and in lower case in the second.
         """
         words = _WORD.findall(_NO_WORDS.sub(" ", self.representation))
@@ -163,8 +161,7 @@ class Format:
     def _executions(self, command: Command, flags: int = 0) -> List[Values]:
         """Return the parameter values of each execution that StackStorm would start.
 
-        Returns:
-            An empty list if the command does not match with these flags of re.
+        The list is empty if the command does not match with these flags of `re`.
         """
         expression = read_format(self.representation)
         executions = [expression.values(match, command)
@@ -172,10 +169,9 @@ class Format:
         return [] if None in executions else [values for values in executions if values is not None]
 
     def _searched(self, text: str, flags: int) -> List["re.Match[str]"]:
-        """Return re's matches of the format in a text: one or none, or all with match_multiple.
+        """Return the format's matches by `re`: one or none, or all with match_multiple.
 
-        Raises:
-            TooSlow: re takes too long.
+        Raises TooSlow if the search takes too long.
         """
         expression = read_format(self.representation)
         if self._is_regular(text) and not _gate(expression.superset, flags).search(text):
@@ -188,16 +184,17 @@ class Format:
         return [match] if match else []
 
     def _is_regular(self, text: str) -> bool:
-        """Return whether RE2 and re agree on the format and this text, so RE2 may decide alone."""
+        """Return whether RE2 and `re` agree on this format and text, so RE2 may decide alone."""
         if _OTHER_DIALECT.search(self.representation) or (
                 not text.isascii() and _CLASSES.search(self.representation)):
             return False
         return _gate(read_format(self.representation).superset, 0) is not None
 
     def _begins_as(self, text: str) -> bool:
-        """Return whether the text begins with the letters with which the format begins.
+        """Return whether a command begins with the letters with which the format begins.
 
-        This is a quick check: a text that fails it cannot match. A format with "|" passes always.
+        This is a quick check: a command that fails it cannot match. Every command passes if the
+        format contains "|".
         """
         match = _BEGINNING.match(self.representation)
         start, after = match.groups() if match else ("", "")
@@ -207,11 +204,7 @@ class Format:
 
 @lru_cache(maxsize=2048)
 def _gate(expression: str, flags: int) -> Any:
-    """Compile an expression for RE2, with re's flags.
-
-    Returns:
-        RE2's pattern; None if RE2 does not support the expression.
-    """
+    """Compile an expression for RE2, with the flags of `re`; None if RE2 does not support it."""
     options = re2.Options()
     options.log_errors, options.case_sensitive = False, not flags & re.IGNORECASE
     options.dot_nl = options.never_capture = True
@@ -227,7 +220,7 @@ def _compiled(expression: str, flags: int) -> "re.Pattern[str]":
 
 
 def _literals(matches: List["re.Match[str]"]) -> Iterator[Tuple[int, int]]:
-    """Yield (start, end) of each part of the matched text that belongs to no parameter value."""
+    """Yield (start, end) of each part of the matched command that is no parameter value."""
     for match in matches:
         begin = match.start()
         for start, end in sorted(match.span(name) for name in match.re.groupindex):
@@ -256,7 +249,7 @@ def name_of(alias: Dict[str, Any]) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text from chat in double quotes, to show it in a reply."""
+    """Return a string from chat in double quotes, to show it in a reply."""
     return f'"{text}"'
 
 

@@ -11,34 +11,24 @@ _IDENTIFIER = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 def command_key(message_id: str) -> str:
-    """Return the text by which a command is found again among StackStorm's executions.
+    """Return the string by which a command is found again among StackStorm's executions.
 
-    StackStorm's notifier evaluates templates in this text, so the text must be a plain identifier.
-
-    Returns:
-        The ID of the command's message; a hash of the ID if it is no plain identifier.
+    StackStorm's notifier evaluates templates in this string. So the string is the ID of the
+    command's message if that is a plain identifier, or else a hash of the ID.
     """
     return message_id if _IDENTIFIER.fullmatch(message_id) else (
         hashlib.sha256(message_id.encode("utf-8", "replace")).hexdigest())
 
 
 def room_of(execution: Dict[str, Any]) -> Optional[int]:
-    """Return the ID of the room in which the command that started an execution was posted.
-
-    Returns:
-        None if no command of this pack started the execution.
-    """
+    """Return the ID of the room whose command started an execution; None if no command did."""
     context = execution.get("context") or {}
     room = str(context.get("source_channel", ""))
     return int(room) if context.get("action_alias_ref") and room.isdecimal() else None
 
 
 def root_of(execution: Dict[str, Any], stackstorm: StackStorm) -> Dict[str, Any]:
-    """Return the outermost parent of an execution, such as a workflow; itself if it has no parent.
-
-    Raises:
-        StackStormError: a parent cannot be read.
-    """
+    """Return the outermost parent of an execution, such as a workflow; itself if it has none."""
     while execution.get("parent"):
         execution = stackstorm.execution(execution["parent"])
     return execution
@@ -48,8 +38,8 @@ def source_of(execution: Dict[str, Any]) -> Dict[str, Any]:
     """Return the source_context that the pack passed when it started an execution.
 
     Returns:
-        room_id, requester_id and message_id (from command_key()), as texts; {} if there is none.
-        That is so too if the action has its own notify section, which replaces the call's.
+        room_id, requester_id and message_id (from command_key()), as strings; {} if there is none,
+        for example because the action's own notify section replaced the call's.
     """
     notify = ((execution.get("liveaction") or {}).get("notify") or {}).get("on-complete") or {}
     return (notify.get("data") or {}).get("source_context") or {}

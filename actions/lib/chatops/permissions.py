@@ -32,8 +32,7 @@ class Permissions:
     def people_for(self, command: str, room_id: int) -> Optional[List[int]]:
         """Return the IDs of the people who may run the command in the room.
 
-        Returns:
-            None if everyone may run it; an empty list if no one may.
+        The list is empty if no one may; it is None if everyone may.
         """
         people_ids: Set[int] = set()
         for grant in self._settings.allow:

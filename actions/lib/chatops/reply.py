@@ -13,12 +13,13 @@ class Reply(NamedTuple):
     """A reply to a command: a text, code after the text, and their style.
 
     Attributes:
-        code: a text that is shown as it is, in a fixed-width font; "" for none.
+        code: shown unchanged, in a fixed-width font; "" for none.
         color: the background of the notification.
         format: the format of `text`: text or html.
         notify: whether HipChat alerts the people who get the reply.
         card: a HipChat card to show with the text.
-        private: whether only the requester gets the reply; the room gets a hint that there is one.
+        private: whether only the requester gets the reply; the room gets a hint that there is a
+            reply.
         prefer_private: like private, but if HipChat refuses the private message, the room gets the
             reply.
         reply: whether HipChat shows the reply under the command, as a reply to that message.
@@ -40,8 +41,7 @@ class Reply(NamedTuple):
 def styled(reply: Reply, extra: Any) -> Reply:
     """Return the reply with the style that an alias sets in `extra.hipchat`.
 
-    Args:
-        extra: the alias's rendered `extra`; invalid values in it are ignored.
+    Invalid values in the alias's rendered `extra` are ignored.
     """
     options = _hipchat_options(extra)
     style: Dict[str, Any] = {
@@ -58,7 +58,7 @@ def styled(reply: Reply, extra: Any) -> Reply:
 def is_private(extra: Any) -> bool:
     """Return whether an alias's `extra` asks for a private reply, by `extra.hipchat.private`.
 
-    If the value is a template that was not rendered, the answer is True, to be safe.
+    If that value is a template that was not rendered, the answer is True, to be safe.
     """
     return _is_yes(_hipchat_options(extra).get("private"))
 
@@ -69,15 +69,12 @@ def _hipchat_options(extra: Any) -> Dict[str, Any]:
 
 
 def _is_yes(value: Any) -> bool:
-    """Return whether a value means yes. (A template renders a boolean to a text: "False".)"""
+    """Return whether a value means yes. (A template renders a boolean to a string: "False".)"""
     return value.strip().lower() not in NO if isinstance(value, str) else bool(value)
 
 
 def split_message(message: str) -> Tuple[str, str]:
-    """Split a message of an alias at its separator {~} into (text, code).
-
-    Without a separator, the code is "".
-    """
+    """Split an alias's message at its separator {~} into (text, code); without one, code is ""."""
     text, separator, code = message.partition(SEPARATOR)
     return (text.strip(), re.sub(r"\A(?: *\n| )", "", code).rstrip()) if separator else (
         message.strip(), "")

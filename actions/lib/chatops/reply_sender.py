@@ -30,7 +30,7 @@ class ReplySender:
     """
 
     def __init__(self, client: Client, as_user: Callable[[], Client], message: ChatMessage):
-        """Send nothing yet.
+        """Make a sender, which has sent nothing yet.
 
         Args:
             client: the client that sends notifications.
@@ -62,10 +62,10 @@ class ReplySender:
         return text
 
     def openings(self, reply: Reply) -> List[str]:
-        """Return the texts of which send() posts one as its first message in the room.
+        """Return the possible texts of the first message that send() posts in the room.
 
-        Which one depends on whether HipChat accepts a private message. So a caller can find out
-        after a crash whether the reply was sent.
+        The text depends on whether HipChat accepts a private message. After a crash, a caller
+        searches the room for one of these texts to find out whether the reply was sent.
         """
         reply = _shortened(reply)
         return [*_parts(self._mention + _text(reply), reply.web_url)[:1], *(
@@ -133,7 +133,7 @@ def _text(reply: Reply) -> str:
 def _shortened(reply: Reply) -> Reply:
     """Return a reply that is short enough to split into messages.
 
-    HTML cannot be split, so a text in HTML that is too long is replaced by the result's URL.
+    HTML cannot be split, so HTML that is too long is replaced by the result's URL.
     """
     reply = reply._replace(text=reply.text[:LONGEST_REPLY], code=reply.code[:LONGEST_REPLY])
     if reply.format != "html" or len(reply.text) + LONGEST_MENTION <= LONGEST_MESSAGE:
@@ -142,10 +142,9 @@ def _shortened(reply: Reply) -> Reply:
 
 
 def _parts(text: str, url: str) -> List[str]:
-    """Split a text into up to three messages; the third of a longer text ends in the result's URL.
+    """Split a text into up to three messages; [] for a blank text.
 
-    Returns:
-        The messages; an empty list for a blank text.
+    If the text is longer, the third message ends in the URL of the whole result.
     """
     return _cut(fitted(text, "text", "split"), url, lambda part, rest: (
         part[:LONGEST_MESSAGE - len(rest)] + rest)) if text.strip() else []

@@ -55,13 +55,13 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Opt
 
 
 def _status(execution: Dict[str, Any], reason: str) -> str:
-    """Return a text with the status of an execution, and the reason why its result is not shown."""
+    """Return a reply's text: the status of an execution, and why its result is not shown."""
     where = execution.get("web_url") or "Its execution is " + execution["id"]
     return f"{execution['action']['ref']} ended: {execution['status']}. ({reason}) {where}"
 
 
 def _rendered(template: str, context: Dict[str, Any]) -> str:
-    """Render a template of a result; like StackStorm, with the module six in the context."""
+    """Render a template of a result; like StackStorm, with Python's module `six` in the context."""
     if "six" in template:
         import six
         context = dict(context, six=six)

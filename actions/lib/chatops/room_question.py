@@ -32,28 +32,25 @@ class RoomQuestion(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The message to post: the question, and how to answer it."""
+        """Return the message to post: the question, and how to answer it."""
         return f"{self.text} (answer yes {self.code} or no {self.code})" if self.code else (
             f"{self.text} (yes or no)")
 
     @property
     def answer_filter(self) -> str:
-        """A regular expression (RE2) that matches an answer; its only group is yes or no."""
+        """Return the regular expression (RE2) that matches an answer; its group is yes or no."""
         code = rf"[^\pL\pN?]+{self.code}" if self.code else ""
         return rf"(?i)^{_SIGNS}(yes|no){code}{_SIGNS}$"
 
 
 def waiting_beside(execution_id: str, stackstorm: StackStorm,
                    is_same_room: Callable[[Any], bool]) -> List[str]:
-    """Find the other questions that are waiting in a room.
+    """Return the IDs of the other executions of hipchat.ask that wait in a question's room.
 
     Args:
         execution_id: the ID of the execution of hipchat.ask that asks the new question.
-        stackstorm: a client that may list executions.
+        stackstorm: a client with permission to list executions.
         is_same_room: returns whether another hipchat.ask's parameter `room` means the same room.
-
-    Returns:
-        The IDs of the other executions of hipchat.ask in the room that have not ended.
     """
     since = (datetime.now(timezone.utc) - LONGEST_WAIT).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return [execution["id"] for execution in stackstorm.states_since(ASK, since)

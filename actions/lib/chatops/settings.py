@@ -55,11 +55,7 @@ class ChatOpsSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ChatOpsSettings":
-        """Read the config.
-
-        Raises:
-            ConfigError: names every wrong value with its remedy.
-        """
+        """Read the section `chatops`; raises ConfigError, with the remedy for each wrong value."""
         reader = ConfigReader(config)
         values = {key.name.partition(".")[2]: reader.read(key) for key in KEYS}
         values["rooms"] = frozenset(values["rooms"])
@@ -74,14 +70,14 @@ class ChatOpsSettings(NamedTuple):
 
     @property
     def opening(self) -> str:
-        """The beginning of a command: the prefix, with a blank if its end is a letter or digit."""
+        """The beginning of a command: the prefix, and a blank if it ends in a letter or digit."""
         return self.prefix + (" " if self.prefix[-1].isalnum() else "")
 
     @staticmethod
     def are_in(config: Optional[Dict[str, Any]]) -> bool:
         """Return whether the config uses ChatOps: it sets rooms, allow, api_key or api_keys.
 
-        (A section alone means nothing, because StackStorm adds one with the defaults.)
+        (The section's presence means nothing, because StackStorm adds it with the defaults.)
         """
         section = (config or {}).get("chatops")
         return bool(section) and (not isinstance(section, dict) or any(
@@ -97,7 +93,10 @@ def _prefix(value: Any) -> str:
 
 
 def _id_of(kind: str, action: str) -> Callable[[Any], int]:
-    """Return a validator for the ID of a room or a person; `action` shows such IDs."""
+    """Return a validator for the ID of a room or a person.
+
+    Its error names `action`, the action that shows such IDs.
+    """
     def check(value: Any) -> int:
         checked = positive_id(value)
         if checked is None:
@@ -126,8 +125,7 @@ def _ids_or_all(place: str, values: Any,
                 check: Callable[[Any], int]) -> Optional[FrozenSet[int]]:
     """Return the IDs in a list of an `allow` entry; None for "*", all.
 
-    Args:
-        place: the key of the list, for the error: .people or .rooms.
+    An error names the list by its place in the entry: .people or .rooms.
     """
     if values in (ALL, [ALL]):
         return None
@@ -153,7 +151,7 @@ def _api_key(value: Any, place: str = "") -> str:
 
 
 def _service_url(ending: str) -> Callable[[Any], str]:
-    """Return a validator for the URL of a StackStorm service, which adds the ending to the URL."""
+    """Return a validator for a StackStorm service's URL; it adds the ending if it is missing."""
     def check(value: Any) -> str:
         checked = must_be.url("https://st2.example.com/api")(value)
         return checked if checked.endswith(ending) else checked + ending

@@ -49,7 +49,7 @@ class StackStorm:
             actionalias (the alias) and representation (its format that matches).
 
         Raises:
-            StackStormError: with the status 400 if the command matches no alias, or several.
+            StackStormError: its status is 400 if the command matches no alias, or several.
         """
         return self._call("POST", "actionalias", "match", json={"command": command})
 
@@ -90,7 +90,7 @@ class StackStorm:
     def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
         """Yield the executions of an action that were started after a time, newest first.
 
-        They are without results, with which StackStorm takes four times as long.
+        Their results are left out: with results StackStorm takes four times as long.
 
         Args:
             action: the action's ref.
@@ -104,10 +104,7 @@ class StackStorm:
         return self._call("GET", "actions", ref)
 
     def states_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """Yield id, status and parameters of the executions of an action, newest first.
-
-        The arguments are those of executions_since().
-        """
+        """Yield executions as executions_since() does, but with id, status and parameters only."""
         return self._pages("executions", action=action, timestamp_gt=since,
                            include_attributes="id,status,parameters")
 
@@ -116,15 +113,11 @@ class StackStorm:
         return self._call("GET", "inquiries", inquiry_id)
 
     def respond(self, inquiry_id: str, response: Dict[str, Any]) -> None:
-        """Answer an inquiry, so that its workflow continues.
-
-        Args:
-            response: the answers by field, as the inquiry's schema demands.
-        """
+        """Answer an inquiry with the values of its schema's fields; then its workflow continues."""
         self._call("PUT", "inquiries", inquiry_id, json={"id": inquiry_id, "response": response})
 
     def user(self) -> Dict[str, Any]:
-        """Return the user of this account: username, and rbac with enabled, is_admin and roles."""
+        """Return this account's user: username, and rbac with enabled, is_admin and roles."""
         return self._call("GET", "user")
 
     def _pages(self, *path: str, **params: Any) -> Iterator[Dict[str, Any]]:
@@ -158,7 +151,7 @@ class StackStorm:
 
 
 def _message(response: ApiResponse) -> str:
-    """Return the first line of the error message in a response. (A whole schema may follow it.)"""
+    """Return the first line of a response's error message, without a schema that may follow it."""
     try:
         message = str(response.json()["faultstring"])
     except (ValueError, KeyError, TypeError):

@@ -19,19 +19,20 @@ def render(template: str, context: Dict[str, Any]) -> str:
         context: the values of the template's variables, by name.
 
     Raises:
-        Exception: any; jinja2.TemplateError, or the exception of an expression in the template.
+        Exception: of any class: jinja2.TemplateError, or the exception of an expression in the
+            template.
     """
     used = {node.name for node in _ENVIRONMENT.parse(template).find_all(jinja2.nodes.Filter)}
     if "map" in used or not used <= set(_ENVIRONMENT.filters):
         # Importing StackStorm's own filters takes a third of a second, and most templates do not
-        # use them. (The filter map takes another filter's name as a text.)
+        # use them. (The filter map takes another filter's name as a string.)
         from st2common.util.jinja import get_filters
         _ENVIRONMENT.filters.update(get_filters())
     return _ENVIRONMENT.from_string(template).render(context)
 
 
 def render_leaves(value: Any, context: Dict[str, Any]) -> Any:
-    """Return a value, such as an alias's `extra`, with every text in it rendered as a template."""
+    """Return a value, such as an alias's `extra`, with every string in it rendered."""
     if isinstance(value, dict):
         return {key: render_leaves(item, context) for key, item in value.items()}
     if isinstance(value, list):

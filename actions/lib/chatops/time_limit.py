@@ -16,12 +16,10 @@ class TooSlow(Exception):
 
 @contextmanager
 def limited_time(seconds: float) -> Iterator[None]:
-    """Run a `with` block, and raise TooSlow in it when it has used too much processor time.
+    """Raise TooSlow in a `with` block that takes more than `seconds` of processor time.
 
-    A signal stops the block: Python handles signals while it computes, and also while re searches.
-
-    Args:
-        seconds: of this process's processor time.
+    The time is that of this process. A signal stops the block: Python handles signals while it
+    computes, and also while its module `re` searches.
     """
     block = sys._getframe(2)
 

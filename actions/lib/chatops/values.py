@@ -49,8 +49,8 @@ def check_values(match: FormatMatch, extra_parameters: bool) -> None:
 def _repeated_ending(command: str) -> Optional[str]:
     """Return an ending of the command, with = in it, that occurs elsewhere too; None without one.
 
-    StackStorm removes the key=value pairs at the end, and the same text everywhere else. That joins
-    the characters around it, which can make a template.
+    StackStorm removes the key=value pairs at the end, and the same characters everywhere else. That
+    joins the characters around them, which can make a template.
     """
     endings = (command[blank.start():] for blank in re.finditer(r"\s", command))
     return next((ending.strip() for ending in endings

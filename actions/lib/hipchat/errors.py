@@ -1,4 +1,4 @@
-"""The exceptions of the pack: one class for each kind of failure, with the remedy in the text."""
+"""The exceptions of the pack: one class for each kind of failure. Messages contain the remedy."""
 from typing import Any, Dict, List, Optional
 
 __all__ = [
@@ -20,10 +20,10 @@ ADDON_REMEDY = (
 
 
 class HipChatError(Exception):
-    """Base class of the pack's exceptions. The text says what is wrong and what to do."""
+    """Base class of the pack's exceptions. The message says what is wrong and what to do."""
 
     def as_result(self) -> Dict[str, Any]:
-        """Return the error as an action's result: {"error": text}."""
+        """Return the error as an action's result: {"error": message}."""
         return {"error": str(self)}
 
 
@@ -31,7 +31,7 @@ class ConfigError(HipChatError):
     """The pack's config is wrong.
 
     Attributes:
-        problems: one text for each wrong value, with its remedy.
+        problems: one sentence for each wrong value, with its remedy.
     """
 
     def __init__(self, problems: List[str]):
@@ -53,7 +53,7 @@ class ParameterError(HipChatError):
 
 
 class Incomplete(HipChatError):
-    """Only a part of what an action had to do succeeded.
+    """An action succeeded only in part.
 
     Attributes:
         result: additional keys of the failed action's result, which say what succeeded and what
@@ -65,7 +65,7 @@ class Incomplete(HipChatError):
         super().__init__(text)
 
     def as_result(self) -> Dict[str, Any]:
-        """Return {"error": text} with the keys of `result`."""
+        """Return {"error": message} with the keys of `result`."""
         return dict(self.result, error=str(self))
 
 
@@ -94,7 +94,7 @@ class ApiError(HipChatError):
 
     def __init__(self, call: str, status: int, message: str, field: Optional[str] = None,
                  remedy: Optional[str] = None):
-        """Make the error's text.
+        """Make the error's message.
 
         Args:
             call: method and path of the call, such as "GET /v2/room/1001".
@@ -108,7 +108,7 @@ class ApiError(HipChatError):
             f"HipChat answered {status} to {call}{where}: {message.rstrip('.')}. {self.remedy}")
 
     def as_result(self) -> Dict[str, Any]:
-        """Return {"error": text, "status": HTTP status, "field": text or None, "remedy": text}."""
+        """Return {"error": message, "status": HTTP status, "field": field or None, "remedy"}."""
         return {"error": str(self), "status": self.status, "field": self.field,
                 "remedy": self.remedy}
 
@@ -174,7 +174,7 @@ _BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFo
 
 def api_error(call: str, status: int, message: str, field: Optional[str] = None,
               remedy: Optional[str] = None) -> ApiError:
-    """Return the exception for an HTTP error status of HipChat's, except 429: see RateLimited.
+    """Return the exception for HipChat's HTTP error status, except 429 (see RateLimited).
 
     The arguments are those of ApiError.
     """

@@ -1,4 +1,4 @@
-"""The ten events of HipChat's webhooks, and the trigger payload of a delivery."""
+"""The ten events of HipChat's webhooks, and how a delivery becomes a trigger's payload."""
 import json
 import math
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -17,9 +17,9 @@ MOST_VALUES = 50000  # in one body: more would take so long that other deliverie
 
 
 class WrongRoom(ValueError):
-    """The room in a delivery's body has no valid ID, or it is not the room of the address.
+    """The room in a delivery's body has no valid ID, or is not the room of the delivery's URL.
 
-    The address is the signed URL to which HipChat posted the body.
+    The URL is the signed one to which HipChat posted the body.
     """
 
 
@@ -29,8 +29,8 @@ class Event(NamedTuple):
     Attributes:
         name: the name of the trigger type, without "hipchat.".
         hipchat: HipChat's name of the event.
-        text: the key of the item with the text that filters search: "message" or "topic"; None for
-            an event without text.
+        text: the key of the item's text in which filters search: "message" or "topic"; None for an
+            event without text.
     """
 
     name: str
@@ -59,14 +59,14 @@ def read_body(raw: bytes) -> Dict[str, Any]:
     """Parse the body of a delivery: of a webhook request from HipChat.
 
     Replaces what StackStorm's database cannot store: lone surrogates, NUL in a key, and numbers
-    beyond 64 bits or a float's range (these by their digits as text).
+    beyond 64 bits or a float's range (these by strings of their digits).
 
     Returns:
         The body: an object whose `item` is an object.
 
     Raises:
         ValueError: the body is no such object, is nested too deeply, or has too many values. The
-            error's text contains nothing secret, so it may be sent back to the client.
+            error's message contains nothing secret, so the client may get it.
     """
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
         raise ValueError("the body holds too many values")
@@ -101,7 +101,7 @@ def room_id(body: Dict[str, Any]) -> Optional[int]:
 
     Raises:
         WrongRoom: the room's ID is neither a positive integer nor the digits of one. (Other code
-            could convert another text, or a float, to the ID of another room.)
+            could convert another string, or a float, to the ID of another room.)
     """
     room = body["item"].get("room")
     stated = room.get("id") if isinstance(room, dict) else room
@@ -118,12 +118,12 @@ def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any
 
     Args:
         body: from read_body().
-        room: the room of the signed address: its id, and its name and links if they are known.
-            They replace those in the body.
+        room: the room of the signed URL: its id, and its name and links if they are known. They
+            replace those in the body.
 
     Raises:
         WrongRoom: the body names another room.
-        ValueError: an ID is neither valid nor clearly a text.
+        ValueError: an ID is invalid, and StackStorm could cast it to another ID.
     """
     if room_id(body) not in (None, room["id"]):
         raise WrongRoom("the body is of another room")
@@ -159,7 +159,7 @@ def _are_of_room(links: Any, room_number: int) -> bool:
 def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
     """Return a person or an integration with a validated ID.
 
-    A missing ID, and an ID that is a text but no number, stay as they are.
+    A missing ID, and an ID that is a string but no number, stay unchanged.
 
     Raises:
         ValueError: the ID is another value, which StackStorm could cast to the ID of a person.
@@ -174,7 +174,7 @@ def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _is_number(text: str) -> bool:
-    """Return whether Python can convert a text to a number, as StackStorm does."""
+    """Return whether Python can convert a string to a number, as StackStorm does."""
     try:
         float(text)
     except ValueError:
@@ -183,7 +183,7 @@ def _is_number(text: str) -> bool:
 
 
 def room_name(body: Dict[str, Any]) -> str:
-    """Return the room's name in the item, or "". (Never identify a room by it: names change.)"""
+    """Return the room's name in the item, or "". (Never identify a room by its name.)"""
     return _named(body["item"].get("room"), "name")["name"]
 
 
@@ -194,12 +194,12 @@ def message_id(body: Dict[str, Any]) -> str:
 
 
 def webhook_id(body: Dict[str, Any]) -> int:
-    """Return the ID of the webhook that sent the body; 0 if the body has no valid one."""
+    """Return the ID of the webhook that sent the body; 0 if the body has no valid webhook ID."""
     return positive_id(body.get("webhook_id")) or 0
 
 
 def text_of(event: Event, item: Dict[str, Any]) -> str:
-    """Return the text that filters search: the message or the topic; "" for other events."""
+    """Return the text in which filters search: the message or the topic; "" for other events."""
     safe = safe_item(event, item)
     if event.text == "topic":
         return safe["topic"]
@@ -235,7 +235,7 @@ def _named(value: Any, key: str) -> Dict[str, Any]:
 
 
 def _string(value: Any) -> str:
-    """Return a string as it is, "" for None, and the JSON of any other value."""
+    """Return a string unchanged, "" for None, and the JSON of any other value."""
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False)
@@ -247,7 +247,7 @@ def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[s
 
     Args:
         body: the delivery's body, validated by with_identities().
-        trigger_id: the ID of the trigger for which it is dispatched.
+        trigger_id: the ID of the trigger for which the payload is dispatched.
         matches: the groups of the trigger's filter.
         guard: whether to make templates in the strings harmless. A workflow (orquesta) evaluates
             its input as templates. Without the guard, chat text could read the secrets of the

@@ -13,8 +13,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def positive_id(value: Any) -> Optional[int]:
     """Return the ID of a room or a person as an integer; None if the value is no valid ID.
 
-    Args:
-        value: valid are a positive integer of up to 63 bits, and its digits as text.
+    A positive integer of up to 63 bits is valid, and a string of its digits.
     """
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
         value = int(value)
@@ -22,11 +21,7 @@ def positive_id(value: Any) -> Optional[int]:
 
 
 def message_id(value: Any) -> str:
-    """Return the ID of a message as text; "" if the value cannot be an ID.
-
-    Args:
-        value: an ID is a text (HipChat's are UUIDs) or an integer.
-    """
+    """Return a message ID (a string, or an integer) as a string; "" if the value cannot be one."""
     if type(value) is int:
         value = str(value) if abs(value) <= LARGEST_ID else ""
     return value if isinstance(value, str) and len(value) <= LONGEST_MESSAGE_ID else ""
@@ -36,7 +31,7 @@ def unix_time(date: Any) -> Optional[float]:
     """Return a date of HipChat's as Unix time; None if the date is invalid or before 1970.
 
     Args:
-        date: a text in ISO 8601 (in UTC if it names no time zone), or a number: Unix time.
+        date: a string in ISO 8601 (in UTC if it names no time zone), or a number: Unix time.
     """
     if isinstance(date, (int, float)) and not isinstance(date, bool):
         return float(date) if 0 <= date <= LATEST_DATE else None

@@ -29,7 +29,7 @@ def _wrong(place: str, value: Any, remedy: str) -> None:
 
 
 def _text(least: int = 1, most: Optional[int] = None) -> Check:
-    """Return a check for texts of `least` to `most` characters; None for no maximum."""
+    """Return a check for strings of `least` to `most` characters; None for no maximum."""
     def check(place: str, value: Any) -> None:
         if not isinstance(value, str) or (most is None and len(value) < least):
             _wrong(place, value, "a text that is not empty" if least else "a text")
@@ -67,12 +67,11 @@ def _list_of(check_item: Check) -> Check:
 
 
 def _object(required: Tuple[str, ...], keys: Dict[str, Check], closed: bool = False) -> Check:
-    """Return a check for objects.
+    """Return a check for objects that have all `required` keys.
 
     Args:
-        required: the keys that the object must have.
         keys: the checks of the values of known keys.
-        closed: whether the object must not have other keys.
+        closed: whether other keys than these are wrong.
     """
     def check(place: str, value: Any) -> None:
         if not isinstance(value, dict):

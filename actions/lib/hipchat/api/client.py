@@ -44,11 +44,11 @@ class Client:
     """
 
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
-        """Call nothing yet.
+        """Make a client; the first call opens the connection.
 
         Args:
-            budget: delays calls to keep within a share of the rate limit. With a budget, a
-                request that failed is not sent again.
+            budget: delays calls to keep within a share of the rate limit. With a budget, a request
+                that failed is not sent again.
         """
         self._budget, self._ahead = budget, 0.0
         self._session = http_session()
@@ -104,19 +104,13 @@ class Client:
                 time.sleep(pause)
 
     def ask(self, method: str, *path: Any, **options: Any) -> Dict[str, Any]:
-        """Make a call whose response must be an object; takes the arguments of call().
-
-        Raises:
-            NoAnswer: the response is no JSON object.
-        """
+        """Make a call() whose response must be a JSON object; raises NoAnswer otherwise."""
         return object_of(self.call(method, *path, **options), self._answer_to(method, path))
 
     def page(self, *path: Any, **params: Any) -> Dict[str, Any]:
         """Return one page of a collection: an object whose `items` are a list of objects.
 
-        Args:
-            path: the segments of the path after /v2.
-            params: the query of the URL, such as max-results.
+        The arguments are the path and the query (such as max-results), as in call().
         """
         page = self.call("GET", *path, params=params)
         items_of(page, self._answer_to("GET", path))
@@ -126,8 +120,7 @@ class Client:
               **params: Any) -> Iterator[Dict[str, Any]]:
         """Yield the items of a collection, page after page: all, or the first `limit`.
 
-        Args:
-            path, params: those of page().
+        The other arguments are those of page().
 
         Raises:
             NoAnswer: a page only repeats items of earlier pages, or there are too many pages.
@@ -153,7 +146,8 @@ class Client:
     def now(self) -> float:
         """Return the present Unix time by HipChat's clock.
 
-        The difference of the clocks is that of HipChat's last response; before any, 0.
+        It is this host's time, corrected by the difference of the clocks at HipChat's last
+        response; before any response, it is not corrected.
         """
         return time.time() + self._ahead
 

@@ -20,18 +20,18 @@ class Integration(NamedTuple):
 class Token(AuthBase):
     """The base class of tokens; itself, it stands for the token of an add-on that is not installed.
 
-    A token is an auth object of the library requests. (If it were only a header, requests would
-    replace it by credentials from ~/.netrc.)
+    A token is an auth object of the library requests. (If the token were only a header, requests
+    would replace that header by credentials from ~/.netrc.)
     """
 
     @property
     def value(self) -> str:
-        """The token's text; raises NotInstalled if there is no token."""
+        """The token as a string; raises NotInstalled if there is no token."""
         raise NotInstalled()
 
     @property
     def secrets(self) -> List[str]:
-        """The texts that logs and errors must not contain."""
+        """The strings that logs and errors must not contain."""
         return []
 
     def __call__(self, request: Any) -> Any:
@@ -39,11 +39,7 @@ class Token(AuthBase):
         return request
 
     def renewed(self) -> bool:
-        """Discard a token that HipChat rejected, so that the next request fetches a new one.
-
-        Returns:
-            True if a new token can be fetched; False if there is no way to get one.
-        """
+        """Discard a token that HipChat rejected; return whether a new one can be fetched."""
         return False
 
 
@@ -66,11 +62,11 @@ class IntegrationToken(Token):
     """An integration's token. It is fetched at the first call, and renewed before it expires."""
 
     def __init__(self, integration: Integration, fetch: Callable[[Dict[str, str]], Dict[str, Any]]):
-        """Fetch nothing yet.
+        """Make a token that is not fetched yet.
 
         Args:
-            fetch: posts a form to /v2/oauth/token, authorized as the OAuth client, and returns
-                the response: access_token, and expires_in in seconds.
+            fetch: posts a form to /v2/oauth/token, authorized as the OAuth client, and returns the
+                response: access_token, and expires_in in seconds.
         """
         self._integration, self._fetch = integration, fetch
         self._token: Optional[str] = None

@@ -1,4 +1,4 @@
-"""Turns a failed call to HipChat into an exception whose text says what to do."""
+"""Turns a failed call to HipChat into an exception whose message says what to do."""
 import socket
 import ssl
 from typing import Any, Callable, Optional, Tuple, Type
@@ -23,6 +23,8 @@ BUNDLE_PARTS = ("X509", "PEM", "ASN1")  # the parts of OpenSSL that read files o
 class ErrorMapping:
     """Makes the exceptions for failed calls; their remedies depend on the settings.
 
+    In each method, `call` is the method and path of the call, such as "GET /v2/room/1001".
+
     Args:
         settings: the settings of the client, such as api_url and the kind of token.
         masked: returns its argument with the secrets masked, so that no exception contains one.
@@ -32,11 +34,7 @@ class ErrorMapping:
         self._settings, self._masked = settings, masked
 
     def refused(self, call: str, response: ApiResponse) -> HipChatError:
-        """Return the exception for a response whose status is not 2xx.
-
-        Args:
-            call: method and path of the call, such as "GET /v2/room/1001".
-        """
+        """Return the exception for a response whose status is not 2xx."""
         if response.status < 400:
             target = self._masked(_target(response))
             return NoAnswer(f"{call} is redirected to {target}, which is not followed, to keep the "
@@ -59,12 +57,7 @@ class ErrorMapping:
         return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
 
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
-        """Return the exception for a call without a response.
-
-        Args:
-            call: method and path of the call.
-            error: the exception of requests or of urllib3.
-        """
+        """Return the exception for a call without a response, from that of requests or urllib3."""
         kind: Type[NoAnswer] = NoAnswer
         root = innermost(error)
         if isinstance(error, requests.exceptions.SSLError) or isinstance(root, ssl.SSLError):
@@ -83,9 +76,7 @@ class ErrorMapping:
     def unreadable(self, call: str, problem: str) -> NoAnswer:
         """Return the exception for a response that cannot be HipChat's.
 
-        Args:
-            call: method and path of the call.
-            problem: what is wrong with the response, such as "is no JSON".
+        The `problem` says what is wrong with the response, such as "is no JSON".
         """
         return NoAnswer(f"HipChat's answer to {call} {problem}. Is api_url "
                         f"({self._settings.api_url}) really HipChat's API v2?")
@@ -93,8 +84,7 @@ class ErrorMapping:
     def _tls(self, root: BaseException) -> str:
         """Return a sentence with the reason why TLS failed, and one with the remedy.
 
-        Args:
-            root: the innermost exception, which has OpenSSL's reason.
+        The reason is OpenSSL's, in the innermost exception `root`.
         """
         reason = getattr(root, "verify_message", None) or getattr(root, "reason", None) or (
             str(root) or type(root).__name__)
@@ -126,11 +116,9 @@ class ErrorMapping:
 
 
 def _message(response: ApiResponse) -> Tuple[str, Optional[Any]]:
-    """Return the message in an error response, and the request's field that it names.
+    """Return HipChat's message in an error response, and the field that it names (None if none).
 
-    Returns:
-        HipChat's message and the field, or None; for a response that is not HipChat's, such as a
-        proxy's page, the HTTP reason phrase and None.
+    For a response that is not HipChat's, such as a proxy's page: the HTTP reason phrase and None.
     """
     try:
         error = response.json()["error"]

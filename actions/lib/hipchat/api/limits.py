@@ -1,4 +1,4 @@
-"""Checks the length of a text against HipChat's limit, and shortens a message that is too long."""
+"""Checks the length of a string against HipChat's limit, and shortens a too long message."""
 from typing import List, Optional
 
 from hipchat.errors import ParameterError
@@ -6,15 +6,11 @@ from hipchat.errors import ParameterError
 __all__ = ["LONGEST_MESSAGE", "check_length", "fitted"]
 
 LONGEST_MESSAGE = 10000  # characters
-CUT = " [...]"  # ends a text that was truncated
+CUT = " [...]"  # ends a message that was truncated
 
 
 def check_length(name: str, text: Optional[str], least: int, most: int) -> None:
-    """Raise ParameterError unless the text has from `least` to `most` characters, or is None.
-
-    Args:
-        name: the name of the action's parameter, for the error.
-    """
+    """Raise ParameterError unless a parameter has `least` to `most` characters, or is None."""
     if text is not None and not least <= len(text) <= most:
         raise ParameterError(
             f"{name} has {len(text)} characters; HipChat takes {least} to {most}.")
@@ -33,8 +29,8 @@ def fitted(message: str, message_format: str, overflow: str) -> List[str]:
         The messages to send, in order: one, or several if the message was split.
 
     Raises:
-        ParameterError: the message is too long, and overflow is error or the message is HTML (a
-            cut would break its tags).
+        ParameterError: the message is too long, and overflow is error or the message is HTML (a cut
+            would break its tags).
     """
     if overflow == "error" or message_format == "html" or not message:
         check_length("message", message, 1, LONGEST_MESSAGE)

@@ -10,14 +10,7 @@ __all__ = ["reply", "send_private"]
 def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str, Any]:
     """Reply to a message: POST /v2/room/{id_or_name}/reply, which needs the scope send_message.
 
-    Args:
-        client: a client with a user's token.
-        room: the room's name or ID.
-        message_id: the ID of the message to reply to.
-        message: the text of the reply.
-
-    Returns:
-        The arguments, without the client.
+    The client must have a user's token; the room is its name or ID. Returns the other arguments.
     """
     check_length("message_id", message_id, 1, 36)
     check_length("message", message, 1, LONGEST_MESSAGE)

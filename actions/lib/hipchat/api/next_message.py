@@ -1,4 +1,4 @@
-"""Waits for the next message in a room with a certain text and sender, by polling its history."""
+"""Waits for the next message in a room with a certain text and sender: polls the room's history."""
 import time
 from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -17,10 +17,10 @@ class Criteria(NamedTuple):
 
     Attributes:
         pattern: a regular expression (RE2) that must match a part of the message's text.
-        people: the senders whose messages count, each given by ID, email or @mention; if empty,
-            the messages of all senders count.
-        notifications: whether notifications count too. They have no person as sender, so they never
-            count if `people` is not empty.
+        people: the senders whose messages count, each given by ID, email or @mention; if empty, the
+            messages of all senders count.
+        notifications: whether notifications count too. No person sends them, so they never count if
+            `people` is not empty.
     """
 
     pattern: str
@@ -37,11 +37,9 @@ class Criteria(NamedTuple):
                                  f"knows: {error}.") from None
 
     def accepts(self, item: HistoryItem, people_ids: AbstractSet[int]) -> bool:
-        """Return whether a message counts by its kind and its sender; its text is not checked.
+        """Return whether an item counts by its kind and its sender; its text is not checked.
 
-        Args:
-            item: the message, from the room's history.
-            people_ids: HipChat's IDs of `people`.
+        The people_ids are HipChat's IDs of `people`.
         """
         sender = item.body.get("from")
         if item.event == "room_notification":
@@ -64,7 +62,7 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
         every: seconds between two polls.
 
     Returns:
-        {"message": HipChat's message, "matches": the texts of the pattern's groups}.
+        {"message": HipChat's message, "matches": the strings of the pattern's groups}.
 
     Raises:
         Incomplete: no such message was posted in time; the error's result has timed_out: True.
@@ -90,7 +88,7 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
 
 
 class _Polling:
-    """Repeats attempts until a deadline that all attempts share; also when HipChat fails.
+    """Repeats attempts until a deadline that all attempts share, even while HipChat fails.
 
     Args:
         seconds: until the deadline.
@@ -106,7 +104,7 @@ class _Polling:
 
         Raises:
             Incomplete: the last attempt before the deadline returned None.
-            HipChatError: that attempt failed; or HipChat refused a call.
+            HipChatError: HipChat refused a call, or the last attempt before the deadline failed.
         """
         while True:
             failure, value, now = None, None, time.monotonic()

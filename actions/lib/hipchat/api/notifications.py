@@ -11,14 +11,10 @@ __all__ = ["notification", "notify", "notify_all"]
 
 def notification(message: str, format: str = "text", color: str = "gray", notify: bool = False,
                  card: Any = None, attach_to: Any = None, **more: Any) -> Dict[str, Any]:
-    """Check a notification, and return it as notify() takes it.
+    """Check a notification, and return it as notify() takes it: by hipchat.send's parameters.
 
     Args:
-        message, format, color, notify, card, attach_to: those of the action hipchat.send.
         more: may contain `from`, a label that HipChat shows beside the sender's name.
-
-    Returns:
-        The values by the names of hipchat.send's parameters.
 
     Raises:
         ParameterError: HipChat would reject a value.
@@ -45,8 +41,8 @@ def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Di
         The notification as it was sent, and its room.
 
     Raises:
-        Incomplete: only the first parts of the text were sent. The error's result has `parts` and
-            `sent_parts` (their numbers), and the `rest` of the text.
+        Incomplete: only the first parts of the text were sent. The error's result has the numbers
+            of all `parts` and of `sent_parts`, and the `rest` of the text.
     """
     body = {"message_format": sent["format"],
             **{key: sent[key] for key in ("color", "notify", "from", "card", "attach_to")}}
@@ -81,8 +77,8 @@ def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],
         {"rooms": [the result of notify() for each room]}.
 
     Raises:
-        Incomplete: at least one room failed. In the error's result, `rooms` has for each room the
-            result or the error.
+        Incomplete: at least one room failed. The error's result has `rooms` too, with the error of
+            each room that failed in place of its result.
     """
     fitted(sent["message"], sent["format"], overflow)
     results = []

@@ -16,7 +16,7 @@ class People:
     """Looks up people of one HipChat server."""
 
     def __init__(self, client: Client, as_user: Callable[[], Client]):
-        """Call nothing yet.
+        """Make the lookup; it calls nothing yet.
 
         Args:
             client: calls HipChat with the pack's token.
@@ -31,7 +31,7 @@ class People:
             None for an add-on without api_key, which never posts as a user.
 
         Raises:
-            HipChatError: HipChat does not say who owns the token.
+            NoAnswer: HipChat does not say who owns the token.
         """
         try:
             owner = self._as_user().token_info().get("owner")
@@ -60,7 +60,7 @@ class People:
         return part(self._client.ask("GET", "user", given), "id", "HipChat's answer on " + given)
 
     def names(self, people_ids: Iterable[int]) -> str:
-        """Return a text with the names of the first three people, such as "Ann, Bo, Cy and 2 more".
+        """Return the names of up to three people as one string, such as "Ann, Bo, Cy and 2 more".
 
         A person whose name HipChat does not return is listed by ID.
         """

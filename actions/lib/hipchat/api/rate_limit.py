@@ -48,8 +48,7 @@ class RateLimit(NamedTuple):
 class CallBudget:
     """Delays a client's calls, so that they use only a share of the token's rate limit.
 
-    The rest is left for other users of the token. If HipChat announces no limit, calls are not
-    delayed.
+    The rest is for other users of the token. Without an announced limit, calls are not delayed.
 
     Args:
         share: above 0, at most 1; 0.2 stands for a fifth of the calls that HipChat allows.
@@ -106,11 +105,9 @@ def server_time(headers: Mapping[str, str]) -> float:
 
 
 def _seconds_until(reset: Optional[str], now: float) -> Optional[float]:
-    """Return the seconds until the end of a window; None if it is not announced, or past.
+    """Return the seconds until the end of a window; None if it is unknown, or past.
 
-    Args:
-        reset: the value of a header -Reset; None if it is missing.
-        now: Unix time, by HipChat's clock.
+    The argument `reset` is the value of a header -Reset; `now` is Unix time by HipChat's clock.
     """
     value = _float(reset)
     if value is None or math.isnan(value):

@@ -1,4 +1,7 @@
-"""Reads parts of a HipChat response, and raises NoAnswer if a part is missing or malformed."""
+"""Reads parts of a HipChat response, and raises NoAnswer if a part is missing or malformed.
+
+Each `title` names the response in the error, such as "HipChat's answer to GET /v2/room".
+"""
 from typing import Any, Dict, List
 
 from hipchat.errors import NoAnswer
@@ -9,27 +12,14 @@ _REMEDY = "Is api_url really HipChat's API v2?"
 
 
 def object_of(response: Any, title: str) -> Dict[str, Any]:
-    """Return the response if it is a JSON object.
-
-    Args:
-        response: the decoded JSON of a response.
-        title: names the response in the error, such as "HipChat's answer to GET /v2/room".
-
-    Raises:
-        NoAnswer: the response is no object.
-    """
+    """Return a decoded response; raises NoAnswer if it is no JSON object."""
     if not isinstance(response, dict):
         raise NoAnswer(f"{title} is no object. {_REMEDY}")
     return response
 
 
 def items_of(page: Any, title: str) -> List[Dict[str, Any]]:
-    """Return the `items` of a page; raises NoAnswer unless they are a list of objects.
-
-    Args:
-        page: a response with one page of a collection.
-        title: names the response in the error.
-    """
+    """Return the `items` of a page; raises NoAnswer unless they are a list of objects."""
     items = page.get("items") if isinstance(page, dict) else None
     if not isinstance(items, list):
         raise NoAnswer(f"{title} has no list of items. {_REMEDY}")
@@ -39,14 +29,7 @@ def items_of(page: Any, title: str) -> List[Dict[str, Any]]:
 
 
 def part(response: Any, key: str, title: str) -> Any:
-    """Return the value at a dotted key, such as "owner.id", of a response.
-
-    Args:
-        title: names the response in the error.
-
-    Raises:
-        NoAnswer: the key is missing, or its value is null.
-    """
+    """Return the value at a dotted key, such as "owner.id"; raises NoAnswer if missing or null."""
     value = response
     for segment in key.split("."):
         value = value.get(segment) if isinstance(value, dict) else None

@@ -55,10 +55,9 @@ class RoomDirectory:
         self.version = 0
 
     def replace(self, rooms: Iterable[Any]) -> None:
-        """Replace all rooms by a new list.
+        """Replace all rooms by a new list of HipChat's objects, with id, name and is_archived.
 
-        Args:
-            rooms: HipChat's objects, with id, name and is_archived; invalid ones are left out.
+        Invalid objects are left out.
         """
         # If two rooms share a name, the name means the room that is not archived.
         listed = sorted(filter(_is_room, rooms), key=lambda room: not room.get("is_archived"))
@@ -79,7 +78,8 @@ class RoomDirectory:
     def id_of(self, reference: str) -> Optional[int]:
         """Return the ID of a room given by ID or name; None if no room has the name.
 
-        If no name equals the reference, case is ignored, if only one room has the name then.
+        If no name equals the reference, case is ignored; then the name must be that of only one
+        room.
         """
         if is_room_id(reference):
             return int(reference)

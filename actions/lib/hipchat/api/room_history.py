@@ -96,16 +96,16 @@ class RoomHistory:
         self._client = client
 
     def newest(self, room_id: int) -> Optional[Cursor]:
-        """Return the cursor at a room's newest message; None if there is no message. One call."""
+        """Return the cursor at a room's newest message, by one API call; None without a message."""
         items = self._page(room_id, "latest", size=1).items
         return items[-1].cursor if items else None
 
     def position(self, room_id: int, message_id: str) -> Cursor:
-        """Return the cursor at a message. One call.
+        """Return the cursor at a message, by one API call.
 
         Raises:
             NotFound: HipChat does not know the message.
-            NoAnswer: HipChat does not say when the message was sent.
+            NoAnswer: the response has no valid date.
         """
         message = self._client.ask("GET", "room", room_id, "history", message_id).get("message")
         sent_at = unix_time(message.get("date")) if isinstance(message, dict) else None
@@ -114,7 +114,7 @@ class RoomHistory:
         return Cursor(message_id, sent_at)
 
     def since(self, room_id: int, cursor: Cursor) -> Missed:
-        """Return the items of a room after a cursor. One call for every 1,000 items."""
+        """Return the items of a room after a cursor, by one API call for every 1,000 items."""
         page = self._latest(room_id, cursor)
         items = page.items
         for _ in range(MOST_PAGES):
@@ -130,7 +130,7 @@ class RoomHistory:
         return Missed(_after(items, cursor), False)
 
     def _latest(self, room_id: int, cursor: Cursor) -> _Page:
-        """Return the newest page; it begins at the cursor's message if HipChat knows it."""
+        """Return the newest page: from the cursor's message on, if HipChat knows that message."""
         if cursor.message_id:
             try:
                 page = self._page(room_id, "latest", size=PAGE,
@@ -214,9 +214,9 @@ def _event_of(body: Dict[str, Any]) -> Optional[str]:
 
 
 def _reaches(items: List[HistoryItem], cursor: Cursor) -> bool:
-    """Return whether these items contain the cursor's message, or begin well before it was sent.
+    """Return whether no older items than these need to be read to reach a cursor.
 
-    Then no older items need to be read.
+    They contain the cursor's message, or begin well before that message was sent.
     """
     return any(item.message_id == cursor.message_id for item in items) or (
         bool(items) and items[0].sent_at < cursor.sent_at - timing.CLOCK_STEP)

@@ -30,10 +30,13 @@ def change_room(client: Client, room: str, **changes: Any) -> Dict[str, Any]:
 
     Args:
         room: the room's name or ID.
-        changes: the new values by HipChat's name of the field; None leaves a field as it is.
+        changes: the new values by HipChat's name of the field; None leaves a field unchanged.
 
     Returns:
         The room's fields as they were sent to HipChat, and its id.
+
+    Raises:
+        ParameterError: all changes are None.
     """
     changes = {field: value for field, value in changes.items() if value is not None}
     if not changes:

@@ -36,8 +36,7 @@ class ApiResponse(NamedTuple):
     def json(self) -> Any:
         """Return the body's decoded JSON; None if the body is empty.
 
-        Raises:
-            ValueError: the body is no JSON, or its JSON is nested too deeply.
+        Raises ValueError for a body that is no JSON, and for JSON that is nested too deeply.
         """
         return loads(self.content.decode("utf-8")) if self.content else None
 
@@ -85,7 +84,7 @@ def send(session: requests.Session, method: str, url: str, timeout: float,
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Return the root cause of an exception, to be shown instead of it.
+    """Return the root cause of an exception, to show instead of the exception.
 
     The exceptions that requests wraps around the cause contain the whole URL, which may be secret.
     """
@@ -114,11 +113,7 @@ def _content_of(response: requests.Response, largest: int) -> bytes:
 
 
 def _is_harmless(method: str, error: BaseException) -> bool:
-    """Return whether a failed request may be retried.
-
-    That is so if the request did not reach the server, or if the connection of a GET, which changes
-    nothing, was cut.
-    """
+    """Return whether a retry is harmless: no server was reached, or a GET's connection was cut."""
     root = innermost(error)
     return isinstance(root, ConnectionRefusedError) or method == "GET" and (
         isinstance(root, (ConnectionError, IncompleteRead)))

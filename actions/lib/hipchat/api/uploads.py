@@ -23,10 +23,10 @@ class Upload(NamedTuple):
 
     @classmethod
     def of(cls, path: Optional[str], content: Optional[str], name: Optional[str]) -> "Upload":
-        """Return an upload of a file of this host, or of a text.
+        """Return an upload of a file of this host, or of a string.
 
         Args:
-            path, content: either the path of the file, or the text; the other is None.
+            path, content: either the path of the file, or the string; the other is None.
             name: the name to show; None for the name of the file, or for message.txt.
 
         Raises:
@@ -52,12 +52,9 @@ class Upload(NamedTuple):
         return cls(name, content)
 
     def body(self, message: Optional[str]) -> Tuple[bytes, str]:
-        """Return the body of a share/file call to HipChat, and the body's content type.
+        """Return the body of a share/file call, with any message to post, and its content type.
 
         The parts and headers are those of hipchat-rb, a client by HipChat's makers.
-
-        Args:
-            message: a text to post with the file, or None.
         """
         check_length("message", message, 0, 1000)
         boundary = uuid.uuid4().hex

@@ -14,8 +14,7 @@ __all__ = ["ownership_of", "webhooks_in"]
 def ownership_of(settings: SensorSettings) -> Ownership:
     """Return the object that recognizes the webhooks that the sensor has created.
 
-    Raises:
-        ConfigError: the config has no webhook.public_url.
+    Raises ConfigError if the config has no webhook.public_url.
     """
     if not settings.public_url:
         raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])

@@ -64,7 +64,7 @@ def checkup(config: Optional[Dict[str, Any]], pack: Path) -> Findings:
 
 
 def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
-    """Check whether the pack is installed as an add-on, if the config enables the add-on."""
+    """Check that the pack is installed as an add-on, if the config enables the add-on."""
     if not addon.enabled:
         return
     stored = addon.stored
@@ -90,10 +90,10 @@ def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
 
 
 def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
-    """Check that HipChat answers, the token, and the rooms of the config.
+    """Check that HipChat answers; then check the token, and the rooms of the config.
 
     Args:
-        sensor: the sensor's settings; None if they are wrong.
+        sensor: the sensor's settings; None if the config is wrong, so that they cannot be read.
     """
     client = Client(settings)
     sensor_rooms = sensor.rooms if sensor else []
@@ -168,7 +168,7 @@ def _room(client: Client, key: Any, room: str, webhooks: Optional[_Webhooks]) ->
     Args:
         key: the room's ID if it is known, else its name.
         room: the room's name or ID in the config.
-        webhooks: those that it should have; None if the sensor creates none there.
+        webhooks: those that the room should have; None if the sensor creates none there.
     """
     try:
         listed = client.ask("GET", "room", key)
@@ -214,13 +214,9 @@ def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
 
 
 def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings:
-    """Yield the problems that the sensor reports in /health, or that it has none.
+    """Yield the problems in the report of /health at a URL, or a finding that there are none.
 
     The texts are those of the sensor's log; a problem comes after its cause.
-
-    Args:
-        url: the URL of /health, for the text.
-        report: the content of /health.
     """
     problems = report.get("details", report["reasons"] if "addon" in report else [])
     for problem in problems:

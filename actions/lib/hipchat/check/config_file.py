@@ -69,7 +69,7 @@ def _differing_keys(written: Dict[Any, Any], registered: Dict[str, Any],
 
 
 def _completed(name: str, value: Any) -> Any:
-    """Return the value of a key; if it is a list of objects, with StackStorm's defaults in them."""
+    """Return a key's value; to objects in a list, StackStorm's defaults for the list are added."""
     defaults = DEFAULTS_IN_LISTS.get(name)
     if not defaults or not isinstance(value, list):
         return value

@@ -9,7 +9,7 @@ class Finding(NamedTuple):
 
     Attributes:
         is_ok: whether there is nothing to do.
-        text: what was found; if it is not ok, with the remedy.
+        text: the result, in a sentence; if there is something to do, with the remedy.
     """
 
     is_ok: bool
@@ -23,11 +23,7 @@ Findings = Iterator[Finding]
 
 
 def without_repeated(findings: Iterable[Finding], reported: Iterable[Finding]) -> Findings:
-    """Return the findings, without the problems that the user has been told already.
-
-    Args:
-        reported: the findings that were shown before.
-    """
+    """Return the findings without the problems that `reported`, shown before, contains."""
     problems = [finding.text.partition(": ")[2] for finding in reported if not finding.is_ok]
     return (finding for finding in findings
             if finding.is_ok or not any(text and text in finding.text for text in problems))

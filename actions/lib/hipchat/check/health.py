@@ -13,20 +13,23 @@ LARGEST = 1024 ** 2  # bytes
 
 
 class Unanswered(Exception):
-    """There was no complete response in time. The error's text is the kind of failure."""
+    """The sensor's /health gave no complete response in time.
+
+    The error's message is the kind of failure, such as "ConnectionError" or "ReadTimeout".
+    """
 
 
 class Untrusted(Unanswered):
-    """This host does not trust the TLS certificate of the server at the URL."""
+    """This host does not trust the TLS certificate of the server at the URL of /health."""
 
 
 def health_url(public_url: str) -> str:
-    """Return the URL of the public report, which anybody can read: it contains no names."""
+    """Return the URL of the public report, which anybody can read: the report has no names."""
     return public_url + "/health"
 
 
 def details_url(public_url: str, secret: bytes) -> str:
-    """Return the URL of the report with names: it is signed with the sensor's secret."""
+    """Return the URL of the report with names; the sensor's secret signs the URL."""
     return f"{health_url(public_url)}/{signature(secret, 'health')}"
 
 
@@ -38,7 +41,8 @@ def read_health(url: str, settings: SensorSettings) -> Tuple[int, Optional[Dict[
         settings: contain the timeout and the trusted certificates.
 
     Returns:
-        The HTTP status, and the report; None for the report if another server answers there.
+        The HTTP status, and the report; None for the report if a server other than the sensor
+        answers.
 
     Raises:
         Unanswered: there is no complete response.

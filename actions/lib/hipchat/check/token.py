@@ -28,8 +28,8 @@ def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> F
     """Check the token, and yield the findings.
 
     Args:
-        rooms: rooms by name or ID. Test calls go to the first, if HipChat does not return the
-            token's scopes.
+        rooms: names or IDs. If HipChat does not return the token's scopes, test calls to the first
+            of these rooms find the scopes out.
 
     Raises:
         HipChatError: HipChat does not answer, or does not know the token.
@@ -55,8 +55,7 @@ def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> F
 def token_kind(info: Dict[str, Any]) -> str:
     """Return the kind of a token: "personal", "integration" or "room notification".
 
-    Args:
-        info: from Client.token_info().
+    The `info` on the token is from Client.token_info().
     """
     client = info.get("client")
     if isinstance(client, dict) and client.get("room"):
@@ -70,8 +69,7 @@ def token_kind(info: Dict[str, Any]) -> str:
 def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
     """Return a warning if a personal token expires within timing.TOKEN_ENDS_SOON, else "".
 
-    Args:
-        info: from Client.token_info().
+    The `info` on the token is from Client.token_info().
     """
     seconds = info.get("expires_in")
     if settings.integration or type(seconds) is not int or seconds >= timing.TOKEN_ENDS_SOON:
@@ -80,7 +78,7 @@ def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
 
 
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
-    """Check whether a token with these scopes has those that the pack needs."""
+    """Check whether these scopes of a token include those that the pack needs."""
     needed = _needed(settings)
     missing = [scope for scope in needed if scope not in scopes]
     without = [f"without {scope} {loss}" for scope, loss in EXTRA.items() if scope not in scopes]
@@ -93,7 +91,7 @@ def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
 
 
 def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
-    """Find out the scopes by test calls to the first of the rooms, and check them."""
+    """Find out the token's scopes by test calls to the first of the rooms, and check the scopes."""
     if not rooms:
         yield Finding(True, "token: HipChat does not return its scopes, and no room is configured "
                       "for test calls")

@@ -16,10 +16,10 @@ SCOPES = ("admin_room", "manage_rooms", "send_notification", "view_group", "view
 
 
 class Addon(NamedTuple):
-    """The add-on's state. The sensor stores it in StackStorm's datastore as one encrypted text.
+    """The add-on's state. The sensor stores it in StackStorm's datastore as one encrypted string.
 
     Attributes:
-        secret: a random text. It is a part of the URL that an admin pastes in HipChat to install
+        secret: a random string. It is a part of the URL that an admin pastes in HipChat to install
             the add-on, and it signs the webhooks' URLs.
         integration: the OAuth client from HipChat; None while the add-on is not installed.
         group: HipChat's ID of the group that installed the add-on; None if HipChat does not say.
@@ -39,7 +39,7 @@ class Addon(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> "Addon":
-        """Return the add-on from its stored text; raises ValueError if text() did not make it."""
+        """Return the add-on that text() stored as this string; raises ValueError for any other."""
         error = ValueError("it is not what the sensor stores there")
         try:
             stored = json.loads(text)
@@ -61,7 +61,7 @@ class Addon(NamedTuple):
         return self.integration is not None and self.public_url not in (None, public_url)
 
     def text(self) -> str:
-        """Return the text to store, from which read() makes the same add-on."""
+        """Return the string to store, from which read() makes the same add-on."""
         return json.dumps(self._asdict())  # pylint: disable=no-member
 
 

@@ -41,7 +41,7 @@ class ApiSettings(NamedTuple):
         """Read the settings from the pack's config.
 
         Raises:
-            ConfigError: names every wrong value with its remedy.
+            ConfigError: a value is wrong; the error names every wrong value with its remedy.
             NotInstalled: the add-on is not installed, and there is no other token.
         """
         reader = ConfigReader(config)
@@ -52,7 +52,7 @@ class ApiSettings(NamedTuple):
         return settings
 
     def of_user(self) -> "ApiSettings":
-        """Return the settings for calls that HipChat allows only to users; an add-on uses api_key.
+        """Return the settings for calls that HipChat allows only to users: an add-on uses api_key.
 
         Raises:
             ParameterError: the pack is an add-on without api_key.
@@ -68,7 +68,7 @@ class ApiSettings(NamedTuple):
     def without_installation(self) -> "ApiSettings":
         """Return the settings without the stored add-on and its OAuth client.
 
-        The sensor reads these from the datastore instead, because they change while it runs.
+        The sensor reads these two from the datastore instead, because they change while it runs.
         """
         integration = None if self.addon.enabled else self.integration
         return self._replace(  # pylint: disable=no-member
@@ -76,7 +76,7 @@ class ApiSettings(NamedTuple):
 
     @classmethod
     def read(cls, reader: ConfigReader) -> "ApiSettings":
-        """Read the settings by a reader, whose finish() later raises the ConfigError."""
+        """Read the settings; the caller then calls reader.finish(), which raises ConfigError."""
         get = reader.value
         addon, integration = _addon(reader), _integration(reader)
         if not reader.given("api_url"):
@@ -96,12 +96,9 @@ class ApiSettings(NamedTuple):
 
 
 def addon_settings(config: Optional[Dict[str, Any]]) -> AddonSettings:
-    """Read the section `addon` of the pack's config, with the stored add-on.
+    """Read the section `addon`; raises ConfigError, which names each wrong value with its remedy.
 
     (SensorSettings contains that section without the stored add-on.)
-
-    Raises:
-        ConfigError: names every wrong value with its remedy.
     """
     reader = ConfigReader(config)
     settings = _addon(reader)

@@ -14,7 +14,7 @@ class ConfigReader:
     A wrong value raises nothing at first. finish() raises one ConfigError with all problems.
 
     Attributes:
-        warnings: texts for the operator about keys that are probably mistakes.
+        warnings: sentences for the operator about keys that are probably mistakes.
     """
 
     def __init__(self, config: Any):
@@ -25,7 +25,7 @@ class ConfigReader:
             self.wrong("The config", "it must be an object, with keys such as api_url", config)
 
     def value(self, name: str) -> Any:
-        """Return the validated value of a key in KEYS, given by its name; see read()."""
+        """Return the validated value of a key in KEYS, given by its dotted name; see read()."""
         return self.read(KEYS[name])
 
     def read(self, key: Key) -> Any:
@@ -47,7 +47,7 @@ class ConfigReader:
         return [item for item in items if item is not None]
 
     def _checked(self, name: str, value: Any, check: Validator) -> Any:
-        """Return what the validator makes of a value; None if the value is wrong."""
+        """Return the validator's result for a value; None if the value is wrong."""
         try:
             return check(value)
         except WrongValue as error:
@@ -72,7 +72,7 @@ class ConfigReader:
         Args:
             name: the dotted name of the key.
             remedy: what the value must be, such as "it must be a list".
-            value: the wrong value; None if it must not be shown, or is missing.
+            value: the wrong value; None if the value is secret or missing.
         """
         self._problems.append(f"{name}{'' if value is None else ' is ' + shown(value)}: {remedy}.")
 

@@ -59,11 +59,7 @@ class SensorSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
-        """Read the settings from the pack's config.
-
-        Raises:
-            ConfigError: names every wrong value with its remedy.
-        """
+        """Read the config; raises ConfigError, which names each wrong value with its remedy."""
         reader = ConfigReader(config)
         reader.warn_of_unknown_keys()
         get = reader.value

@@ -27,11 +27,11 @@ CONTROL = re.compile("[\0-\x1f\ud800-\udfff]")  # control characters, and halves
 
 
 class WrongValue(ValueError):
-    """A value of the config is wrong. The error's text says what the value must be.
+    """A value of the config is wrong. The error's message says what the value must be.
 
     Attributes:
         value: the wrong value; None if it may be secret.
-        place: where in the key's value it is, such as ".people"; "" for the whole value.
+        place: which part of the key's value is wrong, such as ".people"; "" for the whole value.
     """
 
     def __init__(self, remedy: str, value: Any = None, place: str = ""):
@@ -99,7 +99,7 @@ def number(most: float, least: Optional[float] = None) -> Validator:
 
 
 def network(value: Any) -> Network:
-    """Return the network that a text such as 10.1.0.0/16 stands for."""
+    """Return the network for a string such as 10.1.0.0/16."""
     try:
         if isinstance(value, str):  # ipaddress reads a number as an address
             return ipaddress.ip_network(value)
@@ -109,7 +109,7 @@ def network(value: Any) -> Network:
 
 
 def room(value: Any) -> str:
-    """Return a room's name or ID as text."""
+    """Return a room's name or ID as a string."""
     try:
         return room_key(value)
     except ValueError as error:
@@ -117,7 +117,7 @@ def room(value: Any) -> str:
 
 
 def addon(value: Any) -> Addon:
-    """Return the add-on from its text, which StackStorm has put there from the datastore."""
+    """Return the add-on from a string that StackStorm has read from the datastore."""
     try:
         return Addon.read(text(value))
     except ValueError as error:
@@ -135,8 +135,7 @@ def api_url(value: Any) -> str:
 def url(example: str) -> Validator:
     """Return a validator for absolute URLs, which removes a slash at the end of the URL.
 
-    Args:
-        example: a valid URL, to show in the error.
+    Its errors show `example`, a valid URL.
     """
     def check(value: Any) -> str:
         stripped = value.strip() if isinstance(value, str) else ""
@@ -156,7 +155,7 @@ def url(example: str) -> Validator:
 def _split(text: str) -> Tuple[str, str, bool]:
     """Return a URL's origin, its path, and whether it has a user, a query or a fragment.
 
-    The origin is "" if the text is no absolute URL.
+    If the string is no absolute URL, the origin is "".
     """
     try:
         parts = urlsplit(text)

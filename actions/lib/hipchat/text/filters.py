@@ -12,10 +12,10 @@ _OPTIONS.log_errors = False
 class Filter:
     """A regular expression in RE2's syntax, which has no look-around and no back-references.
 
-    It matches anywhere in a text. The search takes time linear in the text's length.
+    The expression matches anywhere in a text. A search takes time linear in the text's length.
 
     Raises:
-        ValueError: RE2 rejects the pattern; the error's text is RE2's reason.
+        ValueError: RE2 rejects the pattern; the error's message is RE2's reason.
     """
 
     def __init__(self, pattern: str):
@@ -28,11 +28,9 @@ class Filter:
                              else str(reason)) from None
 
     def groups(self, text: str) -> Optional[List[str]]:
-        """Search the pattern in a text.
+        """Return the strings of the groups of the first match in a text; None without a match.
 
-        Returns:
-            The texts of the groups of the first match, with "" for a group that matched nothing;
-            None if the text does not match.
+        The string is "" for a group that matched nothing.
         """
         match = self._compiled.search(text)
         return None if match is None else list(match.groups(""))
@@ -59,7 +57,8 @@ class FilterSet:
     def candidates(self, text: str) -> Iterable[int]:
         """Return the indexes of the filters that may match a text, in order.
 
-        Call Filter.groups() of each to be sure: if RE2 runs out of memory, all are returned.
+        To be sure, call groups() of each of these filters: if RE2 runs out of memory, all are
+        returned.
         """
         matched = self._set.Match(text) if self._set else []
         if len(self._all) not in matched:

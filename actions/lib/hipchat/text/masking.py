@@ -1,4 +1,4 @@
-"""Replaces secrets in the texts of logs and errors by ***."""
+"""Replaces secrets in logs and error messages by ***."""
 import logging
 import re
 from typing import Callable, Iterable
@@ -12,7 +12,7 @@ _SIGNATURE = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with these secrets, and all signatures of webhook URLs, replaced by ***."""
+    """Return a string with these secrets, and all signatures of webhook URLs, replaced by ***."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
@@ -36,5 +36,5 @@ class SecretFilter(logging.Filter):
         return True
 
     def mask(self, text: str) -> str:
-        """Return the text with the present secrets masked."""
+        """Return a string with the present secrets masked."""
         return mask(text, self._secrets())

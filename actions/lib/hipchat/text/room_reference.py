@@ -8,13 +8,14 @@ LONGEST_ID = 19  # digits, of an integer of 64 bits
 
 
 def room_key(value: Any) -> str:
-    """Return a room's name or ID as text.
+    """Return a room's name or ID as a string.
 
     Args:
-        value: the reference in a config, rule or action: a text, or an ID as an integer.
+        value: the reference in a config, rule or action: a string, or an ID as an integer.
 
     Raises:
-        ValueError: it is invalid; the text, such as "must be ...", completes "The room".
+        ValueError: the reference is invalid. Its message is a predicate such as "must be ...", for
+            the caller to put after "The room".
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -29,7 +30,7 @@ def room_key(value: Any) -> str:
 
 
 def is_room_id(reference: str) -> bool:
-    """Return whether a reference is an ID and not a name: if it is all digits, as for HipChat.
+    """Return whether a reference is an ID and not a name: HipChat takes all digits for an ID.
 
     So 1003 always means the room with that ID, never a room with the name "1003".
     """

@@ -1,7 +1,7 @@
 """Decodes untrusted JSON, and rejects JSON that is nested too deeply.
 
-Python's module json is recursive. With about a thousand levels it raises RecursionError, from which
-Python 3.8 does not always recover ("Cannot recover from stack overflow" ends the process).
+Python's module `json` is recursive. With about a thousand levels it raises RecursionError, from
+which Python 3.8 does not always recover ("Cannot recover from stack overflow" ends the process).
 """
 import json
 import re
@@ -17,11 +17,11 @@ STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # by how many levels each changes th
 
 
 def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json.loads) -> Any:
-    """Return the value of a JSON text; raises ValueError if it is invalid or nested too deeply.
+    """Return the value of a JSON string; raises ValueError if it is invalid or nested too deeply.
 
     Args:
         deepest: the greatest depth to accept, in levels.
-        decode: decodes the text after the check.
+        decode: decodes the string after the check.
     """
     if _is_deeper(text, deepest):
         raise ValueError(f"there are more than {deepest} levels")

@@ -6,8 +6,8 @@ __all__ = ["BREAK", "neutralize_templates"]
 
 BREAK = "\u200b"  # zero width space: a reader sees no difference, a template engine does
 # The positions between two characters that open or close an expression of Jinja ({{ {% {#) or YAQL
-# (<%); also at the ends of a text, where a rule may put the other character beside it. There is no
-# break before a "#" at the start: many messages begin with it, and a comment evaluates nothing.
+# (<%); also at the ends of a string, where a rule can put the other character beside it. There is
+# no break before a "#" at the start: many messages begin with "#", and a comment evaluates nothing.
 _BREAKS = re.compile(r"(?<=\{)(?=[{%#])|(?<=<)(?=%)|(?<=\})(?=\})|(?<=[%#])(?=\})|(?<=%)(?=>)"
                      r"|^(?=[{%])|(?<=[{<])\Z", re.ASCII)
 _PART = re.compile(r"[{}<%]")  # a part of each of those; far quicker to search

@@ -1,4 +1,4 @@
-"""Normalizes URLs, so that two spellings of one URL compare as equal."""
+"""Normalizes URLs: two spellings of one URL become equal."""
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["normalized_url"]
@@ -11,7 +11,7 @@ def normalized_url(url: str) -> str:
 
     Scheme and host are in lower case, the scheme's default port is left out, and the path is
     decoded and has no slash at its end. A URL that is invalid or has a user, a query or a fragment
-    is returned unchanged, because it cannot be a URL that this pack has made.
+    is returned unchanged, because the pack makes no such URL.
     """
     try:
         parts = urlsplit(url)

@@ -9,7 +9,7 @@ class AddonUrls:
     """The URLs below `{public_url}/addon` that HipChat calls.
 
     The URLs of the descriptor and of the callbacks contain the secret. HipChat shows the URLs of
-    webhooks to others, so these contain a signature over the event instead.
+    webhooks to others, so webhooks' URLs contain a signature over the event instead.
 
     Attributes:
         secret: the add-on's secret, which signs the URLs of webhooks.

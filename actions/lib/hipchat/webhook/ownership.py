@@ -11,12 +11,12 @@ class Ownership:
     """Recognizes by its URL a webhook that the sensor has created ("ours").
 
     A webhook is ours if its URL is below the config's public_url and has the form that WebhookUrl
-    makes. A webhook below another public_url with a signature by our secret is not ours. It may be
+    makes. A webhook below another public_url with a signature by our secret is not ours: it may be
     left over from an earlier config, or another sensor with this token may use it. The sensor
-    reports such a webhook and does not delete it.
+    reports such a webhook. It deletes the webhook only if it receives deliveries from the webhook.
 
     Attributes:
-        urls: makes and reads the URLs.
+        urls: makes and reads the webhooks' URLs.
     """
 
     def __init__(self, settings: SensorSettings):
@@ -29,7 +29,6 @@ class Ownership:
     def other_public_url(self, webhook: Dict[str, Any]) -> Optional[str]:
         """Return the public_url of a webhook that our secret has signed, if it is not the config's.
 
-        Returns:
-            None if the webhook is ours, or was created by another program.
+        If the webhook is ours, or was created by another program, return None.
         """
         return None if self.is_ours(webhook) else self.urls.base_of(str(webhook.get("url")))

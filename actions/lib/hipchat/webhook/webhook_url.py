@@ -21,7 +21,7 @@ LONGEST_END = 300  # characters of event, room and signature; version 0.1.0 had 
 
 
 class Address(NamedTuple):
-    """What a webhook URL says: HipChat's name of the event, and the room's ID."""
+    """The event (by HipChat's name) and the room's ID that a webhook's URL contains."""
 
     event: str
     room_id: int
@@ -51,20 +51,13 @@ class WebhookUrl:
         return self._below(url) is not None
 
     def read(self, url: str) -> Optional[Address]:
-        """Return the event and room in a URL.
-
-        Returns:
-            None if make() cannot have made the URL: its form or its signature is wrong.
-        """
+        """Return the event and room in a URL; None if its form or its signature is wrong."""
         return self._signed(self._below(url))
 
     def base_of(self, url: str) -> Optional[str]:
-        """Return the public_url, normalized, below which a URL signed by our secret is.
+        """Return the public_url, normalized, of a URL that our secret has signed; else None.
 
-        It may be another than the config's.
-
-        Returns:
-            None if our secret has not signed the URL.
+        The public_url may be another than the config's.
         """
         normalized = normalized_url(url)
         start = max(0, len(normalized) - LONGEST_END)  # other programs' URLs have any length

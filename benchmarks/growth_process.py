@@ -3,6 +3,8 @@
 Arguments: the number of rules in each room, of rooms, of waiting deliveries, and of rules in other
 rooms.
 """
+import sandbox  # noqa: F401  (hides a warning of Eventlet)
+
 import eventlet
 
 eventlet.monkey_patch(os=True, select=True, socket=True, thread=True, time=True)

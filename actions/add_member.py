@@ -14,7 +14,7 @@ class AddMemberAction(HipChatAction):
     """
 
     def do(self, user: str, room: Optional[str] = None) -> Result:
-        """Add the user; return {"room": its name or ID, "user"}."""
+        """Add the user; return {"room": the room's name or ID, "user"}."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         self.hipchat.call("PUT", "room", room, "member", user)

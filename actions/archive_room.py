@@ -12,5 +12,5 @@ class ArchiveRoomAction(HipChatAction):
     """
 
     def do(self, room: str) -> Result:
-        """Archive the room; return its fields and id, by HipChat's names of the fields."""
+        """Archive the room; return its id, and its fields by HipChat's names."""
         return change_room(self.hipchat, self.room_of(room), is_archived=True)

@@ -11,7 +11,7 @@ class DeleteRoomAction(HipChatAction):
     """
 
     def do(self, room: str) -> Result:
-        """Delete the room; return {"room"}: its name or ID as it was given."""
+        """Delete the room; return {"room": the given name or ID}."""
         room = self.room_of(room)
         self.hipchat.call("DELETE", "room", room)
         return {"room": room}

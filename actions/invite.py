@@ -14,7 +14,7 @@ class InviteAction(HipChatAction):
     """
 
     def do(self, user: str, room: Optional[str] = None, reason: Optional[str] = None) -> Result:
-        """Invite the user; return {"room": its name or ID, "user", "reason"}."""
+        """Invite the user; return {"room": the room's name or ID, "user", "reason"}."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         check_length("reason", reason, 1, 250)

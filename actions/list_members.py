@@ -13,7 +13,7 @@ class ListMembersAction(HipChatAction):
     """
 
     def do(self, room: Optional[str] = None, limit: int = 1000, expand: bool = False) -> Result:
-        """Return {"room", "members": HipChat's users}; with `expand`, with all fields."""
+        """Return {"room", "members": HipChat's users}; `expand` adds the users' other fields."""
         room = self.room_or_default(room)
         return {"room": room, "members": list(self.hipchat.items(
             "room", room, "member", limit=limit, expand="items" if expand else None))}

@@ -14,7 +14,7 @@ class ListParticipantsAction(HipChatAction):
 
     def do(self, room: Optional[str] = None, limit: int = 1000, include_offline: bool = False,
            expand: bool = False) -> Result:
-        """Return {"room", "participants": HipChat's users}; with `expand`, with all fields."""
+        """Return {"room", "participants": HipChat's users}; `expand` adds their other fields."""
         room = self.room_or_default(room)
         return {"room": room, "participants": list(self.hipchat.items(
             "room", room, "participant", limit=limit, **{

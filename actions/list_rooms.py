@@ -12,7 +12,7 @@ class ListRoomsAction(HipChatAction):
 
     def do(self, limit: int = 1000, include_private: bool = True, include_archived: bool = False,
            expand: bool = False) -> Result:
-        """Return {"rooms": HipChat's rooms}; with `expand`, with all fields."""
+        """Return {"rooms": HipChat's rooms}; `expand` adds the rooms' other fields."""
         return {"rooms": list(self.hipchat.items("room", limit=limit, **{
             "include-private": str(include_private).lower(),
             "include-archived": str(include_archived).lower(),

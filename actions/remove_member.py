@@ -14,7 +14,7 @@ class RemoveMemberAction(HipChatAction):
     """
 
     def do(self, user: str, room: Optional[str] = None) -> Result:
-        """Remove the user; return {"room": its name or ID, "user"}."""
+        """Remove the user; return {"room": the room's name or ID, "user"}."""
         room = self.room_or_default(room)
         check_length("user", user, 1, 100)
         self.hipchat.call("DELETE", "room", room, "member", user)

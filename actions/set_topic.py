@@ -14,7 +14,7 @@ class SetTopicAction(HipChatAction):
     """
 
     def do(self, topic: str, room: Optional[str] = None) -> Result:
-        """Set the topic; return {"room": its name or ID, "topic"}."""
+        """Set the topic; return {"room": the room's name or ID, "topic"}."""
         room = self.room_or_default(room)
         check_room(topic=topic)
         self.hipchat.call("PUT", "room", room, "topic", json={"topic": topic})

@@ -12,5 +12,5 @@ class UnarchiveRoomAction(HipChatAction):
     """
 
     def do(self, room: str) -> Result:
-        """Open the room; return its fields and id, by HipChat's names of the fields."""
+        """Open the room again; return its id, and its fields by HipChat's names."""
         return change_room(self.hipchat, self.room_of(room), is_archived=False)

@@ -16,7 +16,7 @@ class UpdateRoomAction(HipChatAction):
     def do(self, room: str, name: Optional[str] = None, topic: Optional[str] = None,
            privacy: Optional[str] = None, guest_access: Optional[bool] = None,
            owner: Optional[str] = None) -> Result:
-        """Change the fields that are not None; return all fields and id, by HipChat's names."""
+        """Change the fields that are not None; return the id, and all fields by HipChat's names."""
         check_room(name, topic)
         return change_room(self.hipchat, self.room_of(room), name=name, topic=topic,
                            privacy=privacy, is_guest_accessible=guest_access,

@@ -1,4 +1,4 @@
-"""Finds the StackStorm alias that a command matches, among those that the requester may run."""
+"""Finds the StackStorm alias that a command matches, among those allowed to the requester."""
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from chatops.catalog import Listing
@@ -15,10 +15,11 @@ __all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike", "pro
 
 
 class CommandForbidden(CommandRejected):
-    """The requester may not run the command.
+    """The requester is not allowed to run the command.
 
     Attributes:
-        people_ids: HipChat's IDs of the people who may run the command here; empty if no one may.
+        people_ids: HipChat's IDs of the people who are allowed to run the command here; empty if no
+            one is.
     """
 
     def __init__(self, command: str, people_ids: Optional[List[int]]):
@@ -42,14 +43,15 @@ class Aliases:
         self._person_id, self._room_id = person_id, room_id
 
     def allowed(self) -> List[Format]:
-        """Return the formats of the aliases that the person may run in the room."""
+        """Return the formats of the aliases that the person is allowed to run in the room."""
         return [format for format in self._formats if self._may(format)]
 
     def find(self, command: str) -> FormatMatch:
-        """Find the one format that a command matches and that the person may run in the room.
+        """Find the one format that a command matches and that the person is allowed to run.
 
         Raises:
-            CommandForbidden: the command matches only aliases that the person may not run here.
+            CommandForbidden: the command matches only aliases that the person is not allowed to run
+                here.
             CommandRejected: the command matches no format or several, or the pack or StackStorm
                 cannot run it.
             NotACommand: the message is probably not meant as a command.
@@ -184,7 +186,7 @@ def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> Comm
 
     Args:
         formats: all formats: the error says if a word after the command would make it match one.
-        allowed: the formats that the requester may run: the error suggests the most similar ones.
+        allowed: the formats that the requester is allowed to run: the error suggests similar ones.
 
     Raises:
         NotACommand: the message is probably not meant as a command.

@@ -222,7 +222,7 @@ def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
 
 
 def _owner(people: People, settings: ChatOpsSettings) -> Findings:
-    """Check that the owner of the pack's token is known, and may not run commands.
+    """Check that the token's owner is known, and is not configured as a person with commands.
 
     The pack posts as the owner, so it takes no message of the owner for a command.
     """

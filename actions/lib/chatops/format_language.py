@@ -30,7 +30,7 @@ _DEFAULT = rf"\{{\{{\s*(\S+?)\s*=\s*(?:{_IN_QUOTES}|(.+?))\s*\}}\}}"
 _OPTIONAL = re.compile(r"(\s*)" + _DEFAULT)
 _REQUIRED = re.compile(r"(\s*)\{\{\s*(\S+?)\s*\}\}")
 
-_ANYTHING = ".+?"  # matches every text that the group of _named() matches
+_ANYTHING = ".+?"  # matches every string that the group of _named() matches
 
 
 class Command(NamedTuple):
@@ -182,7 +182,7 @@ def _is_valid(source: str) -> bool:
 
 
 def _has(tree: Iterable[Any], anchors: Tuple[Any, ...]) -> bool:
-    """Return whether StackStorm finds one of these anchors in a format, so that it adds none.
+    """Return whether StackStorm finds one of these anchors in a format, and therefore adds none.
 
     StackStorm's search enters groups and the second branch of an alternative, but no repeated or
     optional parts.

@@ -1,4 +1,4 @@
-"""The built-in command `help`: lists the commands that a person may run in a room."""
+"""The built-in command `help`: lists the commands that a person is allowed to run in a room."""
 import re
 from typing import Iterable, Iterator, List, Tuple
 
@@ -18,7 +18,7 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
 
     Args:
         word: a pack, or a part of a command's line; "" for all commands.
-        formats: the formats that the person may run in the room.
+        formats: the formats that the person is allowed to run in the room.
         opening: the beginning of a command, such as "!".
 
     Returns:

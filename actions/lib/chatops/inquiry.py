@@ -134,7 +134,7 @@ def _finite(value: Any) -> Any:
 
 def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_id: int,
                      settings: ChatOpsSettings, has_rbac: Callable[[], bool]) -> None:
-    """Raise CommandRejected unless the person may answer the inquiry in the room.
+    """Raise CommandRejected unless the person is allowed to answer the inquiry in the room.
 
     StackStorm itself checks whether the account that responds is among the inquiry's `users` and
     has one of its `roles`. This function covers the cases in which that check is not enough:

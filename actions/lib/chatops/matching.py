@@ -5,9 +5,9 @@ format's words are in the format's case, and the parameter values are as typed. 
 command only if StackStorm reads the same values from the recased command as the pack reads from
 the typed command when it ignores case.
 
-Python's re, which StackStorm uses too, may take polynomial time. Therefore RE2 first decides in
-linear time whether a command matches. If it matches, re is usually fast. If re is slow, the search
-is stopped and the command is rejected, because the same search would block StackStorm too.
+Python's module `re`, which StackStorm uses too, can take polynomial time. So RE2 first decides in
+linear time whether a command matches. If it does, `re` is usually fast. A slow search by `re` is
+stopped and the command is rejected, because the same search would block StackStorm too.
 """
 import re
 from functools import cached_property, lru_cache
@@ -27,7 +27,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 # RE2 reads these differently: classes on letters that are not English, {,3} and [[:alpha:]].
 _CLASSES = re.compile(r"\\[wWbBdDsS]")
 _OTHER_DIALECT = re.compile(r"\{,|\[\[:")
-_TIME_LIMIT = 0.1  # seconds of this process's processor time for a search by re
+_TIME_LIMIT = 0.1  # seconds of this process's processor time for a search by `re`
 
 Values = Dict[str, Any]
 
@@ -41,7 +41,7 @@ class FormatMatch(NamedTuple):
             tell, because reading the command takes too long.
         executions: the parameter values of each execution that StackStorm would start, by the
             parameter's name; there are several executions only with match_multiple.
-        rejection: why the pack must not run the command, for the reply; "" if it may.
+        rejection: why the pack must not run the command, for the reply; "" if it can.
     """
 
     format: "Format"

@@ -1,4 +1,4 @@
-"""Decides who may run a command in a room: only the people that the config allows."""
+"""Decides who is allowed to run a command in a room, by the pack's config."""
 from fnmatch import fnmatchcase
 from typing import List, Optional, Set
 
@@ -8,7 +8,7 @@ __all__ = ["Permissions"]
 
 
 class Permissions:
-    """Answers who may run which command where, from the config's chatops.allow and chatops.rooms.
+    """Answers who is allowed to run which command where: see chatops.allow and chatops.rooms.
 
     A command is given by the full name of its alias: pack.alias.
     """
@@ -17,22 +17,22 @@ class Permissions:
         self._settings = settings
 
     def may_any(self, person_id: int, room_id: int) -> bool:
-        """Return whether the person may run at least one command in the room."""
+        """Return whether the person is allowed to run at least one command in the room."""
         return any(self._covers(grant, person_id, room_id) for grant in self._settings.allow)
 
     def may(self, command: str, person_id: int, room_id: int) -> bool:
-        """Return whether the person may run the command in the room."""
+        """Return whether the person is allowed to run the command in the room."""
         return any(self._covers(grant, person_id, room_id) and _names(grant, command)
                    for grant in self._settings.allow)
 
     def is_granted(self, command: str) -> bool:
-        """Return whether anyone may run the command in any room."""
+        """Return whether anyone is allowed to run the command in any room."""
         return any(_names(grant, command) for grant in self._settings.allow)
 
     def people_for(self, command: str, room_id: int) -> Optional[List[int]]:
-        """Return the IDs of the people who may run the command in the room.
+        """Return the IDs of the people who are allowed to run the command in the room.
 
-        The list is empty if no one may; it is None if everyone may.
+        The list is empty if no one is; None stands for everyone.
         """
         people_ids: Set[int] = set()
         for grant in self._settings.allow:

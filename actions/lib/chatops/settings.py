@@ -17,7 +17,7 @@ NO_PREFIX = frozenset("{}<>%#")
 
 
 class Grant(NamedTuple):
-    """An entry of chatops.allow: which people may run which commands in which rooms.
+    """An entry of chatops.allow: who is allowed to run which commands in which rooms.
 
     Attributes:
         commands: patterns that the full names of aliases (pack.alias) match, such as hipchat.*.
@@ -35,10 +35,10 @@ class ChatOpsSettings(NamedTuple):
     Attributes:
         prefix: the text with which a command begins, such as "!".
         rooms: HipChat's IDs of the rooms in which commands are accepted.
-        allow: who may run which commands; without a matching entry, no one.
+        allow: who is allowed to run which commands; without a matching entry, no one.
         api_key: the StackStorm API key of the pack's account; None for the sensor's own account.
         api_keys: by HipChat's ID of a person, the StackStorm API key of the account that runs the
-            person's commands. If there is any key, people without one may run no commands.
+            person's commands. If there is any key, people without one cannot run commands.
         extra_parameters: whether a command may set parameters that are not in the alias's format.
         api_url, stream_url: the URLs of StackStorm's API and event stream; "" for the URLs in
             StackStorm's own config.

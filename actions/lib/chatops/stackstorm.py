@@ -109,7 +109,7 @@ class StackStorm:
                            include_attributes="id,status,parameters")
 
     def inquiry(self, inquiry_id: str) -> Dict[str, Any]:
-        """Return an inquiry: id, route, ttl (minutes), users and roles (who may answer), schema."""
+        """Return an inquiry: id, route, ttl (minutes), users and roles (who can answer), schema."""
         return self._call("GET", "inquiries", inquiry_id)
 
     def respond(self, inquiry_id: str, response: Dict[str, Any]) -> None:

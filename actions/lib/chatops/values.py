@@ -20,7 +20,7 @@ _JOINED = re.compile(r"[{}<%#]['\"](?:\s|\\\n|#[^\n]*\n|['\"bBfFrRuU])*['\"][{}%
 
 
 def check_values(match: FormatMatch, extra_parameters: bool) -> None:
-    """Raise CommandRejected if a parameter value may hide a template from the template guard.
+    """Raise CommandRejected if a value of a match can hide a template from the template guard.
 
     Args:
         extra_parameters: the config's chatops.extra_parameters: whether a command may set

@@ -135,7 +135,7 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: no such room, user, message or webhook, or the token's owner may not see it."""
+    """404: no such room, user, message or webhook, or the token's owner cannot see it."""
 
     remedy = "Check the name or id, and that the token's owner can see it."
 

@@ -66,7 +66,7 @@ def read_body(raw: bytes) -> Dict[str, Any]:
 
     Raises:
         ValueError: the body is no such object, is nested too deeply, or has too many values. The
-            error's message contains nothing secret, so the client may get it.
+            error's message contains nothing secret; it can be sent to the client.
     """
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
         raise ValueError("the body holds too many values")
@@ -118,7 +118,7 @@ def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any
 
     Args:
         body: from read_body().
-        room: the room of the signed URL: its id, and its name and links if they are known. They
+        room: the room of the signed URL: its id, and its name and links if they are known. These
             replace those in the body.
 
     Raises:

@@ -15,7 +15,7 @@ STACKSTORM_TIMEOUT = 30.0
 # HipChat's rate limit and tokens
 
 RATE_WINDOW = 300.0
-"""The window in which HipChat counts calls; also the wait if HipChat does not announce its end."""
+"""The window in which HipChat counts calls; also the wait if the window's end is not announced."""
 RATE_DELAY_MIN = 1.0
 """The shortest wait after a 429: HipChat rounds the end of the window, and clocks differ."""
 RATE_DELAY_MAX = 3600.0
@@ -28,4 +28,4 @@ TOKEN_ENDS_SOON = 14 * 86400.0
 # Room history
 
 CLOCK_STEP = 3600.0
-"""How far HipChat's clock may be set back. A search after a deleted message reads so much more."""
+"""How far HipChat's clock may be set back: after a deleted message, so much more is read."""

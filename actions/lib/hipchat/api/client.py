@@ -210,9 +210,9 @@ class Client:
                            f"{LARGEST_RESPONSE // 1024 ** 2} MiB.") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._errors.no_answer(call, error) from None
-        except OSError as error:  # requests cannot read ca_bundle
+        except OSError as error:  # `requests` cannot read ca_bundle
             raise ConfigError([f"ca_bundle: {error}"]) from None
-        except ValueError as error:  # requests reads a redirection's target, followed or not
+        except ValueError as error:  # `requests` reads a redirection's target, followed or not
             raise self._errors.unreadable(
                 call, f"cannot be read ({type(error).__name__})") from None
 

@@ -20,8 +20,8 @@ class Integration(NamedTuple):
 class Token(AuthBase):
     """The base class of tokens; itself, it stands for the token of an add-on that is not installed.
 
-    A token is an auth object of the library requests. (If the token were only a header, requests
-    would replace that header by credentials from ~/.netrc.)
+    A token is an auth object of the library `requests`. (If the token were only a header,
+    `requests` would replace that header by credentials from ~/.netrc.)
     """
 
     @property
@@ -44,7 +44,7 @@ class Token(AuthBase):
 
 
 class PersonalToken(Token):
-    """A personal access token, which a user made in HipChat. It cannot be renewed."""
+    """A personal access token, which a user made in HipChat. The pack cannot renew it."""
 
     def __init__(self, token: str):
         self._token = token

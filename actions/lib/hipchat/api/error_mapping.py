@@ -57,7 +57,7 @@ class ErrorMapping:
         return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
 
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
-        """Return the exception for a call without a response, from that of requests or urllib3."""
+        """Return the exception for a call that ended with an exception of `requests` or urllib3."""
         kind: Type[NoAnswer] = NoAnswer
         root = innermost(error)
         if isinstance(error, requests.exceptions.SSLError) or isinstance(root, ssl.SSLError):

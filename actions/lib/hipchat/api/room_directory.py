@@ -13,14 +13,15 @@ Room = Dict[str, Any]
 def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
     """Return HipChat's rooms, archived ones too, as HipChat lists them.
 
-    Calls GET /v2/room, 1,000 rooms a page, with the scope view_group or view_room. If the token may
-    not list rooms, calls GET /v2/room/{name} for each name among the references instead.
+    Calls GET /v2/room, 1,000 rooms a page, with the scope view_group or view_room. If the token has
+    no permission to list rooms, calls GET /v2/room/{name} for each name among the references
+    instead.
 
     Args:
         references: names or IDs of the rooms that the caller looks for.
 
     Raises:
-        Forbidden: the token may neither list rooms nor see any of these rooms.
+        Forbidden: the token can neither list rooms nor see any of these rooms.
     """
     params: Dict[str, Any] = {"include-archived": "true"}
     try:
@@ -42,7 +43,7 @@ class RoomDirectory:
     """The rooms as HipChat listed them last, to look them up by ID or by name.
 
     Attributes:
-        is_loaded: whether replace() was called, so that a list was read.
+        is_loaded: whether replace() was called.
         had_rooms: whether any list so far has contained a room.
         version: the number of changes of the list; a caller can compare it with an earlier one.
     """

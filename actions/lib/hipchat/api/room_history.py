@@ -36,7 +36,7 @@ class HistoryItem(NamedTuple):
 
     Attributes:
         message_id: HipChat's ID of the item; never "".
-        sent_at: Unix time, by HipChat's clock; for an item without a date, that of the item before.
+        sent_at: Unix time, by HipChat's clock; if the item has no date, that of the item before.
         event: HipChat's name of the webhook event for such an item, such as room_message; None for
             an item without a webhook event.
         body: the item as HipChat lists it.

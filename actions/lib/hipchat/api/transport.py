@@ -20,7 +20,7 @@ LARGEST_RESPONSE = 10 * 1024 ** 2  # bytes
 PIECE = 16 * 1024  # bytes; decompressed, a piece may be a thousand times as large
 GATEWAY_ERRORS = (502, 503, 504)
 # The exceptions that send() raises. OSError: the bundle of certificates is missing. ValueError:
-# requests cannot read the target of a redirection.
+# `requests` cannot read the target of a redirection.
 FAILURES = (requests.RequestException, HTTPError, TooLarge, OSError, ValueError)
 
 
@@ -42,7 +42,7 @@ class ApiResponse(NamedTuple):
 
 
 def http_session() -> requests.Session:
-    """Return a session of requests whose timeout is for the whole response, not for each read."""
+    """Return a `requests` session whose timeout is for the whole response, not for each read."""
     session = _Session()
     for prefix in ("http://", "https://"):
         session.mount(prefix, _Adapter())
@@ -68,7 +68,7 @@ def send(session: requests.Session, method: str, url: str, timeout: float,
 
     Raises:
         TooLarge: the response has more than `largest` bytes (LARGEST_RESPONSE by default).
-        FAILURES: any of these exceptions: requests, urllib3 or the system failed.
+        FAILURES: any of these exceptions: `requests`, urllib3 or the system failed.
     """
     deadline = time.monotonic() + timeout
     for delay in retry_delays:
@@ -86,7 +86,7 @@ def send(session: requests.Session, method: str, url: str, timeout: float,
 def innermost(error: BaseException) -> BaseException:
     """Return the root cause of an exception, to show instead of the exception.
 
-    The exceptions that requests wraps around the cause contain the whole URL, which may be secret.
+    The exceptions that `requests` wraps around the cause contain the URL, which may be secret.
     """
     while True:
         cause = error.__cause__ or error.__context__ or next(
@@ -202,7 +202,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Makes requests use connections with _TimedResponse, directly and through a proxy."""
+    """Makes `requests` use connections with _TimedResponse, directly and through a proxy."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)

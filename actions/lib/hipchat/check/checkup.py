@@ -93,7 +93,7 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
     """Check that HipChat answers; then check the token, and the rooms of the config.
 
     Args:
-        sensor: the sensor's settings; None if the config is wrong, so that they cannot be read.
+        sensor: the sensor's settings; None if these values of the config are wrong.
     """
     client = Client(settings)
     sensor_rooms = sensor.rooms if sensor else []
@@ -216,7 +216,7 @@ def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:
 def _report(url: str, report: Dict[str, Any], hipchat_answers: bool) -> Findings:
     """Yield the problems in the report of /health at a URL, or a finding that there are none.
 
-    The texts are those of the sensor's log; a problem comes after its cause.
+    The problems have the words of the sensor's log; each comes after its cause.
     """
     problems = report.get("details", report["reasons"] if "addon" in report else [])
     for problem in problems:

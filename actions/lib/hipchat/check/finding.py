@@ -23,7 +23,7 @@ Findings = Iterator[Finding]
 
 
 def without_repeated(findings: Iterable[Finding], reported: Iterable[Finding]) -> Findings:
-    """Return the findings without the problems that `reported`, shown before, contains."""
+    """Return the findings, except the problems that the findings in `reported` contain already."""
     problems = [finding.text.partition(": ")[2] for finding in reported if not finding.is_ok]
     return (finding for finding in findings
             if finding.is_ok or not any(text and text in finding.text for text in problems))

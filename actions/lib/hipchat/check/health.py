@@ -50,7 +50,7 @@ def read_health(url: str, settings: SensorSettings) -> Tuple[int, Optional[Dict[
     """
     try:
         # The server at the URL may be another than the sensor. So the token is not sent, and
-        # `auth` prevents that requests sends credentials from ~/.netrc.
+        # `auth` prevents that `requests` sends credentials from ~/.netrc.
         with http_session() as session:
             response = send(session, "GET", url, timeout=settings.api.timeout, largest=LARGEST,
                             verify=settings.api.verify, auth=lambda request: request)

@@ -71,7 +71,7 @@ class AddonSettings(NamedTuple):
     Attributes:
         enabled: whether the pack works as an add-on.
         stored: the add-on as the datastore contains it; None until the sensor has stored it.
-        group: HipChat's ID of the only group that may install the add-on; None for any group.
+        group: HipChat's ID of the only group allowed to install the add-on; None for any group.
     """
 
     enabled: bool = False

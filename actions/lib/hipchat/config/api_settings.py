@@ -15,13 +15,13 @@ class ApiSettings(NamedTuple):
 
     Attributes:
         addon: the section `addon`, with the stored add-on.
-        api_key: a personal token, or None. With an add-on it is used only for the calls that
+        api_key: a personal token, or None. An add-on uses it only for the calls that
             HipChat allows only to users.
         integration: the OAuth client from the config's `oauth`, or that of the installed add-on;
             None if there is none.
         api_url: the URL of HipChat's API, which ends in /v2.
         default_room: the name or ID of the room for an action without a room; None for no room.
-        verify: which TLS certificates to trust, as requests takes it: True for those that the
+        verify: which TLS certificates to trust, as `requests` takes it: True for those that the
             system trusts, the path of a file with authorities, or False for all.
         timeout: seconds for the response to a request.
         rate_limit_wait: the longest wait in seconds until HipChat allows more calls.

@@ -36,7 +36,7 @@ class SensorSettings(NamedTuple):
         spool_directory: the directory of the spool, the queue of deliveries on disk.
         max_deliveries: how many deliveries the spool stores.
         chatops: the section `chatops` of the config, unchecked: see chatops/settings.py.
-        warnings: texts for the operator about keys that are probably mistakes.
+        warnings: sentences for the operator about keys that are probably mistakes.
     """
 
     api: ApiSettings

@@ -46,7 +46,7 @@ class ListOf(NamedTuple):
 
 
 def _must(is_right: Callable[[Any], bool], remedy: str, is_secret: bool = False) -> Validator:
-    """Return a validator that accepts a value if is_right(value); an error never shows a secret."""
+    """Return a validator for values with is_right(value); its error does not show secrets."""
     def check(value: Any) -> Any:
         if not is_right(value):
             raise WrongValue(remedy, None if is_secret else value)

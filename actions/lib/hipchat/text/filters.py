@@ -37,7 +37,7 @@ class Filter:
 
 
 class FilterSet:
-    """Many filters, searched in one pass over a text. Building the set takes a while: keep it.
+    """Many filters, searched in one pass over a text. A set takes a while to build: reuse it.
 
     Args:
         filters: the filters; None in place of one matches every text.

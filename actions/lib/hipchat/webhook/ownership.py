@@ -23,7 +23,7 @@ class Ownership:
         self.urls = WebhookUrl(settings.public_url, settings.secret)
 
     def is_ours(self, webhook: Dict[str, Any]) -> bool:
-        """Return whether a webhook of HipChat's list is ours, so that the sensor may delete it."""
+        """Return whether the sensor created a webhook of HipChat's list, going by its URL."""
         return self.urls.is_ours(str(webhook.get("url")))
 
     def other_public_url(self, webhook: Dict[str, Any]) -> Optional[str]:

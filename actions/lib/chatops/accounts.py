@@ -29,8 +29,7 @@ class Platform(NamedTuple):
 
 
 class Accounts:
-    """Makes the StackStorm clients: for each API key of the config, and for the platform's account.
-    """
+    """Makes the StackStorm clients for the config's API keys and for the platform's account."""
 
     def __init__(self, settings: ChatOpsSettings, platform: Platform):
         self._settings, self._platform = settings, platform

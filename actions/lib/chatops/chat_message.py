@@ -60,7 +60,7 @@ def command_in(text: str, prefix: str) -> str:
 def prefix_filter(prefix: str) -> str:
     """Return a regular expression (for `re` and RE2) that matches a prefix where a message begins.
 
-    It ignores case, because a phone capitalizes the first letter of a message.
+    The expression ignores case, because a phone capitalizes the first letter of a message.
     """
     word_ends = r"\s" if prefix[-1].isalnum() else ""
     return f"(?i)^{INVISIBLE}{re.escape(prefix)}{word_ends}{INVISIBLE}"

@@ -92,7 +92,7 @@ def _accounts(accounts: Accounts, settings: ChatOpsSettings,
               actions: Dict[str, str]) -> Findings:
     """Check that every account in the config has the rights that the pack needs.
 
-    The rights on actions are checked with those from _of_packs().
+    The `actions`, from _of_packs(), are those on which the rights are checked.
     """
     runs = not settings.api_keys
     use = "reads results and runs commands" if runs else "reads results"

@@ -159,7 +159,14 @@ class CommandHandler:
         return self._run(message, self._find(message, command), about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
-        """Return a message's command without the prefix; raises the error of a failed check."""
+        """Return a message's command without the prefix, after the checks that need no call.
+
+        Raises:
+            NotACommand: the message is probably no command, or has no valid date.
+            CommandTooOld: the message is more than five minutes old.
+            CommandRejected: the requester is not allowed to run commands in the room or has no
+                StackStorm account, or the command is too long.
+        """
         command = command_in(message.text, self._settings.prefix)
         try:
             check_age(message.date, now)

@@ -204,7 +204,7 @@ class Format:
 
 @lru_cache(maxsize=2048)
 def _gate(expression: str, flags: int) -> Any:
-    """Compile an expression for RE2, with the flags of `re`; None if RE2 does not support it."""
+    """Compile an expression for RE2, with `re`'s flags; return None if RE2 does not support it."""
     options = re2.Options()
     options.log_errors, options.case_sensitive = False, not flags & re.IGNORECASE
     options.dot_nl = options.never_capture = True

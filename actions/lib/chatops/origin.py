@@ -21,14 +21,14 @@ def command_key(message_id: str) -> str:
 
 
 def room_of(execution: Dict[str, Any]) -> Optional[int]:
-    """Return the ID of the room whose command started an execution; None if no command did."""
+    """Return the ID of the room of the command that started an execution; None if none did."""
     context = execution.get("context") or {}
     room = str(context.get("source_channel", ""))
     return int(room) if context.get("action_alias_ref") and room.isdecimal() else None
 
 
 def root_of(execution: Dict[str, Any], stackstorm: StackStorm) -> Dict[str, Any]:
-    """Return the outermost parent of an execution, such as a workflow; itself if it has none."""
+    """Return an execution's outermost parent, such as a workflow; else the execution itself."""
     while execution.get("parent"):
         execution = stackstorm.execution(execution["parent"])
     return execution

@@ -10,7 +10,8 @@ __all__ = ["reply", "send_private"]
 def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str, Any]:
     """Reply to a message: POST /v2/room/{id_or_name}/reply, which needs the scope send_message.
 
-    The client must have a user's token; the room is its name or ID. Returns the other arguments.
+    The client must have a user's token; `room` is a name or an ID. Returns the arguments without
+    the client.
     """
     check_length("message_id", message_id, 1, 36)
     check_length("message", message, 1, LONGEST_MESSAGE)

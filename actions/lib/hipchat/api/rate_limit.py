@@ -87,7 +87,7 @@ class CallBudget:
         return max(1, round(limit * self._share))
 
     def _pause(self) -> float:
-        """Return the seconds to wait before the next call; 0 if it may be made at once."""
+        """Return the seconds to wait before the next call; 0 if no wait is needed."""
         if self._announced is None or self._announced.limit is None:
             return 0.0
         if self._announced.remaining != 0 and (

@@ -30,7 +30,7 @@ class Address(NamedTuple):
 class WebhookUrl:
     """Makes and reads `{public_url}/{event}/{room ID}/{signature}`.
 
-    The signature covers event and room ID. It is the same after a restart, so the sensor recognizes
+    The signature covers event and room ID, and is the same after a restart: the sensor recognizes
     its webhooks without stored state. HipChat may list a URL in another spelling than the sensor
     gave it, so URLs are normalized before they are compared.
 

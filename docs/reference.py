@@ -1,4 +1,7 @@
-"""Writes the tables and payloads in docs/ that come from YAML and code; --check only compares."""
+"""Writes the tables and examples in docs/ that come from YAML files and code.
+
+With --check it writes nothing, and exits with an error if a page is outdated.
+"""
 import ast
 import json
 import sys
@@ -27,7 +30,7 @@ ITEMS = {
 
 
 def triggers():
-    """Return a table of the trigger types."""
+    """Return a Markdown table of the trigger types, from the sensor's YAML file."""
     sensor = _load(REPOSITORY / "sensors/webhook_sensor.yaml")
     rows = [(f"`hipchat.{trigger['name']}`", trigger["description"].split(";")[0] + ".",
              "yes" if "`filter`" in trigger["description"] else "")
@@ -36,7 +39,7 @@ def triggers():
 
 
 def payloads():
-    """Return an example of each trigger's payload."""
+    """Return an example of each trigger's payload, as JSON in Markdown, made by the pack's code."""
     parts = []
     for name, event in EVENTS.items():
         body = {"webhook_id": 66824, "item": dict(ITEMS.get(name, {}), **ROOM)}
@@ -48,14 +51,18 @@ def payloads():
 
 
 def actions():
-    """Return a table of the actions, with links to their parameters."""
+    """Return a Markdown table of the actions, with links to the sections of parameters()."""
     return _table(("action", "what it does"), [
         (f"[`hipchat.{action['name']}`](#{action['name']})", action["description"])
         for _, action in _actions()])
 
 
 def parameters():
-    """Return a section for each action: what it does, its call and scope, and its parameters."""
+    """Return a Markdown section for each action.
+
+    Each says what the action does, which call of HipChat's API it makes with which scope, and which
+    parameters the action has.
+    """
     parts = []
     for file, action in _actions():
         rows = [(f"`{name}`", _default(parameter), parameter["description"])
@@ -71,7 +78,14 @@ def _actions():
 
 
 def _call(file):
-    """Return the docstring of a Python action's class: what it does, calls and needs; or None."""
+    """Return the docstring of an action's class: what the action does, calls and needs.
+
+    Args:
+        file: the action's YAML file. The Python file beside it has the same name.
+
+    Returns:
+        The docstring; None for a workflow, which has no Python file.
+    """
     source = file.with_suffix(".py")
     classes = [node for node in ast.parse(source.read_text()).body
                if isinstance(node, ast.ClassDef)] if source.exists() else []
@@ -79,7 +93,7 @@ def _call(file):
 
 
 def config():
-    """Return a table of the config keys; nested keys have dots."""
+    """Return a Markdown table of the config keys. The names of nested keys contain dots."""
     return _table(("key", "default", "meaning"),
                   _config_rows("", _load(REPOSITORY / "config.schema.yaml")))
 
@@ -93,7 +107,14 @@ def _config_rows(prefix, schema):
 
 
 def _default(schema):
-    """Return a default in YAML's form, "required", or an empty text."""
+    """Return what a table says about a key's default.
+
+    Args:
+        schema: the schema of an action's parameter or of a config key.
+
+    Returns:
+        The default in YAML's form; "required" if a value must be set; "" if there is no default.
+    """
     if schema.get("required"):
         return "required"
     value = schema.get("default")
@@ -118,7 +139,13 @@ PAGES = {"triggers.md": (triggers, payloads), "actions.md": (actions, parameters
 
 
 def updated(text, makers):
-    """Return a page with the results of these functions, each between its name and an end."""
+    """Return a page's text with its generated parts made again.
+
+    Args:
+        text: the page as it is. A generated part begins after the comment `<!-- NAME -->` and ends
+            before `<!-- end -->`. NAME is the name of the function that makes the part.
+        makers: these functions.
+    """
     for make in makers:
         start = f"<!-- {make.__name__} -->\n"
         before, rest = text.split(start)
@@ -127,7 +154,14 @@ def updated(text, makers):
 
 
 def main(arguments):
-    """Write or compare the pages; return the exit status."""
+    """Write the pages, or compare them with what would be written.
+
+    Args:
+        arguments: those of the command line: ["--check"] to compare only.
+
+    Returns:
+        The argument for sys.exit: 0, or a message that names the first outdated page.
+    """
     for name, makers in PAGES.items():
         page = REPOSITORY / "docs" / name
         text = page.read_text("utf-8")

@@ -76,7 +76,7 @@ def make(hipchat, room, tmp_path, monkeypatch, tasks):
     sensors = []
     port = free_port()
     config = {"api_key": hipchat.token, "api_url": hipchat.url,
-              # A thread of the test before may still open its spool, and pytest uses tmp_path again.
+              # A thread of the test before may open its spool late, and pytest reuses tmp_path.
               "spool": {"directory": str(tmp_path / f"spool-{port}")},
               "webhook": {"public_url": f"http://127.0.0.1:{port}", "host": "127.0.0.1",
                           "port": port}}

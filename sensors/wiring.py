@@ -62,6 +62,7 @@ class Parts:
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor,
                  log: logging.Logger, replaced: Callable[[], None]):
         """Args:
+            supervisor: runs the tasks of the parts, and restarts a task that fails.
             replaced: called when another sensor has become the active one. The callback must
                 restart this sensor, which dispatches nothing more.
         """
@@ -171,7 +172,7 @@ class Parts:
         self._history.note_activity(address.room_id)
 
     def take_command(self, address: Address, body: Dict[str, Any], message_id: str) -> bool:
-        """Store a delivery if it is a chat command; return whether it is one."""
+        """Store and run a delivery if it is a chat command; return whether it is one."""
         return self._chatops is not None and self._chatops.take(address, body, message_id)
 
     def _count_webhooks(self) -> Dict[str, int]:
@@ -299,10 +300,13 @@ class Parts:
             enabled_rules=database.enabled_rules, health=health).watch)
 
     def _take_over(self) -> None:
-        """Discard this sensor's spool: another sensor was active after its deliveries were stored.
+        """Discard the deliveries in this sensor's spool, because another sensor was active since.
 
-        Missed messages are then read from HipChat's history, starting at the cursors (positions in
-        each room's history) that the other sensor stored in the datastore.
+        Called before this sensor accepts deliveries again. The spool still contains deliveries from
+        when this sensor was active before. Messages, notifications and topics among them are later
+        read from HipChat's history, starting at the cursors (positions in each room's history) that
+        the other sensor stored in the datastore. Enters, exits, files and room events are lost,
+        because the history does not contain them.
         """
         context = self._context
         count = self.spool.discard()

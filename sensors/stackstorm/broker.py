@@ -84,9 +84,14 @@ class BrokerConnection:
         answered.wait()
 
     def beat(self) -> None:
-        """Send a heartbeat, and note whether the broker has sent anything since the last call.
+        """Send a heartbeat, and note the time if the broker sent something since the last call.
 
-        To be called every timing.BROKER_BEAT_PERIOD.
+        Call this every timing.BROKER_BEAT_PERIOD. If no time is noted for two heartbeat periods,
+        is_silent() returns True, and the publisher tries to replace the connection. No heartbeat is
+        sent while the broker blocks publishing, or while a message is written.
+
+        Raises:
+            Exception: the heartbeat cannot be sent, so the connection is lost.
         """
         if self._wire.bytes_recv != self._received:
             self._received, self._received_at = self._wire.bytes_recv, time.monotonic()

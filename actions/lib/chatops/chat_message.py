@@ -28,9 +28,9 @@ class ChatMessage(NamedTuple):
         requester_id: HipChat's ID of the person who wrote the message.
         mention_name: the requester's mention name, without "@"; "" to mention no one in replies.
         message_id: HipChat's ID of the message; a random ID if HipChat sent none.
-        date: when the message was posted: in ISO 8601, as HipChat sends it.
-        text: the whole message, with its templates made harmless by the template guard
-            (hipchat/text/template_guard.py).
+        date: when the message was posted, in ISO 8601, as HipChat sent it (unchecked).
+        text: the whole message, prefix included. Its Jinja expressions are made harmless, so that
+            StackStorm does not evaluate them (hipchat/text/template_guard.py).
     """
 
     room_id: int
@@ -85,7 +85,8 @@ def said_at(date: str) -> datetime:
 def check_age(date: str, now: datetime) -> None:
     """Raise CommandTooOld if a message's date (ISO 8601) is more than five minutes before `now`.
 
-    Both times are by HipChat's clock. Raises NotACommand if the date is invalid.
+    Both times are by HipChat's clock. The error states the age in minutes. Raises NotACommand if
+    the date is invalid.
     """
     age = now - said_at(date)
     if age > LONGEST_AGE:

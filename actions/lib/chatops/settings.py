@@ -55,7 +55,14 @@ class ChatOpsSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ChatOpsSettings":
-        """Read the section `chatops`; raises ConfigError, with the remedy for each wrong value."""
+        """Read the settings from the section `chatops` of the pack's config.
+
+        Args:
+            config: the pack's config; None is read as an empty config.
+
+        Raises:
+            ConfigError: a value is wrong; the error names every wrong value with its remedy.
+        """
         reader = ConfigReader(config)
         values = {key.name.partition(".")[2]: reader.read(key) for key in KEYS}
         values["rooms"] = frozenset(values["rooms"])

@@ -1,4 +1,7 @@
-"""Writes chat commands to the journal (journal.py), starts them in StackStorm, acknowledges."""
+"""Writes chat commands to the journal, starts them in StackStorm, and acknowledges them.
+
+The journal (journal.py) is the record of unanswered commands in StackStorm's datastore.
+"""
 import logging
 import time
 from collections import Counter
@@ -92,9 +95,9 @@ class Runner:
         self.outcomes: Counter = Counter()
 
     def take(self, message: ChatMessage) -> None:
-        """Run the command in a message; return once the command is in the journal.
+        """Start to run the command in a message; return once the command is in the journal.
 
-        A message that the journal contains already is ignored.
+        The command runs in the background. A message that the journal contains already is ignored.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.
@@ -121,7 +124,12 @@ class Runner:
         self._replies.resume(command)
 
     def _guarded(self, command: Command) -> None:
-        """Run a command. Retry while the journal cannot be written; reply if there is a defect."""
+        """Run a command, and handle the exceptions.
+
+        ServiceUnavailable means that the journal was not written and nothing was started, so the
+        command is run again after a delay. After any other exception, /health and the log report a
+        defect of the pack, and the reply UNEXPECTED ends the command.
+        """
         backoff = Backoff(timing.START_CHECK_RETRY_MAX)
         while True:
             try:
@@ -166,10 +174,14 @@ class Runner:
         self._results.follow(command)
 
     def _resumed(self, message: ChatMessage, attempt: Attempt) -> Optional[Outcome]:
-        """Return the outcome of a previous process's attempt to start a command.
+        """Find out whether a previous process has started a command.
+
+        Args:
+            attempt: the request to start executions that the previous process had recorded.
 
         Returns:
-            None if the previous process started nothing: then the command must be started now.
+            The outcome of the attempt; None if the previous process started nothing, so the command
+            must be started now.
         """
         # StackStorm may still execute the last call of that process.
         begun_at = datetime.fromisoformat(attempt.begun_at).timestamp()

@@ -45,9 +45,10 @@ class ChatOps:
         """Build the parts without starting them.
 
         Args:
+            settings: the section `chatops` of the config.
             api: the settings for HipChat's API.
             platform: the URLs and the account for the StackStorm that runs the sensor.
-            store: the datastore for the journal.
+            store: the datastore for the journal, the record of unanswered commands.
         """
         self.addresses: FrozenSet[Address] = frozenset(
             Address(EVENT, room_id) for room_id in settings.rooms)
@@ -79,7 +80,11 @@ class ChatOps:
         self._journal.open()
 
     def start(self, supervisor: Supervisor) -> None:
-        """Resume the unanswered commands, and begin to watch for the ends of executions."""
+        """Resume the unanswered commands, and begin to watch for the ends of executions.
+
+        Args:
+            supervisor: runs the tasks that watch, and restarts a task that raises an exception.
+        """
         self._results.start(supervisor)
         self._runner.resume()
 
@@ -90,12 +95,15 @@ class ChatOps:
         self._owner.forget()
 
     def take(self, address: Address, body: Dict[str, Any], trace_tag: str) -> bool:
-        """Store and run a delivery if it is a command; return whether it is one.
+        """If a delivery is a command, store it and have it run in the background.
 
         Args:
             address: the event and room of the delivery.
             body: the delivery's parsed and checked body.
             trace_tag: the message ID; a random ID if the message has none.
+
+        Returns:
+            True if the delivery is a command, also if this command was stored before.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.

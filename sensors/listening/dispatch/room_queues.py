@@ -79,7 +79,11 @@ class RoomQueues:
         self._is_finishing = False
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start the workers, and queue the rooms with deliveries in the spool."""
+        """Start the workers, and queue the rooms that have deliveries in the spool.
+
+        Args:
+            supervisor: runs the workers for ever, and restarts a worker that raises an exception.
+        """
         supervisor.run_forever("dispatching", self._notify_all)
         for _ in range(WORKERS):
             supervisor.run_forever("dispatching", self._work)
@@ -92,9 +96,9 @@ class RoomQueues:
             self._queue.put(room_id)
 
     def pause(self, room_id: int) -> None:
-        """Stop dispatching a room until resume(), at most for timing.ROOM_PAUSE_MAX.
+        """Stop dispatching a room until resume() is called, at most for timing.ROOM_PAUSE_MAX.
 
-        New deliveries wait so that backfilled ones are dispatched first.
+        New deliveries wait, so that missed messages from the history are dispatched first.
         """
         timer = get_hub().schedule_call_global(timing.ROOM_PAUSE_MAX, self._end_pause, room_id)
         if room_id in self._pauses:

@@ -201,12 +201,12 @@ class Subscriptions:
         return missing
 
     def refs_by_room(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
-        """Return for each of the given rooms the refs of the triggers that are for this room.
+        """Return for each of the given rooms the set of the refs of the triggers for this room.
 
-        COMMANDS stands for the chat commands that are accepted in a room.
+        The set also contains COMMANDS if chat commands are accepted in the room.
 
         Args:
-            rooms: room IDs, and names in rules that no room has.
+            rooms: room IDs, or names that a rule contains and no room has.
         """
         commands = {address.room_id for address in self.command_addresses}
         found: Dict[Union[int, str], Set[str]] = {

@@ -76,7 +76,11 @@ class CursorStore:
                        "while no sensor was active are not dispatched.")
 
     def set(self, room_id: int, cursor: Optional[StoredCursor]) -> None:
-        """Set a room's cursor, or remove it (None), for the next write()."""
+        """Set a room's cursor, which the next write() stores.
+
+        Args:
+            cursor: None to remove the room's cursor.
+        """
         if self.cursors.get(room_id) == cursor:
             return
         if cursor:
@@ -102,7 +106,15 @@ class CursorStore:
                 return
 
     def _old_values(self, report: Callable[[str], None]) -> Dict[str, str]:
-        """Return {path: content} of version 0.2.0's cursor file; {} if it cannot be read."""
+        """Read the file in which version 0.2.0 stored the cursors.
+
+        Args:
+            report: called with a sentence for the operator if the file exists and cannot be read.
+
+        Returns:
+            The file's path and content, as one key and value, like a key and value of the
+            datastore; {} if the file is missing or cannot be read.
+        """
         try:
             with open(self._old_file, encoding="utf-8", errors="replace") as file:
                 return {self._old_file: file.read()}

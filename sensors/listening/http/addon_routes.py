@@ -66,7 +66,15 @@ class AddonRoutes:
         return handler(environ) if environ["REQUEST_METHOD"] == method else wrong_method(method)
 
     def _handler(self, url: str) -> Tuple[str, Optional[Handler]]:
-        """Return the HTTP method and the handler for a URL; "" and None for an unknown URL."""
+        """Return the HTTP method that a URL accepts, and the function that handles the request.
+
+        Args:
+            url: the full URL of the request, without a slash at its end.
+
+        Returns:
+            ("", None) if the URL is unknown. While the datastore was not read yet, all URLs are
+            unknown; if the config disables the add-on, all but the one for its uninstallation.
+        """
         urls = self._installation.urls
         if urls is None:
             return "", None

@@ -308,7 +308,10 @@ def _reopened(path: str) -> sqlite3.Connection:
 
 
 def _text(stored: bytes) -> str:
-    """Decode a stored string, replacing wrong bytes: an error would block the room for ever."""
+    """Decode a stored string, replacing invalid bytes.
+
+    If this raised an error, the room's queue would stop at this delivery for ever.
+    """
     return stored.decode("utf-8", "replace")
 
 

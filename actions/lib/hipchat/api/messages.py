@@ -1,4 +1,7 @@
-"""Sends a reply or a private message in the name of the user who owns the token."""
+"""Sends a reply to a room message, or a private message to a user.
+
+HipChat shows either message as written by the owner of the API token.
+"""
 from typing import Any, Dict
 
 from hipchat.api.client import Client
@@ -10,8 +13,14 @@ __all__ = ["reply", "send_private"]
 def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str, Any]:
     """Reply to a message: POST /v2/room/{id_or_name}/reply, which needs the scope send_message.
 
-    The client must have a user's token; `room` is a name or an ID. Returns the arguments without
-    the client.
+    Args:
+        client: a client with a user's token.
+        room: the name or ID of the room.
+        message_id: the ID of the message in this room to which to reply.
+        message: the text of the reply.
+
+    Returns:
+        The arguments, without the client.
     """
     check_length("message_id", message_id, 1, 36)
     check_length("message", message, 1, LONGEST_MESSAGE)
@@ -27,7 +36,8 @@ def send_private(client: Client, user: Any, message: str, format: str = "text",
     Args:
         client: a client with a user's token.
         user: the ID, email or @mention of the recipient.
-        format: text or html.
+        message: the text, or the HTML, of the message.
+        format: "text" or "html".
         notify: whether HipChat alerts the recipient.
 
     Returns:

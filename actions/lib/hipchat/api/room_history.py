@@ -22,9 +22,10 @@ class Cursor(NamedTuple):
     """A position in a room's history: right after a message.
 
     Attributes:
-        message_id: the ID of that message; "" if the room had no message. Then all messages since
-            sent_at come after the cursor.
-        sent_at: when that message was sent: Unix time, by HipChat's clock.
+        message_id: the ID of that message; "" if the room had no message.
+        sent_at: when that message was sent (Unix time, HipChat's clock). If the room had no message
+            or the message was deleted, all messages sent at or after this time come after the
+            cursor.
     """
 
     message_id: str

@@ -59,7 +59,14 @@ class SensorSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
-        """Read the config; raises ConfigError, which names each wrong value with its remedy."""
+        """Read the settings from the pack's config.
+
+        Args:
+            config: the pack's config; None is read as an empty config.
+
+        Raises:
+            ConfigError: a value is wrong; the error names every wrong value with its remedy.
+        """
         reader = ConfigReader(config)
         reader.warn_of_unknown_keys()
         get = reader.value

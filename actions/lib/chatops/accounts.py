@@ -76,7 +76,7 @@ class Accounts:
     def username(self, stackstorm: StackStorm) -> str:
         """Return the name of a client's StackStorm user.
 
-        The pack states this name when it starts an alias's action: StackStorm then checks the
+        The pack states this name when it starts an alias's action, because StackStorm checks the
         rights of that user, and the action uses that user's datastore keys.
         """
         if stackstorm not in self._usernames:

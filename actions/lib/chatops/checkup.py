@@ -64,7 +64,7 @@ def _stackstorm(settings: ChatOpsSettings) -> Findings:
 
 
 def _has_authentication(url: str) -> bool:
-    """Return whether StackStorm requires authentication: it rejects a call without token or key.
+    """Return whether StackStorm requires authentication, and so rejects a call without credentials.
 
     The call reads the aliases. (GET /v1/user does not help: a StackStorm without authentication
     answers 500 and logs a traceback.)

@@ -57,6 +57,7 @@ class Started(NamedTuple):
     """An execution that a command has started.
 
     Attributes:
+        execution_id, alias_ref: StackStorm's ID of the execution, and the ref of its alias.
         alias: the alias as StackStorm returned it at the start; None if it must be read again.
     """
 
@@ -74,9 +75,9 @@ class Outcome(NamedTuple):
             or too old.
         replies: the replies to send to the requester; none if the message was ignored.
         started: the executions to wait for, because their results are posted.
-        alias: the full name of the alias, for the log.
-        reason: why the message was rejected or ignored, or the command failed, for the log.
-        minutes: the age of a message that is too old.
+        alias: the full name of the alias, for the log; "" without an alias.
+        reason: why the message was rejected or ignored, or the command failed (for the log); or "".
+        minutes: the age of a message that is too old; else 0.
     """
 
     kind: str

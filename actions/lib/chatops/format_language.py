@@ -129,7 +129,7 @@ def _named(name: str) -> str:
 
 
 def _unnamed() -> Callable[[str], str]:
-    """Return a function like _named() for invalid names: it replaces each name by a number."""
+    """Return a function like _named() for invalid names, which replaces each name by a number."""
     numbers = count()
     return lambda name: _named(f"_{next(numbers)}")
 

@@ -23,8 +23,8 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
 
     Returns:
         A reply with the list. If the list is long, it goes to the requester in private, or to the
-        room if that is impossible. The reply also names the aliases that `help WORD` matches: they
-        cannot be run, because help is built in.
+        room if that is impossible. The reply also names the aliases that `help WORD` matches, which
+        cannot be run because help is built in.
     """
     formats = list(formats)
     lines = list(dict.fromkeys(

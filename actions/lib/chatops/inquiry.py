@@ -139,7 +139,7 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_i
     StackStorm itself checks whether the account that responds is among the inquiry's `users` and
     has one of its `roles`. This function covers the cases in which that check is not enough:
 
-    - `roles`: rejected without api_keys, because then all people share an account; and without
+    - `roles`: rejected without api_keys, because then all people share an account; rejected without
       RBAC, because then StackStorm accepts every account for every role.
     - `users`: without api_keys, the person's HipChat ID must be among them.
     - neither: the person must be allowed to run the command whose workflow asks.

@@ -193,8 +193,8 @@ class Format:
     def _begins_as(self, text: str) -> bool:
         """Return whether a command begins with the letters with which the format begins.
 
-        This is a quick check: a command that fails it cannot match. Every command passes if the
-        format contains "|".
+        This is a quick check, because a command that fails it cannot match. Every command passes if
+        the format contains "|".
         """
         match = _BEGINNING.match(self.representation)
         start, after = match.groups() if match else ("", "")

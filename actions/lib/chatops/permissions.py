@@ -8,7 +8,7 @@ __all__ = ["Permissions"]
 
 
 class Permissions:
-    """Answers who is allowed to run which command where: see chatops.allow and chatops.rooms.
+    """Decides by chatops.allow and chatops.rooms who is allowed to run which command where.
 
     A command is given by the full name of its alias: pack.alias.
     """
@@ -32,7 +32,7 @@ class Permissions:
     def people_for(self, command: str, room_id: int) -> Optional[List[int]]:
         """Return the IDs of the people who are allowed to run the command in the room.
 
-        The list is empty if no one is; None stands for everyone.
+        The list is empty if no one is allowed to; None stands for everyone.
         """
         people_ids: Set[int] = set()
         for grant in self._settings.allow:

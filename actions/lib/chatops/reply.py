@@ -17,13 +17,14 @@ class Reply(NamedTuple):
         color: the background of the notification.
         format: the format of `text`: text or html.
         notify: whether HipChat alerts the people who get the reply.
-        card: a HipChat card to show with the text.
+        card: a HipChat card to show with the text; None for none.
         private: whether only the requester gets the reply; the room gets a hint that there is a
             reply.
         prefer_private: like private, but if HipChat refuses the private message, the room gets the
             reply.
         reply: whether HipChat shows the reply under the command, as a reply to that message.
-        web_url: the URL of the whole result in StackStorm, for a reply that must be truncated.
+        web_url: the URL of the whole result in StackStorm, for a reply that must be truncated; ""
+            if there is none.
     """
 
     text: str

@@ -18,8 +18,8 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Opt
     """Return the reply with the result of a command; None if the alias disables results.
 
     The reply contains the status but not the result if the alias was deleted, or if the alias has a
-    format and a template fails: the alias may hide parts of the result from the room. (StackStorm's
-    own ChatOps sends no reply then.)
+    format and a template fails, because the alias may hide parts of the result from the room.
+    (StackStorm's own ChatOps sends no reply then.)
 
     Args:
         execution: the command's ended execution, from StackStorm's API.

@@ -82,7 +82,7 @@ class ChatOpsSettings(NamedTuple):
 
     @staticmethod
     def are_in(config: Optional[Dict[str, Any]]) -> bool:
-        """Return whether the config uses ChatOps: it sets rooms, allow, api_key or api_keys.
+        """Return whether the config uses ChatOps, by setting rooms, allow, api_key or api_keys.
 
         (The section's presence means nothing, because StackStorm adds it with the defaults.)
         """

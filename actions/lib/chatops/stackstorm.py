@@ -58,7 +58,7 @@ class StackStorm:
 
         Args:
             body: name and format of the alias, the command, user, source_channel (the room's ID),
-                and source_context: see origin.source_of().
+                and source_context (described at origin.source_of()).
 
         Returns:
             execution, actionalias (the alias), and message and extra from the alias's `ack`.

@@ -19,8 +19,7 @@ def render(template: str, context: Dict[str, Any]) -> str:
         context: the values of the template's variables, by name.
 
     Raises:
-        Exception: of any class: jinja2.TemplateError, or the exception of an expression in the
-            template.
+        Exception: jinja2.TemplateError, or whatever an expression in the template raises.
     """
     used = {node.name for node in _ENVIRONMENT.parse(template).find_all(jinja2.nodes.Filter)}
     if "map" in used or not used <= set(_ENVIRONMENT.filters):
@@ -32,7 +31,10 @@ def render(template: str, context: Dict[str, Any]) -> str:
 
 
 def render_leaves(value: Any, context: Dict[str, Any]) -> Any:
-    """Return a value, such as an alias's `extra`, with every string in it rendered."""
+    """Return a value, such as an alias's `extra`, with every string in it rendered.
+
+    `context` and the exceptions are those of render().
+    """
     if isinstance(value, dict):
         return {key: render_leaves(item, context) for key, item in value.items()}
     if isinstance(value, list):

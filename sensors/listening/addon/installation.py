@@ -84,7 +84,7 @@ class Installation:
 
     @property
     def is_missing(self) -> bool:
-        """True while the sensor has no token for HipChat: the add-on is not installed yet."""
+        """True while the sensor has no token for HipChat, as the add-on is not installed yet."""
         return self.enabled and not self._api.api_key and self.credentials is None
 
     def run(self) -> None:

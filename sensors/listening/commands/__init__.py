@@ -6,6 +6,6 @@
                      results        posts results and questions; also checks running executions
                      replies        sends each reply to HipChat, once
 
-The journal stores commands in StackStorm's datastore. A command is in the journal from the moment
-its delivery leaves the spool until its last reply is sent.
+The journal is the record of unanswered commands in StackStorm's datastore. A command is in the
+journal from the moment its delivery leaves the spool until its last reply is sent.
 """

@@ -1,4 +1,7 @@
-"""Stores commands in StackStorm's datastore (the journal), so that a restart loses none."""
+"""The journal: the record of unanswered commands in StackStorm's datastore.
+
+Because of it, a restart of the sensor loses no command.
+"""
 import json
 import time
 from dataclasses import asdict, dataclass, field
@@ -20,10 +23,12 @@ class Execution:
     """A StackStorm execution that a command started, until its result is posted.
 
     Attributes:
+        execution_id: StackStorm's ID of the execution.
         alias_ref: the ref of the action alias that the command matched.
         started_at: Unix time, this machine's clock.
         asked: the IDs of the execution's inquiries that were posted in the room.
-        alias: the action alias as it was when the execution started; None after a restart.
+        alias: the action alias as it was when the execution started; None after a restart, because
+            the journal does not store it.
     """
 
     execution_id: str
@@ -38,7 +43,7 @@ class PendingReply:
     """A reply that the sensor has begun to send and whose outcome it does not know.
 
     Attributes:
-        begun_at: the time (Unix time, HipChat's clock) before which the reply was not sent.
+        begun_at: when the sensor began to send the reply (Unix time, HipChat's clock).
     """
 
     reply: Reply
@@ -53,7 +58,7 @@ class Command:
         message: the message, with its room and requester.
         taken_at: when the command was written to the journal (Unix time).
         attempt: a request to start executions that was begun, and whose outcome is not recorded;
-            None if there is no such request.
+            None before such a request and after its outcome is recorded.
         executions: the command's executions whose result is not posted yet.
         replies: the command's replies that are not sent yet.
     """
@@ -70,7 +75,7 @@ class Command:
         return bool(self.executions or self.replies)
 
     def to_json(self) -> str:
-        """Return the command as JSON, without the action alias: StackStorm has it."""
+        """Return the command as JSON, without the action alias, because StackStorm has it."""
         found = asdict(self)
         for execution in found["executions"]:
             del execution["alias"]
@@ -117,6 +122,7 @@ class Journal:
 
     def __init__(self, store: CommandStore, report_damage: Callable[[str], None]):
         """Args:
+            store: reads and writes StackStorm's datastore.
             report_damage: called with a sentence for the operator for each unreadable record.
         """
         self._store, self._report_damage = store, report_damage
@@ -126,7 +132,10 @@ class Journal:
         self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
 
     def open(self) -> None:
-        """Read all commands. Report unreadable records, and count their commands as answered."""
+        """Read all commands from the datastore.
+
+        Unreadable records are reported, and their commands count as answered.
+        """
         commands = []
         for key, value in self._store.read(PREFIX).items():
             message_id = unquote(key[len(PREFIX):])

@@ -41,9 +41,10 @@ class Replies:
         return self._client.now()
 
     def send(self, command: Command, *replies: Reply) -> None:
-        """Send new replies, if any. Then finish the command if none of its executions still runs.
+        """Send new replies. Then record the command as answered if none of its executions runs.
 
-        A finished command is recorded as answered.
+        Args:
+            replies: none if only the state of the command has changed.
         """
         pending = [PendingReply(reply, self.now()) for reply in replies]
         command.replies += pending
@@ -72,7 +73,7 @@ class Replies:
         self._send(message, reply, None)
 
     def report_defect(self, error: Exception) -> None:
-        """Record an unexpected exception, a defect of the pack, in /health and in the log."""
+        """Report an unexpected exception, as a defect of the pack, in /health and in the log."""
         *_, where = traceback.extract_tb(error.__traceback__)
         self._health.record_incident(
             "commands", "a command failed unexpectedly", f"This is a defect of the pack; please "

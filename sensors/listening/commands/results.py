@@ -91,7 +91,11 @@ class Results:
         self.answered = 0
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start to follow the stream and to check running executions, for ever."""
+        """Start to follow the event stream and to check running executions, for ever.
+
+        Args:
+            supervisor: runs these two tasks, and restarts a task that raises an exception.
+        """
         supervisor.run_forever("event stream", self._follow_stream)
         supervisor.run_forever("executions", self._check_forever)
 
@@ -99,7 +103,7 @@ class Results:
     def expecting(self) -> Iterator[None]:
         """During a `with` block, store the reported ends of executions that are not known yet.
 
-        Start a command in the block: its execution may end before follow() learns its ID.
+        Start a command in the block, because its execution may end before follow() learns its ID.
         """
         self._expected += 1
         try:
@@ -230,7 +234,8 @@ class Results:
         """Check an execution, and post its result if it has ended.
 
         Returns:
-            The execution's status; "" if it cannot be read, or its result is being posted already.
+            The execution's status; "" if StackStorm refuses or lacks the execution (403, 404), or
+            if its result is being posted already.
         """
         execution = followed.execution
         try:
@@ -265,7 +270,8 @@ class Results:
         """Post the result of an ended execution.
 
         Args:
-            found: the execution as StackStorm returned it; None if it must be read from the API.
+            found: the execution as StackStorm returned it; None if the event stream reported the
+                end without the whole execution, which is then read from the API.
         """
         stackstorm, execution = self._stackstorm.accounts.pack(), followed.execution
         try:
@@ -281,7 +287,7 @@ class Results:
         self._finish(followed, result_of(whole, alias))
 
     def _give_up(self, followed: _Followed, words: str) -> None:
-        """Stop following an execution, and reply with `words`."""
+        """Stop following an execution, and reply with `words`, the reason."""
         if self._followed.pop(followed.execution.execution_id, None):
             eventlet.spawn_n(self._guarded, self._finish, followed, Reply(words, color="red"))
 
@@ -310,7 +316,10 @@ class Results:
         self._replies.send(followed.command, Reply(words, color="yellow", notify=True))
 
     def _guarded(self, function: Any, *arguments: Any) -> None:
-        """Call a function, and report an unexpected exception as a defect."""
+        """Call a function, and report an unexpected exception as a defect of the pack.
+
+        A StackStormError is ignored, because the next check of the executions reports it.
+        """
         try:
             function(*arguments)
         except StackStormError:

@@ -83,7 +83,8 @@ class Runner:
     """Runs each chat command once, or replies why it is not run.
 
     Attributes:
-        outcomes: the number of commands by outcome, such as "started" and "refused".
+        outcomes: the number of commands by Outcome.kind; by "refused" for commands that the sensor
+            was too busy to run, could not check, or failed to run because of a defect.
     """
 
     def __init__(self, commands: CommandHandler, owner: Owner, journal: Journal, replies: Replies,
@@ -239,8 +240,8 @@ def message_of(room_id: int, trace_tag: str, message: Any,
 
     Args:
         trace_tag: the message ID; a random ID if the message has none.
-        message: the `message` of the delivery's item.
-        prefix: the filter for messages that begin with the prefix.
+        message: the `message` of the delivery's item, unchecked.
+        prefix: the filter for messages that begin with the prefix of commands, from prefix_of().
 
     Returns:
         None for all other messages, such as those of guests and notifications.

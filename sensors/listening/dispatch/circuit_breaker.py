@@ -39,7 +39,11 @@ class CircuitBreaker:
         return True
 
     def open(self, room_id: int, outage: ServiceUnavailable) -> None:
-        """Open the breaker, because dispatching a delivery of a room raised ServiceUnavailable."""
+        """Open the breaker, because dispatching a delivery of a room raised ServiceUnavailable.
+
+        Args:
+            outage: this exception, which states the problem for /health.
+        """
         self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
         for part in SERVICES:
             if part != outage.part:

@@ -22,8 +22,8 @@ class DispatchedBefore:
 
     The history cursors in the datastore lag behind the dispatches of the lost sensor, so reading
     the history after a takeover returns some messages that the lost sensor dispatched. A message is
-    identified by its ID. A topic change has no ID in a webhook: it is identified by the new topic
-    and the time of its dispatch.
+    identified by its ID. A topic change is identified by the new topic and the time of its
+    dispatch, because it has no ID in a webhook.
     """
 
     def __init__(self, dispatched_since: Callable[[str, float], Iterable[Stored]],

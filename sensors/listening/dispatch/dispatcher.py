@@ -31,7 +31,7 @@ Publish = Callable[[str, Dict[str, Any], str], None]
 class Dispatcher:
     """Matches deliveries with subscriptions, and publishes each once per matching trigger.
 
-    A subscription is a rule's trigger with its room and filter (subscription.py).
+    A subscription is an enabled rule's trigger, with its room and filter (subscription.py).
     """
 
     def __init__(self, context: Context, publish: Publish, refresh: Callable[[], None],
@@ -61,7 +61,11 @@ class Dispatcher:
         self._before: Optional[DispatchedBefore] = None
 
     def take_over(self, before: DispatchedBefore) -> None:
-        """From now on, skip the deliveries that the previously active sensor dispatched."""
+        """From now on, skip the deliveries that the previously active sensor dispatched.
+
+        Args:
+            before: finds these deliveries in StackStorm's database.
+        """
         self._before = before
 
     def deliver(self, delivery: StoredDelivery, dispatched_to: Set[str]) -> None:
@@ -158,7 +162,7 @@ class Dispatcher:
                 self._stale, self._refreshed = False, time.monotonic()
 
     def _refresh_throttled(self) -> bool:
-        """Read the triggers unless they were read in the last TRIGGER_REFRESH_THROTTLE.
+        """Read the triggers, unless they were read within the last TRIGGER_REFRESH_THROTTLE.
 
         Returns:
             True if the triggers were read; False if the last read is too recent.

@@ -225,7 +225,7 @@ class RoomQueues:
             self._health.clear_problem(part)
 
     def _watch(self) -> None:
-        """Report slow dispatches and disk commits in /health: they may hang without an error."""
+        """Report slow dispatches and disk commits in /health, as they may hang without an error."""
         while True:
             eventlet.sleep(timing.DISPATCH_SLOW / 5)
             if self._spool.hangs:

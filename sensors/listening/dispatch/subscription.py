@@ -1,4 +1,4 @@
-"""A subscription: the StackStorm trigger of a rule, with checked parameters room and filter."""
+"""A subscription: an enabled rule's trigger, with its checked parameters room and filter."""
 from typing import Any, Dict, NamedTuple, Optional
 
 from hipchat.errors import ParameterError
@@ -17,7 +17,7 @@ class Subscription(NamedTuple):
     Attributes:
         ref: identifies the trigger in StackStorm by name.
         trigger_id: StackStorm's ID of the trigger.
-        room: a room name or ID; None for the config's rooms.
+        room: a room name or ID; None for the rooms in the config.
         filter: the pattern that the message or topic must match; None accepts all.
     """
 

@@ -11,6 +11,7 @@ def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[st
     """Return the body that a webhook would have posted for an item of the history.
 
     Args:
+        item: an item with a webhook event.
         room: the room's ID, name and links.
         webhook_id: the ID of the room's webhook for this event; 0 if there is none.
     """

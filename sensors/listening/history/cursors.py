@@ -45,10 +45,11 @@ class Cursors:
         return self._read.get(room_id) or (stored.cursor if stored else None)
 
     def set(self, room_id: int, cursor: Cursor, is_dispatched: bool) -> None:
-        """Set a room's cursor in memory; if is_dispatched, or for a new room, also in the store.
+        """Set a room's cursor in memory.
 
         Args:
-            is_dispatched: True if all messages up to the cursor were dispatched.
+            is_dispatched: True if all messages up to the cursor were dispatched. Then the cursor is
+                also set in the store, as it is for a new room.
         """
         is_first = room_id not in self._store.cursors
         if is_dispatched or is_first:
@@ -71,7 +72,7 @@ class Cursors:
         return {room_id: stored.subscribed or {} for room_id, stored in self._store.cursors.items()}
 
     def knows_subscribed(self, room_id: int) -> bool:
-        """Return False if a room's cursor, of version 0.2.0, states no subscribed events."""
+        """Return False if version 0.2.0 stored a room's cursor, without its subscribed events."""
         stored = self._store.cursors.get(room_id)
         return stored is None or stored.subscribed is not None
 

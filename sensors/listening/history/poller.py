@@ -132,7 +132,7 @@ class HistoryPoller:
         self.request_check()
 
     def note_activity(self, room_id: int) -> None:
-        """Note that a message was posted in a room: its history is read sooner and more often."""
+        """Read a room's history sooner and more often, because a message was posted in the room."""
         room = self._rooms.get(room_id)
         if room:
             room.active_at = time.monotonic()
@@ -169,7 +169,7 @@ class HistoryPoller:
         Returns:
             The numbers of rooms, of rooms that need a check ("doubtful"), of backfilled deliveries
             ("fetched") and of polled rooms ("asked"), and the period of a lively polled room
-            ("every") in seconds.
+            ("every") in seconds, None if no room is polled.
         """
         rooms = {each: room for each, room in self._rooms.items() if not room.unsubscribed_at}
         polled = sum(map(self.is_polled, rooms))
@@ -378,8 +378,12 @@ class HistoryPoller:
     def _note_failure(self, room_id: int, error: Exception, delay: float) -> float:
         """Report that HipChat or the disk fails, and retry the room after a delay.
 
+        Args:
+            error: the failure, for /health.
+            delay: the seconds until the room is read again.
+
         Returns:
-            `delay`, the seconds to wait before the next room is read.
+            The same delay: the seconds to wait before the next room is read.
         """
         self._retry(room_id, delay)
         self._health.set_problem("history", "cannot be read now",

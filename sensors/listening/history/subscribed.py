@@ -1,4 +1,4 @@
-"""Records since when rules need each event in each room (it is "subscribed")."""
+"""Records since when each event in each room is subscribed, because rules or commands need it."""
 import time
 from typing import Callable, Dict, FrozenSet, Optional
 

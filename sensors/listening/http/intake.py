@@ -22,7 +22,7 @@ class Intake:
 
     @property
     def hangs(self) -> bool:
-        """True while the spool's disk does not answer: then insert() raises SpoolError."""
+        """True while the spool's disk does not answer, when insert() raises SpoolError."""
         return self._spool.hangs
 
     def insert(self, delivery: Delivery) -> bool:

@@ -40,8 +40,8 @@ class ConfigWatch:
 
         Args:
             config: the config in the sensor's start arguments; used if it is valid.
-            inherited: the config from the process that this process replaces; used if `config` is
-                wrong. If both are wrong, wait for the registered config.
+            inherited: the config from the process that this process replaces (None if it replaces
+                none); used if `config` is wrong. If both are wrong, wait for the registered config.
         """
         for each in (config, inherited):
             try:
@@ -60,17 +60,18 @@ class ConfigWatch:
                            timing.CONFIG_SLOW_PERIOD)
 
     def change(self, settings: SensorSettings) -> None:
-        """Wait until a valid config with different settings is registered."""
+        """Wait until a valid config is registered whose settings differ from `settings`."""
         while self._read(may_be_missing=True) in (None, settings):
             eventlet.sleep(timing.CONFIG_PERIOD)
 
     def _read(self, may_be_missing: bool) -> Optional[SensorSettings]:
-        """Return the settings of the registered config.
-
-        Returns None if the config is missing, wrong, not readable now, or unchanged.
+        """Read the registered config, and report in /health if it is wrong.
 
         Args:
-            may_be_missing: False if it is a problem for /health that no config is registered.
+            may_be_missing: False if a missing config is reported, too.
+
+        Returns:
+            The settings; None if the config is missing, wrong, not readable now, or unchanged.
         """
         try:
             registered = self._registered()

@@ -56,13 +56,17 @@ class Health:
             part: the part of the sensor, or the service, that has the problem.
             summary: the problem, for /health, which anybody can read.
             detail: the cause and the remedy, for the operator's log and hipchat.check.
-            about: identifies the problem among several of one part, also for clear_problem().
+            about: identifies the problem among several of one part, also for clear_problem(); "" if
+                the part has only one.
             level: the logging level of the log line.
         """
         self._note(part, about, _Problem(summary, detail, float("inf")), level)
 
     def record_incident(self, part: str, summary: str, detail: str, about: str = "") -> None:
-        """Record a problem that is over already; /health shows it for INCIDENT_KEPT."""
+        """Record a problem that is over already; /health shows it for INCIDENT_KEPT.
+
+        The arguments are those of set_problem(); if `about` is "", the summary takes its place.
+        """
         ends = time.monotonic() + timing.INCIDENT_KEPT
         self._note(part, about or summary, _Problem(summary, detail, ends), logging.WARNING)
 

@@ -130,8 +130,8 @@ class Leadership:
         """Renew the lock.
 
         Returns:
-            False if another sensor is active or should become active: then run() must end. True
-            also if the coordination service does not answer.
+            False if another sensor is active or should become active, so run() must end. True if
+            this sensor owns the lock, and also if the coordination service does not answer.
         """
         began = time.monotonic()
         try:
@@ -205,7 +205,7 @@ class SoleSensor:
         """Be the active sensor for ever, and report a second sensor.
 
         Args:
-            activate: called once, with False: no other sensor was active.
+            activate: called once, with False, because no other sensor was active.
             request_check: not called.
         """
         activate(False)
@@ -218,10 +218,10 @@ class SoleSensor:
             eventlet.sleep(timing.SENSOR_SEEN_KEPT / 3)
 
     def check(self) -> None:
-        """Do nothing: this sensor can always dispatch."""
+        """Do nothing, because this sensor can always dispatch."""
 
     def resign(self) -> None:
-        """Do nothing: there is no lock."""
+        """Do nothing, because there is no lock."""
 
     def _look_for_another(self) -> None:
         if self._roster.is_alive(ACTIVE, timing.SENSOR_SEEN_KEPT):

@@ -57,7 +57,7 @@ class Metrics:
             self._remaining.set(limit.remaining)
 
     def other_call_ended(self, status: str, seconds: float, _limit: Optional[RateLimit]) -> None:
-        """Count a call with another token than the sensor's.
+        """Count a call with another token than the sensor's. The arguments are as in call_ended().
 
         Another token has a rate limit of its own, which is not shown.
         """

@@ -66,8 +66,8 @@ class Roster:
     def is_alive(self, key: str, kept: float) -> bool:
         """Return whether another sensor has changed a record (ACTIVE or STANDBY) recently.
 
-        Call this method every few seconds: it compares the record with that of the last call, and
-        so returns False at the first call.
+        Call this method every few seconds, because it compares the record with that of the last
+        call. Therefore it returns False at the first call.
 
         Args:
             key: ACTIVE or STANDBY.
@@ -83,7 +83,7 @@ class Roster:
     def _sensor_id(self) -> str:
         """Return the ID in the spool directory; create one in a new directory.
 
-        The ID identifies the spool: a sensor with another ID does not have the same deliveries.
+        The ID identifies the spool, because a sensor with another ID has other deliveries.
         """
         path = os.path.join(self._directory, FILE)
         try:

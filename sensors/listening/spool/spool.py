@@ -262,8 +262,8 @@ class Spool:
     def _reload(self) -> None:
         """Load a new file's sequence numbers into memory, and have all histories read again.
 
-        Called after the store has replaced a damaged or removed file: the histories return the
-        messages, notifications and topics that could not be copied into the new file.
+        Called after the store has replaced a damaged or removed file, because the histories return
+        the messages, notifications and topics that could not be copied into the new file.
         """
         self._numbers = tpool.execute(self._store.sequence_numbers)
         for room_id, numbers in list(self._numbers.items()):

@@ -280,7 +280,7 @@ class Store:
             prefix: one of the alternate keys of `delivery`; the claim key begins with it.
 
         Returns:
-            True if there was a claim key: then `delivery` is a duplicate. False if there was none.
+            True if there was a claim key, so `delivery` is a duplicate. False if there was none.
         """
         execute = self._file.db.execute
         for table in ("seen", "seen_before"):

@@ -148,7 +148,7 @@ class Dispatched:
 
 def rows() -> List[Row]:
     with tempfile.TemporaryDirectory() as name, Api() as api, _small_disk(Path(name)) as disk, \
-            script("soak_queue.py", apart=True) as queue:
+            script("soak_queue.py", is_isolated=True) as queue:
         hipchat, dispatched = LoadHipchat(ROOMS), Dispatched(queue)
         for room, number in itertools.product(hipchat.rooms, range(RULES)):
             parameters = {"room": str(room)}

@@ -48,6 +48,9 @@ class Catalog:
         """Read the aliases after expire() or MAX_AGE; raises StackStormError if that fails."""
         if self._is_expired or time.monotonic() - self._read_at > MAX_AGE:
             self._read()
+            for format in self._listing.formats:
+                format.prepare()
+                time.sleep(0)  # lets the sensor's other greenlets run
 
     def listing(self, max_age: float = float("inf")) -> Listing:
         """Return the aliases and formats; read them first if they are older than `max_age` seconds.

@@ -10,12 +10,13 @@ linear time whether a command matches. If it does, `re` is usually fast. A slow 
 stopped and the command is rejected, because the same search would block StackStorm too.
 """
 import re
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import re2
 
-from chatops.format_language import Command, read_command, read_format
+from chatops.format_language import Command, FormatExpression, read_command, read_format
 from chatops.time_limit import TooSlow, limited_time
 
 __all__ = ["Format", "FormatMatch", "formats_of", "name_of", "quoted"]
@@ -76,13 +77,23 @@ class Format:
     @property
     def names(self) -> List[str]:
         """The names of the parameters that this format has placeholders for."""
-        return read_format(self.representation).names
+        return self._expression.names
+
+    @cached_property
+    def _expression(self) -> FormatExpression:
+        """What the format's representation means; raises re.error if it cannot be read."""
+        return read_format(self.representation)
+
+    def prepare(self) -> None:
+        """Read the representation before a command has to wait for it: it takes a millisecond."""
+        with suppress(re.error):  # `problem` reports it
+            self._expression
 
     @cached_property
     def problem(self) -> str:
         """Why StackStorm cannot run a command in this format; "" if it can."""
         try:
-            return read_format(self.representation).problem
+            return self._expression.problem
         except re.error as error:
             return f"its format is no regular expression ({error})"
 
@@ -163,8 +174,7 @@ class Format:
 
         The list is empty if the command does not match with these flags of `re`.
         """
-        expression = read_format(self.representation)
-        executions = [expression.values(match, command)
+        executions = [self._expression.values(match, command)
                       for match in self._searched(command.text, flags)]
         return [] if None in executions else [values for values in executions if values is not None]
 
@@ -173,10 +183,9 @@ class Format:
 
         Raises TooSlow if the search takes too long.
         """
-        expression = read_format(self.representation)
-        if self._is_regular(text) and not _gate(expression.superset, flags).search(text):
+        if self._is_regular(text) and not _gate(self._expression.superset, flags).search(text):
             return []
-        pattern = _compiled(expression.source, flags)
+        pattern = _compiled(self._expression.source, flags)
         with limited_time(_TIME_LIMIT):
             if self.is_multiple:
                 return list(pattern.finditer(text))
@@ -188,7 +197,7 @@ class Format:
         if _OTHER_DIALECT.search(self.representation) or (
                 not text.isascii() and _CLASSES.search(self.representation)):
             return False
-        return _gate(read_format(self.representation).superset, 0) is not None
+        return _gate(self._expression.superset, 0) is not None
 
     def _begins_as(self, text: str) -> bool:
         """Return whether a command begins with the letters with which the format begins.

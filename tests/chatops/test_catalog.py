@@ -22,3 +22,13 @@ def test_a_refresh_reads_all_formats_so_that_no_command_waits_for_it(monkeypatch
                         lambda text: read.append(text) or READ_FORMAT(text))
     assert find("ops say hello", catalog.listing().formats).executions == [{"words": "hello"}]
     assert set(read) <= {"ops ({{ x }}"}, "one that cannot be read is tried again"
+
+
+def test_formats_stay_while_no_alias_changes():
+    aliases = [alias("say", "ops say {{ words }}")]
+    catalog = Catalog(lambda: SimpleNamespace(aliases=lambda: iter(map(dict, aliases))))
+    before = catalog.listing().formats
+    assert catalog.listing(max_age=-1.0).formats is before
+    aliases[0] = alias("say", "ops tell {{ words }}")
+    changed, = catalog.listing(max_age=-1.0).formats
+    assert changed.label == "ops tell {{ words }}"

@@ -65,8 +65,10 @@ class Catalog:
     def _read(self) -> None:
         now, self._is_expired = time.monotonic(), False
         try:
-            self._listing = Listing.of(list(self._stackstorm().aliases()))
+            aliases = list(self._stackstorm().aliases())
         except BaseException:
             self._is_expired = True
             raise
+        if aliases != self._listing.aliases:  # else the formats stay, which are read already
+            self._listing = Listing.of(aliases)
         self._read_at = now

@@ -693,6 +693,6 @@ def test_demo_ends_with_the_pong_in_the_room():
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "Factor: pong hello (green)" in done.stdout
-    assert "Factor: @Ann 1 rooms:\n              Factor (1001) (green)" in done.stdout
+    assert "Factor: @Ann 1 room:\n              Factor (1001) (green)" in done.stdout
     # No token or signature, which are longer than IDs, and no color codes without a terminal.
     assert not re.search(r"[\w-]{37,}|\x1b", done.stdout)

@@ -5,7 +5,7 @@
     command:  Dispatcher -> ChatOps
 """
 import logging
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
 
 import eventlet
 
@@ -20,8 +20,6 @@ from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
-from listening.commands.journal import CommandStore
-from listening.commands.service import ChatOps
 from listening.context import Context
 from listening.errors import ServiceUnavailable
 from listening.dispatch.dispatched_before import DispatchedBefore
@@ -44,10 +42,13 @@ from listening.operations.token_watch import TokenWatch
 from listening.spool import Spool, SpoolError, SpoolLimits
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
-from stackstorm import account, database, datastore
+from stackstorm import database, datastore
 from stackstorm.coordination import CoordinationLock, coordination_url
 from stackstorm.publisher import TriggerPublisher
 from stackstorm.triggers import Triggers
+
+if TYPE_CHECKING:
+    from listening.commands.service import ChatOps
 
 __all__ = ["Parts"]
 
@@ -192,7 +193,7 @@ class Parts:
         owner.call_ended = self._context.health.metrics.other_call_ended
         return owner
 
-    def _build_chatops(self) -> Optional[ChatOps]:
+    def _build_chatops(self) -> "Optional[ChatOps]":
         """Build the part that runs chat commands.
 
         Returns:
@@ -209,6 +210,9 @@ class Parts:
                 "commands", "not accepted, because chatops in the config is wrong",
                 "\n  ".join(["Correct it, and register it:"] + error.problems), about="config")
             return None
+        from listening.commands.journal import CommandStore  # only if needed: it takes 2 MiB
+        from listening.commands.service import ChatOps
+        from stackstorm import account
         chatops = ChatOps(
             settings=settings, api=context.settings.api, platform=account.platform(),
             store=CommandStore(

@@ -3,7 +3,7 @@ from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.api.webhook_list import ownership_of, webhooks_in
+from hipchat.api.webhook_list import urls_of, webhooks_in
 
 __all__ = ["ListWebhooksAction"]
 
@@ -21,5 +21,5 @@ class ListWebhooksAction(HipChatAction):
         """
         room = self.room_or_default(room)
         settings = SensorSettings.from_config(self.config)
-        ownership = ownership_of(settings) if settings.public_url else None
-        return {"room": room, "webhooks": list(webhooks_in(self.hipchat, ownership, room))}
+        urls = urls_of(settings) if settings.public_url else None
+        return {"room": room, "webhooks": list(webhooks_in(self.hipchat, urls, room))}

@@ -6,8 +6,8 @@ from hipchat.api.responses import part
 from hipchat.errors import HipChatError, Incomplete
 from hipchat.api.room_directory import RoomDirectory, find_rooms
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.api.webhook_list import ownership_of, webhooks_in
-from hipchat.webhook.ownership import Ownership
+from hipchat.api.webhook_list import urls_of, webhooks_in
+from hipchat.webhook.webhook_url import WebhookUrl
 
 __all__ = ["RemoveWebhooksAction"]
 
@@ -27,8 +27,8 @@ class RemoveWebhooksAction(HipChatAction):
         Raises:
             Incomplete: at least one room failed; its entry in the result has the error.
         """
-        ownership = ownership_of(SensorSettings.from_config(self.config))
-        results = [self._remove(ownership, key, room) for key, room in self._keys(rooms)]
+        urls = urls_of(SensorSettings.from_config(self.config))
+        results = [self._remove(urls, key, room) for key, room in self._keys(rooms)]
         result = {"removed": sum(each["removed"] for each in results), "rooms": results}
         failed = [each["room"] for each in results if "error" in each]
         if failed:
@@ -46,11 +46,11 @@ class RemoveWebhooksAction(HipChatAction):
                     for room in rooms]
         return [(directory.id_of(key) or key, key) for key in keys]
 
-    def _remove(self, ownership: Ownership, key: Any, room: str) -> Result:
+    def _remove(self, urls: WebhookUrl, key: Any, room: str) -> Result:
         """Delete the sensor's webhooks in a room; return {"room", "removed"}, and any error."""
         result: Result = {"room": room, "removed": 0}
         try:
-            for webhook in list(webhooks_in(self.hipchat, ownership, key)):
+            for webhook in list(webhooks_in(self.hipchat, urls, key)):
                 if webhook["ours"]:
                     self.hipchat.call("DELETE", "room", key, "webhook",
                                       part(webhook, "id", "A webhook in HipChat's list"))

@@ -15,8 +15,7 @@ from hipchat.api.rate_limit import CallBudget
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.errors import ConfigError
-from hipchat.webhook.ownership import Ownership
-from hipchat.webhook.webhook_url import Address
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
@@ -83,9 +82,9 @@ class Parts:
         self._addon = Installation(
             settings=settings, load=database.load_addon, save=database.save_addon,
             credentials_changed=self.credentials_changed, health=health, log=log)
-        ownership = Ownership(settings)
+        urls = WebhookUrl(settings.public_url, settings.secret)
         self._webhooks = WebhookReconciler(
-            context=context, owner=self._webhook_owner(), addon=self._addon, ownership=ownership,
+            context=context, owner=self._webhook_owner(), addon=self._addon, urls=urls,
             request_check=self.request_check)
         self.spool = Spool(
             directory=settings.spool_directory,
@@ -105,7 +104,7 @@ class Parts:
             context=context, budget=budget, cursors=self._cursors,
             spool=self.spool, room_queues=self._room_queues, webhooks=self._webhooks)
         self.receiver = Receiver(
-            context=context, urls=ownership.urls, addon=AddonRoutes(self._addon),
+            context=context, urls=urls, addon=AddonRoutes(self._addon),
             intake=Intake(self.spool, self._room_queues, self._leadership),
             webhook_delivered=self._webhooks.webhook_delivered,
             request_check=self.request_check)

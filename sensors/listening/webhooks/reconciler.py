@@ -8,8 +8,7 @@ import eventlet
 from hipchat.api.client import Client
 from hipchat.errors import (
     ApiError, Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited)
-from hipchat.webhook.ownership import Ownership
-from hipchat.webhook.webhook_url import Address
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
@@ -58,16 +57,16 @@ class WebhookReconciler:
     may be no token for HipChat's API; run() then waits for the installation.
     """
 
-    def __init__(self, context: Context, owner: Client, addon: Installation, ownership: Ownership,
+    def __init__(self, context: Context, owner: Client, addon: Installation, urls: WebhookUrl,
                  request_check: Callable[[int], None]):
         """Args:
             owner: the client of the token to which the webhooks belong.
             addon: the add-on's installation, which may replace room webhooks.
-            ownership: recognizes the sensor's own webhooks by their URL.
+            urls: recognizes the sensor's own webhooks by their URL.
             request_check: reads the history of a room in which a webhook was missing; called
                 with the room ID.
         """
-        self._owner, self._addon, self._ownership = owner, addon, ownership
+        self._owner, self._addon, self._urls = owner, addon, urls
         self._request_check = request_check
         self._is_reachable = bool(context.settings.public_url)
         self._authentication = "jwt" if context.settings.api.integration else None
@@ -192,7 +191,7 @@ class WebhookReconciler:
         if room_id not in self._rooms:
             self._schedule.add(room_id)
             self._rooms[room_id] = _Room(RoomWebhooks(
-                room_id=room_id, client=self._owner, ownership=self._ownership,
+                room_id=room_id, client=self._owner, urls=self._urls,
                 authentication=self._authentication, log=self._log))
         return self._rooms[room_id]
 

@@ -6,8 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from hipchat.api.client import Client
 from hipchat.errors import InvalidRequest, NotFound
-from hipchat.webhook.ownership import Ownership
-from hipchat.webhook.webhook_url import Address
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 from listening import timing
 
 __all__ = ["MADE_MAX", "RoomWebhooks"]
@@ -33,7 +32,7 @@ class _Webhook(NamedTuple):
 class RoomWebhooks:
     """Creates the sensor's missing webhooks in one room of HipChat, and deletes superfluous ones.
 
-    A webhook is the sensor's own if `ownership` recognizes its URL, if this process created it, or
+    A webhook is the sensor's own if `urls` recognizes its URL, if this process created it, or
     if it has the sensor's signature for another public_url and delivers to this sensor.
 
     Attributes:
@@ -44,13 +43,13 @@ class RoomWebhooks:
             are not deleted.
     """
 
-    def __init__(self, room_id: int, client: Client, ownership: Ownership,
+    def __init__(self, room_id: int, client: Client, urls: WebhookUrl,
                  authentication: Optional[str], log: logging.Logger):
         """Args:
             client: calls HipChat's API with the token to which the webhooks belong.
             authentication: "jwt" if HipChat must sign deliveries, else None.
         """
-        self._room_id, self._client, self._ownership = room_id, client, ownership
+        self._room_id, self._client, self._urls = room_id, client, urls
         self._authentication, self._log = authentication, log
         self.required: Set[str] = set()
         self.was_missing = False
@@ -149,13 +148,14 @@ class RoomWebhooks:
         ids = {str(item["id"]) for item in listed}
         self._made = {webhook_id: event for webhook_id, event in self._made.items()
                       if webhook_id in ids}
-        others = [item for item in listed if self._ownership.other_public_url(item) is not None]
+        others = [item for item in listed
+                  if self._urls.other_public_url(str(item.get("url"))) is not None]
         moved = [item for item in others if str(item["id"]) in self._delivering]
         self.elsewhere = len(others) - len(moved)
         self._delivering = set()
         self._webhooks = [
             _Webhook(str(item["id"]), *self._purpose(item)) for item in listed
-            if str(item["id"]) in self._made or self._ownership.is_ours(item)] + [
+            if str(item["id"]) in self._made or self._urls.is_ours(str(item.get("url")))] + [
             _Webhook(str(item["id"]), None, "it delivers here for another public_url")
             for item in moved]
 
@@ -169,7 +169,7 @@ class RoomWebhooks:
         """Return a webhook's event and "" if it is right; else None and the reason to delete it."""
         if str(item["id"]) in self._made:
             return self._made[str(item["id"])], ""
-        address = self._ownership.urls.read(str(item.get("url")))
+        address = self._urls.read(str(item.get("url")))
         if address and (address.event, address.room_id) == (item.get("event"), self._room_id):
             return address.event, ""
         return None, "its URL is not signed for this event and room"
@@ -177,7 +177,7 @@ class RoomWebhooks:
     def _make(self, event: str) -> _Webhook:
         self._made_at[event].append(time.monotonic())
         made = self._client.call("POST", "room", self._room_id, "webhook", json={
-            "url": self._ownership.urls.make(Address(event, self._room_id)), "event": event,
+            "url": self._urls.make(Address(event, self._room_id)), "event": event,
             "name": NAME, "authentication": self._authentication})
         webhook = _Webhook(str(made["id"]), event)
         self._made[webhook.webhook_id] = event

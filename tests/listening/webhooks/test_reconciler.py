@@ -9,7 +9,6 @@ from support.context import LOG, make_context
 from support.waiting import wait_until
 
 from hipchat.errors import NoAnswer
-from hipchat.webhook.ownership import Ownership
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 from hipchat.api.room_directory import RoomDirectory
 from listening import timing
@@ -72,7 +71,7 @@ class Kept:
         self.reconciler = WebhookReconciler(
             context=context, owner=client, request_check=self.missed,
             addon=SimpleNamespace(is_missing=False, replaces_webhooks=False, is_delivering=False),
-            ownership=Ownership(context.settings))
+            urls=WebhookUrl(context.settings.public_url, context.settings.secret))
         self.subscriptions.add(TRIGGER)
         self.running = eventlet.spawn(self.reconciler.run)
 

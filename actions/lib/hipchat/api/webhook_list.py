@@ -5,24 +5,23 @@ from hipchat.api.client import Client
 from hipchat.config.validators import PUBLIC_URL_EXAMPLE
 from hipchat.errors import ConfigError
 from hipchat.text.masking import mask
-from hipchat.webhook.ownership import Ownership
+from hipchat.webhook.webhook_url import WebhookUrl
 from hipchat.config.sensor_settings import SensorSettings
 
-__all__ = ["ownership_of", "webhooks_in"]
+__all__ = ["urls_of", "webhooks_in"]
 
 
-def ownership_of(settings: SensorSettings) -> Ownership:
+def urls_of(settings: SensorSettings) -> WebhookUrl:
     """Return the object that recognizes the webhooks that the sensor has created.
 
     Raises ConfigError if the config has no webhook.public_url.
     """
     if not settings.public_url:
         raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
-    return Ownership(settings)
+    return WebhookUrl(settings.public_url, settings.secret)
 
 
-def webhooks_in(client: Client, ownership: Optional[Ownership],
-                room: Any) -> Iterator[Dict[str, Any]]:
+def webhooks_in(client: Client, urls: Optional[WebhookUrl], room: Any) -> Iterator[Dict[str, Any]]:
     """Yield HipChat's webhooks of a room, with `ours` added and the signatures in URLs masked.
 
     Calls GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room. `ours` is True for a
@@ -30,9 +29,10 @@ def webhooks_in(client: Client, ownership: Optional[Ownership],
     the sensor's secret.
 
     Args:
-        ownership: from ownership_of(); None makes `ours` False for all webhooks.
+        urls: from urls_of(); None makes `ours` False for all webhooks.
         room: the room's name or ID.
     """
     for webhook in client.items("room", room, "webhook"):
-        ours = ownership and (ownership.is_ours(webhook) or ownership.other_public_url(webhook))
-        yield dict(webhook, url=mask(str(webhook.get("url")), ()), ours=bool(ours))
+        url = str(webhook.get("url"))
+        ours = urls and (urls.is_ours(url) or urls.other_public_url(url))
+        yield dict(webhook, url=mask(url, ()), ours=bool(ours))

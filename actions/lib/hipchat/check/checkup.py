@@ -5,7 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory, find_rooms
-from hipchat.api.webhook_list import ownership_of
+from hipchat.api.webhook_list import urls_of
 from hipchat.check.config_file import file_findings
 from hipchat.check.finding import Finding, Findings, without_repeated
 from hipchat.check.health import Unanswered, Untrusted, details_url, health_url, read_health
@@ -16,8 +16,7 @@ from hipchat.config.sensor_settings import SensorSettings
 from hipchat.errors import ConfigError, HipChatError, NotInstalled
 from hipchat.events import EVENTS
 from hipchat.webhook.addon_urls import AddonUrls
-from hipchat.webhook.ownership import Ownership
-from hipchat.webhook.webhook_url import Address
+from hipchat.webhook.webhook_url import Address, WebhookUrl
 
 __all__ = ["checkup"]
 
@@ -110,11 +109,11 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
     directory = _directory(client, rooms)
     # An installed add-on gets the events of all rooms without webhooks in them.
     has_webhooks = sensor and sensor.public_url and not settings.addon.integration
-    ownership = ownership_of(sensor) if sensor and has_webhooks else None
+    urls = urls_of(sensor) if sensor and has_webhooks else None
     for room in rooms:
         events = sensor.events if sensor and room in sensor_rooms else []
         yield from _room(client, directory.id_of(room) or room, room,
-                         _Webhooks(ownership, events) if ownership else None)
+                         _Webhooks(urls, events) if urls else None)
 
 
 def _tls(settings: ApiSettings) -> str:
@@ -136,24 +135,24 @@ class _Webhooks(NamedTuple):
     """The webhooks that a room of the config should have: one for each of these events.
 
     Attributes:
-        ownership: recognizes the webhooks that the sensor has created.
+        urls: recognizes the webhooks that the sensor has created.
         events: names of trigger types without "hipchat.".
     """
 
-    ownership: Ownership
+    urls: WebhookUrl
     events: List[str]
 
     def check(self, client: Client, room: str, room_id: int) -> Findings:
         """Yield a finding for left-over webhooks of the room, and one for missing ones."""
-        webhooks = list(client.items("room", room_id, "webhook"))
-        others = Counter(filter(None, map(self.ownership.other_public_url, webhooks)))
+        listed = [str(webhook.get("url")) for webhook in client.items("room", room_id, "webhook")]
+        others = Counter(filter(None, map(self.urls.other_public_url, listed)))
         if others:
             where = ", ".join(f"{count} for {url}" for url, count in sorted(others.items()))
             yield Finding(False, f"room {room}: it has webhooks with this config's signature for "
                           f"another webhook.public_url ({where}). If no other sensor with this "
                           "token is there, run hipchat.remove_webhooks; the sensor makes its own "
                           "again.")
-        present = [self.ownership.urls.read(str(webhook.get("url"))) for webhook in webhooks]
+        present = [self.urls.read(url) for url in listed]
         lacking = [event for event in self.events
                    if Address(EVENTS[event].hipchat, room_id) not in present]
         if lacking:

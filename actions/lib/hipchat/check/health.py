@@ -5,7 +5,7 @@ import requests
 
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.api.transport import FAILURES, http_session, send
-from hipchat.webhook.signature import signature
+from hipchat.webhook.webhook_url import signature
 
 __all__ = ["Unanswered", "Untrusted", "details_url", "health_url", "read_health"]
 

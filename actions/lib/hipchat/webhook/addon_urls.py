@@ -1,6 +1,6 @@
 """The URLs that HipChat calls if the pack is installed as an add-on."""
 from hipchat.events import HIPCHAT_EVENTS
-from hipchat.webhook.signature import signature
+from hipchat.webhook.webhook_url import signature
 
 __all__ = ["AddonUrls"]
 
@@ -12,7 +12,6 @@ class AddonUrls:
     webhooks to others, so webhooks' URLs contain a signature over the event instead.
 
     Attributes:
-        secret: the add-on's secret, which signs the URLs of webhooks.
         descriptor: the URL that an admin pastes in HipChat; it serves the add-on's description.
         installed, updated: the callbacks that HipChat calls after an installation and an update.
         avatar: the URL of the add-on's icon.

@@ -3,6 +3,8 @@
 With a personal token, the signature in the URL is the only proof that a delivery comes from
 HipChat. A delivery to an integration or an add-on also has a JWT: see listening/http/jwt_check.py.
 """
+import base64
+import hashlib
 import hmac
 import re
 import secrets
@@ -11,9 +13,8 @@ from typing import Match, NamedTuple, Optional
 from hipchat.events import HIPCHAT_EVENTS
 from hipchat.text.room_reference import is_room_id
 from hipchat.text.url import normalized_url
-from hipchat.webhook.signature import signature
 
-__all__ = ["Address", "WebhookUrl"]
+__all__ = ["Address", "WebhookUrl", "signature"]
 
 _END = f"/({'|'.join(sorted(HIPCHAT_EVENTS))})/(.+)/([A-Za-z0-9_-]{{43}})"
 _BELOW, _LAST = re.compile(_END, re.DOTALL), re.compile(_END + r"\Z", re.DOTALL)
@@ -30,9 +31,8 @@ class Address(NamedTuple):
 class WebhookUrl:
     """Makes and reads `{public_url}/{event}/{room ID}/{signature}`.
 
-    The signature covers event and room ID, and is the same after a restart: the sensor recognizes
-    its webhooks without stored state. HipChat may list a URL in another spelling than the sensor
-    gave it, so URLs are normalized before they are compared.
+    HipChat may list a URL in another spelling than the sensor gave it, so URLs are normalized
+    before they are compared.
 
     Args:
         secret: the key of the signatures; None to recognize no URL as signed.
@@ -54,11 +54,14 @@ class WebhookUrl:
         """Return the event and room in a URL; None if its form or its signature is wrong."""
         return self._signed(self._below(url))
 
-    def base_of(self, url: str) -> Optional[str]:
-        """Return the public_url, normalized, of a URL that our secret has signed; else None.
+    def other_public_url(self, url: str) -> Optional[str]:
+        """Return the public_url, normalized, of a URL that our secret has signed for another one.
 
-        The public_url may be another than the config's.
+        A webhook with such a URL may be left over from an earlier config, or another sensor with
+        this token may use it. If the URL is ours, or another program made it, return None.
         """
+        if self.is_ours(url):
+            return None
         normalized = normalized_url(url)
         start = max(0, len(normalized) - LONGEST_END)  # other programs' URLs have any length
         match = _LAST.search(normalized, start)
@@ -79,3 +82,15 @@ class WebhookUrl:
 
     def _signature(self, address: Address) -> str:
         return signature(self._secret, "room id", *address)
+
+
+def signature(secret: bytes, purpose: str, *parts: object) -> str:
+    """Return a signature for a URL: an HMAC-SHA256 in URL-safe base64, 43 characters.
+
+    Args:
+        purpose: is signed too, so the signature for one purpose is invalid for another.
+        parts: the values to sign. Only the last may contain a line feed, which separates them.
+    """
+    text = "\n".join([purpose, *map(str, parts)])
+    digest = hmac.new(secret, text.encode("utf-8"), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")

@@ -20,10 +20,11 @@ from sandbox.stackstorm.unknown import Unknown
 
 plugins.add_to_path(REPOSITORY / "actions/lib", first=True)
 from chatops.ack import ack_of  # noqa: E402
-from chatops.aliases import find, named_alike, problems_of, unsupported_safeguard  # noqa: E402
+from chatops.aliases import find, problems_of  # noqa: E402
+from chatops.catalog import Listing  # noqa: E402
 from chatops.chat_message import check_harmless, command_in  # noqa: E402
 from chatops.errors import CommandRejected, NotACommand  # noqa: E402
-from chatops.matching import FormatMatch, formats_of, name_of  # noqa: E402
+from chatops.matching import name_of  # noqa: E402
 from chatops.permissions import Permissions  # noqa: E402
 from chatops.reply import Reply  # noqa: E402
 from chatops.result import result_of  # noqa: E402
@@ -101,11 +102,13 @@ class AliasTrial:
         """
         for problem in self._problems():
             _row("warning", problem)
-        match = self._find(args.say)
+        command = self._command(args.say)
+        match = find(command, Listing.of(self._aliases))
+        check_values(match, self._settings.extra_parameters)
         alias = match.format.alias
         _row("alias", alias["ref"])
         _row("format", match.format.representation)
-        if not match.is_exact:
+        if match.command != command:
             _row("", "matched ignoring case, StackStorm gets: " + match.command)
         self._show_permission(alias)
         is_known = alias["action_ref"].startswith(self._pack.ref + ".")
@@ -120,8 +123,8 @@ class AliasTrial:
                     if not alias["enabled"]]
         return disabled + problems_of(self._aliases)
 
-    def _find(self, text: str) -> FormatMatch:
-        """Return the alias and the format that match a command, with the prefix or without."""
+    def _command(self, text: str) -> str:
+        """Return the command in a text with the prefix or without."""
         text = neutralize_templates(text)
         try:
             command = command_in(text, self._settings.prefix)
@@ -129,14 +132,7 @@ class AliasTrial:
             command = command_in(self._settings.opening + text, self._settings.prefix)
         _row("command", command)
         check_harmless(command)
-        match = find(command, [each for alias in self._aliases if alias["enabled"]
-                               for each in formats_of(alias)])
-        alias = match.format.alias
-        problem = named_alike(self._aliases).get(alias["name"]) or unsupported_safeguard(alias)
-        if problem:
-            raise CommandRejected(problem)
-        check_values(match, self._settings.extra_parameters)
-        return match
+        return command
 
     def _show_permission(self, alias: Alias) -> None:
         """Print who may run an alias; raise CommandRejected if the config allows no person."""

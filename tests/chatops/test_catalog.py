@@ -20,7 +20,7 @@ def test_a_refresh_reads_all_formats_so_that_no_command_waits_for_it(monkeypatch
     read = []
     monkeypatch.setattr(matching, "read_format",
                         lambda text: read.append(text) or READ_FORMAT(text))
-    assert find("ops say hello", catalog.listing().formats).executions == [{"words": "hello"}]
+    assert find("ops say hello", catalog.listing()).executions == [{"words": "hello"}]
     assert set(read) <= {"ops ({{ x }}"}, "one that cannot be read is tried again"
 
 

@@ -2,18 +2,17 @@
 import re
 import signal
 import time
+from fnmatch import fnmatchcase
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chatops.aliases import Aliases, find, problems_of
+from chatops.aliases import check_choice, find, problems_of
 from chatops.catalog import Listing
-from chatops.errors import NotACommand, CommandRejected
-from chatops.matching import formats_of
-from chatops.permissions import Permissions
-from chatops.settings import ChatOpsSettings
+from chatops.errors import CommandForbidden, CommandRejected, NotACommand
+from chatops.matching import formats_of, name_of
 from chatops.values import check_values
 
 from hipchat.text.template_guard import neutralize_templates
@@ -26,7 +25,14 @@ except ImportError:
 
 
 def alias(name, *formats, **more):
-    return dict({"pack": "ops", "name": name, "formats": list(formats)}, **more)
+    return dict({"pack": "ops", "name": name, "ref": "ops." + name, "formats": list(formats)},
+                **more)
+
+
+def found(command, *aliases, allowed="*"):
+    """The match of a command with these aliases, for a person with permission for some."""
+    return find(command, Listing.of(aliases),
+                lambda format: fnmatchcase(name_of(format.alias), allowed))
 
 
 DEPLOY = alias("deploy", "deploy {{ app }} to {{ host }}", "restart {{ app }} {{ delay=5 }}")
@@ -34,7 +40,7 @@ LIST = alias("list", {"display": "list <what>", "representation": [
     "(list|show) all {{ what }}", "ls( -{{ flags }})? {{ what }} please"]})
 SAY = alias("say", "say {{ text }}")
 PROBE = alias("Probe", "Probe the {{ thing }} NOW")
-FORMATS = [format for each in (DEPLOY, LIST, SAY, PROBE) for format in formats_of(each)]
+ALIASES = [DEPLOY, LIST, SAY, PROBE]
 
 
 @pytest.mark.parametrize("command, name, sent, values", [
@@ -49,7 +55,7 @@ FORMATS = [format for each in (DEPLOY, LIST, SAY, PROBE) for format in formats_o
     ("SAY a text=b", "say", "say a text=b", {"text": "b"}),
 ])
 def test_case_is_that_of_the_format_and_values_are_as_typed(command, name, sent, values):
-    match = find(command, FORMATS)
+    match = found(command, *ALIASES)
     assert (match.format.alias["name"], match.command) == (name, sent)
     assert list(match.executions) == [values]
 
@@ -59,7 +65,7 @@ ISSUE = alias("issue", r"jira (?P<key>[A-Z]+-\d+)")
 NESTED = alias("nested", r"\(tell (?P<all>{{ who }} of) the (?P<what>[)(]) {{ end }}")
 POWER = alias("power", "(Start|Stop) {{ host }}")
 MOVE = alias("move", "Move {{ Host }} HOST {{ b=host }}")
-NAMED = [format for each in (BRANCH, ISSUE, NESTED, POWER, MOVE) for format in formats_of(each)]
+NAMED = [BRANCH, ISSUE, NESTED, POWER, MOVE]
 
 
 @pytest.mark.parametrize("command, sent, values", [
@@ -75,7 +81,7 @@ NAMED = [format for each in (BRANCH, ISSUE, NESTED, POWER, MOVE) for format in f
     ("move Web host A", "Move Web HOST A", {"Host": "Web", "b": "A"}),
 ])
 def test_groups_with_names_are_values_too(command, sent, values):
-    match = find(command, NAMED)
+    match = found(command, *NAMED)
     assert (match.command, list(match.executions)) == (sent, [values])
     assert set(values) - {"a"} <= set(match.format.names)
 
@@ -84,12 +90,11 @@ def test_groups_with_names_are_values_too(command, sent, values):
     ("jira abc-12", r"jira (?P<key>[A-Z]+-\d+)"), ("build x on H1 now", BRANCH["formats"][0])])
 def test_a_command_whose_case_matters_is_refused_with_its_format(command, display):
     with pytest.raises(CommandRejected, match=re.escape("Write it as: " + display)):
-        find(command, NAMED)
+        found(command, *NAMED)
 
 
 def test_a_format_whose_case_is_known_goes_before_one_whose_is_not():
-    others = [*NAMED, *formats_of(alias("ticket", "JIRA {{ what }}"))]
-    assert find("jira abc-1", others).command == "JIRA abc-1"
+    assert found("jira abc-1", *NAMED, alias("ticket", "JIRA {{ what }}")).command == "JIRA abc-1"
 
 
 @pytest.mark.parametrize("command, words", [
@@ -97,10 +102,10 @@ def test_a_format_whose_case_is_known_goes_before_one_whose_is_not():
     ("lookup h1", "StackStorm cannot run ops.lookup: it has a parameter inventory-file"),
 ])
 def test_an_ambiguous_command_is_refused(command, words):
-    others = [*FORMATS, *formats_of(alias("lookup", "lookup {{ inventory-file }}"))]
+    others = [*ALIASES, alias("lookup", "lookup {{ inventory-file }}")]
     with pytest.raises(CommandRejected, match=re.escape(words)):
-        find(command, others)
-    assert find('deploy "x TO y" to z', others).executions[0] == {"app": "x TO y", "host": "z"}
+        found(command, *others)
+    assert found('deploy "x TO y" to z', *others).executions[0] == {"app": "x TO y", "host": "z"}
 
 
 @pytest.mark.parametrize("command, number", [
@@ -110,15 +115,15 @@ def test_of_one_aliass_formats_the_first_that_fits_is_taken(command, number):
     own = alias("own", "go {{ app }} to {{ host }}", "go {{ anything }}",
                 r"ticket (?P<key>[A-Z]+-\d+)", "ticket {{ text }}", "take {{ a-b }}",
                 "take {{ a }}")
-    assert find(command, list(formats_of(own))).format.representation == own["formats"][number]
+    assert found(command, own).format.representation == own["formats"][number]
 
 
 def test_one_with_a_safeguard_that_is_not_here_is_not_run():
     guarded = alias("wipe", "wipe {{ host }}", extra={"security": {"twofactor": {"factor": "x"}}})
     with pytest.raises(CommandRejected, match="asks for a safeguard .*extra.security: twofactor"):
-        found_by(guarded).find("wipe h1")
+        found("wipe h1", guarded)
     open_ = alias("wipe", "wipe {{ host }}", extra={"slack": {"color": "red"}, "security": {}})
-    assert found_by(open_).find("wipe h1")
+    assert found("wipe h1", open_)
 
 
 def test_problems_of_aliases_are_listed():
@@ -139,58 +144,50 @@ def test_problems_of_aliases_are_listed():
 ])
 def test_an_unknown_command_is_refused_with_the_nearest(command, words):
     with pytest.raises(CommandRejected, match=words):
-        find(command, FORMATS)
+        found(command, *ALIASES)
 
 
 @pytest.mark.parametrize("command", ["!", "!!", "?", "= 5", "..."])
 def test_a_text_without_letters_that_fits_nothing_gets_no_reply(command):
     with pytest.raises(NotACommand):
-        find(command, FORMATS)
+        found(command, *ALIASES)
 
 
 def test_of_two_that_fit_both_are_named():
-    others = [*FORMATS, *formats_of(alias("deploy_all", "deploy {{ everything }}"))]
+    others = [*ALIASES, alias("deploy_all", "deploy {{ everything }}")]
     with pytest.raises(CommandRejected,
                        match=r"deploy \{\{ app \}\} to .* \(ops.deploy\); .*deploy_all"):
-        find("deploy web to h1", others)
+        found("deploy web to h1", *others)
 
 
 def test_the_format_in_the_very_case_goes_first():
-    both = [*formats_of(alias("small", "go {{ x }}")), *formats_of(alias("large", "GO {{ x }}"))]
-    assert find("GO on", both).format.alias["name"] == "large"
-
-
-def found_by(*aliases, commands="*", match=None):
-    """The aliases for a person with permission for these commands.
-
-    match: StackStorm's own matching.
-    """
-    allowed = ChatOpsSettings.from_config({"chatops": {"rooms": [1], "allow": [
-        {"commands": [commands], "people": "*"}]}})
-    return Aliases(Listing.of(list(aliases)), SimpleNamespace(match=match),
-                   Permissions(allowed), person_id=2, room_id=1)
+    both = [alias("small", "go {{ x }}"), alias("large", "GO {{ x }}")]
+    assert found("GO on", *both).format.alias["name"] == "large"
 
 
 def test_of_two_packs_aliases_with_one_name_neither_is_run():
-    aliases = found_by(DEPLOY, SAY, alias("deploy", "put {{ x }}", pack="web", enabled=False),
-                       commands="ops.*")
-    assert aliases.find("say hi").format.alias == SAY
+    aliases = [DEPLOY, SAY, alias("deploy", "put {{ x }}", pack="web", enabled=False)]
+    assert found("say hi", *aliases, allowed="ops.*").format.alias == SAY
     with pytest.raises(CommandRejected,
                        match="by its name alone, and ops.deploy and web.deploy have"):
-        aliases.find("deploy web to h1")
+        found("deploy web to h1", *aliases, allowed="ops.*")
     with pytest.raises(CommandRejected, match="no such command"):
-        aliases.find("put x")
+        found("put x", *aliases, allowed="ops.*")
 
 
 FIXES = alias("fixes", {"display": "fixes KEY", "match_multiple": True, "representation": [
-    r"(?:\b|^)Fixes (?P<key>[A-Z]+-\d+)(?:\b|$)"]}, ref="ops.fixes")
+    r"(?:\b|^)Fixes (?P<key>[A-Z]+-\d+)(?:\b|$)"]})
+
+
+def stackstorm_that_chooses(alias, representation):
+    return SimpleNamespace(match=lambda command: {
+        "actionalias": alias, "representation": representation})
 
 
 @pytest.mark.parametrize("command", ["Fixes ABC-1 and Fixes DEF-2", "it FIXES ABC-1, fixes DEF-2"])
 def test_with_match_multiple_all_that_fits_is_checked_and_run(command):
-    aliases = found_by(FIXES, match=lambda command: {
-        "actionalias": FIXES, "representation": FIXES["formats"][0]["representation"][0]})
-    match = aliases.find(command)
+    match = found(command, FIXES)
+    check_choice(match, stackstorm_that_chooses(FIXES, FIXES["formats"][0]["representation"][0]))
     assert list(match.executions) == [{"key": "ABC-1"}, {"key": "DEF-2"}]
     assert match.command.count("Fixes") == 2
 
@@ -198,34 +195,32 @@ def test_with_match_multiple_all_that_fits_is_checked_and_run(command):
 def test_a_command_that_stackstorm_would_match_differently_is_not_run():
     """With match_multiple StackStorm chooses the alias."""
     each = alias("each", {"display": "each", "representation": ["{{ words }}"],
-                          "match_multiple": True}, ref="ops.each")
-    wipe = alias("wipe", "wipe (?!prod){{ host }}", ref="ops.wipe")
-    found = {"wipe web1": {"actionalias": wipe, "representation": wipe["formats"][0]}}
-    aliases = found_by(each, wipe, commands="ops.each", match=lambda command: (
-        found.get(command, {"actionalias": each, "representation": "{{ words }}"})))
-    assert aliases.find("say hi").format.alias == each
-    with pytest.raises(CommandRejected, match="may not run ops.wipe"):
-        aliases.find("wipe web1")
+                          "match_multiple": True})
+    wipe = alias("wipe", "wipe (?!prod){{ host }}")
+    match = found("say hi", each, wipe, allowed="ops.each")
+    check_choice(match, stackstorm_that_chooses(each, "{{ words }}"))
+    with pytest.raises(CommandForbidden, match="may not run ops.wipe"):
+        found("wipe web1", each, wipe, allowed="ops.each")
     with pytest.raises(CommandRejected, match="reads that as another command than ops.each"):
-        found_by(each, match=lambda command: found["wipe web1"]).find("say hi")
+        check_choice(match, stackstorm_that_chooses(wipe, wipe["formats"][0]))
 
 
 @pytest.mark.parametrize("format, command", [
     (r"deploy (?P<branch>\w+)", "Deploy M\u00fcnchen"), ("{{ x }} caf\u00e9\\b", "a CAF\u00c9")])
 def test_letters_that_re2_does_not_know_are_letters(format, command):
-    match = find(command, list(formats_of(alias("deploy", format))))
+    match = found(command, alias("deploy", format))
     assert match.command == command[0].lower() + command[1:].replace("CAF\u00c9", "caf\u00e9")
 
 
 def test_one_that_is_no_regular_expression_fits_nothing():
-    assert find("say hi", [*formats_of(alias("bad", "say (", "(?!x)say")), *FORMATS])
+    assert found("say hi", alias("bad", "say (", "(?!x)say"), *ALIASES)
 
 
 def test_match_multiple_is_for_what_nothing_else_fits():
     each = {"display": "each", "representation": ["{{ words }}"], "match_multiple": True}
-    others = [*FORMATS, *formats_of(alias("each", each))]
-    assert find("say hi", others).format.alias["name"] == "say"
-    assert find("anything", others).format.is_multiple
+    others = [*ALIASES, alias("each", each)]
+    assert found("say hi", *others).format.alias["name"] == "say"
+    assert found("anything", *others).format.is_multiple
 
 
 @pytest.mark.parametrize("command, words", [
@@ -242,7 +237,7 @@ def test_match_multiple_is_for_what_nothing_else_fits():
 ])
 def test_values_that_cannot_be_carried_are_refused(command, words):
     with pytest.raises(CommandRejected, match=words):
-        check_values(find(command, FORMATS), extra_parameters=False)
+        check_values(found(command, *ALIASES), extra_parameters=False)
 
 
 def test_values_that_can_be_carried_are_not():
@@ -250,8 +245,8 @@ def test_values_that_can_be_carried_are_not():
                     'say {"a": "", "b": "100%", "c": "<", "b": "x"}',
                     "say {'u': '{}', 'x': ['<', '%']}", "say '100%' '% of it'",
                     'say {"a": \u200b' + "[" * 5000):
-        check_values(find(command, FORMATS), extra_parameters=False)
-    check_values(find("say hi env=x", FORMATS), extra_parameters=True)
+        check_values(found(command, *ALIASES), extra_parameters=False)
+    check_values(found("say hi env=x", *ALIASES), extra_parameters=True)
 
 
 def texts(begin, pieces, end):
@@ -292,10 +287,10 @@ def test_no_text_becomes_a_template_on_its_way_through_stackstorm(text):
     (r"(\w+ ?)+ now (?P<n>\d) {{ x }}", "z now 1 " + "a" * 400, "too long for"),
     ("((a+)+b|{{ x }})", "a" * 400, "too long for")], ids=["RE2", "not RE2", "nested", "branch"])
 def test_no_command_holds_the_process_up(format, command, words):
-    formats = list(formats_of(alias("many", format)))
+    many = alias("many", format)
     begin = time.process_time()
     with pytest.raises(CommandRejected, match=words):
-        find(command, formats)
+        found(command, many)
     assert time.process_time() - begin < 0.5
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
     assert signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL

@@ -1,96 +1,60 @@
 """Finds the StackStorm alias that a command matches, among those allowed to the requester."""
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Sequence
 
 from chatops.catalog import Listing
 from chatops.chat_message import check_words
-from chatops.errors import CommandRejected, StackStormError
+from chatops.errors import CommandForbidden, CommandRejected, StackStormError
 from chatops.format_language import read_command
 from chatops.help import hidden_by, nearest
 from chatops.matching import Format, FormatMatch, formats_of, name_of
-from chatops.permissions import Permissions
 from chatops.stackstorm import StackStorm
 
-__all__ = ["Aliases", "CommandForbidden", "find", "name_of", "named_alike", "problems_of",
-           "unsupported_safeguard"]
+__all__ = ["check_choice", "find", "name_of", "problems_of"]
 
 
-class CommandForbidden(CommandRejected):
-    """The requester is not allowed to run the command.
+def find(command: str, listing: Listing,
+         is_allowed: Callable[[Format], bool] = lambda format: True) -> FormatMatch:
+    """Find the one format that a command matches and that the requester is allowed to run.
 
-    Attributes:
-        people_ids: HipChat's IDs of the people who are allowed to run the command here; empty if no
-            one is.
+    Raises:
+        CommandForbidden: the command matches only formats that are not allowed.
+        CommandRejected: the command matches no format or several, or the pack or StackStorm cannot
+            run it.
+        NotACommand: the message is probably not meant as a command.
     """
+    matches = _matches_of(command, listing.formats)
+    if not matches:
+        raise _unknown(command, listing.formats, filter(is_allowed, listing.formats))
+    allowed = [match for match in matches if is_allowed(match.format)]
+    if not allowed:
+        raise CommandForbidden(name_of(matches[0].format.alias))
+    match = _best_of(command, allowed)
+    alias = match.format.alias
+    problem = _named_alike(listing.aliases).get(alias["name"]) or _unsupported_safeguard(alias)
+    if problem:
+        raise CommandRejected(problem)
+    return match
 
-    def __init__(self, command: str, people_ids: Optional[List[int]]):
-        self.people_ids = people_ids or []
-        super().__init__(f"You may not run {command} here.")
 
+def check_choice(match: FormatMatch, stackstorm: StackStorm) -> None:
+    """Raise CommandRejected if StackStorm chooses another alias for a command than the pack.
 
-class Aliases:
-    """Finds aliases for the commands of one person in one room.
-
-    Args:
-        listing: all aliases and formats, as the catalog read them last.
-        stackstorm: a client with permission to call StackStorm's own matching.
-        person_id, room_id: HipChat's IDs of the person and of the room.
+    StackStorm itself chooses the alias of a command with match_multiple.
     """
-
-    def __init__(self, listing: Listing, stackstorm: StackStorm, permissions: Permissions,
-                 person_id: int, room_id: int):
-        self._aliases, self._formats = listing
-        self._stackstorm, self._permissions = stackstorm, permissions
-        self._person_id, self._room_id = person_id, room_id
-
-    def allowed(self) -> List[Format]:
-        """Return the formats of the aliases that the person is allowed to run in the room."""
-        return [format for format in self._formats if self._may(format)]
-
-    def find(self, command: str) -> FormatMatch:
-        """Find the one format that a command matches and that the person is allowed to run.
-
-        Raises:
-            CommandForbidden: the command matches only aliases that the person is not allowed to run
-                here.
-            CommandRejected: the command matches no format or several, or the pack or StackStorm
-                cannot run it.
-            NotACommand: the message is probably not meant as a command.
-        """
-        matches = _matches_of(command, self._formats)
-        if not matches:
-            raise _unknown(command, self._formats, self.allowed())
-        allowed = [match for match in matches if self._may(match.format)]
-        if not allowed:
-            name = name_of(matches[0].format.alias)
-            raise CommandForbidden(name, self._permissions.people_for(name, self._room_id))
-        match = _best_of(allowed)
-        problem = named_alike(self._aliases).get(match.format.alias["name"]) or (
-            unsupported_safeguard(match.format.alias))
-        if problem:
-            raise CommandRejected(problem)
-        # With match_multiple, StackStorm chooses the alias itself.
-        if match.format.is_multiple and self._chosen_by_stackstorm(match.command) != (
-                match.format.alias["ref"], match.format.representation):
-            raise CommandRejected(
-                f"StackStorm reads that as another command than {name_of(match.format.alias)}. "
-                "Word it differently, or ask the authors of both aliases.")
-        return match
-
-    def _chosen_by_stackstorm(self, command: str) -> Optional[Tuple[str, str]]:
-        """Return (alias ref, format) by StackStorm's matching; None if none or several match."""
-        try:
-            match = self._stackstorm.match(command)
-        except StackStormError as error:
-            if error.status == 400:
-                return None
+    try:
+        found = stackstorm.match(match.command)
+        chosen = found["actionalias"]["ref"], found["representation"]
+    except StackStormError as error:
+        if error.status != 400:  # no alias or several match
             raise
-        return match["actionalias"]["ref"], match["representation"]
+        chosen = None
+    if chosen != (match.format.alias["ref"], match.format.representation):
+        raise CommandRejected(
+            f"StackStorm reads that as another command than {name_of(match.format.alias)}. Word it "
+            "differently, or ask the authors of both aliases.")
 
-    def _may(self, format: Format) -> bool:
-        return self._permissions.may(name_of(format.alias), self._person_id, self._room_id)
 
-
-def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
+def _named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
     """Return, by each name that aliases of several packs share, the problem and its remedy.
 
     Disabled aliases count too. The names are without pack.
@@ -103,7 +67,7 @@ def named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
             for name, refs in refs_by_name.items() if len(refs) > 1}
 
 
-def unsupported_safeguard(alias: Dict[str, Any]) -> str:
+def _unsupported_safeguard(alias: Dict[str, Any]) -> str:
     """Return why the pack does not run an alias with `extra.security`; "" for other aliases.
 
     `extra.security` asks for a safeguard before each command, such as hubot-stackstorm's
@@ -124,7 +88,7 @@ def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
     The aliases must include disabled ones, because their names count too.
     """
     enabled = [alias for alias in aliases if alias.get("enabled", True)]
-    problems = [*named_alike(aliases).values(), *map(unsupported_safeguard, enabled)]
+    problems = [*_named_alike(aliases).values(), *map(_unsupported_safeguard, enabled)]
     for format in (format for alias in enabled for format in formats_of(alias)):
         name = name_of(format.alias)
         if format.problem:
@@ -133,19 +97,6 @@ def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
         if hidden:
             problems.append(f"{name} begins with {hidden}, which is built in: {format.label}")
     return sorted(set(filter(None, problems)))
-
-
-def find(command: str, formats: List[Format]) -> FormatMatch:
-    """Find the one format that a command matches, without a check of permissions.
-
-    Raises:
-        CommandRejected: the command matches no format or several, or StackStorm cannot run it.
-        NotACommand: the message is probably not meant as a command.
-    """
-    matches = _matches_of(command, formats)
-    if not matches:
-        raise _unknown(command, formats, formats)
-    return _best_of(matches)
 
 
 def _matches_of(command: str, formats: List[Format]) -> List[FormatMatch]:
@@ -163,13 +114,13 @@ def _matches_of(command: str, formats: List[Format]) -> List[FormatMatch]:
     return list(first.values())
 
 
-def _best_of(matches: List[FormatMatch]) -> FormatMatch:
+def _best_of(command: str, matches: List[FormatMatch]) -> FormatMatch:
     """Return the match that StackStorm accepts as typed, or else the one that it accepts recased.
 
     Raises:
         CommandRejected: StackStorm accepts several such matches, or the match has a `rejection`.
     """
-    matches = ([match for match in matches if match.is_exact] or
+    matches = ([match for match in matches if match.command == command] or
                [match for match in matches if match.command] or matches)
     if len(matches) > 1:
         both = "; ".join(sorted(f"{match.format.label} ({name_of(match.format.alias)})"
@@ -181,7 +132,7 @@ def _best_of(matches: List[FormatMatch]) -> FormatMatch:
     return matches[0]
 
 
-def _unknown(command: str, formats: List[Format], allowed: List[Format]) -> CommandRejected:
+def _unknown(command: str, formats: List[Format], allowed: Iterable[Format]) -> CommandRejected:
     """Return the error for a command that matches no format.
 
     Args:

@@ -9,13 +9,14 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 
 from chatops.accounts import Accounts
 from chatops.ack import ack_of
-from chatops.aliases import Aliases, CommandForbidden, name_of
+from chatops.aliases import check_choice, find, name_of
 from chatops.catalog import FRESH, Catalog
 from chatops.chat_message import ChatMessage, check_age, check_harmless, check_words, command_in
-from chatops.errors import CommandRejected, CommandTooOld, NotACommand, StackStormError
+from chatops.errors import (
+    CommandForbidden, CommandRejected, CommandTooOld, NotACommand, StackStormError)
 from chatops.help import help_on
 from chatops.inquiry import about_question, check_may_answer, response_of
-from chatops.matching import FormatMatch
+from chatops.matching import Format, FormatMatch
 from chatops.origin import command_key, room_of, root_of, source_of
 from chatops.permissions import Permissions
 from chatops.reply import Reply
@@ -114,10 +115,9 @@ class CommandHandler:
         except CommandTooOld as reason:
             return Outcome("too old", [], minutes=reason.minutes)
         except CommandForbidden as reason:
-            text = str(reason)
-            if reason.people_ids:
-                text += f" These people may: {self._people.names(reason.people_ids)}."
-            return _rejection(text)
+            people_ids = self._permissions.people_for(reason.command, message.room_id)
+            may = f" These people may: {self._people.names(people_ids)}." if people_ids else ""
+            return _rejection(str(reason) + may)
         except CommandRejected as reason:
             return _rejection(str(reason), reason=str(reason.__cause__ or ""))
         except HipChatError as error:  # StackStormError is one, too
@@ -155,9 +155,13 @@ class CommandHandler:
         if word.lower() == "answer":
             return self._answer(message, rest)
         if word.lower() == "help":
-            allowed = self._aliases(message).allowed()
+            allowed = filter(self._allowed_to(message), self._catalog.listing().formats)
             return Outcome("answered", [help_on(rest, allowed, self._settings.opening)])
-        return self._run(message, self._find(message, command), about_to_start)
+        try:
+            match = self._find(message, command)
+        except CommandRejected:  # the aliases may have changed since they were read
+            match = self._find(message, command, max_age=FRESH)
+        return self._run(message, match, about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
         """Return a message's command without the prefix, after the checks that need no call.
@@ -182,16 +186,15 @@ class CommandHandler:
         check_harmless(command)
         return command
 
-    def _aliases(self, message: ChatMessage, **max_age: float) -> Aliases:
-        """Return the aliases for the requester; `max_age` is that of Catalog.listing()."""
-        return Aliases(self._catalog.listing(**max_age), self._accounts.pack(), self._permissions,
-                       message.requester_id, message.room_id)
+    def _allowed_to(self, message: ChatMessage) -> Callable[[Format], bool]:
+        return lambda format: self._permissions.may(
+            name_of(format.alias), message.requester_id, message.room_id)
 
-    def _find(self, message: ChatMessage, command: str) -> FormatMatch:
-        try:
-            return self._aliases(message).find(command)
-        except CommandRejected:  # the aliases may have changed since they were read
-            return self._aliases(message, max_age=FRESH).find(command)
+    def _find(self, message: ChatMessage, command: str, **max_age: float) -> FormatMatch:
+        match = find(command, self._catalog.listing(**max_age), self._allowed_to(message))
+        if match.format.is_multiple:
+            check_choice(match, self._accounts.pack())
+        return match
 
     def _run(self, message: ChatMessage, match: FormatMatch,
              about_to_start: Callable[[Attempt], None]) -> Outcome:

@@ -3,7 +3,7 @@ from typing import Optional
 
 from hipchat.errors import HipChatError
 
-__all__ = ["CommandRejected", "CommandTooOld", "NotACommand", "StackStormError"]
+__all__ = ["CommandForbidden", "CommandRejected", "CommandTooOld", "NotACommand", "StackStormError"]
 
 
 class NotACommand(HipChatError):
@@ -12,6 +12,14 @@ class NotACommand(HipChatError):
 
 class CommandRejected(HipChatError):
     """The pack does not run a command. The error's message is the reply: why, and what to do."""
+
+
+class CommandForbidden(CommandRejected):
+    """The requester is not allowed to run the command, an alias with this full name."""
+
+    def __init__(self, command: str):
+        self.command = command
+        super().__init__(f"You may not run {command} here.")
 
 
 class CommandTooOld(HipChatError):

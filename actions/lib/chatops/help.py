@@ -2,7 +2,7 @@
 import re
 from typing import Iterable, Iterator, List, Tuple
 
-from chatops.matching import Format, name_of, quoted
+from chatops.matching import Format, name_of
 from chatops.reply import Reply
 
 __all__ = ["help_on", "hidden_by", "nearest"]
@@ -31,7 +31,7 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
         line for line, pack in _lines(formats)
         if word.lower() in line.lower() or word.lower() == pack.lower()))
     text = "You may run here:" if lines else (
-        f"No command that you may run here has {quoted(word)} in it. {opening}help lists all.")
+        f'No command that you may run here has "{word}" in it. {opening}help lists all.')
     for name in sorted({name_of(format.alias) for format in formats
                         if hidden_by(format) and format.match(f"help {word}".strip())}):
         text = f"{name} cannot be run: help is built in. {text}"

@@ -3,7 +3,6 @@ import json
 from typing import Any, Callable, Dict, Optional
 
 from chatops.errors import CommandRejected, StackStormError
-from chatops.matching import quoted
 from chatops.permissions import Permissions
 from chatops.settings import ChatOpsSettings
 from hipchat.text.template_guard import neutralize_templates
@@ -110,7 +109,7 @@ def _value(answer: str, field: Any) -> Any:
         return {"integer": int, "number": float}.get(kind or "", str)(answer)
     except (KeyError, ValueError):
         accepted = "yes or no" if kind == "boolean" else "a number"
-        raise CommandRejected(f"{quoted(answer)} is no answer to that question. Answer with "
+        raise CommandRejected(f'"{answer}" is no answer to that question. Answer with '
                               f"{accepted}.") from None
 
 

@@ -19,7 +19,7 @@ import re2
 from chatops.format_language import Command, FormatExpression, read_command, read_format
 from chatops.time_limit import TooSlow, limited_time
 
-__all__ = ["Format", "FormatMatch", "formats_of", "name_of", "quoted"]
+__all__ = ["Format", "FormatMatch", "formats_of", "name_of"]
 
 _BEGINNING = re.compile(r"(\w*)(.?)", re.DOTALL)
 # The letters in a format that do not stand for themselves.
@@ -37,9 +37,8 @@ class FormatMatch(NamedTuple):
     """The match of a typed command with one format of an alias.
 
     Attributes:
-        command: the command to send to StackStorm; "" if StackStorm accepts no spelling of it.
-        is_exact: whether StackStorm accepts the command as typed. True also if the pack cannot
-            tell, because reading the command takes too long.
+        command: the command to send to StackStorm, as typed or recased; "" if StackStorm accepts
+            no spelling of it.
         executions: the parameter values of each execution that StackStorm would start, by the
             parameter's name; there are several executions only with match_multiple.
         rejection: why the pack must not run the command, for the reply; "" if it can.
@@ -47,7 +46,6 @@ class FormatMatch(NamedTuple):
 
     format: "Format"
     command: str
-    is_exact: bool
     executions: Sequence[Values] = ()
     rejection: str = ""
 
@@ -111,42 +109,30 @@ class Format:
         except re.error:
             return None
         except TooSlow:
-            return FormatMatch(
-                self, typed, True, rejection=f"That is too long for the command {self.label}: "
-                                             "StackStorm could take minutes to read it.")
+            return FormatMatch(self, typed, rejection=(
+                f"That is too long for the command {self.label}: StackStorm could take minutes to "
+                "read it."))
 
     def _match(self, typed: str, command: Command) -> Optional[FormatMatch]:
+        """Find the spelling of a command from which StackStorm reads the values that people mean.
+
+        These are the values that the pack reads from the command when it ignores case.
+        """
         executions = self._executions(command, re.IGNORECASE)
         if not executions:
             return None
         if self.problem:
-            return FormatMatch(
-                self, "", False, rejection=f"StackStorm cannot run {name_of(self.alias)}: "
-                                           f"{self.problem}. Tell its author.")
-        return self._match_with_values(typed, command, executions)
-
-    def _match_with_values(self, typed: str, command: Command,
-                           executions: List[Values]) -> FormatMatch:
-        """Find the spelling of a command from which StackStorm reads exactly these values.
-
-        Args:
-            executions: the values that the pack reads from the command when it ignores case.
-
-        Returns:
-            A match with that spelling; a match with a `rejection` if there is none.
-        """
+            return FormatMatch(self, "", rejection=(
+                f"StackStorm cannot run {name_of(self.alias)}: {self.problem}. Tell its author."))
         as_typed = self._executions(command)
-        if as_typed and as_typed != executions:
-            return FormatMatch(
-                self, typed, True, executions, "With its capitals that can be read in two ways, as "
-                f"{_described(as_typed)} or as {_described(executions)}. Put quotes around each "
-                "value.")
         if as_typed:
-            return FormatMatch(self, typed, True, executions)
+            return FormatMatch(self, typed, executions, "" if as_typed == executions else (
+                f"With its capitals that can be read in two ways, as {_described(as_typed)} or as "
+                f"{_described(executions)}. Put quotes around each value."))
         for recased in self._recased(command):
             if self._executions(read_command(recased)) == executions:
-                return FormatMatch(self, recased, False, executions)
-        return FormatMatch(self, "", False, executions,
+                return FormatMatch(self, recased, executions)
+        return FormatMatch(self, "", executions,
                            f"Capitals count in that command. Write it as: {self.label}")
 
     def _recased(self, command: Command) -> Iterator[str]:
@@ -257,12 +243,7 @@ def name_of(alias: Dict[str, Any]) -> str:
     return f"{alias['pack']}.{alias['name']}"
 
 
-def quoted(text: str) -> str:
-    """Return a string from chat in double quotes, to show it in a reply."""
-    return f'"{text}"'
-
-
 def _described(executions: Sequence[Values]) -> str:
     """Return the values of executions for a reply, such as `host="web"; host="db"`."""
-    return "; ".join(" ".join(f"{name}={quoted(value)}" for name, value in values.items()
+    return "; ".join(" ".join(f'{name}="{value}"' for name, value in values.items()
                               if value is not None) for values in executions)

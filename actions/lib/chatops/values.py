@@ -7,7 +7,7 @@ import re
 from typing import Optional
 
 from chatops.errors import CommandRejected
-from chatops.matching import FormatMatch, quoted
+from chatops.matching import FormatMatch
 from hipchat.text.template_guard import BREAK
 from hipchat.text.shallow_json import loads
 
@@ -28,7 +28,8 @@ def check_values(match: FormatMatch, extra_parameters: bool) -> None:
     """
     extra = sorted(set().union(*match.executions) - set(match.format.names))
     if extra and not extra_parameters:
-        raise CommandRejected(f"That command has no parameter {', '.join(map(quoted, extra))}. "
+        names = '", "'.join(extra)
+        raise CommandRejected(f'That command has no parameter "{names}". '
                               "(StackStorm reads a last word with = in it as a parameter.)")
     if "{" in match.command and _ESCAPES.search(match.command):
         raise CommandRejected("Write the characters themselves: a command takes no escapes such as "
@@ -38,7 +39,7 @@ def check_values(match: FormatMatch, extra_parameters: bool) -> None:
                               "takes no adjacent texts in quotes.")
     repeated = _repeated_ending(match.command)
     if repeated:
-        raise CommandRejected(f"Write {quoted(repeated)} once: StackStorm removes it everywhere in "
+        raise CommandRejected(f'Write "{repeated}" once: StackStorm removes it everywhere in '
                               "the command.")
     for value in (value for values in match.executions for value in values.values() if value):
         if BREAK in value and value.lstrip("\"' [").startswith("{") and (

@@ -18,7 +18,6 @@ from hipchat.api.room_directory import RoomDirectory
 from listening.addon.installation import Installation
 from listening.context import Context
 from listening.dispatch.subscriptions import Subscriptions
-from listening.http.addon_routes import AddonRoutes
 from listening.http.intake import Intake
 from listening.http.server import Server
 from listening.operations.health import Health
@@ -43,18 +42,16 @@ def pack(port: int, directory: str) -> None:
                   run_forever=lambda name, task: eventlet.spawn(task), recheck_all=lambda: None)
     spool.open()
     intake = Intake(spool, SimpleNamespace(notify=lambda room_id: None),
-                    SimpleNamespace(is_current=True))
-    addon = AddonRoutes(Installation(
-        settings, lambda: None, lambda text: None, lambda: None, health, log))
+                    SimpleNamespace(is_current=True), request_check=lambda room_id: None)
+    intake.is_open = True
+    addon = Installation(settings, lambda: None, lambda text: None, lambda: None, health, log)
     rooms = RoomDirectory()
     context = Context(
         settings=settings, client=Client(settings.api), rooms=rooms, health=health, log=log,
         subscriptions=Subscriptions([], [], rooms, log, lambda: None))
     receiver = Receiver(
         context=context, urls=WebhookUrl(settings.public_url, settings.secret), addon=addon,
-        intake=intake, webhook_delivered=lambda address, webhook_id: None,
-        request_check=lambda room: None)
-    receiver.accepting = True
+        intake=intake, webhook_delivered=lambda address, webhook_id: None)
     Server(settings, receiver, lambda: None, health, log).serve()
 
 

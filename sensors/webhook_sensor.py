@@ -79,7 +79,7 @@ class WebhookSensor(Sensor):
 
     def _stop(self, signum: int, frame: Any) -> None:
         if self._parts:
-            self._parts.receiver.accepting = False
+            self._parts.intake.is_open = False
         self._stopping = True
 
     def _restart(self) -> None:
@@ -107,5 +107,5 @@ class WebhookSensor(Sensor):
     def _request_restart(self, reason: str) -> None:
         self._log.info("%s", reason)
         if self._parts:
-            self._parts.receiver.accepting = False
+            self._parts.intake.is_open = False
         self._restarting = self._stopping = True

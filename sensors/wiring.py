@@ -28,7 +28,6 @@ from listening.dispatch.subscriptions import Subscriptions
 from listening.history.cursor_store import CursorStore
 from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
-from listening.http.addon_routes import AddonRoutes
 from listening.http.intake import Intake
 from listening.http.receiver import Receiver
 from listening.http.server import Server
@@ -103,11 +102,12 @@ class Parts:
         self._history = HistoryPoller(
             context=context, budget=budget, cursors=self._cursors,
             spool=self.spool, room_queues=self._room_queues, webhooks=self._webhooks)
-        self.receiver = Receiver(
-            context=context, urls=urls, addon=AddonRoutes(self._addon),
-            intake=Intake(self.spool, self._room_queues, self._leadership),
-            webhook_delivered=self._webhooks.webhook_delivered,
+        self.intake = Intake(
+            spool=self.spool, room_queues=self._room_queues, leadership=self._leadership,
             request_check=self.request_check)
+        self._receiver = Receiver(
+            context=context, urls=urls, addon=self._addon, intake=self.intake,
+            webhook_delivered=self._webhooks.webhook_delivered)
         health.add_metrics(role=lambda: self._leadership.role,
                            waiting=lambda: self.spool.waiting, oldest=self.spool.oldest,
                            webhooks=self._count_webhooks,
@@ -120,7 +120,7 @@ class Parts:
         """Listen on the port now; accept and dispatch deliveries once this is the active sensor."""
         context = self._context
         if context.settings.public_url:
-            server = Server(settings=context.settings, application=self.receiver,
+            server = Server(settings=context.settings, application=self._receiver,
                             request_check=self.request_check, health=context.health,
                             log=context.log)
             self._supervisor.run_forever("listening", server.serve)
@@ -128,7 +128,7 @@ class Parts:
 
     def finish(self) -> None:
         """Refuse new deliveries, and wait at most STOP_TIMEOUT for dispatches and disk writes."""
-        self.receiver.accepting = False
+        self.intake.is_open = False
         with eventlet.Timeout(timing.STOP_TIMEOUT, False):
             self._room_queues.finish()
             self.spool.settle()
@@ -262,7 +262,7 @@ class Parts:
                 eventlet.sleep(backoff.failed())
         health.clear_problem("spool")
         self._leadership.run(activate=self._activate, request_check=self.request_check)
-        self.receiver.accepting = False
+        self.intake.is_open = False
         self._replaced()
 
     def _activate(self, taken_over: bool) -> None:
@@ -273,7 +273,7 @@ class Parts:
         """
         if taken_over:
             self._take_over()
-        self.receiver.accepting = True
+        self.intake.is_open = True
         run_forever = self._supervisor.run_forever
         run_forever("add-on", self._addon.run)
         run_forever("publishing", self.publisher.watch)

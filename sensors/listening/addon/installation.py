@@ -87,6 +87,10 @@ class Installation:
         """True while the sensor has no token for HipChat, as the add-on is not installed yet."""
         return self.enabled and not self._api.api_key and self.credentials is None
 
+    def event_of(self, url: str) -> Optional[str]:
+        """Return the event (HipChat's name) of a signed event URL; None for other URLs."""
+        return self.urls.events.get(url) if self.urls and self.credentials else None
+
     def run(self) -> None:
         """Load the stored installation; check for ever whether HipChat knows its OAuth client."""
         self._begin()

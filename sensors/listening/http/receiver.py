@@ -4,18 +4,18 @@ Path of a delivery: server.py accepts the connection and calls the Receiver. The
 verify the client's address, the signed URL and the JWT. The last check, StoreDelivery, inserts the
 delivery into the spool and wakes the queue of its room (intake.py). HipChat then receives a 204.
 """
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List
+from urllib.parse import urlsplit
 
 import eventlet
 
 from hipchat.webhook.webhook_url import Address, WebhookUrl
+from listening.addon.installation import Installation
 from listening.context import Context
 from listening.http.addon_routes import AddonRoutes
 from listening.http.checks import (
-    Accepting, AllowedAddress, Check, HealthPages, JwtCheck, SignedUrlCheck, StoreDelivery)
-from listening.http.history_requests import HistoryRequests
+    Accepting, AllowedAddress, Check, HealthPages, JwtCheck, Request, SignedUrlCheck, StoreDelivery)
 from listening.http.intake import Intake
-from listening.http.request import Request
 from listening.http.responses import FAILED, NOT_FOUND, TOO_SLOW, HttpResponse, RequestRejected
 
 __all__ = ["Receiver"]
@@ -28,29 +28,21 @@ class Receiver:
     and those of the add-on below `{public_url}/addon`.
     """
 
-    def __init__(self, context: Context, urls: WebhookUrl, addon: AddonRoutes, intake: Intake,
-                 webhook_delivered: Callable[[Address, int], None],
-                 request_check: Callable[[Optional[int]], None]):
-        history = HistoryRequests(intake, request_check)
-        self._health, self._accepting = context.health, Accepting(history, intake)
+    def __init__(self, context: Context, urls: WebhookUrl, addon: Installation, intake: Intake,
+                 webhook_delivered: Callable[[Address, int], None]):
+        public_url = urlsplit(context.settings.public_url)
+        self._origin = f"{public_url.scheme}://{public_url.netloc}"
+        self._health = context.health
         self._checks: List[Check] = [
             AllowedAddress(context.settings),
-            HealthPages(context, addon, self._accepting),
-            SignedUrlCheck(context.settings, urls, addon),
-            JwtCheck(context, addon, history),
-            self._accepting,
-            StoreDelivery(context, addon, intake, history, webhook_delivered)]
-        context.health.promise(lambda: self.accepting or intake.is_standby,
+            HealthPages(context, addon, intake),
+            AddonRoutes(addon),
+            SignedUrlCheck(urls, addon),
+            JwtCheck(context, addon, intake),
+            Accepting(intake),
+            StoreDelivery(context, addon, intake, webhook_delivered)]
+        context.health.promise(lambda: intake.is_open or intake.is_standby,
                                "listener: deliveries are not accepted")
-
-    @property
-    def accepting(self) -> bool:
-        """True if this sensor is active and accepts deliveries; if False, they get a 503."""
-        return self._accepting.is_open
-
-    @accepting.setter
-    def accepting(self, accepting: bool) -> None:
-        self._accepting.is_open = accepting
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         response = self._respond(environ)
@@ -66,7 +58,7 @@ class Receiver:
 
     def _respond(self, environ: Dict[str, Any]) -> HttpResponse:
         try:
-            request = Request.of(environ)
+            request = Request(environ, self._origin + _path(environ))
             for check in self._checks:
                 response = check(request)
                 if response:
@@ -81,3 +73,14 @@ class Receiver:
                 f"please report it: {error!r:.300}.")
             return FAILED
         return NOT_FOUND
+
+
+def _path(environ: Dict[str, Any]) -> str:
+    """Return the path of a request, without decoding %-escapes.
+
+    A proxy may send the whole URL as path (RFC 9112, 3.2.2); only its path is used then.
+    """
+    path = environ["RAW_PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    if path.lower().startswith(("http://", "https://")):
+        path = "/" + path.split("://", 1)[1].partition("/")[2]
+    return path

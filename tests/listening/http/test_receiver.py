@@ -19,7 +19,6 @@ from support.wire import connect, delivery
 
 from listening.http import server as connections
 from listening.addon.installation import Installation
-from listening.http.addon_routes import AddonRoutes
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
 from hipchat.config.sensor_settings import SensorSettings
@@ -404,18 +403,14 @@ def url(monkeypatch):
     health = Health(log)
     receiver = Receiver(
         context=make_context(config, health=health), urls=urls,
-        addon=no_addon(settings, health, log),
-        intake=SimpleNamespace(hangs=False, is_standby=False),
-        webhook_delivered=None, request_check=lambda room: None)
-    receiver.accepting = True
+        addon=Installation(settings, None, None, lambda: None, health, log),
+        intake=SimpleNamespace(request_check_throttled=lambda room_id: None,
+                               is_open=True, is_standby=False),
+        webhook_delivered=None)
     server = connections.Server(settings, receiver, lambda: None, health, log)
     threading.Thread(target=server.serve, daemon=True).start()
     wait_until(lambda: is_listening(base + "/health"))
     return urls.make(Address("room_message", 1001))
-
-
-def no_addon(settings, health, log):
-    return AddonRoutes(Installation(settings, None, None, lambda: None, health, log))
 
 
 def is_listening(url):

@@ -14,6 +14,7 @@ from support.waiting import wait_until
 
 from hipchat.api.credentials import Integration
 from hipchat.webhook.webhook_url import Address, WebhookUrl
+from listening.http.intake import Intake
 from listening.http.receiver import Receiver
 from listening.spool import SpoolError, SpoolFull
 
@@ -36,14 +37,15 @@ class Subscription:
         urls = WebhookUrl(settings.public_url, settings.secret)
         addon = SimpleNamespace(
             event_of=lambda url: "room_message" if url == BY_ADDON else None,
-            credentials=CLIENT, note_delivery=lambda: None)
-        self.missed, self.spool, self.ahead = [], mock.Mock(
-            hangs=False, is_standby=False), 0.0
+            credentials=CLIENT, note_delivery=lambda: None, urls=None)
+        self.missed, self.spool, self.ahead = [], mock.Mock(hangs=False), 0.0
         self.look = self.missed.append
-        self.receiver = Receiver(
-            context=context, urls=urls, addon=addon, intake=self.spool,
-            webhook_delivered=lambda *args: None, request_check=lambda room: self.look(room))
-        self.receiver.accepting = True
+        self.intake = Intake(
+            spool=self.spool, room_queues=mock.Mock(), leadership=SimpleNamespace(is_current=True),
+            request_check=lambda room: self.look(room))
+        self.intake.is_open = True
+        self.receiver = Receiver(context=context, urls=urls, addon=addon, intake=self.intake,
+                                 webhook_delivered=lambda *args: None)
         self.by_webhook = urls.make(Address("room_message", ROOM))
 
     def post(self, url, read=None, **claims):
@@ -105,7 +107,7 @@ class TestDelivery:
         assert listener.missed == [ROOM, ROOM]
 
     def test_of_the_addon_whose_body_is_not_read_may_be_of_any_room(self, listener):
-        listener.receiver.accepting = False
+        listener.intake.is_open = False
         assert listener.post(BY_ADDON) == listener.post(listener.by_webhook) == 503
         assert listener.missed == [None, ROOM]
 
@@ -149,7 +151,7 @@ class TestUnsigned:
 @pytest.mark.parametrize("accepting, hangs, status", [
     (True, False, "200"), (True, True, "503"), (False, False, "503")])
 def test_a_strict_probe_reports_whether_deliveries_are_accepted(listener, accepting, hangs, status):
-    listener.receiver.accepting, listener.spool.hangs = accepting, hangs
+    listener.intake.is_open, listener.spool.hangs = accepting, hangs
     started = []
     listener.receiver({"REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": "GET",
                        "RAW_PATH_INFO": "/health", "QUERY_STRING": "strict"},

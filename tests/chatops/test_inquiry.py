@@ -88,11 +88,9 @@ def test_templates_that_json_hides_are_neutralized():
     (403, "User \"ann\" doesn't have required permission \"inquiry_respond\"", None),
     (500, "Internal Server Error", None)])
 def test_stackstorms_errors_about_a_question_are_in_our_words(status, words, said):
-    def call():
-        raise StackStormError("GET /v1/inquiries/5f", status, words)
-
     with pytest.raises(CommandRejected if said else StackStormError, match=said or words):
-        about_question(call)
+        with about_question():
+            raise StackStormError("GET /v1/inquiries/5f", status, words)
 
 
 class TestWhoMayAnswer:

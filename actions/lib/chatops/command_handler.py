@@ -4,8 +4,9 @@
 
 `outcome` contains the executions to wait for, and the replies, which the caller sends.
 """
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from chatops.accounts import Accounts
 from chatops.ack import ack_of
@@ -141,7 +142,7 @@ class CommandHandler:
             return None
         started = [Started(execution["id"], attempt.alias_ref) for execution in executions]
         if not attempt.is_multiple:
-            replies = self._acknowledge(executions, attempt)
+            replies = _acks([self._response(each, attempt) for each in executions])
         else:
             count = f"{len(started)} execution{'s' if len(started) > 1 else ''}"
             replies = [Reply(f"I was restarted while StackStorm started this command. I found "
@@ -206,11 +207,10 @@ class CommandHandler:
         attempt = Attempt(alias["id"], alias["ref"], alias["action_ref"],
                           datetime.now(timezone.utc).isoformat(), match.format.is_multiple)
         about_to_start(attempt)
-        if match.format.is_multiple:
-            starts = _starting(lambda: stackstorm.run_each_match(**body))
-        else:
-            starts = [_starting(lambda: self._run_alias(stackstorm, message, match, attempt, body))]
-        return Outcome("started", [ack for ack in map(ack_of, starts) if ack], [
+        with _rejecting(is_start=True):
+            starts = stackstorm.run_each_match(**body) if match.format.is_multiple else [
+                self._run_alias(stackstorm, message, match, attempt, body)]
+        return Outcome("started", _acks(starts), [
             Started(start["execution"]["id"], alias["ref"], start["actionalias"])
             for start in starts], name_of(alias))
 
@@ -229,13 +229,18 @@ class CommandHandler:
                                 "message_id": command_key(message.message_id)}, **body)
         except StackStormError:
             # StackStorm starts the action before it renders the alias's ack, which may fail.
-            for execution in self._executions(message, attempt):
-                alias = self._accounts.pack().alias(attempt.alias_ref) or {}
-                return {"execution": self._accounts.pack().execution(execution["id"]),
-                        "actionalias": alias}
+            execution = next(self._executions(message, attempt), None)
+            if execution:
+                return self._response(execution, attempt)
             raise
 
-    def _executions(self, message: ChatMessage, attempt: Attempt) -> Iterable[Dict[str, Any]]:
+    def _response(self, execution: Dict[str, Any], attempt: Attempt) -> Dict[str, Any]:
+        """Return a started execution as StackStorm.run_alias() does, but without its ack."""
+        stackstorm = self._accounts.pack()
+        return {"execution": stackstorm.execution(execution["id"]),
+                "actionalias": stackstorm.alias(attempt.alias_ref) or {}}
+
+    def _executions(self, message: ChatMessage, attempt: Attempt) -> Iterator[Dict[str, Any]]:
         """Yield the executions that an attempt has started in StackStorm, newest first."""
         begun_at = datetime.fromisoformat(attempt.begun_at)
         for execution in self._accounts.pack().executions_since(
@@ -250,13 +255,6 @@ class CommandHandler:
                         begun_at - NARROW_LEAD)):
                 yield execution
 
-    def _acknowledge(self, executions: List[Dict[str, Any]], attempt: Attempt) -> List[Reply]:
-        stackstorm = self._accounts.pack()
-        alias = stackstorm.alias(attempt.alias_ref) or {}
-        acks = [ack_of({"execution": stackstorm.execution(execution["id"]), "actionalias": alias})
-                for execution in executions]
-        return [ack for ack in acks if ack]
-
     def _answer(self, message: ChatMessage, rest: str) -> Outcome:
         inquiry_id, _, answer = rest.partition(" ")
         if not answer.strip() or not inquiry_id.isalnum():
@@ -267,7 +265,8 @@ class CommandHandler:
         check_may_answer(inquiry, alias, message.requester_id, message.room_id, self._settings,
                          lambda: self._accounts.has_rbac(stackstorm))
         response = response_of(answer, inquiry)
-        _rejecting(lambda: about_question(lambda: stackstorm.respond(inquiry_id, response)))
+        with _rejecting(), about_question():
+            stackstorm.respond(inquiry_id, response)
         return Outcome("answered", [Reply("Thank you, the workflow continues.", color="green")])
 
     def _inquiry(self, message: ChatMessage, inquiry_id: str) -> Tuple[Dict[str, Any], str]:
@@ -278,7 +277,8 @@ class CommandHandler:
                 its workflow was not started by a command in the message's room.
         """
         stackstorm = self._accounts.pack()
-        inquiry = _rejecting(lambda: about_question(lambda: stackstorm.inquiry(inquiry_id)))
+        with _rejecting(), about_question():
+            inquiry = stackstorm.inquiry(inquiry_id)
         root = root_of(stackstorm.execution(inquiry_id), stackstorm)
         if room_of(root) != message.room_id:
             raise CommandRejected("That question was not asked in this room.")
@@ -290,39 +290,31 @@ def _rejection(text: str, reason: str = "") -> Outcome:
     return Outcome("rejected", [Reply(text, color="red")], reason=reason)
 
 
+def _acks(starts: Iterable[Dict[str, Any]]) -> List[Reply]:
+    return [ack for ack in map(ack_of, starts) if ack]
+
+
 def _stackstorm_date(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _rejecting(call: Callable[[], Any]) -> Any:
-    """Return a call's result; if StackStorm rejects the call, the requester gets the reason.
+@contextmanager
+def _rejecting(is_start: bool = False) -> Iterator[None]:
+    """If StackStorm rejects a call in a `with` block, give the requester its reason.
+
+    Args:
+        is_start: whether the call starts a command, which may run even if StackStorm fails.
 
     Raises:
-        CommandRejected: StackStorm answered with a 4xx except 401; or it did not answer, so it is
-            unknown whether the call had an effect.
-        StackStormError: StackStorm answered with 401 or a 5xx.
+        CommandRejected: StackStorm answered with a 4xx except 401; or it is unknown whether the
+            call had an effect.
+        StackStormError: StackStorm answered with 401; or with a 5xx, and the call starts nothing.
     """
     try:
-        return call()
+        yield
     except StackStormError as error:
-        if error.status is None:
+        if error.status is None or error.status >= 500 and is_start:
             raise CommandRejected(UNKNOWN_END) from error
         if error.status < 500 and error.status != 401:
             raise CommandRejected(error.message) from error
         raise
-
-
-def _starting(call: Callable[[], Any]) -> Any:
-    """Return the result of the call that starts a command in StackStorm.
-
-    Raises:
-        CommandRejected: StackStorm rejected the command; or StackStorm failed, and the message
-            warns the requester that the command may run nevertheless.
-        StackStormError: StackStorm answered with 401.
-    """
-    try:
-        return _rejecting(call)
-    except StackStormError as error:
-        if error.status == 401:
-            raise
-        raise CommandRejected(UNKNOWN_END) from error

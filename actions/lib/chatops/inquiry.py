@@ -1,6 +1,7 @@
 """Turns a workflow's inquiry into a question for a room, and the answer in chat into a response."""
 import json
-from typing import Any, Callable, Dict, Optional
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, Optional
 
 from chatops.errors import CommandRejected, StackStormError
 from chatops.permissions import Permissions
@@ -160,8 +161,9 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_i
                               f"may run {alias}.")
 
 
-def about_question(call: Callable[[], Any]) -> Any:
-    """Make a call to StackStorm's API that reads or answers an inquiry; return the call's result.
+@contextmanager
+def about_question() -> Iterator[None]:
+    """Explain StackStorm's error if a `with` block fails to read or to answer an inquiry.
 
     Raises:
         CommandRejected: there is no such inquiry, or it is for other people. (In the second case
@@ -169,7 +171,7 @@ def about_question(call: Callable[[], Any]) -> Any:
         StackStormError: the call failed for another reason.
     """
     try:
-        return call()
+        yield
     except StackStormError as error:
         if error.status == 404:
             raise CommandRejected("There is no such question. It may have been answered, or its "

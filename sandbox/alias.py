@@ -19,14 +19,13 @@ from sandbox.stackstorm.ids import new_id, now
 from sandbox.stackstorm.unknown import Unknown
 
 plugins.add_to_path(REPOSITORY / "actions/lib", first=True)
-from chatops.ack import ack_of  # noqa: E402
 from chatops.aliases import find, problems_of  # noqa: E402
 from chatops.catalog import Listing  # noqa: E402
 from chatops.chat_message import check_harmless, command_in  # noqa: E402
 from chatops.errors import CommandRejected, NotACommand  # noqa: E402
 from chatops.matching import name_of  # noqa: E402
 from chatops.permissions import Permissions  # noqa: E402
-from chatops.reply import Reply  # noqa: E402
+from chatops.reply import Reply, ack_of  # noqa: E402
 from chatops.result import result_of  # noqa: E402
 from chatops.settings import ChatOpsSettings  # noqa: E402
 from chatops.values import check_values  # noqa: E402

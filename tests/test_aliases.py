@@ -4,7 +4,7 @@ import re
 import pytest
 from support import REPOSITORY
 
-from chatops.templates import render
+from chatops.result import render
 from sandbox.stackstorm.pack import read
 
 ALIASES = [read(file) for file in sorted((REPOSITORY / "aliases").glob("*.yaml"))]

@@ -2,8 +2,7 @@
 import pytest
 from jinja2.defaults import DEFAULT_FILTERS
 
-from chatops.ack import ack_of
-from chatops.reply import Reply
+from chatops.reply import Reply, ack_of
 from chatops.origin import command_key, room_of, source_of
 from chatops.result import result_of
 from sandbox.stackstorm import platform_modules
@@ -56,7 +55,7 @@ def test_stackstorms_filters_are_there():
 
 
 def test_map_knows_stackstorms_filters(monkeypatch):
-    monkeypatch.setattr("chatops.templates._ENVIRONMENT.filters", dict(DEFAULT_FILTERS))
+    monkeypatch.setattr("chatops.result._ENVIRONMENT.filters", dict(DEFAULT_FILTERS))
     assert rendered('{{ execution.result.files | map("basename") | join(", ") }}',
                 result={"files": ["/tmp/a", "b"]}).text == "a, b"
 

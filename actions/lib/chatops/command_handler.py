@@ -9,7 +9,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from chatops.accounts import Accounts
-from chatops.ack import ack_of
 from chatops.aliases import check_choice, find, name_of
 from chatops.catalog import FRESH, Catalog
 from chatops.chat_message import ChatMessage, check_age, check_harmless, check_words, command_in
@@ -20,7 +19,7 @@ from chatops.inquiry import about_question, check_may_answer, response_of
 from chatops.matching import Format, FormatMatch
 from chatops.origin import command_key, room_of, root_of, source_of
 from chatops.permissions import Permissions
-from chatops.reply import Reply
+from chatops.reply import Reply, ack_of
 from chatops.settings import ChatOpsSettings
 from chatops.stackstorm import StackStorm
 from chatops.values import check_values

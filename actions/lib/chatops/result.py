@@ -1,17 +1,32 @@
-"""Formats the result of an ended command, as the `result` of its alias says."""
-from typing import Any, Dict, Optional
+"""Formats the result of an ended command, as the `result` of its alias says.
+
+Without a `result.format`, the text is the one that StackStorm's own ChatOps makes.
+"""
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+import jinja2
+import jinja2.nodes
+import jinja2.sandbox
 
 from chatops.reply import Reply, is_private, split_message, styled
-from chatops.default_text import default_text
 from chatops.stackstorm import LARGEST_RESULT
 from chatops.time_limit import limited_time
-from chatops.templates import render, render_leaves
 
-__all__ = ["result_of"]
+__all__ = ["render", "result_of"]
 
 COLORS = {"succeeded": "green", "canceled": "gray"}
 LONGEST_RENDERING = 2.0  # seconds of processor time, during which the sensor does nothing else
 HIDDEN = ("trigger", "trigger_type", "trigger_instance", "liveaction")  # from alias templates
+# The keys of an action's result to show, by its runner; all keys for a runner that is not listed.
+SHELL = ("stdout", "stderr", "return_code", "error")
+PYTHON = ("result", "stdout", "stderr", "exit_code")
+OF_RUNNERS = {"local-shell-cmd": SHELL, "local-shell-script": SHELL, "python-script": PYTHON,
+              "windows-cmd": PYTHON, "windows-script": PYTHON}
+ON_EACH_HOST = ("remote-shell-cmd", "remote-shell-script")
+UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+
+_ENVIRONMENT = jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+_ENVIRONMENT.tests["in"] = lambda item, collection: item in collection
 
 
 def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Optional[Reply]:
@@ -39,15 +54,15 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Opt
                "alias": alias}
     try:
         with limited_time(LONGEST_RENDERING):
-            text = (_rendered(options["format"], context) if "format" in options else
-                    default_text(execution))
-            extra = render_leaves(options.get("extra"), context)
+            text = (render(options["format"], context) if "format" in options else
+                    _default_text(execution))
+            extra = _render_leaves(options.get("extra"), context)
     except Exception as error:  # an expression in a template can raise anything
         reason = f"A template of the alias {alias.get('name')} fails: {type(error).__name__}"
         return plain._replace(
             private=is_private(options.get("extra")),
             text=_status(execution, reason) if "format" in options else
-            f"{default_text(execution)}\n({reason})")
+            f"{_default_text(execution)}\n({reason})")
     text, code = split_message(text)
     reply = styled(plain._replace(text=text, code=code), extra)
     # The output of a command is no HTML. With a format, its author may have made HTML.
@@ -60,9 +75,89 @@ def _status(execution: Dict[str, Any], reason: str) -> str:
     return f"{execution['action']['ref']} ended: {execution['status']}. ({reason}) {where}"
 
 
-def _rendered(template: str, context: Dict[str, Any]) -> str:
-    """Render a template of a result; like StackStorm, with Python's module `six` in the context."""
-    if "six" in template:
+def _default_text(execution: Dict[str, Any]) -> str:
+    """Return a reply's text for an ended execution: status, ID, URL, duration, action's result."""
+    lines = [f"Action {execution['action']['ref']} completed.",
+             f"status : {execution['status']}", f"execution: {execution['id']}"]
+    if execution.get("web_url"):
+        lines.append("web_url: " + execution["web_url"])
+    if execution.get("elapsed_seconds"):
+        lines.append(f"Took {_duration(execution['elapsed_seconds'])} to complete.")
+    if execution.get("result"):
+        lines += ["result :", "--------", *_result(execution)]
+    return "\n".join(lines)
+
+
+def _result(execution: Dict[str, Any]) -> List[str]:
+    result, runner = execution["result"], execution["runner"]["name"]
+    if not isinstance(result, dict):
+        return [str(result)]
+    if runner in ON_EACH_HOST:
+        return [line for host, value in result.items() for line in (
+            f"{host} :", *_lines(_chosen(value, SHELL), "  "))]
+    keys = OF_RUNNERS.get(runner)
+    return list(_lines(_chosen(result, keys) if keys else result.items(), ""))
+
+
+def _chosen(result: Any, keys: Iterable[str]) -> List[Tuple[str, Any]]:
+    """Return the (key, value) pairs of a result that have one of these keys and are not empty."""
+    items = result.items() if isinstance(result, dict) else ()
+    return [(key, value) for key, value in items if key in keys and value]
+
+
+def _lines(items: Iterable[Tuple[str, Any]], indent: str) -> Iterable[str]:
+    for key, value in items:
+        text = str(value).strip()
+        if isinstance(value, dict):
+            yield f"{indent}{key} :"
+            yield from _lines(value.items(), indent + "  ")
+        elif isinstance(value, str) and "\n" in text:
+            yield f"{indent}{key} :"
+            yield indent + "  " + text
+        else:
+            yield f"{indent}{key} : {text}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration such as 0.28s, 42s, 3m5s or 1d2h."""
+    if seconds < 10:
+        return f"{seconds:.2g}s"
+    seconds, text = int(seconds), ""
+    for size, unit in UNITS:
+        if seconds >= size:
+            text += f"{seconds // size}{unit}"
+            seconds %= size
+    return text + (f"{seconds}s" if seconds or not text else "")
+
+
+def render(template: str, context: Dict[str, Any]) -> str:
+    """Render a template once, so templates in the values of the context are not evaluated.
+
+    Args:
+        context: the values of the template's variables, by name.
+
+    Raises:
+        Exception: jinja2.TemplateError, or whatever an expression in the template raises.
+    """
+    if "six" in template:  # StackStorm has this module of Python in the context
         import six
         context = dict(context, six=six)
-    return render(template, context)
+    used = {node.name for node in _ENVIRONMENT.parse(template).find_all(jinja2.nodes.Filter)}
+    if "map" in used or not used <= set(_ENVIRONMENT.filters):
+        # Importing StackStorm's own filters takes a third of a second, and most templates do not
+        # use them. (The filter map takes another filter's name as a string.)
+        from st2common.util.jinja import get_filters
+        _ENVIRONMENT.filters.update(get_filters())
+    return _ENVIRONMENT.from_string(template).render(context)
+
+
+def _render_leaves(value: Any, context: Dict[str, Any]) -> Any:
+    """Return a value, such as an alias's `extra`, with every string in it rendered.
+
+    `context` and the exceptions are those of render().
+    """
+    if isinstance(value, dict):
+        return {key: _render_leaves(item, context) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_render_leaves(item, context) for item in value]
+    return render(value, context) if isinstance(value, str) and "{" in value else value

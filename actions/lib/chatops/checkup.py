@@ -13,7 +13,6 @@ from hipchat.check.finding import Finding, Findings
 from hipchat.api.client import Client
 from hipchat.errors import ConfigError, HipChatError, NotFound
 from hipchat.api.people import People
-from hipchat.api.room_directory import RoomDirectory
 
 __all__ = ["chatops_checkup"]
 
@@ -22,6 +21,9 @@ API_REMEDY = " Check the service st2api and chatops.api_url."
 REMEDIES: Dict[Optional[int], str] = {
     401: " Make a key with `st2 apikey create`.",
     403: " Its user needs a role with the permissions that docs/chatops.md lists."}
+
+# By StackStorm's name of a right, a call that StackStorm refuses without that right.
+Rights = Dict[str, Callable[[], Any]]
 
 
 def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: People) -> Findings:
@@ -56,7 +58,7 @@ def _stackstorm(settings: ChatOpsSettings) -> Findings:
                           "as its system user")
         aliases = list(accounts.pack().aliases())
     except StackStormError as error:
-        yield Finding(False, f"chatops: {error}.{REMEDIES.get(error.status, API_REMEDY)}")
+        yield _failure("chatops", error)
         return
     if has_authentication:
         yield from _accounts(accounts, settings, _of_packs(settings, aliases))
@@ -88,24 +90,21 @@ def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[
             if permissions.is_granted(name_of(alias))}
 
 
-def _accounts(accounts: Accounts, settings: ChatOpsSettings,
-              actions: Dict[str, str]) -> Findings:
+def _accounts(accounts: Accounts, settings: ChatOpsSettings, actions: Dict[str, str]) -> Findings:
     """Check that every account in the config has the rights that the pack needs.
 
     The `actions`, from _of_packs(), are those on which the rights are checked.
     """
-    runs = not settings.api_keys
+    pack, runs = accounts.pack(), not settings.api_keys
     use = "reads results and runs commands" if runs else "reads results"
     if settings.api_key:
-        yield from _account("chatops.api_key", accounts.pack(), dict(
-            _reading(accounts.pack(), actions),
-            **(_running(accounts.pack(), actions) if runs else {})), use)
+        yield from _account("chatops.api_key", pack, use, _rights(pack, actions, True, runs))
     else:
-        yield from _system_user(accounts.pack(), use)
+        yield from _system_user(pack, use)
     for person in settings.api_keys:
-        stackstorm = accounts.of(person)
-        yield from _account(f"chatops.api_keys.{person}", stackstorm,
-                            _running(stackstorm, actions), "runs commands")
+        own = accounts.of(person)
+        yield from _account(f"chatops.api_keys.{person}", own, "runs commands",
+                            _rights(own, actions, False, True))
 
 
 def _system_user(stackstorm: StackStorm, use: str) -> Findings:
@@ -113,14 +112,11 @@ def _system_user(stackstorm: StackStorm, use: str) -> Findings:
 
     hipchat.check itself runs with a token of the user who started it. The rights of this token are
     not the sensor's, so only the use of RBAC is checked.
-
-    Args:
-        use: what the pack does with the account, such as "runs commands".
     """
     try:
         has_rbac = stackstorm.user()["rbac"]["enabled"]
     except StackStormError as error:
-        yield Finding(False, f"chatops: {error}.{REMEDIES.get(error.status, API_REMEDY)}")
+        yield _failure("chatops", error)
         return
     rights = ("has no rights without an assigned role. Set chatops.api_key." if has_rbac
               else "may do everything")
@@ -128,15 +124,8 @@ def _system_user(stackstorm: StackStorm, use: str) -> Findings:
                   f"{use}; it {rights}")
 
 
-def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], Any]],
-             use: str) -> Findings:
-    """Check that an account has the rights that the pack needs.
-
-    Args:
-        key: the config's key that contains the account's API key, such as chatops.api_key.
-        rights: by StackStorm's name of the right, a call that fails without that right.
-        use: what the pack does with the account, such as "runs commands".
-    """
+def _account(key: str, stackstorm: StackStorm, use: str, rights: Rights) -> Findings:
+    """Check that the account of the API key under this key of the config has these rights."""
     missing = []
     try:
         user = stackstorm.user()["username"]
@@ -148,7 +137,7 @@ def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], An
                     raise
                 missing.append(right)
     except StackStormError as error:
-        yield Finding(False, f"{key}: {error}.{REMEDIES.get(error.status, '')}")
+        yield _failure(key, error)
         return
     if missing:
         yield Finding(False, f"{key}: {user} {use}, and lacks {', '.join(missing)}. Assign a role "
@@ -157,33 +146,34 @@ def _account(key: str, stackstorm: StackStorm, rights: Dict[str, Callable[[], An
         yield Finding(True, f"{key}: {user} {use}")
 
 
-def _reading(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
-    """Return the rights for reading aliases and results, each with a call that fails without it."""
-    return {"action_alias_view on pack:hipchat": lambda: stackstorm.alias("hipchat.rooms"),
-            "execution_list": lambda: next(stackstorm.executions_since(
-                "core.noop", "2000-01-01T00:00:00.000000Z"), None),
-            **{f"action_view on pack:{pack}": partial(stackstorm.action, action)
-               for pack, action in actions.items()}}
-
-
-def _running(stackstorm: StackStorm, actions: Dict[str, str]) -> Dict[str, Callable[[], Any]]:
-    """Return the rights for running commands, each with a call that fails without it."""
+def _rights(stackstorm: StackStorm, actions: Dict[str, str], reads: bool, runs: bool) -> Rights:
+    """Return the rights of an account that reads results or runs commands."""
+    rights: Rights = {}
+    if reads:
+        rights["action_alias_view on pack:hipchat"] = lambda: stackstorm.alias("hipchat.rooms")
+        rights["execution_list"] = lambda: next(stackstorm.executions_since(
+            "core.noop", "2000-01-01T00:00:00.000000Z"), None)
     # Testing action_execute would run an action. action_execute contains action_view.
-    return {f"action_execute on pack:{pack}": partial(stackstorm.action, action)
-            for pack, action in actions.items()}
+    for right in ["action_view"] * reads + ["action_execute"] * runs:
+        for pack, action in actions.items():
+            rights[f"{right} on pack:{pack}"] = partial(stackstorm.action, action)
+    return rights
+
+
+def _failure(key: str, error: StackStormError) -> Finding:
+    return Finding(False, f"{key}: {error}.{REMEDIES.get(error.status, API_REMEDY)}")
 
 
 def _rooms(client: Client, settings: ChatOpsSettings) -> Findings:
     """Check that HipChat knows the rooms of chatops.rooms."""
     for room_id in sorted(settings.rooms):
-        directory = RoomDirectory()
         try:
-            directory.replace([client.call("GET", "room", room_id)])
+            name = client.ask("GET", "room", room_id).get("name")
         except HipChatError as error:
             yield Finding(False, f"chatops.rooms: {room_id}: {error}")
         else:
             yield Finding(True, f"chatops.rooms: commands that begin with {settings.prefix} are "
-                          f"accepted in {room_id}, {directory.name_of(room_id)}")
+                          f"accepted in {room_id}, {name}")
 
 
 def _people(client: Client, settings: ChatOpsSettings) -> Findings:

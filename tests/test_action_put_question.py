@@ -15,7 +15,7 @@ def asked(act, hipchat, room, monkeypatch):
     """Put a question to the room: asked(*other executions of hipchat.ask) -> (its text, result)."""
 
     def asked(*others):
-        def states_since(self, action, since):
+        def executions_since(self, action, since):
             if not others:
                 raise StackStormError("GET /v1/executions", 403, "no right to execution_list")
             return [dict({"id": OWN, "status": "running", "parameters": {}}), *others]
@@ -23,7 +23,7 @@ def asked(act, hipchat, room, monkeypatch):
         monkeypatch.setenv("ST2_ACTION_API_URL", "http://127.0.0.1:1/v1")
         monkeypatch.setenv("ST2_ACTION_EXECUTION_ID", "1")
         monkeypatch.setattr(StackStorm, "execution", lambda self, id: {"parent": OWN})
-        monkeypatch.setattr(StackStorm, "states_since", states_since)
+        monkeypatch.setattr(StackStorm, "executions_since", executions_since)
         succeeded, result = act("put_question", question="Go?", room=room,
                                 config={"default_room": room})
         assert succeeded

@@ -1,6 +1,6 @@
 """Sends the replies to a command: to the command's room, or to the requester in private."""
 from html import escape
-from typing import Any, Callable, Iterator, List
+from typing import Callable, List
 
 from chatops.chat_message import ChatMessage
 from chatops.reply import Reply
@@ -146,12 +146,15 @@ def _parts(text: str, url: str) -> List[str]:
 
     If the text is longer, the third message ends in the URL of the whole result.
     """
-    return _cut(fitted(text, "text", "split"), url, lambda part, rest: (
-        part[:LONGEST_MESSAGE - len(rest)] + rest)) if text.strip() else []
+    parts = fitted(text, "text", "split") if text.strip() else []
+    if len(parts) > MOST_PARTS:
+        rest = _rest_at(url)
+        parts[MOST_PARTS - 1] = parts[MOST_PARTS - 1][:LONGEST_MESSAGE - len(rest)] + rest
+    return parts[:MOST_PARTS]
 
 
-def _code(reply: Reply) -> Iterator[str]:
-    """Yield messages in HTML with the reply's code, each with up to 9,000 characters of code."""
+def _code(reply: Reply) -> List[str]:
+    """Return messages in HTML with the reply's code, each with up to 9,000 characters of code."""
     parts: List[List[str]] = [[]]
     size = 0
     for line in reply.code.splitlines():
@@ -163,17 +166,10 @@ def _code(reply: Reply) -> Iterator[str]:
                 size = len(piece) + 1
             parts[-1].append(piece)
     texts = ["\n".join(lines) for lines in parts if lines]
-    for text in _cut(texts, reply.web_url, lambda part, rest: part + escape(rest)):
-        yield f"<pre>{text}</pre>"
+    if len(texts) > MOST_PARTS:
+        texts[MOST_PARTS - 1] += escape(_rest_at(reply.web_url))
+    return [f"<pre>{text}</pre>" for text in texts[:MOST_PARTS]]
 
 
-def _cut(parts: List[str], url: str, ended: Callable[[str, str], Any]) -> List[str]:
-    """Return the first three parts; if there are more, the third ends in a hint at the rest.
-
-    Args:
-        ended: returns a part (its first argument) with the hint (its second) at its end.
-    """
-    if len(parts) <= MOST_PARTS:
-        return parts
-    rest = f"\n[...] The rest is at {url}" if url else "\n[...]"
-    return parts[:MOST_PARTS - 1] + [ended(parts[MOST_PARTS - 1], rest)]
+def _rest_at(url: str) -> str:
+    return f"\n[...] The rest is at {url}" if url else "\n[...]"

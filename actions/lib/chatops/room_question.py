@@ -53,7 +53,7 @@ def waiting_beside(execution_id: str, stackstorm: StackStorm,
         is_same_room: returns whether another hipchat.ask's parameter `room` means the same room.
     """
     since = (datetime.now(timezone.utc) - LONGEST_WAIT).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return [execution["id"] for execution in stackstorm.states_since(ASK, since)
+    return [execution["id"] for execution in stackstorm.executions_since(ASK, since)
             if execution["id"] != execution_id and execution["status"] not in ENDED and
             is_same_room((execution.get("parameters") or {}).get("room"))]
 

@@ -96,17 +96,12 @@ class StackStorm:
             action: the action's ref.
             since: the time in ISO 8601 with Z.
         """
-        return self._pages("executions", action=action, timestamp_gt=since,
-                           include_attributes="id,context,parent,start_timestamp,liveaction")
+        return self._pages("executions", action=action, timestamp_gt=since, include_attributes=(
+            "id,context,parent,start_timestamp,liveaction,status,parameters"))
 
     def action(self, ref: str) -> Dict[str, Any]:
         """Return an action, given by its ref."""
         return self._call("GET", "actions", ref)
-
-    def states_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """Yield executions as executions_since() does, but with id, status and parameters only."""
-        return self._pages("executions", action=action, timestamp_gt=since,
-                           include_attributes="id,status,parameters")
 
     def inquiry(self, inquiry_id: str) -> Dict[str, Any]:
         """Return an inquiry: id, route, ttl (minutes), users and roles (who can answer), schema."""

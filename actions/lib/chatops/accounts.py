@@ -36,11 +36,6 @@ class Accounts:
         self._clients: Dict[str, StackStorm] = {}
         self._usernames: Dict[StackStorm, str] = {}
 
-    @property
-    def url(self) -> str:
-        """The URL of StackStorm's API, which ends in /v1."""
-        return self._settings.api_url or self._platform.api_url
-
     def pack(self) -> StackStorm:
         """Return the client of the pack's account, which reads aliases, executions and inquiries.
 
@@ -79,11 +74,10 @@ class Accounts:
         The pack states this name when it starts an alias's action, because StackStorm checks the
         rights of that user, and the action uses that user's datastore keys.
         """
+        if not self._platform.has_authentication or stackstorm is self._clients.get(""):
+            return self._platform.username
         if stackstorm not in self._usernames:
-            own = not self._platform.has_authentication or (
-                stackstorm is self._clients.get("") and bool(self._platform.username))
-            self._usernames[stackstorm] = self._platform.username if own else (
-                stackstorm.user()["username"])
+            self._usernames[stackstorm] = stackstorm.user()["username"]
         return self._usernames[stackstorm]
 
     def has_rbac(self, stackstorm: StackStorm) -> bool:
@@ -94,6 +88,7 @@ class Accounts:
     def _with_key(self, key: str) -> StackStorm:
         """Return the client for an API key; for the key "", that of the platform's account."""
         if key not in self._clients:
-            self._clients[key] = StackStorm(self.url, (lambda: {"St2-Api-Key": key}) if key else (
-                self._platform.headers))
+            self._clients[key] = StackStorm(
+                self._settings.api_url or self._platform.api_url,
+                (lambda: {"St2-Api-Key": key}) if key else self._platform.headers)
         return self._clients[key]

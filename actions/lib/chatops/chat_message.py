@@ -51,7 +51,9 @@ def command_in(text: str, prefix: str) -> str:
         NotACommand: the text does not begin with the prefix, or has nothing after it.
     """
     matched = re.match(prefix_filter(prefix), text)
-    command = re.sub(r"\s+", _blank, text[matched.end():]).strip() if matched else ""
+    # A command may have several lines, for example in a message to post.
+    command = re.sub(r"\s+", lambda run: "\n" if "\n" in run.group() else " ",
+                     text[matched.end():]).strip() if matched else ""
     if not command:
         raise NotACommand("It is no command.")
     return SMART_DASH.sub("--", command.translate(STRAIGHT))
@@ -64,11 +66,6 @@ def prefix_filter(prefix: str) -> str:
     """
     word_ends = r"\s" if prefix[-1].isalnum() else ""
     return f"(?i)^{INVISIBLE}{re.escape(prefix)}{word_ends}{INVISIBLE}"
-
-
-def _blank(run: "re.Match") -> str:
-    # A command may have several lines, for example in a message to post.
-    return "\n" if "\n" in run.group() else " "
 
 
 def said_at(date: str) -> datetime:

@@ -9,7 +9,6 @@ tests/chatops/test_format_language.py compares this module with StackStorm's own
 import re
 import sys
 from functools import lru_cache
-from itertools import count
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 if sys.version_info >= (3, 11):
@@ -102,7 +101,7 @@ def read_format(representation: str) -> FormatExpression:
             ignored. (A wrong name only sets `problem`.)
     """
     problem = _problem(representation)
-    source = _with_placeholders(representation, _unnamed() if problem else _named)
+    source = _with_placeholders(representation, _unnamed if problem else _named)
     tree = syntax.parse(source, re.DOTALL)
     before = "" if _has(tree, _BEGINNINGS) else r"^\s*"
     after = "" if _has(tree, _ENDS) else r"\s*$"
@@ -128,10 +127,9 @@ def _named(name: str) -> str:
     return rf"""["']?(?P<{name}>(?<=').+?(?=')|(?<=").+?(?=")|\{{.+?\}}|.+?)["']?"""
 
 
-def _unnamed() -> Callable[[str], str]:
-    """Return a function like _named() for invalid names, which replaces each name by a number."""
-    numbers = count()
-    return lambda name: _named(f"_{next(numbers)}")
+def _unnamed(name: str) -> str:
+    """Return the expression of _named() without the name, which is invalid."""
+    return _named(name).replace(f"?P<{name}>", "")
 
 
 def _defaults(representation: str) -> Dict[str, str]:
@@ -146,23 +144,6 @@ def _problem(representation: str) -> str:
     Raises:
         re.error: the format has a problem, and besides it is no regular expression.
     """
-    names = _names(representation)
-    invalid = [name for name in names if not name.isidentifier()]
-    if invalid:
-        problem = (f"it has a parameter {invalid[0]}, and StackStorm takes only letters, digits "
-                   "and _ in the names of parameters")
-    elif not set(_defaults(representation)).issubset(names):
-        problem = "it has a default of several lines"
-    elif not _is_valid(_with_placeholders(representation, _named)):
-        problem = "it has two parameters of one name"
-    else:
-        return ""
-    syntax.parse(_with_placeholders(representation, _unnamed()), re.DOTALL)
-    return problem
-
-
-def _names(representation: str) -> List[str]:
-    """Return the names in a format's placeholders, first those with a default."""
     names: List[str] = []
 
     def note(name: str) -> str:
@@ -170,15 +151,20 @@ def _names(representation: str) -> List[str]:
         return ""
 
     _with_placeholders(representation, note)
-    return names
-
-
-def _is_valid(source: str) -> bool:
-    try:
-        syntax.parse(source, re.DOTALL)
-    except re.error:
-        return False
-    return True
+    invalid = [name for name in names if not name.isidentifier()]
+    if invalid:
+        problem = (f"it has a parameter {invalid[0]}, and StackStorm takes only letters, digits "
+                   "and _ in the names of parameters")
+    elif not set(_defaults(representation)).issubset(names):
+        problem = "it has a default of several lines"
+    else:
+        try:
+            syntax.parse(_with_placeholders(representation, _named), re.DOTALL)
+            return ""
+        except re.error:
+            problem = "it has two parameters of one name"
+    syntax.parse(_with_placeholders(representation, _unnamed), re.DOTALL)
+    return problem
 
 
 def _has(tree: Iterable[Any], anchors: Tuple[Any, ...]) -> bool:

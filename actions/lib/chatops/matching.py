@@ -10,7 +10,6 @@ linear time whether a command matches. If it does, `re` is usually fast. A slow 
 stopped and the command is rejected, because the same search would block StackStorm too.
 """
 import re
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -84,8 +83,7 @@ class Format:
 
     def prepare(self) -> None:
         """Read the representation before a command has to wait for it: it takes a millisecond."""
-        with suppress(re.error):  # `problem` reports it
-            self._expression
+        self.problem
 
     @cached_property
     def problem(self) -> str:
@@ -171,7 +169,7 @@ class Format:
         """
         if self._is_regular(text) and not _gate(self._expression.superset, flags).search(text):
             return []
-        pattern = _compiled(self._expression.source, flags)
+        pattern = re.compile(self._expression.source, re.DOTALL | flags)
         with limited_time(_TIME_LIMIT):
             if self.is_multiple:
                 return list(pattern.finditer(text))
@@ -207,11 +205,6 @@ def _gate(expression: str, flags: int) -> Any:
         return re2.compile(expression, options)
     except re2.error:
         return None
-
-
-@lru_cache(maxsize=2048)
-def _compiled(expression: str, flags: int) -> "re.Pattern[str]":
-    return re.compile(expression, re.DOTALL | flags)
 
 
 def _literals(matches: List["re.Match[str]"]) -> Iterator[Tuple[int, int]]:

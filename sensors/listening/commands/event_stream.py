@@ -1,13 +1,13 @@
 """Reads StackStorm's event stream, which reports the ends of executions.
 
-The stream contains the results of all executions of StackStorm. A reader that buffers whole
-events, such as `sseclient-py`, blocks the sensor for 0.7 s for a result of 9 MB. The sensor needs
-only the head of an event, so this reader drops the rest as it arrives.
+The stream contains the results of all executions of StackStorm, also of 9 MB. The sensor needs
+only the head of an event, so the rest is dropped as it arrives.
 """
 import contextlib
 import json
+import re
 from http.client import HTTPConnection, HTTPSConnection
-from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple
+from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional
 from urllib.parse import urlencode, urlsplit
 
 import eventlet
@@ -22,6 +22,8 @@ QUERY = urlencode({"events": f"{EXECUTIONS},{ALIASES}*"})
 HEAD = 65536  # bytes of an event that are parsed
 PIECE = 65536  # bytes of one read
 _DECODER = json.JSONDecoder()
+_NAME = re.compile(r'\s*[{,]\s*"([^"\\]*)"\s*:\s*')  # of a member of a JSON object
+_END = re.compile(r"\s*[,}]")  # of a member; without it, a number may have more digits
 
 
 class Event(NamedTuple):
@@ -29,9 +31,8 @@ class Event(NamedTuple):
 
     Attributes:
         name: the event's type, such as EXECUTIONS.
-        body: the event's JSON object (an execution, for EXECUTIONS), with the members that fit
-            into the first HEAD bytes.
-        is_whole: False if members are missing in the body, because the event is longer.
+        body: the execution or alias, with the members that fit into the event's first HEAD bytes.
+        is_whole: whether these are all members.
     """
 
     name: str
@@ -43,8 +44,7 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
     """Connect to the event stream; yield its events from now on, until the stream ends.
 
     Args:
-        url: the stream's URL.
-        headers: the HTTP headers for authentication.
+        headers: authenticate the reader.
         connected: called when the stream has begun.
 
     Raises:
@@ -68,8 +68,7 @@ def follow(url: str, headers: Dict[str, str], connected: Callable[[], None]) -> 
 def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
     """Yield the events in the pieces of a stream of server-sent events (HTML standard).
 
-    Each event must have the form of StackStorm's events: an `event` line, a `data` line and an
-    empty line. Pieces may end anywhere in an event.
+    An event is an `event` line, a `data` line and an empty line, as StackStorm writes them.
     """
     head, size, last = bytearray(), 0, b""
     for piece in pieces:
@@ -87,13 +86,8 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
         size += len(rest)
 
 
-def _event(head: bytes, size: int) -> Any:
-    """Parse one event; return None if its data are no JSON object.
-
-    Args:
-        head: the first HEAD bytes of the event.
-        size: the number of bytes of the whole event.
-    """
+def _event(head: bytes, size: int) -> Optional[Event]:
+    """Parse the head of an event of `size` bytes; return None if its data are no JSON object."""
     lines = dict(line.partition(b": ")[::2] for line in head.strip(b"\n").split(b"\n"))
     text = lines.get(b"data", b"").decode("utf-8", "ignore")
     if not text.startswith("{"):
@@ -104,25 +98,11 @@ def _event(head: bytes, size: int) -> Any:
 def _members(text: str) -> Dict[str, Any]:
     """Return the complete members of a JSON object whose end may be cut off."""
     found: Dict[str, Any] = {}
-    position = 1
-    try:
-        while text[position:position + 1] != "}":
-            name, position = _DECODER.raw_decode(text, _blanks(text, position))
-            position = _blanks(text, position) + 1  # the colon
-            value, position = _DECODER.raw_decode(text, _blanks(text, position))
-            position = _blanks(text, position)
-            if text[position:position + 1] not in (",", "}"):  # a number may have more digits
-                break
-            found[name] = value
-            if text[position:position + 1] == ",":
-                position = _blanks(text, position + 1)
-    except ValueError:  # the text is cut off here
-        pass
+    name = _NAME.match(text)
+    with contextlib.suppress(ValueError):  # the text is cut off here
+        while name:
+            value, position = _DECODER.raw_decode(text, name.end())
+            if _END.match(text, position):
+                found[name.group(1)] = value
+            name = _NAME.match(text, position)
     return found
-
-
-def _blanks(text: str, position: int) -> int:
-    """Return the position of the first non-blank character at or after `position`."""
-    while text[position:position + 1] in (" ", "\t", "\r", "\n"):
-        position += 1
-    return position

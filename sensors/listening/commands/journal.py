@@ -76,22 +76,21 @@ class Command:
 
     def to_json(self) -> str:
         """Return the command as JSON, without the action alias, because StackStorm has it."""
-        found = asdict(self)
-        for execution in found["executions"]:
+        record = asdict(self)
+        for execution in record["executions"]:
             del execution["alias"]
         if self.is_handled:
-            found["message"] = self.message._replace(text="")  # the text may contain secrets
-        return json.dumps(found)
+            record["message"] = self.message._replace(text="")  # the text may contain secrets
+        return json.dumps(record)
 
     @classmethod
-    def from_json(cls, text: str) -> "Command":
-        """Create a command from the result of to_json()."""
-        found = json.loads(text)
-        return cls(message=ChatMessage(*found["message"]), taken_at=found["taken_at"],
-                   attempt=Attempt(*found["attempt"]) if found["attempt"] else None,
-                   executions=[Execution(**each) for each in found["executions"]],
+    def from_record(cls, record: Dict[str, Any]) -> "Command":
+        """Create a command from the decoded result of to_json()."""
+        return cls(message=ChatMessage(*record["message"]), taken_at=record["taken_at"],
+                   attempt=Attempt(*record["attempt"]) if record["attempt"] else None,
+                   executions=[Execution(**each) for each in record["executions"]],
                    replies=[PendingReply(Reply(*each["reply"]), each["begun_at"])
-                            for each in found["replies"]])
+                            for each in record["replies"]])
 
 
 class CommandStore(NamedTuple):
@@ -126,6 +125,7 @@ class Journal:
             report_damage: called with a sentence for the operator for each unreadable record.
         """
         self._store, self._report_damage = store, report_damage
+        self.check_active = store.check_active
         self._commands: Dict[str, Command] = {}
         self._answered_at: Dict[str, float] = {}  # by message ID
         # Deliveries from before a kill come again after the start, so nothing is purged first.
@@ -142,7 +142,7 @@ class Journal:
             try:
                 record = json.loads(value)
                 if isinstance(record, dict):
-                    commands.append(Command.from_json(value))
+                    commands.append(Command.from_record(record))
                 else:
                     self._answered_at[message_id] = float(record)
             except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -151,10 +151,6 @@ class Journal:
                                     "command was not answered yet, it is not answered.")
         commands.sort(key=lambda command: command.taken_at)
         self._commands = {command.message.message_id: command for command in commands}
-
-    def check_active(self) -> None:
-        """Raise ServiceUnavailable if another sensor may have taken over the commands."""
-        self._store.check_active()
 
     def __iter__(self) -> Iterator[Command]:
         """Iterate over the unanswered commands, oldest first."""
@@ -181,7 +177,7 @@ class Journal:
             return False
         self._commands[message_id] = command  # before anything yields: a duplicate may come
         try:
-            self.save(command)
+            self._store.write(_key(message_id), command.to_json())
         except BaseException:
             del self._commands[message_id]
             raise
@@ -189,15 +185,16 @@ class Journal:
         return True
 
     def save(self, command: Command) -> None:
-        """Write the changed state of a command."""
-        self._store.write(_key(command), command.to_json())
+        """Write the changed state of a command.
 
-    def finish(self, command: Command) -> None:
-        """Replace an answered command's record by the time of the answer, to recognize it later."""
+        Of an answered command only the time of the answer stays, to recognize its message later.
+        """
         message_id, now = command.message.message_id, time.time()
+        if command.is_handled or command.attempt:
+            return self._store.write(_key(message_id), command.to_json())
         self._commands.pop(message_id, None)
         self._answered_at[message_id] = now
-        self._store.write(_key(command), json.dumps(now))
+        self._store.write(_key(message_id), json.dumps(now))
 
     def _purge(self) -> None:
         if time.monotonic() < self._purge_at:
@@ -205,9 +202,9 @@ class Journal:
         self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
         for message_id, answered_at in list(self._answered_at.items()):
             if answered_at < time.time() - timing.COMMAND_KEPT:
-                self._store.delete(PREFIX + quote(message_id, safe=""))
+                self._store.delete(_key(message_id))
                 del self._answered_at[message_id]
 
 
-def _key(command: Command) -> str:
-    return PREFIX + quote(command.message.message_id, safe="")
+def _key(message_id: str) -> str:
+    return PREFIX + quote(message_id, safe="")

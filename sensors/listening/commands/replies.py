@@ -24,17 +24,12 @@ RECENT = 75  # messages in a room's history that are searched for a reply
 
 
 class Replies:
-    """Sends the replies to commands. The journal (journal.py) stores a reply until it is sent.
-
-    Attributes:
-        sent: the number of replies that HipChat has.
-    """
+    """Sends the replies to commands. The journal (journal.py) stores a reply until it is sent."""
 
     def __init__(self, client: Client, as_user: Callable[[], Client], journal: Journal,
                  health: Health):
         self._client, self._as_user = client, as_user
         self._journal, self._health = journal, health
-        self.sent = 0
 
     def now(self) -> float:
         """Return Unix time by HipChat's clock."""
@@ -48,29 +43,14 @@ class Replies:
         """
         pending = [PendingReply(reply, self.now()) for reply in replies]
         command.replies += pending
-        if pending:
-            self._save(command)
+        self._save(command)
         for each in pending:
-            self._send(command.message, each.reply, None)
-            command.replies.remove(each)
-            self._save(command)
-        if not replies:
-            self._save(command)
+            self._send(command, each)
 
     def resume(self, command: Command) -> None:
         """Send the replies that a previous process began to send and the room's history lacks."""
         for each in list(command.replies):
-            self._send(command.message, each.reply, each.begun_at)
-            command.replies.remove(each)
-            self._save(command)
-
-    def send_unrecorded(self, message: ChatMessage, reply: Reply) -> None:
-        """Send one reply to several commands. The journal lacks it, so a crash may repeat it.
-
-        Args:
-            message: the message that the reply is for; it states the room and the requester.
-        """
-        self._send(message, reply, None)
+            self._send(command, each, each.begun_at)
 
     def report_defect(self, error: Exception) -> None:
         """Report an unexpected exception, as a defect of the pack, in /health and in the log."""
@@ -81,34 +61,31 @@ class Replies:
 
     def _save(self, command: Command) -> None:
         try:
-            if command.is_handled or command.attempt:
-                self._journal.save(command)
-            else:
-                self._journal.finish(command)
+            self._journal.save(command)
         except ServiceUnavailable as error:
             self._health.set_problem("commands", "the journal cannot be written", (
                 f"{error} A command may be answered twice after a restart."), about="journal")
         else:
             self._health.clear_problem("commands", about="journal")
 
-    def _send(self, message: ChatMessage, reply: Reply, begun_at: Optional[float]) -> None:
+    def _send(self, command: Command, pending: PendingReply,
+              begun_at: Optional[float] = None) -> None:
         """Send a reply; retry for REPLY_TIMEOUT, then give up and record an incident.
 
         Args:
-            message: the message that the reply is for.
             begun_at: the earliest time at which the reply may have been sent before (Unix time,
                 HipChat's clock); None if it was certainly not sent before.
         """
+        message = command.message
         sender = ReplySender(self._client, self._as_user, message)
         backoff, deadline = Backoff(timing.REPLY_RETRY_MAX), time.monotonic() + timing.REPLY_TIMEOUT
         while True:
             tried_at = self.now()
             try:
                 self._journal.check_active()  # a sensor that took over sends the replies itself
-                if begun_at is None or not self._was_sent(sender, message, reply, begun_at):
-                    sender.send(reply)
-                self.sent += 1
-                return
+                if begun_at is None or not self._was_sent(sender, message, pending.reply, begun_at):
+                    sender.send(pending.reply)
+                break
             except HipChatError as error:
                 if not isinstance(error, (NoAnswer, RateLimited, ServerError)) or (
                         sender.has_sent or time.monotonic() > deadline):
@@ -116,12 +93,14 @@ class Replies:
                         "commands", "a reply could not be sent",
                         f"The reply to message {message.message_id} in room {message.room_id} was "
                         f"not sent{' to its end' if sender.has_sent else ''}. {error}")
-                    return
+                    break
                 if begun_at is None and not isinstance(error, RateLimited):
                     begun_at = tried_at  # HipChat may have posted the reply
             except ServiceUnavailable:
                 deadline = time.monotonic() + timing.REPLY_TIMEOUT  # HipChat itself has not failed
             eventlet.sleep(backoff.failed())
+        command.replies.remove(pending)
+        self._save(command)
 
     def _was_sent(self, sender: ReplySender, message: ChatMessage, reply: Reply,
                   begun_at: float) -> bool:
@@ -129,11 +108,11 @@ class Replies:
 
         False also if the history cannot be read: sending the reply twice is better than never.
         """
-        openings = sender.openings(reply)
         try:
             found = self._client.page("room", message.room_id, "history", "latest",
                                       **{"max-results": RECENT})
-        except (Forbidden, NotFound):  # sending a reply twice is better than not at all
+        except (Forbidden, NotFound):
             return False
+        openings = sender.openings(reply)
         return any(item.get("message") in openings and said_at(str(item.get("date"))).timestamp() >=
                    begun_at - timing.HIPCHAT_CLOCK_LEEWAY for item in found["items"])

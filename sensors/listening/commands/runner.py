@@ -217,11 +217,11 @@ class Runner:
         del self._late[room_id]
         words = TOO_OLD.format(minutes) if len(late) == 1 else (
             ALL_TOO_OLD.format(len(late), minutes))
-        requesters = {each.message.requester_id for each in late}
-        message = late[0].message if len(requesters) == 1 else (
-            late[0].message._replace(mention_name=""))
-        self._replies.send_unrecorded(message, Reply(words, color="red"))
-        for command in late:
+        first, *others = late
+        if len({each.message.requester_id for each in late}) > 1:
+            first.message = first.message._replace(mention_name="")
+        self._replies.send(first, Reply(words, color="red"))
+        for command in others:
             self._replies.send(command)
 
     def _note(self, message: ChatMessage, kind: str, reason: str,

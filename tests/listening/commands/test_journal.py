@@ -48,7 +48,7 @@ def test_an_unanswered_command_is_loaded_again(journal, datastore):
 def test_an_answered_command_is_known_and_not_pending(journal, datastore):
     command = Command(MESSAGE, 1.0)
     journal.add(command)
-    journal.finish(command)
+    journal.save(command)
     assert not journal.add(Command(MESSAGE, 2.0)) and len(journal) == 0
     again = reopened(datastore)
     assert not again.add(Command(MESSAGE, 3.0)) and list(again) == []
@@ -73,7 +73,7 @@ def test_a_command_that_the_datastore_refuses_is_not_known(journal, datastore):
 def test_a_command_answered_a_day_ago_is_forgotten(journal, datastore, monkeypatch):
     command = Command(MESSAGE, 1.0)
     journal.add(command)
-    journal.finish(command)
+    journal.save(command)
     monkeypatch.setattr(timing, "COMMAND_KEPT", 0.0)
     monkeypatch.setattr(journal, "_purge_at", time.monotonic())
     assert journal.add(Command(MESSAGE._replace(message_id="m2"), 2.0))

@@ -13,7 +13,7 @@ from chatops.reply import Reply
 from hipchat.api.client import Client
 from hipchat.config.api_settings import ApiSettings
 from listening import timing
-from listening.commands.journal import CommandStore, Journal
+from listening.commands.journal import Command, CommandStore, Journal
 from listening.commands.replies import Replies
 from listening.commands.results import Results
 from listening.commands.runner import Runner
@@ -70,7 +70,7 @@ def message(hipchat, room):
 def test_a_reply_waits_until_this_sensor_is_the_active_one(
         hipchat, room, message, replies, leadership, health, monkeypatch):
     monkeypatch.setattr(timing, "REPLY_TIMEOUT", 0.0)  # is for HipChat's failures alone
-    task = eventlet.spawn(replies.send_unrecorded, message, Reply("done"))
+    task = eventlet.spawn(replies.send, Command(message, 0.0), Reply("done"))
     wait_until(lambda: leadership.checks > 2)
     assert hipchat.people.transcript(room) == []
     leadership.is_active = True

@@ -1,9 +1,9 @@
 """Waits for the executions of chat commands to end, and posts their results in the room."""
-import contextlib
 import time
-from collections import OrderedDict
+from collections import deque
+from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any, Dict, Iterator, NamedTuple, Optional
+from typing import Any, Deque, Dict, Optional
 
 import eventlet
 
@@ -23,17 +23,17 @@ from listening.commands.replies import Replies
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
 
-__all__ = ["ENDED", "Results", "StackStormSide"]
+__all__ = ["Results"]
 
 ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PAUSED = ("pausing", "paused")
 PENDING = "pending"  # the status of an inquiry that waits for an answer
 FAILED = ("failed", "timeout")  # a policy action.retry may run the action again
 FAILED_MAX = 100  # failed executions that are kept for that policy
-EARLY_MAX = 100  # stored ends of executions whose start is not confirmed yet
+ENDED_MAX = 500  # IDs of ended executions that are kept until their starts are confirmed
 GROWTH = 20  # an execution is checked again after 1/20 of its age
 OVERDUE = "{} has not ended after {:.0f} hours, and I wait no longer. {}"
-LOST = {  # replies to HTTP statuses that are final; {0} is the error, {1} the execution ID
+LOST: Dict[Optional[int], str] = {  # replies to HTTP statuses that are final; {0} is the error, {1} the execution ID
     403: "I may not read what became of this command: {0} (st2 run hipchat.check says which right "
          "is missing.) Its execution is {1}.",
     404: "StackStorm does not have the execution {1} any more, so I cannot say how it ended."}
@@ -47,27 +47,17 @@ NO_RIGHTS = ("Commands are not answered. Check chatops.api_key and, with RBAC, t
              "the role hipchat_reads of docs/chatops.md. The error: {:.300}")
 
 
-class StackStormSide(NamedTuple):
-    """The objects and values with which Results reads executions from StackStorm.
+@dataclass
+class _Followed:
+    """An execution whose end is awaited, and the command that started it.
 
     Attributes:
-        accounts: gives clients of StackStorm's API.
-        catalog: the action aliases.
-        stream_url: the URL of StackStorm's event stream.
-        opening: the beginning of a command, such as "!", for the hint how to answer a question.
+        due_at: when StackStorm's API is asked for the execution (time.monotonic()).
     """
-
-    accounts: Accounts
-    catalog: Catalog
-    stream_url: str
-    opening: str
-
-
-class _Followed(NamedTuple):
-    """An execution whose end is awaited, and the command that started it."""
 
     command: Command
     execution: Execution
+    due_at: float = 0.0
 
 
 class Results:
@@ -80,51 +70,34 @@ class Results:
         answered: the number of executions that were followed to their end.
     """
 
-    def __init__(self, stackstorm: StackStormSide, replies: Replies, health: Health):
-        self._stackstorm, self._replies, self._health = stackstorm, replies, health
-        self._followed: Dict[str, _Followed] = {}
-        self._due_at: Dict[str, float] = {}
-        self._early: "OrderedDict[str, Event]" = OrderedDict()
-        self._failed: "OrderedDict[str, _Followed]" = OrderedDict()  # by liveaction ID
-        self._expected = 0
+    def __init__(self, accounts: Accounts, catalog: Catalog, stream_url: str, opening: str,
+                 replies: Replies, health: Health):
+        """Args:
+            accounts: gives clients of StackStorm's API.
+            stream_url: the URL of StackStorm's event stream.
+            opening: the beginning of a command, such as "!", for the hint how to answer a question.
+        """
+        self._accounts, self._catalog, self._stream_url = accounts, catalog, stream_url
+        self._opening, self._replies, self._health = opening, replies, health
+        self._followed: Dict[str, _Followed] = {}  # by execution ID
+        self._failed: Dict[str, _Followed] = {}  # by liveaction ID
+        self._ended: Deque[str] = deque(maxlen=ENDED_MAX)  # IDs of other executions of commands
         self._has_stream = False
         self.answered = 0
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start to follow the event stream and to check running executions, for ever.
-
-        Args:
-            supervisor: runs these two tasks, and restarts a task that raises an exception.
-        """
+        """Start to follow the event stream and to check running executions, for ever."""
         supervisor.run_forever("event stream", self._follow_stream)
         supervisor.run_forever("executions", self._check_forever)
-
-    @contextlib.contextmanager
-    def expecting(self) -> Iterator[None]:
-        """During a `with` block, store the reported ends of executions that are not known yet.
-
-        Start a command in the block, because its execution may end before follow() learns its ID.
-        """
-        self._expected += 1
-        try:
-            yield
-        finally:
-            self._expected -= 1
-            if not self._expected:
-                self._early.clear()
 
     def follow(self, command: Command) -> None:
         """Post the results of a command's executions when they end; return immediately."""
         for execution in command.executions:
-            self._followed[execution.execution_id] = _Followed(command, execution)
-            self._due_at[execution.execution_id] = time.monotonic() + self._check_delay(execution)
-            early = self._early.pop(execution.execution_id, None)
-            if early:
-                self._on_end(execution.execution_id, early)
-
-    def check_all(self) -> None:
-        """Check each running execution as soon as possible."""
-        self._due_at = dict.fromkeys(self._followed, 0.0)
+            followed = _Followed(command, execution)
+            self._followed[execution.execution_id] = followed
+            self._set_due(followed)
+            if execution.execution_id in self._ended:  # before StackStorm confirmed its start
+                eventlet.spawn_n(self._guarded, self._check, followed)
 
     # The event stream
 
@@ -133,15 +106,14 @@ class Results:
         while True:
             problem = "the stream ended"
             try:
-                for event in event_stream.follow(
-                        self._stackstorm.stream_url, self._stackstorm.accounts.headers(),
-                        self._stream_began):
+                for event in event_stream.follow(self._stream_url, self._accounts.headers(),
+                                                 self._stream_began):
                     backoff.succeeded()
                     self._on_event(event)
             except (HTTPException, OSError, StackStormError) as error:
                 problem = str(error) or repr(error)
             self._has_stream = False
-            self.check_all()
+            self._check_all()
             self._health.set_problem("commands", "StackStorm's event stream cannot be read",
                                      NO_STREAM.format(problem), about="stream")
             eventlet.sleep(backoff.failed())
@@ -149,24 +121,23 @@ class Results:
     def _stream_began(self) -> None:
         self._has_stream = True
         self._health.clear_problem("commands", about="stream")
-        self._stackstorm.catalog.expire()
-        self.check_all()  # the stream contains no earlier events
+        self._catalog.expire()
+        self._check_all()  # the stream contains no earlier events
 
     def _on_event(self, event: Event) -> None:
         if event.name.startswith(event_stream.ALIASES):
-            self._stackstorm.catalog.expire()
+            self._catalog.expire()
             return
         execution_id, status = event.body.get("id"), event.body.get("status")
         if not isinstance(execution_id, str):
             return
         if status in ENDED:
             self._follow_retry(execution_id, event.body)
-            if execution_id in self._followed:
-                self._on_end(execution_id, event)
-            elif self._expected and room_of(event.body) is not None:
-                self._early[execution_id] = event
-                if len(self._early) > EARLY_MAX:
-                    self._early.popitem(last=False)
+            followed = self._followed.get(execution_id)
+            if followed:
+                self._on_end(followed, event.body, event.is_whole)
+            elif room_of(event.body) is not None:
+                self._ended.append(execution_id)
         elif status == PENDING and self._followed and may_be_child(event.body):
             eventlet.spawn_n(self._guarded, self._on_inquiry, event.body)
 
@@ -186,19 +157,23 @@ class Results:
             failed.command.executions.append(execution)
             self._followed[execution_id] = _Followed(failed.command, execution)
 
-    def _keep_failed(self, followed: _Followed, body: Dict[str, Any]) -> None:
-        """Keep a failed execution, because a policy action.retry may run its action again."""
+    def _on_end(self, followed: _Followed, body: Dict[str, Any], is_whole: bool = True) -> None:
+        """Post the result of an ended execution in the background.
+
+        A failed execution is kept, because a policy action.retry may run its action again.
+
+        Args:
+            body: the execution from StackStorm.
+            is_whole: False if members are missing in `body`.
+        """
+        if not self._followed.pop(followed.execution.execution_id, None):
+            return  # the event stream and a check reported the end at the same time
         liveaction_id = (body.get("liveaction") or {}).get("id")
         if body["status"] in FAILED and liveaction_id:
             self._failed[liveaction_id] = followed
             if len(self._failed) > FAILED_MAX:
-                self._failed.popitem(last=False)
-
-    def _on_end(self, execution_id: str, event: Event) -> None:
-        followed = self._followed.pop(execution_id)
-        self._keep_failed(followed, event.body)
-        eventlet.spawn_n(self._guarded, self._answer, followed,
-                         event.body if event.is_whole else None)
+                del self._failed[next(iter(self._failed))]
+        eventlet.spawn_n(self._guarded, self._answer, followed, body if is_whole else None)
 
     # Checks of running executions
 
@@ -209,7 +184,7 @@ class Results:
                 self._check_due()
             except StackStormError as error:
                 if error.status == 401:
-                    self._stackstorm.accounts.note_refusal()
+                    self._accounts.note_refusal()
                 is_refused = error.status in (401, 403)
                 self._health.set_problem(
                     "commands", "StackStorm's API refuses the account" if is_refused else
@@ -220,49 +195,47 @@ class Results:
 
     def _check_due(self) -> None:
         # Also without commands, so that /health shows whether StackStorm answers.
-        self._stackstorm.catalog.refresh()
-        is_paused = False
-        for execution_id, followed in list(self._followed.items()):
-            if time.monotonic() >= self._due_at.get(execution_id, 0.0):
-                is_paused |= self._check(followed) in PAUSED
-        if is_paused:
-            for each in self._stackstorm.accounts.pack().pending():
-                if may_be_child(each):
-                    self._on_inquiry(each)
+        self._catalog.refresh()
+        due = [each for each in self._followed.values() if time.monotonic() >= each.due_at]
+        if any([self._check(each) for each in due]):
+            for inquiry in self._accounts.pack().pending():
+                if may_be_child(inquiry):
+                    self._on_inquiry(inquiry)
 
-    def _check(self, followed: _Followed) -> str:
+    def _check(self, followed: _Followed) -> bool:
         """Check an execution, and post its result if it has ended.
 
         Returns:
-            The execution's status; "" if StackStorm refuses or lacks the execution (403, 404), or
-            if its result is being posted already.
+            True if the execution is paused, perhaps because its workflow asks a question.
         """
         execution = followed.execution
         try:
-            found = self._stackstorm.accounts.pack().execution(execution.execution_id)
+            found = self._accounts.pack().execution(execution.execution_id)
         except StackStormError as error:
             if error.status not in LOST:
                 raise
-            self._give_up(followed, LOST[error.status].format(error, execution.execution_id))
-            return ""
-        self._due_at[execution.execution_id] = time.monotonic() + self._check_delay(execution)
-        if self._followed.get(execution.execution_id) != followed:
-            return ""  # the event stream reported its end in the meantime
+            self._give_up(followed, _lost(error, execution))
+            return False
+        self._set_due(followed)
+        is_paused = found["status"] in PAUSED
         if found["status"] in ENDED:
-            self._followed.pop(execution.execution_id)
-            self._keep_failed(followed, found)
-            eventlet.spawn_n(self._guarded, self._answer, followed, found)
-        elif found["status"] not in PAUSED and (
-                time.time() - execution.started_at > timing.EXECUTION_TIMEOUT):
-            self._give_up(followed, OVERDUE.format(
+            self._on_end(followed, found)
+        elif not is_paused and time.time() - execution.started_at > timing.EXECUTION_TIMEOUT:
+            self._give_up(followed, Reply(OVERDUE.format(
                 found["action"]["ref"], timing.EXECUTION_TIMEOUT / 3600,
-                found.get("web_url") or "Its execution is " + execution.execution_id))
-        return found["status"]
+                found.get("web_url") or "Its execution is " + execution.execution_id), color="red"))
+        return is_paused
 
-    def _check_delay(self, execution: Execution) -> float:
-        """Return the seconds until the next check of an execution; they grow with its age."""
+    def _set_due(self, followed: _Followed) -> None:
+        """Set the time of the next check of an execution; the delay grows with its age."""
         least = timing.EXECUTION_PERIOD if self._has_stream else timing.EXECUTION_LOOK_PERIOD
-        return max(least, (time.time() - execution.started_at) / GROWTH)
+        age = time.time() - followed.execution.started_at
+        followed.due_at = time.monotonic() + max(least, age / GROWTH)
+
+    def _check_all(self) -> None:
+        """Check each running execution as soon as possible."""
+        for followed in self._followed.values():
+            followed.due_at = 0.0
 
     # Replies
 
@@ -273,33 +246,31 @@ class Results:
             found: the execution as StackStorm returned it; None if the event stream reported the
                 end without the whole execution, which is then read from the API.
         """
-        stackstorm, execution = self._stackstorm.accounts.pack(), followed.execution
+        stackstorm, execution = self._accounts.pack(), followed.execution
         try:
             whole = found or stackstorm.execution(execution.execution_id)
             alias = execution.alias or stackstorm.alias(execution.alias_ref)
+            reply = result_of(whole, alias)
         except StackStormError as error:
-            if error.status in LOST:
-                self._finish(followed, Reply(
-                    LOST[error.status].format(error, execution.execution_id), color="red"))
-            else:  # the next check tries again
-                self._followed[execution.execution_id] = followed
-            return
-        self._finish(followed, result_of(whole, alias))
+            if error.status not in LOST:
+                self._followed[execution.execution_id] = followed  # the next check tries again
+                return
+            reply = _lost(error, execution)
+        self._finish(followed, reply)
 
-    def _give_up(self, followed: _Followed, words: str) -> None:
-        """Stop following an execution, and reply with `words`, the reason."""
+    def _give_up(self, followed: _Followed, reply: Reply) -> None:
+        """Stop following an execution, and send the reply with the reason."""
         if self._followed.pop(followed.execution.execution_id, None):
-            eventlet.spawn_n(self._guarded, self._finish, followed, Reply(words, color="red"))
+            eventlet.spawn_n(self._guarded, self._finish, followed, reply)
 
     def _finish(self, followed: _Followed, reply: Optional[Reply]) -> None:
         followed.command.executions.remove(followed.execution)
-        self._due_at.pop(followed.execution.execution_id, None)
         self._replies.send(followed.command, *([reply] if reply else []))
         self.answered += 1
 
     def _on_inquiry(self, inquiry: Dict[str, Any]) -> None:
         """Post the question of an inquiry (a child execution of a command's workflow), once."""
-        stackstorm = self._stackstorm.accounts.pack()
+        stackstorm = self._accounts.pack()
         root = root_of(inquiry, stackstorm)
         followed = self._followed.get(root["id"])
         if not followed or inquiry["id"] in followed.execution.asked:
@@ -307,7 +278,7 @@ class Results:
         followed.execution.asked.append(inquiry["id"])
         try:
             words = question(stackstorm.inquiry(inquiry["id"]), root["action"]["ref"],
-                             self._stackstorm.opening)
+                             self._opening)
         except StackStormError as error:
             if error.status not in LOST:
                 followed.execution.asked.remove(inquiry["id"])
@@ -316,16 +287,18 @@ class Results:
         self._replies.send(followed.command, Reply(words, color="yellow", notify=True))
 
     def _guarded(self, function: Any, *arguments: Any) -> None:
-        """Call a function, and report an unexpected exception as a defect of the pack.
-
-        A StackStormError is ignored, because the next check of the executions reports it.
-        """
+        """Call a function, and report an unexpected exception as a defect of the pack."""
         try:
             function(*arguments)
         except StackStormError:
             pass  # the next check reports it
         except Exception as error:
             self._replies.report_defect(error)
+
+
+def _lost(error: StackStormError, execution: Execution) -> Reply:
+    """Return the reply about an execution that StackStorm does not return."""
+    return Reply(LOST[error.status].format(error, execution.execution_id), color="red")
 
 
 def may_be_child(execution: Dict[str, Any]) -> bool:

@@ -151,13 +151,12 @@ class Runner:
         except HipChatError as error:
             self._note(message, "refused", "owner unknown")
             return self._replies.send(command, Reply(NO_OWNER.format(error), color="red"))
-        with self._results.expecting():
-            with self._slots:  # released before the reply, which HipChat may delay
-                outcome = self._resumed(message, command.attempt) if command.attempt else None
-                outcome = outcome or self._commands.handle(
-                    message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
-                    lambda attempt: self._about_to_start(command, attempt))
-            self._conclude(command, outcome)
+        with self._slots:  # released before the reply, which HipChat may delay
+            outcome = self._resumed(message, command.attempt) if command.attempt else None
+            outcome = outcome or self._commands.handle(
+                message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
+                lambda attempt: self._about_to_start(command, attempt))
+        self._conclude(command, outcome)
 
     def _about_to_start(self, command: Command, attempt: Attempt) -> None:
         command.attempt = attempt

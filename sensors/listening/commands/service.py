@@ -17,7 +17,7 @@ from hipchat.config.api_settings import ApiSettings
 from hipchat.webhook.webhook_url import Address
 from listening.commands.journal import CommandStore, Journal
 from listening.commands.replies import Replies
-from listening.commands.results import Results, StackStormSide
+from listening.commands.results import Results
 from listening.commands.runner import Owner, Runner, message_of, prefix_of
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
@@ -63,9 +63,9 @@ class ChatOps:
         people = People(self._client, self._as_user)
         self._owner = Owner(people, health)
         self._replies = Replies(self._client, self._as_user, self._journal, health)
-        self._results = Results(StackStormSide(
-            accounts, catalog, settings.stream_url or platform.stream_url, settings.opening),
-            self._replies, health)
+        self._results = Results(
+            accounts=accounts, catalog=catalog, opening=settings.opening, replies=self._replies,
+            stream_url=settings.stream_url or platform.stream_url, health=health)
         self._runner = Runner(CommandHandler(settings, accounts, catalog, people), self._owner,
                               self._journal, self._replies, self._results, log)
         self._prefix = prefix_of(settings.prefix)

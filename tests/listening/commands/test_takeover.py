@@ -1,6 +1,7 @@
 """A sensor that may no longer be the active one starts no command and sends no reply."""
 import logging
 from types import SimpleNamespace
+from unittest import mock
 
 import eventlet
 import pytest
@@ -15,7 +16,6 @@ from hipchat.config.api_settings import ApiSettings
 from listening import timing
 from listening.commands.journal import Command, CommandStore, Journal
 from listening.commands.replies import Replies
-from listening.commands.results import Results
 from listening.commands.runner import Runner
 from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
@@ -92,7 +92,7 @@ def test_a_command_starts_once_its_attempt_can_be_recorded(
 
     commands = SimpleNamespace(handle=handle, resume=lambda *_: None)
     runner = Runner(commands, SimpleNamespace(wrote=lambda _: False), journal, replies,
-                    Results(SimpleNamespace(), replies, health), logging.getLogger("sensor"))
+                    mock.Mock(), logging.getLogger("sensor"))
     leadership.is_active = True
     runner.take(message)
     wait_until(lambda: hipchat.people.transcript(room))

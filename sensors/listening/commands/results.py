@@ -33,7 +33,8 @@ FAILED_MAX = 100  # failed executions that are kept for that policy
 ENDED_MAX = 500  # IDs of ended executions that are kept until their starts are confirmed
 GROWTH = 20  # an execution is checked again after 1/20 of its age
 OVERDUE = "{} has not ended after {:.0f} hours, and I wait no longer. {}"
-LOST: Dict[Optional[int], str] = {  # replies to HTTP statuses that are final; {0} is the error, {1} the execution ID
+# replies to HTTP statuses that are final; {0} is the error, {1} the execution ID
+LOST: Dict[Optional[int], str] = {
     403: "I may not read what became of this command: {0} (st2 run hipchat.check says which right "
          "is missing.) Its execution is {1}.",
     404: "StackStorm does not have the execution {1} any more, so I cannot say how it ended."}

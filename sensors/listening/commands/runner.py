@@ -6,19 +6,17 @@ import logging
 import time
 from collections import Counter
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 import eventlet
 from eventlet.semaphore import Semaphore
 
-from chatops.chat_message import ChatMessage, prefix_filter
+from chatops.chat_message import ChatMessage
 from chatops.command_handler import Attempt, CommandHandler, Outcome
 from chatops.errors import StackStormError
 from chatops.reply import Reply
-from hipchat.api.people import People, mention_name
+from hipchat.api.people import People
 from hipchat.errors import HipChatError
-from hipchat.text.filters import Filter
-from hipchat.text.template_guard import neutralize_templates
 from listening import timing
 from listening.backoff import Backoff
 from listening.commands.journal import Command, Execution, Journal
@@ -107,8 +105,7 @@ class Runner:
         if not self._journal.add(command):
             return
         if self._slots.locked():
-            self._note(message, "refused", "busy")
-            eventlet.spawn_n(self._replies.send, command, Reply(BUSY, color="red"))
+            eventlet.spawn_n(self._conclude, command, _refused("busy", BUSY))
         else:
             eventlet.spawn_n(self._guarded, command)
 
@@ -125,12 +122,7 @@ class Runner:
         self._replies.resume(command)
 
     def _guarded(self, command: Command) -> None:
-        """Run a command, and handle the exceptions.
-
-        ServiceUnavailable means that the journal was not written and nothing was started, so the
-        command is run again after a delay. After any other exception, /health and the log report a
-        defect of the pack, and the reply UNEXPECTED ends the command.
-        """
+        """Run a command; if a defect of the pack prevents that, reply so."""
         backoff = Backoff(timing.START_CHECK_RETRY_MAX)
         while True:
             try:
@@ -138,24 +130,24 @@ class Runner:
             except ServiceUnavailable:  # the journal was not written, so nothing was started
                 eventlet.sleep(backoff.failed())
             except Exception as error:
-                self._note(command.message, "refused", "unexpected")
                 self._replies.report_defect(error)
-                return self._replies.send(command, Reply(UNEXPECTED, color="red"))
+                return self._conclude(command, _refused("unexpected", UNEXPECTED))
 
     def _run(self, command: Command) -> None:
         message = command.message
         try:
             if self._owner.wrote(message):
-                self._note(message, "ignored", "own")
-                return self._replies.send(command)
+                return self._conclude(command, Outcome("ignored", [], reason="own"))
         except HipChatError as error:
-            self._note(message, "refused", "owner unknown")
-            return self._replies.send(command, Reply(NO_OWNER.format(error), color="red"))
+            return self._conclude(command, _refused("owner unknown", NO_OWNER.format(error)))
         with self._slots:  # released before the reply, which HipChat may delay
             outcome = self._resumed(message, command.attempt) if command.attempt else None
             outcome = outcome or self._commands.handle(
                 message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
                 lambda attempt: self._about_to_start(command, attempt))
+        command.attempt = None
+        command.executions = [Execution(each.execution_id, each.alias_ref, time.time(),
+                                        alias=each.alias) for each in outcome.started]
         self._conclude(command, outcome)
 
     def _about_to_start(self, command: Command, attempt: Attempt) -> None:
@@ -163,11 +155,13 @@ class Runner:
         self._journal.save(command)
 
     def _conclude(self, command: Command, outcome: Outcome) -> None:
-        """Record the outcome of a command, reply, and follow its executions."""
-        command.attempt = None
-        command.executions = [Execution(each.execution_id, each.alias_ref, time.time(),
-                                        alias=each.alias) for each in outcome.started]
-        self._note(command.message, outcome.kind, outcome.reason, outcome)
+        """Count and log the outcome of a command, reply, and follow its executions."""
+        message, started = command.message, outcome.started
+        self.outcomes[outcome.kind] += 1
+        self._log.info("Command in room %d by %d, message %s: %s%s; alias %s, executions %s.",
+                       message.room_id, message.requester_id, message.message_id, outcome.kind,
+                       f" ({outcome.reason})" if outcome.reason else "", outcome.alias or "none",
+                       ", ".join(each.execution_id for each in started) or "none")
         if outcome.kind == "too old":
             return self._reply_too_old(command, outcome.minutes)
         self._replies.send(command, *outcome.replies)
@@ -223,38 +217,6 @@ class Runner:
         for command in others:
             self._replies.send(command)
 
-    def _note(self, message: ChatMessage, kind: str, reason: str,
-              outcome: Optional[Outcome] = None) -> None:
-        self.outcomes[kind] += 1
-        self._log.info("Command in room %d by %d, message %s: %s%s; alias %s, executions %s.",
-                       message.room_id, message.requester_id, message.message_id, kind,
-                       f" ({reason})" if reason else "", outcome and outcome.alias or "none",
-                       ", ".join(each.execution_id for each in outcome.started)
-                       if outcome and outcome.started else "none")
 
-
-def message_of(room_id: int, trace_tag: str, message: Any,
-               prefix: Filter) -> Optional[ChatMessage]:
-    """Return a message as a ChatMessage if a person wrote it and it begins with the prefix.
-
-    Args:
-        trace_tag: the message ID; a random ID if the message has none.
-        message: the `message` of the delivery's item, unchecked.
-        prefix: the filter for messages that begin with the prefix of commands, from prefix_of().
-
-    Returns:
-        None for all other messages, such as those of guests and notifications.
-    """
-    sender = message.get("from") if isinstance(message, dict) else None
-    text = message.get("message") if isinstance(message, dict) else None
-    # A guest and a notification have a name instead of an object with an ID.
-    if not isinstance(sender, dict) or type(sender.get("id")) is not int or (
-            not isinstance(text, str) or prefix.groups(text) is None):
-        return None
-    return ChatMessage(room_id, sender["id"], mention_name(sender.get("mention_name")), trace_tag,
-                       str(message.get("date")), neutralize_templates(text))
-
-
-def prefix_of(prefix: str) -> Filter:
-    """Return the filter for messages that begin with `prefix`."""
-    return Filter(prefix_filter(prefix))
+def _refused(reason: str, words: str) -> Outcome:
+    return Outcome("refused", [Reply(words, color="red")], reason=reason)

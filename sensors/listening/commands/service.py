@@ -9,16 +9,19 @@ from typing import Any, Dict, FrozenSet, Optional
 
 from chatops.accounts import Accounts, Platform
 from chatops.catalog import Catalog
+from chatops.chat_message import ChatMessage, prefix_filter
 from chatops.command_handler import CommandHandler
 from chatops.settings import ChatOpsSettings
 from hipchat.api.client import Client
-from hipchat.api.people import People
+from hipchat.api.people import People, mention_name
 from hipchat.config.api_settings import ApiSettings
+from hipchat.text.filters import Filter
+from hipchat.text.template_guard import neutralize_templates
 from hipchat.webhook.webhook_url import Address
 from listening.commands.journal import CommandStore, Journal
 from listening.commands.replies import Replies
 from listening.commands.results import Results
-from listening.commands.runner import Owner, Runner, message_of, prefix_of
+from listening.commands.runner import Owner, Runner
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
 
@@ -68,7 +71,7 @@ class ChatOps:
             stream_url=settings.stream_url or platform.stream_url, health=health)
         self._runner = Runner(CommandHandler(settings, accounts, catalog, people), self._owner,
                               self._journal, self._replies, self._results, log)
-        self._prefix = prefix_of(settings.prefix)
+        self._prefix = Filter(prefix_filter(settings.prefix))
         health.add_metrics(commands=self._counts)
 
     def open(self) -> None:
@@ -110,10 +113,21 @@ class ChatOps:
         """
         if address not in self.addresses:
             return False
-        message = message_of(address.room_id, trace_tag, body["item"].get("message"), self._prefix)
+        message = self._message_of(address.room_id, trace_tag, body["item"].get("message"))
         if message:
             self._runner.take(message)
         return message is not None
+
+    def _message_of(self, room_id: int, message_id: str, message: Any) -> Optional[ChatMessage]:
+        """Return a delivery's message if a person wrote it and it begins with the prefix."""
+        sender = message.get("from") if isinstance(message, dict) else None
+        text = message.get("message") if isinstance(message, dict) else None
+        # A guest and a notification have a name instead of an object with an ID.
+        if not isinstance(sender, dict) or type(sender.get("id")) is not int or (
+                not isinstance(text, str) or self._prefix.groups(text) is None):
+            return None
+        return ChatMessage(room_id, sender["id"], mention_name(sender.get("mention_name")),
+                           message_id, str(message.get("date")), neutralize_templates(text))
 
     def _as_user(self) -> Client:
         """Return a client with a user's token, for calls that HipChat refuses to an add-on.

@@ -192,30 +192,27 @@ class Runner:
             eventlet.sleep(backoff.failed())
 
     def _reply_too_old(self, command: Command, minutes: int) -> None:
-        """Collect a room's commands that are too old to run, and send one reply to all of them.
+        """Send one reply to all commands of a room that are too old to run.
 
         Args:
-            minutes: the age of `command` in minutes.
+            minutes: the age of `command`.
         """
         late = self._late.setdefault(command.message.room_id, [])
         late.append(command)
-        if len(late) == 1:
-            eventlet.spawn_n(self._reply_to_late, command.message.room_id, late, minutes)
-
-    def _reply_to_late(self, room_id: int, late: List[Command], minutes: int) -> None:
+        if len(late) > 1:
+            return  # the first one waits, and sends the reply
         collected = 0
         while collected < len(late):  # until no more arrive
             collected = len(late)
             eventlet.sleep(timing.LATE_COMMANDS_DELAY)
-        del self._late[room_id]
+        del self._late[command.message.room_id]
         words = TOO_OLD.format(minutes) if len(late) == 1 else (
             ALL_TOO_OLD.format(len(late), minutes))
-        first, *others = late
         if len({each.message.requester_id for each in late}) > 1:
-            first.message = first.message._replace(mention_name="")
-        self._replies.send(first, Reply(words, color="red"))
-        for command in others:
-            self._replies.send(command)
+            command.message = command.message._replace(mention_name="")
+        self._replies.send(command, Reply(words, color="red"))
+        for other in late[1:]:
+            self._replies.send(other)
 
 
 def _refused(reason: str, words: str) -> Outcome:

@@ -1,7 +1,7 @@
 """Runs chat commands in the sensor.
 
-    dispatch/ ──▶ service.take()    writes a message that begins with the prefix to the journal
-                     runner         checks the command, starts it in StackStorm, acknowledges
+    dispatch/ ──▶ service           finds the messages that begin with the prefix
+                     runner         writes them to the journal, starts them, acknowledges
     StackStorm ──▶ event_stream     reads the ends of executions, and their inquiries
                      results        posts results and questions; also checks running executions
                      replies        sends each reply to HipChat, once

@@ -1,7 +1,4 @@
-"""The journal: the record of unanswered commands in StackStorm's datastore.
-
-Because of it, a restart of the sensor loses no command.
-"""
+"""The journal: the record of unanswered commands in StackStorm's datastore."""
 import json
 import time
 from dataclasses import asdict, dataclass, field
@@ -23,12 +20,9 @@ class Execution:
     """A StackStorm execution that a command started, until its result is posted.
 
     Attributes:
-        execution_id: StackStorm's ID of the execution.
-        alias_ref: the ref of the action alias that the command matched.
         started_at: Unix time, this machine's clock.
         asked: the IDs of the execution's inquiries that were posted in the room.
-        alias: the action alias as it was when the execution started; None after a restart, because
-            the journal does not store it.
+        alias: the action alias as it was when the execution started; None after a restart.
     """
 
     execution_id: str
@@ -40,11 +34,7 @@ class Execution:
 
 @dataclass
 class PendingReply:
-    """A reply that the sensor has begun to send and whose outcome it does not know.
-
-    Attributes:
-        begun_at: when the sensor began to send the reply (Unix time, HipChat's clock).
-    """
+    """A reply that the sensor began to send at `begun_at` (Unix time, HipChat's clock)."""
 
     reply: Reply
     begun_at: float
@@ -52,15 +42,13 @@ class PendingReply:
 
 @dataclass
 class Command:
-    """A chat command (a message that begins with the prefix), and how far it is answered.
+    """A chat command, and how far it is answered.
 
     Attributes:
-        message: the message, with its room and requester.
         taken_at: when the command was written to the journal (Unix time).
-        attempt: a request to start executions that was begun, and whose outcome is not recorded;
-            None before such a request and after its outcome is recorded.
-        executions: the command's executions whose result is not posted yet.
-        replies: the command's replies that are not sent yet.
+        attempt: a request to start executions whose outcome is not recorded yet; else None.
+        executions: those whose result is not posted yet.
+        replies: those that are not sent yet.
     """
 
     message: ChatMessage
@@ -71,7 +59,7 @@ class Command:
 
     @property
     def is_handled(self) -> bool:
-        """True if the command was started or refused, and so must not be started again."""
+        """True if the command was started or refused, so it must not be started again."""
         return bool(self.executions or self.replies)
 
     def to_json(self) -> str:
@@ -101,8 +89,6 @@ class CommandStore(NamedTuple):
     Attributes:
         check_active: raises ServiceUnavailable if another sensor may be active.
         read: returns the values of all keys that begin with a prefix, by key.
-        write: stores a value under a key.
-        delete: removes a key.
     """
 
     check_active: Callable[[], None]
@@ -115,13 +101,12 @@ class Journal:
     """Records commands by message ID, so that each command is run and answered once.
 
     After a restart or a takeover, the sensor continues with the unanswered commands. Answered
-    commands are recognized for COMMAND_KEPT. open() and the methods that write raise
-    ServiceUnavailable if the datastore does not answer.
+    commands are recognized for COMMAND_KEPT. open(), add() and save() raise ServiceUnavailable if
+    the datastore does not answer.
     """
 
     def __init__(self, store: CommandStore, report_damage: Callable[[str], None]):
         """Args:
-            store: reads and writes StackStorm's datastore.
             report_damage: called with a sentence for the operator for each unreadable record.
         """
         self._store, self._report_damage = store, report_damage
@@ -132,10 +117,7 @@ class Journal:
         self._purge_at = time.monotonic() + timing.COMMAND_PURGE_PERIOD
 
     def open(self) -> None:
-        """Read all commands from the datastore.
-
-        Unreadable records are reported, and their commands count as answered.
-        """
+        """Read all commands; a command whose record is unreadable counts as answered."""
         commands = []
         for key, value in self._store.read(PREFIX).items():
             message_id = unquote(key[len(PREFIX):])
@@ -161,17 +143,10 @@ class Journal:
 
     def oldest(self) -> float:
         """Return the age of the oldest unanswered command in seconds; 0 if none waits."""
-        now = time.time()
-        taken = (command.taken_at for command in self._commands.values())
-        return round(max(0.0, now - min(taken, default=now)), 3)
+        return round(max([0.0, *(time.time() - command.taken_at for command in self)]), 3)
 
     def add(self, command: Command) -> bool:
-        """Write a new command.
-
-        Returns:
-            True if the command was added; False if its message is known already, answered or not,
-            and so must not be run again.
-        """
+        """Write a new command; return False if its message is known, so it must not run again."""
         message_id = command.message.message_id
         if message_id in self._commands or message_id in self._answered_at:
             return False
@@ -185,10 +160,7 @@ class Journal:
         return True
 
     def save(self, command: Command) -> None:
-        """Write the changed state of a command.
-
-        Of an answered command only the time of the answer stays, to recognize its message later.
-        """
+        """Write the state of a command; of an answered one, only the time of the answer."""
         message_id, now = command.message.message_id, time.time()
         if command.is_handled or command.attempt:
             return self._store.write(_key(message_id), command.to_json())

@@ -36,11 +36,7 @@ class Replies:
         return self._client.now()
 
     def send(self, command: Command, *replies: Reply) -> None:
-        """Send new replies. Then record the command as answered if none of its executions runs.
-
-        Args:
-            replies: none if only the state of the command has changed.
-        """
+        """Record the state of a command, send new replies to it, and record that they are sent."""
         pending = [PendingReply(reply, self.now()) for reply in replies]
         command.replies += pending
         self._save(command)

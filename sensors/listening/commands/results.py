@@ -50,15 +50,11 @@ NO_RIGHTS = ("Commands are not answered. Check chatops.api_key and, with RBAC, t
 
 @dataclass
 class _Followed:
-    """An execution whose end is awaited, and the command that started it.
-
-    Attributes:
-        due_at: when StackStorm's API is asked for the execution (time.monotonic()).
-    """
+    """An execution whose end is awaited, and the command that started it."""
 
     command: Command
     execution: Execution
-    due_at: float = 0.0
+    due_at: float = 0.0  # of the next check; time.monotonic()
 
 
 class Results:
@@ -87,7 +83,7 @@ class Results:
         self.answered = 0
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start to follow the event stream and to check running executions, for ever."""
+        """Begin to follow the event stream and to check running executions."""
         supervisor.run_forever("event stream", self._follow_stream)
         supervisor.run_forever("executions", self._check_forever)
 
@@ -139,16 +135,11 @@ class Results:
                 self._on_end(followed, event.body, event.is_whole)
             elif room_of(event.body) is not None:
                 self._ended.append(execution_id)
-        elif status == PENDING and self._followed and may_be_child(event.body):
+        elif status == PENDING and self._followed and _may_be_child(event.body):
             eventlet.spawn_n(self._guarded, self._on_inquiry, event.body)
 
     def _follow_retry(self, execution_id: str, body: Dict[str, Any]) -> None:
-        """Follow the retry of a command's failed execution, which a policy action.retry starts.
-
-        Args:
-            execution_id: an execution that has ended; it may be the retry of a failed one.
-            body: this execution, as the event stream reports it.
-        """
+        """If an ended execution is the retry of a command's failed one, follow it too."""
         policies = (body.get("context") or {}).get("policies") or {}
         failed = self._failed.pop(
             (policies.get("retry") or {}).get("retried_liveaction_id", ""), None)
@@ -161,16 +152,14 @@ class Results:
     def _on_end(self, followed: _Followed, body: Dict[str, Any], is_whole: bool = True) -> None:
         """Post the result of an ended execution in the background.
 
-        A failed execution is kept, because a policy action.retry may run its action again.
-
         Args:
-            body: the execution from StackStorm.
+            body: the execution, from the event stream or the API.
             is_whole: False if members are missing in `body`.
         """
         if not self._followed.pop(followed.execution.execution_id, None):
             return  # the event stream and a check reported the end at the same time
         liveaction_id = (body.get("liveaction") or {}).get("id")
-        if body["status"] in FAILED and liveaction_id:
+        if body["status"] in FAILED and liveaction_id:  # a policy may run the action again
             self._failed[liveaction_id] = followed
             if len(self._failed) > FAILED_MAX:
                 del self._failed[next(iter(self._failed))]
@@ -200,14 +189,13 @@ class Results:
         due = [each for each in self._followed.values() if time.monotonic() >= each.due_at]
         if any([self._check(each) for each in due]):
             for inquiry in self._accounts.pack().pending():
-                if may_be_child(inquiry):
+                if _may_be_child(inquiry):
                     self._on_inquiry(inquiry)
 
     def _check(self, followed: _Followed) -> bool:
-        """Check an execution, and post its result if it has ended.
+        """Check an execution, and post its result if it has ended; return whether it is paused.
 
-        Returns:
-            True if the execution is paused, perhaps because its workflow asks a question.
+        A paused execution may wait for the answer to a question.
         """
         execution = followed.execution
         try:
@@ -241,12 +229,7 @@ class Results:
     # Replies
 
     def _answer(self, followed: _Followed, found: Optional[Dict[str, Any]]) -> None:
-        """Post the result of an ended execution.
-
-        Args:
-            found: the execution as StackStorm returned it; None if the event stream reported the
-                end without the whole execution, which is then read from the API.
-        """
+        """Post the result of an ended execution; if `found` is None, read the execution first."""
         stackstorm, execution = self._accounts.pack(), followed.execution
         try:
             whole = found or stackstorm.execution(execution.execution_id)
@@ -260,7 +243,7 @@ class Results:
         self._finish(followed, reply)
 
     def _give_up(self, followed: _Followed, reply: Reply) -> None:
-        """Stop following an execution, and send the reply with the reason."""
+        """Stop following an execution; send a reply with the reason."""
         if self._followed.pop(followed.execution.execution_id, None):
             eventlet.spawn_n(self._guarded, self._finish, followed, reply)
 
@@ -302,10 +285,7 @@ def _lost(error: StackStormError, execution: Execution) -> Reply:
     return Reply(LOST[error.status].format(error, execution.execution_id), color="red")
 
 
-def may_be_child(execution: Dict[str, Any]) -> bool:
-    """Return whether an execution may be a child of a chat command's execution.
-
-    To be sure, call root_of(), which asks StackStorm's API for the parents of the execution.
-    """
+def _may_be_child(execution: Dict[str, Any]) -> bool:
+    """Return whether an execution may be a child of a command's; only root_of() makes sure."""
     context = execution.get("context") or {}
     return bool(execution.get("parent")) and str(context.get("source_channel", "")).isdecimal()

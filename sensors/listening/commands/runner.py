@@ -1,7 +1,4 @@
-"""Writes chat commands to the journal, starts them in StackStorm, and acknowledges them.
-
-The journal (journal.py) is the record of unanswered commands in StackStorm's datastore.
-"""
+"""Writes chat commands to the journal, starts them in StackStorm, and acknowledges them."""
 import logging
 import time
 from collections import Counter
@@ -41,10 +38,7 @@ ALL_TOO_OLD = "{} commands were said while I was away, the first {} minutes ago,
 
 
 class Owner:
-    """Recognizes messages by the owner of the pack's token, because the pack may have sent them.
-
-    The owner is read from HipChat once.
-    """
+    """Recognizes the messages of the token's owner, which the pack itself may have sent."""
 
     def __init__(self, people: People, health: Health):
         self._people, self._health = people, health
@@ -52,18 +46,12 @@ class Owner:
         self.forget()
 
     def forget(self) -> None:
-        """Let wrote() read the owner from HipChat again, because the token has changed."""
+        """Let wrote() read the owner from HipChat again after the token has changed."""
         self._user_id: Optional[int] = None
         self._is_known = False
 
     def wrote(self, message: ChatMessage) -> bool:
-        """Return whether the token's owner wrote a message.
-
-        If so, the pack itself may have sent the message, and its command must not be run.
-
-        Raises:
-            HipChatError: HipChat does not return the owner of the token.
-        """
+        """Return whether the owner wrote a message; raises HipChatError if that is unknown."""
         with self._reading:
             if not self._is_known:
                 try:
@@ -81,8 +69,8 @@ class Runner:
     """Runs each chat command once, or replies why it is not run.
 
     Attributes:
-        outcomes: the number of commands by Outcome.kind; by "refused" for commands that the sensor
-            was too busy to run, could not check, or failed to run because of a defect.
+        outcomes: the number of commands by Outcome.kind. The kind "refused" is of this class: too
+            busy, owner of the token unknown, or a defect.
     """
 
     def __init__(self, commands: CommandHandler, owner: Owner, journal: Journal, replies: Replies,
@@ -94,9 +82,7 @@ class Runner:
         self.outcomes: Counter = Counter()
 
     def take(self, message: ChatMessage) -> None:
-        """Start to run the command in a message; return once the command is in the journal.
-
-        The command runs in the background. A message that the journal contains already is ignored.
+        """Write a command to the journal, and run it in the background; ignore a known message.
 
         Raises:
             ServiceUnavailable: StackStorm's datastore does not answer.
@@ -168,15 +154,7 @@ class Runner:
         self._results.follow(command)
 
     def _resumed(self, message: ChatMessage, attempt: Attempt) -> Optional[Outcome]:
-        """Find out whether a previous process has started a command.
-
-        Args:
-            attempt: the request to start executions that the previous process had recorded.
-
-        Returns:
-            The outcome of the attempt; None if the previous process started nothing, so the command
-            must be started now.
-        """
+        """Return the outcome of an attempt of a previous process; None if it started nothing."""
         # StackStorm may still execute the last call of that process.
         begun_at = datetime.fromisoformat(attempt.begun_at).timestamp()
         eventlet.sleep(max(0.0, begun_at + timing.START_SETTLE_DELAY - time.time()))
@@ -192,11 +170,7 @@ class Runner:
             eventlet.sleep(backoff.failed())
 
     def _reply_too_old(self, command: Command, minutes: int) -> None:
-        """Send one reply to all commands of a room that are too old to run.
-
-        Args:
-            minutes: the age of `command`.
-        """
+        """Send one reply to all commands of a room that are too old to run."""
         late = self._late.setdefault(command.message.room_id, [])
         late.append(command)
         if len(late) > 1:

@@ -1,9 +1,4 @@
-"""Builds the parts that run chat commands (ChatOps), and connects them with the sensor.
-
-Path of a command: the dispatcher calls take(), which writes the command to the journal (in
-StackStorm's datastore). Runner starts the command in StackStorm and acknowledges it. Results
-waits for the end of the execution, and Replies posts the result in the room.
-"""
+"""Builds the parts that run chat commands (ChatOps), and connects them with the sensor."""
 import logging
 from typing import Any, Dict, FrozenSet, Optional
 
@@ -45,14 +40,7 @@ class ChatOps:
 
     def __init__(self, settings: ChatOpsSettings, api: ApiSettings, platform: Platform,
                  store: CommandStore, health: Health, log: logging.Logger):
-        """Build the parts without starting them.
-
-        Args:
-            settings: the section `chatops` of the config.
-            api: the settings for HipChat's API.
-            platform: the URLs and the account for the StackStorm that runs the sensor.
-            store: the datastore for the journal, the record of unanswered commands.
-        """
+        """Build the parts without starting them."""
         self.addresses: FrozenSet[Address] = frozenset(
             Address(EVENT, room_id) for room_id in settings.rooms)
         self._api, self._metrics = api, health.metrics
@@ -75,19 +63,11 @@ class ChatOps:
         health.add_metrics(commands=self._counts)
 
     def open(self) -> None:
-        """Read the unanswered commands from the journal.
-
-        Raises:
-            ServiceUnavailable: StackStorm's datastore does not answer.
-        """
+        """Read the journal; raises ServiceUnavailable if the datastore does not answer."""
         self._journal.open()
 
     def start(self, supervisor: Supervisor) -> None:
-        """Resume the unanswered commands, and begin to watch for the ends of executions.
-
-        Args:
-            supervisor: runs the tasks that watch, and restarts a task that raises an exception.
-        """
+        """Resume the unanswered commands, and begin to watch for the ends of executions."""
         self._results.start(supervisor)
         self._runner.resume()
 
@@ -101,8 +81,6 @@ class ChatOps:
         """If a delivery is a command, store it and have it run in the background.
 
         Args:
-            address: the event and room of the delivery.
-            body: the delivery's parsed and checked body.
             trace_tag: the message ID; a random ID if the message has none.
 
         Returns:
@@ -130,10 +108,9 @@ class ChatOps:
                            message_id, str(message.get("date")), neutralize_templates(text))
 
     def _as_user(self) -> Client:
-        """Return a client with a user's token, for calls that HipChat refuses to an add-on.
+        """Return a client with a user's token; raises ParameterError if there is no api_key.
 
-        Raises:
-            ParameterError: the config has no api_key.
+        HipChat refuses some calls to an add-on.
         """
         settings = self._api.of_user()
         if settings is self._api:

@@ -67,9 +67,9 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
             take_command=lambda address, body, message_id: False)
         used = time.process_time()
         RoomQueues(spool, dispatcher.deliver, health, log).start(Supervisor(health))
-        while health.dispatched < DELIVERIES:
+        while health.totals()["dispatched"] < DELIVERIES:
             eventlet.sleep(0.001)
-        cost = (time.process_time() - used) / health.dispatched
+        cost = (time.process_time() - used) / health.totals()["dispatched"]
         for room, ids in dispatched.items():
             numbers = [int(each.rpartition("/")[2]) for each in ids]
             expected = range(numbers[0], backlog + DELIVERIES, rooms)

@@ -10,7 +10,6 @@ from listening.operations.metrics import Metrics
 __all__ = ["Health"]
 
 CONSEQUENCES = ("rooms", "webhooks")  # parts that fail if HipChat fails
-ACCEPTED, DISPATCHED = "accepted", "dispatched"  # deliveries with other outcomes are dropped
 
 
 class _Problem(NamedTuple):
@@ -30,7 +29,6 @@ class Health:
         health.clear_problem("spool")
 
     Attributes:
-        mask: replaces the secrets in a string of details().
         refused: the number of refused HTTP requests, by reason.
         metrics: the same numbers and more, for Prometheus.
     """
@@ -39,14 +37,12 @@ class Health:
         self._log = log
         self._started = time.monotonic()
         self._problems: Dict[Tuple[str, str], _Problem] = {}
-        self._refused_logged: Dict[str, float] = {}
-        self._warned: Dict[Tuple[str, str, str], float] = {}
+        self._logged_at: Dict[Tuple[str, ...], float] = {}
         self._sources: Dict[str, Callable[[], Any]] = {}
         self._promises: List[Tuple[Callable[[], bool], str]] = []
         self._outcomes: Counter = Counter()  # of deliveries, by (event, outcome)
-        self.mask: Callable[[str], str] = str
         self.refused: Counter = Counter()
-        self.metrics = Metrics(self.report, lambda: self._outcomes, self._problem_counts)
+        self.metrics = Metrics(self.report, self.details, self._outcomes)
 
     def set_problem(self, part: str, summary: str, detail: str, about: str = "",
                     level: int = logging.WARNING) -> None:
@@ -85,24 +81,12 @@ class Health:
         if deliveries:
             self._outcomes[event, outcome] += deliveries
 
-    @property
-    def accepted(self) -> int:
-        """The number of deliveries that were received and stored."""
-        return self._count_of(ACCEPTED)
-
-    @property
-    def dispatched(self) -> int:
-        """The number of deliveries that were dispatched to StackStorm."""
-        return self._count_of(DISPATCHED)
-
-    @property
-    def dropped(self) -> Dict[str, int]:
-        """The number of deliveries that were not dispatched, by reason."""
-        found: Counter = Counter()
+    def totals(self) -> Counter:
+        """Return the number of deliveries of all events, by outcome."""
+        totals: Counter = Counter()
         for (_, outcome), count in self._outcomes.items():
-            if outcome not in (ACCEPTED, DISPATCHED):
-                found[outcome] += count
-        return found
+            totals[outcome] += count
+        return totals
 
     def count_refused(self, status: str, reason: str, content: str) -> None:
         """Count a refused HTTP request; log at most one in WARNING_THROTTLE for each reason.
@@ -113,10 +97,7 @@ class Health:
             content: the body of the response.
         """
         self.refused[reason] += 1
-        now = time.monotonic()
-        if now >= self._refused_logged.get(reason, now - timing.WARNING_THROTTLE) + (
-                timing.WARNING_THROTTLE):
-            self._refused_logged[reason] = now
+        if self._may_log(reason):
             self._log.info("A request was refused with %s (%s); so far %d for this reason. %s",
                            status, reason, self.refused[reason], content.strip())
 
@@ -147,30 +128,23 @@ class Health:
 
     def report(self) -> Dict[str, Any]:
         """Return the content of /health. It contains no rooms, users and URLs."""
-        reasons = self._reasons()
+        reasons, dropped = self._reasons(), self.totals()
+        accepted, dispatched = dropped.pop("accepted", 0), dropped.pop("dispatched", 0)
         return dict({
             "status": "degraded" if reasons else "ok",
             "reasons": reasons,
             "uptime": round(time.monotonic() - self._started),
-            "accepted": self.accepted,
-            "dispatched": self.dispatched,
-            "dropped": dict(self.dropped),
+            "accepted": accepted,
+            "dispatched": dispatched,
+            "dropped": dict(dropped),
             "refused": dict(self.refused),
         }, **{key: source() for key, source in self._sources.items()})
 
     def details(self) -> List[str]:
         """Return one string for each current problem, with its detail; causes go first."""
         return self._broken() + [
-            self.mask(f"{part}: {problem.summary}. {problem.detail}")
+            f"{part}: {problem.summary}. {problem.detail}"
             for (part, _), problem in sorted(self._current().items(), key=_cause_first)]
-
-    def _count_of(self, outcome: str) -> int:
-        return sum(count for (_, each), count in self._outcomes.items() if each == outcome)
-
-    def _problem_counts(self) -> Dict[str, int]:
-        """Return the number of current problems by part."""
-        broken = (reason.partition(":")[0] for reason in self._broken())
-        return Counter([part for part, _ in self._current()] + list(broken))
 
     def _reasons(self) -> List[str]:
         counts = Counter(f"{part}: {problem.summary}"
@@ -191,10 +165,16 @@ class Health:
         self._problems[part, about] = problem
         if known and known.summary == problem.summary and known.ends == problem.ends:
             return
-        now, key = time.monotonic(), (part, about, problem.summary)
-        if now >= self._warned.get(key, now - timing.WARNING_THROTTLE) + timing.WARNING_THROTTLE:
-            self._warned[key] = now
+        if self._may_log(part, about, problem.summary):
             self._log.log(level, "%s: %s. %s", part, problem.summary, problem.detail)
+
+    def _may_log(self, *key: str) -> bool:
+        """Return True, but for each key at most once in WARNING_THROTTLE."""
+        now = time.monotonic()
+        if now - self._logged_at.get(key, float("-inf")) < timing.WARNING_THROTTLE:
+            return False
+        self._logged_at[key] = now
+        return True
 
 
 def _cause_first(item: Tuple[Tuple[str, str], _Problem]) -> Tuple:

@@ -1,5 +1,6 @@
 """The metrics that `GET {public_url}/metrics` returns, in the text format of Prometheus."""
-from typing import Any, Callable, Dict, Iterable, Optional
+import collections
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,18 +17,19 @@ CALL_SECONDS = (.05, .1, .25, .5, 1, 2.5, 5, 10, 30)
 Report = Dict[str, Any]
 
 
-class Metrics:
+class Metrics(Collector):
     """Collects the sensor's metrics. Like /health, they contain no rooms, users and URLs."""
 
-    def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
-                 problems: Callable[[], Dict[str, int]]):
+    def __init__(self, report: Callable[[], Report], details: Callable[[], List[str]],
+                 outcomes: Dict[Tuple[str, str], int]):
         """Args:
             report: returns the content of /health.
-            outcomes: returns the number of deliveries by (event, outcome).
-            problems: returns the number of current problems by part.
+            details: returns a string for each current problem, in the form "part: ...".
+            outcomes: the number of deliveries by (event, outcome), which the caller updates.
         """
+        self._report, self._details, self._outcomes = report, details, outcomes
         self._registry = CollectorRegistry()
-        self._registry.register(_OfHealth(report, outcomes, problems))
+        self._registry.register(self)
         self.dispatch_seconds = Histogram(
             "hipchat_dispatch_seconds", "From the arrival of a delivery to its dispatch.",
             buckets=DISPATCH_SECONDS, registry=self._registry)
@@ -67,29 +69,20 @@ class Metrics:
         """Return all metrics in Prometheus' format."""
         return generate_latest(self._registry)
 
-
-class _OfHealth(Collector):
-    """Converts the values of /health into metrics, each time that Prometheus reads them."""
-
-    def __init__(self, report: Callable[[], Report], outcomes: Callable[[], Dict],
-                 problems: Callable[[], Dict[str, int]]):
-        self._report, self._outcomes, self._problems = report, outcomes, problems
-
-    def describe(self) -> Iterable[Metric]:
-        return []  # without this, register() would call collect() before the parts exist
-
     def collect(self) -> Iterable[Metric]:
+        """Yield the values of /health as metrics, each time that Prometheus reads them."""
         report = self._report()
         deliveries = CounterMetricFamily(
             "hipchat_deliveries", "Deliveries, by event and outcome.", labels=["event", "outcome"])
-        for (event, outcome), count in sorted(self._outcomes().items()):
+        for (event, outcome), count in sorted(self._outcomes.items()):
             deliveries.add_metric([event, outcome.replace(" ", "_")], count)
         yield deliveries
         yield _by("hipchat_refused_requests", "Requests that were refused, by reason.", "reason",
                   report["refused"])
         problems = GaugeMetricFamily("hipchat_problems", "Current problems, by part.",
                                      labels=["part"])
-        for part, count in sorted(self._problems().items()):
+        parts = collections.Counter(detail.partition(":")[0] for detail in self._details())
+        for part, count in sorted(parts.items()):
             problems.add_metric([part], count)
         yield problems
         yield _gauge("hipchat_up", "1 if the status is ok, 0 if it is degraded.",
@@ -115,10 +108,11 @@ class _OfHealth(Collector):
                                       "that no webhook had delivered.",
                                       value=report["history"]["fetched"])
         if "commands" in report:
+            commands = report["commands"]
             yield _by("hipchat_commands", "Chat commands, by outcome.", "outcome", {
-                key: report["commands"][key] for key in ("started", "answered", "refused")})
+                key: commands[key] for key in ("started", "answered", "refused")})
             yield _gauge("hipchat_commands_waiting", "Commands that are not answered yet.",
-                         report["commands"]["waiting"])
+                         commands["waiting"])
 
 
 def _gauge(metric_name: str, documentation: str, value: float) -> Metric:

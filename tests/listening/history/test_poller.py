@@ -115,7 +115,7 @@ class TestNewRule:
         hipchat.say("new")
         bench.read_again()
         wait_until(lambda: bench.dispatched == ["new"])
-        assert bench.health.dropped == {}
+        assert bench.health.report()["dropped"] == {}
 
     def test_added_during_a_read_gets_no_message_posted_before_it(
             self, bench, hipchat, clock):
@@ -207,7 +207,7 @@ class TestOld:
 
         def too_old():
             self.bench.read_again(requested=False)
-            return self.bench.health.dropped["too old"]
+            return self.bench.health.totals()["too old"]
 
         return too_old
 
@@ -266,14 +266,14 @@ class TestPolled:
         bench.history.note_activity(FACTOR)  # possibly later, as after its dispatch
         bench.history.subscriptions_changed()
         wait_until(lambda: not bench.history._schedule._is_changed)
-        assert bench.health.report()["status"] == "ok" and not bench.health.dropped
+        assert bench.health.report()["status"] == "ok" and not bench.health.report()["dropped"]
         assert "too rarely" not in caplog.text
 
     def test_is_a_problem_where_it_is_polled_more_rarely_than_seen_keys_are_kept(
             self, ask, hipchat):
         bench = ask(REMEMBERED + 1)
         hipchat.during_read = lambda: hipchat.say("after the read")
-        wait_until(lambda: bench.health.dropped == {"too old": 1})
+        wait_until(lambda: bench.health.report()["dropped"] == {"too old": 1})
         assert bench.health.report()["reasons"] == ["history: rooms are polled too rarely"]
         bench.webhooks.is_history_only.return_value = False
         wait_until(lambda: bench.health.report()["status"] == "ok")
@@ -300,7 +300,7 @@ def test_a_polled_room_that_could_not_be_read_is_backfilled_later(make, hipchat,
     hipchat.say("missed")
     hipchat.forbidden.clear()
     wait_until(lambda: bench.let_pass(300) or bench.dispatched == ["missed"])
-    assert not bench.health.dropped
+    assert not bench.health.report()["dropped"]
 
 
 def test_deliveries_lost_by_a_damaged_spool_are_read_again_from_the_stored_cursor(make, hipchat):

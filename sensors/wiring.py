@@ -5,7 +5,7 @@
     command:  Dispatcher -> ChatOps
 """
 import logging
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Union
 
 import eventlet
 
@@ -66,7 +66,6 @@ class Parts:
                 restart this sensor, which dispatches nothing more.
         """
         self._supervisor, self._replaced = supervisor, replaced
-        self._reconciling: List[Any] = []  # greenlets that start once the triggers are known
         budget = CallBudget(settings.calls_share)
         self._api = settings.api._replace(rate_limit_wait=0)
         rooms = RoomDirectory()
@@ -88,13 +87,15 @@ class Parts:
         self.spool = Spool(
             directory=settings.spool_directory,
             limits=SpoolLimits(settings.max_deliveries, context.dedup_kept), health=health,
-            run_forever=supervisor.run_forever, recheck_all=self.recheck_all)
+            run_forever=supervisor.run_forever,
+            recheck_all=lambda: self._history.recheck_all())
         self.publisher = TriggerPublisher(health, log)
         self._leadership = self._build_leadership(health)
+        self._chatops = self._build_chatops()
         self._dispatcher = Dispatcher(
             context=context, publish=self._publish, refresh=self.triggers.refresh,
             delivery_unwanted=self.delivery_unwanted, delivery_handled=self.delivery_handled,
-            take_command=self.take_command)
+            take_command=self._chatops.take if self._chatops else lambda *delivery: False)
         self._room_queues = RoomQueues(
             spool=self.spool, deliver=self._dispatcher.deliver, health=health, log=log)
         self._cursors = Cursors(CursorStore(datastore.read_all, self._write_shared,
@@ -113,7 +114,6 @@ class Parts:
                            webhooks=self._count_webhooks,
                            unheard_rooms=lambda: len(self._webhooks.problems()),
                            webhooks_elsewhere=self._webhooks.elsewhere)
-        self._chatops = self._build_chatops()
         self._report_config()
 
     def start(self) -> None:
@@ -138,10 +138,6 @@ class Parts:
     def request_check(self, room_id: Optional[int] = None) -> None:
         """Have the history of a room (None: of all rooms) read soon: messages may be missing."""
         self._history.request_check(room_id)
-
-    def recheck_all(self) -> None:
-        """Read all rooms' histories again, because stored deliveries were lost on disk."""
-        self._history.recheck_all()
 
     def subscriptions_changed(self) -> None:
         """Adapt webhooks and history polling to the rules' changed triggers."""
@@ -170,10 +166,6 @@ class Parts:
         """Note a room's activity and name from a delivery that was dispatched or dropped."""
         self._webhooks.note_room_name(address, room_name)
         self._history.note_activity(address.room_id)
-
-    def take_command(self, address: Address, body: Dict[str, Any], message_id: str) -> bool:
-        """Store and run a delivery if it is a chat command; return whether it is one."""
-        return self._chatops is not None and self._chatops.take(address, body, message_id)
 
     def _count_webhooks(self) -> Dict[str, int]:
         """Count the required webhooks ("wanted"), and how many of them HipChat has ("present").
@@ -280,13 +272,18 @@ class Parts:
         run_forever("beginning", self._begin_dispatching)
 
     def _begin_dispatching(self) -> None:
-        """Start to dispatch and to read triggers, once cursors and commands are loaded."""
+        """Start the other tasks, once cursors, commands and triggers are read from StackStorm.
+
+        Before the triggers are read, no webhooks may be managed: those that no trigger needs are
+        deleted.
+        """
         health = self._context.health
         while True:
             try:
                 self._history.begin()
                 if self._chatops:
                     self._chatops.open()
+                self.triggers.refresh()
                 break
             except ServiceUnavailable as error:
                 health.set_problem(error.part, error.summary, error.detail, about="outage")
@@ -297,10 +294,13 @@ class Parts:
         run_forever = self._supervisor.run_forever
         run_forever("cursors", lambda: self._cursors.store_forever(self.spool.is_waiting))
         run_forever("stalls", lambda: watch_stalls(self.request_check))
-        run_forever("refreshing", self._refresh_triggers)
+        run_forever("refreshing", self.triggers.run)
         run_forever("rules", RuleProblems(
             subscriptions=self.subscriptions, webhooks=self._webhooks,
             enabled_rules=database.enabled_rules, health=health).watch)
+        run_forever("webhooks", self._webhooks.run)
+        run_forever("history", self._read_histories)
+        run_forever("token", TokenWatch(self._context).run)
 
     def _take_over(self) -> None:
         """Discard the deliveries in this sensor's spool, because another sensor was active since.
@@ -323,20 +323,6 @@ class Parts:
             dispatched_since=database.dispatched_since, now=context.client.now,
             reach=context.dedup_kept))
         context.log.info("Another sensor was active; this one takes over.")
-
-    def _refresh_triggers(self) -> None:
-        self.triggers.run(self._reconcile)
-
-    def _reconcile(self) -> None:
-        """Start to manage webhooks and to read histories; do nothing after the first call.
-
-        Call it only after the triggers were read: webhooks that no trigger needs are deleted.
-        """
-        if not self._reconciling:
-            self._reconciling = [
-                self._supervisor.run_forever("webhooks", self._webhooks.run),
-                self._supervisor.run_forever("history", self._read_histories),
-                self._supervisor.run_forever("token", TokenWatch(self._context).run)]
 
     def _read_histories(self) -> None:
         eventlet.sleep(self._leadership.settle_delay)

@@ -38,7 +38,7 @@ TASKS = [  # the name in /health, where the task is (or its name in wiring), its
     ("watching", RoomQueues, "_watch"),
     ("publishing", "TriggerPublisher", "watch"),
     ("refreshing", "Triggers", "run"),
-    ("refreshing", "Triggers", "refresh"),
+    ("beginning", "Triggers", "refresh"),
     ("webhooks", WebhookReconciler, "run"),
     ("webhooks", WebhookReconciler, "_note_required")]
 

@@ -50,21 +50,16 @@ class Triggers:
         with self._one_at_a_time:
             self._subscriptions.replace(self._read(TYPES))
 
-    def run(self, triggers_known: Callable[[], None]) -> None:
-        """Refresh the subscriptions for ever: every TRIGGER_REFRESH_PERIOD, and after changes.
-
-        Args:
-            triggers_known: called after each successful refresh.
-        """
+    def run(self) -> None:
+        """Refresh the subscriptions for ever: every TRIGGER_REFRESH_PERIOD, and after changes."""
         while True:
             try:
                 self.refresh()
             except ServiceUnavailable as outage:
                 self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
-                self._wake_up.wait(timing.TRIGGER_REFRESH_RETRY_DELAY)
-                continue
-            self._health.clear_problem("database", about="outage")
-            triggers_known()
-            is_settled = time.monotonic() >= self._settled_at
-            self._wake_up.wait(timing.TRIGGER_REFRESH_PERIOD if is_settled else
-                               timing.TRIGGER_RECHECK_DELAY)
+                delay = timing.TRIGGER_REFRESH_RETRY_DELAY
+            else:
+                self._health.clear_problem("database", about="outage")
+                delay = (timing.TRIGGER_REFRESH_PERIOD if time.monotonic() >= self._settled_at
+                         else timing.TRIGGER_RECHECK_DELAY)
+            self._wake_up.wait(delay)

@@ -21,8 +21,8 @@ class Leadership:
     last successful renewal plus the lock's timeout, less a margin.
 
     Attributes:
-        is_active: True from the time when this sensor got the lock until it releases the lock, or
-            another sensor gets it.
+        role: "active" from the time when this sensor got the lock until it releases the lock, or
+            another sensor gets it; otherwise "standby".
         settle_delay: the seconds to wait, once active, before histories are read.
     """
 
@@ -30,24 +30,19 @@ class Leadership:
                  health: Health):
         """Args:
             lock: the lock, a CoordinationLock (stackstorm/coordination.py).
-            roster: records which sensor was active last.
             can_dispatch: returns whether this machine can reach StackStorm's broker now.
         """
         self._lock, self._roster, self._health = lock, roster, health
         self._can_dispatch = can_dispatch
         self._deadline = 0.0  # time.monotonic() up to which dispatching is allowed
         self._broker_lost_at: Optional[float] = None
-        self.is_active = False
-        self.settle_delay = timing.BALANCER_DELAY  # seconds, before histories are read
-
-    @property
-    def role(self) -> str:
-        return "active" if self.is_active else "standby"
+        self.role = "standby"
+        self.settle_delay = timing.BALANCER_DELAY
 
     @property
     def is_current(self) -> bool:
         """True if this is the active sensor, by the last renewal of the lock (no call is made)."""
-        return self.is_active and time.monotonic() < self._deadline
+        return self.role == "active" and time.monotonic() < self._deadline
 
     def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
         """Wait for the lock, be the active sensor, and return when another sensor is active.
@@ -59,8 +54,8 @@ class Leadership:
                 after an interruption.
         """
         self._wait_for_lock()
-        taken_over = _retried(self._roster.take_over)
-        self.is_active = True
+        taken_over = self._take_over()
+        self.role = "active"
         activate(taken_over)
         while True:
             was_current = self.is_current
@@ -69,7 +64,7 @@ class Leadership:
             if self.is_current and not was_current:
                 request_check()
             eventlet.sleep(timing.LOCK_RENEWAL_PERIOD)
-        self.is_active = False
+        self.role = "standby"
 
     def check(self) -> None:
         """Raise ServiceUnavailable unless this sensor owns the lock, and so can dispatch now."""
@@ -83,7 +78,7 @@ class Leadership:
     def resign(self) -> None:
         """Stop being active, and release the lock, so that a standby can take over at once."""
         self._deadline = 0.0
-        self.is_active = False
+        self.role = "standby"
         try:
             self._lock.release()
         except Exception as error:
@@ -92,7 +87,7 @@ class Leadership:
 
     def _wait_for_lock(self) -> None:
         announced_at = float("-inf")
-        while not self._acquired():
+        while not self._owns_after(self._lock.acquire):
             if time.monotonic() >= announced_at + timing.STANDBY_PERIOD:
                 announced_at = time.monotonic()
                 self._announce_standby()
@@ -106,25 +101,36 @@ class Leadership:
         except ServiceUnavailable:
             pass  # without StackStorm's database, this sensor could not take over
 
-    def _acquired(self) -> bool:
-        began = time.monotonic()
-        try:
-            acquired = self._lock.acquire()
-        except Exception as error:
-            self._report_unreachable(error)
-            return False
-        self._health.clear_problem("coordination")
-        if acquired:
-            self._prolong(began)
-        return acquired
+    def _take_over(self) -> bool:
+        """Record this sensor as active; return True if another sensor has been active before."""
+        while True:
+            try:
+                return self._roster.take_over()
+            except ServiceUnavailable:
+                eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
-    def _prolong(self, began: float) -> None:
-        """Let this sensor dispatch until the lock expires, less a margin.
+    def _owns_after(self, call: Callable[[], bool]) -> Optional[bool]:
+        """Acquire or renew the lock, and move the deadline if this sensor owns the lock now.
 
         Args:
-            began: when the call that renewed the lock began (time.monotonic()).
+            call: the lock's method acquire or renew.
+
+        Returns:
+            Whether this sensor owns the lock; None if the coordination service does not answer.
         """
-        self._deadline = began + timing.LOCK_TIMEOUT - timing.LOCK_MARGIN
+        began = time.monotonic()
+        try:
+            is_owned = call()
+        except Exception as error:
+            self._health.set_problem(
+                "coordination", "StackStorm's coordination service does not answer",
+                "No sensor can take over, and the active one pauses until it answers. Check the "
+                f"service at [coordination] url in st2.conf. The error: {error!r:.300}")
+            return None
+        self._health.clear_problem("coordination")
+        if is_owned:
+            self._deadline = began + timing.LOCK_TIMEOUT - timing.LOCK_MARGIN
+        return is_owned
 
     def _keep_lock(self) -> bool:
         """Renew the lock.
@@ -133,17 +139,12 @@ class Leadership:
             False if another sensor is active or should become active, so run() must end. True if
             this sensor owns the lock, and also if the coordination service does not answer.
         """
-        began = time.monotonic()
-        try:
-            is_owned = self._lock.renew()
-        except Exception as error:  # if this lasts, the deadline stops dispatching
-            self._report_unreachable(error)
+        is_owned = self._owns_after(self._lock.renew)
+        if is_owned is None:  # if this lasts, the deadline stops dispatching
             return True
-        self._health.clear_problem("coordination")
         if not is_owned:
             self._deadline = 0.0
             return self._regained()
-        self._prolong(began)
         if self._should_resign():
             self.resign()
             return False
@@ -155,7 +156,7 @@ class Leadership:
             try:
                 if self._roster.another_is_active():
                     return False
-                if self._acquired():
+                if self._owns_after(self._lock.acquire):
                     # Since the check above, another sensor may have had the lock and ended.
                     return not self._roster.another_is_active()
             except ServiceUnavailable:
@@ -174,12 +175,6 @@ class Leadership:
                     now - self._broker_lost_at >= timing.BROKER_LOST_DELAY)
         except ServiceUnavailable:
             return False
-
-    def _report_unreachable(self, error: Exception) -> None:
-        self._health.set_problem(
-            "coordination", "StackStorm's coordination service does not answer",
-            "No sensor can take over, and the active one pauses until it answers. Check the "
-            f"service at [coordination] url in st2.conf. The error: {error!r:.300}")
 
     def _unavailable(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable(
@@ -211,7 +206,7 @@ class SoleSensor:
         activate(False)
         while True:
             try:
-                self._look_for_another()
+                self._report_another()
                 self._roster.announce(ACTIVE)
             except ServiceUnavailable:
                 pass  # the next dispatch reports the outage
@@ -223,7 +218,7 @@ class SoleSensor:
     def resign(self) -> None:
         """Do nothing, because there is no lock."""
 
-    def _look_for_another(self) -> None:
+    def _report_another(self) -> None:
         if self._roster.is_alive(ACTIVE, timing.SENSOR_SEEN_KEPT):
             self._health.set_problem(
                 "coordination", "a second sensor of the same HipChat runs",
@@ -231,12 +226,3 @@ class SoleSensor:
                 "Stop it, or set [coordination] url in st2.conf, so that it stands by.")
         else:
             self._health.clear_problem("coordination")
-
-
-def _retried(function: Callable[[], bool]) -> bool:
-    """Return a function's result; call it again for as long as it raises ServiceUnavailable."""
-    while True:
-        try:
-            return function()
-        except ServiceUnavailable:
-            eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)

@@ -4,19 +4,12 @@ import os
 import socket
 import time
 import uuid
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 __all__ = ["ACTIVE", "STANDBY", "Roster"]
 
 FILE = "sensor-id"
 ACTIVE, STANDBY = "hipchat_active_sensor", "hipchat_standby_sensor"  # the datastore's keys
-
-
-class _Sighting(NamedTuple):
-    """The last content that was read from a record, and when it changed (time.monotonic())."""
-
-    text: str
-    changed_at: float
 
 
 class Roster:
@@ -30,12 +23,12 @@ class Roster:
     def __init__(self, read: Callable[[str], Optional[str]], write: Callable[[str, str], None],
                  directory: str):
         """Args:
-            read: returns the value of a datastore key; None if the key does not exist.
-            write: stores a value under a datastore key.
+            read, write: those of stackstorm/datastore.py.
             directory: this sensor's spool directory, where its ID is stored.
         """
         self._read, self._write, self._directory = read, write, directory
-        self._sightings: Dict[str, _Sighting] = {}
+        # by key: the last content that was read, and when it changed (time.monotonic())
+        self._seen: Dict[str, Tuple[str, float]] = {}
 
     def take_over(self) -> bool:
         """Record this sensor as the active one.
@@ -49,13 +42,12 @@ class Roster:
 
     def another_is_active(self) -> bool:
         """Return True if another sensor became active after this sensor did."""
-        record = self._record(ACTIVE)
-        return record is not None and record.get("sensor") != self._sensor_id()
+        text = self._read(ACTIVE)
+        return text is not None and self._is_another(text)
 
     def active_host(self) -> str:
         """Return the host name of the sensor that became active last; "" if unknown."""
-        record = self._record(ACTIVE) or {}
-        return str(record.get("host", ""))
+        return str(_parsed(self._read(ACTIVE) or "").get("host", ""))
 
     def announce(self, key: str) -> None:
         """Write this sensor into the record `key` (ACTIVE or STANDBY), with a new random stamp."""
@@ -70,15 +62,18 @@ class Roster:
         call. Therefore it returns False at the first call.
 
         Args:
-            key: ACTIVE or STANDBY.
             kept: for how many seconds after its last change a record counts as recent.
         """
         text, now = self._read(key) or "", time.monotonic()
-        seen = self._sightings.get(key)
-        if seen is None or seen.text != text:
-            self._sightings[key] = _Sighting(text, now if seen else float("-inf"))
-        is_recent = self._sightings[key].changed_at > now - kept
-        return is_recent and _parsed(text).get("sensor") != self._sensor_id()
+        seen, changed_at = self._seen.get(key, (text, float("-inf")))
+        if text != seen:
+            changed_at = now
+        self._seen[key] = (text, changed_at)
+        return changed_at > now - kept and self._is_another(text)
+
+    def _is_another(self, text: str) -> bool:
+        """Return True for a record of another sensor, and for one that cannot be read."""
+        return _parsed(text).get("sensor") != self._sensor_id()
 
     def _sensor_id(self) -> str:
         """Return the ID in the spool directory; create one in a new directory.
@@ -93,10 +88,6 @@ class Roster:
             with open(path, "w", encoding="ascii") as file:
                 file.write(uuid.uuid4().hex)
             return self._sensor_id()
-
-    def _record(self, key: str) -> Optional[Dict[str, Any]]:
-        text = self._read(key)
-        return None if text is None else _parsed(text)
 
 
 def _parsed(text: str) -> Dict[str, Any]:

@@ -34,9 +34,8 @@ from listening.http.server import Server
 from listening.operations.health import Health
 from listening.operations.leadership import Leadership, SoleSensor
 from listening.operations.roster import Roster
-from listening.operations.stall_watch import watch_stalls
 from listening.operations.supervisor import Supervisor
-from listening.operations.token_watch import TokenWatch
+from listening.operations.watches import watch_stalls, watch_token
 from listening.spool import Spool, SpoolError, SpoolLimits
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
@@ -300,7 +299,7 @@ class Parts:
             enabled_rules=database.enabled_rules, health=health).watch)
         run_forever("webhooks", self._webhooks.run)
         run_forever("history", self._read_histories)
-        run_forever("token", TokenWatch(self._context).run)
+        run_forever("token", lambda: watch_token(self._context))
 
     def _take_over(self) -> None:
         """Discard the deliveries in this sensor's spool, because another sensor was active since.

@@ -5,7 +5,7 @@ from support.context import make_context
 from support.waiting import wait_until
 
 from hipchat.errors import NoAnswer
-from listening.operations.token_watch import TokenWatch
+from listening.operations.watches import watch_token
 
 DAY = 86400
 
@@ -30,7 +30,7 @@ def watch(monkeypatch):
 
         monkeypatch.setattr("hipchat.api.client.Client.token_info", lambda client: token_info())
         context = make_context()
-        running = eventlet.spawn(TokenWatch(context).run)
+        running = eventlet.spawn(watch_token, context)
         wait_until(lambda: not looks)
         eventlet.sleep(0)
         running.kill()

@@ -71,11 +71,7 @@ class WebhookSensor(Sensor):
         if self._parts:
             self._parts.triggers.triggers_changed()
 
-    def update_trigger(self, trigger: Dict[str, Any]) -> None:
-        self.add_trigger(trigger)
-
-    def remove_trigger(self, trigger: Dict[str, Any]) -> None:
-        self.add_trigger(trigger)
+    update_trigger = remove_trigger = add_trigger
 
     def _stop(self, signum: int, frame: Any) -> None:
         if self._parts:

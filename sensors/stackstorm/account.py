@@ -52,20 +52,18 @@ class _ServiceToken:
             StackStormError: StackStorm's database cannot store a token.
         """
         if cfg.CONF.auth.enable and get_datetime_utc_now() >= self._renew_at:
+            ttl = cfg.CONF.auth.service_token_ttl
             try:
-                self._make()
+                with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError("no answer in time")):
+                    token = create_token(username=cfg.CONF.system_user.user, ttl=ttl, service=True)
             except Exception as error:
                 raise StackStormError("the request for a service token",
                                       message=f"{type(error).__name__} of its database") from error
+            self._headers = {"X-Auth-Token": token.token}
+            lead = timedelta(seconds=min(timing.TOKEN_RENEWAL_LEAD, ttl / 2))
+            self._renew_at = token.expiry - lead
         return self._headers
 
     def renew(self) -> None:
         """Create a new token for the next call, because StackStorm refused the current token."""
         self._renew_at = get_datetime_utc_now()
-
-    def _make(self) -> None:
-        ttl = cfg.CONF.auth.service_token_ttl
-        with eventlet.Timeout(timing.DATABASE_TIMEOUT, TimeoutError("no answer in time")):
-            token = create_token(username=cfg.CONF.system_user.user, ttl=ttl, service=True)
-        self._headers = {"X-Auth-Token": token.token}
-        self._renew_at = token.expiry - timedelta(seconds=min(timing.TOKEN_RENEWAL_LEAD, ttl / 2))

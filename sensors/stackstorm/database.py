@@ -97,9 +97,9 @@ def save_addon(text: str) -> None:
     Raises:
         NotStored: the credentials cannot be encrypted, or the reference cannot be resolved.
     """
+    stored = {"scope": SYSTEM, "name": KEY}
     with answering():
-        before = _stored()
-        before_value = before.value if before else None
+        before = [pair.value for pair in KeyValuePair.query(**stored)]  # one, or none
         try:
             set_datastore_value_for_config_key(PACK, KEY, text, secret=True)
         except CryptoKeyNotSetupException:
@@ -111,25 +111,11 @@ def save_addon(text: str) -> None:
                 raise NotStored("addon.credentials in the pack's config does not refer to it",
                                 f"Set it to \"{REFERENCE}\".")
         except NotStored:
-            _restore(before_value)
+            if before:
+                KeyValuePair.query(**stored).update_one(upsert=False, set__value=before[0])
+            else:
+                KeyValuePair.query(**stored).delete()
             raise
-
-
-def _stored() -> Optional[Any]:
-    """Return the datastore's pair of the credentials' key and encrypted value; None without one."""
-    try:
-        return KeyValuePair.get_by_scope_and_name(SYSTEM, KEY)
-    except StackStormDBObjectNotFoundError:
-        return None
-
-
-def _restore(value: Optional[str]) -> None:
-    pair = _stored()
-    if value is None:
-        KeyValuePair.delete(pair)
-    elif pair:
-        pair.value = value
-        KeyValuePair.add_or_update(pair)
 
 
 def _credentials() -> Optional[str]:

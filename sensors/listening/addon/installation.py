@@ -8,7 +8,7 @@ from eventlet.semaphore import Semaphore
 from hipchat.api.credentials import Integration
 from hipchat.config.addon import Addon
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.errors import HipChatError
+from hipchat.errors import HipChatError, InvalidToken
 from hipchat.webhook.addon_urls import AddonUrls
 from listening import timing
 from listening.addon.claim import Claim, group_id, is_capabilities_of
@@ -199,11 +199,9 @@ class Installation:
         Raises:
             InstallationRefused: HipChat issues no token for the whole group; the claim is for
                 another HipChat or group; an update is for an OAuth client whose secret is not
-                stored; the add-on is disabled; or the datastore was not read yet.
+                stored; or the datastore was not read yet.
         """
         known = self._addon
-        if not self.enabled:
-            raise InstallationRefused("addon.enabled is false in the pack's config")
         if known is None:
             raise InstallationRefused("StackStorm's datastore was not read yet; try again",
                                       try_again=True)
@@ -213,12 +211,21 @@ class Installation:
                 f"at {claim.capabilities_url!r}, and api_url is {self._api.api_url}.")
             raise InstallationRefused("capabilitiesUrl is not that of the HipChat that the pack's "
                                       "config names in api_url")
-        integration = Integration(claim.oauth_id,
-                                  claim.secret or _known_secret(known, claim.oauth_id))
-        expected_group = self._api.addon.group
-        if expected_group is None and known.integration:
-            expected_group = group_id(known.group)
-        group = self._verifier.group(claim, integration, expected_group)
+        secret, expected_group = claim.secret, self._api.addon.group
+        if known.integration:
+            if expected_group is None:
+                expected_group = group_id(known.group)
+            if secret is None and known.integration.oauth_id == claim.oauth_id:
+                secret = known.integration.secret
+        if secret is None:
+            raise InstallationRefused("its secret is not stored any more; uninstall the add-on in "
+                                      "HipChat, and install it again")
+        integration = Integration(claim.oauth_id, secret)
+        group = self._verifier.group(integration)
+        if group is None:
+            group = claim.group
+        if claim.group not in (None, group) or expected_group not in (None, group):
+            raise InstallationRefused("it is for another group")
         return known._replace(integration=integration, group=group, public_url=self._public_url)
 
     def _check(self) -> None:
@@ -230,11 +237,15 @@ class Installation:
                     self._forget()
 
     def _is_unknown(self) -> bool:
+        """Return whether HipChat answers 401 for the stored OAuth client, as for a removed one."""
         try:
-            return self.credentials is not None and self._verifier.is_unknown(self.credentials)
+            if self.credentials:
+                self._verifier.token(self.credentials)
+        except InvalidToken:
+            return True
         except HipChatError as error:  # until the next check
             self._log.info("The add-on's installation could not be checked: %s", error)
-            return False
+        return False
 
     def _forget(self) -> None:
         """Remove the credentials of the installation, also in the datastore if it answers."""
@@ -247,15 +258,3 @@ class Installation:
             self._log.info("The add-on's stored credentials cannot be removed: %s", error)
         self._use(addon, is_delivering=False)
         self._log.info("The add-on is not installed in HipChat any more.")
-
-
-def _known_secret(known: Addon, oauth_id: str) -> str:
-    """Return the stored secret, for a callback without a secret (an update).
-
-    Raises:
-        InstallationRefused: the stored installation is not for this OAuth client.
-    """
-    if known.integration is None or known.integration.oauth_id != oauth_id:
-        raise InstallationRefused("its secret is not stored any more; uninstall the add-on in "
-                                  "HipChat, and install it again")
-    return known.integration.secret

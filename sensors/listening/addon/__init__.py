@@ -1,1 +1,1 @@
-"""Makes the pack a HipChat add-on: its descriptor, and the handling of its installation."""
+"""Installs the pack as a HipChat add-on."""

@@ -1,7 +1,4 @@
-"""Reads the request that HipChat sends when the add-on is installed or updated.
-
-This callback is unsigned, so anybody can send one: its content is only a claim.
-"""
+"""Reads the request that HipChat sends when the add-on is installed or updated (a callback)."""
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -15,12 +12,12 @@ LONGEST_TEXT = 200  # characters; HipChat's IDs and secrets have about 40
 
 
 class Claim(NamedTuple):
-    """The content of a callback about an installation, which HipChat has not confirmed yet.
+    """The content of a callback about an installation. It is unsigned: anybody can send one.
 
     Attributes:
-        oauth_id: the ID of the OAuth client that HipChat created for the add-on.
-        secret: the OAuth client's secret; None in the callback about an update.
-        capabilities_url: the URL that identifies the HipChat that sent the callback.
+        oauth_id: the OAuth client that HipChat created for the add-on.
+        secret: the client's secret; None in the callback about an update.
+        capabilities_url: identifies the HipChat that sent the callback.
         group: HipChat's ID of the group; None if the callback does not state it.
     """
 
@@ -34,8 +31,7 @@ class Claim(NamedTuple):
         """Parse the body of a callback about an installation.
 
         Raises:
-            ValueError: the body is too large, is not JSON, or has a missing or invalid value. The
-                error's message is safe to send to the client.
+            ValueError: the body is wrong. The error's message is safe to send to the client.
         """
         if len(raw) > LONGEST_BODY:
             raise ValueError(f"the body has more than {LONGEST_BODY} bytes")
@@ -63,13 +59,9 @@ def _text(body: Any, key: str) -> str:
 
 
 def group_id(value: Any) -> Optional[int]:
-    """Return HipChat's ID of a group as an integer; None if `value` is None.
+    """Return a group's ID in HipChat's JSON (a string of digits, or an integer) as an integer.
 
-    Args:
-        value: the ID as in JSON: an integer, a string of digits, or None.
-
-    Raises:
-        ValueError: the value is something else.
+    None stays None. Raises ValueError for another value.
     """
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
@@ -82,10 +74,8 @@ def is_capabilities_of(url: str, api_url: str) -> bool:
     """Return whether a URL is the capabilities URL of the HipChat at api_url.
 
     Scheme, host and port are normalized, the path must be equal. A user, a query, a fragment or
-    an IP address in another notation makes the URL different.
-
-    Args:
-        url: a URL of printable ASCII characters.
+    an IP address in another notation makes the URL different. All characters of the URL must be
+    printable ASCII.
     """
     expected = api_url + "/capabilities"
     return url.endswith(urlsplit(expected).path) and normalized_url(url) == normalized_url(expected)

@@ -38,11 +38,9 @@ class Installation:
     """Manages the add-on's one installation, for the whole group of the config's HipChat.
 
     HipChat's callbacks install and uninstall the add-on. Callbacks are unsigned, so the Verifier
-    asks HipChat whether a callback is true. A false callback does not change the previous
-    installation.
+    asks HipChat whether a callback is true. A false one changes nothing.
 
     Attributes:
-        enabled: True if addon.enabled is true in the pack's config.
         is_delivering: True if HipChat posts all events to the add-on: then room webhooks are not
             needed.
         urls: the URLs that HipChat calls; None until the datastore was read.
@@ -52,10 +50,8 @@ class Installation:
                  save: Callable[[str], None], credentials_changed: Callable[[], None],
                  health: Health, log: logging.Logger):
         """Args:
-            load: returns the string that `save` stored, None if it stored none; raises NotStored
-                and ServiceUnavailable.
-            save: stores a string (the installation with its credentials) in StackStorm's
-                datastore; raises NotStored and ServiceUnavailable.
+            load: returns the string that `save` stored in StackStorm's datastore; None without one.
+                Both raise NotStored and ServiceUnavailable.
             credentials_changed: called after a change of the credentials or of is_delivering.
         """
         self._api, self._public_url = settings.api, settings.public_url
@@ -114,8 +110,9 @@ class Installation:
         """Verify the installation that a callback claims, store it, and use its credentials.
 
         Raises:
-            InstallationRefused: HipChat does not confirm the claim, or the datastore cannot store
-                the credentials.
+            InstallationRefused: HipChat issues no token for the whole group; the claim is for
+                another HipChat or group; an update is for an OAuth client whose secret is not
+                stored; or the datastore does not answer or cannot store the credentials.
         """
         with self._one_at_a_time:
             addon = self._verified(claim)
@@ -136,10 +133,7 @@ class Installation:
     def uninstalled(self, oauth_id: str) -> None:
         """Ask HipChat soon whether the add-on is installed, because a callback says that it is not.
 
-        The callback is unsigned, so only HipChat's response counts.
-
-        Args:
-            oauth_id: the ID of the OAuth client in the callback; other clients are ignored.
+        Callbacks about another OAuth client than the stored one are ignored.
         """
         if self.credentials and self.credentials.oauth_id == oauth_id:
             self._check_now.set()
@@ -177,7 +171,7 @@ class Installation:
         """Use an installation from now on.
 
         Args:
-            is_delivering: whether HipChat posts events to the add-on, if it is installed for this
+            is_delivering: True if HipChat posts events to an add-on that is installed for this
                 public_url.
         """
         self._addon, self.urls = addon, AddonUrls(self._public_url, addon.secret)
@@ -194,13 +188,7 @@ class Installation:
         self._credentials_changed()
 
     def _verified(self, claim: Claim) -> Addon:
-        """Ask HipChat to confirm the installation that a callback claims, and return it.
-
-        Raises:
-            InstallationRefused: HipChat issues no token for the whole group; the claim is for
-                another HipChat or group; an update is for an OAuth client whose secret is not
-                stored; or the datastore was not read yet.
-        """
+        """Return the installation that a callback claims, once HipChat has confirmed it."""
         known = self._addon
         if known is None:
             raise InstallationRefused("StackStorm's datastore was not read yet; try again",
@@ -237,7 +225,7 @@ class Installation:
                     self._forget()
 
     def _is_unknown(self) -> bool:
-        """Return whether HipChat answers 401 for the stored OAuth client, as for a removed one."""
+        """Return whether HipChat answers 401 for the stored OAuth client."""
         try:
             if self.credentials:
                 self._verifier.token(self.credentials)

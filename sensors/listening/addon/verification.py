@@ -65,11 +65,8 @@ class Verifier:
     def token(self, integration: Integration, **form: str) -> Dict[str, Any]:
         """Return HipChat's response with a token for an OAuth client.
 
-        Args:
-            form: further fields of the token request, such as `scope`.
-
-        Raises:
-            HipChatError: HipChat issues no token; InvalidToken if HipChat answers 401.
+        `form` has further fields of the token request, such as scope. Raises HipChatError without a
+        token: InvalidToken if HipChat answers 401.
         """
         with self._using(integration=integration):
             return self._client.fetch_token({"grant_type": "client_credentials", **form})
@@ -83,11 +80,7 @@ class Verifier:
             self._client.use(self._api)  # the client masks its secrets in logs, claimed ones too
 
     def _check_token(self, info: Dict[str, Any], integration: Integration) -> None:
-        """Raise InstallationRefused unless a token is for this OAuth client and the whole group.
-
-        Args:
-            info: HipChat's information about the token.
-        """
+        """Raise InstallationRefused unless a token is for this OAuth client and the whole group."""
         client, scopes = info.get("client"), info.get("scopes")
         if not isinstance(client, dict) or client.get("id") != integration.oauth_id:
             reason = "its token is another client's"

@@ -1,13 +1,14 @@
 """Handles the HTTP requests for the add-on: its descriptor, icon, and installation callbacks."""
+import hashlib
 import hmac
 import json
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
+from hipchat.config.addon import SCOPES
 from hipchat.webhook.addon_urls import AddonUrls
 from listening.addon.claim import Claim
-from listening.addon.descriptor import descriptor
 from listening.addon.installation import Installation
 from listening.addon.verification import InstallationRefused
 from listening.http.checks import Request
@@ -16,6 +17,8 @@ from listening.http.responses import (
 
 __all__ = ["AddonRoutes"]
 
+NAME = "StackStorm"  # the sender of notifications in HipChat
+DESCRIPTION = "Event-driven automation: messages and events in rooms start StackStorm's rules."
 ICON = Path(__file__).resolve().parents[3] / "icon.png"  # the pack's own
 
 Route = Tuple[str, Callable[[], HttpResponse]]  # the HTTP method, and the handler of the request
@@ -52,7 +55,7 @@ class AddonRoutes:
         if hmac.compare_digest(parent.encode("utf-8"), urls.installed.encode("utf-8")):
             return "DELETE", partial(self._uninstall, last)
         routes: Dict[str, Route] = {
-            urls.descriptor: ("GET", partial(_describe, urls)), urls.avatar: ("GET", _avatar),
+            urls.descriptor: ("GET", partial(_descriptor, urls)), urls.avatar: ("GET", _avatar),
             urls.installed: ("POST", partial(self._install, environ)),
             urls.updated: ("POST", partial(self._install, environ))}
         return routes.get(url) if self._installation.enabled else None
@@ -74,8 +77,28 @@ class AddonRoutes:
         return ACCEPTED
 
 
-def _describe(urls: AddonUrls) -> HttpResponse:
-    return HttpResponse("200 OK", json.dumps(descriptor(urls)) + "\n", "application/json")
+def _descriptor(urls: AddonUrls) -> HttpResponse:
+    """Respond with the descriptor in HipChat's schema (api.hipchat.com/v2/capabilities/addon).
+
+    Only a global installation receives the events of all rooms. The add-on's key differs for each
+    public_url, so that two StackStorms can be installed in one HipChat.
+    """
+    place = hashlib.sha256(urls.avatar.encode("utf-8")).hexdigest()[:12]
+    descriptor = {
+        "key": "com.stackstorm.hipchat." + place,
+        "name": NAME,
+        "description": DESCRIPTION,
+        "links": {"self": urls.descriptor},
+        "capabilities": {
+            "hipchatApiConsumer": {
+                "fromName": NAME, "avatar": {"url": urls.avatar}, "scopes": list(SCOPES)},
+            "installable": {
+                "allowGlobal": True, "allowRoom": False,
+                "callbackUrl": urls.installed, "updateCallbackUrl": urls.updated},
+            "webhook": [
+                {"event": event, "name": NAME, "key": "st2." + event, "url": url,
+                 "authentication": "jwt"} for url, event in urls.events.items()]}}
+    return HttpResponse("200 OK", json.dumps(descriptor) + "\n", "application/json")
 
 
 def _avatar() -> HttpResponse:

@@ -66,14 +66,11 @@ class AllowedAddress:
         self._networks = settings.allow_from
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
-        return None if self._is_allowed(request.environ["REMOTE_ADDR"]) else NOT_ALLOWED
-
-    def _is_allowed(self, address: str) -> bool:
         if not self._networks:
-            return True
-        client: Any = ipaddress.ip_address(address.partition("%")[0])
+            return None
+        client: Any = ipaddress.ip_address(request.environ["REMOTE_ADDR"].partition("%")[0])
         client = getattr(client, "ipv4_mapped", None) or client
-        return any(client in network for network in self._networks)
+        return None if any(client in network for network in self._networks) else NOT_ALLOWED
 
 
 class HealthPages:
@@ -178,10 +175,14 @@ class StoreDelivery:
 
     def __call__(self, request: Request) -> Optional[HttpResponse]:
         try:
-            raw = read_request_body(request.environ)
-            return self._store(request, raw, read_body(raw))
+            return self._store(request)
         except WrongRoom as error:
-            self._report_wrong_room(request)
+            if request.address:
+                self._health.record_incident(
+                    "listener", "a request for one room names another room, and was refused",
+                    "Its address is the one for {} in room {}. Another party knows this address: "
+                    "HipChat shows it to the room's admins.".format(*request.address),
+                    about=repr(request.address))
             return bad_request(error, "wrong room")
         except ValueError as error:
             return bad_request(error)
@@ -189,9 +190,12 @@ class StoreDelivery:
             self._intake.request_check_throttled(request.room_id)
             raise
 
-    def _store(self, request: Request, raw: bytes, body: Dict[str, Any]) -> HttpResponse:
+    def _store(self, request: Request) -> HttpResponse:
+        """Store a delivery. Raises ValueError, or WrongRoom, if the body is wrong."""
+        raw = read_request_body(request.environ)
+        body = read_body(raw)
         address = request.address or self._addon_address(request, body)
-        body = with_identities(body, {"id": address.room_id})  # raises ValueError for wrong ones
+        body = with_identities(body, {"id": address.room_id})
         if request.address:
             self._webhook_delivered(address, webhook_id(body))
         else:
@@ -208,22 +212,10 @@ class StoreDelivery:
         return ACCEPTED
 
     def _addon_address(self, request: Request, body: Dict[str, Any]) -> Address:
-        """Return the event and room of an add-on's delivery: the room ID is in the signed body.
-
-        Raises:
-            ValueError: the body has no room ID, or is for another installation.
-        """
+        """Return the event and room of an add-on's delivery: the room ID is in the signed body."""
         stated_room_id, credentials = room_id(body), self._addon.credentials
         if stated_room_id is None:
             raise ValueError("the body has no room ID")
         if credentials and body.get("oauth_client_id") not in (None, credentials.oauth_id):
             raise ValueError("the body is for another installation")
         return Address(str(request.addon_event), stated_room_id)
-
-    def _report_wrong_room(self, request: Request) -> None:
-        if request.address:
-            event, room = request.address
-            self._health.record_incident(
-                "listener", "a request for one room names another room, and was refused",
-                f"Its address is the one for {event} in room {room}. Another party knows this "
-                "address: HipChat shows it to the room's admins.", about=repr(request.address))

@@ -18,9 +18,7 @@ def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: fl
     must be signed (HS256) with the integration's secret, issued for its ID, and not expired.
 
     Args:
-        environ: the request's WSGI environment.
-        oauth_id: the integration's ID (its OAuth client), which HipChat states as issuer.
-        oauth_secret: the secret that HipChat shares with the integration.
+        oauth_id: the integration's OAuth client, which HipChat states as issuer.
         now: Unix time by HipChat's clock.
     """
     token = _token(environ)
@@ -37,12 +35,8 @@ def is_signed(environ: Dict[str, Any], oauth_id: str, oauth_secret: str, now: fl
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
         return False
     begins, ends = claims.get("nbf", now), claims["exp"]
-    return (_is_number(begins) and begins <= now + timing.JWT_LEEWAY and
-            _is_number(ends) and now - timing.JWT_LEEWAY < ends < TIME_MAX)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return (type(begins) in (int, float) and begins <= now + timing.JWT_LEEWAY and
+            type(ends) in (int, float) and now - timing.JWT_LEEWAY < ends < TIME_MAX)
 
 
 def _token(environ: Dict[str, Any]) -> Optional[str]:

@@ -1,9 +1,4 @@
-"""The WSGI application of the webhook endpoint.
-
-Path of a delivery: server.py accepts the connection and calls the Receiver. The checks (checks.py)
-verify the client's address, the signed URL and the JWT. The last check, StoreDelivery, inserts the
-delivery into the spool and wakes the queue of its room (intake.py). HipChat then receives a 204.
-"""
+"""The WSGI application of the webhook endpoint, which server.py calls for each request."""
 from typing import Any, Callable, Dict, Iterable, List
 from urllib.parse import urlsplit
 

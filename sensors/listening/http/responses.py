@@ -14,8 +14,7 @@ class HttpResponse(NamedTuple):
     Attributes:
         status: the status line, such as "204 No Content".
         content: the body; one plain line for a delivery, as HipChat would post JSON in the room.
-        reason: why the request is refused: the key under which /health counts it; "" if it is not
-            refused.
+        reason: the key under which /health counts a refused request; "" if it is not refused.
     """
 
     status: str
@@ -25,26 +24,26 @@ class HttpResponse(NamedTuple):
     reason: str = ""
 
 
+RETRY = (("Retry-After", "60"),)
+
 ACCEPTED = HttpResponse("204 No Content")
-NOT_FOUND = HttpResponse("404 Not Found", "There is nothing here.\n", reason="unknown address")
-NOT_ALLOWED = HttpResponse("403 Forbidden", "This address is not allowed.\n",
-                           reason="not allowed")
+INCOMPLETE = HttpResponse("400 Bad Request", "The body is incomplete.\n", reason="incomplete")
 NOT_SIGNED = HttpResponse("401 Unauthorized", "A valid JWT is required.\n",
                           headers=(("WWW-Authenticate", "JWT"),), reason="unsigned")
-TOO_LARGE = HttpResponse("413 Payload Too Large", "The body is larger than 1 MiB.\n",
-                         reason="too large")
-NO_LENGTH = HttpResponse("411 Length Required", "A Content-Length is required.\n",
-                         reason="no length")
+NOT_ALLOWED = HttpResponse("403 Forbidden", "This address is not allowed.\n", reason="not allowed")
+NOT_FOUND = HttpResponse("404 Not Found", "There is nothing here.\n", reason="unknown address")
 TOO_SLOW = HttpResponse("408 Request Timeout", "The request took too long to arrive.\n",
                         reason="too slow")
+NO_LENGTH = HttpResponse("411 Length Required", "A Content-Length is required.\n",
+                         reason="no length")
+TOO_LARGE = HttpResponse("413 Payload Too Large", "The body is larger than 1 MiB.\n",
+                         reason="too large")
 FAILED = HttpResponse("500 Internal Server Error", "The request could not be answered.\n",
                       reason="error")
-INCOMPLETE = HttpResponse("400 Bad Request", "The body is incomplete.\n",
-                          reason="incomplete")
 UNAVAILABLE = HttpResponse("503 Service Unavailable", "Deliveries cannot be stored now.\n",
-                           headers=(("Retry-After", "60"),), reason="unavailable")
+                           headers=RETRY, reason="unavailable")
 INACTIVE = HttpResponse("503 Service Unavailable", "This sensor accepts no deliveries now.\n",
-                        headers=(("Retry-After", "60"),), reason="inactive")
+                        headers=RETRY, reason="inactive")
 
 
 class RequestRejected(Exception):

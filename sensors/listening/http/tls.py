@@ -18,9 +18,7 @@ class Tls:
     """
 
     def __init__(self, certificate: str, key: str, health: Health):
-        """Args:
-            certificate: path of a PEM file with the certificate and its chain.
-            key: path of a PEM file with the private key.
+        """Load the certificate with its chain, and the private key, from PEM files at these paths.
 
         Raises:
             OSError: the files cannot be loaded.
@@ -32,11 +30,6 @@ class Tls:
 
     def wrap(self, connection: Any) -> Any:
         """Return an encrypted socket for a connection. Its first read does the TLS handshake."""
-        self._reload_if_changed()
-        return self._context.wrap_socket(connection, server_side=True,
-                                         do_handshake_on_connect=False)
-
-    def _reload_if_changed(self) -> None:
         try:
             stamp = self._stamp_now()
             if stamp != self._stamp:
@@ -46,6 +39,8 @@ class Tls:
         except OSError as error:
             self._health.set_problem("TLS", "the renewed certificate cannot be used",
                                      f"{error}. The previous certificate stays in use.")
+        return self._context.wrap_socket(connection, server_side=True,
+                                         do_handshake_on_connect=False)
 
     def _stamp_now(self) -> Tuple:
         return tuple((found.st_mtime_ns, found.st_ino, found.st_size)

@@ -25,12 +25,7 @@ class HipChatAction(Action):
     """Runs the action with the parameters of its YAML file; raises HipChatError if it fails."""
 
     def run(self, **parameters: Any) -> Tuple[bool, Result]:
-        """Run the action; StackStorm calls this.
-
-        Returns:
-            (True, the result of do()), or (False, the error of do() as a result): then StackStorm
-            shows the action as failed.
-        """
+        """Return whether do() succeeded, and its result or error; StackStorm calls this."""
         try:
             return True, self._guarded(self.do(**parameters))
         except HipChatError as error:
@@ -50,8 +45,7 @@ class HipChatAction(Action):
     def hipchat_as_user(self) -> Client:
         """The client for calls that HipChat allows only to users, such as private messages.
 
-        Raises:
-            ParameterError: the pack is an add-on, and the config has no api_key of a user.
+        Raises ParameterError if the pack is an add-on, and the config has no api_key of a user.
         """
         settings = self.settings.of_user()
         return self.hipchat if settings is self.settings else Client(settings)
@@ -64,8 +58,7 @@ class HipChatAction(Action):
     def room_or_default(self, room: Any) -> str:
         """Return a room's name or ID as a string; for None, the config's default_room.
 
-        Raises:
-            ParameterError: the room is invalid, or it is None and the config has no default_room.
+        Raises ParameterError if the room is invalid, or there is none.
         """
         chosen = self.settings.default_room if room is None else room
         if chosen is None:
@@ -83,9 +76,7 @@ class HipChatAction(Action):
     def room_or_user(self, room: Optional[str], user: Optional[str]) -> Tuple[str, str]:
         """Return the target of a share: ("user", user) if a user is given, else ("room", the room).
 
-        Raises:
-            ParameterError: user and room are both given, the given one is invalid, or neither is
-                given and the config has no default_room.
+        Raises ParameterError if both are given, the given one is invalid, or there is no room.
         """
         if user and room:
             raise ParameterError("Give either a room or a user.")

@@ -16,7 +16,6 @@ class Platform(NamedTuple):
         headers: returns the headers that authenticate the account; {} without authentication.
         username: the name of the account's StackStorm user.
         has_authentication: whether StackStorm requires authentication.
-        stream_url: the URL of StackStorm's event stream.
         renew: called after StackStorm has rejected the headers; then headers() returns new ones.
     """
 
@@ -33,24 +32,20 @@ class Accounts:
 
     def __init__(self, settings: ChatOpsSettings, platform: Platform):
         self._settings, self._platform = settings, platform
-        self._clients: Dict[str, StackStorm] = {}
+        self._clients: Dict[str, StackStorm] = {}  # by API key; "" for the platform's account
         self._usernames: Dict[StackStorm, str] = {}
 
     def pack(self) -> StackStorm:
-        """Return the client of the pack's account, which reads aliases, executions and inquiries.
+        """Return the client that reads aliases, executions and inquiries.
 
-        The account is that of the config's chatops.api_key, or else the platform's.
+        Its account is that of the config's chatops.api_key, or else the platform's.
         """
         return self._with_key(self._settings.api_key or "")
 
     def of(self, requester_id: int) -> StackStorm:
-        """Return the client of the account that runs a person's commands.
+        """Return the client that runs a person's commands; without chatops.api_keys, it is pack().
 
-        The account is that of the person's key in chatops.api_keys; without any api_keys, that of
-        pack().
-
-        Raises:
-            CommandRejected: the config has api_keys, but none for this person.
+        Raises CommandRejected if the config has api_keys, but none for this person.
         """
         if not self._settings.api_keys:
             return self.pack()
@@ -69,11 +64,7 @@ class Accounts:
         self._platform.renew()
 
     def username(self, stackstorm: StackStorm) -> str:
-        """Return the name of a client's StackStorm user.
-
-        The pack states this name when it starts an alias's action, because StackStorm checks the
-        rights of that user, and the action uses that user's datastore keys.
-        """
+        """Return the name of a client's StackStorm user, whose rights and datastore keys count."""
         if not self._platform.has_authentication or stackstorm is self._clients.get(""):
             return self._platform.username
         if stackstorm not in self._usernames:
@@ -86,7 +77,6 @@ class Accounts:
         return self._platform.has_authentication and stackstorm.user()["rbac"]["enabled"] is True
 
     def _with_key(self, key: str) -> StackStorm:
-        """Return the client for an API key; for the key "", that of the platform's account."""
         if key not in self._clients:
             self._clients[key] = StackStorm(
                 self._settings.api_url or self._platform.api_url,

@@ -55,9 +55,9 @@ def check_choice(match: FormatMatch, stackstorm: StackStorm) -> None:
 
 
 def _named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
-    """Return, by each name that aliases of several packs share, the problem and its remedy.
+    """Return the problem and its remedy, by each name (without pack) that several aliases have.
 
-    Disabled aliases count too. The names are without pack.
+    Disabled aliases count too.
     """
     refs_by_name: Dict[str, List[str]] = {}
     for alias in aliases:
@@ -71,7 +71,7 @@ def _unsupported_safeguard(alias: Dict[str, Any]) -> str:
     """Return why the pack does not run an alias with `extra.security`; "" for other aliases.
 
     `extra.security` asks for a safeguard before each command, such as hubot-stackstorm's
-    `twofactor`. This pack supports none, so it does not run such an alias.
+    `twofactor`.
     """
     extra = alias.get("extra")
     security = extra.get("security") if isinstance(extra, dict) else None
@@ -117,8 +117,7 @@ def _matches_of(command: str, formats: List[Format]) -> List[FormatMatch]:
 def _best_of(command: str, matches: List[FormatMatch]) -> FormatMatch:
     """Return the match that StackStorm accepts as typed, or else the one that it accepts recased.
 
-    Raises:
-        CommandRejected: StackStorm accepts several such matches, or the match has a `rejection`.
+    Raises CommandRejected for several such matches, and for a match with a `rejection`.
     """
     matches = ([match for match in matches if match.command == command] or
                [match for match in matches if match.command] or matches)
@@ -133,14 +132,9 @@ def _best_of(command: str, matches: List[FormatMatch]) -> FormatMatch:
 
 
 def _unknown(command: str, formats: List[Format], allowed: Iterable[Format]) -> CommandRejected:
-    """Return the error for a command that matches no format.
+    """Return the error for a command that matches no format; it suggests similar `allowed` ones.
 
-    Args:
-        formats: all formats: the error says if a word after the command would make it match one.
-        allowed: the formats that the requester is allowed to run: the error suggests similar ones.
-
-    Raises:
-        NotACommand: the message is probably not meant as a command.
+    Raises NotACommand if the message is probably not meant as a command.
     """
     check_words(command)
     if read_command(command).ending and any(format.match(command + " .") for format in formats):

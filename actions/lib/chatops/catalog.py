@@ -12,23 +12,22 @@ FRESH = 1.0  # seconds; if a command matches no alias, aliases read earlier are 
 
 
 class Listing(NamedTuple):
-    """All aliases, as StackStorm's API returns them, and the formats of the enabled aliases."""
+    """All aliases, as StackStorm's API returns them, and the formats of the enabled ones."""
 
     aliases: List[Dict[str, Any]]
     formats: List[Format]
 
     @classmethod
     def of(cls, aliases: List[Dict[str, Any]]) -> "Listing":
-        """Return the listing of these aliases, with the formats of the enabled ones."""
+        """Return the listing of these aliases."""
         return cls(aliases, [format for alias in aliases if alias.get("enabled", True)
                              for format in formats_of(alias)])
 
 
 class Catalog:
-    """A cache of StackStorm's aliases, so that a command does not wait until they are read.
+    """A cache of StackStorm's aliases, which its owner refreshes from time to time.
 
-    The owner calls refresh() from time to time. A command that matches no cached alias calls
-    listing(max_age), which reads the aliases again.
+    A command that matches no cached alias reads them again with listing(max_age).
 
     Args:
         stackstorm: returns a client with permission to read aliases.
@@ -55,8 +54,7 @@ class Catalog:
     def listing(self, max_age: float = float("inf")) -> Listing:
         """Return the aliases and formats; read them first if they are older than `max_age` seconds.
 
-        Raises:
-            StackStormError: the aliases had to be read, and cannot be.
+        Raises StackStormError if that fails.
         """
         if time.monotonic() - self._read_at > max_age or not self._listing.aliases:
             self._read()

@@ -24,8 +24,7 @@ class ChatMessage(NamedTuple):
     """A chat message that may be a command.
 
     Attributes:
-        room_id: HipChat's ID of the room in which the message was posted.
-        requester_id: HipChat's ID of the person who wrote the message.
+        room_id, requester_id: HipChat's IDs of the room, and of the person who wrote the message.
         mention_name: the requester's mention name, without "@"; "" to mention no one in replies.
         message_id: HipChat's ID of the message; a random ID if HipChat sent none.
         date: when the message was posted, in ISO 8601, as HipChat sent it (unchecked).
@@ -42,13 +41,10 @@ class ChatMessage(NamedTuple):
 
 
 def command_in(text: str, prefix: str) -> str:
-    """Return the command in a message: the text after the prefix, such as "!".
+    """Return the text after the prefix, such as "!"; raise NotACommand if there is none.
 
     Each run of blanks becomes one blank (or line end); curly quotes and long dashes, which phones
     type, become plain ones.
-
-    Raises:
-        NotACommand: the text does not begin with the prefix, or has nothing after it.
     """
     matched = re.match(prefix_filter(prefix), text)
     # A command may have several lines, for example in a message to post.
@@ -82,8 +78,7 @@ def said_at(date: str) -> datetime:
 def check_age(date: str, now: datetime) -> None:
     """Raise CommandTooOld if a message's date (ISO 8601) is more than five minutes before `now`.
 
-    Both times are by HipChat's clock. The error states the age in minutes. Raises NotACommand if
-    the date is invalid.
+    Both times are by HipChat's clock. Raises NotACommand if the date is invalid.
     """
     age = now - said_at(date)
     if age > LONGEST_AGE:
@@ -91,10 +86,7 @@ def check_age(date: str, now: datetime) -> None:
 
 
 def check_words(command: str) -> None:
-    """Raise NotACommand if a message is probably not meant as a command, such as `!!!`.
-
-    That is so if the command (from command_in()) begins with neither a letter nor a digit.
-    """
+    """Raise NotACommand for `!!!` and others that begin with neither a letter nor a digit."""
     if not command[0].isalnum():
         raise NotACommand(f"It is no command: {command!r}.")
 
@@ -102,7 +94,7 @@ def check_words(command: str) -> None:
 def check_harmless(command: str) -> None:
     """Raise CommandRejected for a command on which StackStorm's matching might hang.
 
-    Matching takes exponential time in the number of equals signs. The length is limited too.
+    Matching takes exponential time in the number of equals signs.
     """
     if len(command) > LONGEST_COMMAND:
         raise CommandRejected(f"A command has at most {LONGEST_COMMAND} characters; this one has "

@@ -27,10 +27,7 @@ Rights = Dict[str, Callable[[], Any]]
 
 
 def chatops_checkup(config: Optional[Dict[str, Any]], client: Client, people: People) -> Findings:
-    """Yield the findings on ChatOps; none if the config does not use ChatOps.
-
-    The `client` and `people` call HipChat with the pack's token.
-    """
+    """Yield the findings on ChatOps, if the config uses it; call HipChat with the pack's token."""
     if not ChatOpsSettings.are_in(config):
         return
     try:
@@ -81,20 +78,14 @@ def _has_authentication(url: str) -> bool:
 
 
 def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[str, str]:
-    """Return, by pack, one action of each pack whose commands the config allows.
-
-    With these actions the rights of an account are checked.
-    """
+    """Return, by pack, one action of each pack whose commands the config allows."""
     permissions = Permissions(settings)
     return {alias["action_ref"].partition(".")[0]: alias["action_ref"] for alias in aliases
             if permissions.is_granted(name_of(alias))}
 
 
 def _accounts(accounts: Accounts, settings: ChatOpsSettings, actions: Dict[str, str]) -> Findings:
-    """Check that every account in the config has the rights that the pack needs.
-
-    The `actions`, from _of_packs(), are those on which the rights are checked.
-    """
+    """Check that every account in the config has the needed rights, on these actions by pack."""
     pack, runs = accounts.pack(), not settings.api_keys
     use = "reads results and runs commands" if runs else "reads results"
     if settings.api_key:
@@ -198,12 +189,10 @@ def _people(client: Client, settings: ChatOpsSettings) -> Findings:
 
 
 def _people_ids(settings: ChatOpsSettings) -> List[int]:
-    """Return HipChat's IDs of the people in chatops.api_keys and chatops.allow."""
     return sorted(set(settings.api_keys).union(*(grant.people or () for grant in settings.allow)))
 
 
 def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
-    """Yield those of the IDs for which HipChat knows no person."""
     for person_id in people_ids:
         try:
             client.call("GET", "user", person_id)
@@ -212,10 +201,7 @@ def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
 
 
 def _owner(people: People, settings: ChatOpsSettings) -> Findings:
-    """Check that the token's owner is known, and is not configured as a person with commands.
-
-    The pack posts as the owner, so it takes no message of the owner for a command.
-    """
+    """Check that the token's owner is known, and is not configured as a person with commands."""
     try:
         owner_id = people.owner_id()
     except HipChatError as error:

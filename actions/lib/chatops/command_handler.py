@@ -42,7 +42,6 @@ class Attempt(NamedTuple):
     After a crash, CommandHandler.resume() finds the executions that the call has started.
 
     Attributes:
-        alias_id, alias_ref, action_ref: StackStorm's ID and ref of the alias, and its action's ref.
         begun_at: the time before the call, in ISO 8601, by our clock.
         is_multiple: whether the command may start several executions.
     """
@@ -74,10 +73,9 @@ class Outcome(NamedTuple):
         kind: started (an action), answered (help, or an inquiry's answer), rejected (the requester
             must correct something), failed (HipChat or StackStorm did), ignored (it is no command),
             or too old.
-        replies: the replies to send to the requester; none if the message was ignored.
         started: the executions to wait for, because their results are posted.
         alias: the full name of the alias, for the log; "" without an alias.
-        reason: why the message was rejected or ignored, or the command failed (for the log); or "".
+        reason: why the message was rejected or ignored, or the command failed, for the log; or "".
         minutes: the age of a message that is too old; else 0.
     """
 
@@ -100,10 +98,9 @@ class CommandHandler:
 
     def handle(self, message: ChatMessage, now: datetime,
                about_to_start: Callable[[Attempt], None]) -> Outcome:
-        """Run a message's command, or reject or ignore the message.
+        """Run the command in a message that the pack's own user did not write.
 
         Args:
-            message: a message that the pack's own user did not write.
             now: the time by HipChat's clock.
             about_to_start: called right before the call that starts the command in StackStorm, so
                 that the caller can store the attempt for resume().
@@ -128,7 +125,6 @@ class CommandHandler:
         """Find the executions that StackStorm has started for an attempt that a crash interrupted.
 
         Args:
-            message: the command's message.
             attempt: what handle() passed to about_to_start.
             known: the IDs of executions that other commands have started; they are left out.
 
@@ -164,14 +160,7 @@ class CommandHandler:
         return self._run(message, match, about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
-        """Return a message's command without the prefix, after the checks that need no call.
-
-        Raises:
-            NotACommand: the message is probably no command, or has no valid date.
-            CommandTooOld: the message is more than five minutes old.
-            CommandRejected: the requester is not allowed to run commands in the room or has no
-                StackStorm account, or the command is too long.
-        """
+        """Return a message's command without the prefix, after the checks that need no call."""
         command = command_in(message.text, self._settings.prefix)
         try:
             check_age(message.date, now)
@@ -215,10 +204,10 @@ class CommandHandler:
 
     def _run_alias(self, stackstorm: StackStorm, message: ChatMessage, match: FormatMatch,
                    attempt: Attempt, body: Dict[str, Any]) -> Dict[str, Any]:
-        """Start the alias's action; return StackStorm's response: see StackStorm.run_alias().
+        """Start the alias's action; return the response of StackStorm.run_alias().
 
-        If StackStorm answers with an error but has started an execution nevertheless, return that
-        execution with its alias.
+        If StackStorm answers with an error, but has started the action nevertheless, the response
+        lacks the ack.
         """
         try:
             return stackstorm.run_alias(
@@ -234,7 +223,7 @@ class CommandHandler:
             raise
 
     def _response(self, execution: Dict[str, Any], attempt: Attempt) -> Dict[str, Any]:
-        """Return a started execution as StackStorm.run_alias() does, but without its ack."""
+        """Return a started execution as StackStorm.run_alias() does, without the ack."""
         stackstorm = self._accounts.pack()
         return {"execution": stackstorm.execution(execution["id"]),
                 "actionalias": stackstorm.alias(attempt.alias_ref) or {}}
@@ -271,9 +260,7 @@ class CommandHandler:
     def _inquiry(self, message: ChatMessage, inquiry_id: str) -> Tuple[Dict[str, Any], str]:
         """Return an inquiry, and the full name of its workflow's alias ("" if it was deleted).
 
-        Raises:
-            CommandRejected: there is no such inquiry, the account has no permission to read it, or
-                its workflow was not started by a command in the message's room.
+        Raises CommandRejected if no command in the message's room has started the workflow.
         """
         stackstorm = self._accounts.pack()
         with _rejecting(), about_question():
@@ -299,15 +286,9 @@ def _stackstorm_date(moment: datetime) -> str:
 
 @contextmanager
 def _rejecting(is_start: bool = False) -> Iterator[None]:
-    """If StackStorm rejects a call in a `with` block, give the requester its reason.
+    """Raise CommandRejected if StackStorm rejects a call in a `with` block, or gives no answer.
 
-    Args:
-        is_start: whether the call starts a command, which may run even if StackStorm fails.
-
-    Raises:
-        CommandRejected: StackStorm answered with a 4xx except 401; or it is unknown whether the
-            call had an effect.
-        StackStormError: StackStorm answered with 401; or with a 5xx, and the call starts nothing.
+    With `is_start`, the call starts a command, which may run even if StackStorm answers with a 5xx.
     """
     try:
         yield

@@ -36,10 +36,10 @@ class Command(NamedTuple):
     """A command, split as StackStorm splits it.
 
     Attributes:
-        text: the command without its ending, with a blank added at each end. Formats are searched
-            in this text.
+        text: the command without its ending, with a blank added at each end: formats are searched
+            in it.
         ending: the key=value pairs at the end of the command, as typed; "" without any.
-        pairs: the value of each of these pairs by its key, without the quotes around the value.
+        pairs: the values of these pairs by key, without the quotes around them.
     """
 
     text: str
@@ -55,7 +55,6 @@ class FormatExpression(NamedTuple):
         superset: a simpler expression for RE2, without the look-around for quotes. It matches every
             command that `source` matches, and maybe more.
         names: the names of the parameters that have placeholders.
-        defaults: the defaults of the optional parameters, by name.
         problem: why StackStorm cannot use the format; "" if it can.
     """
 
@@ -66,14 +65,9 @@ class FormatExpression(NamedTuple):
     problem: str
 
     def values(self, match: "re.Match[str]", command: Command) -> Optional[Dict[str, Any]]:
-        """Return the parameter values that StackStorm reads from a command.
+        """Return the parameter values, by name, that StackStorm reads from a match of `source`.
 
-        Args:
-            match: a match of `source` in the command's text.
-            command: supplies the values of the key=value pairs.
-
-        Returns:
-            The values by name; None if StackStorm rejects the match, because the command is empty.
+        Returns None if StackStorm rejects the match, because the command is empty.
         """
         values: Dict[str, Any] = match.groupdict()
         for name, default in self.defaults.items():
@@ -97,8 +91,7 @@ def read_format(representation: str) -> FormatExpression:
     """Turn a format into the regular expression that StackStorm makes of it.
 
     Raises:
-        re.error: the format is no regular expression, even if the names of its parameters are
-            ignored. (A wrong name only sets `problem`.)
+        re.error: the format is no regular expression. (A wrong name only sets `problem`.)
     """
     problem = _problem(representation)
     source = _with_placeholders(representation, _unnamed if problem else _named)
@@ -113,10 +106,7 @@ def read_format(representation: str) -> FormatExpression:
 
 
 def _with_placeholders(representation: str, value: Callable[[str], str]) -> str:
-    """Replace each placeholder {{ name }} or {{ name = default }} by value(name).
-
-    Placeholders with a default are replaced first; their groups are optional.
-    """
+    """Replace each placeholder by value(name): first those with a default, which are optional."""
     optional = _OPTIONAL.sub(
         lambda match: f"(?:{match.group(1)}{value(match.group(2))})?", representation)
     return _REQUIRED.sub(lambda match: match.group(1) + value(match.group(2)), optional)
@@ -133,7 +123,6 @@ def _unnamed(name: str) -> str:
 
 
 def _defaults(representation: str) -> Dict[str, str]:
-    """Return the defaults in a format, by the parameter's name."""
     return {name: "".join(value)
             for name, *value in re.findall(_DEFAULT, representation, re.DOTALL)}
 
@@ -141,8 +130,7 @@ def _defaults(representation: str) -> Dict[str, str]:
 def _problem(representation: str) -> str:
     """Return why StackStorm would answer 500 to a command in a format; "" if it would not.
 
-    Raises:
-        re.error: the format has a problem, and besides it is no regular expression.
+    Raises re.error if the format has a problem, and besides is no regular expression.
     """
     names: List[str] = []
 
@@ -172,10 +160,6 @@ def _has(tree: Iterable[Any], anchors: Tuple[Any, ...]) -> bool:
 
     StackStorm's search enters groups and the second branch of an alternative, but no repeated or
     optional parts.
-
-    Args:
-        tree: the format as parsed by Python's own parser of `re`.
-        anchors: the parser's constants for ^ and \\A, or for $ and \\Z.
     """
     for operation, argument in tree:
         inner: Iterable[Any] = ()

@@ -14,17 +14,14 @@ _BUILT_IN_WORD = re.compile(r"(?:\^|\\s\*|\(\?:|\()*(help|answer)(?=\s|\(|\||\)|
 
 
 def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
-    """Return the reply to `help` or `help WORD`.
+    """Return the reply to `help` or `help WORD`, which is private if it is long.
+
+    The reply also names the aliases that `help WORD` matches, and that therefore cannot be run.
 
     Args:
         word: a pack, or a part of a command's line; "" for all commands.
         formats: the formats that the person is allowed to run in the room.
         opening: the beginning of a command, such as "!".
-
-    Returns:
-        A reply with the list. If the list is long, it goes to the requester in private, or to the
-        room if that is impossible. The reply also names the aliases that `help WORD` matches, which
-        cannot be run because help is built in.
     """
     formats = list(formats)
     lines = list(dict.fromkeys(
@@ -40,10 +37,7 @@ def help_on(word: str, formats: Iterable[Format], opening: str) -> Reply:
 
 
 def _lines(formats: Iterable[Format]) -> Iterator[Tuple[str, str]]:
-    """Yield (line of the help, pack) for each command; the pack is "" for a built-in command.
-
-    Formats without a display are left out, as in StackStorm's own help.
-    """
+    """Yield (line, pack) for each command with a display, as StackStorm's own help does."""
     for line in BUILT_IN:
         yield line, ""
     for format in formats:
@@ -55,10 +49,7 @@ def _lines(formats: Iterable[Format]) -> Iterator[Tuple[str, str]]:
 
 
 def hidden_by(format: Format) -> str:
-    """Return the built-in command, help or answer, that hides a format; "" if none does.
-
-    A command in a format that begins with "help" or "answer" runs the built-in command instead.
-    """
+    """Return the built-in command with which a format begins, and which runs instead; or ""."""
     match = _BUILT_IN_WORD.match(format.representation)
     return match.group(1).lower() if match else ""
 

@@ -18,15 +18,11 @@ Fields = Dict[str, Dict[str, Any]]
 
 
 def question(inquiry: Dict[str, Any], action: str, opening: str) -> str:
-    """Format an inquiry as the question to post in a room.
+    """Format an inquiry from StackStorm's API as the question to post in a room.
 
     Args:
-        inquiry: from StackStorm's API.
         action: the ref of the action that the command started, and that now asks.
         opening: the beginning of a command, such as "!".
-
-    Returns:
-        A message with the action, the fields to answer, and the command to answer with.
     """
     fields = _fields(inquiry)
     lines = [f"{action} asks, for at most {inquiry.get('ttl')} minutes:"]
@@ -50,42 +46,30 @@ def _example(fields: Fields) -> str:
 
 
 def _fields(inquiry: Dict[str, Any]) -> Fields:
-    """Return the fields that an inquiry asks for: the properties of its schema, by name."""
+    """Return the properties of an inquiry's schema, by name."""
     fields = (inquiry.get("schema") or {}).get("properties") or {}
     return {name: field if isinstance(field, dict) else {} for name, field in fields.items()}
 
 
 def _kind(field: Any) -> Optional[str]:
-    """Return the JSON schema type of a field; None if the field has no type.
-
-    Of several types, the first that is not null counts.
-    """
+    """Return a field's first JSON schema type that is not null; None if it has no such type."""
     kinds = field.get("type") if isinstance(field, dict) else None
     return next((kind for kind in ([kinds] if isinstance(kinds, str) else kinds or [])
                  if kind != "null"), None)
 
 
 def _only(fields: Fields) -> Optional[str]:
-    """Return the name of the only required field, or else of the only field.
-
-    An answer that is not in JSON is for this field. Returns None if there is no such field.
-    """
+    """Return the name of the only required field, or else of the only field; else None."""
     required = [name for name, field in fields.items() if field.get("required") is True]
     names = required if len(required) == 1 else list(fields)
     return names[0] if len(names) == 1 else None
 
 
 def response_of(answer: str, inquiry: Dict[str, Any]) -> Dict[str, Any]:
-    """Turn a person's answer into a response to the inquiry.
+    """Return the values in a person's answer by field; raise CommandRejected for a wrong answer.
 
     The workflow evaluates the response as a template, so its templates are made harmless. This
     happens after JSON is decoded, because an escape in JSON can hide a template.
-
-    Returns:
-        The value of each answered field, by the field's name; {} for an inquiry without fields.
-
-    Raises:
-        CommandRejected: the inquiry does not accept the answer.
     """
     fields = _fields(inquiry)
     if answer.lstrip().startswith("{"):
@@ -115,7 +99,6 @@ def _value(answer: str, field: Any) -> Any:
 
 
 def _object(answer: str) -> Dict[str, Any]:
-    """Return the object of an answer in JSON; raises CommandRejected if the JSON is invalid."""
     try:
         return _finite(loads(answer))
     except ValueError:
@@ -142,11 +125,8 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_i
     - `roles`: rejected without api_keys, because then all people share an account; rejected without
       RBAC, because then StackStorm accepts every account for every role.
     - `users`: without api_keys, the person's HipChat ID must be among them.
-    - neither: the person must be allowed to run the command whose workflow asks.
-
-    Args:
-        alias: the full name of the alias of that command.
-        has_rbac: returns whether StackStorm checks users' roles.
+    - neither: the person must be allowed to run the command whose workflow asks, which has the full
+      name `alias`.
     """
     if inquiry.get("roles"):
         if not settings.api_keys or not has_rbac():
@@ -163,12 +143,9 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_i
 
 @contextmanager
 def about_question() -> Iterator[None]:
-    """Explain StackStorm's error if a `with` block fails to read or to answer an inquiry.
+    """Raise CommandRejected if a call in a `with` block finds no inquiry, or one for other people.
 
-    Raises:
-        CommandRejected: there is no such inquiry, or it is for other people. (In the second case
-            StackStorm's own message contains a database record, so the pack writes another.)
-        StackStormError: the call failed for another reason.
+    (StackStorm's own message about the second contains a database record.)
     """
     try:
         yield

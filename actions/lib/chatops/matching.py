@@ -38,8 +38,8 @@ class FormatMatch(NamedTuple):
     Attributes:
         command: the command to send to StackStorm, as typed or recased; "" if StackStorm accepts
             no spelling of it.
-        executions: the parameter values of each execution that StackStorm would start, by the
-            parameter's name; there are several executions only with match_multiple.
+        executions: the parameter values of each execution that StackStorm would start: several
+            only with match_multiple.
         rejection: why the pack must not run the command, for the reply; "" if it can.
     """
 
@@ -50,14 +50,12 @@ class FormatMatch(NamedTuple):
 
 
 class Format:
-    """One format of an alias: a pattern that commands match, such as "deploy {{ host }}".
-
-    An alias has a Format for each `representation` in its `formats`.
+    """One representation in the formats of an alias, such as "deploy {{ host }}".
 
     Attributes:
         alias: the alias, as StackStorm's API returns it.
         display: the format's line in the help; "" if the help does not show the format.
-        representation: the pattern: a regular expression with {{ placeholders }}.
+        representation: a regular expression with {{ placeholders }}.
         is_multiple: whether the format has match_multiple: a command may start several executions.
     """
 
@@ -78,7 +76,7 @@ class Format:
 
     @cached_property
     def _expression(self) -> FormatExpression:
-        """What the format's representation means; raises re.error if it cannot be read."""
+        """The representation as StackStorm reads it; raises re.error if it cannot be read."""
         return read_format(self.representation)
 
     def prepare(self) -> None:
@@ -94,10 +92,9 @@ class Format:
             return f"its format is no regular expression ({error})"
 
     def match(self, typed: str) -> Optional[FormatMatch]:
-        """Match a typed command with this format, ignoring case.
+        """Match a typed command with this format, ignoring case; return None if it does not match.
 
-        Returns:
-            The match; None if the command does not match. A match may have a `rejection`.
+        A match may have a `rejection`.
         """
         command = read_command(typed)
         if not self._begins_as(command.text):
@@ -114,7 +111,7 @@ class Format:
     def _match(self, typed: str, command: Command) -> Optional[FormatMatch]:
         """Find the spelling of a command from which StackStorm reads the values that people mean.
 
-        These are the values that the pack reads from the command when it ignores case.
+        These are the values that the pack reads when it ignores case.
         """
         executions = self._executions(command, re.IGNORECASE)
         if not executions:
@@ -134,10 +131,10 @@ class Format:
                            f"Capitals count in that command. Write it as: {self.label}")
 
     def _recased(self, command: Command) -> Iterator[str]:
-        """Yield recased commands: all words, except the values, are in the format's case.
+        """Yield commands in which all words, except the values, are in the format's case.
 
-        Some words are not in the format, but match an expression in it such as [a-z]+. These are as
-        typed in the first recased command, and in lower case in the second.
+        Words that are not in the format, but match an expression in it such as [a-z]+, are as typed
+        in the first command, and in lower case in the second.
         """
         words = _WORD.findall(_NO_WORDS.sub(" ", self.representation))
         known = {word.lower(): word for word in reversed(words)}
@@ -154,19 +151,13 @@ class Format:
             yield "".join([*parts, command.text[end:]])[1:-1] + command.ending
 
     def _executions(self, command: Command, flags: int = 0) -> List[Values]:
-        """Return the parameter values of each execution that StackStorm would start.
-
-        The list is empty if the command does not match with these flags of `re`.
-        """
+        """Return the values of each execution that StackStorm would start; [] without a match."""
         executions = [self._expression.values(match, command)
                       for match in self._searched(command.text, flags)]
         return [] if None in executions else [values for values in executions if values is not None]
 
     def _searched(self, text: str, flags: int) -> List["re.Match[str]"]:
-        """Return the format's matches by `re`: one or none, or all with match_multiple.
-
-        Raises TooSlow if the search takes too long.
-        """
+        """Return the format's matches by `re`: one or none, or all with match_multiple."""
         if self._is_regular(text) and not _gate(self._expression.superset, flags).search(text):
             return []
         pattern = re.compile(self._expression.source, re.DOTALL | flags)
@@ -184,11 +175,7 @@ class Format:
         return _gate(self._expression.superset, 0) is not None
 
     def _begins_as(self, text: str) -> bool:
-        """Return whether a command begins with the letters with which the format begins.
-
-        This is a quick check, because a command that fails it cannot match. Every command passes if
-        the format contains "|".
-        """
+        """Return whether a command may match, by a quick check of the format's first letters."""
         match = _BEGINNING.match(self.representation)
         start, after = match.groups() if match else ("", "")
         start = start[:-1] if after in "?*+{" else start

@@ -13,18 +13,15 @@ class Reply(NamedTuple):
     """A reply to a command: a text, code after the text, and their style.
 
     Attributes:
-        code: shown unchanged, in a fixed-width font; "" for none.
-        color: the background of the notification.
+        code: shown unchanged, in a fixed-width font.
         format: the format of `text`: text or html.
         notify: whether HipChat alerts the people who get the reply.
-        card: a HipChat card to show with the text; None for none.
-        private: whether only the requester gets the reply; the room gets a hint that there is a
-            reply.
+        card: a HipChat card to show with the text.
+        private: whether only the requester gets the reply, and the room a hint.
         prefer_private: like private, but if HipChat refuses the private message, the room gets the
             reply.
         reply: whether HipChat shows the reply under the command, as a reply to that message.
-        web_url: the URL of the whole result in StackStorm, for a reply that must be truncated; ""
-            if there is none.
+        web_url: the URL of the whole result in StackStorm, for a reply that must be truncated.
     """
 
     text: str
@@ -40,11 +37,10 @@ class Reply(NamedTuple):
 
 
 def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
-    """Return the acknowledgement of a started command; None if the alias disables the ack.
+    """Return the acknowledgement of a started command; None if the alias disables it.
 
     Args:
-        started: StackStorm's response to the start: execution, actionalias (the alias), and usually
-            message and extra, which StackStorm has rendered from the alias's ack.
+        started: the response of StackStorm.run_alias(), perhaps without message and extra.
     """
     ack = started["actionalias"].get("ack") or {}
     if ack.get("enabled") is False:
@@ -62,10 +58,7 @@ def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
 
 
 def styled(reply: Reply, extra: Any) -> Reply:
-    """Return the reply with the style that an alias sets in `extra.hipchat`.
-
-    Invalid values in the alias's rendered `extra` are ignored.
-    """
+    """Return the reply with the valid style in `extra.hipchat` of an alias's rendered `extra`."""
     options = _hipchat_options(extra)
     style: Dict[str, Any] = {
         key: _is_yes(options.get(key)) for key in ("notify", "private", "reply")}
@@ -79,10 +72,7 @@ def styled(reply: Reply, extra: Any) -> Reply:
 
 
 def is_private(extra: Any) -> bool:
-    """Return whether an alias's `extra` asks for a private reply, by `extra.hipchat.private`.
-
-    If that value is a template that was not rendered, the answer is True, to be safe.
-    """
+    """Return whether an alias's `extra` asks for a private reply; an unrendered template does."""
     return _is_yes(_hipchat_options(extra).get("private"))
 
 

@@ -25,32 +25,22 @@ class ReplySender:
     """Sends replies to one command, as notifications, as HipChat's replies or as private messages.
 
     Attributes:
-        has_sent: whether a part of a reply was sent. Then the reply must not be sent again, or that
-            part would appear twice.
+        has_sent: whether a part of a reply was sent, which would appear twice if the reply were
+            sent again.
     """
 
     def __init__(self, client: Client, as_user: Callable[[], Client], message: ChatMessage):
-        """Make a sender, which has sent nothing yet.
-
-        Args:
+        """Args:
             client: the client that sends notifications.
             as_user: returns the client that sends private messages and replies, with a user's
                 token; raises ParameterError if the pack has no such token.
-            message: the message with the command.
         """
         self._client, self._as_user, self._message = client, as_user, message
         self._mention = f"@{message.mention_name} " if message.mention_name else ""
         self.has_sent = False
 
-    def send(self, reply: Reply) -> str:
-        """Send a reply in one or more messages.
-
-        Returns:
-            The reply's text (not its code), shortened if it was too long.
-
-        Raises:
-            HipChatError: HipChat refused a message, or failed; see has_sent.
-        """
+    def send(self, reply: Reply) -> None:
+        """Send a reply in one or more messages; see has_sent if that raises HipChatError."""
         reply = _shortened(reply)
         text = _text(reply)
         if reply.private or reply.prefer_private:
@@ -59,13 +49,12 @@ class ReplySender:
             self._reply(reply, text)
         else:
             self._to_room(reply, text)
-        return text
 
     def openings(self, reply: Reply) -> List[str]:
         """Return the possible texts of the first message that send() posts in the room.
 
-        The text depends on whether HipChat accepts a private message. After a crash, a caller
-        searches the room for one of these texts to find out whether the reply was sent.
+        After a crash, they show in the room's history whether the reply was sent. There are several
+        if HipChat may refuse a private message.
         """
         reply = _shortened(reply)
         return [*_parts(self._mention + _text(reply), reply.web_url)[:1], *(
@@ -131,10 +120,7 @@ def _text(reply: Reply) -> str:
 
 
 def _shortened(reply: Reply) -> Reply:
-    """Return a reply that is short enough to split into messages.
-
-    HTML cannot be split, so HTML that is too long is replaced by the result's URL.
-    """
+    """Return a reply that is short enough to split; HTML cannot be, so a URL replaces long HTML."""
     reply = reply._replace(text=reply.text[:LONGEST_REPLY], code=reply.code[:LONGEST_REPLY])
     if reply.format != "html" or len(reply.text) + LONGEST_MENTION <= LONGEST_MESSAGE:
         return reply
@@ -142,10 +128,7 @@ def _shortened(reply: Reply) -> Reply:
 
 
 def _parts(text: str, url: str) -> List[str]:
-    """Split a text into up to three messages; [] for a blank text.
-
-    If the text is longer, the third message ends in the URL of the whole result.
-    """
+    """Split a text into up to three messages; a longer text ends in the URL of the whole result."""
     parts = fitted(text, "text", "split") if text.strip() else []
     if len(parts) > MOST_PARTS:
         rest = _rest_at(url)

@@ -32,13 +32,9 @@ _ENVIRONMENT.tests["in"] = lambda item, collection: item in collection
 def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Optional[Reply]:
     """Return the reply with the result of a command; None if the alias disables results.
 
-    The reply contains the status but not the result if the alias was deleted, or if the alias has a
+    The reply contains the status but not the result if the alias was deleted (None), or if it has a
     format and a template fails, because the alias may hide parts of the result from the room.
     (StackStorm's own ChatOps sends no reply then.)
-
-    Args:
-        execution: the command's ended execution, from StackStorm's API.
-        alias: the command's alias, from StackStorm's API; None if it was deleted.
     """
     plain = Reply("", color=COLORS.get(execution["status"], "red"),
                   web_url=execution.get("web_url") or "")
@@ -70,13 +66,11 @@ def result_of(execution: Dict[str, Any], alias: Optional[Dict[str, Any]]) -> Opt
 
 
 def _status(execution: Dict[str, Any], reason: str) -> str:
-    """Return a reply's text: the status of an execution, and why its result is not shown."""
     where = execution.get("web_url") or "Its execution is " + execution["id"]
     return f"{execution['action']['ref']} ended: {execution['status']}. ({reason}) {where}"
 
 
 def _default_text(execution: Dict[str, Any]) -> str:
-    """Return a reply's text for an ended execution: status, ID, URL, duration, action's result."""
     lines = [f"Action {execution['action']['ref']} completed.",
              f"status : {execution['status']}", f"execution: {execution['id']}"]
     if execution.get("web_url"):
@@ -133,11 +127,7 @@ def _duration(seconds: float) -> str:
 def render(template: str, context: Dict[str, Any]) -> str:
     """Render a template once, so templates in the values of the context are not evaluated.
 
-    Args:
-        context: the values of the template's variables, by name.
-
-    Raises:
-        Exception: jinja2.TemplateError, or whatever an expression in the template raises.
+    Raises jinja2.TemplateError, or any exception of an expression in the template.
     """
     if "six" in template:  # StackStorm has this module of Python in the context
         import six
@@ -152,10 +142,7 @@ def render(template: str, context: Dict[str, Any]) -> str:
 
 
 def _render_leaves(value: Any, context: Dict[str, Any]) -> Any:
-    """Return a value, such as an alias's `extra`, with every string in it rendered.
-
-    `context` and the exceptions are those of render().
-    """
+    """Return a value, such as an alias's `extra`, with every string in it rendered."""
     if isinstance(value, dict):
         return {key: _render_leaves(item, context) for key, item in value.items()}
     if isinstance(value, list):

@@ -20,10 +20,9 @@ _SIGNS = "[^\\pL\\pN?\uff1f]*"
 
 
 class RoomQuestion(NamedTuple):
-    """A yes/no question, and the code that distinguishes it from the room's other questions.
+    """A yes/no question.
 
     Attributes:
-        text: the question, as the caller of hipchat.ask gave it.
         code: from code_of(); "" if no other question is waiting in the room.
     """
 
@@ -45,11 +44,10 @@ class RoomQuestion(NamedTuple):
 
 def waiting_beside(execution_id: str, stackstorm: StackStorm,
                    is_same_room: Callable[[Any], bool]) -> List[str]:
-    """Return the IDs of the other executions of hipchat.ask that wait in a question's room.
+    """Return the IDs of the other executions of hipchat.ask that wait in the same room.
 
     Args:
         execution_id: the ID of the execution of hipchat.ask that asks the new question.
-        stackstorm: a client with permission to list executions.
         is_same_room: returns whether another hipchat.ask's parameter `room` means the same room.
     """
     since = (datetime.now(timezone.utc) - LONGEST_WAIT).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -59,10 +57,6 @@ def waiting_beside(execution_id: str, stackstorm: StackStorm,
 
 
 def code_of(execution_id: str, other_ids: List[str]) -> str:
-    """Return the code of a question: the shortest end of its execution's ID that no other ID has.
-
-    Args:
-        other_ids: the executions of the room's waiting questions, from waiting_beside().
-    """
+    """Return a question's code: the shortest end of its execution's ID that no other ID has."""
     return next(execution_id[-length:] for length in range(SHORTEST_CODE, len(execution_id) + 1)
                 if not any(other.endswith(execution_id[-length:]) for other in other_ids))

@@ -55,14 +55,7 @@ class ChatOpsSettings(NamedTuple):
 
     @classmethod
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "ChatOpsSettings":
-        """Read the settings from the section `chatops` of the pack's config.
-
-        Args:
-            config: the pack's config; None is read as an empty config.
-
-        Raises:
-            ConfigError: a value is wrong; the error names every wrong value with its remedy.
-        """
+        """Read the settings; raise ConfigError, with the remedy for every wrong value."""
         reader = ConfigReader(config)
         values = {key.name.partition(".")[2]: reader.read(key) for key in KEYS}
         values["rooms"] = frozenset(values["rooms"])
@@ -100,10 +93,7 @@ def _prefix(value: Any) -> str:
 
 
 def _id_of(kind: str, action: str) -> Callable[[Any], int]:
-    """Return a validator for the ID of a room or a person.
-
-    Its error names `action`, the action that shows such IDs.
-    """
+    """Return a validator for the ID of a room or a person, which `action` shows."""
     def check(value: Any) -> int:
         checked = positive_id(value)
         if checked is None:
@@ -130,10 +120,7 @@ def _grant(value: Any) -> Grant:
 
 def _ids_or_all(place: str, values: Any,
                 check: Callable[[Any], int]) -> Optional[FrozenSet[int]]:
-    """Return the IDs in a list of an `allow` entry; None for "*", all.
-
-    An error names the list by its place in the entry: .people or .rooms.
-    """
+    """Return the IDs in .people or .rooms (the place) of an `allow` entry; None for "*", all."""
     if values in (ALL, [ALL]):
         return None
     if not isinstance(values, list) or not values:
@@ -158,7 +145,7 @@ def _api_key(value: Any, place: str = "") -> str:
 
 
 def _service_url(ending: str) -> Callable[[Any], str]:
-    """Return a validator for a StackStorm service's URL; it adds the ending if it is missing."""
+    """Return a validator for a StackStorm service's URL, which adds a missing ending."""
     def check(value: Any) -> str:
         checked = must_be.url("https://st2.example.com/api")(value)
         return checked if checked.endswith(ending) else checked + ending

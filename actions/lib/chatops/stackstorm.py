@@ -14,10 +14,9 @@ LARGEST_RESULT = 1 << 20  # bytes; rendering a larger result would block the sen
 
 
 class StackStorm:
-    """A client of StackStorm's API for one account.
+    """A client of StackStorm's API for one account; returns the objects of that API.
 
-    Every method raises StackStormError if StackStorm refuses the call or does not answer. The
-    objects that the methods return are those of StackStorm's API.
+    Every method raises StackStormError if StackStorm refuses the call or does not answer.
 
     Args:
         url: the API's URL, which ends in /v1.
@@ -43,13 +42,9 @@ class StackStorm:
             raise
 
     def match(self, command: str) -> Dict[str, Any]:
-        """Find the alias of a command by StackStorm's own matching.
+        """Find a command's actionalias and representation by StackStorm's own matching.
 
-        Returns:
-            actionalias (the alias) and representation (its format that matches).
-
-        Raises:
-            StackStormError: its status is 400 if the command matches no alias, or several.
+        Raises StackStormError with the status 400 if no alias matches, or several.
         """
         return self._call("POST", "actionalias", "match", json={"command": command})
 
@@ -88,13 +83,9 @@ class StackStorm:
                            include_attributes="id,context,parent,status")
 
     def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
-        """Yield the executions of an action that were started after a time, newest first.
+        """Yield an action's executions, without results, since a time (ISO 8601 with Z).
 
-        Their results are left out: with results StackStorm takes four times as long.
-
-        Args:
-            action: the action's ref.
-            since: the time in ISO 8601 with Z.
+        The newest comes first. (With results, StackStorm takes four times as long.)
         """
         return self._pages("executions", action=action, timestamp_gt=since, include_attributes=(
             "id,context,parent,start_timestamp,liveaction,status,parameters"))

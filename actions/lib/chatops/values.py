@@ -22,9 +22,7 @@ _JOINED = re.compile(r"[{}<%#]['\"](?:\s|\\\n|#[^\n]*\n|['\"bBfFrRuU])*['\"][{}%
 def check_values(match: FormatMatch, extra_parameters: bool) -> None:
     """Raise CommandRejected if a value of a match can hide a template from the template guard.
 
-    Args:
-        extra_parameters: the config's chatops.extra_parameters: whether a command may set
-            parameters that are not in the format. If False, a command that sets one is rejected.
+    Without `extra_parameters`, also raise it for a parameter that is not in the format.
     """
     extra = sorted(set().union(*match.executions) - set(match.format.names))
     if extra and not extra_parameters:
@@ -50,8 +48,8 @@ def check_values(match: FormatMatch, extra_parameters: bool) -> None:
 def _repeated_ending(command: str) -> Optional[str]:
     """Return an ending of the command, with = in it, that occurs elsewhere too; None without one.
 
-    StackStorm removes the key=value pairs at the end, and the same characters everywhere else. That
-    joins the characters around them, which can make a template.
+    StackStorm removes the key=value pairs at the end, and the same characters everywhere else. The
+    characters around them can become a template.
     """
     endings = (command[blank.start():] for blank in re.finditer(r"\s", command))
     return next((ending.strip() for ending in endings

@@ -4,7 +4,9 @@
 
 `outcome` contains the executions to wait for, and the replies, which the caller sends.
 """
+import time
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
@@ -26,7 +28,7 @@ from chatops.values import check_values
 from hipchat.errors import HipChatError
 from hipchat.api.people import People
 
-__all__ = ["Attempt", "CommandHandler", "Outcome", "Started"]
+__all__ = ["Attempt", "CommandHandler", "Execution", "Outcome"]
 
 UNKNOWN_END = ("StackStorm did not confirm the start. The command may run nevertheless: check "
                "StackStorm's history before you repeat it.")
@@ -53,16 +55,20 @@ class Attempt(NamedTuple):
     is_multiple: bool
 
 
-class Started(NamedTuple):
-    """An execution that a command has started.
+@dataclass
+class Execution:
+    """A StackStorm execution that a command has started, until its result is posted.
 
     Attributes:
-        execution_id, alias_ref: StackStorm's ID of the execution, and the ref of its alias.
-        alias: the alias as StackStorm returned it at the start; None if it must be read again.
+        started_at: Unix time, this machine's clock.
+        asked: the IDs of the execution's inquiries that were posted in the room.
+        alias: the alias as it was when the execution started; None after a restart.
     """
 
     execution_id: str
     alias_ref: str
+    started_at: float = field(default_factory=time.time)
+    asked: List[str] = field(default_factory=list)
     alias: Optional[Dict[str, Any]] = None
 
 
@@ -81,7 +87,7 @@ class Outcome(NamedTuple):
 
     kind: str
     replies: List[Reply]
-    started: List[Started] = []
+    started: List[Execution] = []
     alias: str = ""
     reason: str = ""
     minutes: int = 0
@@ -135,7 +141,7 @@ class CommandHandler:
                       if execution["id"] not in known]
         if not executions:
             return None
-        started = [Started(execution["id"], attempt.alias_ref) for execution in executions]
+        started = [Execution(execution["id"], attempt.alias_ref) for execution in executions]
         if not attempt.is_multiple:
             replies = _acks([self._response(each, attempt) for each in executions])
         else:
@@ -199,7 +205,7 @@ class CommandHandler:
             starts = stackstorm.run_each_match(**body) if match.format.is_multiple else [
                 self._run_alias(stackstorm, message, match, attempt, body)]
         return Outcome("started", _acks(starts), [
-            Started(start["execution"]["id"], alias["ref"], start["actionalias"])
+            Execution(start["execution"]["id"], alias["ref"], alias=start["actionalias"])
             for start in starts], name_of(alias))
 
     def _run_alias(self, stackstorm: StackStorm, message: ChatMessage, match: FormatMatch,

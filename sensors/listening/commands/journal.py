@@ -6,30 +6,13 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 from urllib.parse import quote, unquote
 
 from chatops.chat_message import ChatMessage
-from chatops.command_handler import Attempt
+from chatops.command_handler import Attempt, Execution
 from chatops.reply import Reply
 from listening import timing
 
-__all__ = ["Command", "CommandStore", "Execution", "Journal", "PendingReply"]
+__all__ = ["Command", "CommandStore", "Journal", "PendingReply"]
 
 PREFIX = "hipchat_command_"  # of the datastore keys; the message ID follows
-
-
-@dataclass
-class Execution:
-    """A StackStorm execution that a command started, until its result is posted.
-
-    Attributes:
-        started_at: Unix time, this machine's clock.
-        asked: the IDs of the execution's inquiries that were posted in the room.
-        alias: the action alias as it was when the execution started; None after a restart.
-    """
-
-    execution_id: str
-    alias_ref: str
-    started_at: float
-    asked: List[str] = field(default_factory=list)
-    alias: Optional[Dict[str, Any]] = None
 
 
 @dataclass

@@ -9,6 +9,7 @@ import eventlet
 
 from chatops.accounts import Accounts
 from chatops.catalog import Catalog
+from chatops.command_handler import Execution
 from chatops.errors import StackStormError
 from chatops.inquiry import question
 from chatops.origin import room_of, root_of
@@ -18,7 +19,7 @@ from listening import timing
 from listening.backoff import Backoff
 from listening.commands import event_stream
 from listening.commands.event_stream import Event
-from listening.commands.journal import Command, Execution
+from listening.commands.journal import Command
 from listening.commands.replies import Replies
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
@@ -144,8 +145,8 @@ class Results:
         failed = self._failed.pop(
             (policies.get("retry") or {}).get("retried_liveaction_id", ""), None)
         if failed:
-            execution = Execution(execution_id, failed.execution.alias_ref, time.time(),
-                                  alias=failed.execution.alias)
+            before = failed.execution
+            execution = Execution(execution_id, before.alias_ref, alias=before.alias)
             failed.command.executions.append(execution)
             self._followed[execution_id] = _Followed(failed.command, execution)
 

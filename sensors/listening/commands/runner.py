@@ -16,7 +16,7 @@ from hipchat.api.people import People
 from hipchat.errors import HipChatError
 from listening import timing
 from listening.backoff import Backoff
-from listening.commands.journal import Command, Execution, Journal
+from listening.commands.journal import Command, Journal
 from listening.commands.replies import Replies
 from listening.commands.results import Results
 from listening.errors import ServiceUnavailable
@@ -132,8 +132,7 @@ class Runner:
                 message, datetime.fromtimestamp(self._replies.now(), timezone.utc),
                 lambda attempt: self._about_to_start(command, attempt))
         command.attempt = None
-        command.executions = [Execution(each.execution_id, each.alias_ref, time.time(),
-                                        alias=each.alias) for each in outcome.started]
+        command.executions = list(outcome.started)
         self._conclude(command, outcome)
 
     def _about_to_start(self, command: Command, attempt: Attempt) -> None:

@@ -5,10 +5,10 @@ import pytest
 from support.history import Datastore
 
 from chatops.chat_message import ChatMessage
-from chatops.command_handler import Attempt
+from chatops.command_handler import Attempt, Execution
 from chatops.reply import Reply
 from listening import timing
-from listening.commands.journal import Command, CommandStore, Execution, Journal, PendingReply
+from listening.commands.journal import Command, CommandStore, Journal, PendingReply
 from listening.errors import ServiceUnavailable
 
 MESSAGE = ChatMessage(1001, 2002, "Ann", "m/1", "2026-05-04T09:30:00+00:00", "!say secret")

@@ -3,8 +3,8 @@ import pytest
 from jinja2.defaults import DEFAULT_FILTERS
 
 from chatops.reply import Reply, ack_of
-from chatops.origin import command_key, room_of, source_of
 from chatops.result import result_of
+from chatops.stackstorm import command_key, room_of, source_of
 from sandbox.stackstorm import platform_modules
 
 URL = "https://st2/#/history/5f"

@@ -19,11 +19,10 @@ from chatops.errors import (
 from chatops.help import help_on
 from chatops.inquiry import about_question, check_may_answer, response_of
 from chatops.matching import Format, FormatMatch
-from chatops.origin import command_key, room_of, root_of, source_of
 from chatops.permissions import Permissions
 from chatops.reply import Reply, ack_of
 from chatops.settings import ChatOpsSettings
-from chatops.stackstorm import StackStorm
+from chatops.stackstorm import StackStorm, command_key, room_of, source_of
 from chatops.values import check_values
 from hipchat.errors import HipChatError
 from hipchat.api.people import People
@@ -271,7 +270,7 @@ class CommandHandler:
         stackstorm = self._accounts.pack()
         with _rejecting(), about_question():
             inquiry = stackstorm.inquiry(inquiry_id)
-        root = root_of(stackstorm.execution(inquiry_id), stackstorm)
+        root = stackstorm.root_of(stackstorm.execution(inquiry_id))
         if room_of(root) != message.room_id:
             raise CommandRejected("That question was not asked in this room.")
         alias = stackstorm.alias(root["context"]["action_alias_ref"]["id"])

@@ -1,4 +1,6 @@
-"""Calls StackStorm's API: aliases, executions and inquiries."""
+"""Calls StackStorm's API; finds out which chat command, in which room, started an execution."""
+import hashlib
+import re
 from typing import Any, Callable, Dict, Iterator, List, Optional
 from urllib.parse import quote
 
@@ -6,11 +8,12 @@ from chatops.errors import StackStormError
 from hipchat import timing
 from hipchat.api.transport import FAILURES, ApiResponse, http_session, send
 
-__all__ = ["LARGEST_RESULT", "ROUTE", "StackStorm"]
+__all__ = ["LARGEST_RESULT", "StackStorm", "command_key", "room_of", "source_of"]
 
 ROUTE = "hipchat"  # StackStorm sends notifications with this route back to the pack
 PAGE = 100  # items; the largest page that StackStorm allows to every user
 LARGEST_RESULT = 1 << 20  # bytes; rendering a larger result would block the sensor
+_IDENTIFIER = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class StackStorm:
@@ -53,7 +56,7 @@ class StackStorm:
 
         Args:
             body: name and format of the alias, the command, user, source_channel (the room's ID),
-                and source_context (described at origin.source_of()).
+                and source_context (described at source_of()).
 
         Returns:
             execution, actionalias (the alias), and message and extra from the alias's `ack`.
@@ -81,6 +84,12 @@ class StackStorm:
         """Yield the executions with the status pending: the inquiries without an answer."""
         return self._pages("executions", status="pending",
                            include_attributes="id,context,parent,status")
+
+    def root_of(self, execution: Dict[str, Any]) -> Dict[str, Any]:
+        """Return an execution's outermost parent, such as a workflow; else the execution itself."""
+        while execution.get("parent"):
+            execution = self.execution(execution["parent"])
+        return execution
 
     def executions_since(self, action: str, since: str) -> Iterator[Dict[str, Any]]:
         """Yield an action's executions, without results, since a time (ISO 8601 with Z).
@@ -143,3 +152,31 @@ def _message(response: ApiResponse) -> str:
     except (ValueError, KeyError, TypeError):
         message = response.reason or "no reason given"
     return message.strip().partition("\n")[0]
+
+
+def command_key(message_id: str) -> str:
+    """Return the string by which a command is found again among StackStorm's executions.
+
+    StackStorm's notifier evaluates templates in this string. So the string is the ID of the
+    command's message if that is a plain identifier, or else a hash of the ID.
+    """
+    return message_id if _IDENTIFIER.fullmatch(message_id) else (
+        hashlib.sha256(message_id.encode("utf-8", "replace")).hexdigest())
+
+
+def room_of(execution: Dict[str, Any]) -> Optional[int]:
+    """Return the ID of the room of the command that started an execution; None if none did."""
+    context = execution.get("context") or {}
+    room = str(context.get("source_channel", ""))
+    return int(room) if context.get("action_alias_ref") and room.isdecimal() else None
+
+
+def source_of(execution: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the source_context that the pack passed when it started an execution.
+
+    Returns:
+        room_id, requester_id and message_id (from command_key()), as strings; {} if there is none,
+        for example because the action's own notify section replaced the call's.
+    """
+    notify = ((execution.get("liveaction") or {}).get("notify") or {}).get("on-complete") or {}
+    return (notify.get("data") or {}).get("source_context") or {}

@@ -12,9 +12,9 @@ from chatops.catalog import Catalog
 from chatops.command_handler import Execution
 from chatops.errors import StackStormError
 from chatops.inquiry import question
-from chatops.origin import room_of, root_of
 from chatops.reply import Reply
 from chatops.result import result_of
+from chatops.stackstorm import room_of
 from listening import timing
 from listening.backoff import Backoff
 from listening.commands import event_stream
@@ -256,7 +256,7 @@ class Results:
     def _on_inquiry(self, inquiry: Dict[str, Any]) -> None:
         """Post the question of an inquiry (a child execution of a command's workflow), once."""
         stackstorm = self._accounts.pack()
-        root = root_of(inquiry, stackstorm)
+        root = stackstorm.root_of(inquiry)
         followed = self._followed.get(root["id"])
         if not followed or inquiry["id"] in followed.execution.asked:
             return

@@ -1,18 +1,14 @@
-"""The action hipchat.add_member: add a person to a private room."""
+"""Adds a person to a private room.
+
+Calls PUT /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
-__all__ = ["AddMemberAction"]
-
 
 class AddMemberAction(HipChatAction):
-    """Adds a person to a private room.
-
-    Calls PUT /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room.
-    """
-
     def do(self, user: str, room: Optional[str] = None) -> Result:
         """Add the user; return {"room": the room's name or ID, "user"}."""
         room = self.room_or_default(room)

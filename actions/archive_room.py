@@ -1,16 +1,12 @@
-"""The action hipchat.archive_room: archive a room; its history stays."""
+"""Archives a room; its history stays.
+
+Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room.
+"""
 from base import HipChatAction, Result
 from hipchat.api.rooms import change_room
 
-__all__ = ["ArchiveRoomAction"]
-
 
 class ArchiveRoomAction(HipChatAction):
-    """Archives a room; its history stays.
-
-    Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room.
-    """
-
     def do(self, room: str) -> Result:
         """Archive the room; return its id, and its fields by HipChat's names."""
         return change_room(self.hipchat, self.room_of(room), is_archived=True)

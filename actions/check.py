@@ -1,4 +1,7 @@
-"""The action hipchat.check: test HipChat, token, rooms, webhooks, sensor and ChatOps."""
+"""Checks whether the pack is set up rightly.
+
+Calls HipChat, the sensor's /health and StackStorm; changes nothing.
+"""
 from itertools import chain
 from pathlib import Path
 from typing import List
@@ -9,17 +12,10 @@ from hipchat.check.checkup import checkup
 from hipchat.check.finding import Finding, Findings
 from hipchat.errors import HipChatError, Incomplete
 
-__all__ = ["CheckAction"]
-
 PACK = Path(__file__).absolute().parents[1]
 
 
 class CheckAction(HipChatAction):
-    """Checks whether the pack is set up rightly.
-
-    Calls HipChat, the sensor's /health and StackStorm; changes nothing.
-    """
-
     def do(self) -> Result:
         """Make all checks; return {"lines": one string for each check}.
 

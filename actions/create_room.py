@@ -1,18 +1,14 @@
-"""The action hipchat.create_room: create a room."""
+"""Creates a room.
+
+Calls POST /v2/room, which needs the scope manage_rooms.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.rooms import check_room
 
-__all__ = ["CreateRoomAction"]
-
 
 class CreateRoomAction(HipChatAction):
-    """Creates a room.
-
-    Calls POST /v2/room, which needs the scope manage_rooms.
-    """
-
     def do(self, name: str, topic: Optional[str] = None, privacy: str = "public",
            guest_access: bool = False, owner: Optional[str] = None) -> Result:
         """Create the room; return its id, links and name."""

@@ -1,15 +1,11 @@
-"""The action hipchat.delete_room: delete a room and its history."""
-from base import HipChatAction, Result
+"""Deletes a room and its history.
 
-__all__ = ["DeleteRoomAction"]
+Calls DELETE /v2/room/{id_or_name}, which needs the scope manage_rooms.
+"""
+from base import HipChatAction, Result
 
 
 class DeleteRoomAction(HipChatAction):
-    """Deletes a room and its history.
-
-    Calls DELETE /v2/room/{id_or_name}, which needs the scope manage_rooms.
-    """
-
     def do(self, room: str) -> Result:
         """Delete the room; return {"room": the given name or ID}."""
         room = self.room_of(room)

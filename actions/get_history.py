@@ -1,19 +1,15 @@
-"""The action hipchat.get_history: get a room's messages."""
+"""Gets a room's messages.
+
+Calls GET /v2/room/{id_or_name}/history[/latest], which needs the scope view_messages.
+"""
 from typing import Any, Dict, List, Optional
 
 from base import HipChatAction, Result
 from hipchat.api.client import PAGE
 from hipchat.errors import ParameterError
 
-__all__ = ["GetHistoryAction"]
-
 
 class GetHistoryAction(HipChatAction):
-    """Gets a room's messages.
-
-    Calls GET /v2/room/{id_or_name}/history[/latest], which needs the scope view_messages.
-    """
-
     def do(self, room: Optional[str] = None, limit: int = 100, date: Optional[str] = None,
            end_date: Optional[str] = None, timezone: str = "UTC") -> Result:
         """Return {"room", "messages": HipChat's messages, oldest first}."""

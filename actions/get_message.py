@@ -1,18 +1,14 @@
-"""The action hipchat.get_message: get one message of a room by its ID."""
+"""Gets one message of a room.
+
+Calls GET /v2/room/{id_or_name}/history/{message_id}, which needs the scope view_messages.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
-__all__ = ["GetMessageAction"]
-
 
 class GetMessageAction(HipChatAction):
-    """Gets one message of a room.
-
-    Calls GET /v2/room/{id_or_name}/history/{message_id}, which needs the scope view_messages.
-    """
-
     def do(self, message_id: str, room: Optional[str] = None) -> Result:
         """Return {"message": HipChat's message}."""
         room = self.room_or_default(room)

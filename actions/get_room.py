@@ -1,17 +1,13 @@
-"""The action hipchat.get_room: get HipChat's information about a room."""
+"""Gets HipChat's information about a room.
+
+Calls GET /v2/room/{id_or_name}, which needs the scope view_group or view_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 
-__all__ = ["GetRoomAction"]
-
 
 class GetRoomAction(HipChatAction):
-    """Gets HipChat's information about a room.
-
-    Calls GET /v2/room/{id_or_name}, which needs the scope view_group or view_room.
-    """
-
     def do(self, room: Optional[str] = None) -> Result:
         """Return the room as HipChat describes it."""
         return self.hipchat.ask("GET", "room", self.room_or_default(room))

@@ -1,18 +1,14 @@
-"""The action hipchat.invite: invite a person to a room."""
+"""Invites a person to a room.
+
+Calls POST /v2/room/{id_or_name}/invite/{id_or_email}, which needs the scope admin_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
-__all__ = ["InviteAction"]
-
 
 class InviteAction(HipChatAction):
-    """Invites a person to a room.
-
-    Calls POST /v2/room/{id_or_name}/invite/{id_or_email}, which needs the scope admin_room.
-    """
-
     def do(self, user: str, room: Optional[str] = None, reason: Optional[str] = None) -> Result:
         """Invite the user; return {"room": the room's name or ID, "user", "reason"}."""
         room = self.room_or_default(room)

@@ -1,17 +1,13 @@
-"""The action hipchat.list_members: list the members of a private room."""
+"""Lists the members of a private room.
+
+Calls GET /v2/room/{id_or_name}/member, which needs the scope view_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 
-__all__ = ["ListMembersAction"]
-
 
 class ListMembersAction(HipChatAction):
-    """Lists the members of a private room.
-
-    Calls GET /v2/room/{id_or_name}/member, which needs the scope view_room.
-    """
-
     def do(self, room: Optional[str] = None, limit: int = 1000, expand: bool = False) -> Result:
         """Return {"room", "members": HipChat's users}; `expand` adds the users' other fields."""
         room = self.room_or_default(room)

@@ -1,17 +1,13 @@
-"""The action hipchat.list_participants: list the people in a room."""
+"""Lists the people in a room.
+
+Calls GET /v2/room/{id_or_name}/participant, which needs the scope view_group or view_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 
-__all__ = ["ListParticipantsAction"]
-
 
 class ListParticipantsAction(HipChatAction):
-    """Lists the people in a room.
-
-    Calls GET /v2/room/{id_or_name}/participant, which needs the scope view_group or view_room.
-    """
-
     def do(self, room: Optional[str] = None, limit: int = 1000, include_offline: bool = False,
            expand: bool = False) -> Result:
         """Return {"room", "participants": HipChat's users}; `expand` adds their other fields."""

@@ -1,15 +1,11 @@
-"""The action hipchat.list_rooms: list the rooms that the token's owner can see."""
-from base import HipChatAction, Result
+"""Lists the rooms that the token's owner can see.
 
-__all__ = ["ListRoomsAction"]
+Calls GET /v2/room, which needs the scope view_group or view_room.
+"""
+from base import HipChatAction, Result
 
 
 class ListRoomsAction(HipChatAction):
-    """Lists the rooms that the token's owner can see.
-
-    Calls GET /v2/room, which needs the scope view_group or view_room.
-    """
-
     def do(self, limit: int = 1000, include_private: bool = True, include_archived: bool = False,
            expand: bool = False) -> Result:
         """Return {"rooms": HipChat's rooms}; `expand` adds the rooms' other fields."""

@@ -1,15 +1,11 @@
-"""The action hipchat.list_users: list the people of the HipChat group."""
-from base import HipChatAction, Result
+"""Lists the people of the HipChat group.
 
-__all__ = ["ListUsersAction"]
+Calls GET /v2/user, which needs the scope view_group.
+"""
+from base import HipChatAction, Result
 
 
 class ListUsersAction(HipChatAction):
-    """Lists the people of the HipChat group.
-
-    Calls GET /v2/user, which needs the scope view_group.
-    """
-
     def do(self, limit: int = 1000, include_guests: bool = False, include_deleted: bool = False,
            expand: bool = False) -> Result:
         """Return {"users": HipChat's users}; `expand` adds the users' other fields."""

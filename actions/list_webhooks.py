@@ -1,19 +1,15 @@
-"""The action hipchat.list_webhooks: list the webhooks in a room, and mark the sensor's own."""
+"""Lists the webhooks in a room, and marks those that the sensor has created.
+
+Calls GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.api.webhook_list import urls_of, webhooks_in
 
-__all__ = ["ListWebhooksAction"]
-
 
 class ListWebhooksAction(HipChatAction):
-    """Lists the webhooks in a room, and marks those that the sensor has created.
-
-    Calls GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room.
-    """
-
     def do(self, room: Optional[str] = None) -> Result:
         """Return {"room", "webhooks": HipChat's webhooks, with signatures in URLs masked}.
 

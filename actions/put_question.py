@@ -1,4 +1,7 @@
-"""The action hipchat.put_question: post hipchat.ask's yes/no question in a room."""
+"""Posts the yes/no question of the action hipchat.ask in a room.
+
+Calls POST /v2/room/{id_or_name}/message, which needs the scope send_message.
+"""
 import os
 from typing import Any, Callable, Optional
 
@@ -10,15 +13,8 @@ from hipchat.api.limits import LONGEST_MESSAGE, check_length
 from hipchat.api.rooms import room_id_of
 from hipchat.errors import NotFound
 
-__all__ = ["PutQuestionAction"]
-
 
 class PutQuestionAction(HipChatAction):
-    """Posts the yes/no question of the action hipchat.ask in a room.
-
-    Calls POST /v2/room/{id_or_name}/message, which needs the scope send_message.
-    """
-
     def do(self, question: str, room: Optional[str] = None) -> Result:
         """Post the question; return {"id", "room", "answer_filter"}.
 

@@ -1,18 +1,14 @@
-"""The action hipchat.remove_member: remove a person from a private room."""
+"""Removes a person from a private room.
+
+Calls DELETE /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
-__all__ = ["RemoveMemberAction"]
-
 
 class RemoveMemberAction(HipChatAction):
-    """Removes a person from a private room.
-
-    Calls DELETE /v2/room/{id_or_name}/member/{id_or_email}, which needs the scope admin_room.
-    """
-
     def do(self, user: str, room: Optional[str] = None) -> Result:
         """Remove the user; return {"room": the room's name or ID, "user"}."""
         room = self.room_or_default(room)

@@ -1,4 +1,7 @@
-"""The action hipchat.remove_webhooks: delete the sensor's webhooks; other webhooks stay."""
+"""Deletes the sensor's webhooks; other webhooks stay.
+
+Calls DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room.
+"""
 from typing import Any, List, Optional, Tuple
 
 from base import HipChatAction, Result
@@ -9,15 +12,8 @@ from hipchat.config.sensor_settings import SensorSettings
 from hipchat.api.webhook_list import urls_of, webhooks_in
 from hipchat.webhook.webhook_url import WebhookUrl
 
-__all__ = ["RemoveWebhooksAction"]
-
 
 class RemoveWebhooksAction(HipChatAction):
-    """Deletes the sensor's webhooks; other webhooks stay.
-
-    Calls DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room.
-    """
-
     def do(self, rooms: Optional[List[Any]] = None) -> Result:
         """Delete the sensor's webhooks in the given rooms; in all rooms if `rooms` is None.
 

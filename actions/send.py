@@ -1,18 +1,14 @@
-"""The action hipchat.send: send a notification to one or several rooms."""
+"""Sends a notification to one or several rooms.
+
+Calls POST /v2/room/{id_or_name}/notification, which needs the scope send_notification.
+"""
 from typing import Any, List, Optional
 
 from base import HipChatAction, Result
 from hipchat.api.notifications import notification, notify, notify_all
 
-__all__ = ["SendAction"]
-
 
 class SendAction(HipChatAction):
-    """Sends a notification to one or several rooms.
-
-    Calls POST /v2/room/{id_or_name}/notification, which needs the scope send_notification.
-    """
-
     def do(self, room: Optional[str] = None, rooms: Optional[List[Any]] = None,
            overflow: str = "error", **fields: Any) -> Result:
         """Send the notification.

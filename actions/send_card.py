@@ -1,22 +1,18 @@
-"""The action hipchat.send_card: post a card in a room."""
+"""Posts a card, in a notification, in a room.
+
+Calls POST /v2/room/{id_or_name}/notification, which needs the scope send_notification.
+"""
 import uuid
 from typing import Any, Dict, Optional
 
 from base import HipChatAction, Result
 from hipchat.api.notifications import notification, notify
 
-__all__ = ["SendCardAction"]
-
 # The parameters that become keys of the card.
 OF_CARD = ("style", "url", "description", "activity", "thumbnail", "icon", "attributes")
 
 
 class SendCardAction(HipChatAction):
-    """Posts a card, in a notification, in a room.
-
-    Calls POST /v2/room/{id_or_name}/notification, which needs the scope send_notification.
-    """
-
     def do(self, title: str, room: Optional[str] = None, id: Optional[str] = None,
            format: Optional[str] = None, description_format: Optional[str] = None,
            message: Optional[str] = None, **fields: Any) -> Result:

@@ -1,18 +1,14 @@
-"""The action hipchat.send_message: post a message in a room as the token's user."""
+"""Posts a message in a room as the token's user.
+
+Calls POST /v2/room/{id_or_name}/message, which needs the scope send_message.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.limits import LONGEST_MESSAGE, check_length
 
-__all__ = ["SendMessageAction"]
-
 
 class SendMessageAction(HipChatAction):
-    """Posts a message in a room as the token's user.
-
-    Calls POST /v2/room/{id_or_name}/message, which needs the scope send_message.
-    """
-
     def do(self, message: str, room: Optional[str] = None) -> Result:
         """Post the message; return the room, and the message's id and timestamp."""
         room = self.room_or_default(room)

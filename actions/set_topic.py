@@ -1,18 +1,14 @@
-"""The action hipchat.set_topic: set the topic of a room."""
+"""Sets the topic of a room.
+
+Calls PUT /v2/room/{id_or_name}/topic, which needs the scope admin_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.rooms import check_room
 
-__all__ = ["SetTopicAction"]
-
 
 class SetTopicAction(HipChatAction):
-    """Sets the topic of a room.
-
-    Calls PUT /v2/room/{id_or_name}/topic, which needs the scope admin_room.
-    """
-
     def do(self, topic: str, room: Optional[str] = None) -> Result:
         """Set the topic; return {"room": the room's name or ID, "topic"}."""
         room = self.room_or_default(room)

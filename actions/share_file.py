@@ -1,18 +1,14 @@
-"""The action hipchat.share_file: share a file with a room or a person."""
+"""Shares a file with a room or a person.
+
+Calls POST /v2/room|user/{id}/share/file, which needs the scope send_message.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.uploads import Upload
 
-__all__ = ["ShareFileAction"]
-
 
 class ShareFileAction(HipChatAction):
-    """Shares a file with a room or a person.
-
-    Calls POST /v2/room|user/{id}/share/file, which needs the scope send_message.
-    """
-
     def do(self, path: Optional[str] = None, content: Optional[str] = None,
            name: Optional[str] = None, room: Optional[str] = None, user: Optional[str] = None,
            message: Optional[str] = None) -> Result:

@@ -1,18 +1,14 @@
-"""The action hipchat.share_link: share a link with a room or a person."""
+"""Shares a link with a room or a person.
+
+Calls POST /v2/room|user/{id}/share/link, which needs the scope send_message.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.limits import check_length
 
-__all__ = ["ShareLinkAction"]
-
 
 class ShareLinkAction(HipChatAction):
-    """Shares a link with a room or a person.
-
-    Calls POST /v2/room|user/{id}/share/link, which needs the scope send_message.
-    """
-
     def do(self, link: str, room: Optional[str] = None, user: Optional[str] = None,
            message: Optional[str] = None) -> Result:
         """Share the link; return the link, the message, and the room or user."""

@@ -1,18 +1,14 @@
-"""The action hipchat.update_room: change a room's name, topic, privacy, guest access or owner."""
+"""Changes a room's name, topic, privacy, guest access or owner.
+
+Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room.
+"""
 from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.api.rooms import change_room, check_room
 
-__all__ = ["UpdateRoomAction"]
-
 
 class UpdateRoomAction(HipChatAction):
-    """Changes a room's name, topic, privacy, guest access or owner.
-
-    Calls GET and PUT /v2/room/{id_or_name}, which need the scopes view_room and admin_room.
-    """
-
     def do(self, room: str, name: Optional[str] = None, topic: Optional[str] = None,
            privacy: Optional[str] = None, guest_access: Optional[bool] = None,
            owner: Optional[str] = None) -> Result:

@@ -1,18 +1,14 @@
-"""The action hipchat.wait_for_message: wait for the next message in a room."""
+"""Waits for the next message in a room.
+
+Polls GET /v2/room/{id_or_name}/history/latest, which needs the scope view_messages.
+"""
 from typing import Any, List, Optional
 
 from base import HipChatAction, Result
 from hipchat.api.next_message import Criteria, wait_for
 
-__all__ = ["WaitForMessageAction"]
-
 
 class WaitForMessageAction(HipChatAction):
-    """Waits for the next message in a room.
-
-    Polls GET /v2/room/{id_or_name}/history/latest, which needs the scope view_messages.
-    """
-
     def do(self, room: Optional[str] = None, filter: str = "", people: Optional[List[Any]] = None,
            notifications: bool = False, after: Optional[str] = None, seconds: float = 300,
            every: float = 6) -> Result:

@@ -78,7 +78,7 @@ def _actions():
 
 
 def _call(file):
-    """Return the docstring of an action's class: what the action does, calls and needs.
+    """Return the docstring of an action's Python file: what the action does, calls and needs.
 
     Args:
         file: the action's YAML file. The Python file beside it has the same name.
@@ -87,9 +87,7 @@ def _call(file):
         The docstring; None for a workflow, which has no Python file.
     """
     source = file.with_suffix(".py")
-    classes = [node for node in ast.parse(source.read_text()).body
-               if isinstance(node, ast.ClassDef)] if source.exists() else []
-    return ast.get_docstring(classes[0]) if classes else None
+    return ast.get_docstring(ast.parse(source.read_text())) if source.exists() else None
 
 
 def config():

@@ -5,7 +5,7 @@ Calls DELETE /v2/room/{id}/webhook/{id}, which needs the scope admin_room.
 from typing import Any, List, Optional, Tuple
 
 from base import HipChatAction, Result
-from hipchat.api.responses import part
+from hipchat.api.client import part
 from hipchat.errors import HipChatError, Incomplete
 from hipchat.api.room_directory import RoomDirectory, find_rooms
 from hipchat.config.sensor_settings import SensorSettings

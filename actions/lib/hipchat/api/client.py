@@ -12,19 +12,19 @@ from hipchat import timing
 from hipchat.api.credentials import IntegrationToken, PersonalToken, Token
 from hipchat.api.error_mapping import ErrorMapping
 from hipchat.api.rate_limit import CallBudget, RateLimit, server_time
-from hipchat.api.responses import items_of, object_of
 from hipchat.api.transport import LARGEST_RESPONSE, ApiResponse, http_session, send
 from hipchat.config.api_settings import ApiSettings
 from hipchat.errors import (
     ConfigError, InvalidToken, NoAnswer, ParameterError, RateLimited, TooLarge)
 from hipchat.text.masking import SecretFilter, mask
 
-__all__ = ["PAGE", "Client"]
+__all__ = ["PAGE", "Client", "part"]
 
 PAGE = 1000  # items, the most that HipChat returns in one response
 MOST_PAGES = 1000  # pages of one collection; only a faulty server has more
 # At level DEBUG these loggers write the paths of URLs, which may contain the token.
 URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")
+_REMEDY = "Is api_url really HipChat's API v2?"
 
 
 class Client:
@@ -105,15 +105,19 @@ class Client:
 
     def ask(self, method: str, *path: Any, **options: Any) -> Dict[str, Any]:
         """Make a call() whose response must be a JSON object; raises NoAnswer otherwise."""
-        return object_of(self.call(method, *path, **options), self._answer_to(method, path))
+        return _object(self.call(method, *path, **options), self._answer_to(method, path))
 
     def page(self, *path: Any, **params: Any) -> Dict[str, Any]:
         """Return one page of a collection: an object whose `items` are a list of objects.
 
         The arguments are the path and the query (such as max-results), as in call().
         """
-        page = self.call("GET", *path, params=params)
-        items_of(page, self._answer_to("GET", path))
+        page, title = self.call("GET", *path, params=params), self._answer_to("GET", path)
+        items = page.get("items") if isinstance(page, dict) else None
+        if not isinstance(items, list):
+            raise NoAnswer(f"{title} has no list of items. {_REMEDY}")
+        for position, item in enumerate(items):
+            _object(item, f"items[{position}] of {title}")
         return page
 
     def items(self, *path: Any, limit: Optional[int] = None,
@@ -221,6 +225,25 @@ class Client:
 
     def _masked(self, text: str) -> str:
         return mask(text, self._token.secrets)
+
+
+def part(response: Any, key: str, title: str) -> Any:
+    """Return the value at a dotted key of a response, such as "owner.id".
+
+    Raises:
+        NoAnswer: the value is missing or null. `title` names the response in the error.
+    """
+    for segment in key.split("."):
+        response = response.get(segment) if isinstance(response, dict) else None
+        if response is None:
+            raise NoAnswer(f"{title} has no {key}. {_REMEDY}")
+    return response
+
+
+def _object(response: Any, title: str) -> Dict[str, Any]:
+    if not isinstance(response, dict):
+        raise NoAnswer(f"{title} is no object. {_REMEDY}")
+    return response
 
 
 def _quoted(segment: Any) -> str:

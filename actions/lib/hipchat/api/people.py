@@ -2,8 +2,7 @@
 import re
 from typing import Any, Callable, Iterable, Optional
 
-from hipchat.api.responses import part
-from hipchat.api.client import Client
+from hipchat.api.client import Client, part
 from hipchat.errors import HipChatError, NoAnswer, ParameterError
 
 __all__ = ["People", "mention_name"]

@@ -1,8 +1,7 @@
 """Changes a room. HipChat accepts only a whole room, so the room is read before the change."""
 from typing import Any, Dict
 
-from hipchat.api.responses import part
-from hipchat.api.client import Client
+from hipchat.api.client import Client, part
 from hipchat.errors import ParameterError
 from hipchat.api.limits import check_length
 from hipchat.text.room_reference import is_room_id

@@ -9,7 +9,7 @@ import requests
 import urllib3
 
 from hipchat import timing
-from hipchat.api.credentials import IntegrationToken, PersonalToken, Token
+from hipchat.api.credentials import IntegrationToken, Token
 from hipchat.api.error_mapping import ErrorMapping
 from hipchat.api.rate_limit import CallBudget, RateLimit, server_time
 from hipchat.api.transport import LARGEST_RESPONSE, ApiResponse, http_session, send
@@ -66,7 +66,7 @@ class Client:
         self._settings, self._errors = settings, ErrorMapping(settings, self._masked)
         self._token: Token = (
             IntegrationToken(settings.integration, self.fetch_token) if settings.integration
-            else PersonalToken(settings.api_key) if settings.api_key else Token())
+            else Token(settings.api_key))
 
     def call(self, method: str, *path: Any, json: Optional[Dict[str, Any]] = None,
              params: Optional[Dict[str, Any]] = None, body: Optional[bytes] = None,

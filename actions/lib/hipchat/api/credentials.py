@@ -7,7 +7,7 @@ from requests.auth import AuthBase
 from hipchat import timing
 from hipchat.errors import NotInstalled
 
-__all__ = ["Integration", "IntegrationToken", "PersonalToken", "Token"]
+__all__ = ["Integration", "IntegrationToken", "Token"]
 
 
 class Integration(NamedTuple):
@@ -18,21 +18,29 @@ class Integration(NamedTuple):
 
 
 class Token(AuthBase):
-    """The base class of tokens; itself, it stands for the token of an add-on that is not installed.
+    """A personal access token, which a user made in HipChat. The pack cannot renew it.
 
-    A token is an auth object of the library `requests`. (If the token were only a header,
-    `requests` would replace that header by credentials from ~/.netrc.)
+    It is an auth object of the library `requests`. (If the token were only a header, `requests`
+    would replace that header by credentials from ~/.netrc.)
+
+    Args:
+        token: None for an add-on that is not installed.
     """
+
+    def __init__(self, token: Optional[str] = None):
+        self._token = token
 
     @property
     def value(self) -> str:
         """The token as a string; raises NotInstalled if there is no token."""
-        raise NotInstalled()
+        if self._token is None:
+            raise NotInstalled()
+        return self._token
 
     @property
     def secrets(self) -> List[str]:
         """The strings that logs and errors must not contain."""
-        return []
+        return [self._token] if self._token else []
 
     def __call__(self, request: Any) -> Any:
         request.headers["Authorization"] = "Bearer " + self.value
@@ -43,38 +51,22 @@ class Token(AuthBase):
         return False
 
 
-class PersonalToken(Token):
-    """A personal access token, which a user made in HipChat. The pack cannot renew it."""
-
-    def __init__(self, token: str):
-        self._token = token
-
-    @property
-    def value(self) -> str:
-        return self._token
-
-    @property
-    def secrets(self) -> List[str]:
-        return [self._token]
-
-
 class IntegrationToken(Token):
-    """An integration's token. It is fetched at the first call, and renewed before it expires."""
+    """An integration's token. It is fetched at the first call, and renewed before it expires.
+
+    Args:
+        fetch: posts a form to /v2/oauth/token, authorized as the OAuth client, and returns the
+            response: access_token, and expires_in in seconds.
+    """
 
     def __init__(self, integration: Integration, fetch: Callable[[Dict[str, str]], Dict[str, Any]]):
-        """Make a token that is not fetched yet.
-
-        Args:
-            fetch: posts a form to /v2/oauth/token, authorized as the OAuth client, and returns the
-                response: access_token, and expires_in in seconds.
-        """
+        super().__init__()
         self._integration, self._fetch = integration, fetch
-        self._token: Optional[str] = None
         self._ends = 0.0
 
     @property
     def secrets(self) -> List[str]:
-        return [self._integration.secret] + ([self._token] if self._token else [])
+        return [self._integration.secret] + super().secrets
 
     @property
     def value(self) -> str:

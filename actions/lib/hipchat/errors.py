@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional
 __all__ = [
     "HipChatError", "ConfigError", "NotInstalled", "ParameterError", "Incomplete", "NoAnswer",
     "TimedOut", "TooLarge", "ApiError", "InvalidRequest", "InvalidToken", "Forbidden", "NotFound",
-    "Conflict", "RateLimited", "ServerError", "api_error",
+    "Conflict", "RateLimited", "ServerError",
 ]
 
 TOKEN_REMEDY = (
@@ -166,17 +166,3 @@ class ServerError(ApiError):
     """5xx: HipChat itself has failed."""
 
     remedy = "Try again later; if the error persists, look at the HipChat server's own log."
-
-
-_BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFound,
-              409: Conflict}
-
-
-def api_error(call: str, status: int, message: str, field: Optional[str] = None,
-              remedy: Optional[str] = None) -> ApiError:
-    """Return the exception for HipChat's HTTP error status, except 429 (see RateLimited).
-
-    The arguments are those of ApiError.
-    """
-    kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
-    return kind(call, status, message, field, remedy)

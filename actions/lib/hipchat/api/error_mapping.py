@@ -7,7 +7,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from hipchat.errors import (
-    ADDON_REMEDY, INTEGRATION_REMEDY, HipChatError, NoAnswer, RateLimited, TimedOut, api_error)
+    ADDON_REMEDY, INTEGRATION_REMEDY, ApiError, Conflict, Forbidden, HipChatError, InvalidRequest,
+    InvalidToken, NoAnswer, NotFound, RateLimited, ServerError, TimedOut)
 from hipchat.api.rate_limit import RateLimit
 from hipchat.config.api_settings import ApiSettings
 from hipchat.api.transport import ApiResponse, innermost
@@ -15,6 +16,7 @@ from hipchat.api.transport import ApiResponse, innermost
 __all__ = ["ErrorMapping"]
 
 LONGEST_MESSAGE = 500  # characters of HipChat's message in an error; some fill pages
+BY_STATUS = {400: InvalidRequest, 401: InvalidToken, 403: Forbidden, 404: NotFound, 409: Conflict}
 # OpenSSL's codes for what is wrong with a certificate.
 NOT_YET, EXPIRED, OTHER_NAMES = 9, 10, (62, 64)
 BUNDLE_PARTS = ("X509", "PEM", "ASN1")  # the parts of OpenSSL that read files of certificates
@@ -46,15 +48,11 @@ class ErrorMapping:
         if response.status == 429 or (response.status == 403 and "rate limit" in message.lower()):
             return RateLimited(call, response.status, message,
                                reset_in=RateLimit.announced_by(response.headers).reset_in)
-        return api_error(
-            call, response.status, message, field,
-            self._integration_remedy() if response.status == 401 else None)
-
-    def _integration_remedy(self) -> Optional[str]:
-        """Return the remedy for an integration's rejected token; None for a personal token."""
-        if self._settings.integration is None:
-            return None
-        return ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
+        kind = BY_STATUS.get(response.status, ServerError if response.status >= 500 else ApiError)
+        remedy = None
+        if kind is InvalidToken and self._settings.integration:
+            remedy = ADDON_REMEDY if self._settings.addon.enabled else INTEGRATION_REMEDY
+        return kind(call, response.status, message, field, remedy)
 
     def no_answer(self, call: str, error: Exception) -> NoAnswer:
         """Return the exception for a call that ended with an exception of `requests` or urllib3."""

@@ -6,7 +6,8 @@ from typing import Optional
 
 from base import HipChatAction, Result
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.api.webhook_list import urls_of, webhooks_in
+from hipchat.api.webhook_list import webhooks_in
+from hipchat.webhook.webhook_url import WebhookUrl
 
 
 class ListWebhooksAction(HipChatAction):
@@ -17,5 +18,5 @@ class ListWebhooksAction(HipChatAction):
         """
         room = self.room_or_default(room)
         settings = SensorSettings.from_config(self.config)
-        urls = urls_of(settings) if settings.public_url else None
+        urls = WebhookUrl(settings.public_url, settings.secret) if settings.public_url else None
         return {"room": room, "webhooks": list(webhooks_in(self.hipchat, urls, room))}

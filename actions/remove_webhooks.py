@@ -6,10 +6,11 @@ from typing import Any, List, Optional, Tuple
 
 from base import HipChatAction, Result
 from hipchat.api.client import part
-from hipchat.errors import HipChatError, Incomplete
+from hipchat.errors import ConfigError, HipChatError, Incomplete
 from hipchat.api.room_directory import RoomDirectory, find_rooms
 from hipchat.config.sensor_settings import SensorSettings
-from hipchat.api.webhook_list import urls_of, webhooks_in
+from hipchat.config.validators import PUBLIC_URL_EXAMPLE
+from hipchat.api.webhook_list import webhooks_in
 from hipchat.webhook.webhook_url import WebhookUrl
 
 
@@ -23,7 +24,10 @@ class RemoveWebhooksAction(HipChatAction):
         Raises:
             Incomplete: at least one room failed; its entry in the result has the error.
         """
-        urls = urls_of(SensorSettings.from_config(self.config))
+        settings = SensorSettings.from_config(self.config)
+        if not settings.public_url:
+            raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
+        urls = WebhookUrl(settings.public_url, settings.secret)
         results = [self._remove(urls, key, room) for key, room in self._keys(rooms)]
         result = {"removed": sum(each["removed"] for each in results), "rooms": results}
         failed = [each["room"] for each in results if "error" in each]

@@ -2,23 +2,10 @@
 from typing import Any, Dict, Iterator, Optional
 
 from hipchat.api.client import Client
-from hipchat.config.validators import PUBLIC_URL_EXAMPLE
-from hipchat.errors import ConfigError
 from hipchat.text.masking import mask
 from hipchat.webhook.webhook_url import WebhookUrl
-from hipchat.config.sensor_settings import SensorSettings
 
-__all__ = ["urls_of", "webhooks_in"]
-
-
-def urls_of(settings: SensorSettings) -> WebhookUrl:
-    """Return the object that recognizes the webhooks that the sensor has created.
-
-    Raises ConfigError if the config has no webhook.public_url.
-    """
-    if not settings.public_url:
-        raise ConfigError(["webhook.public_url: set it to a URL such as " + PUBLIC_URL_EXAMPLE])
-    return WebhookUrl(settings.public_url, settings.secret)
+__all__ = ["webhooks_in"]
 
 
 def webhooks_in(client: Client, urls: Optional[WebhookUrl], room: Any) -> Iterator[Dict[str, Any]]:
@@ -29,7 +16,7 @@ def webhooks_in(client: Client, urls: Optional[WebhookUrl], room: Any) -> Iterat
     the sensor's secret.
 
     Args:
-        urls: from urls_of(); None makes `ours` False for all webhooks.
+        urls: None makes `ours` False for all webhooks.
         room: the room's name or ID.
     """
     for webhook in client.items("room", room, "webhook"):

@@ -1,17 +1,17 @@
 """The checks of the action hipchat.check: config, HipChat, token, rooms, webhooks and sensor."""
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Optional
 
 from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory, find_rooms
-from hipchat.api.webhook_list import urls_of
 from hipchat.check.config_file import file_findings
 from hipchat.check.finding import Finding, Findings, without_repeated
 from hipchat.check.health import Unanswered, Untrusted, details_url, health_url, read_health
 from hipchat.check.token import ROOM_TOKEN, token_findings
 from hipchat.config.addon import AddonSettings
-from hipchat.config.api_settings import ApiSettings, addon_settings
+from hipchat.config.api_settings import ApiSettings
+from hipchat.config.reader import ConfigReader
 from hipchat.config.sensor_settings import SensorSettings
 from hipchat.errors import ConfigError, HipChatError, NotInstalled
 from hipchat.events import EVENTS
@@ -39,7 +39,7 @@ def checkup(config: Optional[Dict[str, Any]], pack: Path) -> Findings:
         reported += [Finding(False, "config: " + problem) for problem in error.problems]
     else:
         reported += [Finding(False, "config: " + warning) for warning in sensor.warnings]
-        addon = addon_settings(config)
+        addon = ApiSettings.read(ConfigReader(config)).addon  # `sensor` lacks the stored add-on
         reported = (reported or [Finding(True, "config: complete")]) + list(_addon(addon, sensor))
         if not sensor.secret and addon.stored:  # then the sensor uses the add-on's secret
             sensor = sensor._replace(secret=addon.stored.secret.encode("utf-8"))
@@ -106,14 +106,22 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
     yield from findings
     if ROOM_TOKEN in findings:
         return
-    directory = _directory(client, rooms)
+    directory = RoomDirectory()
+    try:
+        directory.replace(find_rooms(client, rooms))
+    except HipChatError:
+        pass  # below, each room has a finding with the error
     # An installed add-on gets the events of all rooms without webhooks in them.
-    has_webhooks = sensor and sensor.public_url and not settings.addon.integration
-    urls = urls_of(sensor) if sensor and has_webhooks else None
+    urls = (WebhookUrl(sensor.public_url, sensor.secret) if sensor and sensor.public_url and
+            not settings.addon.integration else None)
     for room in rooms:
         events = sensor.events if sensor and room in sensor_rooms else []
-        yield from _room(client, directory.id_of(room) or room, room,
-                         _Webhooks(urls, events) if urls else None)
+        try:
+            listed = client.ask("GET", "room", directory.id_of(room) or room)
+            findings = list(_room(client, room, listed, urls, events))
+        except HipChatError as error:
+            findings = [Finding(False, f"room {room}: {error}")]
+        yield from findings or [Finding(True, f"room {room}: its id is {listed['id']}")]
 
 
 def _tls(settings: ApiSettings) -> str:
@@ -122,64 +130,36 @@ def _tls(settings: ApiSettings) -> str:
     return ", its certificate is valid" if settings.verify else ", whose certificate is not checked"
 
 
-def _directory(client: Client, rooms: List[str]) -> RoomDirectory:
-    directory = RoomDirectory()
-    try:
-        directory.replace(find_rooms(client, rooms))
-    except HipChatError:
-        pass  # _room() reports it for each room
-    return directory
-
-
-class _Webhooks(NamedTuple):
-    """The webhooks that a room of the config should have: one for each of these events.
-
-    Attributes:
-        urls: recognizes the webhooks that the sensor has created.
-        events: names of trigger types without "hipchat.".
-    """
-
-    urls: WebhookUrl
-    events: List[str]
-
-    def check(self, client: Client, room: str, room_id: int) -> Findings:
-        """Yield a finding for left-over webhooks of the room, and one for missing ones."""
-        listed = [str(webhook.get("url")) for webhook in client.items("room", room_id, "webhook")]
-        others = Counter(filter(None, map(self.urls.other_public_url, listed)))
-        if others:
-            where = ", ".join(f"{count} for {url}" for url, count in sorted(others.items()))
-            yield Finding(False, f"room {room}: it has webhooks with this config's signature for "
-                          f"another webhook.public_url ({where}). If no other sensor with this "
-                          "token is there, run hipchat.remove_webhooks; the sensor makes its own "
-                          "again.")
-        present = [self.urls.read(url) for url in listed]
-        lacking = [event for event in self.events
-                   if Address(EVENTS[event].hipchat, room_id) not in present]
-        if lacking:
-            yield Finding(False, f"room {room}: the sensor's webhooks for {', '.join(lacking)} are "
-                          "missing. The sensor creates them while it runs; if it cannot, its log "
-                          "says why.")
-
-
-def _room(client: Client, key: Any, room: str, webhooks: Optional[_Webhooks]) -> Findings:
-    """Check that a room exists, is not archived, and has its webhooks.
+def _room(client: Client, room: str, listed: Dict[str, Any], urls: Optional[WebhookUrl],
+          events: List[str]) -> Findings:
+    """Yield the problems of a room: it is archived, or has left-over webhooks, or lacks webhooks.
 
     Args:
-        key: the room's ID if it is known, else its name.
         room: the room's name or ID in the config.
-        webhooks: those that the room should have; None if the sensor creates none there.
+        listed: HipChat's object of the room.
+        urls: recognizes the sensor's webhooks; None if the sensor creates none.
+        events: names, without "hipchat.", of the events for which the room should have a webhook.
     """
-    try:
-        listed = client.ask("GET", "room", key)
-        if listed.get("is_archived"):
-            yield Finding(False, f"room {room}: it is archived. Run hipchat.unarchive_room, or "
-                          "remove it from the config.")
-            return
-        findings = list(webhooks.check(client, room, listed["id"])) if webhooks else []
-    except HipChatError as error:
-        yield Finding(False, f"room {room}: {error}")
+    if listed.get("is_archived"):
+        yield Finding(False, f"room {room}: it is archived. Run hipchat.unarchive_room, or remove "
+                      "it from the config.")
         return
-    yield from findings or [Finding(True, f"room {room}: its id is {listed['id']}")]
+    if urls is None:
+        return
+    webhooks = [str(each.get("url")) for each in client.items("room", listed["id"], "webhook")]
+    others = Counter(filter(None, map(urls.other_public_url, webhooks)))
+    if others:
+        where = ", ".join(f"{count} for {url}" for url, count in sorted(others.items()))
+        yield Finding(False, f"room {room}: it has webhooks with this config's signature for "
+                      f"another webhook.public_url ({where}). If no other sensor with this token "
+                      "is there, run hipchat.remove_webhooks; the sensor makes its own again.")
+    present = [urls.read(url) for url in webhooks]
+    lacking = [event for event in events
+               if Address(EVENTS[event].hipchat, listed["id"]) not in present]
+    if lacking:
+        yield Finding(False, f"room {room}: the sensor's webhooks for {', '.join(lacking)} are "
+                      "missing. The sensor creates them while it runs; if it cannot, its log says "
+                      "why.")
 
 
 def _listener(settings: SensorSettings, hipchat_answers: bool) -> Findings:

@@ -7,7 +7,7 @@ from hipchat.config.validators import API_URL_EXAMPLE
 from hipchat.api.credentials import Integration
 from hipchat.errors import NotInstalled, ParameterError
 
-__all__ = ["ApiSettings", "addon_settings"]
+__all__ = ["ApiSettings"]
 
 
 class ApiSettings(NamedTuple):
@@ -93,17 +93,6 @@ class ApiSettings(NamedTuple):
             verify=(get("ca_bundle") or True) if get("verify_tls") else False,
             timeout=get("timeout"),
             rate_limit_wait=get("rate_limit_wait"))
-
-
-def addon_settings(config: Optional[Dict[str, Any]]) -> AddonSettings:
-    """Read the section `addon`; raises ConfigError, which names each wrong value with its remedy.
-
-    (SensorSettings contains that section without the stored add-on.)
-    """
-    reader = ConfigReader(config)
-    settings = _addon(reader)
-    reader.finish()
-    return settings
 
 
 def _addon(reader: ConfigReader) -> AddonSettings:

@@ -132,15 +132,14 @@ def with_identities(body: Dict[str, Any], room: Dict[str, Any]) -> Dict[str, Any
     if not _are_of_room(stated.get("links"), room["id"]):
         stated.pop("links", None)
     item["room"] = {**stated, **{key: room[key] for key in ("id", "name", "links") if key in room}}
-    if isinstance(item.get("sender"), dict):
+    if "sender" in item:
         item["sender"] = _with_id(item["sender"])
     if isinstance(item.get("message"), dict):
         message = item["message"] = dict(item["message"])
-        if isinstance(message.get("from"), dict):
+        if "from" in message:
             message["from"] = _with_id(message["from"])
         if isinstance(message.get("mentions"), list):
-            message["mentions"] = [_with_id(person) if isinstance(person, dict) else person
-                                   for person in message["mentions"]]
+            message["mentions"] = [*map(_with_id, message["mentions"])]
         if message.get("id") is not None:
             message["id"] = message_id(body)
             if not message["id"]:
@@ -156,30 +155,24 @@ def _are_of_room(links: Any, room_number: int) -> bool:
         isinstance(link, str) and f"/room/{room_number}/" in link + "/" for link in links.values())
 
 
-def _with_id(person: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a person or an integration with a validated ID.
-
-    A missing ID, and an ID that is a string but no number, stay unchanged.
+def _with_id(person: Any) -> Any:
+    """Return a person or an integration with a validated ID; a value without an ID unchanged.
 
     Raises:
-        ValueError: the ID is another value, which StackStorm could cast to the ID of a person.
+        ValueError: StackStorm could cast the ID to the ID of another person.
     """
-    stated = person.get("id")
+    stated = person.get("id") if isinstance(person, dict) else None
     checked = positive_id(stated)
     if checked is not None:
         return dict(person, id=checked)
-    if stated is None or isinstance(stated, str) and not _is_number(stated):
+    if isinstance(stated, str):
+        try:
+            float(stated)  # StackStorm converts a string as Python does
+        except ValueError:
+            return person  # an integration's ID
+    elif stated is None:
         return person
     raise ValueError("the body names a person in another way than by an ID")
-
-
-def _is_number(text: str) -> bool:
-    """Return whether Python can convert a string to a number, as StackStorm does."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def room_name(body: Dict[str, Any]) -> str:

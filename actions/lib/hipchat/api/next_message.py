@@ -27,15 +27,6 @@ class Criteria(NamedTuple):
     people: List[Any]
     notifications: bool
 
-    def compiled(self) -> Any:
-        """Return the pattern as a Filter; raises ParameterError if RE2 rejects the pattern."""
-        from hipchat.text.filters import Filter  # here, since no other action needs re2
-        try:
-            return Filter(self.pattern)
-        except ValueError as error:
-            raise ParameterError(f"The filter {self.pattern!r} is no regular expression that RE2 "
-                                 f"knows: {error}.") from None
-
     def accepts(self, item: HistoryItem, people_ids: AbstractSet[int]) -> bool:
         """Return whether an item counts by its kind and its sender; its text is not checked.
 
@@ -68,12 +59,33 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
         Incomplete: no such message was posted in time; the error's result has timed_out: True.
         HipChatError: HipChat refused a call, or kept failing until the time was over.
     """
-    pattern, polling = criteria.compiled(), _Polling(seconds, every)
-    history = RoomHistory(client)
-    room_id = polling.until(lambda: room_id_of(client, room))
-    cursor = polling.until(lambda: history.position(room_id, after) if after else (
+    from hipchat.text.filters import Filter  # here, since no other action needs re2
+    try:
+        pattern = Filter(criteria.pattern)
+    except ValueError as error:
+        raise ParameterError(f"The filter {criteria.pattern!r} is no regular expression that RE2 "
+                             f"knows: {error}.") from None
+    history, deadline = RoomHistory(client), time.monotonic() + seconds
+
+    def until(attempt: Callable[[], Any]) -> Any:
+        """Call `attempt` until it returns a value other than None; try at least once."""
+        while True:
+            failure, value, now = None, None, time.monotonic()
+            try:
+                value = attempt()
+            except (NoAnswer, RateLimited, ServerError) as error:
+                failure = error
+            if value is not None:
+                return value
+            if now >= deadline:
+                raise failure or Incomplete(f"No such message came within {seconds:g} s.",
+                                            timed_out=True)
+            time.sleep(max(0.0, min(every, deadline - time.monotonic())))
+
+    room_id = until(lambda: room_id_of(client, room))
+    cursor = until(lambda: history.position(room_id, after) if after else (
         history.newest(room_id) or Cursor("", 0.0)))
-    people_ids = polling.until(lambda: {people.id_of(person) for person in criteria.people})
+    people_ids = until(lambda: {people.id_of(person) for person in criteria.people})
 
     def next_match() -> Optional[Dict[str, Any]]:
         nonlocal cursor
@@ -84,37 +96,4 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
                 return {"message": item.body, "matches": matches}
         return None
 
-    return polling.until(next_match)
-
-
-class _Polling:
-    """Repeats attempts until a deadline that all attempts share, even while HipChat fails.
-
-    Args:
-        seconds: until the deadline.
-        every: seconds between two attempts.
-    """
-
-    def __init__(self, seconds: float, every: float):
-        self._seconds, self._every = seconds, every
-        self._deadline = time.monotonic() + seconds
-
-    def until(self, attempt: Callable[[], Any]) -> Any:
-        """Call `attempt` until it returns a value other than None; return that value.
-
-        Raises:
-            Incomplete: the last attempt before the deadline returned None.
-            HipChatError: HipChat refused a call, or the last attempt before the deadline failed.
-        """
-        while True:
-            failure, value, now = None, None, time.monotonic()
-            try:
-                value = attempt()
-            except (NoAnswer, RateLimited, ServerError) as error:
-                failure = error
-            if value is not None:
-                return value
-            if now >= self._deadline:
-                raise failure or Incomplete(f"No such message came within {self._seconds:g} s.",
-                                            timed_out=True)
-            time.sleep(max(0.0, min(self._every, self._deadline - time.monotonic())))
+    return until(next_match)

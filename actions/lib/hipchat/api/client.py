@@ -91,7 +91,8 @@ class Client:
         while True:
             try:
                 return self._send(
-                    method, path, json=_without_none(json), params=params, data=body,
+                    method, path, params=params, data=body,
+                    json=json and {key: json[key] for key in json if json[key] is not None},
                     headers={"Content-Type": content_type} if content_type else None)
             except InvalidToken:
                 if renewed or not self._token.renewed():
@@ -255,9 +256,3 @@ def _quoted(segment: Any) -> str:
 
 def _name(method: str, path: Tuple[Any, ...]) -> str:
     return f"{method} /v2/{'/'.join(map(str, path))}"
-
-
-def _without_none(body: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
-    if body is None:
-        return None
-    return {key: value for key, value in body.items() if value is not None}

@@ -62,7 +62,9 @@ def _differing_keys(written: Dict[Any, Any], registered: Dict[str, Any],
         if isinstance(theirs, dict) and (ours is None or isinstance(ours, dict)):
             differing += _differing_keys(ours or {}, theirs, name + ".")
         elif ours is None:
-            differing += [name] if name in KEYS and not _is_default(name, theirs) else []
+            # StackStorm registers the default of a key that the file does not have.
+            if name in KEYS and theirs not in (None, KEYS[name].default):
+                differing.append(name)
         elif not _has_template(ours) and _completed(name, ours) != _completed(name, theirs):
             differing.append(name)
     return differing
@@ -76,11 +78,6 @@ def _completed(name: str, value: Any) -> Any:
     return [{**item, **{key: default for key, default in defaults.items()
                         if item.get(key) is None}} if isinstance(item, dict) else item
             for item in value]
-
-
-def _is_default(name: str, value: Any) -> bool:
-    """Return whether StackStorm registers this value for a key that the file does not have."""
-    return value is None or value == KEYS[name].default
 
 
 def _has_template(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 Calls GET /v2/room/{id_or_name}/history[/latest], which needs the scope view_messages.
 """
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from base import HipChatAction, Result
 from hipchat.api.client import PAGE
@@ -20,26 +20,15 @@ class GetHistoryAction(HipChatAction):
             raise ParameterError(
                 "HipChat refuses timezone together with end_date. Leave timezone out and give "
                 "both dates with an offset, such as 2018-03-01T12:00:00+01:00.")
-        messages = (self._until(room, limit, date, end_date, timezone) if date else
-                    self._latest(room, limit, timezone))
-        return {"room": room, "messages": messages}
-
-    def _latest(self, room: str, limit: int, timezone: str) -> List[Dict[str, Any]]:
-        """Return the newest messages, oldest first: up to `limit`, which is at most 1,000."""
+        if date:
+            # HipChat answers 401 to a call with both end-date and timezone.
+            option: Dict[str, Any] = {"end-date": end_date} if end_date else {"timezone": timezone}
+            newest_first = self.hipchat.items(
+                "room", room, "history", limit=limit, date=date, reverse="false", **option)
+            return {"room": room, "messages": list(newest_first)[::-1]}
         if limit > PAGE:
             raise ParameterError(f"Without date, HipChat returns at most {PAGE} messages, not "
                                  f"{limit}. For more, give a date.")
-        return self.hipchat.page("room", room, "history", "latest",
-                                 **{"timezone": timezone, "max-results": limit})["items"]
-
-    def _until(self, room: str, limit: int, date: str, end_date: Optional[str],
-               timezone: str) -> List[Dict[str, Any]]:
-        """Return up to `limit` messages, oldest first.
-
-        They are the newest messages before `date`, and after `end_date` if it is given.
-        """
-        # HipChat answers 401 to a call with both end-date and timezone.
-        option: Dict[str, Any] = {"end-date": end_date} if end_date else {"timezone": timezone}
-        messages = self.hipchat.items(
-            "room", room, "history", limit=limit, date=date, reverse="false", **option)
-        return list(messages)[::-1]
+        page = self.hipchat.page("room", room, "history", "latest",
+                                 **{"timezone": timezone, "max-results": limit})
+        return {"room": room, "messages": page["items"]}

@@ -3,7 +3,8 @@
 Calls POST /v2/room/{id_or_name}/message, which needs the scope send_message.
 """
 import os
-from typing import Any, Callable, Optional
+from functools import partial
+from typing import Any, Optional
 
 from base import HipChatAction, Result
 from chatops.errors import StackStormError
@@ -37,20 +38,16 @@ class PutQuestionAction(HipChatAction):
                                 lambda: {"X-Auth-Token": token} if token else {})
         try:
             execution_id = stackstorm.execution(execution_id).get("parent") or execution_id
-            others = waiting_beside(execution_id, stackstorm, self._is(room))
+            others = waiting_beside(execution_id, stackstorm, partial(self._is_same, room))
         except StackStormError:  # for example no permission to list executions: assume others
             return code_of(execution_id, [])
         return code_of(execution_id, others) if others else ""
 
-    def _is(self, room: str) -> Callable[[Any], bool]:
-        """Return a function that returns whether another question's `room` means this room."""
-        def is_same(other: Any) -> bool:
-            other = self.room_or_default(other)
-            if other == room:
-                return True
-            try:
-                return room_id_of(self.hipchat, other) == room_id_of(self.hipchat, room)
-            except NotFound:  # the room was deleted
-                return False
-
-        return is_same
+    def _is_same(self, room: str, other: Any) -> bool:
+        """Return whether another question's `room` means this room."""
+        other = self.room_or_default(other)
+        try:
+            return other == room or (
+                room_id_of(self.hipchat, other) == room_id_of(self.hipchat, room))
+        except NotFound:  # the room was deleted
+            return False

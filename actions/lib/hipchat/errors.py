@@ -7,10 +7,6 @@ __all__ = [
     "Conflict", "RateLimited", "ServerError",
 ]
 
-TOKEN_REMEDY = (
-    "Set api_key in the pack's config to a valid personal access token "
-    "(HipChat: Account settings > API access). A Group API (v1) key of Group Admin is the wrong "
-    "kind, and a token expires after a year.")
 INTEGRATION_REMEDY = (
     "Set oauth.id and oauth.secret in the pack's config to what HipChat gave when the integration "
     "was installed, and check that it is still installed.")
@@ -28,11 +24,7 @@ class HipChatError(Exception):
 
 
 class ConfigError(HipChatError):
-    """The pack's config is wrong.
-
-    Attributes:
-        problems: one sentence for each wrong value, with its remedy.
-    """
+    """The pack's config is wrong; `problems` has a sentence with the remedy for each value."""
 
     def __init__(self, problems: List[str]):
         self.problems = problems
@@ -53,12 +45,7 @@ class ParameterError(HipChatError):
 
 
 class Incomplete(HipChatError):
-    """An action succeeded only in part.
-
-    Attributes:
-        result: additional keys of the failed action's result, which say what succeeded and what
-            failed.
-    """
+    """An action succeeded only in part; `result` has keys that say what succeeded and failed."""
 
     def __init__(self, text: str, **result: Any):
         self.result = result
@@ -84,23 +71,17 @@ class TimedOut(NoAnswer):
 class ApiError(HipChatError):
     """HipChat refused a call: its response has an error status.
 
-    Attributes:
-        status: the HTTP status.
+    Args:
+        call: method and path of the call, such as "GET /v2/room/1001".
+        message: HipChat's own message.
         field: the field of the request that HipChat's message names; None if it names none.
-        remedy: what the user should do, one or more sentences.
+        remedy: what the user should do, in sentences; by default that of the class.
     """
 
     remedy = "See HipChat's message."
 
     def __init__(self, call: str, status: int, message: str, field: Optional[str] = None,
                  remedy: Optional[str] = None):
-        """Make the error's message.
-
-        Args:
-            call: method and path of the call, such as "GET /v2/room/1001".
-            message: HipChat's own message.
-            remedy: by default that of the class.
-        """
         self.status, self.field = status, field
         self.remedy = remedy or self.remedy
         where = f" (field {field!r})" if field else ""
@@ -108,7 +89,7 @@ class ApiError(HipChatError):
             f"HipChat answered {status} to {call}{where}: {message.rstrip('.')}. {self.remedy}")
 
     def as_result(self) -> Dict[str, Any]:
-        """Return {"error": message, "status": HTTP status, "field": field or None, "remedy"}."""
+        """Return {"error": message, "status", "field", "remedy"}."""
         return {"error": str(self), "status": self.status, "field": self.field,
                 "remedy": self.remedy}
 
@@ -122,7 +103,10 @@ class InvalidRequest(ApiError):
 class InvalidToken(ApiError):
     """401: the token is unknown, expired or of the wrong kind."""
 
-    remedy = TOKEN_REMEDY
+    remedy = (
+        "Set api_key in the pack's config to a valid personal access token "
+        "(HipChat: Account settings > API access). A Group API (v1) key of Group Admin is the "
+        "wrong kind, and a token expires after a year.")
 
 
 class Forbidden(ApiError):
@@ -150,11 +134,7 @@ class Conflict(ApiError):
 
 
 class RateLimited(ApiError):
-    """429, or 403 with a message about the rate limit: too many calls.
-
-    Attributes:
-        reset_in: seconds until HipChat allows more calls.
-    """
+    """429, or 403 with a message about the rate limit: wait for `reset_in` seconds."""
 
     def __init__(self, call: str, status: int, message: str, *, reset_in: float):
         self.reset_in = reset_in

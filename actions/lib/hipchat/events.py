@@ -17,10 +17,7 @@ MOST_VALUES = 50000  # in one body: more would take so long that other deliverie
 
 
 class WrongRoom(ValueError):
-    """The room in a delivery's body has no valid ID, or is not the room of the delivery's URL.
-
-    The URL is the signed one to which HipChat posted the body.
-    """
+    """The room in a delivery's body has no valid ID, or is not the room of the signed URL."""
 
 
 class Event(NamedTuple):
@@ -29,8 +26,7 @@ class Event(NamedTuple):
     Attributes:
         name: the name of the trigger type, without "hipchat.".
         hipchat: HipChat's name of the event.
-        text: the key of the item's text in which filters search: "message" or "topic"; None for an
-            event without text.
+        text: the key of the item's text in which filters search: "message", "topic" or None.
     """
 
     name: str
@@ -218,10 +214,7 @@ def safe_item(event: Event, item: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _named(value: Any, key: str) -> Dict[str, Any]:
-    """Return the value as an object that has a string at `key`.
-
-    HipChat sometimes sends only that string instead of the object.
-    """
+    """Return an object with a string at `key`; HipChat sometimes sends only that string."""
     if isinstance(value, dict):
         return dict(value, **{key: _string(value.get(key))})
     return {key: _string(value)}
@@ -240,8 +233,7 @@ def payload(event: Event, body: Dict[str, Any], trigger_id: str, matches: List[s
 
     Args:
         body: the delivery's body, validated by with_identities().
-        trigger_id: the ID of the trigger for which the payload is dispatched.
-        matches: the groups of the trigger's filter.
+        matches: the strings of the groups of the trigger's filter.
         guard: whether to make templates in the strings harmless. A workflow (orquesta) evaluates
             its input as templates. Without the guard, chat text could read the secrets of the
             config and of the datastore there.

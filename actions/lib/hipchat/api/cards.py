@@ -29,7 +29,6 @@ def _wrong(place: str, value: Any, remedy: str) -> None:
 
 
 def _text(least: int = 1, most: Optional[int] = None) -> Check:
-    """Return a check for strings of `least` to `most` characters; None for no maximum."""
     def check(place: str, value: Any) -> None:
         if not isinstance(value, str) or (most is None and len(value) < least):
             _wrong(place, value, "a text that is not empty" if least else "a text")
@@ -67,12 +66,7 @@ def _list_of(check_item: Check) -> Check:
 
 
 def _object(required: Tuple[str, ...], keys: Dict[str, Check], closed: bool = False) -> Check:
-    """Return a check for objects that have all `required` keys.
-
-    Args:
-        keys: the checks of the values of known keys.
-        closed: whether other keys than these are wrong.
-    """
+    """Return a check for objects with all `required` keys; if closed, with no unknown keys."""
     def check(place: str, value: Any) -> None:
         if not isinstance(value, dict):
             _wrong(place, value, "an object")

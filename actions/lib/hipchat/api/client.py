@@ -28,28 +28,25 @@ _REMEDY = "Is api_url really HipChat's API v2?"
 
 
 class Client:
-    """A client of one HipChat server's API, with one token.
+    """A client of one HipChat server's API, with one token. The first call opens the connection.
 
     The token is sent in the Authorization header, and by token_info() in the URL. Every method that
     calls HipChat raises HipChatError or a subclass of it; no error contains a secret.
 
+    Args:
+        budget: delays calls to keep within a share of the rate limit. With a budget, a request that
+            failed is not sent again.
+
     Attributes:
         secret_filter: a logging filter that masks the token and other secrets.
-        call_ended: a callable, called after each request with the HTTP status ("none" without a
-            response), the duration in seconds, and the rate limit that HipChat announced (None
-            without a response). By default it does nothing.
+        call_ended: called after each request with the HTTP status, the duration in seconds, and
+            the rate limit that HipChat announced ("none" and None without a response).
 
     Example:
         Client(ApiSettings.from_config(config)).call("GET", "room", 1001)
     """
 
     def __init__(self, settings: ApiSettings, budget: Optional[CallBudget] = None):
-        """Make a client; the first call opens the connection.
-
-        Args:
-            budget: delays calls to keep within a share of the rate limit. With a budget, a request
-                that failed is not sent again.
-        """
         self._budget, self._ahead = budget, 0.0
         self._session = http_session()
         self.use(settings)
@@ -109,10 +106,7 @@ class Client:
         return _object(self.call(method, *path, **options), self._answer_to(method, path))
 
     def page(self, *path: Any, **params: Any) -> Dict[str, Any]:
-        """Return one page of a collection: an object whose `items` are a list of objects.
-
-        The arguments are the path and the query (such as max-results), as in call().
-        """
+        """Return one page of a collection: an object whose `items` are a list of objects."""
         page, title = self.call("GET", *path, params=params), self._answer_to("GET", path)
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
@@ -124,8 +118,6 @@ class Client:
     def items(self, *path: Any, limit: Optional[int] = None,
               **params: Any) -> Iterator[Dict[str, Any]]:
         """Yield the items of a collection, page after page: all, or the first `limit`.
-
-        The other arguments are those of page().
 
         Raises:
             NoAnswer: a page only repeats items of earlier pages, or there are too many pages.
@@ -149,18 +141,17 @@ class Client:
                        "same come again. The server at api_url ignores start-index.")
 
     def now(self) -> float:
-        """Return the present Unix time by HipChat's clock.
+        """Return the Unix time by HipChat's clock, once HipChat has sent a response.
 
-        It is this host's time, corrected by the difference of the clocks at HipChat's last
-        response; before any response, it is not corrected.
+        This host's time is corrected by the difference of the clocks at the last response.
         """
         return time.time() + self._ahead
 
     def token_info(self) -> Dict[str, Any]:
-        """Return HipChat's information on the token: GET /v2/oauth/token/{token}; needs no scope.
+        """Return HipChat's information on the token, without the token itself; needs no scope.
 
         Returns:
-            scopes, owner, client, expires_in (seconds) and more, without the token itself.
+            scopes, owner, client, expires_in (seconds) and more, from GET /v2/oauth/token/{token}.
         """
         info = self.ask("GET", "oauth", "token", self._token.value)
         if not isinstance(info.get("scopes"), list):

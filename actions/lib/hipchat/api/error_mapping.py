@@ -28,7 +28,6 @@ class ErrorMapping:
     In each method, `call` is the method and path of the call, such as "GET /v2/room/1001".
 
     Args:
-        settings: the settings of the client, such as api_url and the kind of token.
         masked: returns its argument with the secrets masked, so that no exception contains one.
     """
 
@@ -72,18 +71,12 @@ class ErrorMapping:
         return kind(f"HipChat at {urlsplit(self._settings.api_url).netloc}, {call}: {reason}.")
 
     def unreadable(self, call: str, problem: str) -> NoAnswer:
-        """Return the exception for a response that cannot be HipChat's.
-
-        The `problem` says what is wrong with the response, such as "is no JSON".
-        """
+        """Return the exception for a response with a problem, such as "is no JSON"."""
         return NoAnswer(f"HipChat's answer to {call} {problem}. Is api_url "
                         f"({self._settings.api_url}) really HipChat's API v2?")
 
     def _tls(self, root: BaseException) -> str:
-        """Return a sentence with the reason why TLS failed, and one with the remedy.
-
-        The reason is OpenSSL's, in the innermost exception `root`.
-        """
+        """Return why TLS failed, with the remedy; OpenSSL's reason is in the root cause."""
         reason = getattr(root, "verify_message", None) or getattr(root, "reason", None) or (
             str(root) or type(root).__name__)
         code = getattr(root, "verify_code", None)
@@ -114,10 +107,7 @@ class ErrorMapping:
 
 
 def _message(response: ApiResponse) -> Tuple[str, Optional[Any]]:
-    """Return HipChat's message in an error response, and the field that it names (None if none).
-
-    For a response that is not HipChat's, such as a proxy's page: the HTTP reason phrase and None.
-    """
+    """Return HipChat's message and the field that it names, or a proxy's HTTP reason and None."""
     try:
         error = response.json()["error"]
         return str(error["message"]), error.get("field")

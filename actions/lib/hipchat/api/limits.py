@@ -23,10 +23,7 @@ def fitted(message: str, message_format: str, overflow: str) -> List[str]:
 
     Args:
         message_format: text or html.
-        overflow: what to do with a message that is too long: error, truncate or split.
-
-    Returns:
-        The messages to send, in order: one, or several if the message was split.
+        overflow: error, truncate or split.
 
     Raises:
         ParameterError: the message is too long, and overflow is error or the message is HTML (a cut

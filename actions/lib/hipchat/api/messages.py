@@ -15,12 +15,9 @@ def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str,
 
     Args:
         client: a client with a user's token.
-        room: the name or ID of the room.
-        message_id: the ID of the message in this room to which to reply.
-        message: the text of the reply.
 
     Returns:
-        The arguments, without the client.
+        The other arguments.
     """
     check_length("message_id", message_id, 1, 36)
     check_length("message", message, 1, LONGEST_MESSAGE)
@@ -36,12 +33,10 @@ def send_private(client: Client, user: Any, message: str, format: str = "text",
     Args:
         client: a client with a user's token.
         user: the ID, email or @mention of the recipient.
-        message: the text, or the HTML, of the message.
         format: "text" or "html".
-        notify: whether HipChat alerts the recipient.
 
     Returns:
-        The arguments, without the client.
+        The other arguments.
     """
     check_length("user", str(user), 1, 100)
     check_length("message", message, 1, LONGEST_MESSAGE)

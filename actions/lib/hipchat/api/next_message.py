@@ -17,10 +17,8 @@ class Criteria(NamedTuple):
 
     Attributes:
         pattern: a regular expression (RE2) that must match a part of the message's text.
-        people: the senders whose messages count, each given by ID, email or @mention; if empty, the
-            messages of all senders count.
-        notifications: whether notifications count too. No person sends them, so they never count if
-            `people` is not empty.
+        people: the senders whose messages count, by ID, email or @mention; if empty, all senders.
+        notifications: whether notifications, which no person sends, count too if `people` is empty.
     """
 
     pattern: str
@@ -28,10 +26,7 @@ class Criteria(NamedTuple):
     notifications: bool
 
     def accepts(self, item: HistoryItem, people_ids: AbstractSet[int]) -> bool:
-        """Return whether an item counts by its kind and its sender; its text is not checked.
-
-        The people_ids are HipChat's IDs of `people`.
-        """
+        """Return whether an item's kind and sender match; people_ids are the IDs of `people`."""
         sender = item.body.get("from")
         if item.event == "room_notification":
             return self.notifications and not self.people
@@ -47,7 +42,6 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
     token needs the scope view_messages, and view_group for a room or people given by name.
 
     Args:
-        room: the room's name or ID.
         after: the ID of a message: only later ones count; None for the room's newest message.
         seconds: how long to wait.
         every: seconds between two polls.

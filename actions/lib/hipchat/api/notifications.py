@@ -11,13 +11,10 @@ __all__ = ["notification", "notify", "notify_all"]
 
 def notification(message: str, format: str = "text", color: str = "gray", notify: bool = False,
                  card: Any = None, attach_to: Any = None, **more: Any) -> Dict[str, Any]:
-    """Check a notification, and return it as notify() takes it: by hipchat.send's parameters.
+    """Check the parameters of hipchat.send, and return them as notify() takes them.
 
     Args:
         more: may contain `from`, a label that HipChat shows beside the sender's name.
-
-    Raises:
-        ParameterError: HipChat would reject a value.
     """
     check_length("from", more.get("from"), 0, 64)
     check_length("attach_to", attach_to, 0, 36)
@@ -33,7 +30,6 @@ def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Di
     If the text is split, only the first part has the card and notifies people.
 
     Args:
-        room: the room's name or ID.
         sent: the notification, from notification().
         overflow: what to do with a text that is too long: error, truncate or split.
 

@@ -12,29 +12,25 @@ _MENTION = re.compile(r"[\w.-]{1,50}")
 
 
 class People:
-    """Looks up people of one HipChat server."""
+    """Looks up people of one HipChat server.
+
+    Args:
+        client: calls HipChat with the pack's token.
+        as_user: returns a client with a user's token; raises ParameterError if there is none.
+    """
 
     def __init__(self, client: Client, as_user: Callable[[], Client]):
-        """Make the lookup; it calls nothing yet.
-
-        Args:
-            client: calls HipChat with the pack's token.
-            as_user: returns a client with a user's token; raises ParameterError if there is none.
-        """
         self._client, self._as_user = client, as_user
 
     def owner_id(self) -> Optional[int]:
-        """Return the ID of the user in whose name the pack posts: the owner of its token.
-
-        Returns:
-            None for an add-on without api_key, which never posts as a user.
+        """Return the ID of the user in whose name the pack posts: the owner of its token, or None.
 
         Raises:
             NoAnswer: HipChat does not say who owns the token.
         """
         try:
             owner = self._as_user().token_info().get("owner")
-        except ParameterError:  # an add-on without api_key never posts as a person
+        except ParameterError:  # an add-on without api_key never posts as a user
             return None
         if not isinstance(owner, dict) or type(owner.get("id")) is not int:
             raise NoAnswer("HipChat does not say who owns the token of api_key. Make a new token "
@@ -42,13 +38,9 @@ class People:
         return owner["id"]
 
     def id_of(self, person: Any) -> int:
-        """Return the ID of a person, given by ID, email or @mention.
+        """Return the ID of a person, given by ID, email or @mention; else raise ParameterError.
 
         Calls GET /v2/user/{id_or_email}, with the scope view_group, unless given an ID.
-
-        Raises:
-            ParameterError: `person` is no ID, no email and no @mention.
-            HipChatError: the person cannot be looked up.
         """
         given = str(person).strip()
         if given.isascii() and given.isdigit():

@@ -83,11 +83,9 @@ class CallBudget:
         return timing.RATE_WINDOW / self._allowed(limit) if limit is not None else 0.0
 
     def _allowed(self, limit: int) -> int:
-        """Return the number of calls in a window that the share allows: at least one."""
         return max(1, round(limit * self._share))
 
     def _pause(self) -> float:
-        """Return the seconds to wait before the next call; 0 if no wait is needed."""
         if self._announced is None or self._announced.limit is None:
             return 0.0
         if self._announced.remaining != 0 and (
@@ -105,10 +103,7 @@ def server_time(headers: Mapping[str, str]) -> float:
 
 
 def _seconds_until(reset: Optional[str], now: float) -> Optional[float]:
-    """Return the seconds until the end of a window; None if it is unknown, or past.
-
-    The argument `reset` is the value of a header -Reset; `now` is Unix time by HipChat's clock.
-    """
+    """Return the seconds from `now`, by HipChat's clock, to a -Reset; None if unknown or past."""
     value = _float(reset)
     if value is None or math.isnan(value):
         return None

@@ -14,11 +14,8 @@ def find_rooms(client: Client, references: Iterable[str]) -> List[Room]:
     """Return HipChat's rooms, archived ones too, as HipChat lists them.
 
     Calls GET /v2/room, 1,000 rooms a page, with the scope view_group or view_room. If the token has
-    no permission to list rooms, calls GET /v2/room/{name} for each name among the references
-    instead.
-
-    Args:
-        references: names or IDs of the rooms that the caller looks for.
+    no permission to list rooms, calls GET /v2/room/{name} for each name among the references (names
+    or IDs) instead.
 
     Raises:
         Forbidden: the token can neither list rooms nor see any of these rooms.
@@ -45,7 +42,7 @@ class RoomDirectory:
     Attributes:
         is_loaded: whether replace() was called.
         had_rooms: whether any list so far has contained a room.
-        version: the number of changes of the list; a caller can compare it with an earlier one.
+        version: the number of changes of the list.
     """
 
     def __init__(self) -> None:
@@ -56,10 +53,7 @@ class RoomDirectory:
         self.version = 0
 
     def replace(self, rooms: Iterable[Any]) -> None:
-        """Replace all rooms by a new list of HipChat's objects, with id, name and is_archived.
-
-        Invalid objects are left out.
-        """
+        """Replace all rooms by a new list of HipChat's objects; leave out invalid ones."""
         # If two rooms share a name, the name means the room that is not archived.
         listed = sorted(filter(_is_room, rooms), key=lambda room: not room.get("is_archived"))
         by_id = {room["id"]: room for room in listed}
@@ -79,8 +73,7 @@ class RoomDirectory:
     def id_of(self, reference: str) -> Optional[int]:
         """Return the ID of a room given by ID or name; None if no room has the name.
 
-        If no name equals the reference, case is ignored; then the name must be that of only one
-        room.
+        If no name equals the reference, case is ignored, and only one room may have the name.
         """
         if is_room_id(reference):
             return int(reference)
@@ -88,7 +81,7 @@ class RoomDirectory:
         return self._ids.get(reference, alike[0] if len(alike) == 1 else None)
 
     def name_of(self, room_id: int) -> Optional[str]:
-        """Return the room's present name; None if HipChat did not list the room."""
+        """Return the room's name; None if HipChat did not list the room."""
         return self._rooms[room_id]["name"] if room_id in self._rooms else None
 
     def room(self, room_id: int) -> Room:

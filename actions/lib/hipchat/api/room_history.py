@@ -22,10 +22,9 @@ class Cursor(NamedTuple):
     """A position in a room's history: right after a message.
 
     Attributes:
-        message_id: the ID of that message; "" if the room had no message.
-        sent_at: when that message was sent (Unix time, HipChat's clock). If the room had no message
-            or the message was deleted, all messages sent at or after this time come after the
-            cursor.
+        message_id: "" if the room had no message.
+        sent_at: when the message was sent (Unix time, HipChat's clock). If there was no message or
+            it was deleted, all messages sent at or after this time come after the cursor.
     """
 
     message_id: str
@@ -36,10 +35,9 @@ class HistoryItem(NamedTuple):
     """One item (a message, a notification or a topic change) of a room's history.
 
     Attributes:
-        message_id: HipChat's ID of the item; never "".
+        message_id: never "".
         sent_at: Unix time, by HipChat's clock; if the item has no date, that of the item before.
-        event: HipChat's name of the webhook event for such an item, such as room_message; None for
-            an item without a webhook event.
+        event: HipChat's name of the webhook event, such as room_message; None if there is none.
         body: the item as HipChat lists it.
     """
 
@@ -68,17 +66,11 @@ class Missed(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """One page of a room's history: the response to one call.
-
-    Attributes:
-        items: oldest first.
-        size: the number of items that were requested.
-        is_last: whether HipChat has no items that are older than these.
-    """
+    """One page of a room's history: items, oldest first, and the number that was requested."""
 
     items: List[HistoryItem]
     size: int
-    is_last: bool
+    is_last: bool  # HipChat has no older items
 
 
 class RoomHistory:
@@ -97,12 +89,12 @@ class RoomHistory:
         self._client = client
 
     def newest(self, room_id: int) -> Optional[Cursor]:
-        """Return the cursor at a room's newest message, by one API call; None without a message."""
+        """Return the cursor at a room's newest message; None if the room has no message."""
         items = self._page(room_id, "latest", size=1).items
         return items[-1].cursor if items else None
 
     def position(self, room_id: int, message_id: str) -> Cursor:
-        """Return the cursor at a message, by one API call.
+        """Return the cursor at a message.
 
         Raises:
             NotFound: HipChat does not know the message.
@@ -148,10 +140,6 @@ class RoomHistory:
         oldest known one. HipChat may leave the newest messages out of a search by date. Then the
         page does not overlap, and a newer page is requested. (New messages shift the list the other
         way, so that the page overlaps by several items.)
-
-        Args:
-            items: the known items, oldest first.
-            size: the number of items to request.
         """
         until = datetime.fromtimestamp(self._client.now(), timezone.utc) + FUTURE
         known = {item.message_id for item in items}
@@ -167,9 +155,7 @@ class RoomHistory:
     def _page(self, room_id: int, *path: str, size: int, **params: Any) -> _Page:
         """Return a page of `size` items, or of fewer if a response is too large or too slow.
 
-        Args:
-            path: "latest" for the list of the newest items, or nothing for the search by date.
-            params: the query of the URL.
+        With "latest" as the path, HipChat lists the newest items; without, it searches by date.
         """
         while True:
             try:
@@ -215,16 +201,12 @@ def _event_of(body: Dict[str, Any]) -> Optional[str]:
 
 
 def _reaches(items: List[HistoryItem], cursor: Cursor) -> bool:
-    """Return whether no older items than these need to be read to reach a cursor.
-
-    They contain the cursor's message, or begin well before that message was sent.
-    """
+    """Return whether the items contain the cursor's message, or begin well before its date."""
     return any(item.message_id == cursor.message_id for item in items) or (
         bool(items) and items[0].sent_at < cursor.sent_at - timing.CLOCK_STEP)
 
 
 def _after(items: List[HistoryItem], cursor: Cursor) -> List[HistoryItem]:
-    """Return those of the items that come after the cursor."""
     for place, item in enumerate(items):
         if item.message_id == cursor.message_id:
             return items[place + 1:]

@@ -28,7 +28,6 @@ def change_room(client: Client, room: str, **changes: Any) -> Dict[str, Any]:
     change that another client makes between the two calls is lost.
 
     Args:
-        room: the room's name or ID.
         changes: the new values by HipChat's name of the field; None leaves a field unchanged.
 
     Returns:

@@ -25,7 +25,7 @@ FAILURES = (requests.RequestException, HTTPError, TooLarge, OSError, ValueError)
 
 
 class ApiResponse(NamedTuple):
-    """A whole response: its status and reason, its headers, its body, and the URL it came from."""
+    """A whole response, and the URL that it came from."""
 
     status: int
     reason: str
@@ -34,10 +34,7 @@ class ApiResponse(NamedTuple):
     url: str
 
     def json(self) -> Any:
-        """Return the body's decoded JSON; None if the body is empty.
-
-        Raises ValueError for a body that is no JSON, and for JSON that is nested too deeply.
-        """
+        """Return the decoded body, None if it is empty; raises ValueError as shallow_json.loads."""
         return loads(self.content.decode("utf-8")) if self.content else None
 
 
@@ -178,26 +175,18 @@ class _TimedResponse(HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """An HTTP connection whose responses are _TimedResponses."""
-
     response_class = _TimedResponse
 
 
 class _TlsConnection(HTTPSConnection):
-    """An HTTPS connection whose responses are _TimedResponses."""
-
     response_class = _TimedResponse
 
 
 class _Pool(HTTPConnectionPool):
-    """A pool of _Connections."""
-
     ConnectionCls = _Connection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    """A pool of _TlsConnections."""
-
     ConnectionCls = _TlsConnection
 
 

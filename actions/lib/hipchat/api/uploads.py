@@ -23,10 +23,9 @@ class Upload(NamedTuple):
 
     @classmethod
     def of(cls, path: Optional[str], content: Optional[str], name: Optional[str]) -> "Upload":
-        """Return an upload of a file of this host, or of a string.
+        """Return an upload of a file of this host, or of a string as the content.
 
         Args:
-            path, content: either the path of the file, or the string; the other is None.
             name: the name to show; None for the name of the file, or for message.txt.
 
         Raises:
@@ -67,7 +66,6 @@ class Upload(NamedTuple):
         return body.encode("ascii"), f"multipart/related; boundary={boundary}"
 
     def _filename(self) -> str:
-        """Return the parameter of Content-Disposition with the name, encoded if it is not ASCII."""
         if self.name.isascii() and self.name.isprintable():
             escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
             return f'filename="{escaped}"'

@@ -13,11 +13,7 @@ def webhooks_in(client: Client, urls: Optional[WebhookUrl], room: Any) -> Iterat
 
     Calls GET /v2/room/{id_or_name}/webhook, which needs the scope admin_room. `ours` is True for a
     webhook that the sensor has created, also if its URL is below another public_url and signed with
-    the sensor's secret.
-
-    Args:
-        urls: None makes `ours` False for all webhooks.
-        room: the room's name or ID.
+    the sensor's secret. Without `urls`, it is False for all webhooks.
     """
     for webhook in client.items("room", room, "webhook"):
         url = str(webhook.get("url"))

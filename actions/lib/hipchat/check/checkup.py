@@ -25,12 +25,7 @@ OF_USERS = ("reply", "send_message", "send_private_message", "share_file", "shar
 
 
 def checkup(config: Optional[Dict[str, Any]], pack: Path) -> Findings:
-    """Check everything except ChatOps, and yield the findings.
-
-    Args:
-        config: the pack's config, as StackStorm passes it to the action.
-        pack: the directory in which the pack is installed.
-    """
+    """Check everything except ChatOps; `pack` is the directory of the installed pack."""
     sensor: Optional[SensorSettings] = None
     reported = list(file_findings(config or {}, pack))
     try:
@@ -89,11 +84,7 @@ def _addon(addon: AddonSettings, sensor: SensorSettings) -> Findings:
 
 
 def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Findings:
-    """Check that HipChat answers; then check the token, and the rooms of the config.
-
-    Args:
-        sensor: the sensor's settings; None if these values of the config are wrong.
-    """
+    """Check that HipChat answers; then check the token, and the rooms of the config."""
     client = Client(settings)
     sensor_rooms = sensor.rooms if sensor else []
     rooms = [room for room in dict.fromkeys([*sensor_rooms, settings.default_room]) if room]
@@ -138,7 +129,7 @@ def _room(client: Client, room: str, listed: Dict[str, Any], urls: Optional[Webh
         room: the room's name or ID in the config.
         listed: HipChat's object of the room.
         urls: recognizes the sensor's webhooks; None if the sensor creates none.
-        events: names, without "hipchat.", of the events for which the room should have a webhook.
+        events: the names of the trigger types for which the room should have a webhook.
     """
     if listed.get("is_archived"):
         yield Finding(False, f"room {room}: it is archived. Run hipchat.unarchive_room, or remove "

@@ -49,11 +49,8 @@ def _differing_keys(written: Dict[Any, Any], registered: Dict[str, Any],
                     prefix: str = "") -> List[str]:
     """Return the dotted keys whose values differ, without the values, which may be secret.
 
-    Args:
-        written: a section of the file.
-        registered: the same section as StackStorm passes it to actions. In it, templates are
-            evaluated, and absent and null values are replaced by defaults.
-        prefix: the name of the section and a dot; "" for the whole config.
+    In the registered config, templates are evaluated, and absent and null values are replaced by
+    defaults.
     """
     written = {str(key): value for key, value in written.items()}  # JSON has no keys of integers
     differing: List[str] = []
@@ -71,7 +68,7 @@ def _differing_keys(written: Dict[Any, Any], registered: Dict[str, Any],
 
 
 def _completed(name: str, value: Any) -> Any:
-    """Return a key's value; to objects in a list, StackStorm's defaults for the list are added."""
+    """Return a key's value, with StackStorm's defaults added to the objects in a list."""
     defaults = DEFAULTS_IN_LISTS.get(name)
     if not defaults or not isinstance(value, list):
         return value
@@ -81,5 +78,4 @@ def _completed(name: str, value: Any) -> Any:
 
 
 def _has_template(value: Any) -> bool:
-    """Return whether the value contains a template, which StackStorm evaluates in the config."""
     return any(opening in str(value) for opening in ("{{", "{%"))

@@ -5,12 +5,7 @@ __all__ = ["Finding", "Findings", "without_repeated"]
 
 
 class Finding(NamedTuple):
-    """The result of one check.
-
-    Attributes:
-        is_ok: whether there is nothing to do.
-        text: the result, in a sentence; if there is something to do, with the remedy.
-    """
+    """The result of one check, in a sentence; if there is something to do, with the remedy."""
 
     is_ok: bool
     text: str

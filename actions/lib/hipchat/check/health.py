@@ -34,15 +34,10 @@ def details_url(public_url: str, secret: bytes) -> str:
 
 
 def read_health(url: str, settings: SensorSettings) -> Tuple[int, Optional[Dict[str, Any]]]:
-    """Read the sensor's report.
-
-    Args:
-        url: from health_url() or details_url().
-        settings: contain the timeout and the trusted certificates.
+    """Read the report at a URL from health_url() or details_url().
 
     Returns:
-        The HTTP status, and the report; None for the report if a server other than the sensor
-        answers.
+        The HTTP status, and the report; None for the report if another server answers.
 
     Raises:
         Unanswered: there is no complete response.

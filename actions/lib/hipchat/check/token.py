@@ -27,9 +27,8 @@ ROOM_TOKEN = Finding(False, "token: it is a room notification token, which can o
 def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
     """Check the token, and yield the findings.
 
-    Args:
-        rooms: names or IDs. If HipChat does not return the token's scopes, test calls to the first
-            of these rooms find the scopes out.
+    If HipChat does not return the token's scopes, test calls to the first of the rooms (names or
+    IDs) find the scopes out.
 
     Raises:
         HipChatError: HipChat does not answer, or does not know the token.
@@ -53,10 +52,7 @@ def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> F
 
 
 def token_kind(info: Dict[str, Any]) -> str:
-    """Return the kind of a token: "personal", "integration" or "room notification".
-
-    The `info` on the token is from Client.token_info().
-    """
+    """Return "personal", "integration" or "room notification" from Client.token_info()."""
     client = info.get("client")
     if isinstance(client, dict) and client.get("room"):
         return "room notification"
@@ -67,10 +63,7 @@ def token_kind(info: Dict[str, Any]) -> str:
 
 
 def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
-    """Return a warning if a personal token expires within timing.TOKEN_ENDS_SOON, else "".
-
-    The `info` on the token is from Client.token_info().
-    """
+    """Return a warning if a personal token expires within timing.TOKEN_ENDS_SOON, else ""."""
     seconds = info.get("expires_in")
     if settings.integration or type(seconds) is not int or seconds >= timing.TOKEN_ENDS_SOON:
         return ""
@@ -78,7 +71,6 @@ def expiry_warning(info: Dict[str, Any], settings: ApiSettings) -> str:
 
 
 def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
-    """Check whether these scopes of a token include those that the pack needs."""
     needed = _needed(settings)
     missing = [scope for scope in needed if scope not in scopes]
     without = [f"without {scope} {loss}" for scope, loss in EXTRA.items() if scope not in scopes]
@@ -91,7 +83,6 @@ def _scopes(scopes: List[str], settings: ApiSettings) -> Findings:
 
 
 def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings:
-    """Find out the token's scopes by test calls to the first of the rooms, and check the scopes."""
     if not rooms:
         yield Finding(True, "token: HipChat does not return its scopes, and no room is configured "
                       "for test calls")
@@ -109,8 +100,5 @@ def _trials(client: Client, settings: ApiSettings, rooms: List[str]) -> Findings
 
 
 def _needed(settings: ApiSettings) -> Tuple[str, ...]:
-    """Return the scopes that the pack needs from this token.
-
-    An integration needs fewer: HipChat gives send_message only to users.
-    """
+    """Return the scopes that the pack needs; HipChat gives send_message only to users."""
     return tuple(scope for scope in NEEDED if scope in SCOPES or settings.integration is None)

@@ -21,10 +21,9 @@ class Addon(NamedTuple):
     Attributes:
         secret: a random string. It is a part of the URL that an admin pastes in HipChat to install
             the add-on, and it signs the webhooks' URLs.
-        integration: the OAuth client from HipChat; None while the add-on is not installed.
+        integration: None while the add-on is not installed.
         group: HipChat's ID of the group that installed the add-on; None if HipChat does not say.
-        public_url: the webhook.public_url at the installation, to which HipChat posts; None if it
-            was not stored.
+        public_url: the webhook.public_url at the installation; None if it was not stored.
     """
 
     secret: str
@@ -54,10 +53,7 @@ class Addon(NamedTuple):
         return addon
 
     def is_elsewhere(self, public_url: str) -> bool:
-        """Return whether the add-on is installed for another public_url.
-
-        HipChat then still posts to that other URL, until the add-on is installed again.
-        """
+        """Return whether the add-on is installed for another public_url, where HipChat posts."""
         return self.integration is not None and self.public_url not in (None, public_url)
 
     def text(self) -> str:
@@ -69,7 +65,6 @@ class AddonSettings(NamedTuple):
     """The section `addon` of the pack's config.
 
     Attributes:
-        enabled: whether the pack works as an add-on.
         stored: the add-on as the datastore contains it; None until the sensor has stored it.
         group: HipChat's ID of the only group allowed to install the add-on; None for any group.
     """

@@ -15,12 +15,11 @@ class ApiSettings(NamedTuple):
 
     Attributes:
         addon: the section `addon`, with the stored add-on.
-        api_key: a personal token, or None. An add-on uses it only for the calls that
-            HipChat allows only to users.
-        integration: the OAuth client from the config's `oauth`, or that of the installed add-on;
-            None if there is none.
-        api_url: the URL of HipChat's API, which ends in /v2.
-        default_room: the name or ID of the room for an action without a room; None for no room.
+        api_key: a personal token. An add-on uses it only for calls that HipChat allows only to
+            users.
+        integration: the OAuth client from the config's `oauth`, or that of the installed add-on.
+        api_url: ends in /v2.
+        default_room: the name or ID of the room for an action without a room.
         verify: which TLS certificates to trust, as `requests` takes it: True for those that the
             system trusts, the path of a file with authorities, or False for all.
         timeout: seconds for the response to a request.
@@ -65,15 +64,6 @@ class ApiSettings(NamedTuple):
                 "beside addon, to the personal access token of a user.")
         return self._replace(integration=None)  # pylint: disable=no-member
 
-    def without_installation(self) -> "ApiSettings":
-        """Return the settings without the stored add-on and its OAuth client.
-
-        The sensor reads these two from the datastore instead, because they change while it runs.
-        """
-        integration = None if self.addon.enabled else self.integration
-        return self._replace(  # pylint: disable=no-member
-            addon=self.addon._replace(stored=None), integration=integration)
-
     @classmethod
     def read(cls, reader: ConfigReader) -> "ApiSettings":
         """Read the settings; the caller then calls reader.finish(), which raises ConfigError."""
@@ -96,7 +86,6 @@ class ApiSettings(NamedTuple):
 
 
 def _addon(reader: ConfigReader) -> AddonSettings:
-    """Read and check the section `addon`."""
     settings = AddonSettings(reader.value("addon.enabled"), reader.value("addon.credentials"),
                              reader.value("addon.group"))
     if settings.enabled and "credentials" not in reader.section("addon"):
@@ -108,7 +97,6 @@ def _addon(reader: ConfigReader) -> AddonSettings:
 
 
 def _integration(reader: ConfigReader) -> Optional[Integration]:
-    """Read and check the section `oauth`; return None if it is absent or empty."""
     oauth_id, secret = reader.value("oauth.id"), reader.value("oauth.secret")
     if not (oauth_id or secret):
         return None

@@ -11,10 +11,8 @@ __all__ = ["ConfigReader"]
 class ConfigReader:
     """Reads values by dotted key, such as webhook.port.
 
-    A wrong value raises nothing at first. finish() raises one ConfigError with all problems.
-
-    Attributes:
-        warnings: sentences for the operator about keys that are probably mistakes.
+    A wrong value raises nothing at first. finish() raises one ConfigError with all problems. The
+    `warnings` are sentences for the operator about keys that are probably mistakes.
     """
 
     def __init__(self, config: Any):
@@ -25,7 +23,7 @@ class ConfigReader:
             self.wrong("The config", "it must be an object, with keys such as api_url", config)
 
     def value(self, name: str) -> Any:
-        """Return the validated value of a key in KEYS, given by its dotted name; see read()."""
+        """Return read() of a key in KEYS, given by its dotted name."""
         return self.read(KEYS[name])
 
     def read(self, key: Key) -> Any:
@@ -70,7 +68,6 @@ class ConfigReader:
         """Add a problem with a key, which finish() reports.
 
         Args:
-            name: the dotted name of the key.
             remedy: what the value must be, such as "it must be a list".
             value: the wrong value; None if the value is secret or missing.
         """

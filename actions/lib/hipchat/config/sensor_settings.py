@@ -21,9 +21,7 @@ class SensorSettings(NamedTuple):
         rooms: the names or IDs of the rooms for a rule whose trigger names no room; [EVERYWHERE]
             for all rooms.
         events: the names, without "hipchat.", of the trigger types for these rooms.
-        template_guard: whether templates in chat text are made harmless.
-        catch_up: the greatest age, in seconds, of a message that is backfilled (fetched from the
-            history because the sensor missed it); 0 for no backfill.
+        catch_up: the greatest age, in seconds, of a message that is backfilled; 0 for no backfill.
         calls_share: the sensor's share of the calls that HipChat allows the token, 1 for all.
         public_url: the URL at which HipChat reaches the sensor, without a slash at its end; "" if
             HipChat cannot reach the sensor, which then polls the history.
@@ -31,10 +29,8 @@ class SensorSettings(NamedTuple):
         secret: the key that signs the URLs of webhooks in rooms; None for an add-on whose config
             has no secret.
         tls: the paths of certificate and key; None to listen without TLS.
-        max_connections: how many connections the sensor accepts at once.
         allow_from: the only networks from which requests are accepted; all networks if empty.
-        spool_directory: the directory of the spool, the queue of deliveries on disk.
-        max_deliveries: how many deliveries the spool stores.
+        max_deliveries: the most that the spool stores.
         chatops: the section `chatops` of the config, unchecked: see chatops/settings.py.
         warnings: sentences for the operator about keys that are probably mistakes.
     """
@@ -61,16 +57,16 @@ class SensorSettings(NamedTuple):
     def from_config(cls, config: Optional[Dict[str, Any]]) -> "SensorSettings":
         """Read the settings from the pack's config.
 
-        Args:
-            config: the pack's config; None is read as an empty config.
-
         Raises:
             ConfigError: a value is wrong; the error names every wrong value with its remedy.
         """
         reader = ConfigReader(config)
         reader.warn_of_unknown_keys()
         get = reader.value
-        api, public_url = ApiSettings.read(reader).without_installation(), get("webhook.public_url")
+        api, public_url = ApiSettings.read(reader), get("webhook.public_url")
+        # The sensor reads these from the datastore instead: they change while it runs.
+        api = api._replace(addon=api.addon._replace(stored=None),
+                           integration=None if api.addon.enabled else api.integration)
         if not public_url and (api.addon.enabled or reader.given("webhook.public_url") == ""):
             reader.wrong("webhook.public_url", "set it to a URL such as " + PUBLIC_URL_EXAMPLE)
         settings = cls(
@@ -98,7 +94,6 @@ class SensorSettings(NamedTuple):
 
 
 def _tls(reader: ConfigReader) -> Optional[Tuple[str, str]]:
-    """Return the paths of certificate and key; None if the config has neither, or only one."""
     certificate, key = reader.value("webhook.tls_certificate"), reader.value("webhook.tls_key")
     if certificate and key:
         return certificate, key
@@ -113,9 +108,6 @@ def _signing_secret(secret: Optional[str], api: ApiSettings) -> Optional[bytes]:
 
     The key also depends on the kind of token. So a change from a personal token to an integration,
     whose deliveries carry a JWT, makes the sensor replace all webhooks.
-
-    Returns:
-        None for an add-on without webhook.secret and api_key.
     """
     kind = b"hipchat webhook URLs of an integration" if api.integration else b"hipchat webhook URLs"
     chosen = secret or (api.integration.secret if api.integration else api.api_key)

@@ -81,7 +81,7 @@ path = _must(lambda value: _is_text(value) and value.startswith("/"),
 
 
 def one_of(*allowed: str) -> Validator:
-    """Return a validator that accepts only these values."""
+    """Return a validator for the allowed values."""
     return _must(lambda value: value in allowed, f"it must be one of {', '.join(allowed)}")
 
 
@@ -133,10 +133,7 @@ def api_url(value: Any) -> str:
 
 
 def url(example: str) -> Validator:
-    """Return a validator for absolute URLs, which removes a slash at the end of the URL.
-
-    Its errors show `example`, a valid URL.
-    """
+    """Return a validator for absolute URLs, which removes a slash at the end of the URL."""
     def check(value: Any) -> str:
         stripped = value.strip() if isinstance(value, str) else ""
         origin, path, has_more = _split(stripped)
@@ -153,10 +150,7 @@ def url(example: str) -> Validator:
 
 
 def _split(text: str) -> Tuple[str, str, bool]:
-    """Return a URL's origin, its path, and whether it has a user, a query or a fragment.
-
-    If the string is no absolute URL, the origin is "".
-    """
+    """Return origin ("" if not absolute), path, and whether a user, query or fragment is there."""
     try:
         parts = urlsplit(text)
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:

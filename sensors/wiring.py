@@ -25,7 +25,6 @@ from listening.dispatch.dispatched_before import DispatchedBefore
 from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
-from listening.history.cursor_store import CursorStore
 from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
 from listening.http.intake import Intake
@@ -97,8 +96,7 @@ class Parts:
             take_command=self._chatops.take if self._chatops else lambda *delivery: False)
         self._room_queues = RoomQueues(
             spool=self.spool, deliver=self._dispatcher.deliver, health=health, log=log)
-        self._cursors = Cursors(CursorStore(datastore.read_all, self._write_shared,
-                                            self.spool.directory))
+        self._cursors = Cursors(datastore.read_all, self._write_shared, self.spool.directory)
         self._history = HistoryPoller(
             context=context, budget=budget, cursors=self._cursors,
             spool=self.spool, room_queues=self._room_queues, webhooks=self._webhooks)

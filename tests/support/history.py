@@ -16,7 +16,6 @@ from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
 from listening.errors import ServiceUnavailable
 from listening.history.bodies import as_body
-from listening.history.cursor_store import CursorStore
 from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
 from listening.operations.health import Health
@@ -110,7 +109,7 @@ class Bench:
                                            lambda: self.history.subscriptions_changed())
         self.webhooks = mock.Mock(**{
             "is_history_only.return_value": False, "id_of.return_value": 7})
-        self._cursors = Cursors(CursorStore(datastore.read_all, datastore.write, str(directory)))
+        self._cursors = Cursors(datastore.read_all, datastore.write, str(directory))
         self.history = HistoryPoller(
             context=make_context(dict(CONFIG, catch_up=CATCH_UP), client=hipchat,
                                  rooms=self._rooms, subscriptions=self.subscriptions,

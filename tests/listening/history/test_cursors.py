@@ -9,7 +9,6 @@ from support.waiting import wait_until
 from hipchat.api.room_history import Cursor
 from listening import timing
 from listening.errors import ServiceUnavailable
-from listening.history.cursor_store import CursorStore
 from listening.history.cursors import Cursors
 
 FIRST, SECOND = Cursor("first", 1.0), Cursor("second", 2.0)
@@ -21,7 +20,7 @@ class Store(Datastore):
     def cursors(self, directory):
         """The cursors as a sensor with this spool directory loads them, and what it reports."""
         reports = []
-        cursors = Cursors(CursorStore(self.read_all, self.write, str(directory)))
+        cursors = Cursors(self.read_all, self.write, str(directory))
         cursors.load(reports.append)
         return cursors, reports
 
@@ -104,7 +103,7 @@ def test_a_change_during_a_write_is_written_next(datastore, tmp_path, monkeypatc
     cursors, _ = datastore.cursors(tmp_path)
     cursors.set(1001, FIRST, is_dispatched=True)
     cursors.set(1065, FIRST, is_dispatched=True)
-    monkeypatch.setattr(cursors._store, "_write", write)
+    monkeypatch.setattr(cursors, "_write", write)
     cursors.set(1001, SECOND, is_dispatched=True)
     cursors.write()
     cursors.write()

@@ -1,6 +1,6 @@
 """Reads missed messages from a room's history, and stores them in the spool."""
 import json
-from typing import Callable, List, NamedTuple
+from typing import Callable, List
 
 from hipchat.api.room_history import Cursor, HistoryItem, RoomHistory
 from hipchat.webhook.webhook_url import Address
@@ -13,24 +13,9 @@ from listening.spool import Delivery, Spool, SpoolError
 from listening.spool.delivery_factory import from_history
 from listening.webhooks.reconciler import WebhookReconciler
 
-__all__ = ["Backfill", "Backfilled"]
+__all__ = ["Backfill"]
 
 BATCH = 500  # deliveries in one commit
-
-
-class Backfilled(NamedTuple):
-    """The result of Backfill.read(): what one reading of a room's history found.
-
-    Attributes:
-        stored: the number of new deliveries.
-        too_old: the number of missed messages that are too old to be dispatched.
-        is_first: True if this was the room's first reading, which sets the cursor, and stores
-            nothing.
-    """
-
-    stored: int = 0
-    too_old: int = 0
-    is_first: bool = False
 
 
 class Backfill:
@@ -52,13 +37,18 @@ class Backfill:
         self._subscribed, self._webhooks = subscribed, webhooks
         self.stored = 0
 
-    def read(self, room_id: int, reach: float, has_missed: Callable[[], bool]) -> Backfilled:
+    def read(self, room_id: int, reach: float, has_missed: Callable[[], bool]) -> int:
         """Store a room's missed messages, and then set its cursor.
+
+        The first reading of a room only sets the cursor.
 
         Args:
             reach: the age of the oldest message to store, in seconds.
-            has_missed: returns whether messages older than `reach` may have been missed; if it
-                returns False, Backfilled.too_old is 0. Called after the history was read.
+            has_missed: returns whether messages older than `reach` may have been missed. Called
+                after the history was read.
+
+        Returns:
+            The number of missed messages that are too old to be dispatched.
 
         Raises:
             HipChatError: the history cannot be read.
@@ -68,7 +58,7 @@ class Backfill:
         if cursor is None:
             newest = self._history.newest(room_id)
             self._cursors.set(room_id, newest or Cursor("", self._now()), is_dispatched=True)
-            return Backfilled(is_first=True)
+            return 0
         missed = self._history.since(room_id, cursor)
         items = missed.items
         if not missed.whole:
@@ -79,12 +69,12 @@ class Backfill:
         old = next((place for place, item in enumerate(items) if item.sent_at >= begin), len(items))
         subscribed = self._are_subscribed(room_id, cursor, items)
         too_old = sum(subscribed[:old]) if has_missed() else 0
-        stored = self._insert(room_id, [
+        self._insert(room_id, [
             self._delivery(Address(item.event or "", room_id), item)
             for item, is_subscribed in zip(items[old:], subscribed[old:]) if is_subscribed])
         self._cursors.set(room_id, items[-1].cursor if items else cursor,
                           is_dispatched=not self._spool.is_waiting(room_id))
-        return Backfilled(stored, too_old)
+        return too_old
 
     def _are_subscribed(self, room_id: int, cursor: Cursor,
                         items: List[HistoryItem]) -> List[bool]:
@@ -103,13 +93,8 @@ class Backfill:
             results.append(address in addresses and sent_at >= self._subscribed.since(address))
         return results
 
-    def _insert(self, room_id: int, deliveries: List[Delivery]) -> int:
-        """Store deliveries; return the number of those that are no duplicates.
-
-        Raises:
-            SpoolError: a delivery was not stored.
-        """
-        before = self.stored
+    def _insert(self, room_id: int, deliveries: List[Delivery]) -> None:
+        """Store deliveries; raise SpoolError if one was not stored."""
         try:
             for start in range(0, len(deliveries), BATCH):
                 if room_id in self._room_queues.paused():
@@ -121,7 +106,6 @@ class Backfill:
                         raise result
         finally:
             self._room_queues.notify(room_id)
-        return self.stored - before
 
     def _delivery(self, address: Address, item: HistoryItem) -> Delivery:
         body = as_body(item, self._directory.room(address.room_id), self._webhooks.id_of(address))

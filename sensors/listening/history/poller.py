@@ -26,8 +26,7 @@ class _Room:
 
     Attributes:
         needs_check: True if messages may have been missed, so the history must be read.
-        requests: the number of requested checks; if it grows during a reading, the room is read
-            again.
+        is_requested: True if a check was requested since the last reading started.
         active_at: when the last message was posted.
         read_at: when the last successful reading started.
         first_read_at: when the room got its first cursor. Webhook deliveries of earlier messages
@@ -40,22 +39,17 @@ class _Room:
 
     def __init__(self) -> None:
         self.needs_check = True
-        self.requests = 0
+        self.is_requested = self.is_refused = False
         self.active_at = self.read_at = self.unsubscribed_at = 0.0
         self.first_read_at = -timing.WEBHOOK_SETTLE_DELAY
-        self.is_refused = False
         self.successes: Optional[int] = None
 
     @property
-    def is_lively(self) -> bool:
-        """True if a message was posted recently; a polled room is then read twice as often."""
-        return bool(self.active_at) and (
-            time.monotonic() - self.active_at < timing.ROOM_LIVELY_KEPT)
-
-    @property
     def rounds(self) -> int:
-        """The number of the poller's rounds from one poll of this room to the next: 1 if lively."""
-        return 1 if self.is_lively else 2
+        """The poller's rounds from one poll of this room to the next: 1 after a recent message."""
+        is_lively = self.active_at and (
+            time.monotonic() - self.active_at < timing.ROOM_LIVELY_KEPT)
+        return 1 if is_lively else 2
 
 
 class HistoryPoller:
@@ -74,9 +68,10 @@ class HistoryPoller:
 
     def __init__(self, context: Context, budget: CallBudget, cursors: Cursors, spool: Spool,
                  room_queues: RoomQueues, webhooks: WebhookReconciler):
-        self._context, self._budget, self._webhooks = context, budget, webhooks
+        self._context, self._budget = context, budget
         self._cursors, self._spool, self._room_queues = cursors, spool, room_queues
         self._catch_up, self._health = context.settings.catch_up, context.health
+        self._is_polled = webhooks.is_history_only
         self._subscribed = Subscribed(context.subscriptions, cursors, context.client.now)
         self._backfill = Backfill(
             context=context, cursors=cursors, spool=spool, room_queues=room_queues,
@@ -120,7 +115,7 @@ class HistoryPoller:
                 if not room.needs_check and due_at <= now and self._cursors.get(each):
                     to_pause.append(each)
                 room.needs_check = True
-                room.requests += 1
+                room.is_requested = True
         self._pause(to_pause)
         self._schedule.wake()
 
@@ -159,10 +154,6 @@ class HistoryPoller:
             else:
                 eventlet.sleep(self._serve(room_id))
 
-    def is_polled(self, room_id: int) -> bool:
-        """Return True if a room cannot have webhooks, and its history is polled instead."""
-        return self._webhooks.is_history_only(room_id)
-
     def _report(self) -> Dict[str, Any]:
         """Return the section "history" for /health.
 
@@ -171,9 +162,9 @@ class HistoryPoller:
             ("fetched") and of polled rooms ("asked"), and the period of a lively polled room
             ("every") in seconds, None if no room is polled.
         """
-        rooms = {each: room for each, room in self._rooms.items() if not room.unsubscribed_at}
-        polled = sum(map(self.is_polled, rooms))
-        return {"rooms": len(rooms), "doubtful": sum(room.needs_check for room in rooms.values()),
+        rooms = [room for room in self._rooms.values() if not room.unsubscribed_at]
+        polled = len(self._polled_rounds())
+        return {"rooms": len(rooms), "doubtful": sum(room.needs_check for room in rooms),
                 "fetched": self._backfill.stored, "asked": polled,
                 "every": round(self._round(), 1) if polled else None}
 
@@ -187,7 +178,7 @@ class HistoryPoller:
         """Schedule newly subscribed rooms, and note rooms that are not subscribed any more."""
         subscribed = {address.room_id for address in self._subscribed.addresses()
                       if address.event in HISTORY_EVENTS and (
-                          self._catch_up or self.is_polled(address.room_id))}
+                          self._catch_up or self._is_polled(address.room_id))}
         self._in_rules = self._context.subscriptions.rooms_in_rules()
         for room_id in sorted(subscribed.union(self._cursors.rooms()) - set(self._rooms)):
             self._rooms[room_id] = _Room()
@@ -198,8 +189,9 @@ class HistoryPoller:
             elif room.unsubscribed_at:
                 room.unsubscribed_at = 0.0
                 self._schedule.set_due(room_id, 0.0)
-        self._report_polled(sum(map(self.is_polled, subscribed)))
-        self._report_pace(self._round() * max(self._all_rounds(), default=0))
+        rounds = self._polled_rounds()
+        self._report_polled(len(rounds))
+        self._report_pace(self._round() * max(rounds, default=0))
         for room_id in self._room_queues.paused() - subscribed:
             self._room_queues.resume(room_id)
 
@@ -257,56 +249,41 @@ class HistoryPoller:
         Returns:
             The seconds to wait before the next room is read.
         """
-        room, stored = self._rooms[room_id], self._backfill.stored
-        requests, began = room.requests, time.monotonic()
+        room, stored, began = self._rooms[room_id], self._backfill.stored, time.monotonic()
+        self._reading, room.is_requested = room_id, False
         try:
-            self._reading = room_id
             self._read(room_id, room)
+            self._note_success(room_id, room)
+            room.read_at = began
         except (NotFound, Forbidden) as error:
             self._note_refusal(room_id, room, error)
-            return self._pace() if self.is_polled(room_id) else 0.0
         except NotInstalled:  # Installation sets the problem
             self._retry(room_id, timing.HIPCHAT_RETRY_MAX)
             return 0.0
-        except RateLimited as error:
-            return self._note_failure(room_id, error,
-                                      max(error.reset_in, timing.HIPCHAT_RETRY_MIN))
-        except SpoolError as error:
-            self._room_queues.resume(room_id)  # dispatching empties a full spool
+        except (HipChatError, SpoolError) as error:
             if self._backfill.stored > stored:
                 self._backoff.succeeded()
-            return self._note_failure(room_id, error, self._backoff.failed())
-        except HipChatError as error:
-            delay = self._note_failure(room_id, error, self._backoff.failed())
-            self._postpone(room_id, room, delay)
-            return delay
+            return self._note_failure(room_id, room, error)
         finally:
             self._reading = None
-        self._note_success(room_id, room, is_requested=room.requests > requests)
-        room.read_at = began
-        return self._pace() if self.is_polled(room_id) else 0.0
+        return self._pace() if self._is_polled(room_id) else 0.0
 
-    def _note_success(self, room_id: int, room: _Room, is_requested: bool) -> None:
-        """Schedule a room's next reading, and end the room's pause.
-
-        Args:
-            is_requested: True if another check was requested during the reading. Then the room
-                stays paused, and is read again soon.
-        """
+    def _note_success(self, room_id: int, room: _Room) -> None:
+        """Schedule a room's next reading, and end the room's pause."""
         self._backoff.succeeded()
         self._health.clear_problem("history")
         self._health.clear_problem("history", about=str(room_id))
         self._successes += 1
-        room.is_refused, room.successes, room.needs_check = False, None, is_requested
+        room.is_refused, room.successes, room.needs_check = False, None, room.is_requested
         self._schedule.succeeded(room_id, self._period(room_id, room))
-        if is_requested:  # during the reading: the history may not contain the message yet
+        if room.is_requested:  # during the reading: the history may not contain the message yet
             self._retry(room_id, timing.WEBHOOK_SETTLE_DELAY)
         else:
             self._room_queues.resume(room_id)
 
     def _period(self, room_id: int, room: _Room) -> float:
         """Return the seconds until the room's next reading."""
-        if self.is_polled(room_id):
+        if self._is_polled(room_id):
             return self._round() * room.rounds
         if time.monotonic() - room.active_at < timing.AUDIT_PERIOD:
             return timing.AUDIT_PERIOD
@@ -318,34 +295,35 @@ class HistoryPoller:
 
     def _round(self) -> float:
         """Return the seconds of a round: polls of all lively rooms and half of the quiet rooms."""
-        return self._pace() * sum(1 / rounds for rounds in self._all_rounds())
+        return self._pace() * sum(1 / rounds for rounds in self._polled_rounds())
 
-    def _all_rounds(self) -> List[int]:
+    def _polled_rounds(self) -> List[int]:
+        """Return _Room.rounds of each polled room."""
         return [room.rounds for room_id, room in self._rooms.items()
-                if not room.unsubscribed_at and self.is_polled(room_id)]
+                if not room.unsubscribed_at and self._is_polled(room_id)]
 
     def _read(self, room_id: int, room: _Room) -> None:
         """Read a room's history, and log and count the missed messages."""
-        reach = self._reach(room_id, room)
-        found = self._backfill.read(room_id, reach, lambda: self._has_missed(room_id, room))
-        if found.is_first:
+        reach, stored_before = self._reach(room_id, room), self._backfill.stored
+        is_new = self._cursors.get(room_id) is None
+        too_old = self._backfill.read(room_id, reach, lambda: self._has_missed(room_id, room))
+        stored = self._backfill.stored - stored_before
+        if is_new:
             room.first_read_at = time.monotonic()
-        if found.stored:
+        if stored:
             room.active_at = time.monotonic()
-        if found.too_old:
-            self._health.count("", "too old", found.too_old)
-        if found.too_old or found.stored and not self.is_polled(room_id):
+        self._health.count("", "too old", too_old)
+        if too_old or stored and not self._is_polled(room_id):
             self._context.log.info(
                 "Room %d: its history has %d messages that this sensor did not receive; %d are "
-                "older than %.0f s and are not dispatched.", room_id, found.stored,
-                found.too_old, reach)
+                "older than %.0f s and are not dispatched.", room_id, stored, too_old, reach)
 
     def _reach(self, room_id: int, room: _Room) -> float:
         """Return the age of the oldest message to dispatch, in seconds."""
         dedup_kept = self._context.dedup_kept
         if self._rechecked_at and room.read_at <= self._rechecked_at:
             return dedup_kept
-        if not self.is_polled(room_id):
+        if not self._is_polled(room_id):
             return self._catch_up
         return min(max(self._catch_up, timing.POLL_REACH_MIN, 2 * self._period(room_id, room)),
                    dedup_kept)
@@ -356,7 +334,7 @@ class HistoryPoller:
         False if webhooks have delivered messages of the room since its last reading. Always True
         for a polled room, and for a room that needs a check.
         """
-        if room.needs_check or self.is_polled(room_id):
+        if room.needs_check or self._is_polled(room_id):
             return True
         is_received = room.active_at and room.active_at >= room.read_at
         return not is_received and not self._spool.is_waiting(room_id)
@@ -364,45 +342,39 @@ class HistoryPoller:
     def _note_refusal(self, room_id: int, room: _Room, error: HipChatError) -> None:
         """Report that HipChat refuses a room's history, and end the room's pause."""
         self._backoff.succeeded()
-        if isinstance(error, Forbidden) or self.is_polled(room_id):  # else the reconciler reports
+        if isinstance(error, Forbidden) or self._is_polled(room_id):  # else the reconciler reports
             self._health.set_problem(
                 "history", "a room's history cannot be read", f"Room {room_id}: {error} Messages "
                 "that are posted there while the sensor is down are lost.", about=str(room_id))
         room.needs_check, room.is_refused = False, True
         self._schedule.failed(room_id)
-        if self.is_polled(room_id):  # retry soon enough for the messages that are posted now
+        if self._is_polled(room_id):  # retry soon enough for the messages that are posted now
             self._schedule.set_due_by(
                 room_id, time.monotonic() + self._reach(room_id, room) / 2)
         self._room_queues.resume(room_id)
 
-    def _note_failure(self, room_id: int, error: Exception, delay: float) -> float:
-        """Report that HipChat or the disk fails, and retry the room after a delay.
-
-        Args:
-            error: the failure, for /health.
-            delay: the seconds until the room is read again.
+    def _note_failure(self, room_id: int, room: _Room, error: Exception) -> float:
+        """Report that HipChat or the disk fails, and retry the room later.
 
         Returns:
-            The same delay: the seconds to wait before the next room is read.
+            The seconds to wait before the next room is read.
         """
-        self._retry(room_id, delay)
         self._health.set_problem("history", "cannot be read now",
                                  f"{error} The sensor tries again until it works.")
-        return delay
-
-    def _postpone(self, room_id: int, room: _Room, delay: float) -> None:
-        """Read other rooms before a room that failed. If only this room fails, use its own backoff.
-
-        Args:
-            delay: the seconds before the next room is read.
-        """
-        is_alone = room.successes is not None and self._successes > room.successes
-        room.successes = self._successes
-        if is_alone:
-            self._schedule.set_due(room_id, float("inf"))
+        if isinstance(error, RateLimited):
+            delay = max(error.reset_in, timing.HIPCHAT_RETRY_MIN)
+            self._retry(room_id, delay)
+            return delay
+        delay = self._backoff.failed()
+        if isinstance(error, SpoolError):
+            self._room_queues.resume(room_id)  # dispatching empties a full spool
+            self._retry(room_id, delay)
+        elif room.successes in (None, self._successes):
+            self._retry(room_id, 2 * delay)  # other rooms go first
+        else:  # only this room fails, so it gets its own backoff
             self._schedule.failed(room_id, at_least=2 * delay)
-        else:
-            self._retry(room_id, 2 * delay)
+        room.successes = self._successes
+        return delay
 
     def _retry(self, room_id: int, seconds: float) -> None:
         self._schedule.set_due(room_id, time.monotonic() + seconds)

@@ -138,7 +138,7 @@ class Parts:
 
     def subscriptions_changed(self) -> None:
         """Adapt webhooks and history polling to the rules' changed triggers."""
-        self._webhooks.subscriptions_changed()
+        self._webhooks.wake()
         self._history.subscriptions_changed()
 
     def credentials_changed(self) -> None:

@@ -1,13 +1,13 @@
 """Decides when the webhooks of each room are reconciled, and which events need a webhook."""
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Callable, Dict, FrozenSet, Set, Union
 
 import eventlet
 
 from hipchat.api.client import Client
-from hipchat.errors import (
-    ApiError, Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited)
+from hipchat.errors import Forbidden, HipChatError, InvalidRequest, NotFound, RateLimited
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 from listening import timing
 from listening.addon.installation import Installation
@@ -26,21 +26,20 @@ HISTORY = (" Until then its history is polled, which contains only messages, not
 ARCHIVED = "It is archived. Run hipchat.unarchive_room, or remove the room from the rules."
 
 
+@dataclass
 class _Room:
     """Holds the reconciler's state of a room and its webhooks.
 
     Attributes:
-        webhooks: compares the room's webhooks with the required events.
         changed: True if the required events have changed since the room was last reconciled.
         refused: True if HipChat refuses webhooks in the room to the token's owner (403).
         problem: why the room's events cannot be received; "" for no problem.
     """
 
-    def __init__(self, webhooks: RoomWebhooks):
-        self.webhooks = webhooks
-        self.changed = False
-        self.refused = False
-        self.problem = ""
+    webhooks: RoomWebhooks
+    changed: bool = False
+    refused: bool = False
+    problem: str = ""
 
 
 class WebhookReconciler:
@@ -69,8 +68,8 @@ class WebhookReconciler:
         self._owner, self._addon, self._urls = owner, addon, urls
         self._request_check = request_check
         self._is_reachable = bool(context.settings.public_url)
-        self._authentication = "jwt" if context.settings.api.integration else None
-        self._subscriptions, self._directory = context.subscriptions, context.rooms
+        self._context, self._subscriptions, self._directory = (
+            context, context.subscriptions, context.rooms)
         self._schedule = RoomSchedule(timing.WEBHOOK_ROOM_RETRY_MAX, self._priority)
         self._names = RoomList(context, self._schedule)
         self._health, self._log = context.health, context.log
@@ -79,12 +78,8 @@ class WebhookReconciler:
         self._failures = 0  # consecutive failures
         self._backoff = Backoff(timing.HIPCHAT_RETRY_MAX)
 
-    def subscriptions_changed(self) -> None:
-        """Reconcile soon the webhooks of the rooms whose subscriptions changed."""
-        self.wake()
-
     def wake(self) -> None:
-        """Wake run() to look for rooms that must be reconciled now."""
+        """Wake run() to look for rooms whose required webhooks have changed."""
         self._schedule.wake()
 
     def note_leftover(self, address: Address) -> None:
@@ -121,9 +116,9 @@ class WebhookReconciler:
 
     def count(self) -> Dict[str, int]:
         """Count the required webhooks ("wanted"), and how many of them HipChat has ("present")."""
-        unknown = self._names.unknown() if self._uses_webhooks() else {}
+        unknown = self._subscriptions.unknown_names() if self._uses_webhooks() else {}
         return {"wanted": len(self._required()) + sum(map(len, unknown.values())),
-                "present": 0 if self._is_down() else sum(
+                "present": sum(
                     room.webhooks.present() for room_id, room in self._rooms.items()
                     if room_id not in self._failing and not self._has_problem(room_id))}
 
@@ -155,7 +150,7 @@ class WebhookReconciler:
             room_id: room.problem or ARCHIVED for room_id, room in self._rooms.items()
             if self._has_problem(room_id)}
         if self._directory.is_loaded:
-            found.update(dict.fromkeys(self._names.unknown(), UNKNOWN))
+            found.update(dict.fromkeys(self._subscriptions.unknown_names(), UNKNOWN))
         return found
 
     def title(self, room: Union[int, str]) -> str:
@@ -192,7 +187,7 @@ class WebhookReconciler:
             self._schedule.add(room_id)
             self._rooms[room_id] = _Room(RoomWebhooks(
                 room_id=room_id, client=self._owner, urls=self._urls,
-                authentication=self._authentication, log=self._log))
+                context=self._context))
         return self._rooms[room_id]
 
     def _priority(self, room_id: int) -> int:
@@ -226,10 +221,6 @@ class WebhookReconciler:
         return bool(room.webhooks.required) and (
             bool(room.problem) or self._directory.is_archived(room_id))
 
-    def _is_down(self) -> bool:
-        """Return True if at least half of the rooms failed at their last turn: HipChat is down."""
-        return bool(self._failing) and 2 * len(self._failing) >= len(self._rooms)
-
     def _serve(self, room_id: int) -> float:
         """Reconcile a room's webhooks, or read HipChat's list of rooms (ROOM_LIST).
 
@@ -253,15 +244,10 @@ class WebhookReconciler:
         try:
             room.webhooks.reconcile()
         except (NotFound, Forbidden, InvalidRequest) as error:
-            room.webhooks.start_over()
             room.refused = isinstance(error, Forbidden)
             self._schedule.failed(room_id)
             self._note_problem(room_id, str(error) + (HISTORY if room.refused else ""))
             self._request_check(room_id)
-        except Exception as error:
-            if not isinstance(error, ApiError):
-                room.webhooks.start_over()
-            raise
         else:
             self._schedule.succeeded(room_id, timing.WEBHOOK_CHECK_PERIOD)
             room.refused = False
@@ -272,12 +258,8 @@ class WebhookReconciler:
             self._note_vanishing(room_id, room.webhooks.vanishing)
 
     def _note_problem(self, room_id: int, problem: str) -> None:
-        """Set a room's problem ("" for none). Log the beginning and the end of a problem once."""
+        """Set a room's problem ("" for none), which RuleProblems reports."""
         room = self._rooms[room_id]
-        if problem and problem != room.problem:
-            self._log.info("Room %s: its events cannot be received: %s The sensor tries again, "
-                           "with growing delays, until it works or no trigger needs the room.",
-                           self.title(room_id), problem)
         if room.problem and not problem:
             self._log.info("Room %s: its events can be received now.", self.title(room_id))
         room.problem = problem

@@ -1,6 +1,6 @@
 """Keeps the sensor's list of HipChat's rooms up to date."""
 import time
-from typing import Dict, Set
+from typing import Set
 
 from hipchat.api.client import PAGE
 from hipchat.errors import Forbidden
@@ -43,7 +43,7 @@ class RoomList:
         """Read the list now if a newly subscribed name matches no room."""
         if self._version != self._context.subscriptions.version:
             self._version = self._context.subscriptions.version
-            if not set(self.unknown()) <= self._unknown:
+            if not set(self._context.subscriptions.unknown_names()) <= self._unknown:
                 self._searches.succeeded()
                 self._schedule.set_due(ROOM_LIST, 0.0)
 
@@ -76,11 +76,7 @@ class RoomList:
             raise
         context.subscriptions.apply_directory()
         self._weigh_hints(context.rooms.version != version)
-        self._report(self.unknown())
-
-    def unknown(self) -> Dict[str, Set[str]]:
-        """Return the subscribed events (HipChat's names) by room name, for names without a room."""
-        return self._context.subscriptions.unknown_names()
+        self._note_unknown(set(context.subscriptions.unknown_names()))
 
     def _weigh_hints(self, is_changed: bool) -> None:
         """Set how long the next hint waits: longer after each hint without a change of the list."""
@@ -89,14 +85,13 @@ class RoomList:
         self._hint_delay = self._hints.failed() if self._is_hinted else 0.0
         self._is_hinted = False
 
-    def _report(self, unknown: Dict[str, Set[str]]) -> None:
-        rooms, log = self._context.rooms, self._context.log
-        for name in sorted(self._unknown - set(unknown)):
+    def _note_unknown(self, unknown: Set[str]) -> None:
+        """Schedule the next reading, sooner if names in rules match no room."""
+        rooms = self._context.rooms
+        for name in sorted(self._unknown - unknown):
             if rooms.id_of(name) is not None:
-                log.info("Room %s: its events can be received now.", name)
-        for name in sorted(set(unknown) - self._unknown):
-            log.info("Room %s: its events cannot be received: no room has this name.", name)
-        self._unknown = set(unknown)
+                self._context.log.info("Room %s: its events can be received now.", name)
+        self._unknown = unknown
         if not unknown:
             self._searches.succeeded()
         pages = 1 + len(rooms) // PAGE  # one call each

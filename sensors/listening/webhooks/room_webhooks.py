@@ -1,13 +1,13 @@
 """Makes the webhooks of one room equal to the required ones."""
-import logging
 import time
 from collections import defaultdict
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from hipchat.api.client import Client
-from hipchat.errors import InvalidRequest, NotFound
+from hipchat.errors import ApiError, InvalidRequest, NotFound
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 from listening import timing
+from listening.context import Context
 
 __all__ = ["MADE_MAX", "RoomWebhooks"]
 
@@ -43,14 +43,13 @@ class RoomWebhooks:
             are not deleted.
     """
 
-    def __init__(self, room_id: int, client: Client, urls: WebhookUrl,
-                 authentication: Optional[str], log: logging.Logger):
+    def __init__(self, room_id: int, client: Client, urls: WebhookUrl, context: Context):
         """Args:
             client: calls HipChat's API with the token to which the webhooks belong.
-            authentication: "jwt" if HipChat must sign deliveries, else None.
         """
         self._room_id, self._client, self._urls = room_id, client, urls
-        self._authentication, self._log = authentication, log
+        self._authentication = "jwt" if context.settings.api.integration else None
+        self._log = context.log
         self.required: Set[str] = set()
         self.was_missing = False
         self.vanishing: Set[str] = set()
@@ -59,7 +58,7 @@ class RoomWebhooks:
         self._webhooks: List[_Webhook] = []
         self._made: Dict[str, str] = {}  # the events of webhooks that we created, by ID
         self._made_at: Dict[str, List[float]] = defaultdict(list)  # by event
-        self._is_halfway = False
+        self._is_listed = False
 
     def note_delivering(self, webhook_id: int) -> None:
         """Note the unknown webhook ID of a delivery, for the next reconcile().
@@ -83,33 +82,32 @@ class RoomWebhooks:
         """Return True if no webhook is required, and HipChat has none of the sensor's."""
         return not self.required and not self._webhooks
 
-    def start_over(self) -> None:
-        """Let the next reconcile() list the room's webhooks again, not resume after a failure."""
-        self._is_halfway = False
-
     def reconcile(self) -> None:
         """Create missing webhooks, then delete superfluous ones.
 
-        In this order, an event may be delivered twice for a moment, but no event is lost. After a
-        failure, the next call continues with the step that failed.
+        In this order, an event may be delivered twice for a moment, but no event is lost. After an
+        error that HipChat answered, the next call continues with the step that failed.
 
         Raises:
             HipChatError: a call of HipChat's API failed.
         """
-        is_resumed = self._is_halfway
+        is_resumed, self._is_listed = self._is_listed, False
         if not is_resumed:  # if each second call failed, each reconcile() would only list
             self._list()
-            self._is_halfway = True
         usable: Dict[str, _Webhook] = {}
-        for webhook in sorted(self._webhooks, key=_age):
+        for webhook in sorted(self._webhooks, key=lambda each: (  # older ones have lower IDs
+                len(each.webhook_id), each.webhook_id)):
             if webhook.event in self.required:
                 usable.setdefault(str(webhook.event), webhook)
         missing = self.required - set(usable)
         self.was_missing = self.was_missing or bool(missing)
-        refused = self._make_all(missing, usable)
-        for webhook in [each for each in self._webhooks if each not in usable.values()]:
-            self._delete(webhook, self._reason(webhook))
-        self._is_halfway = False
+        try:
+            refused = self._make_all(missing, usable)
+            for webhook in [each for each in self._webhooks if each not in usable.values()]:
+                self._delete(webhook)
+        except ApiError:
+            self._is_listed = True
+            raise
         if is_resumed:  # compare again: HipChat may have executed the failed call
             self.reconcile()
         elif refused:
@@ -143,36 +141,34 @@ class RoomWebhooks:
 
     def _list(self) -> None:
         """Read the room's webhooks from HipChat, and select the sensor's own."""
-        listed = [self._with_url(item)
-                  for item in self._client.items("room", self._room_id, "webhook")]
-        ids = {str(item["id"]) for item in listed}
+        listed = {str(item["id"]): self._with_url(item)
+                  for item in self._client.items("room", self._room_id, "webhook")}
         self._made = {webhook_id: event for webhook_id, event in self._made.items()
-                      if webhook_id in ids}
-        others = [item for item in listed
-                  if self._urls.other_public_url(str(item.get("url"))) is not None]
-        moved = [item for item in others if str(item["id"]) in self._delivering]
-        self.elsewhere = len(others) - len(moved)
-        self._delivering = set()
+                      if webhook_id in listed}
+        others = {webhook_id for webhook_id, item in listed.items()
+                  if self._urls.other_public_url(item["url"]) is not None}
+        moved = others & self._delivering
+        self.elsewhere, self._delivering = len(others - moved), set()
         self._webhooks = [
-            _Webhook(str(item["id"]), *self._purpose(item)) for item in listed
-            if str(item["id"]) in self._made or self._urls.is_ours(str(item.get("url")))] + [
-            _Webhook(str(item["id"]), None, "it delivers here for another public_url")
-            for item in moved]
+            self._webhook(webhook_id, item) for webhook_id, item in listed.items()
+            if webhook_id in moved or webhook_id in self._made or self._urls.is_ours(item["url"])]
 
     def _with_url(self, item: Dict[str, Any]) -> Dict[str, Any]:
         """Return a webhook of HipChat's list with its URL, which the list may not contain."""
-        if isinstance(item.get("url"), str) or str(item["id"]) in self._made:
-            return item
-        return self._client.call("GET", "room", self._room_id, "webhook", item["id"])
+        if not isinstance(item.get("url"), str) and str(item["id"]) not in self._made:
+            item = self._client.call("GET", "room", self._room_id, "webhook", item["id"])
+        return dict(item, url=str(item.get("url")))
 
-    def _purpose(self, item: Dict[str, Any]) -> Tuple[Optional[str], str]:
-        """Return a webhook's event and "" if it is right; else None and the reason to delete it."""
-        if str(item["id"]) in self._made:
-            return self._made[str(item["id"])], ""
-        address = self._urls.read(str(item.get("url")))
+    def _webhook(self, webhook_id: str, item: Dict[str, Any]) -> _Webhook:
+        """Return one of the sensor's own webhooks in HipChat's list."""
+        if webhook_id in self._made:
+            return _Webhook(webhook_id, self._made[webhook_id])
+        if not self._urls.is_ours(item["url"]):
+            return _Webhook(webhook_id, None, "it delivers here for another public_url")
+        address = self._urls.read(item["url"])
         if address and (address.event, address.room_id) == (item.get("event"), self._room_id):
-            return address.event, ""
-        return None, "its URL is not signed for this event and room"
+            return _Webhook(webhook_id, address.event)
+        return _Webhook(webhook_id, None, "its URL is not signed for this event and room")
 
     def _make(self, event: str) -> _Webhook:
         self._made_at[event].append(time.monotonic())
@@ -185,13 +181,10 @@ class RoomWebhooks:
         self._log.info("Webhook created: %s in room %d.", event, self._room_id)
         return webhook
 
-    def _reason(self, webhook: _Webhook) -> str:
-        if webhook.event is None:
-            return webhook.fault
-        return "another webhook delivers the same event" if webhook.event in self.required else (
+    def _delete(self, webhook: _Webhook) -> None:
+        reason = webhook.fault or (
+            "another webhook delivers the same event" if webhook.event in self.required else
             "no trigger needs it")
-
-    def _delete(self, webhook: _Webhook, reason: str) -> None:
         try:
             self._client.call("DELETE", "room", self._room_id, "webhook", webhook.webhook_id)
         except NotFound:
@@ -200,8 +193,3 @@ class RoomWebhooks:
         self._made.pop(webhook.webhook_id, None)
         self._log.info("Webhook deleted, because %s: %s in room %d.", reason,
                        webhook.event or webhook.webhook_id, self._room_id)
-
-
-def _age(webhook: _Webhook) -> Tuple[int, str]:
-    """Return a sort key: older webhooks have lower IDs."""
-    return len(webhook.webhook_id), webhook.webhook_id

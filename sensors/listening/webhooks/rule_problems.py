@@ -15,17 +15,15 @@ from listening.webhooks.reconciler import WebhookReconciler
 
 __all__ = ["RuleProblems"]
 
-WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}  # such a trigger's ref is its type
+# The refs of triggers without parameters, which are for the rooms of the config.
+WITHOUT_PARAMETERS = {"hipchat." + name for name in EVENTS}
 
 
 class _Problem(NamedTuple):
     """A problem with the rooms, events or parameters of triggers, for Health.set_problem().
 
     Attributes:
-        part: the part with the problem ("rules" or "rooms").
-        about: identifies the problem among those of the part.
         refs: the refs of the triggers with the problem.
-        level: the logging level.
         config_counts: False if only rules are reported as a cause, and not the pack's config.
     """
 
@@ -65,7 +63,7 @@ class RuleProblems:
         rules = lru_cache(maxsize=None)(self._enabled_rules)  # many rooms have the same triggers
         for problem in self._problems():
             causes = _causes(problem, rules)
-            if causes:
+            if causes:  # else nothing uses the triggers any more
                 reported.add((problem.part, problem.about))
                 self._health.set_problem(
                     problem.part, problem.summary, f"{problem.detail} It is caused by "
@@ -90,11 +88,7 @@ class RuleProblems:
             for event, refs in self._unavailable().items()]
 
     def _unavailable(self) -> Dict[str, Set[str]]:
-        """Find the events that can be received neither by a webhook nor from the history.
-
-        Returns:
-            The refs of the triggers for these events, by event (HipChat's name).
-        """
+        """Return the triggers' refs of each event that no webhook and no history can supply."""
         found: Dict[str, Set[str]] = {}
         for address in self._subscriptions.required():
             if address.event not in HISTORY_EVENTS and (
@@ -107,13 +101,8 @@ class RuleProblems:
 def _causes(problem: _Problem, rules: Callable[[str], List[str]]) -> List[str]:
     """Return descriptions of the config keys and rules that use a problem's triggers.
 
-    Triggers without parameters are for the rooms of the config.
-
     Args:
         rules: returns the refs of the enabled rules that have a trigger (its ref).
-
-    Returns:
-        [] if nothing uses the triggers. Then the problem need not be reported.
     """
     config = ["rooms in the pack's config"] if (
         problem.config_counts and problem.refs & WITHOUT_PARAMETERS) else []

@@ -82,9 +82,6 @@ class Backfill:
 
         If HipChat's clock was set back between two items, the earlier item's later time counts for
         both.
-
-        Args:
-            items: in the order of the history.
         """
         addresses, sent_at = self._subscribed.addresses(), cursor.sent_at
         results = []

@@ -11,9 +11,8 @@ def as_body(item: HistoryItem, room: Dict[str, Any], webhook_id: int) -> Dict[st
     """Return the body that a webhook would have posted for an item of the history.
 
     Args:
-        item: an item with a webhook event.
         room: the room's ID, name and links.
-        webhook_id: the ID of the room's webhook for this event; 0 if there is none.
+        webhook_id: 0 if the room has no webhook for this event.
     """
     message = dict(item.body)
     if message.get("card"):

@@ -89,9 +89,6 @@ class HistoryPoller:
     def begin(self) -> None:
         """Load the cursors, and pause their rooms; to be called before the first dispatch.
 
-        A paused room's new deliveries wait until its history was read, so that missed messages are
-        dispatched first.
-
         Raises:
             ServiceUnavailable: StackStorm's datastore, which has the cursors, does not answer.
         """
@@ -102,11 +99,7 @@ class HistoryPoller:
             self._pause(self._cursors.rooms())
 
     def request_check(self, room_id: Optional[int] = None) -> None:
-        """Read a room's history soon, because messages may have been missed.
-
-        Args:
-            room_id: the ID of the room; None for all rooms.
-        """
+        """Read a room's history soon (None: all rooms'), because messages may have been missed."""
         now, to_pause = time.monotonic(), []
         for each, room in self._rooms.items():
             if room_id in (None, each):
@@ -135,7 +128,7 @@ class HistoryPoller:
                 self._schedule.set_due_by(room_id, room.read_at + timing.AUDIT_PERIOD)
 
     def subscriptions_changed(self) -> None:
-        """Apply changed subscriptions (the rules' triggers) before the next reading."""
+        """Apply changed subscriptions before the next reading."""
         self._subscribed.note_change()
         self._schedule.wake()
 
@@ -203,11 +196,7 @@ class HistoryPoller:
                 "it is quiet.", count, self._pace() * count)
 
     def _report_pace(self, seconds: float) -> None:
-        """Set a problem if messages get too old to be dispatched between two polls of a room.
-
-        Args:
-            seconds: the longest time between two polls of a room.
-        """
+        """Set a problem if messages get too old to be dispatched in the time between two polls."""
         dedup_kept = self._context.dedup_kept
         if seconds <= dedup_kept:
             self._health.clear_problem("history", about="pace")
@@ -231,7 +220,7 @@ class HistoryPoller:
         self._health.clear_problem("history", about=str(room_id))
 
     def _priority(self, room_id: int) -> Tuple[Any, ...]:
-        """Return a room's sort key; the room with the lowest key is read first.
+        """Return a room's sort key: the room with the lowest key is read first.
 
         Rooms that need a check go first: among them those whose deliveries wait for the end of a
         pause, then those that rules name, then recently active ones.
@@ -244,11 +233,7 @@ class HistoryPoller:
                         -(cursor.sent_at if cursor else 0.0))
 
     def _serve(self, room_id: int) -> float:
-        """Read a room's history, and schedule its next reading.
-
-        Returns:
-            The seconds to wait before the next room is read.
-        """
+        """Read a room's history, and return the seconds to wait before the next room is read."""
         room, stored, began = self._rooms[room_id], self._backfill.stored, time.monotonic()
         self._reading, room.is_requested = room_id, False
         try:
@@ -294,7 +279,7 @@ class HistoryPoller:
         return max(self._budget.pace(), timing.POLL_PERIOD_MIN)
 
     def _round(self) -> float:
-        """Return the seconds of a round: polls of all lively rooms and half of the quiet rooms."""
+        """Return the seconds of a round: polls of all lively rooms and half of the quiet ones."""
         return self._pace() * sum(1 / rounds for rounds in self._polled_rounds())
 
     def _polled_rounds(self) -> List[int]:
@@ -331,8 +316,7 @@ class HistoryPoller:
     def _has_missed(self, room_id: int, room: _Room) -> bool:
         """Return whether messages that are too old to dispatch may have been missed.
 
-        False if webhooks have delivered messages of the room since its last reading. Always True
-        for a polled room, and for a room that needs a check.
+        Messages that webhooks have delivered since the last reading show that none was missed.
         """
         if room.needs_check or self._is_polled(room_id):
             return True
@@ -354,11 +338,7 @@ class HistoryPoller:
         self._room_queues.resume(room_id)
 
     def _note_failure(self, room_id: int, room: _Room, error: Exception) -> float:
-        """Report that HipChat or the disk fails, and retry the room later.
-
-        Returns:
-            The seconds to wait before the next room is read.
-        """
+        """Retry a room later; return the seconds to wait before the next room is read."""
         self._health.set_problem("history", "cannot be read now",
                                  f"{error} The sensor tries again until it works.")
         if isinstance(error, RateLimited):

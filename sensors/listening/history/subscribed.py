@@ -56,12 +56,7 @@ class Subscribed:
         return self._since.get(address, 0.0)
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:
-        """Record when new subscriptions began; forget ended subscriptions after CURSOR_KEPT.
-
-        Args:
-            addresses: the addresses that are subscribed now.
-            changed_at: since when new addresses are subscribed (Unix time, HipChat's clock).
-        """
+        """Record that new ones of these addresses are subscribed since changed_at (Unix time)."""
         now = time.monotonic()
         if self._subscriptions.lack_room_list():  # a missing address may still be subscribed
             self._gone.clear()

@@ -60,10 +60,7 @@ class WebhookReconciler:
                  request_check: Callable[[int], None]):
         """Args:
             owner: the client of the token to which the webhooks belong.
-            addon: the add-on's installation, which may replace room webhooks.
-            urls: recognizes the sensor's own webhooks by their URL.
-            request_check: reads the history of a room in which a webhook was missing; called
-                with the room ID.
+            request_check: reads the history of a room (its ID) in which a webhook was missing.
         """
         self._owner, self._addon, self._urls = owner, addon, urls
         self._request_check = request_check
@@ -108,7 +105,7 @@ class WebhookReconciler:
                 address.room_id, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
 
     def note_room_name(self, address: Address, name: str) -> None:
-        """Read HipChat's list of rooms sooner if a delivery hints that the list has changed."""
+        """Read HipChat's list of rooms soon if a delivery hints that the list has changed."""
         if self._names.note_room_name(address, name):
             if address.room_id in self._rooms:
                 self._schedule.set_due(address.room_id, 0.0)
@@ -123,10 +120,7 @@ class WebhookReconciler:
                     if room_id not in self._failing and not self._has_problem(room_id))}
 
     def elsewhere(self) -> int:
-        """Return the number of webhooks with the sensor's signature for another public_url.
-
-        They may belong to another sensor, and are not deleted.
-        """
+        """Return the number of webhooks with the sensor's signature for another public_url."""
         return sum(room.webhooks.elsewhere for room in self._rooms.values())
 
     def id_of(self, address: Address) -> int:
@@ -141,11 +135,7 @@ class WebhookReconciler:
         return room_id in self._rooms and self._rooms[room_id].refused and self._uses_webhooks()
 
     def problems(self) -> Dict[Union[int, str], str]:
-        """Return for each room with a problem why its events cannot be received.
-
-        Returns:
-            The reasons, by room ID, or by a name in rules or the config that no room has.
-        """
+        """Return why rooms' events cannot be received, by room ID or by a name that no room has."""
         found: Dict[Union[int, str], str] = {
             room_id: room.problem or ARCHIVED for room_id, room in self._rooms.items()
             if self._has_problem(room_id)}
@@ -154,11 +144,7 @@ class WebhookReconciler:
         return found
 
     def title(self, room: Union[int, str]) -> str:
-        """Return a room's name and ID, such as "Ops (42)", for messages to people.
-
-        Args:
-            room: a room ID, or a name that no room has, which is returned.
-        """
+        """Return a room's name and ID, such as "Ops (42)"; or the given name that no room has."""
         name = self._directory.name_of(room) if isinstance(room, int) else None
         return f"{name} ({room})" if name else str(room)
 
@@ -222,11 +208,7 @@ class WebhookReconciler:
             bool(room.problem) or self._directory.is_archived(room_id))
 
     def _serve(self, room_id: int) -> float:
-        """Reconcile a room's webhooks, or read HipChat's list of rooms (ROOM_LIST).
-
-        Returns:
-            The seconds to wait before the next room: 0 unless HipChat fails.
-        """
+        """Reconcile a room or read the room list; return the seconds to wait before the next."""
         try:
             if room_id == ROOM_LIST:
                 self._names.read()
@@ -287,11 +269,7 @@ class WebhookReconciler:
         self._failures = 0
 
     def _note_hipchat_failed(self, room_id: int, error: Exception) -> float:
-        """Report an error that concerns HipChat as a whole, and not one room.
-
-        Returns:
-            The seconds to wait before the next room is reconciled.
-        """
+        """Report that HipChat fails; return the seconds to wait before the next room."""
         if isinstance(error, RateLimited):
             summary = "its rate limit is reached"
             delay = max(error.reset_in, timing.HIPCHAT_RETRY_MIN)

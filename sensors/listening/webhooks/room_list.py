@@ -48,11 +48,7 @@ class RoomList:
                 self._schedule.set_due(ROOM_LIST, 0.0)
 
     def note_room_name(self, address: Address, room_name: str) -> bool:
-        """Read the list sooner if a delivery hints that it has changed.
-
-        Returns:
-            True if the list will be read sooner than planned; False without a hint.
-        """
+        """Read the list soon if a delivery hints that it has changed; return whether it does."""
         known = self._context.rooms.name_of(address.room_id)
         if address.event not in OF_ROOMS and (not room_name or known in (None, room_name)):
             return False
@@ -61,11 +57,7 @@ class RoomList:
         return self._schedule.due_at(ROOM_LIST) < before
 
     def read(self) -> None:
-        """Read HipChat's list of rooms now.
-
-        Raises:
-            HipChatError: the list cannot be read.
-        """
+        """Read HipChat's list of rooms now; raise HipChatError if it cannot be read."""
         context = self._context
         self._read_at, version = time.monotonic(), context.rooms.version
         try:

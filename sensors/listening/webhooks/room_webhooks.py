@@ -61,11 +61,8 @@ class RoomWebhooks:
         self._is_listed = False
 
     def note_delivering(self, webhook_id: int) -> None:
-        """Note the unknown webhook ID of a delivery, for the next reconcile().
-
-        Anybody can send any ID, so at most DELIVERING_MAX IDs are kept.
-        """
-        if len(self._delivering) < DELIVERING_MAX:
+        """Note the unknown webhook ID of a delivery, for the next reconcile()."""
+        if len(self._delivering) < DELIVERING_MAX:  # anybody can send any ID
             self._delivering.add(str(webhook_id))
 
     def present(self) -> int:
@@ -115,15 +112,10 @@ class RoomWebhooks:
 
     def _make_all(self, missing: Set[str],
                   usable: Dict[str, _Webhook]) -> Optional[InvalidRequest]:
-        """Create webhooks.
-
-        Args:
-            missing: the events that need a webhook.
-            usable: the webhooks that stay, by event; the new ones are added.
+        """Create webhooks for the missing events, and add them to the usable ones, by event.
 
         Returns:
-            None if HipChat accepted all events; else the last error: an old HipChat Server does
-            not know all events.
+            The last refusal, as an old HipChat Server does not know all events; else None.
         """
         refused: Optional[InvalidRequest] = None
         self.vanishing = {event for event in missing if self._is_vanishing(event)}

@@ -42,8 +42,8 @@ class RuleProblems:
     def __init__(self, subscriptions: Subscriptions, webhooks: WebhookReconciler,
                  enabled_rules: Callable[[str], List[str]], health: Health):
         """Args:
-            enabled_rules: returns the refs of the enabled rules that have a trigger; called with
-                the trigger's ref; raises ServiceUnavailable.
+            enabled_rules: returns the refs of the enabled rules with a trigger (its ref); raises
+                ServiceUnavailable.
         """
         self._subscriptions, self._webhooks = subscriptions, webhooks
         self._enabled_rules, self._health = enabled_rules, health

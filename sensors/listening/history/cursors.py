@@ -1,7 +1,7 @@
 """Stores up to which message each room's history was read (cursors), in StackStorm's datastore."""
 import json
 import os
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 import eventlet
 
@@ -15,22 +15,7 @@ BUCKETS = 64  # datastore keys; one key for all rooms would be too large, one pe
 KEY = "hipchat_cursors_{:02d}"
 OLD_FILE = "marks.json"  # in the spool directory: the cursors of version 0.2.0
 
-
-class _Stored(NamedTuple):
-    """A room's cursor as the datastore contains it.
-
-    Attributes:
-        subscribed: since when each event (HipChat's name) is subscribed in the room (Unix time,
-            HipChat's clock); None in a cursor of version 0.2.0.
-    """
-
-    message_id: str
-    sent_at: float
-    subscribed: Optional[Dict[str, float]] = None
-
-    @property
-    def cursor(self) -> Cursor:
-        return Cursor(self.message_id, self.sent_at)
+EventTimes = Dict[str, float]  # Unix times (HipChat's clock) by event (HipChat's name)
 
 
 class Cursors:
@@ -39,6 +24,10 @@ class Cursors:
     The next reading of the history starts at the cursor in memory. All messages before the stored
     cursor are dispatched. So if a spool is damaged or a machine is lost, the lost deliveries come
     after the stored cursor, and are read again.
+
+    Attributes:
+        subscribed: since when events are subscribed, by room ID; without the rooms whose cursors
+            version 0.2.0 stored. To change it, call set_subscribed().
     """
 
     def __init__(self, read_all: Callable[[Iterable[str]], Dict[str, str]],
@@ -52,9 +41,9 @@ class Cursors:
         self._read_all, self._write = read_all, write
         self._old_file = os.path.join(spool_directory, OLD_FILE)
         self._read: Dict[int, Cursor] = {}
-        self._stored: Dict[int, _Stored] = {}  # with changes that the next write() stores
+        self._stored: Dict[int, Cursor] = {}  # with changes that the next write() stores
         self._changed: Set[int] = set()  # buckets
-        self._subscribed: Dict[int, Dict[str, float]] = {}
+        self.subscribed: Dict[int, EventTimes] = {}
 
     def load(self, report: Callable[[str], None]) -> None:
         """Read the stored cursors.
@@ -70,23 +59,26 @@ class Cursors:
         if not values:
             values = self._old_values(report)
             self._changed.update(range(BUCKETS) if values else ())
-        self._stored = {}
+        self._stored, self.subscribed = {}, {}
         for key, value in values.items():
             try:
-                self._stored.update({int(room_id): _stored(*stored)
-                                     for room_id, stored in json.loads(value).items()})
+                rooms = {int(room_id): _room(*room) for room_id, room in json.loads(value).items()}
             except (ValueError, TypeError, AttributeError, RecursionError) as error:
                 report(f"{key} cannot be read: {error}. Messages that were posted in its rooms "
                        "while no sensor was active are not dispatched.")
+                continue
+            for room_id, (cursor, subscribed) in rooms.items():
+                self._stored[room_id] = cursor
+                if subscribed is not None:
+                    self.subscribed[room_id] = subscribed
 
     def rooms(self) -> List[int]:
         """Return the IDs of the rooms with a cursor."""
-        return list({**self._stored, **self._read})
+        return list(self._stored)
 
     def get(self, room_id: int) -> Optional[Cursor]:
         """Return the position at which a room's next reading starts; None for a new room."""
-        stored = self._stored.get(room_id)
-        return self._read.get(room_id) or (stored.cursor if stored else None)
+        return self._read.get(room_id) or self._stored.get(room_id)
 
     def set(self, room_id: int, cursor: Cursor, is_dispatched: bool) -> None:
         """Set a room's cursor in memory.
@@ -96,8 +88,9 @@ class Cursors:
                 cursor is set, too, as it is for a new room.
         """
         is_first = room_id not in self._stored
-        if is_dispatched or is_first:
-            self._store(room_id, _Stored(*cursor, self._subscribed.get(room_id)))
+        if is_first or is_dispatched and self._stored[room_id] != cursor:
+            self._stored[room_id] = cursor
+            self._changed.add(room_id % BUCKETS)
         if is_first:  # without this write, a restart would begin at the newest message
             self.write()
         self._read[room_id] = cursor
@@ -112,19 +105,16 @@ class Cursors:
         if self._stored.pop(room_id, None):
             self._changed.add(room_id % BUCKETS)
 
-    def subscribed(self) -> Dict[int, Dict[str, float]]:
-        """Return since when each event is subscribed: stored Unix times by room ID and event."""
-        return {room_id: stored.subscribed or {} for room_id, stored in self._stored.items()}
-
     def knows_subscribed(self, room_id: int) -> bool:
         """Return False if version 0.2.0 stored a room's cursor, without its subscribed events."""
-        return room_id not in self._stored or self._stored[room_id].subscribed is not None
+        return room_id not in self._stored or room_id in self.subscribed
 
-    def set_subscribed(self, subscribed: Dict[int, Dict[str, float]]) -> None:
-        """Store since when each event is subscribed: Unix times by room ID and event."""
-        self._subscribed = subscribed
-        for room_id, stored in list(self._stored.items()):
-            self._store(room_id, stored._replace(subscribed=subscribed.get(room_id, {})))
+    def set_subscribed(self, subscribed: Dict[int, EventTimes]) -> None:
+        """Store since when events are subscribed, by room ID."""
+        subscribed = {**{room_id: {} for room_id in self._stored}, **subscribed}
+        self._changed.update(room_id % BUCKETS for room_id in self._stored
+                             if subscribed[room_id] != self.subscribed.get(room_id))
+        self.subscribed = subscribed
 
     def store_forever(self, is_waiting: Callable[[int], bool]) -> None:
         """Run for ever: store the cursor of a room once its deliveries are dispatched.
@@ -135,8 +125,7 @@ class Cursors:
         while True:
             eventlet.sleep(timing.CURSOR_WRITE_PERIOD)
             for room_id, cursor in list(self._read.items()):
-                stored = self._stored.get(room_id)
-                if (stored is None or stored.cursor != cursor) and not is_waiting(room_id):
+                if self._stored[room_id] != cursor and not is_waiting(room_id):
                     self.set(room_id, cursor, is_dispatched=True)
             self.write()
 
@@ -146,16 +135,11 @@ class Cursors:
             self._changed.discard(bucket)  # first: a change during the write must be written, too
             try:
                 self._write(KEY.format(bucket), json.dumps({
-                    room_id: stored for room_id, stored in self._stored.items()
-                    if room_id % BUCKETS == bucket}))
+                    room_id: (*cursor, self.subscribed.get(room_id))
+                    for room_id, cursor in self._stored.items() if room_id % BUCKETS == bucket}))
             except ServiceUnavailable:  # the next dispatch sets the problem
                 self._changed.add(bucket)
                 return
-
-    def _store(self, room_id: int, stored: _Stored) -> None:
-        if self._stored.get(room_id) != stored:
-            self._stored[room_id] = stored
-            self._changed.add(room_id % BUCKETS)
 
     def _old_values(self, report: Callable[[str], None]) -> Dict[str, str]:
         """Return the path and content of version 0.2.0's file, like a key and value; or {}."""
@@ -170,6 +154,7 @@ class Cursors:
             return {}
 
 
-def _stored(message_id: Any, sent_at: Any, subscribed: Any = None) -> _Stored:
-    return _Stored(str(message_id), float(sent_at), None if subscribed is None else {
-        str(event): float(since) for event, since in subscribed.items()})
+def _room(message_id: Any, sent_at: Any,
+          subscribed: Any = None) -> Tuple[Cursor, Optional[EventTimes]]:
+    return Cursor(str(message_id), float(sent_at)), None if subscribed is None else {
+        str(event): float(since) for event, since in subscribed.items()}

@@ -94,7 +94,6 @@ class HistoryPoller:
         """
         self._cursors.load(lambda detail: self._health.record_incident(
             "history", "cursors were lost", detail))
-        self._subscribed.load()
         if self._catch_up:
             self._pause(self._cursors.rooms())
 

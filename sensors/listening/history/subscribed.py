@@ -25,16 +25,9 @@ class Subscribed:
             now: returns Unix time by HipChat's clock.
         """
         self._subscriptions, self._cursors, self._now = subscriptions, cursors, now
-        self._since: Dict[Address, float] = {}
         self._gone: Dict[Address, float] = {}  # when a subscription ended; time.monotonic()
         self._changed_at: Optional[float] = None
         self._is_noted = False
-
-    def load(self) -> None:
-        """Read the times that are stored with the cursors."""
-        for room_id, events in self._cursors.subscribed().items():
-            for event, since in events.items():
-                self._since[Address(event, room_id)] = since
 
     def note_change(self) -> None:
         """Note that subscriptions change now; addresses() uses this time as the new ones' start."""
@@ -53,24 +46,27 @@ class Subscribed:
 
     def since(self, address: Address) -> float:
         """Return since when an address is subscribed (Unix time); 0.0 if this is unknown."""
-        return self._since.get(address, 0.0)
+        return self._cursors.subscribed.get(address.room_id, {}).get(address.event, 0.0)
 
     def _note(self, addresses: FrozenSet[Address], changed_at: float) -> None:
-        """Record that new ones of these addresses are subscribed since changed_at (Unix time)."""
+        """Record new addresses with the Unix time changed_at; forget those that ended long ago."""
         now = time.monotonic()
+        times = {Address(event, room_id): since
+                 for room_id, events in self._cursors.subscribed.items()
+                 for event, since in events.items()}
         if self._subscriptions.lack_room_list():  # a missing address may still be subscribed
             self._gone.clear()
         for address in [each for each, gone in self._gone.items()
                         if gone + timing.CURSOR_KEPT <= now]:
-            del self._gone[address], self._since[address]
-        for address in set(self._since) - addresses:
+            del self._gone[address], times[address]
+        for address in set(times) - addresses:
             self._gone.setdefault(address, now)
         for address in addresses:
             self._gone.pop(address, None)
-            if address.event in HISTORY_EVENTS and address not in self._since:
-                self._since[address] = changed_at if self._cursors.knows_subscribed(
+            if address.event in HISTORY_EVENTS and address not in times:
+                times[address] = changed_at if self._cursors.knows_subscribed(
                     address.room_id) else 0.0
-        events: Dict[int, Dict[str, float]] = {}
-        for address, since in self._since.items():
-            events.setdefault(address.room_id, {})[address.event] = since
-        self._cursors.set_subscribed(events)
+        by_room: Dict[int, Dict[str, float]] = {}
+        for address, since in times.items():
+            by_room.setdefault(address.room_id, {})[address.event] = since
+        self._cursors.set_subscribed(by_room)

@@ -36,7 +36,8 @@ class RoomList:
         self._version = context.subscriptions.version  # the one whose names were checked
         self._searches = Backoff(timing.ROOM_LIST_PERIOD)
         self._hints = Backoff(timing.ROOM_LIST_PERIOD)
-        self._is_hinted, self._hint_delay = False, 0.0
+        self._is_hinted = False  # since the last read
+        self._hint_delay = 0.0  # from that read to one for a hint; longer after each wrong hint
         schedule.add(ROOM_LIST, retry_max=timing.ROOM_LIST_RETRY_MAX)
 
     def note_subscriptions(self) -> None:
@@ -48,7 +49,7 @@ class RoomList:
                 self._schedule.set_due(ROOM_LIST, 0.0)
 
     def note_room_name(self, address: Address, room_name: str) -> bool:
-        """Read the list soon if a delivery hints that it has changed; return whether it does."""
+        """Read the list sooner if a delivery hints that it has changed; return whether it does."""
         known = self._context.rooms.name_of(address.room_id)
         if address.event not in OF_ROOMS and (not room_name or known in (None, room_name)):
             return False
@@ -67,15 +68,11 @@ class RoomList:
                 context.rooms.replace([])
             raise
         context.subscriptions.apply_directory()
-        self._weigh_hints(context.rooms.version != version)
-        self._note_unknown(set(context.subscriptions.unknown_names()))
-
-    def _weigh_hints(self, is_changed: bool) -> None:
-        """Set how long the next hint waits: longer after each hint without a change of the list."""
-        if is_changed or not self._is_hinted:
+        if context.rooms.version != version or not self._is_hinted:
             self._hints.succeeded()
         self._hint_delay = self._hints.failed() if self._is_hinted else 0.0
         self._is_hinted = False
+        self._note_unknown(set(context.subscriptions.unknown_names()))
 
     def _note_unknown(self, unknown: Set[str]) -> None:
         """Schedule the next reading, sooner if names in rules match no room."""

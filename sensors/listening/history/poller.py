@@ -58,8 +58,8 @@ class HistoryPoller:
     - A room in which messages may have been missed is read after request_check(room_id). Until
       then its new deliveries wait, so that the backfilled ones are dispatched first.
     - A room with webhooks is also read every AUDIT_PERIOD; if catch_up is 0, it is never read.
-    - A room without webhooks is polled, at the pace that the sensor's share of the rate limit
-      allows. A lively room is polled in each round, a quiet one in every second round.
+    - A room that cannot have webhooks is polled, at the pace that the sensor's share of the rate
+      limit allows. A lively room is polled in each round, a quiet one in every second round.
 
     Messages older than catch_up (a config value in seconds) are counted and logged, but not
     dispatched. In a polled room the age limit is at least the time of two polls, but at most
@@ -106,8 +106,7 @@ class HistoryPoller:
                 self._schedule.set_due(each, due_at)
                 if not room.needs_check and due_at <= now and self._cursors.get(each):
                     to_pause.append(each)
-                room.needs_check = True
-                room.is_requested = True
+                room.needs_check = room.is_requested = True
         self._pause(to_pause)
         self._schedule.wake()
 
@@ -181,22 +180,19 @@ class HistoryPoller:
             elif room.unsubscribed_at:
                 room.unsubscribed_at = 0.0
                 self._schedule.set_due(room_id, 0.0)
-        rounds = self._polled_rounds()
-        self._report_polled(len(rounds))
-        self._report_pace(self._round() * max(rounds, default=0))
+        self._report_polling()
         for room_id in self._room_queues.paused() - subscribed:
             self._room_queues.resume(room_id)
 
-    def _report_polled(self, count: int) -> None:
-        if count != self._polled:
-            self._polled = count
+    def _report_polling(self) -> None:
+        """Log the number of polled rooms; set a problem if messages get too old between polls."""
+        rounds = self._polled_rounds()
+        if len(rounds) != self._polled:
+            self._polled = len(rounds)
             self._context.log.info(
                 "Rooms without webhooks: %d. Each is polled every %.0f s, and half as often while "
-                "it is quiet.", count, self._pace() * count)
-
-    def _report_pace(self, seconds: float) -> None:
-        """Set a problem if messages get too old to be dispatched in the time between two polls."""
-        dedup_kept = self._context.dedup_kept
+                "it is quiet.", self._polled, self._pace() * self._polled)
+        seconds, dedup_kept = self._round() * max(rounds, default=0), self._context.dedup_kept
         if seconds <= dedup_kept:
             self._health.clear_problem("history", about="pace")
             return

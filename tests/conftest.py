@@ -19,7 +19,6 @@ for directory in ("", "sensors", "actions/lib", "actions"):
 
 from support import REPOSITORY, processes  # noqa: E402
 from support.action_runner import ActionRunner  # noqa: E402
-from support.api_client import Receiver  # noqa: E402
 from support.load import Journal  # noqa: E402
 from support.servers import EVENTS, Hipchat, Stackstorm, direct  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
@@ -47,13 +46,6 @@ def http():
     """An HTTP session that ignores the proxies of the environment."""
     with direct() as session:
         yield session
-
-
-@pytest.fixture
-def receiver():
-    """A server that stores the requests that it gets."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -68,9 +68,8 @@ def test_a_token_of_the_wrong_kind(run, start_hipchat):
 
 def test_a_token_of_an_integration_that_is_not_renewed(run, start_hipchat):
     server = start_hipchat("--oauth", "our-id:our-secret")
-    answer = server.api("POST", "/oauth/token", data={"grant_type": "client_credentials"},
-                        auth=("our-id", "our-secret"))
-    lines = run(api_url=server.url, api_key=answer.json()["access_token"])[1]
+    token = server.oauth_token("our-id", "our-secret")
+    lines = run(api_url=server.url, api_key=token)[1]
     assert "Set oauth.id and oauth.secret instead of api_key" in to_do(lines)[0]
 
 

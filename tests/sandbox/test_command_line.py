@@ -1,4 +1,5 @@
 """The sandbox's commands as processes: what they print, and what they print where they fail."""
+import re
 import socket
 import subprocess
 import sys
@@ -40,11 +41,35 @@ def test_serve_names_the_port_that_is_taken_and_how_to_choose_another(option, va
     assert f"{option} PORT" in done.stderr and f"make sandbox {variable}=" in done.stderr
 
 
-def test_stackstorm_names_the_port_that_is_taken():
+@pytest.mark.parametrize("command, option", [
+    ("hipchat", "--port"), ("stackstorm", "--api-port")])
+def test_a_server_names_the_port_that_is_taken(command, option):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        done = run("stackstorm", "--api-port", str(server.getsockname()[1]))
-    assert done.returncode == 1 and "Choose another --api-port" in done.stderr
+        done = run(command, option, str(server.getsockname()[1]))
+    assert done.returncode == 1 and f"Choose another {option}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("argument", [("--token", "TOKEN:view_rooms"), ("--oauth", "id")])
+def test_hipchat_refuses_an_argument_that_makes_no_sense(argument):
+    done = run("hipchat", "--port", "0", *argument)
+    assert done.returncode == 2 and argument[1].split(":")[-1] in done.stderr
+
+
+def test_hipchat_says_where_it_is_and_ends_quietly_on_sigterm():
+    command = [sys.executable, "-m", "sandbox", "hipchat", "--port", "0", "--token", "TOKEN"]
+    with subprocess.Popen(command, cwd=str(REPOSITORY), universal_newlines=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            url = re.match(r"HipChat sandbox: (http://127.0.0.1:\d+)/v2\n$",
+                           process.stdout.readline()).group(1)
+            assert process.stdout.readline() == (
+                f"To install an add-on, paste the URL of its descriptor on the chat page, {url}/\n")
+            assert direct().get(url + "/v2/room?auth_token=TOKEN", timeout=60).ok
+            process.terminate()
+            assert process.communicate(timeout=60) == ("", "") and process.returncode == 0
+        finally:
+            process.kill()
 
 
 def test_hipchat_prints_nothing_when_a_fault_resets_a_connection(tmp_path):

@@ -1,32 +1,11 @@
 """The people of the sandbox's HipChat, and its emoticons."""
 
 import pytest
-from support.api_client import HipChat, error
 
 from sandbox.control_client import SandboxError
 
 
-@pytest.fixture(scope="module")
-def hipchat():
-    with HipChat("--token", "TOKEN", "--token", "READER:view_room,view_group",
-                 "--room", "Factor") as hipchat:
-        yield hipchat
-
-
 class TestPeople:
-    def test_get_an_account_when_they_first_speak(self, hipchat, room):
-        hipchat.people.say(room, "Ada Brook", "hi")
-        user = hipchat.get("/user/@AdaBrook").json()
-        assert (user["name"], user["email"]) == ("Ada Brook", "adabrook@example.com")
-        assert user["presence"]["is_online"]
-        assert hipchat.get("/user/adabrook@example.com").json() == user
-        assert hipchat.get("/user/%d" % user["id"]).json() == user
-        assert user["name"] in [u["name"] for u in hipchat.get("/user").json()["items"]]
-
-    def test_others_are_not_found(self, hipchat):
-        answer = hipchat.get("/user/@Nobody")
-        assert (answer.status_code, error(answer)["message"]) == (404, "User '@Nobody' not found")
-
     ACCOUNT = {"name": "Lou Marsh", "mention_name": "lou", "email": "lou@example.com",
                "title": "Cook", "timezone": "Europe/Berlin"}
 
@@ -52,13 +31,6 @@ class TestPeople:
     def test_are_not_made_by_others(self, hipchat):
         assert hipchat.post("/user", self.ACCOUNT, token="READER").status_code == 403
 
-    @pytest.mark.parametrize("wrong, field", [
-        ({"timezone": "Europe/Nowhere"}, "timezone"), ({"timezone": "../../etc"}, "timezone"),
-        ({"name": ""}, "name"), ({"is_group_admin": 1}, "is_group_admin")])
-    def test_that_cannot_be_are_refused(self, hipchat, wrong, field):
-        answer = hipchat.post("/user", {**self.ACCOUNT, **wrong})
-        assert (answer.status_code, error(answer)["field"]) == (400, field)
-
     def test_have_an_email_of_their_own(self, hipchat, lou):
         answer = hipchat.post("/user", {**self.ACCOUNT, "mention_name": "other"})
         assert answer.status_code == 409
@@ -79,7 +51,6 @@ class TestPeople:
         hipchat.post(lou + "/message", {"message": "psst"})
         item = hipchat.get(lou + "/history/latest").json()["items"][0]
         assert hipchat.get(f"{lou}/history/{item['id']}").json()["message"] == item
-        assert hipchat.get(lou + "/history/none").status_code == 404
 
     def test_cannot_speak_in_a_room_that_does_not_exist(self, hipchat):
         with pytest.raises(SandboxError, match="Room 'Nowhere' not found"):
@@ -101,7 +72,3 @@ class TestEmoticons:
 
     def test_are_of_a_type(self, hipchat):
         assert hipchat.get("/emoticon?type=group").json()["items"] == []
-        assert hipchat.get("/emoticon?type=odd").status_code == 400
-
-    def test_others_are_not_found(self, hipchat):
-        assert hipchat.get("/emoticon/nosuch").status_code == 404

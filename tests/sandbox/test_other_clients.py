@@ -299,8 +299,7 @@ def test_requests_of_other_clients_are_accepted(start_hipchat, calls):
     HipChat: Ruby, with the token in the query."""
     hipchat = start_hipchat("--room", ROOM, "--user", "Anna", "--oauth", "an-addon:its-secret")
     message_id = hipchat.people.say(ROOM, "Anna", "hello")
-    addon = hipchat.api("POST", "/oauth/token", auth=("an-addon", "its-secret"),
-                        data={"grant_type": "client_credentials"}).json()["access_token"]
+    addon = hipchat.oauth_token("an-addon", "its-secret")
     refused = []
     for method, path, body in calls:
         text = body if isinstance(body, str) else json.dumps(body) if body else ""

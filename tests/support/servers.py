@@ -43,7 +43,6 @@ class Hipchat:
         self.token = TOKEN
         self.people = ControlClient(self.url, ca_bundle)
         self._session = direct()
-        self._session.headers["Authorization"] = "Bearer " + TOKEN
         self._session.verify = ca_bundle or True
         processes.watch(self._child.log_path, "HipChat at " + self.url, self,
                         self._last_calls)
@@ -68,9 +67,29 @@ class Hipchat:
             *map("{when}  {event} in {room}: {status} {error}".format_map,
                  self.people.deliveries()[-LAST:])])
 
-    def api(self, method, path, **more):
-        """Call the API v2 as the token's owner; returns the response."""
-        return self._session.request(method, self.url + path, timeout=60, **more)
+    def api(self, method, path, token=TOKEN, headers=(), **more):
+        """Call the API v2 with a token, or with none if it is None; returns the response."""
+        headers = dict(headers, Authorization=token and "Bearer " + token)
+        return self._session.request(
+            method, self.url + path, headers=headers, timeout=60, **more)
+
+    def get(self, path, **more):
+        return self.api("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.api("POST", path, json=body, **more)
+
+    def put(self, path, body=None, **more):
+        return self.api("PUT", path, json=body, **more)
+
+    def delete(self, path, **more):
+        return self.api("DELETE", path, **more)
+
+    def oauth_token(self, client_id, secret):
+        """A new access token of an integration."""
+        answer = self.post("/oauth/token", {"grant_type": "client_credentials"},
+                           auth=(client_id, secret))
+        return answer.json()["access_token"]
 
     def make_room(self, **more):
         """Create a room and return its name; more: other fields, such as its privacy."""
@@ -93,10 +112,10 @@ class Hipchat:
         body.update(more, name=name, owner={"id": whole["owner"]["id"]})
         assert self.api("PUT", path, json=body).status_code == 204
 
-    def make_webhook(self, room, url, event="room_message"):
+    def make_webhook(self, room, url, event="room_message", token=TOKEN, **more):
         """Create a webhook by hand; return its ID."""
-        answer = self.api("POST", f"/room/{room}/webhook", json={
-            "url": url, "event": event, "name": "by hand"})
+        body = {"url": url, "event": event, "name": "by hand", **more}
+        answer = self.post(f"/room/{room}/webhook", body, token=token)
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 

@@ -1,9 +1,4 @@
-"""The sensor class that StackStorm's sensor container loads and runs.
-
-Path of a delivery: listening/http/ receives it and stores it in listening/spool/. Then
-listening/dispatch/ matches it with the rules' triggers, and stackstorm/publisher.py publishes it.
-wiring.py builds and connects the parts.
-"""
+"""The sensor class that StackStorm's sensor container loads and runs; see wiring.py."""
 import gc
 import signal
 import sys
@@ -18,7 +13,7 @@ from listening.operations.supervisor import Supervisor
 from stackstorm import database, sensor_process
 from wiring import Parts
 
-STOPPED = 128 + signal.SIGTERM  # an exit status of a failure: StackStorm restarts failed sensors
+STOPPED = 128 + signal.SIGTERM  # StackStorm restarts failed sensors, unless it stopped them
 
 
 class WebhookSensor(Sensor):
@@ -47,9 +42,8 @@ class WebhookSensor(Sensor):
     def run(self) -> None:
         """Run until SIGTERM; restart the process when the config changes.
 
-        The process always ends with the exit status of a failure (STOPPED), so that StackStorm
-        restarts the sensor if another program sent SIGTERM. StackStorm does not restart a sensor
-        that StackStorm stopped itself.
+        The process always ends with the exit status of a failure, so that StackStorm restarts the
+        sensor if another program sent SIGTERM.
         """
         self._supervisor.run_forever("starting", self._begin)
         while not self._stopping:

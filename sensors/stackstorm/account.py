@@ -18,10 +18,7 @@ ANYWHERE = ("", "0.0.0.0", "::")  # a service on these addresses is also at 127.
 
 
 def platform() -> Platform:
-    """Return the URLs and authentication for the StackStorm that runs this sensor.
-
-    The sensor authenticates with a service token of StackStorm's system user.
-    """
+    """Return the StackStorm that runs this sensor, with an account: its system user."""
     token = _ServiceToken()
     return Platform(
         api_url=get_full_public_api_url(), headers=token.headers, renew=token.renew,

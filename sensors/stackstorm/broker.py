@@ -27,16 +27,12 @@ class BrokerConnection:
 
     def __init__(self, connect: Callable[[Dict[str, Any]], Connection], exchange: Exchange,
                  blocked: Callable[[bool], None]):
-        """Connect to the broker.
+        """Connect to the broker, or raise an error of `kombu`.
 
         Args:
             connect: creates a `kombu` Connection with the given options.
-            exchange: the exchange to which publish() sends messages.
             blocked: called with True when RabbitMQ blocks publishers because it is short of memory
                 or disk, and with False when it accepts messages again.
-
-        Raises:
-            Exception: `kombu` cannot connect.
         """
         self._connection = connect({"heartbeat": timing.BROKER_HEARTBEAT,
                                     "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
@@ -86,12 +82,8 @@ class BrokerConnection:
     def beat(self) -> None:
         """Send a heartbeat, and note the time if the broker sent something since the last call.
 
-        Call this every timing.BROKER_BEAT_PERIOD. If no time is noted for two heartbeat periods,
-        is_silent() returns True, and the publisher tries to replace the connection. No heartbeat is
-        sent while the broker blocks publishing, or while a message is written.
-
-        Raises:
-            Exception: the heartbeat cannot be sent, so the connection is lost.
+        Call this every timing.BROKER_BEAT_PERIOD, or else is_silent() is wrong. It raises an error
+        if the connection is lost.
         """
         if self._wire.bytes_recv != self._received:
             self._received, self._received_at = self._wire.bytes_recv, time.monotonic()
@@ -162,18 +154,12 @@ class BrokerConnection:
     def _returned(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
         """Let publish() raise for a message that the broker returns: no queue is bound for it.
 
-        The broker also confirms a message that it returns, so a confirmation alone does not prove
-        that the message reached a queue.
+        The broker confirms such a message, too.
         """
         self._unanswered.pop(int(message.properties["correlation_id"])).send_exception(error)
 
     def _taken(self, tag: int, multiple: bool) -> List[Event]:
-        """Remove and return the events of the messages that the broker answers.
-
-        Args:
-            tag: the delivery tag of a message.
-            multiple: True if the answer is for all earlier messages, too.
-        """
+        """Remove and return the events of the message (if multiple: and all earlier ones)."""
         tags = [each for each in self._unanswered if each == tag or multiple and each < tag]
         return [self._unanswered.pop(each) for each in tags]
 

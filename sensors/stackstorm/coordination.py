@@ -30,11 +30,7 @@ class CoordinationLock:
         self._lock: Any = None
 
     def acquire(self) -> bool:
-        """Try once to get the lock, without waiting.
-
-        Returns:
-            True if this sensor owns the lock now; False if another sensor owns it.
-        """
+        """Try once to get the lock, without waiting; return whether this sensor owns it now."""
         if self._lock is not None:  # the lock was lost, which the coordinator does not notice
             self.release()
         if self._coordinator is None:
@@ -46,11 +42,7 @@ class CoordinationLock:
         return True
 
     def renew(self) -> bool:
-        """Extend the lock, so that its timeout starts again.
-
-        Returns:
-            True if this sensor still owns the lock; False if it lost the lock.
-        """
+        """Start the lock's timeout again; return False if this sensor has lost the lock."""
         if not self.is_owned():
             return False
         self._coordinator.heartbeat()

@@ -27,11 +27,7 @@ def read_prefix(prefix: str) -> Dict[str, str]:
 
 
 def write(key: str, value: str) -> None:
-    """Store a value under a key.
-
-    The value goes to the database directly: StackStorm's own KeyValuePair methods would publish
-    triggers for each change.
-    """
+    """Store a value; StackStorm's own methods would also publish a trigger for the change."""
     with answering():
         KeyValuePair.query(scope=SYSTEM, name=key).update_one(
             upsert=True, set__value=value, set__secret=False,

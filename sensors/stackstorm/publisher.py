@@ -30,12 +30,9 @@ class _Message(NamedTuple):
 class TriggerPublisher:
     """Publishes triggers, and waits for the broker's confirmations.
 
-    StackStorm's TriggerDispatcher makes the message, as for all sensors. But StackStorm's publisher
-    does not wait for a confirmation, and opens a channel for each trigger. Here, publish() returns
-    when the broker has confirmed the trigger, and one channel stays open.
-
-    A message is sent again only if the connection to the broker is lost. A slow broker, or one with
-    a memory or disk alarm, already has the message and accepts it later.
+    StackStorm's TriggerDispatcher makes the message, as for all sensors; this class publishes it. A
+    message is sent again only if the connection to the broker is lost. A slow broker, or one with a
+    memory or disk alarm, already has the message and accepts it later.
     """
 
     def __init__(self, health: Health, logger: Any):
@@ -71,10 +68,7 @@ class TriggerPublisher:
                 f"Check RabbitMQ. The error: {error!r:.300}") from error
 
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
-        """Store the message that TriggerDispatcher would publish; publish() sends it.
-
-        TriggerDispatcher calls this method, because this object replaces StackStorm's publisher.
-        """
+        """Store the message that publish() sends; TriggerDispatcher.dispatch() calls this."""
         content_type, content_encoding, body = dumps(payload, "pickle")
         self._made.message = _Message(body, routing_key, {
             "content_type": content_type, "content_encoding": content_encoding})

@@ -13,13 +13,11 @@ CONFIG_FD = "HIPCHAT_SENSOR_CONFIG_FD"  # environment variable
 def restart(config: Dict[str, Any]) -> None:
     """Replace this process by a new process with the same arguments, which reads the config again.
 
-    The process does not exit, because the sensor container stops restarting a sensor after three
-    exits in a short time. If another program than the sensor container runs the sensor (the
-    sandbox), this function does nothing and returns.
+    If another program than StackStorm's sensor container runs the sensor (the sandbox), this
+    function does nothing and returns.
 
     Args:
-        config: the config that the new process uses if a wrong one is registered by then; the new
-            process gets it from inherited_config().
+        config: the result of inherited_config() in the new process.
     """
     if os.path.basename(sys.argv[0]) == WRAPPER:
         # In memory, not in the environment or on disk: the config contains the token.
@@ -34,10 +32,7 @@ def restart(config: Dict[str, Any]) -> None:
 
 
 def inherited_config() -> Optional[Dict[str, Any]]:
-    """Return the config that the previous process gave to restart(); None after a normal start.
-
-    Only the first call returns the config.
-    """
+    """Return the config that the previous process gave to restart(), at the first call only."""
     memory = os.environ.pop(CONFIG_FD, None)
     if memory is None:
         return None

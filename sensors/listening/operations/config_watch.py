@@ -26,8 +26,8 @@ class ConfigWatch:
     def __init__(self, registered: Callable[[], Config], resolved: Callable[[], Dict[str, Any]],
                  health: Health, log: logging.Logger):
         """Args:
-            registered: returns the registered config; None if none is registered.
-            resolved: returns the registered config, completed with defaults and datastore values.
+            registered, resolved: registered_config() and resolved_config() of
+                stackstorm/database.py.
         """
         self._registered, self._resolved = registered, resolved
         self._health, self._log = health, log
@@ -39,9 +39,9 @@ class ConfigWatch:
         """Wait for a valid config, and return its settings.
 
         Args:
-            config: the config in the sensor's start arguments; used if it is valid.
-            inherited: the config from the process that this process replaces (None if it replaces
-                none); used if `config` is wrong. If both are wrong, wait for the registered config.
+            config: the config with which StackStorm starts the sensor; used if it is valid.
+            inherited: the config of the process that this process replaces, if any; used if
+                `config` is wrong. If both are wrong, wait for the registered config.
         """
         for each in (config, inherited):
             try:
@@ -66,9 +66,6 @@ class ConfigWatch:
 
     def _read(self, may_be_missing: bool) -> Optional[SensorSettings]:
         """Read the registered config, and report in /health if it is wrong.
-
-        Args:
-            may_be_missing: False if a missing config is reported, too.
 
         Returns:
             The settings; None if the config is missing, wrong, not readable now, or unchanged.

@@ -49,25 +49,19 @@ class Health:
         """Set a problem of a part. It is logged when it begins or its summary changes.
 
         Args:
-            part: the part of the sensor, or the service, that has the problem.
-            summary: the problem, for /health, which anybody can read.
+            summary: for /health, which anybody can read.
             detail: the cause and the remedy, for the operator's log and hipchat.check.
-            about: identifies the problem among several of one part, also for clear_problem(); "" if
-                the part has only one.
-            level: the logging level of the log line.
+            about: identifies the problem among several of one part.
         """
         self._note(part, about, _Problem(summary, detail, float("inf")), level)
 
     def record_incident(self, part: str, summary: str, detail: str, about: str = "") -> None:
-        """Record a problem that is over already; /health shows it for INCIDENT_KEPT.
-
-        The arguments are those of set_problem(); if `about` is "", the summary takes its place.
-        """
+        """Record a problem that is over already; /health shows it for INCIDENT_KEPT."""
         ends = time.monotonic() + timing.INCIDENT_KEPT
         self._note(part, about or summary, _Problem(summary, detail, ends), logging.WARNING)
 
     def clear_problem(self, part: str, about: str = "") -> None:
-        """Clear a problem. If the problem was set, log that the part works again."""
+        """Clear a problem, and log that the part works again, if the problem was set."""
         if self._problems.pop((part, about), None) is not None:
             self._log.info("%s: works again.", part)
 
@@ -76,7 +70,7 @@ class Health:
 
         Args:
             event: HipChat's name of the event; "" if unknown.
-            outcome: "accepted", "dispatched", or why the deliveries were not dispatched.
+            outcome: "accepted", "dispatched", or why the deliveries were dropped.
         """
         if deliveries:
             self._outcomes[event, outcome] += deliveries
@@ -92,9 +86,8 @@ class Health:
         """Count a refused HTTP request; log at most one in WARNING_THROTTLE for each reason.
 
         Args:
-            status: the status line of the response.
-            reason: the key under which the request is counted, such as "unsigned".
-            content: the body of the response.
+            status, content: those of the response.
+            reason: the key in `refused`, such as "unsigned".
         """
         self.refused[reason] += 1
         if self._may_log(reason):
@@ -111,19 +104,11 @@ class Health:
         return any(key[0] == part for key in self._current())
 
     def promise(self, is_met: Callable[[], bool], reason: str) -> None:
-        """Report a problem for as long as is_met() returns False.
-
-        Args:
-            reason: the problem for /health, in the form "part: summary".
-        """
+        """Report a problem (in the form "part: summary") for as long as is_met() returns False."""
         self._promises.append((is_met, reason))
 
     def add_metrics(self, **sources: Callable[[], Any]) -> None:
-        """Add keys to the report of /health.
-
-        Args:
-            sources: for each key a function that returns its current value.
-        """
+        """Add keys to /health, each with a function that returns its current value."""
         self._sources.update(sources)
 
     def report(self) -> Dict[str, Any]:

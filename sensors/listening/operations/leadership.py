@@ -21,15 +21,15 @@ class Leadership:
     last successful renewal plus the lock's timeout, less a margin.
 
     Attributes:
-        role: "active" from the time when this sensor got the lock until it releases the lock, or
-            another sensor gets it; otherwise "standby".
+        role: "active" until this sensor releases the lock or another sensor gets it; otherwise
+            "standby".
         settle_delay: the seconds to wait, once active, before histories are read.
     """
 
     def __init__(self, lock: Any, roster: Roster, can_dispatch: Callable[[], bool],
                  health: Health):
         """Args:
-            lock: the lock, a CoordinationLock (stackstorm/coordination.py).
+            lock: a CoordinationLock (stackstorm/coordination.py).
             can_dispatch: returns whether this machine can reach StackStorm's broker now.
         """
         self._lock, self._roster, self._health = lock, roster, health
@@ -110,10 +110,7 @@ class Leadership:
                 eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
     def _owns_after(self, call: Callable[[], bool]) -> Optional[bool]:
-        """Acquire or renew the lock, and move the deadline if this sensor owns the lock now.
-
-        Args:
-            call: the lock's method acquire or renew.
+        """Call the lock's method acquire or renew, and move the deadline if this sensor owns it.
 
         Returns:
             Whether this sensor owns the lock; None if the coordination service does not answer.
@@ -133,12 +130,7 @@ class Leadership:
         return is_owned
 
     def _keep_lock(self) -> bool:
-        """Renew the lock.
-
-        Returns:
-            False if another sensor is active or should become active, so run() must end. True if
-            this sensor owns the lock, and also if the coordination service does not answer.
-        """
+        """Renew the lock; return False if another sensor is active or should become active."""
         is_owned = self._owns_after(self._lock.renew)
         if is_owned is None:  # if this lasts, the deadline stops dispatching
             return True
@@ -197,12 +189,7 @@ class SoleSensor:
         self._roster, self._health = roster, health
 
     def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
-        """Be the active sensor for ever, and report a second sensor.
-
-        Args:
-            activate: called once, with False, because no other sensor was active.
-            request_check: not called.
-        """
+        """Be the active sensor for ever, and report a second sensor; never call request_check."""
         activate(False)
         while True:
             try:

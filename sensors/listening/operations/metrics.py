@@ -23,9 +23,8 @@ class Metrics(Collector):
     def __init__(self, report: Callable[[], Report], details: Callable[[], List[str]],
                  outcomes: Dict[Tuple[str, str], int]):
         """Args:
-            report: returns the content of /health.
-            details: returns a string for each current problem, in the form "part: ...".
-            outcomes: the number of deliveries by (event, outcome), which the caller updates.
+            report, details: the methods of Health.
+            outcomes: the number of deliveries by (event, outcome), which Health updates.
         """
         self._report, self._details, self._outcomes = report, details, outcomes
         self._registry = CollectorRegistry()
@@ -49,8 +48,7 @@ class Metrics(Collector):
 
         Args:
             status: the HTTP status; "none" without a response.
-            seconds: the duration of the call.
-            limit: the rate limit that the response states; None if it states none.
+            limit: the rate limit that the response states.
         """
         self._calls.labels(status).inc()
         self._call_seconds.observe(seconds)
@@ -59,10 +57,7 @@ class Metrics(Collector):
             self._remaining.set(limit.remaining)
 
     def other_call_ended(self, status: str, seconds: float, _limit: Optional[RateLimit]) -> None:
-        """Count a call with another token than the sensor's. The arguments are as in call_ended().
-
-        Another token has a rate limit of its own, which is not shown.
-        """
+        """Count a call with another token than the sensor's, whose rate limit is not shown."""
         self.call_ended(status, seconds, None)
 
     def text(self) -> bytes:

@@ -31,11 +31,7 @@ class Roster:
         self._seen: Dict[str, Tuple[str, float]] = {}
 
     def take_over(self) -> bool:
-        """Record this sensor as the active one.
-
-        Returns:
-            True if another sensor has been active since this sensor was active last.
-        """
+        """Record this sensor as the active one; return another_is_active() from before that."""
         another = self.another_is_active()
         self.announce(ACTIVE)
         return another
@@ -62,7 +58,7 @@ class Roster:
         call. Therefore it returns False at the first call.
 
         Args:
-            kept: for how many seconds after its last change a record counts as recent.
+            kept: the seconds after its last change for which a record counts as recent.
         """
         text, now = self._read(key) or "", time.monotonic()
         seen, changed_at = self._seen.get(key, (text, float("-inf")))
@@ -76,10 +72,7 @@ class Roster:
         return _parsed(text).get("sensor") != self._sensor_id()
 
     def _sensor_id(self) -> str:
-        """Return the ID in the spool directory; create one in a new directory.
-
-        The ID identifies the spool, because a sensor with another ID has other deliveries.
-        """
+        """Return the ID of the spool, from its directory; create one in a new directory."""
         path = os.path.join(self._directory, FILE)
         try:
             with open(path, encoding="ascii") as file:

@@ -31,7 +31,6 @@ class Supervisor:
 
         Args:
             name: the part that /health shows with the problem if the task fails.
-            task: the function to run.
 
         Returns:
             The task's greenlet.

@@ -52,14 +52,13 @@ __all__ = ["Parts"]
 class Parts:
     """Builds, starts and stops all parts of the sensor, for one config.
 
-    The public methods below finish() are callbacks that connect parts: one part calls the method
-    here, which calls another part. The calling part uses the same name for the callback.
+    The public methods below finish() are callbacks, which one part calls and another part carries
+    out.
     """
 
     def __init__(self, settings: SensorSettings, health: Health, supervisor: Supervisor,
                  log: logging.Logger, replaced: Callable[[], None]):
         """Args:
-            supervisor: runs the tasks of the parts, and restarts a task that fails.
             replaced: called when another sensor has become the active one. The callback must
                 restart this sensor, which dispatches nothing more.
         """
@@ -74,7 +73,7 @@ class Parts:
             settings=settings, client=Client(self._api, budget), rooms=rooms,
             subscriptions=self.subscriptions, health=health, log=log)
         context.client.call_ended = health.metrics.call_ended
-        self.triggers = Triggers(database.triggers, self.subscriptions, health)
+        self.triggers = Triggers(self.subscriptions, health)
         self._addon = Installation(
             settings=settings, load=database.load_addon, save=database.save_addon,
             credentials_changed=self.credentials_changed, health=health, log=log)
@@ -165,10 +164,7 @@ class Parts:
         self._history.note_activity(address.room_id)
 
     def _count_webhooks(self) -> Dict[str, int]:
-        """Count the required webhooks ("wanted"), and how many of them HipChat has ("present").
-
-        Both are 0 for a standby sensor, which manages no webhooks.
-        """
+        """Count the required webhooks, and those that HipChat has; 0 for a standby sensor."""
         if self._leadership.role == "standby":
             return {"wanted": 0, "present": 0}
         return self._webhooks.count()
@@ -182,11 +178,7 @@ class Parts:
         return owner
 
     def _build_chatops(self) -> "Optional[ChatOps]":
-        """Build the part that runs chat commands.
-
-        Returns:
-            ChatOps; None if chatops in the config is missing, or wrong (then a problem is set).
-        """
+        """Return None if chatops in the config is missing, or wrong (then a problem is set)."""
         context = self._context
         config = {"chatops": context.settings.chatops}
         if not ChatOpsSettings.are_in(config):
@@ -255,11 +247,7 @@ class Parts:
         self._replaced()
 
     def _activate(self, taken_over: bool) -> None:
-        """Begin the work of the active sensor: accept and dispatch deliveries, manage webhooks.
-
-        Args:
-            taken_over: True if another sensor was active since this sensor was active last.
-        """
+        """Begin the work of the active sensor: accept and dispatch deliveries, manage webhooks."""
         if taken_over:
             self._take_over()
         self.intake.is_open = True
@@ -300,13 +288,9 @@ class Parts:
         run_forever("token", lambda: watch_token(self._context))
 
     def _take_over(self) -> None:
-        """Discard the deliveries in this sensor's spool, because another sensor was active since.
+        """Discard the deliveries from before another sensor was active.
 
-        Called before this sensor accepts deliveries again. The spool still contains deliveries from
-        when this sensor was active before. Messages, notifications and topics among them are later
-        read from HipChat's history, starting at the cursors (positions in each room's history) that
-        the other sensor stored in the datastore. Enters, exits, files and room events are lost,
-        because the history does not contain them.
+        What the history contains is read from there, from the other sensor's cursors on.
         """
         context = self._context
         count = self.spool.discard()

@@ -19,6 +19,7 @@ from st2common.services.config import set_datastore_value_for_config_key
 from st2common.util.config_loader import ContentPackConfigLoader
 
 from hipchat.config.addon import KEY, REFERENCE
+from hipchat.events import EVENTS
 from listening import timing
 from listening.addon.installation import NotStored
 from listening.dispatch.dispatched_before import Stored
@@ -28,20 +29,21 @@ __all__ = ["SYSTEM", "answering", "check_writable", "dispatched_since", "enabled
            "load_addon", "registered_config", "resolved_config", "save_addon", "triggers"]
 
 PACK = "hipchat"
+TYPES = [f"{PACK}.{name}" for name in EVENTS]
 SYSTEM = "st2kv.system"  # the scope of the datastore keys that configs refer to
 PAGE = 500  # documents in one read
 NO_ID = "0" * 24  # an ID that no document has
 
 
-def triggers(types: List[str]) -> List[Dict[str, Any]]:
-    """Return the triggers of the given types that are in use, as dicts such as add_trigger() gets.
+def triggers() -> List[Dict[str, Any]]:
+    """Return the pack's triggers that are in use, as dicts such as the sensor's add_trigger() gets.
 
-    A trigger with parameters is in use if it has an enabled rule. (StackStorm also has triggers for
-    disabled rules.) A trigger without parameters is for the rooms of the config, and always in use.
+    A trigger with parameters is in use if it has an enabled rule. A trigger without parameters is
+    for the rooms of the config, and always in use.
     """
     with answering():
         found = [TriggerAPI.from_model(trigger).to_dict()
-                 for trigger in Trigger.query(type__in=types)]
+                 for trigger in Trigger.query(type__in=TYPES)]
         own = [trigger["ref"] for trigger in found if trigger.get("parameters")]
         in_use = {rule.trigger for rule in Rule.query(trigger__in=own, enabled=True)}
     return [trigger for trigger in found
@@ -55,10 +57,7 @@ def enabled_rules(trigger_ref: str) -> List[str]:
 
 
 def registered_config() -> Optional[Dict[str, Any]]:
-    """Return the pack's config as registered with StackStorm; None if none is registered.
-
-    References to datastore values are not resolved.
-    """
+    """Return the pack's config as registered with StackStorm; None if none is registered."""
     with answering():
         try:
             return dict(Config.get_by_pack(PACK).values)
@@ -90,9 +89,6 @@ def save_addon(text: str) -> None:
 
     If the reference to the credentials in the pack's config cannot be resolved, no action of the
     pack gets its config. So the previous value is restored if the new one cannot be read back.
-
-    Args:
-        text: the credentials, as the string that load_addon() returns.
 
     Raises:
         NotStored: the credentials cannot be encrypted, or the reference cannot be resolved.
@@ -132,8 +128,7 @@ def _credentials() -> Optional[str]:
 def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:
     """Yield the stored instances of a trigger (one per dispatch) since a Unix time.
 
-    There may be 100,000 instances. So they are read in pages: the timeout is for each page, and
-    other greenlets run after each page.
+    There may be 100,000 instances, so other greenlets run after each page of them.
     """
     query = TriggerInstance.query(
         trigger=trigger_ref, occurrence_time__gte=datetime.fromtimestamp(since, timezone.utc))
@@ -153,9 +148,8 @@ def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:
 def check_writable() -> None:
     """Raise ServiceUnavailable unless the database accepts writes.
 
-    Without writes, StackStorm's rules engine would lose the trigger instances that we publish. The
-    write that tests this matches no document, so it changes nothing. It fails or hangs if the
-    database is down, locked, not a primary, or read-only for this user.
+    The write that tests this matches no document. It fails or hangs if the database is down,
+    locked, not a primary, or read-only for this user.
     """
     with answering():
         TriggerInstance.query(id=NO_ID).update(set__status="processed")

@@ -1,37 +1,26 @@
 """Keeps the sensor's subscriptions equal to the triggers in StackStorm's database."""
 import time
-from typing import Any, Callable, Dict, List
 
 from eventlet.semaphore import Semaphore
 
-from hipchat.events import EVENTS
 from listening import timing
 from listening.dispatch.subscriptions import Subscriptions
 from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
 from listening.wakeup import WakeUp
+from stackstorm import database
 
 __all__ = ["Triggers"]
-
-TYPES = ["hipchat." + name for name in EVENTS]
 
 
 class Triggers:
     """Keeps the sensor's subscriptions current: reads the triggers periodically and on changes.
 
-    StackStorm reports changes to the sensor, but the reports are not enough: StackStorm sends each
-    report once, through its broker, which may be down. And a report about a trigger may arrive
-    before StackStorm has stored the rule that uses the trigger.
+    StackStorm's report of a change may be lost, or arrive before StackStorm has stored the rule.
     """
 
-    def __init__(self, read: Callable[[List[str]], List[Dict[str, Any]]],
-                 subscriptions: Subscriptions, health: Health):
-        """Args:
-            read: returns those triggers of the given trigger types that rules or the config use;
-                raises ServiceUnavailable.
-            subscriptions: receives the triggers after each read.
-        """
-        self._read, self._subscriptions, self._health = read, subscriptions, health
+    def __init__(self, subscriptions: Subscriptions, health: Health):
+        self._subscriptions, self._health = subscriptions, health
         self._one_at_a_time = Semaphore()  # an older read must not replace a newer one
         self._wake_up = WakeUp()
         self._settled_at = 0.0
@@ -42,13 +31,9 @@ class Triggers:
         self._wake_up.set()
 
     def refresh(self) -> None:
-        """Replace the subscriptions by the triggers in the database.
-
-        Raises:
-            ServiceUnavailable: the database does not answer.
-        """
+        """Read the triggers now; raise ServiceUnavailable if the database does not answer."""
         with self._one_at_a_time:
-            self._subscriptions.replace(self._read(TYPES))
+            self._subscriptions.replace(database.triggers())
 
     def run(self) -> None:
         """Refresh the subscriptions for ever: every TRIGGER_REFRESH_PERIOD, and after changes."""

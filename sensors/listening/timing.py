@@ -91,8 +91,6 @@ TOKEN_CHECK_DELAY = 60.0  # before the first check of the token: webhooks are mo
 TOKEN_CHECK_PERIOD = 21600.0  # between checks of the HipChat token's expiry
 TOKEN_RETRY_DELAY = 600.0  # before the next check after a failed one
 CONFIG_PERIOD = 3.0  # between reads of the registered config
-CONFIG_SLOW_PERIOD = 30.0  # between reads once the config has been wrong for CONFIG_SLOW_DELAY
-CONFIG_SLOW_DELAY = 300.0
 CONFIG_REGISTRATION_TIMEOUT = 60.0  # for StackStorm to register the config of a new pack
 STOP_TIMEOUT = 3.5  # for work under way at SIGTERM; StackStorm kills a sensor after 5 s
 

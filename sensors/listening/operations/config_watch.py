@@ -50,14 +50,12 @@ class ConfigWatch:
                 pass
         # StackStorm starts a new pack's sensor before it registers its config.
         self._log.info("There is no usable config yet; the sensor waits for it.")
-        began = time.monotonic()
+        registered_by = time.monotonic() + timing.CONFIG_REGISTRATION_TIMEOUT
         while True:
-            waited = time.monotonic() - began
-            settings = self._read(may_be_missing=waited < timing.CONFIG_REGISTRATION_TIMEOUT)
+            settings = self._read(may_be_missing=time.monotonic() < registered_by)
             if settings:
                 return settings
-            eventlet.sleep(timing.CONFIG_PERIOD if waited < timing.CONFIG_SLOW_DELAY else
-                           timing.CONFIG_SLOW_PERIOD)
+            eventlet.sleep(timing.CONFIG_PERIOD)
 
     def change(self, settings: SensorSettings) -> None:
         """Wait until a valid config is registered whose settings differ from `settings`."""

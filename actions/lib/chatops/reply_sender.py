@@ -42,13 +42,12 @@ class ReplySender:
     def send(self, reply: Reply) -> None:
         """Send a reply in one or more messages; see has_sent if that raises HipChatError."""
         reply = _shortened(reply)
-        text = _text(reply)
         if reply.private or reply.prefer_private:
-            self._in_private(reply, text)
+            self._in_private(reply)
         elif reply.reply and self._message.message_id:
-            self._reply(reply, text)
+            self._reply(reply)
         else:
-            self._to_room(reply, text)
+            self._to_room(reply)
 
     def openings(self, reply: Reply) -> List[str]:
         """Return the possible texts of the first message that send() posts in the room.
@@ -57,74 +56,69 @@ class ReplySender:
         if HipChat may refuse a private message.
         """
         reply = _shortened(reply)
-        return [*_parts(self._mention + _text(reply), reply.web_url)[:1], *(
+        return [*_parts(self._mention + reply.text, reply.web_url)[:1], *(
             [self._mention + IN_PRIVATE] if reply.private or reply.prefer_private else [])]
 
-    def _in_private(self, reply: Reply, text: str) -> None:
+    def _in_private(self, reply: Reply) -> None:
+        hint = reply._replace(text=self._mention + IN_PRIVATE, format="text", card=None)
         try:
-            self._to_person(reply, text)
+            client = self._as_user()
+            for each in _messages(reply):
+                send_private(client, self._message.requester_id, each.text, each.format,
+                             each.notify)
+                self.has_sent = True
         except (ApiError, ParameterError) as error:
-            if reply.private:
-                self._notify(reply._replace(color="red", card=None, format="text"),
-                             f"{self._mention}The answer is private, and I cannot send it to you: "
-                             f"{error}")
-            else:
-                self._to_room(reply, text)
-        else:
-            self._notify(reply._replace(card=None, format="text"), self._mention + IN_PRIVATE)
+            if not reply.private:
+                return self._to_room(reply)
+            hint = hint._replace(color="red", text=(
+                f"{self._mention}The answer is private, and I cannot send it to you: {error}"))
+        self._notify(hint)
 
-    def _to_person(self, reply: Reply, text: str) -> None:
-        client = self._as_user()
-        for part in _parts(text, reply.web_url):
-            send_private(client, self._message.requester_id, part, reply.format, reply.notify)
-            self.has_sent = True
-        for code in _code(reply):
-            send_private(client, self._message.requester_id, code, "html")
-
-    def _reply(self, reply: Reply, text: str) -> None:
-        whole = self._mention + "\n".join(filter(None, (text, reply.code)))
+    def _reply(self, reply: Reply) -> None:
+        whole = self._mention + "\n".join(filter(None, (reply.text, reply.code)))
         try:
             client = self._as_user()
             for part in _parts(whole, reply.web_url):
                 send_reply(client, self._message.room_id, self._message.message_id, part)
                 self.has_sent = True
         except (Forbidden, InvalidRequest, NotFound, ParameterError):
-            self._to_room(reply, text)
+            self._to_room(reply)
 
-    def _to_room(self, reply: Reply, text: str) -> None:
-        for part in _parts(self._mention + text, reply.web_url):
-            self._notify(reply, part)
-            reply = reply._replace(card=None, notify=False)
-        for code in _code(reply):
-            self._notify(reply._replace(format="html", card=None, notify=False), code)
+    def _to_room(self, reply: Reply) -> None:
+        for each in _messages(reply, self._mention):
+            self._notify(each)
 
-    def _notify(self, reply: Reply, text: str) -> None:
+    def _notify(self, reply: Reply) -> None:
         try:
-            self._send(reply, text)
+            self._send(reply)
         except (ParameterError, InvalidRequest) as error:
             if reply.card is None:
                 raise
             plain = reply._replace(card=None)
-            self._send(plain, text)
-            self._send(plain._replace(format="text"),
-                       f"The alias's card cannot be shown: {error}")
+            self._send(plain)
+            self._send(plain._replace(format="text",
+                                      text=f"The alias's card cannot be shown: {error}"))
 
-    def _send(self, reply: Reply, text: str) -> None:
-        sent = notification(text, reply.format, reply.color, reply.notify, reply.card)
+    def _send(self, reply: Reply) -> None:
+        sent = notification(reply.text, reply.format, reply.color, reply.notify, reply.card)
         notify(self._client, str(self._message.room_id), sent, "error")
         self.has_sent = True
 
 
-def _text(reply: Reply) -> str:
-    return reply.text or ("" if reply.code else EMPTY)
-
-
 def _shortened(reply: Reply) -> Reply:
     """Return a reply that is short enough to split; HTML cannot be, so a URL replaces long HTML."""
-    reply = reply._replace(text=reply.text[:LONGEST_REPLY], code=reply.code[:LONGEST_REPLY])
-    if reply.format != "html" or len(reply.text) + LONGEST_MENTION <= LONGEST_MESSAGE:
+    text = reply.text or ("" if reply.code else EMPTY)
+    reply = reply._replace(text=text[:LONGEST_REPLY], code=reply.code[:LONGEST_REPLY])
+    if reply.format != "html" or len(text) + LONGEST_MENTION <= LONGEST_MESSAGE:
         return reply
     return reply._replace(format="text", text="The answer is too long: " + reply.web_url)
+
+
+def _messages(reply: Reply, mention: str = "") -> List[Reply]:
+    """Split a reply into messages, of which only the first has the card and notifies people."""
+    messages = [reply._replace(text=part) for part in _parts(mention + reply.text, reply.web_url)]
+    messages += [reply._replace(text=code, format="html") for code in _code(reply)]
+    return messages[:1] + [each._replace(card=None, notify=False) for each in messages[1:]]
 
 
 def _parts(text: str, url: str) -> List[str]:

@@ -102,7 +102,7 @@ class AliasTrial:
         for problem in self._problems():
             _row("warning", problem)
         command = self._command(args.say)
-        match = find(command, Listing.of(self._aliases))
+        match = find(command, Listing(self._aliases))
         check_values(match, self._settings.extra_parameters)
         alias = match.format.alias
         _row("alias", alias["ref"])

@@ -15,7 +15,7 @@ def alias(name, *formats):
 
 def test_a_refresh_reads_all_formats_so_that_no_command_waits_for_it(monkeypatch):
     aliases = [alias("say", "ops say {{ words }}"), alias("odd", "ops ({{ x }}", "ops run {{ x }}")]
-    catalog = Catalog(lambda: SimpleNamespace(aliases=lambda: iter(aliases)))
+    catalog = Catalog(SimpleNamespace(aliases=lambda: aliases))
     catalog.refresh()
     read = []
     monkeypatch.setattr(matching, "read_format",
@@ -26,7 +26,7 @@ def test_a_refresh_reads_all_formats_so_that_no_command_waits_for_it(monkeypatch
 
 def test_formats_stay_while_no_alias_changes():
     aliases = [alias("say", "ops say {{ words }}")]
-    catalog = Catalog(lambda: SimpleNamespace(aliases=lambda: iter(map(dict, aliases))))
+    catalog = Catalog(SimpleNamespace(aliases=lambda: map(dict, aliases)))
     before = catalog.listing().formats
     assert catalog.listing(max_age=-1.0).formats is before
     aliases[0] = alias("say", "ops tell {{ words }}")

@@ -31,7 +31,7 @@ def alias(name, *formats, **more):
 
 def found(command, *aliases, allowed="*"):
     """The match of a command with these aliases, for a person with permission for some."""
-    return find(command, Listing.of(aliases),
+    return find(command, Listing(aliases),
                 lambda format: fnmatchcase(name_of(format.alias), allowed))
 
 

@@ -33,7 +33,6 @@ class Accounts:
     def __init__(self, settings: ChatOpsSettings, platform: Platform):
         self._settings, self._platform = settings, platform
         self._clients: Dict[str, StackStorm] = {}  # by API key; "" for the platform's account
-        self._usernames: Dict[StackStorm, str] = {}
 
     def pack(self) -> StackStorm:
         """Return the client that reads aliases, executions and inquiries.
@@ -54,22 +53,15 @@ class Accounts:
                                   f"{requester_id}, in the pack's config (chatops.api_keys).")
         return self._with_key(self._settings.api_keys[requester_id])
 
-    def headers(self) -> Dict[str, str]:
-        """Return the headers that authenticate the account of pack()."""
-        key = self._settings.api_key
-        return {"St2-Api-Key": key} if key else self._platform.headers()
-
     def note_refusal(self) -> None:
-        """Note that StackStorm rejected headers(), so that the next call authenticates again."""
+        """Note that StackStorm rejected a call of pack(), so that the next authenticates again."""
         self._platform.renew()
 
     def username(self, stackstorm: StackStorm) -> str:
         """Return the name of a client's StackStorm user, whose rights and datastore keys count."""
         if not self._platform.has_authentication or stackstorm is self._clients.get(""):
             return self._platform.username
-        if stackstorm not in self._usernames:
-            self._usernames[stackstorm] = stackstorm.user()["username"]
-        return self._usernames[stackstorm]
+        return stackstorm.username
 
     def has_rbac(self, stackstorm: StackStorm) -> bool:
         """Return whether StackStorm checks users' roles (RBAC)."""
@@ -78,7 +70,7 @@ class Accounts:
 
     def _with_key(self, key: str) -> StackStorm:
         if key not in self._clients:
+            headers = (lambda: {"St2-Api-Key": key}) if key else self._platform.headers
             self._clients[key] = StackStorm(
-                self._settings.api_url or self._platform.api_url,
-                (lambda: {"St2-Api-Key": key}) if key else self._platform.headers)
+                self._settings.api_url or self._platform.api_url, headers)
         return self._clients[key]

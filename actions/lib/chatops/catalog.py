@@ -1,8 +1,8 @@
 """Caches StackStorm's action aliases: reading 135 of them takes longer than starting an action."""
 import time
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Dict, Sequence
 
-from chatops.matching import Format, formats_of
+from chatops.matching import formats_of
 from chatops.stackstorm import StackStorm
 
 __all__ = ["Catalog", "Listing"]
@@ -11,17 +11,13 @@ MAX_AGE = 60.0  # seconds, for the case that StackStorm's event stream misses a 
 FRESH = 1.0  # seconds; if a command matches no alias, aliases read earlier are read again
 
 
-class Listing(NamedTuple):
+class Listing:
     """All aliases, as StackStorm's API returns them, and the formats of the enabled ones."""
 
-    aliases: List[Dict[str, Any]]
-    formats: List[Format]
-
-    @classmethod
-    def of(cls, aliases: List[Dict[str, Any]]) -> "Listing":
-        """Return the listing of these aliases."""
-        return cls(aliases, [format for alias in aliases if alias.get("enabled", True)
-                             for format in formats_of(alias)])
+    def __init__(self, aliases: Sequence[Dict[str, Any]]):
+        self.aliases = aliases
+        self.formats = [format for alias in aliases if alias.get("enabled", True)
+                        for format in formats_of(alias)]
 
 
 class Catalog:
@@ -30,12 +26,12 @@ class Catalog:
     A command that matches no cached alias reads them again with listing(max_age).
 
     Args:
-        stackstorm: returns a client with permission to read aliases.
+        stackstorm: a client with permission to read aliases.
     """
 
-    def __init__(self, stackstorm: Callable[[], StackStorm]):
+    def __init__(self, stackstorm: StackStorm):
         self._stackstorm = stackstorm
-        self._listing = Listing([], [])
+        self._listing = Listing([])
         self._read_at = float("-inf")
         self._is_expired = True
 
@@ -63,10 +59,10 @@ class Catalog:
     def _read(self) -> None:
         now, self._is_expired = time.monotonic(), False
         try:
-            aliases = list(self._stackstorm().aliases())
+            aliases = list(self._stackstorm.aliases())
         except BaseException:
             self._is_expired = True
             raise
         if aliases != self._listing.aliases:  # else the formats stay, which are read already
-            self._listing = Listing.of(aliases)
+            self._listing = Listing(aliases)
         self._read_at = now

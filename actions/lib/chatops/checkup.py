@@ -119,7 +119,7 @@ def _account(key: str, stackstorm: StackStorm, use: str, rights: Rights) -> Find
     """Check that the account of the API key under this key of the config has these rights."""
     missing = []
     try:
-        user = stackstorm.user()["username"]
+        user = stackstorm.username
         for right, call in rights.items():
             try:
                 call()

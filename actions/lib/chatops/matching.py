@@ -1,13 +1,11 @@
 """Matches a typed command with the formats of StackStorm's action aliases, ignoring case.
 
 StackStorm's own matching is case-sensitive. So the pack sends StackStorm a recased command: the
-format's words are in the format's case, and the parameter values are as typed. The pack runs a
-command only if StackStorm reads the same values from the recased command as the pack reads from
-the typed command when it ignores case.
+format's words are in the format's case, and the parameter values are as typed. StackStorm must read
+the same values from it as the pack reads from the typed command when it ignores case.
 
-Python's module `re`, which StackStorm uses too, can take polynomial time. So RE2 first decides in
-linear time whether a command matches. If it does, `re` is usually fast. A slow search by `re` is
-stopped and the command is rejected, because the same search would block StackStorm too.
+RE2 first decides in linear time whether a command matches. A slow search by `re` is stopped,
+because the same search would block StackStorm too.
 """
 import re
 from functools import cached_property, lru_cache

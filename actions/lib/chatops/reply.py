@@ -50,7 +50,7 @@ def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
     text, code = split_message(started.get("message") or f"Running {execution['action']['ref']}.")
     if ack.get("append_url") is not False and url:
         text += f" (details available at {url})"
-    reply = Reply(text, code, color="gray", web_url=url)
+    reply = Reply(text, code, web_url=url)
     extra = started.get("extra")
     # If StackStorm could not render `extra`, it is a string.
     return styled(reply, extra) if isinstance(extra, dict) else (

@@ -1,8 +1,7 @@
 """The yes/no questions that the action hipchat.ask posts in a room.
 
-If another question is waiting in the room, the new question gets a code, and an answer to the new
-question must contain the code. So each answer belongs to one question. The first question needs no
-code.
+If another question is waiting in the room, the new question gets a code, which its answer must
+contain. So each answer belongs to one question.
 """
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, List, NamedTuple

@@ -1,6 +1,8 @@
 """Calls StackStorm's API; finds out which chat command, in which room, started an execution."""
 import hashlib
 import re
+from functools import cached_property
+from itertools import count
 from typing import Any, Callable, Dict, Iterator, List, Optional
 from urllib.parse import quote
 
@@ -17,18 +19,17 @@ _IDENTIFIER = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class StackStorm:
-    """A client of StackStorm's API for one account; returns the objects of that API.
+    """A client of StackStorm's API, whose URL ends in /v1; returns the objects of that API.
 
     Every method raises StackStormError if StackStorm refuses the call or does not answer.
 
-    Args:
-        url: the API's URL, which ends in /v1.
+    Attributes:
         headers: returns the headers that authenticate the account; called at each call, because
             tokens expire.
     """
 
     def __init__(self, url: str, headers: Callable[[], Dict[str, str]]):
-        self._url, self._headers = url.rstrip("/"), headers
+        self._url, self.headers = url.rstrip("/"), headers
 
     def aliases(self) -> Iterator[Dict[str, Any]]:
         """Yield all aliases, disabled ones too, without their `ack` and `result`."""
@@ -111,16 +112,19 @@ class StackStorm:
         """Answer an inquiry with the values of its schema's fields; then its workflow continues."""
         self._call("PUT", "inquiries", inquiry_id, json={"id": inquiry_id, "response": response})
 
+    @cached_property
+    def username(self) -> str:
+        """The name of this account's user."""
+        return self.user()["username"]
+
     def user(self) -> Dict[str, Any]:
         """Return this account's user: username, and rbac with enabled, is_admin and roles."""
         return self._call("GET", "user")
 
     def _pages(self, *path: str, **params: Any) -> Iterator[Dict[str, Any]]:
-        offset = 0
-        while True:
+        for offset in count(0, PAGE):
             page = self._call("GET", *path, params=dict(params, limit=PAGE, offset=offset))
             yield from page
-            offset += PAGE
             if len(page) < PAGE:
                 return
 
@@ -133,7 +137,7 @@ class StackStorm:
             with http_session() as session:
                 session.trust_env = False  # no proxy and no ~/.netrc for StackStorm's own services
                 response = send(session, method, url, timeout=timing.STACKSTORM_TIMEOUT,
-                                retry_delays=timing.RETRY_DELAYS, headers=self._headers(),
+                                retry_delays=timing.RETRY_DELAYS, headers=self.headers(),
                                 **options)
         except FAILURES as error:
             raise StackStormError(call, message=type(error).__name__) from None

@@ -104,7 +104,7 @@ class Results:
         while True:
             problem = "the stream ended"
             try:
-                for event in event_stream.follow(self._stream_url, self._accounts.headers(),
+                for event in event_stream.follow(self._stream_url, self._accounts.pack().headers(),
                                                  self._stream_began):
                     backoff.succeeded()
                     self._on_event(event)

@@ -50,7 +50,7 @@ class ChatOps:
         self._journal = Journal(store, lambda words: health.record_incident(
             "commands", "a record of a command cannot be read", words))
         accounts = Accounts(settings, platform)
-        catalog = Catalog(accounts.pack)
+        catalog = Catalog(accounts.pack())
         people = People(self._client, self._as_user)
         self._owner = Owner(people, health)
         self._replies = Replies(self._client, self._as_user, self._journal, health)

@@ -26,7 +26,7 @@ from listening.dispatch.dispatcher import Dispatcher
 from listening.operations.health import Health
 from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
-from listening.spool import Delivery, Spool, SpoolLimits
+from listening.spool import Delivery, Spool
 from listening.spool.store import Store
 from listening.operations.supervisor import Supervisor
 
@@ -46,7 +46,7 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     with tempfile.TemporaryDirectory() as place:
         _fill(place, rooms, backlog + DELIVERIES)
         health = Health(log)
-        spool = Spool(directory=place, limits=SpoolLimits(10 ** 6), health=health,
+        spool = Spool(directory=place, max_deliveries=10 ** 6, health=health,
                       run_forever=lambda name, task: eventlet.spawn(task),
                       recheck_all=lambda: None)
         spool.open()

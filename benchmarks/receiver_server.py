@@ -23,7 +23,7 @@ from listening.http.server import Server
 from listening.operations.health import Health
 from listening.http.receiver import Receiver
 from hipchat.config.sensor_settings import SensorSettings
-from listening.spool import Spool, SpoolLimits
+from listening.spool import Spool
 from hipchat.webhook.webhook_url import WebhookUrl
 
 
@@ -38,7 +38,7 @@ def pack(port: int, directory: str) -> None:
     log = logging.getLogger("benchmarks")
     settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", port, directory))
     health = Health(log)
-    spool = Spool(directory=directory, limits=SpoolLimits(10 ** 6), health=health,
+    spool = Spool(directory=directory, max_deliveries=10 ** 6, health=health,
                   run_forever=lambda name, task: eventlet.spawn(task), recheck_all=lambda: None)
     spool.open()
     intake = Intake(spool, SimpleNamespace(notify=lambda room_id: None),

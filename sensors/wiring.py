@@ -35,7 +35,7 @@ from listening.operations.leadership import Leadership, SoleSensor
 from listening.operations.roster import Roster
 from listening.operations.supervisor import Supervisor
 from listening.operations.watches import watch_stalls, watch_token
-from listening.spool import Spool, SpoolError, SpoolLimits
+from listening.spool import Spool, SpoolError
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
 from stackstorm import database, datastore
@@ -82,9 +82,8 @@ class Parts:
             context=context, owner=self._webhook_owner(), addon=self._addon, urls=urls,
             request_check=self.request_check)
         self.spool = Spool(
-            directory=settings.spool_directory,
-            limits=SpoolLimits(settings.max_deliveries, context.dedup_kept), health=health,
-            run_forever=supervisor.run_forever,
+            directory=settings.spool_directory, max_deliveries=settings.max_deliveries,
+            dedup_kept=context.dedup_kept, health=health, run_forever=supervisor.run_forever,
             recheck_all=lambda: self._history.recheck_all())
         self.publisher = TriggerPublisher(health, log)
         self._leadership = self._build_leadership(health)

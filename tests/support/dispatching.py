@@ -15,14 +15,14 @@ from listening.dispatch.room_queues import RoomQueues
 from listening.dispatch.subscriptions import Subscriptions
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
-from listening.spool import Delivery, Spool, SpoolLimits
+from listening.spool import Delivery, Spool
 
 LOG = logging.getLogger("test")
 
 
 def make_spool(directory, health=None, recheck_all=lambda: None, is_open=True):
     """A spool whose writer runs when it is open."""
-    spool = Spool(directory=str(directory), limits=SpoolLimits(1000),
+    spool = Spool(directory=str(directory), max_deliveries=1000,
                   health=health or Health(LOG), recheck_all=recheck_all,
                   run_forever=lambda name, task: eventlet.spawn(task))
     if is_open:

@@ -7,7 +7,7 @@ remove(). One thread commits the insertions and removals of all greenlets in bat
 import bisect
 import itertools
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import eventlet
 from eventlet import tpool
@@ -18,23 +18,11 @@ from listening import timing
 from listening.operations.health import Health
 from listening.spool.delivery import Delivery, SpoolError, StoredDelivery
 from listening.spool.store import Store
+from listening.wakeup import WakeUp
 
-__all__ = ["Spool", "SpoolLimits"]
+__all__ = ["Spool"]
 
 LARGEST_BATCH = 500  # insert_together() calls in one commit
-
-
-class SpoolLimits(NamedTuple):
-    """Limits of the spool.
-
-    Attributes:
-        max_deliveries: the largest number of waiting deliveries.
-        dedup_kept: the shortest time for which duplicates of a dispatched delivery are recognized,
-            in seconds.
-    """
-
-    max_deliveries: int
-    dedup_kept: float = 3600.0
 
 
 class Spool:
@@ -49,25 +37,28 @@ class Spool:
             commit ends, insert() raises SpoolError.
     """
 
-    def __init__(self, directory: str, limits: SpoolLimits, health: Health,
+    def __init__(self, directory: str, max_deliveries: int, health: Health,
                  run_forever: Callable[[str, Callable[[], None]], Any],
-                 recheck_all: Callable[[], None]):
+                 recheck_all: Callable[[], None], dedup_kept: float = timing.DEDUP_KEPT):
         """Args:
+            max_deliveries: the largest number of waiting deliveries.
             run_forever: starts a task (the writer); called with its name and its function.
             recheck_all: reads the history of every room again; called when stored deliveries
                 were lost, because the file was damaged or removed.
+            dedup_kept: the shortest time for which duplicates of a dispatched delivery are
+                recognized, in seconds.
         """
         self.directory = directory
         self.arriving = 0
         self.hangs = False
         self._health, self._run_forever, self._recheck_all = health, run_forever, recheck_all
         self._reports: List[Tuple[str, str]] = []
-        self._store = Store(directory, limits.max_deliveries, limits.dedup_kept,
+        self._store = Store(directory, max_deliveries, dedup_kept,
                             lambda *report: self._reports.append(report), self._waiting_numbers)
         self._numbers: Dict[int, List[int]] = {}  # sorted sequence numbers, by room ID
         self._inserts: List[Tuple[Sequence[Delivery], Signal]] = []
         self._removals: Dict[int, str] = {}  # dedup keys by sequence number
-        self._wake = Signal()
+        self._wake_up = WakeUp()
 
     @property
     def waiting(self) -> int:
@@ -132,7 +123,7 @@ class Spool:
         self._inserts.append((deliveries, done))
         self.arriving += len(deliveries)
         try:
-            self._wake_writer()
+            self._wake_up.set()
             return done.wait()
         except SpoolError as error:
             return [error for _ in deliveries]
@@ -143,7 +134,7 @@ class Spool:
         """Remove a dispatched delivery. The commit to disk follows later: settle() waits for it."""
         self._removals[delivery.sequence_number] = delivery.dedup_key
         self._forget(delivery.room_id, delivery.sequence_number)
-        self._wake_writer()
+        self._wake_up.set()
 
     def next(self, room_id: int) -> Optional[StoredDelivery]:
         """Return the waiting delivery of a room that was sent first; None if no delivery waits.
@@ -158,7 +149,7 @@ class Spool:
         try:
             return self._store.read(self._numbers[room_id][0])
         except SpoolError:
-            self._wake_writer()  # the writer replaces a damaged file
+            self._wake_up.set()  # the writer replaces a damaged file
             raise
 
     def rooms(self) -> List[int]:
@@ -180,7 +171,7 @@ class Spool:
     def settle(self) -> None:
         """Wait until all insertions and removals are on disk."""
         while self.arriving or self._removals:
-            self._wake_writer()
+            self._wake_up.set()
             eventlet.sleep(0.01)
 
     def _waiting_numbers(self) -> Set[int]:
@@ -196,19 +187,15 @@ class Spool:
             if not numbers:
                 del self._numbers[room_id]
 
-    def _wake_writer(self) -> None:
-        if not self._wake.ready():
-            self._wake.send()
-
     def _write_forever(self) -> None:
+        retry_delay = None
         while True:
-            self._wake.wait()
-            self._wake = Signal()
+            self._wake_up.wait(retry_delay)
+            retry_delay = None
             while (self._inserts or self._removals or self._store.is_damaged or
-                   self._store.is_replaced):
+                   self._store.is_replaced) and not retry_delay:
                 if not self._write_batch():
-                    eventlet.spawn_after(timing.COMMIT_RETRY_DELAY, self._wake_writer)
-                    break
+                    retry_delay = timing.COMMIT_RETRY_DELAY
 
     def _write_batch(self) -> bool:
         """Commit one batch of inserts and removals.

@@ -52,9 +52,6 @@ class Store:
     def __init__(self, directory: str, max_deliveries: int, dedup_kept: float, report: Report,
                  waiting_numbers: Callable[[], Set[int]] = set):
         """Args:
-            max_deliveries: the largest number of waiting deliveries.
-            dedup_kept: the shortest time for which duplicates of a dispatched delivery are
-                recognized, in seconds.
             waiting_numbers: returns the sequence numbers of the waiting deliveries from this
                 process's memory.
         """

@@ -14,7 +14,7 @@ from support.waiting import wait_until
 
 from listening import timing
 from listening.operations.health import Health
-from listening.spool import Delivery, Spool, SpoolError, SpoolFull, SpoolLimits
+from listening.spool import Delivery, Spool, SpoolError, SpoolFull
 from listening.spool import directory as directory_module
 from listening.spool import spool as spool_module
 from listening.spool import spool_file
@@ -64,7 +64,7 @@ class Spools:
         health = Health(LOG)
         health.record_incident = lambda part, summary, detail: self.said.append(
             f"{summary}: {detail}")
-        spool = Spool(directory=str(self.directory), limits=SpoolLimits(max_deliveries),
+        spool = Spool(directory=str(self.directory), max_deliveries=max_deliveries,
                       health=health, run_forever=lambda name, task: eventlet.spawn(task),
                       recheck_all=self._recheck)
         self._spool = spool
@@ -520,7 +520,7 @@ class TestDamagedFile:
                                        (1500 * b"y", number))
         with pytest.raises(SpoolError, match="malformed"):
             filled._store.read(number)
-        filled._wake_writer()
+        filled._wake_up.set()
         wait_until(lambda: spools.rechecks)
         assert traces(filled) == [str(each) for each in range(40) if each != 3]
         assert "39 of 40 deliveries" in spools.said[0]
@@ -693,7 +693,7 @@ def modes(directory):
 class TestWriter:
     def test_is_started_again_and_no_insert_waits_for_ever(self, tmp_path, monkeypatch):
         tasks = []
-        spool = Spool(directory=str(tmp_path), limits=SpoolLimits(10), health=Health(LOG),
+        spool = Spool(directory=str(tmp_path), max_deliveries=10, health=Health(LOG),
                       run_forever=lambda name, task: tasks.append(task), recheck_all=list)
         spool.open()
         task, = tasks

@@ -91,28 +91,22 @@ class SpoolFile:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run a `with` block as one transaction: if the block raises, undo all its changes."""
+        """Run a `with` block as one transaction: if the block raises, undo all its changes.
+
+        The file and the lock file count the transactions. SQLite silently drops those behind a
+        damaged place in its log; at the next start, _check_commits() notices the lower count.
+        """
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
+            db.execute("UPDATE state SET commits = commits + 1")
             yield
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-
-    def count_commit(self) -> None:
-        """Add 1 to the count of commits in the file, as part of the current transaction."""
-        self.db.execute("UPDATE state SET commits = commits + 1")
         self._commits += 1
-
-    def record_commit_count(self) -> None:
-        """Write the count of commits into the lock file; to be called after each commit.
-
-        SQLite silently drops the commits behind a damaged place in its log. At the next start,
-        _check_commits() detects this: the count in the lock file is higher than in the SQLite file.
-        """
         os.pwrite(self._lock.fileno(), b"%d %d\n" % (self._generation, self._commits), 0)
 
     def is_in_place(self) -> bool:
@@ -214,7 +208,7 @@ class SpoolFile:
         self._commits, = self.db.execute("SELECT commits FROM state").fetchone()
 
     def _check_commits(self) -> bool:
-        """Return whether commits are missing in the file (record_commit_count()); report them."""
+        """Return whether commits are missing in the file (see transaction()); report them."""
         recorded = os.pread(self._lock.fileno(), 64, 0).split()
         if len(recorded) != 2 or not all(map(bytes.isdigit, recorded)) or (
                 int(recorded[0]) != self._generation or int(recorded[1]) <= self._commits):

@@ -121,11 +121,9 @@ class Store:
         """
         with self._as_spool_error():
             with self._file.transaction():
-                self._file.count_commit()
                 count = self._file.db.execute("DELETE FROM deliveries").rowcount
                 for table in ("seen", "seen_before"):
                     self._file.db.execute(f"DELETE FROM {table}")
-            self._file.record_commit_count()
             self._dispatched.clear()
             self._read_state()
             return count
@@ -170,7 +168,6 @@ class Store:
         space = self._space() if groups else 0
         results: List[Result] = []
         with self._file.transaction():
-            self._file.count_commit()
             free_slots = self._max - self._waiting + self._remove(removals)
             for group in groups:
                 for delivery, sequence_number in zip(group, self._assign_numbers(group)):
@@ -188,7 +185,6 @@ class Store:
                     else:
                         results.append(self._insert(delivery, sequence_number))
                         free_slots -= 1
-        self._file.record_commit_count()
         self._waiting = self._max - free_slots
         return results
 

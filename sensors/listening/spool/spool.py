@@ -54,7 +54,7 @@ class Spool:
         self._health, self._run_forever, self._recheck_all = health, run_forever, recheck_all
         self._reports: List[Tuple[str, str]] = []
         self._store = Store(directory, max_deliveries, dedup_kept,
-                            lambda *report: self._reports.append(report), self._waiting_numbers)
+                            lambda *report: self._reports.append(report))
         self._numbers: Dict[int, List[int]] = {}  # sorted sequence numbers, by room ID
         self._inserts: List[Tuple[Sequence[Delivery], Signal]] = []
         self._removals: Dict[int, str] = {}  # dedup keys by sequence number
@@ -174,11 +174,6 @@ class Spool:
             self._wake_up.set()
             eventlet.sleep(0.01)
 
-    def _waiting_numbers(self) -> Set[int]:
-        """Return the sequence numbers of all rows in the file; called from the writer's thread."""
-        waiting = {number for numbers in list(self._numbers.values()) for number in list(numbers)}
-        return waiting.union(list(self._removals))  # read last: remove() moves numbers here
-
     def _forget(self, room_id: int, sequence_number: int) -> None:
         numbers = self._numbers.get(room_id, [])
         place = bisect.bisect_left(numbers, sequence_number)
@@ -192,8 +187,7 @@ class Spool:
         while True:
             self._wake_up.wait(retry_delay)
             retry_delay = None
-            while (self._inserts or self._removals or self._store.is_damaged or
-                   self._store.is_replaced) and not retry_delay:
+            while (self._inserts or self._removals or self._store.is_damaged) and not retry_delay:
                 if not self._write_batch():
                     retry_delay = timing.COMMIT_RETRY_DELAY
 
@@ -204,16 +198,11 @@ class Spool:
             False if the batch must be tried again, because it failed and held only removals. The
             callers of a failed insert get the error instead, and removals stay for the next batch.
         """
-        if self._store.is_replaced:
-            self._reload()
         batch, self._inserts = self._inserts[:LARGEST_BATCH], self._inserts[LARGEST_BATCH:]
         removals = dict(self._removals)
         timeout = get_hub().schedule_call_global(timing.COMMIT_TIMEOUT, self._reject_waiting)
         try:
-            results = iter(tpool.execute(
-                self._store.commit, [deliveries for deliveries, _ in batch], removals))
-            if self._store.is_replaced:
-                self._reload()
+            results = iter(self._commit([deliveries for deliveries, _ in batch], removals))
         except BaseException as error:  # insert() must return, whatever happens to the writer
             for _, done in batch:
                 done.send_exception(error)
@@ -231,6 +220,30 @@ class Spool:
                        zip(deliveries, itertools.islice(results, len(deliveries)))])
         return True
 
+    def _commit(self, groups: List[Sequence[Delivery]], removals: Dict[int, str]) -> List[Any]:
+        """Return Store.commit()'s results; before that, replace a damaged or removed file."""
+        try:
+            return tpool.execute(self._store.commit, groups, removals)
+        except SpoolError:
+            if not self._store.is_damaged:
+                raise
+        self._replace_file()
+        return tpool.execute(self._store.commit, groups, removals)
+
+    def _replace_file(self) -> None:
+        """Replace the damaged or removed file, and have all histories read again.
+
+        The histories return the messages, notifications and topics that could not be copied.
+        """
+        waiting = {number for numbers in self._numbers.values() for number in numbers}
+        self._numbers = tpool.execute(self._store.replace, waiting.union(self._removals))
+        # Only now: so far, next() may have missed deliveries of the old file in the new one.
+        self._store.is_damaged = False
+        for room_id, numbers in list(self._numbers.items()):
+            for sequence_number in set(self._removals).intersection(numbers):
+                self._forget(room_id, sequence_number)
+        self._recheck_all()
+
     def _apply(self, result: Union[int, SpoolError], room_id: int) -> Union[bool, SpoolError]:
         """Note a stored delivery in memory; return its element of insert_together()'s result.
 
@@ -242,21 +255,8 @@ class Spool:
         if result:
             numbers = self._numbers.setdefault(room_id, [])
             place = bisect.bisect_left(numbers, result)
-            if numbers[place:place + 1] != [result]:  # _reload() may have added it
-                numbers.insert(place, result)
+            numbers.insert(place, result)
         return bool(result)
-
-    def _reload(self) -> None:
-        """Load a new file's sequence numbers into memory, and have all histories read again.
-
-        Called after the store has replaced a damaged or removed file, because the histories return
-        the messages, notifications and topics that could not be copied into the new file.
-        """
-        self._numbers = tpool.execute(self._store.sequence_numbers)
-        for room_id, numbers in list(self._numbers.items()):
-            for sequence_number in set(self._removals).intersection(numbers):
-                self._forget(room_id, sequence_number)
-        self._recheck_all()
 
     def _reject_waiting(self) -> None:
         """Let insert() raise SpoolError for the deliveries that wait behind a hanging commit."""

@@ -38,16 +38,13 @@ class SpoolFile:
         reader: a connection for reading from any thread; None while the spool is closed.
     """
 
-    def __init__(self, directory: str, report: Report, waiting_numbers: Callable[[], Set[int]]):
+    def __init__(self, directory: str, report: Report):
         """Args:
-            directory: the spool's directory.
             report: called when a file is replaced or its directory is unsafe.
-            waiting_numbers: returns the sequence numbers of the waiting deliveries from this
-                process's memory.
         """
         self.db: Any = None
         self.reader: Any = None
-        self._directory, self._report, self._waiting_numbers = directory, report, waiting_numbers
+        self._directory, self._report = directory, report
         self._generation, self._commits = 1, 0
         self._lock: Any = None
         self._inodes: List[Optional[int]] = []
@@ -120,9 +117,12 @@ class SpoolFile:
         except Exception:
             return False
 
-    def replace(self) -> None:
-        """Replace a damaged or removed file by a new file with all readable rows."""
-        waiting = self._waiting_numbers()
+    def replace(self, waiting: Set[int]) -> None:
+        """Replace a damaged or removed file by a new file with all readable rows.
+
+        Args:
+            waiting: the sequence numbers of the deliveries to copy.
+        """
         if self.is_in_place():
             self._replace_damaged(waiting)
             return

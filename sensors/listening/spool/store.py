@@ -3,7 +3,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Iterator, List, Sequence, Set, Union
+from typing import Any, Deque, Dict, Iterator, List, Sequence, Set, Union
 
 from listening import timing
 from listening.spool.delivery import Delivery, SpoolError, SpoolFull, StoredDelivery
@@ -38,26 +38,20 @@ def to_sent_at(sequence_number: int) -> float:
 class Store:
     """Writes and reads the spool's SQLite file: inserts, removes and recognizes deliveries.
 
-    One thread at a time calls open(), commit(), sequence_numbers() and close(); any thread calls
-    read().
+    One thread at a time calls these methods, except read(), which any thread calls.
 
     Seen keys (the dedup keys of dispatched deliveries, and claim keys) rotate between two tables,
     so expiry empties a whole table. Deleting single rows would touch almost every page.
 
     Attributes:
-        is_damaged: True if damage was found: the next commit() replaces the file.
-        is_replaced: True if the file was replaced: the caller must call sequence_numbers().
+        is_damaged: True if damage was found, so commit() raises SpoolError. The caller sets it to
+            False after replace().
     """
 
-    def __init__(self, directory: str, max_deliveries: int, dedup_kept: float, report: Report,
-                 waiting_numbers: Callable[[], Set[int]] = set):
-        """Args:
-            waiting_numbers: returns the sequence numbers of the waiting deliveries from this
-                process's memory.
-        """
-        self.is_damaged = self.is_replaced = False
+    def __init__(self, directory: str, max_deliveries: int, dedup_kept: float, report: Report):
+        self.is_damaged = False
         self._directory, self._max, self._dedup_kept = directory, max_deliveries, dedup_kept
-        self._file = SpoolFile(directory, report, waiting_numbers)
+        self._file = SpoolFile(directory, report)
         self._waiting = 0
         self._current, self._rotated = "seen", 0.0  # time.monotonic() of the last rotation
         self._dispatched: Deque[str] = deque(maxlen=RECENT_MAX)  # dedup keys, for the next file
@@ -97,18 +91,40 @@ class Store:
             stored.
 
         Raises:
-            SpoolError: the transaction failed.
+            SpoolError: the transaction failed. If is_damaged is True now, call replace(), and then
+                commit() again.
         """
         with self._as_spool_error():
-            if self.is_damaged or not self._file.is_in_place():
-                self._replace()
+            if not self._file.is_in_place():
+                self.is_damaged = True
+            if self.is_damaged:
+                raise self._error("its file is damaged or was removed")
             try:
                 return self._commit(groups, removals)
             except Exception as error:
-                if not (is_damage(error) or is_io_error(error) and not self._file.is_sound()):
-                    raise
-            self._replace()
-            return self._commit(groups, removals)
+                if is_damage(error) or is_io_error(error) and not self._file.is_sound():
+                    self.is_damaged = True
+                raise
+
+    def replace(self, waiting: Set[int]) -> Dict[int, List[int]]:
+        """Replace a damaged or removed file by a new file with all readable rows.
+
+        Args:
+            waiting: the sequence numbers of the deliveries to copy.
+
+        Returns:
+            The return value of sequence_numbers() for the new file.
+
+        Raises:
+            SpoolError: the new file cannot be written.
+        """
+        with self._as_spool_error():
+            self._file.replace(waiting)
+            self._read_state()
+            with self._file.transaction():
+                for key in self._dispatched:
+                    self._insert_seen(key)
+            return self.sequence_numbers()
 
     def discard(self) -> int:
         """Remove all deliveries and seen keys.
@@ -135,7 +151,6 @@ class Store:
             for room_id, number in self._file.db.execute(
                     "SELECT room_id, number FROM deliveries ORDER BY number"):
                 found.setdefault(room_id, []).append(number)
-        self.is_replaced = False
         for room_id, numbers in found.items():
             self._last_live.setdefault(room_id, numbers[-1])
         return found
@@ -151,15 +166,12 @@ class Store:
                 f"SELECT {COLUMNS} FROM deliveries WHERE number = ?",
                 (sequence_number,)).fetchone()
         except Exception as error:
-            self._note_damage(is_damage(error) or is_io_error(error))
+            self.is_damaged = self.is_damaged or is_damage(error) or is_io_error(error)
             raise self._error(error) from None
         if row is None or not is_intact(row):
-            self._note_damage(True)
+            self.is_damaged = True
             raise self._error("a delivery is malformed")
         return StoredDelivery(*row[:7])
-
-    def _note_damage(self, is_noticed: bool) -> None:
-        self.is_damaged = self.is_damaged or is_noticed and not self.is_replaced
 
     def _commit(self, groups: Sequence[Sequence[Delivery]],
                 removals: Dict[int, str]) -> List[Result]:
@@ -317,20 +329,6 @@ class Store:
         finally:
             db.execute("PRAGMA secure_delete = ON")
         self._current, self._rotated = other, time.monotonic()
-
-    def _replace(self) -> None:
-        self.is_damaged = True
-        self.is_replaced = True  # first: another thread may read from the new file
-        try:
-            self._file.replace()
-            self._read_state()
-            with self._file.transaction():
-                for key in self._dispatched:
-                    self._insert_seen(key)
-        except BaseException:
-            self.is_replaced = False
-            raise
-        self.is_damaged = False
 
     def _read_state(self) -> None:
         self._last_backfilled = {}

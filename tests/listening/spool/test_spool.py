@@ -69,17 +69,19 @@ class Spools:
                       recheck_all=self._recheck)
         self._spool = spool
         self._opened.append(spool)
-        commit = spool._store.commit
+        for name in ("commit", "replace"):
+            setattr(spool._store, name, self._unless_killed(spool, getattr(spool._store, name)))
+        spool.open()
+        return spool
 
-        def commit_unless_killed(*args):
+    def _unless_killed(self, spool, write):
+        def unless_killed(*args):
             with self._writing:
                 if spool is not self._spool:
                     raise SpoolError("killed")
-                return commit(*args)
+                return write(*args)
 
-        spool._store.commit = commit_unless_killed
-        spool.open()
-        return spool
+        return unless_killed
 
     def _recheck(self):
         self.rechecks += 1

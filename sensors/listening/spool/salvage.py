@@ -1,10 +1,10 @@
 """Copies the readable rows of a spool file that is damaged or has the old format 2."""
 import sqlite3
-from typing import Iterator, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Generator, Iterator, Optional, Sequence, Set, Tuple
 
 from listening.spool.schema import CLAIM, COLUMNS, checksum, is_intact
 
-__all__ = ["Copied", "copy_rows"]
+__all__ = ["copy_rows"]
 
 OLD_COLUMNS = "id, lane, event, trace, received, body"  # of format 2
 # Claim keys are not copied: the delivery that left one may be lost.
@@ -12,20 +12,8 @@ SEEN_KEYS = "SELECT dedup_key FROM {} WHERE dedup_key NOT LIKE '" + CLAIM + " %'
 OLD_SEEN_KEYS = "SELECT message FROM {} WHERE message != ''"
 
 
-class Copied(NamedTuple):
-    """The result of copy_rows().
-
-    Attributes:
-        is_complete: True if all deliveries could be read; False if some may be lost.
-        saved: the number of copied deliveries.
-    """
-
-    is_complete: bool
-    saved: int
-
-
 def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection,
-              waiting: Optional[Set[int]], is_old: bool = False) -> Copied:
+              waiting: Optional[Set[int]], is_old: bool = False) -> int:
     """Copy all rows that SQLite can read from one spool file to a new one.
 
     Args:
@@ -34,67 +22,55 @@ def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection,
         waiting: the sequence numbers of the deliveries to copy: those that the sensor knows to be
             waiting; None copies all that are found.
         is_old: True if the source has format 2.
+
+    Returns:
+        The number of copied deliveries.
     """
-    saved, reader = 0, _Reader(source)
-    for row in reader.deliveries(is_old, waiting):
+    saved = 0
+    for row in _deliveries(source, waiting, is_old):
         row = _upgraded(row) if is_old else row
         if is_intact(row) and (waiting is None or row[0] in waiting):
             saved += target.execute(
                 f"INSERT OR IGNORE INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 row).rowcount
-    is_complete = not reader.failed
     for table in ("seen_before", "seen"):
-        target.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?)", reader.rows(
-            (OLD_SEEN_KEYS if is_old else SEEN_KEYS).format(table)))
+        target.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?)", _rows(
+            source, (OLD_SEEN_KEYS if is_old else SEEN_KEYS).format(table)))
         if is_old:  # format 2 has the keys of waiting deliveries here, too
             target.execute(f"DELETE FROM {table} WHERE dedup_key IN "
                            "(SELECT dedup_key FROM deliveries)")
     if not is_old:
-        for state in reader.rows("SELECT current, rotated_at FROM state"):
+        for state in _rows(source, "SELECT current, rotated_at FROM state"):
             target.execute("UPDATE state SET current = ?, rotated_at = ?", state)
-    return Copied(is_complete, saved)
+    return saved
 
 
-class _Reader:
-    """Reads rows of a spool file that may be damaged.
+def _deliveries(source: sqlite3.Connection, waiting: Optional[Set[int]],
+                is_old: bool) -> Iterator[Sequence]:
+    """Yield the readable rows of deliveries: from both ends up to the damage, then one by one.
 
-    Attributes:
-        failed: True if the last reading ended at an unreadable row.
+    A row may be yielded more than once. Without `waiting`, the file's index supplies the numbers
+    of the rows to read one by one.
     """
+    columns, index = (OLD_COLUMNS, "lanes") if is_old else (COLUMNS, "keys")
+    select, number = f"SELECT {columns} FROM deliveries", columns.partition(",")[0]
+    for order in ("ASC", "DESC"):
+        if (yield from _rows(source, f"{select} ORDER BY {number} {order}")):
+            return
+    if waiting is None:
+        waiting = {row[0] for row in _rows(
+            source, f"SELECT {number} FROM deliveries INDEXED BY {index}") if type(row[0]) is int}
+    for each in sorted(waiting):
+        yield from _rows(source, f"{select} WHERE {number} = {each}")
 
-    def __init__(self, source: sqlite3.Connection):
-        self._source = source
-        self.failed = False
 
-    def deliveries(self, is_old: bool, waiting: Optional[Set[int]]) -> Iterator[Sequence]:
-        """Yield the readable rows of deliveries: from both ends up to the damage, then one by one.
-
-        A row may be yielded more than once.
-
-        Args:
-            is_old: True if the file has format 2.
-            waiting: the sequence numbers to read one by one; None: those in the file's index.
-        """
-        columns, index = (OLD_COLUMNS, "lanes") if is_old else (COLUMNS, "keys")
-        select, number = f"SELECT {columns} FROM deliveries", columns.partition(",")[0]
-        for order in ("ASC", "DESC"):
-            self.failed = False
-            yield from self.rows(f"{select} ORDER BY {number} {order}")
-            if not self.failed:
-                return
-        if waiting is None:
-            waiting = {row[0] for row in self.rows(
-                f"SELECT {number} FROM deliveries INDEXED BY {index}") if type(row[0]) is int}
-        for each in sorted(waiting):
-            yield from self.rows(f"{select} WHERE {number} = {each}")
-        self.failed = True
-
-    def rows(self, query: str) -> Iterator[Sequence]:
-        """Yield the rows of a query up to the first unreadable one."""
-        try:
-            yield from self._source.execute(query)
-        except (sqlite3.Error, OverflowError, UnicodeDecodeError):
-            self.failed = True
+def _rows(source: sqlite3.Connection, query: str) -> Generator[Sequence, None, bool]:
+    """Yield the rows of a query up to the first unreadable one; return True if all are readable."""
+    try:
+        yield from source.execute(query)
+        return True
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError):
+        return False
 
 
 def _upgraded(row: Sequence) -> Tuple:

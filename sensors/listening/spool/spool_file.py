@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterator, List, Optional, Set
 
 from listening.spool.delivery import SpoolError
 from listening.spool.directory import lock_directory
-from listening.spool.salvage import Copied, copy_rows
+from listening.spool.salvage import copy_rows
 from listening.spool.schema import FORMAT, KEYS, PAGE_SIZE, SCHEMA
 
 __all__ = ["Report", "SpoolFile", "is_damage", "is_io_error"]
@@ -62,21 +62,21 @@ class SpoolFile:
         self.close()
         self._lock = lock_directory(self._directory, self._report)
         self._generation = max(self._generations(), default=1)
-        if not os.path.exists(self._path()):
-            _make_private(self._path())
-        try:
-            found = sqlite3.connect(self._path(), isolation_level=None)
-            with contextlib.closing(found):
-                is_old = _read_format(found, self._path()) == OLD_FORMAT
-            if not is_old:
-                self._connect()
-                return self._check_commits()
-        except Exception as error:
-            if not is_damage(error):
-                raise
-            self._replace_damaged(waiting=None)
-            return True
-        self._upgrade()
+        path = self._path()
+        if not os.path.exists(path):
+            _make_private(path)
+        with contextlib.closing(_connection(path)) as found:
+            try:
+                if _read_format(found, path) == FORMAT:
+                    self._connect()
+                    return self._check_commits()
+            except Exception as error:
+                if not is_damage(error):
+                    raise
+                self._replace_damaged(found, waiting=None)
+                return True
+            self._replace_with_copy(found, waiting=None, is_old=True)
+        _remove(path, "", "-wal", "-shm")
         return False
 
     def close(self) -> None:
@@ -124,23 +124,20 @@ class SpoolFile:
             waiting: the sequence numbers of the deliveries to copy.
         """
         if self.is_in_place():
-            self._replace_damaged(waiting)
+            # This connection has read SQLite's log; a new one may read less of a damaged log.
+            self._replace_damaged(self.db, waiting)
             return
         if _inode(self._lock.name) != os.fstat(self._lock.fileno()).st_ino:
             self._lock = lock_directory(self._directory, self._report)
-        saved = self._replace_with_copy(self.db, waiting).saved
+        saved = self._replace_with_copy(self.db, waiting)
         self._report("its files were removed and were created again",
                      f"{self._directory} was removed while in use. It was created again with "
                      f"{saved} of the {len(waiting)} deliveries that waited.")
 
-    def _replace_damaged(self, waiting: Optional[Set[int]]) -> None:
-        """Replace a damaged file by a copy of its readable rows, and report it.
-
-        Args:
-            waiting: the sequence numbers of the deliveries to copy; None copies all.
-        """
+    def _replace_damaged(self, source: sqlite3.Connection, waiting: Optional[Set[int]]) -> None:
+        """Replace a damaged file by a copy of its readable rows, and report it."""
         damaged = self._path()
-        saved = self._copy_damaged(waiting)
+        saved = self._replace_with_copy(source, waiting)
         # No history contains enter, exit and room events.
         self._report(
             "a damaged file was replaced",
@@ -150,48 +147,23 @@ class SpoolFile:
             "events that could not be read are lost. The damaged file is kept: remove it when you "
             "do not need it.")
 
-    def _copy_damaged(self, waiting: Optional[Set[int]]) -> int:
-        """Copy a damaged file to a new one; return the number of saved deliveries.
-
-        Args:
-            waiting: the sequence numbers of the deliveries to copy; None copies all.
-        """
-        old, damaged = self.db, self._path()
-        if old:  # this connection has read SQLite's log; a new one may read less of a damaged log
-            copied = self._replace_with_copy(old, waiting)
-            if copied.is_complete:
-                return copied.saved
-            old.close()
-            with contextlib.closing(_reopened(damaged)) as again, self.transaction():
-                return copied.saved + copy_rows(again, self.db, waiting).saved
-        with contextlib.closing(_reopened(damaged)) as found:
-            return self._replace_with_copy(found, waiting).saved
-
-    def _upgrade(self) -> None:
-        old = self._path()
-        with contextlib.closing(sqlite3.connect(old, isolation_level=None)) as found:
-            self._replace_with_copy(found, waiting=None, is_old=True)
-        _remove(old, "", "-wal", "-shm")
-
-    def _replace_with_copy(self, source: Any, waiting: Optional[Set[int]],
-                           is_old: bool = False) -> Copied:
+    def _replace_with_copy(self, source: sqlite3.Connection, waiting: Optional[Set[int]],
+                           is_old: bool = False) -> int:
         """Create the next file with all readable rows of the source, and open this new file.
 
-        Args:
-            source: a connection to the present file.
-            waiting: the sequence numbers of the deliveries to copy; None copies all.
-            is_old: True if the source has the old format.
+        Returns:
+            The number of copied deliveries.
         """
         path = self._path(self._generation + 1)
         _remove(path + NEW, "", "-journal", "-wal", "-shm")
         _make_private(path + NEW)
-        with contextlib.closing(sqlite3.connect(path + NEW, isolation_level=None)) as new:
+        with contextlib.closing(_connection(path + NEW)) as new:
             for pragma in FAST:
                 new.execute(f"PRAGMA {pragma}")
             new.executescript(SCHEMA)
             new.execute("DROP INDEX keys")  # created again below, which is faster
             new.execute("BEGIN")
-            copied = copy_rows(source, new, waiting, is_old)
+            saved = copy_rows(source, new, waiting, is_old)
             new.execute(KEYS)
             new.execute("COMMIT")
         _sync(path + NEW)
@@ -199,11 +171,11 @@ class SpoolFile:
         _sync(self._directory)
         self._generation += 1
         self._connect()
-        return copied
+        return saved
 
     def _connect(self) -> None:
         # The old reader is not closed: a thread may still read with it.
-        self.db, self.reader = _connection(self._path()), _connection(self._path())
+        self.db, self.reader = (_durable_connection(self._path()) for _ in range(2))
         self._inodes = self._inodes_now()
         self._commits, = self.db.execute("SELECT commits FROM state").fetchone()
 
@@ -283,10 +255,9 @@ def _is_sound(db: sqlite3.Connection) -> bool:
     return db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
-def _connection(path: str) -> sqlite3.Connection:
+def _durable_connection(path: str) -> sqlite3.Connection:
     """Return a connection whose COMMIT returns once the data are on disk."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    db.text_factory = _text
+    db = _connection(path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA journal_size_limit = 16777216")
@@ -295,8 +266,8 @@ def _connection(path: str) -> sqlite3.Connection:
     return db
 
 
-def _reopened(path: str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None)
+def _connection(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     db.text_factory = _text
     return db
 

@@ -82,10 +82,9 @@ def _subscriptions(patterns: List[str], in_all: int = 0) -> Subscriptions:
     subscriptions = Subscriptions([EVERYWHERE] if in_all else [], ["message"], directory,
                           logging.getLogger("benchmarks"), lambda: None)
     place = {} if in_all else {"room": ADDRESS.room_id}
-    for number, pattern in enumerate(patterns):
-        ref = f"hipchat.{number}"
-        subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
-                           "parameters": dict(place, filter=pattern)})
+    subscriptions.replace([
+        {"ref": f"hipchat.{number}", "id": str(number), "type": "hipchat.message",
+         "parameters": dict(place, filter=pattern)} for number, pattern in enumerate(patterns)])
     return subscriptions
 
 

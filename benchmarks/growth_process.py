@@ -38,11 +38,9 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     log.setLevel(logging.CRITICAL)  # the spool's directory is removed before the process ends
     directory = RoomDirectory()
     subscriptions = Subscriptions([], [], directory, log, lambda: None)
-    for room in range(rooms):
-        for number in range(rules):
-            _add(subscriptions, FIRST_ROOM + room, number)
-    for number in range(elsewhere):
-        _add(subscriptions, FIRST_ROOM + rooms + number, number)
+    subscriptions.replace(
+        [_trigger(FIRST_ROOM + room, number) for room in range(rooms) for number in range(rules)] +
+        [_trigger(FIRST_ROOM + rooms + number, number) for number in range(elsewhere)])
     with tempfile.TemporaryDirectory() as place:
         _fill(place, rooms, backlog + DELIVERIES)
         health = Health(log)
@@ -77,11 +75,11 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     return 1e6 * cost
 
 
-def _add(subscriptions: Subscriptions, room: int, number: int) -> None:
+def _trigger(room: int, number: int) -> Dict[str, Any]:
     ref = f"hipchat.{room}.{number}"
     pattern = "deploy (\\w+)" if number == 0 else f"deploy service-{number} (\\d+)"
-    subscriptions.add({"ref": ref, "id": ref, "type": "hipchat.message",
-                       "parameters": {"room": room, "filter": pattern}})
+    return {"ref": ref, "id": ref, "type": "hipchat.message",
+            "parameters": {"room": room, "filter": pattern}}
 
 
 def _fill(directory: str, rooms: int, count: int) -> None:

@@ -133,7 +133,7 @@ class RuleTrial:
         subscriptions = Subscriptions(
             self._settings.rooms, self._settings.events, directory,
             logging.getLogger("sandbox.rule"), subscriptions_changed=lambda: None)
-        subscriptions.add(self.trigger)
+        subscriptions.replace([self.trigger])
         address = room_id(body)
         if address is None or not subscriptions.at(Address(event.hipchat, address)):
             raise DoesNotFire(self._not_received(subscription, body))

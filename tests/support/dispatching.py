@@ -30,6 +30,16 @@ def make_spool(directory, health=None, recheck_all=lambda: None, is_open=True):
     return spool
 
 
+class Rules(Subscriptions):
+    """Subscriptions whose triggers change one by one."""
+
+    def add(self, trigger):
+        self.replace([*self._triggers.values(), trigger])
+
+    def remove(self, trigger):
+        self.replace([each for ref, each in self._triggers.items() if ref != trigger["ref"]])
+
+
 class Publisher:
     """A publisher that can fail. published: (trigger, trace) of each dispatch that did not."""
 
@@ -74,7 +84,7 @@ class Bench:
         self.health = Health(LOG)
         self.rooms = RoomDirectory()
         self._names = []
-        self.subscriptions = Subscriptions([], [], self.rooms, LOG, lambda: None)
+        self.subscriptions = Rules([], [], self.rooms, LOG, lambda: None)
         self.spool = make_spool(directory, self.health)
         self.dispatcher = self.make_dispatcher(self.stackstorm.dispatch)
         self.supervisor = Supervisor(self.health)

@@ -4,7 +4,7 @@ import logging
 from unittest import mock
 
 from support.context import CONFIG, make_context
-from support.dispatching import make_spool
+from support.dispatching import Rules, make_spool
 from support.waiting import wait_until
 
 from hipchat.errors import Forbidden, NoAnswer, RateLimited
@@ -13,7 +13,6 @@ from hipchat.api.room_directory import RoomDirectory
 from hipchat.api.room_history import read_items
 from listening import timing
 from listening.dispatch.room_queues import RoomQueues
-from listening.dispatch.subscriptions import Subscriptions
 from listening.errors import ServiceUnavailable
 from listening.history.bodies import as_body
 from listening.history.cursors import Cursors
@@ -105,8 +104,8 @@ class Bench:
         self.spool = make_spool(directory, self.health, is_open=False,
                                 recheck_all=lambda: self.history.recheck_all())
         self.queues = RoomQueues(self.spool, self._deliver, self.health, LOG)
-        self.subscriptions = Subscriptions([], [], self._rooms, LOG,
-                                           lambda: self.history.subscriptions_changed())
+        self.subscriptions = Rules([], [], self._rooms, LOG,
+                                   lambda: self.history.subscriptions_changed())
         self.webhooks = mock.Mock(**{
             "is_history_only.return_value": False, "id_of.return_value": 7})
         self._cursors = Cursors(datastore.read_all, datastore.write, str(directory))

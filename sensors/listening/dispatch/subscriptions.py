@@ -1,5 +1,4 @@
 """Finds the rules' triggers (subscriptions) that a delivery matches."""
-import itertools
 import logging
 from typing import (
     Any, Callable, Collection, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple,
@@ -45,72 +44,44 @@ class Subscriptions:
         self.command_addresses: FrozenSet[Address] = frozenset()
         self._directory, self._log = directory, log
         self._subscriptions_changed = subscriptions_changed
-        self._triggers: Dict[str, Dict[str, Any]] = {}
-        self._errors: Dict[str, ParameterError] = {}  # by ref, as are the next two
+        self._triggers: Dict[str, Dict[str, Any]] = {}  # by ref, as are the next two
+        self._errors: Dict[str, ParameterError] = {}
         self._subscriptions: Dict[str, Subscription] = {}
-        self._addresses: Dict[str, Set[Address]] = {}
-        self._by_address: Dict[Address, Dict[str, Subscription]] = {}
-        self._former: Dict[Address, Dict[str, Subscription]] = {}  # in rooms not listed any more
+        self._by_address: Dict[Address, List[Subscription]] = {}
+        self._former: Dict[Address, List[Subscription]] = {}  # in rooms not listed any more
         self._filters: Dict[Address, FilterSet] = {}
         self._directory_version = directory.version
-        self._names: Optional[Set[str]] = None
-        self._required: FrozenSet[Address] = frozenset()
-        self._required_version: Optional[Tuple[int, int]] = None  # own, directory's
+        self._names: Set[str] = set()
+        self._required: Optional[FrozenSet[Address]] = None
         self.version = 0
 
-    def add(self, trigger: Dict[str, Any]) -> None:
-        """Add a trigger; if it was added before, apply its new parameters."""
-        known = self._triggers.get(trigger["ref"])
-        if known is not None and known.get("parameters") == trigger.get("parameters"):
-            return
-        self.remove(trigger)
-        self._triggers[trigger["ref"]] = trigger
-        try:
-            subscription = Subscription.of_trigger(trigger)
-        except ParameterError as error:
-            self._log.debug("%s", error)
-            self._errors[trigger["ref"]] = error
-            return
-        self._subscriptions[subscription.ref] = subscription
-        self._index(subscription)
-        self._note_change()
-
-    def remove(self, trigger: Dict[str, Any]) -> None:
-        """Remove a trigger, if it was added."""
-        self._triggers.pop(trigger["ref"], None)
-        self._errors.pop(trigger["ref"], None)
-        if self._subscriptions.pop(trigger["ref"], None) is None:
-            return
-        for address, subscriptions in self._former.items():
-            if subscriptions.pop(trigger["ref"], None):
-                self._filters.pop(address, None)
-        for address in self._addresses.pop(trigger["ref"]):
-            del self._by_address[address][trigger["ref"]]
-            self._filters.pop(address, None)
-            if not self._by_address[address]:
-                del self._by_address[address]
-        self._note_change()
-
     def replace(self, triggers: List[Dict[str, Any]]) -> None:
-        """Add the given triggers, and remove all other triggers."""
-        refs = {trigger["ref"] for trigger in triggers}
-        for gone in [known for ref, known in self._triggers.items() if ref not in refs]:
-            self.remove(gone)
-        for trigger in triggers:
-            self.add(trigger)
+        """Replace all triggers by the given ones."""
+        known, self._triggers = self._triggers, {each["ref"]: each for each in triggers}
+        changed = [ref for ref in {**known, **self._triggers}
+                   if ref not in known or ref not in self._triggers or
+                   known[ref].get("parameters") != self._triggers[ref].get("parameters")]
+        for ref in changed:
+            self._subscriptions.pop(ref, None)
+            self._errors.pop(ref, None)
+            if ref in self._triggers:
+                try:
+                    self._subscriptions[ref] = Subscription.of_trigger(self._triggers[ref])
+                except ParameterError as error:
+                    self._log.debug("%s", error)
+                    self._errors[ref] = error
+        if changed:
+            self._index()
 
     def apply_directory(self) -> None:
         """Map room names to IDs again if the directory (HipChat's list of rooms) has changed."""
-        if self._directory_version == self._directory.version:
-            return
-        self._directory_version = self._directory.version
-        known = {**self._former, **self._by_address}
-        self._former = {address: subscriptions for address, subscriptions in known.items()
-                        if self._directory.name_of(address.room_id) is None}
-        self._by_address, self._filters = {}, {}
-        for subscription in self._subscriptions.values():
-            self._index(subscription)
-        self._note_change()
+        if self._directory_version != self._directory.version:
+            self._directory_version = self._directory.version
+            self._former = {
+                address: subscriptions
+                for address, subscriptions in {**self._former, **self._by_address}.items()
+                if self._directory.name_of(address.room_id) is None}
+            self._index()
 
     def at(self, address: Address) -> List[Subscription]:
         """Return the subscriptions of an event in a room.
@@ -140,7 +111,7 @@ class Subscriptions:
         return [key for key in (address, Address(address.event, ANY_ROOM)) if self._under(key)]
 
     def _under(self, key: Address) -> List[Subscription]:
-        return list((self._by_address.get(key) or self._former.get(key, {})).values())
+        return self._by_address.get(key) or self._former.get(key, [])
 
     def _matching_under(self, key: Address,
                         text: str) -> Iterator[Tuple[Subscription, List[str]]]:
@@ -159,24 +130,15 @@ class Subscriptions:
 
     def required(self) -> FrozenSet[Address]:
         """Return the subscribed events and rooms. Each needs a webhook, or the add-on for all."""
-        version = self.version, self._directory.version
-        if self._required_version != version:  # cached: called once for each of thousands of rooms
-            self._required_version, self._required = version, self._compute_required()
+        if self._required is None:  # cached: called once for each of thousands of rooms
+            self._required = self.command_addresses.union(*(
+                [address] if address.room_id != ANY_ROOM else
+                [Address(address.event, room_id) for room_id in self._directory.open_rooms()]
+                for address in self._by_address))
         return self._required
-
-    def _compute_required(self) -> FrozenSet[Address]:
-        everywhere = {address.event for address in self._by_address if address.room_id == ANY_ROOM}
-        named = (address for address in self._by_address if address.room_id != ANY_ROOM)
-        return self.command_addresses.union(named, (
-            Address(event, room) for event in everywhere for room in self._directory.open_rooms()))
 
     def names(self) -> Set[str]:
         """Return the room names (not IDs) that rules and the config use."""
-        if self._names is None:  # cached: each delivery needs it
-            references = itertools.chain.from_iterable(
-                map(self._references, self._subscriptions.values()))
-            self._names = {reference for reference in references
-                           if reference != EVERYWHERE and not is_room_id(reference)}
         return self._names
 
     def lack_room_list(self) -> bool:
@@ -218,11 +180,19 @@ class Subscriptions:
                         found[room].add(ref)
         return found
 
-    def _index(self, subscription: Subscription) -> None:
-        self._addresses[subscription.ref] = self._addresses_of(subscription)
-        for address in self._addresses[subscription.ref]:
-            self._by_address.setdefault(address, {})[subscription.ref] = subscription
-            self._filters.pop(address, None)
+    def _index(self) -> None:
+        """Index the changed subscriptions by address, and call subscriptions_changed."""
+        self._by_address, self._filters, self._names, self._required = {}, {}, set(), None
+        for subscription in self._subscriptions.values():
+            self._names.update(reference for reference in self._references(subscription)
+                               if reference != EVERYWHERE and not is_room_id(reference))
+            for address in self._addresses_of(subscription):
+                self._by_address.setdefault(address, []).append(subscription)
+        self._former = {
+            address: [each for each in former if self._subscriptions.get(each.ref) is each]
+            for address, former in self._former.items()}
+        self.version += 1
+        self._subscriptions_changed()
 
     def _references(self, subscription: Subscription) -> List[str]:
         if subscription.room is not None:
@@ -239,8 +209,3 @@ class Subscriptions:
         """Return the IDs of the rooms with the given names or IDs, without unknown names."""
         return {room_id for room_id in map(self._directory.id_of, references)
                 if room_id is not None}
-
-    def _note_change(self) -> None:
-        self.version += 1
-        self._names = None
-        self._subscriptions_changed()

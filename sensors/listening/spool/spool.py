@@ -7,7 +7,7 @@ remove(). One thread commits the insertions and removals of all greenlets in bat
 import bisect
 import itertools
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import eventlet
 from eventlet import tpool

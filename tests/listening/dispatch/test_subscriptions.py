@@ -1,13 +1,11 @@
 """Subscriptions, as StackStorm adds, changes and removes triggers."""
-import logging
-
 import pytest
+from support.dispatching import LOG, Rules
 
 from hipchat.errors import ParameterError
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import EVERYWHERE
 from listening.dispatch.subscription import Subscription
-from listening.dispatch.subscriptions import Subscriptions
 from hipchat.webhook.webhook_url import Address
 
 
@@ -35,8 +33,8 @@ def directory():
 
 @pytest.fixture
 def subscriptions(changes, directory):
-    return Subscriptions(["Factor", str(SALES)], ["message", "enter"], directory,
-                     logging.getLogger("subscriptions"), lambda: changes.append(None))
+    return Rules(["Factor", str(SALES)], ["message", "enter"], directory, LOG,
+                 lambda: changes.append(None))
 
 
 def hearing(subscriptions, room, event="room_message"):
@@ -57,15 +55,14 @@ def test_the_triggers_for_a_room_are_found_by_its_id_and_its_name(subscriptions)
 
 
 def test_required_addresses_follow_the_rooms_and_are_computed_once(directory):
-    subscriptions = Subscriptions([EVERYWHERE], ["message"], directory,
-                                  logging.getLogger("subscriptions"),
-                          lambda: None)
+    subscriptions = Rules([EVERYWHERE], ["message"], directory, LOG, lambda: None)
     subscriptions.add(trigger("message"))
     wanted = subscriptions.required()
     assert {address.room_id for address in wanted} == {
         FACTOR, OPS} and subscriptions.required() is wanted
     directory.replace([{"id": FACTOR, "name": "Factor"},
-                    {"id": OPS, "name": "Ops", "is_archived": True}])
+                       {"id": OPS, "name": "Ops", "is_archived": True}])
+    subscriptions.apply_directory()
     assert {address.room_id for address in subscriptions.required()} == {FACTOR}
 
 
@@ -246,9 +243,7 @@ def test_subscriptions_to_all_rooms_match_each_and_no_room_passes_for_all():
     directory = RoomDirectory()
     directory.replace([{"id": FACTOR, "name": "Factor"}, {"id": OPS, "name": "Ops",
                                                        "is_archived": True}])
-    subscriptions = Subscriptions([EVERYWHERE], ["message"], directory,
-                                  logging.getLogger("subscriptions"),
-                          lambda: None)
+    subscriptions = Rules([EVERYWHERE], ["message"], directory, LOG, lambda: None)
     subscriptions.add(trigger("message"))
     subscriptions.add(trigger("one", room="Factor"))
     for number, room in enumerate((0, "0", -1, "-1")):

@@ -510,7 +510,8 @@ class TestDamagedFile:
 
     def test_is_replaced_in_use_as_soon_as_it_is_noticed(self, filled, spools):
         damage(spools.file, "deliveries")
-        filled._store._file.reader = spool_file._durable_connection(spools.file)  # which has no cache
+        filled._store._file.reader = spool_file._durable_connection(
+            spools.file)  # which has no cache
         with pytest.raises(SpoolError):
             filled.next(ROOM)
         wait_until(lambda: spools.rechecks)

@@ -6,6 +6,7 @@ import eventlet
 import pytest
 from support.clock import Clock
 from support.context import LOG, make_context
+from support.dispatching import Rules
 from support.waiting import wait_until
 
 from hipchat.errors import NoAnswer
@@ -15,7 +16,6 @@ from listening import timing
 from listening import room_schedule
 from listening.webhooks import reconciler, room_list, room_webhooks
 from listening.operations.health import Health
-from listening.dispatch.subscriptions import Subscriptions
 from listening.webhooks.reconciler import WebhookReconciler
 
 FACTOR = 1001
@@ -65,7 +65,7 @@ class Kept:
     def __init__(self, client, clock):
         self._clock, self.health, self.missed = clock, Health(LOG), mock.Mock()
         rooms = RoomDirectory()
-        self.subscriptions = Subscriptions([], [], rooms, LOG, lambda: self.reconciler.wake())
+        self.subscriptions = Rules([], [], rooms, LOG, lambda: self.reconciler.wake())
         context = make_context(client=client, rooms=rooms, subscriptions=self.subscriptions,
                                health=self.health)
         self.reconciler = WebhookReconciler(

@@ -24,8 +24,8 @@ def pauses(monkeypatch):
     def look(rooms, times):
         directory = RoomDirectory()
         subscriptions = Subscriptions(["Nowhere"], ["message"], directory, LOG, lambda: None)
-        subscriptions.add({"ref": "hipchat.x", "id": "x",
-                          "type": "hipchat.message", "parameters": {}})
+        subscriptions.replace([{"ref": "hipchat.x", "id": "x", "type": "hipchat.message",
+                                "parameters": {}}])
         client = SimpleNamespace(items=lambda *path, **params: [
             {"id": number, "name": f"Room {number}"} for number in range(rooms)])
         schedule = RoomSchedule(60)

@@ -242,6 +242,7 @@ class Spool:
         for room_id, numbers in list(self._numbers.items()):
             for sequence_number in set(self._removals).intersection(numbers):
                 self._forget(room_id, sequence_number)
+        self._record_reports()
         self._recheck_all()
 
     def _apply(self, result: Union[int, SpoolError], room_id: int) -> Union[bool, SpoolError]:

@@ -37,7 +37,7 @@ def rows() -> List[Row]:
         stackstorm = _Paced()
         with _Servers(Path(directory), [], stackstorm=stackstorm) as servers:
             servers.wait_for("webhook", servers.webhooks, TIMEOUT)
-            servers.wait_for("event stream", lambda: stackstorm.has_listeners, TIMEOUT)
+            servers.wait_for("event stream", lambda: stackstorm.listeners, TIMEOUT)
             bench = _Bench(servers, stackstorm)
             bench.commands(1)  # warm-up
             own = [each for _ in range(ROUNDS) for each in bench.commands(PARALLEL)]
@@ -121,10 +121,6 @@ class _Paced(PlayedStackStorm):
         super().__init__()
         self._starting = threading.Lock()
         self.sent_at: Dict[str, float] = {}
-
-    @property
-    def has_listeners(self) -> bool:
-        return bool(self._listeners)
 
     def _start(self, body: Any) -> Any:
         with self._starting:

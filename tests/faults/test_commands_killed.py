@@ -15,10 +15,8 @@ AT_ONCE = 3  # commands before a kill, at most
 
 def test_twenty_kills_while_commands_run(hipchat, start_stackstorm):
     st2 = PlayedStackStorm(ends_at_once=0.1)
-    chat = Chat(hipchat, hipchat.make_room())
-    chat.stackstorm = sensor = start_stackstorm(hipchat, chatops=chat.config(**st2.config()))
-    wait_until(lambda: sensor.webhooks(chat.name))
-    wait_until(lambda: st2._listeners, what="the event stream")
+    chat = Chat(hipchat, hipchat.make_room()).start(start_stackstorm, hipchat, st2)
+    sensor = chat.stackstorm
     # Without a stored cursor, messages posted during a kill would not be backfilled.
     wait_until(lambda: is_sure(sensor), what="the first look at the room's history")
     words = []

@@ -5,13 +5,12 @@ from support.waiting import wait_until
 
 
 class Chat:
-    """What people say in a room whose commands a sensor takes."""
+    """What people say in a room whose commands a sensor takes; stackstorm: that sensor's."""
 
-    def __init__(self, hipchat, room):
-        self.people, self.name = hipchat.people, room
+    def __init__(self, hipchat, room, stackstorm=None):
+        self.people, self.name, self.stackstorm = hipchat.people, room, stackstorm
         self.room_id = hipchat.room_id(room)
         self.ids = {name: self._id(hipchat, name) for name in ("Ann", "Bob")}
-        self.stackstorm = None  # whose log and health are looked at
         self._seen = len(self.transcript())
 
     def _id(self, hipchat, name):
@@ -22,6 +21,13 @@ class Chat:
         """The section `chatops` for this room, in which Ann may do everything."""
         return dict({"rooms": [self.room_id],
                      "allow": [{"commands": ["*"], "people": [self.ids["Ann"]]}]}, **chatops)
+
+    def start(self, start_stackstorm, hipchat, st2):
+        """Start a sensor whose commands run in a played StackStorm; returns this room."""
+        self.st2 = st2
+        self.stackstorm = start_stackstorm(hipchat, chatops=self.config(**st2.config()))
+        wait_until(lambda: self.stackstorm.webhooks(self.name) and st2.listeners)
+        return self
 
     def transcript(self):
         return self.people.transcript(self.name)
@@ -47,13 +53,15 @@ class Chat:
 
     def outcome(self, text, person="Ann"):
         """Say something; return the outcome in the sensor's log."""
-        return self.outcome_of(self.say(text, person))
+        pattern = re.compile(f"message {self.say(text, person)}: (.+); alias (.+), executions")
+        return wait_until(lambda: pattern.search(self.stackstorm.log()),
+                          what="the log line of a command").group(1)
 
-    def outcome_of(self, message_id):
-        pattern = re.compile(f"message {message_id}: (.+); alias (.+), executions (.+)\\.")
-        found = wait_until(lambda: pattern.search(self.stackstorm.log()),
-                           what="the log line of a command")
-        return found.group(1)
+    def begin(self):
+        """Give a command to the played StackStorm; its execution's id, once acknowledged."""
+        before = len(self.st2.started())
+        self.ask("!say hi")
+        return self.st2.started()[before]["id"]
 
     def is_idle(self):
         """Whether no command waits for anything."""

@@ -15,6 +15,10 @@ def now():
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def new_id():
+    return uuid.uuid4().hex[:24]
+
+
 class PlayedStackStorm:
     """What a real one answered to the calls of commands.
 
@@ -25,14 +29,14 @@ class PlayedStackStorm:
         hangs: seconds that a start takes, after it has started.
         calls: (method, path, body) of each call so far.
         connections: the number of connections so far.
+        listeners: the queues of the readers of the event stream.
     """
 
     def __init__(self, ends_at_once=0.0, has_authentication=False):
         self.aliases = [self.alias("say", ["say {{ words }}"])]
-        self.executions, self.inquiries = {}, {}
+        self.executions, self.inquiries, self.listeners = {}, {}, []
         self.faults, self.calls, self.hangs, self.ends_at_once = {}, [], 0.0, ends_at_once
-        self.has_stream, self.has_authentication = True, has_authentication
-        self._listeners, self._lock, self.connections = [], threading.Lock(), 0
+        self.has_stream, self.has_authentication, self.connections = True, has_authentication, 0
         played = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,14 +56,13 @@ class PlayedStackStorm:
                 pass
 
         class Server(ThreadingHTTPServer):
-            daemon_threads = True
             request_queue_size = 128
 
             def handle_error(self, request, address):
                 pass  # a client that was killed
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def config(self, **more):
@@ -89,7 +92,7 @@ class PlayedStackStorm:
 
     def retry(self, execution_id):
         """Run a failed execution again, as the policy action.retry does; returns the new ID."""
-        failed, retry_id = self.executions[execution_id], uuid.uuid4().hex[:24]
+        failed, retry_id = self.executions[execution_id], new_id()
         self.executions[retry_id] = dict(
             failed, id=retry_id, status="running", liveaction={"id": "la" + retry_id[2:]},
             context=dict(failed["context"], policies={"retry": {
@@ -98,7 +101,7 @@ class PlayedStackStorm:
 
     def ask(self, execution_id, is_sent=True):
         """Let a workflow ask something; returns the inquiry's id."""
-        asked = uuid.uuid4().hex[:24]
+        asked = new_id()
         self.executions[execution_id]["status"] = "paused"
         self.executions[asked] = {
             "id": asked, "status": "pending", "parent": execution_id,
@@ -115,14 +118,12 @@ class PlayedStackStorm:
     def tell(self, execution, event="st2.execution__update"):
         """Put something on the event stream."""
         text = f"event: {event}\ndata: {json.dumps(execution)}\n\n".encode()
-        with self._lock:
-            for listener in self._listeners:
-                listener.put(text)
+        for listener in list(self.listeners):
+            listener.put(text)
 
     def end_streams(self):
-        with self._lock:
-            for listener in self._listeners:
-                listener.put(None)
+        for listener in list(self.listeners):
+            listener.put(None)
 
     def started(self):
         """The executions of commands, oldest first."""
@@ -143,7 +144,7 @@ class PlayedStackStorm:
             fault = 401, {"faultstring": "Unauthorized"}
         elif path == "/user":
             fault = 200, {"username": key.rpartition("-")[2], "rbac": {"enabled": True}}
-        status, found = fault if fault else self._answer(handler.command, path, query, body)
+        status, found = fault or self._answer(handler.command, path, query, body)
         content = json.dumps(found).encode()
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(content)))
@@ -163,8 +164,7 @@ class PlayedStackStorm:
                      if each["start_timestamp"] > query.get("timestamp_gt", "") and
                      query.get("status") in (None, each["status"]) and
                      query.get("action") in (None, each["action"]["ref"])]
-            offset = int(query.get("offset", 0))
-            return 200, found[offset:offset + int(query.get("limit", 100))]
+            return 200, found[int(query["offset"]):][:int(query["limit"])]
         if kind == "actionalias":
             found = [each for each in self.aliases if key in ("", each["ref"], each["id"])]
             return 200, found[0] if key and found else found
@@ -174,7 +174,7 @@ class PlayedStackStorm:
 
     def _start(self, body):
         alias = next(each for each in self.aliases if each["name"] == body["name"])
-        id = uuid.uuid4().hex[:24]
+        id = new_id()
         self.executions[id] = execution = {
             "id": id, "status": "running", "action": {"ref": alias["action_ref"]},
             "runner": {"name": "python-script"}, "parameters": {"words": body["command"]},
@@ -199,17 +199,12 @@ class PlayedStackStorm:
         if not self.has_stream:
             return
         events = queue.Queue()
-        with self._lock:
-            self._listeners.append(events)
+        self.listeners.append(events)
         try:
             handler.wfile.write(b"\n")
-            while True:
-                event = events.get()
-                if event is None:
-                    return
+            for event in iter(events.get, None):
                 handler.wfile.write(event)
         except OSError:
             pass
         finally:
-            with self._lock:
-                self._listeners.remove(events)
+            self.listeners.remove(events)

@@ -43,13 +43,18 @@ def factor(room, stackstorm):
     return room
 
 
-def post_message(hipchat, stackstorm, message, room="Factor"):
-    """Deliver a message that is not in HipChat's history; return its ID."""
-    body = {"event": "room_message", "webhook_id": 7, "item": {
-        "message": dict({"id": str(uuid.uuid4()), "type": "message"}, **message),
-        "room": {"id": hipchat.room_id(room), "name": room}}}
-    assert post(signed_url(stackstorm, room), json.dumps(body).encode()) == 204
-    return body["item"]["message"]["id"]
+@pytest.fixture
+def post_message(factor, stackstorm):
+    """Deliver a message that is not in HipChat's history, by default an old one of Ann's."""
+    def post_message(message, **more):
+        sent = dict({"id": str(uuid.uuid4()), "type": "message", "message": message,
+                     "date": "2026-05-04T09:30:00+00:00", "from": {
+                         "id": factor.ids["Ann"], "name": "Ann", "mention_name": "Ann"}}, **more)
+        body = {"event": "room_message", "webhook_id": 7, "item": {
+            "message": sent, "room": {"id": factor.room_id, "name": factor.name}}}
+        assert post(signed_url(stackstorm, factor.name), json.dumps(body).encode()) == 204
+
+    return post_message
 
 
 def test_a_command_is_acknowledged_and_answered(factor, hipchat):
@@ -116,11 +121,10 @@ def test_other_text_gets_no_reply(factor, text, person):
     assert factor.lines() == []
 
 
-def test_a_notification_and_another_room_and_a_guest_get_silence(factor, hipchat, stackstorm):
+def test_a_notification_and_another_room_and_a_guest_get_silence(factor, hipchat, post_message):
     hipchat.people.act("Factor", "Ann", "notification", message=":hc hipchat rooms")
     hipchat.people.say("Ops", "Ann", ":hc hipchat rooms")
-    post_message(hipchat, stackstorm, {"from": "A guest", "message": ":hc hipchat rooms",
-                                       "date": "2026-05-04T09:30:00+00:00"})
+    post_message(":hc hipchat rooms", **{"from": "A guest"})
     assert len(factor.ask(":hc hipchat who is @Ann", 2)) == 2
     assert not [line for line in hipchat.people.transcript("Ops")
                 if line["type"] == "notification"]
@@ -156,23 +160,19 @@ def test_help_names_what_the_person_may_run(factor):
     assert code.startswith("<pre>:hc hipchat topic &lt;room&gt; &lt;topic&gt; - Set the topic")
 
 
-def test_a_message_that_comes_twice_runs_once(factor, hipchat, stackstorm):
-    message = {"id": str(uuid.uuid4()), "message": ":hc help rooms",
-               "date": factor.transcript()[-1]["when"],
-               "from": {"id": factor.ids["Ann"], "name": "Ann", "mention_name": "Ann"}}
+def test_a_message_that_comes_twice_runs_once(factor, post_message):
+    message = {"id": str(uuid.uuid4()), "date": factor.transcript()[-1]["when"]}
     factor.say("now")
-    post_message(hipchat, stackstorm, message)
+    post_message(":hc help rooms", **message)
     factor.answers(2)
-    post_message(hipchat, stackstorm, message)
+    post_message(":hc help rooms", **message)
     assert len(factor.ask(":hc help topic", 2)) == 2
 
 
-def test_fifty_old_commands_cost_one_message(factor, hipchat, stackstorm):
+def test_fifty_old_commands_cost_one_message(factor, post_message):
     factor.say("now")
     for number in range(50):
-        post_message(hipchat, stackstorm, {
-            "message": f":hc hipchat topic Factor {number}", "date": "2026-05-04T09:30:00+00:00",
-            "from": {"id": factor.ids["Ann"], "name": "Ann", "mention_name": "Ann"}})
+        post_message(f":hc hipchat topic Factor {number}")
     answer, = factor.answers()
     assert answer.startswith("@Ann 50 commands were said while I was away, the first ")
     wait_until(factor.is_idle)

@@ -1,6 +1,5 @@
 """StackStorm's event stream, read in pieces."""
 import json
-import random
 
 import pytest
 
@@ -15,14 +14,15 @@ def text(body, name="st2.execution__update"):
     return f"event: {name}\ndata: {json.dumps(body)}\n\n".encode()
 
 
-def pieces_of(content, size):
-    return [content[start:start + size] for start in range(0, len(content), size)]
+def read_in_pieces(content, size):
+    return list(read_events(content[start:start + size]
+                            for start in range(0, len(content), size)))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100, PIECE])
 def test_events_are_read_whatever_pieces_they_come_in(size):
     content = b"\n" + text(EXECUTION) + b"\n" + text({"id": "60"}, "st2.actionalias__update")
-    first, second = read_events(pieces_of(content, size))
+    first, second = read_in_pieces(content, size)
     assert (first.name, first.body, first.is_whole) == ("st2.execution__update", EXECUTION, True)
     assert (second.name, second.body) == ("st2.actionalias__update", {"id": "60"})
 
@@ -30,17 +30,10 @@ def test_events_are_read_whatever_pieces_they_come_in(size):
 @pytest.mark.parametrize("size", [1000, PIECE - 1, PIECE])
 def test_of_a_long_event_only_the_head_is_kept(size):
     large = dict(EXECUTION, result={"stdout": "x" * 9 * HEAD})
-    found = list(read_events(pieces_of(text(large) + text({"id": "60"}), size)))
-    assert [event.body["id"] for event in found] == ["5f", "60"]
-    head, whole = found
+    head, whole = read_in_pieces(text(large) + text({"id": "60"}), size)
+    assert [head.body["id"], whole.body["id"]] == ["5f", "60"]
     assert not head.is_whole and whole.is_whole
     assert head.body == {key: EXECUTION[key] for key in ("id", "status", "context", "result_size")}
-
-
-def test_a_number_that_is_cut_off_is_left_out():
-    body = '{"id": "5f", "filler": "' + "x" * (HEAD - 50) + '", "size": 12'
-    event, = read_events([f"event: a\ndata: {body}3456}}\n\n".encode()])
-    assert "size" not in event.body or event.body["size"] == 123456
 
 
 def test_comments_and_incomplete_events_are_left_out():
@@ -50,7 +43,6 @@ def test_comments_and_incomplete_events_are_left_out():
 
 def test_every_cut_gives_members_that_are_right():
     content = text(EXECUTION)
-    for _ in range(300):
-        cut = random.randrange(len(content))
+    for cut in range(len(content)):
         for event in read_events([content[:cut] + b"\n\n"]):
             assert all(EXECUTION[key] == value for key, value in event.body.items())

@@ -21,21 +21,27 @@ def datastore():
 
 
 @pytest.fixture
+def command():
+    return Command(MESSAGE, 1.0)
+
+
+@pytest.fixture
 def journal(datastore):
     return reopened(datastore)
 
 
-def reopened(datastore, damages=None):
+def reopened(datastore, report_damage=print):
     """The journal of a sensor that starts, here or on another machine."""
-    store = CommandStore(check_active=lambda: None, read=datastore.read_prefix,
-                         write=datastore.write, delete=datastore.pop)
-    journal = Journal(store, (damages if damages is not None else []).append)
+    journal = Journal(CommandStore(
+        check_active=lambda: None, read=datastore.read_prefix, write=datastore.write,
+        delete=datastore.pop), report_damage)
     journal.open()
     return journal
 
 
-def test_an_unanswered_command_is_loaded_again(journal, datastore):
-    command = Command(MESSAGE, 1.0, Attempt("a", "ops.say", "ops.say", "2026-05-04", True))
+def test_an_unanswered_command_is_loaded_again_and_its_text_until_it_was_handled(
+        journal, datastore, command):
+    command.attempt = Attempt("a", "ops.say", "ops.say", "2026-05-04", True)
     assert journal.add(command)
     assert list(reopened(datastore)) == [command]
     command.executions = [Execution("5f", "ops.say", 2.0, asked=["60"])]
@@ -43,10 +49,10 @@ def test_an_unanswered_command_is_loaded_again(journal, datastore):
     journal.save(command)
     found, = reopened(datastore)
     assert found.executions == command.executions and found.replies == command.replies
+    assert found.message.text == ""
 
 
-def test_an_answered_command_is_known_and_not_pending(journal, datastore):
-    command = Command(MESSAGE, 1.0)
+def test_an_answered_command_is_known_and_not_pending(journal, datastore, command):
     journal.add(command)
     journal.save(command)
     assert not journal.add(Command(MESSAGE, 2.0)) and len(journal) == 0
@@ -54,24 +60,15 @@ def test_an_answered_command_is_known_and_not_pending(journal, datastore):
     assert not again.add(Command(MESSAGE, 3.0)) and list(again) == []
 
 
-def test_the_text_of_a_command_is_removed_once_it_was_handled(journal, datastore):
-    command = Command(MESSAGE, 1.0)
-    journal.add(command)
-    command.executions = [Execution("5f", "ops.say", 2.0)]
-    journal.save(command)
-    assert next(iter(reopened(datastore))).message.text == ""
-
-
-def test_a_command_that_the_datastore_refuses_is_not_known(journal, datastore):
+def test_a_command_that_the_datastore_refuses_is_not_known(journal, datastore, command):
     datastore.is_away = True
     with pytest.raises(ServiceUnavailable):
-        journal.add(Command(MESSAGE, 1.0))
+        journal.add(command)
     datastore.is_away = False
-    assert len(journal) == 0 and journal.add(Command(MESSAGE, 1.0))
+    assert len(journal) == 0 and journal.add(command)
 
 
-def test_a_command_answered_a_day_ago_is_forgotten(journal, datastore, monkeypatch):
-    command = Command(MESSAGE, 1.0)
+def test_a_command_answered_a_day_ago_is_forgotten(journal, datastore, command, monkeypatch):
     journal.add(command)
     journal.save(command)
     monkeypatch.setattr(timing, "COMMAND_KEPT", 0.0)
@@ -81,8 +78,8 @@ def test_a_command_answered_a_day_ago_is_forgotten(journal, datastore, monkeypat
 
 
 @pytest.mark.parametrize("value", ["", "{", "{}", "null", "[]", '"x"', "[" * 100000])
-def test_a_record_that_cannot_be_read_is_reported_and_not_run(datastore, value):
+def test_a_record_that_cannot_be_read_is_reported_and_not_run(datastore, command, value):
     datastore[KEY] = value
     damages = []
-    journal = reopened(datastore, damages)
-    assert KEY in damages[0] and not journal.add(Command(MESSAGE, 1.0))
+    journal = reopened(datastore, damages.append)
+    assert KEY in damages[0] and not journal.add(command)

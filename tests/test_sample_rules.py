@@ -1,4 +1,5 @@
 """The rules that come with the pack: each does what it says, and none runs for ever."""
+import contextlib
 import uuid
 
 import jinja2
@@ -9,8 +10,9 @@ from support.servers import Hipchat, Stackstorm
 from support.waiting import wait_until
 
 FILES = sorted((REPOSITORY / "rules").glob("*.yaml"))
-ANSWERING = ["hipchat.enter", "hipchat.exit", "hipchat.notification", "hipchat.ping_pong",
-             "hipchat.topic_change"]
+ANSWERING = ["enter", "exit", "notification", "ping_pong", "topic_change"]
+OTHER_TEXT = ["pong hello", "sleeping well", "I say ping hello", "Ping hello", "pinghello", "ping",
+              " ping hello"]
 
 
 @pytest.fixture(scope="module")
@@ -23,51 +25,44 @@ def hipchat():
 
 @pytest.fixture(scope="module")
 def stackstorm(hipchat, tmp_path_factory):
-    process = Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat, rooms=["Factor", "Ops"])
-    wait_until(process.has_its_webhooks)
-    yield process
-    process.stop()
+    with Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat,
+                    rooms=["Factor", "Ops"]) as process:
+        wait_until(process.has_its_webhooks)
+        yield process
 
 
 @pytest.fixture
 def enable(stackstorm):
     """Enable sample rules, for the test."""
-    enabled = []
+    def switch(name, to):
+        path = "/v1/rules/hipchat." + name
+        stackstorm.api("PUT", path, json=dict(stackstorm.api("GET", path), enabled=to))
 
-    def switch(ref, to):
-        definition = stackstorm.api("GET", "/v1/rules/" + ref)
-        stackstorm.api("PUT", "/v1/rules/" + ref, json=dict(definition, enabled=to))
+    with contextlib.ExitStack() as switches:
+        def enable(*names):
+            for name in names:
+                switch(name, True)
+                switches.callback(switch, name, False)
 
-    def enable(*refs):
-        for ref in refs:
-            switch(ref, True)
-            enabled.append(ref)
-
-    yield enable
-    for ref in enabled:
-        switch(ref, False)
+        yield enable
 
 
 def example(name):
-    rule = yaml.safe_load((REPOSITORY / "rules" / (name + ".yaml")).read_text("utf-8"))
-    assert rule["enabled"] is False
-    return rule
+    return yaml.safe_load((REPOSITORY / "rules" / (name + ".yaml")).read_text("utf-8"))
 
 
 @pytest.fixture
 def add_copy(stackstorm):
     """Add an enabled copy of an example: add_copy("mirror", action={...}, parameters={...})."""
-    refs = []
+    with contextlib.ExitStack() as rules:
+        def add(name, action=None, parameters=None):
+            rule = example(name)
+            event = rule["trigger"]["type"].partition(".")[2]
+            rules.callback(stackstorm.remove_rule, stackstorm.add_rule(
+                event, parameters or rule["trigger"]["parameters"], rule["criteria"],
+                action or rule["action"]))
 
-    def add(name, action=None, parameters=None):
-        rule = example(name)
-        event = rule["trigger"]["type"].partition(".")[2]
-        refs.append(stackstorm.add_rule(event, parameters or rule["trigger"]["parameters"],
-                                        rule["criteria"], action or rule["action"]))
-
-    yield add
-    for ref in refs:
-        stackstorm.remove_rule(ref)
+        yield add
 
 
 class Room:
@@ -78,14 +73,15 @@ class Room:
         self._people, self._stackstorm = hipchat.people, stackstorm
         self._before = len(self._people.transcript(name))
 
-    def say(self, text):
-        self._people.say(self.name, "Ann", text)
+    def say(self, text, person="Ann"):
+        self._people.say(self.name, person, text)
 
-    def act(self, event, **more):
-        self._people.act(self.name, "Ann", event, **more)
+    def act(self, event, person="Ann", **more):
+        self._people.act(self.name, person, event, **more)
 
     def answers(self):
-        """(text, color) of each notification that is new."""
+        """(text, color) of each notification that is new, once all is done."""
+        self.settle()
         return [(line["what"], line["color"])
                 for line in self._people.transcript(self.name)[self._before:]
                 if line["type"] == "notification"]
@@ -99,7 +95,7 @@ class Room:
         while True:
             seen = len(self._people.transcript(self.name))
             marker = "marker " + uuid.uuid4().hex
-            self._people.say(self.name, "Marker", marker)
+            self.say(marker, "Marker")
             wait_until(lambda: self._is_processed(marker))
             wait_until(lambda: all(execution["status"] in ("succeeded", "failed") for execution in
                                    self._stackstorm.api("GET", "/v1/executions")))
@@ -123,108 +119,46 @@ def ops(hipchat, stackstorm):
     return Room(hipchat, stackstorm, "Ops")
 
 
-class TestPingPong:
-    """hipchat.ping_pong"""
+@pytest.mark.parametrize("rule", ["ping_pong", "ping_pong_anywhere"])
+def test_a_ping_is_answered_with_its_very_text_in_its_room(enable, factor, ops, rule):
+    enable(rule)
+    texts = ["hello", "ping ping", "☃ \U0001f389", "a \"quoted\" 'word'", "x" * 9995, "7 * 7"]
+    for text in texts:
+        factor.say("ping " + text)
+    assert sorted(factor.answers()) == sorted(("pong " + text, "green") for text in texts)
+    assert ops.answers() == []
 
-    def test_answers_ping_hello_with_pong_hello_in_green(self, enable, factor):
-        enable("hipchat.ping_pong")
-        factor.say("ping hello")
-        factor.settle()
-        assert factor.answers() == [("pong hello", "green")]
 
-    @pytest.mark.parametrize("text", [
-        "pong hello", "sleeping well", "I say ping hello", "Ping hello", "pinghello", "ping",
-        " ping hello"])
-    def test_is_silent_on_anything_else(self, enable, factor, text):
-        enable("hipchat.ping_pong")
+@pytest.mark.parametrize("rule, texts", [
+    ("ping_pong", OTHER_TEXT), ("ping_pong_anywhere", [*OTHER_TEXT, "ping ", "ping\nhello"])])
+def test_other_text_is_not_answered(enable, factor, rule, texts):
+    enable(rule)
+    for text in texts:
         factor.say(text)
-        factor.settle()
-        assert factor.answers() == []
-
-    @pytest.mark.parametrize("what", [
-        "ping ping", "☃ \U0001f389", "a \"quoted\" 'word'", "x" * 9995, "7 * 7"])
-    def test_answers_with_the_very_text(self, enable, factor, what):
-        enable("hipchat.ping_pong")
-        factor.say("ping " + what)
-        factor.settle()
-        assert factor.answers() == [("pong " + what, "green")]
-
-    def test_answers_in_its_room_alone(self, enable, factor, ops):
-        enable("hipchat.ping_pong")
-        ops.say("ping hello")
-        ops.settle()
-        assert ops.answers() == factor.answers() == []
+    assert factor.answers() == []
 
 
-class TestPingPongAnywhere:
-    """hipchat.ping_pong_anywhere"""
-
-    @pytest.mark.parametrize("place", ["factor", "ops"])
-    def test_answers_in_the_room_where_it_was_said(self, enable, factor, ops, place):
-        enable("hipchat.ping_pong_anywhere")
-        room, other = (factor, ops) if place == "factor" else (ops, factor)
-        room.say("ping hello")
-        room.settle()
-        assert room.answers() == [("pong hello", "green")]
-        assert other.answers() == []
-
-    @pytest.mark.parametrize("text", ["pong hello", "I say ping hello", "ping ", "ping\nhello"])
-    def test_is_silent_on_anything_else(self, enable, ops, text):
-        enable("hipchat.ping_pong_anywhere")
-        ops.say(text)
-        ops.settle()
-        assert ops.answers() == []
-
-    @pytest.mark.parametrize("what", ["ping ping", "☃", "a \"quoted\" 'word'", "x" * 9995])
-    def test_answers_with_the_very_text(self, enable, ops, what):
-        enable("hipchat.ping_pong_anywhere")
-        ops.say("ping " + what)
-        ops.settle()
-        assert ops.answers() == [("pong " + what, "green")]
+@pytest.mark.parametrize("rule, answers", [
+    ("ping_pong", []), ("ping_pong_anywhere", [("pong hello", "green")])])
+def test_a_ping_in_another_room_is_answered_there_or_not_at_all(enable, factor, ops, rule, answers):
+    enable(rule)
+    ops.say("ping hello")
+    assert ops.answers() == answers and factor.answers() == []
 
 
-class TestTelling:
-    """hipchat.notification, enter, exit and topic_change"""
-
-    def test_notification_repeats_a_notification_and_not_its_own(self, enable, factor):
-        enable("hipchat.notification")
-        factor.act("notification", message="the disk is full", color="red")
-        factor.settle()
-        assert factor.answers() == [("the disk is full", "red"),
-                                    ("Notification received the disk is full", "gray")]
-
-    def test_notification_answers_the_longest_too(self, enable, factor):
-        enable("hipchat.notification")
-        factor.act("notification", message="x" * 10000)
-        factor.settle()
-        assert len(factor.answers()) == 2
-        assert factor.answers()[1][0].startswith("Notification received xxx")
-
-    def test_enter_names_the_person(self, enable, factor):
-        enable("hipchat.enter")
-        factor.act("enter")
-        factor.settle()
-        assert factor.answers() == [("Ann entered the room", "gray")]
-
-    def test_exit_names_the_person(self, enable, factor):
-        enable("hipchat.exit")
-        factor.act("exit")
-        factor.settle()
-        assert factor.answers() == [("Ann exited the room", "gray")]
-
-    def test_topic_change_repeats_the_new_topic(self, enable, factor):
-        enable("hipchat.topic_change")
-        factor.act("topic_change", topic="Lunch at 12")
-        factor.settle()
-        assert factor.answers() == [("Room topic changed to Lunch at 12", "gray")]
-
-    def test_topic_change_answers_an_empty_and_the_longest_topic(self, enable, factor):
-        enable("hipchat.topic_change")
-        for topic in ("", "x" * 250):
-            factor.act("topic_change", topic=topic)
-        factor.settle()
-        assert sorted(text for text, _ in factor.answers()) == [
-            "Room topic changed to ", "Room topic changed to " + "x" * 250]
+@pytest.mark.parametrize("rule, change, answers", [
+    ("notification", {"message": "the disk is full", "color": "red"},
+     [("the disk is full", "red"), ("Notification received the disk is full", "gray")]),
+    ("notification", {"message": "x" * 10000},
+     [("x" * 10000, "yellow"), ("Notification received " + "x" * 8997 + "...", "gray")]),
+    ("enter", {}, [("Ann entered the room", "gray")]),
+    ("exit", {}, [("Ann exited the room", "gray")]),
+    *[("topic_change", {"topic": topic}, [("Room topic changed to " + topic, "gray")])
+      for topic in ("Lunch at 12", "", "x" * 250)]])
+def test_an_event_is_told_in_its_room(enable, factor, rule, change, answers):
+    enable(rule)
+    factor.act(rule, **change)
+    assert factor.answers() == answers
 
 
 class TestAllAtOnce:
@@ -237,23 +171,20 @@ class TestAllAtOnce:
         factor.act("topic_change", topic="ping pong")
         factor.act("notification", message="ping pong")
         factor.say("ping Notification received")
-        factor.settle()
         answers = ["Ann entered the room", "Ann exited the room", "Room topic changed to ping pong",
-                "ping pong", "pong Notification received"]
+                   "ping pong", "pong Notification received"]
         assert sorted(text for text, _ in factor.answers()) == sorted(
             answers + ["Notification received " + text for text in answers])
 
     def test_both_ping_pongs_answer_a_ping_each_once(self, enable, factor):
-        enable("hipchat.ping_pong", "hipchat.ping_pong_anywhere")
+        enable("ping_pong", "ping_pong_anywhere")
         factor.say("ping ping ping")
-        factor.settle()
         assert factor.answers() == [("pong ping ping", "green")] * 2
 
     def test_a_user_who_imitates_an_answer_starts_no_loop(self, enable, factor):
         enable(*ANSWERING)
         factor.act("notification", message="Notification received nothing")
         factor.say("pong ping hello")
-        factor.settle()
         assert factor.answers() == [("Notification received nothing", "yellow")]
 
 
@@ -262,23 +193,22 @@ class TestWorkedExamples:
 
     def test_greet_welcomes_a_person_in_private(self, add_copy, hipchat, factor):
         add_copy("greet")
-        hipchat.people.act("Factor", "Clara", "enter")
-        factor.settle()
+        factor.act("enter", "Clara")
+        assert factor.answers() == []
         assert [line["what"] for line in hipchat.people.inbox("Clara")] == [
             'Welcome to Factor. Say "build" and a project to build it.']
-        assert factor.answers() == []
 
     def test_two_rooms_that_mirror_each_other_come_to_rest(self, add_copy, hipchat, factor, ops):
         add_copy("mirror")
         back = example("mirror")["action"]
         add_copy("mirror", dict(back, parameters=dict(back["parameters"], room="Factor")),
-               {"room": "Ops"})
-        hipchat.people.act("Factor", "CI", "notification", message="<b>green</b>", color="green")
-        for room in (factor, ops, factor):
-            room.settle()
+                 {"room": "Ops"})
+        factor.act("notification", "CI", message="<b>green</b>", color="green")
+        factor.settle()
+        ops.settle()
+        assert hipchat.people.transcript("Ops")[-2]["format"] == "html"
         assert factor.answers() == [("<b>green</b>", "green")]
         assert ops.answers() == [("From Factor: <b>green</b>", "green")]
-        assert hipchat.people.transcript("Ops")[-2]["format"] == "html"
 
     @pytest.mark.parametrize("message", [{}, {"color": None, "message_format": None}])
     def test_mirror_takes_a_notification_without_a_color(self, message):
@@ -291,12 +221,11 @@ class TestWorkedExamples:
         ("Anna", "build web; rm -rf ~", []), ("Anna", "please build web", []),
         ("Anna", "build --help", []), ("Berta", "build {{ st2kv.system.secret }}", [])])
     def test_build_takes_names_of_projects_from_two_people(
-            self, add_copy, hipchat, factor, who, text, built):
+            self, add_copy, factor, who, text, built):
         message = example("build")["action"]["parameters"]["what"]
         add_copy("build", {"ref": "hipchat.send",
                            "parameters": {"room": "Factor", "message": message}})
-        hipchat.people.say("Factor", who, text)
-        factor.settle()
+        factor.say(text, who)
         assert [text for text, _ in factor.answers()] == built
 
 
@@ -304,8 +233,8 @@ class TestFiles:
     """The files as they are shipped."""
 
     @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-    def test_are_disabled_and_say_how_to_enable_them(self, stackstorm, file):
-        text = file.read_text()
+    def test_are_disabled_and_say_how_to_enable_them(self, file):
+        text = file.read_text("utf-8")
         rule = yaml.safe_load(text)
         assert rule["enabled"] is False
         assert (rule["name"], rule["pack"]) == (file.stem, "hipchat")
@@ -319,5 +248,4 @@ class TestFiles:
         factor.say("ping hello")
         factor.act("enter")
         factor.act("notification", message="hello")
-        factor.settle()
         assert factor.answers() == [("hello", "yellow")]

@@ -1,10 +1,10 @@
 """The ChatOps commands: each finds its one alias, and answers in words."""
-import re
-
 import pytest
 from support import REPOSITORY
 
+from chatops.matching import formats_of
 from chatops.result import render
+from sandbox.stackstorm import platform_modules
 from sandbox.stackstorm.pack import read
 
 ALIASES = [read(file) for file in sorted((REPOSITORY / "aliases").glob("*.yaml"))]
@@ -19,30 +19,17 @@ COMMANDS = [
 ]
 
 
-def parameters(representation, command):
-    """What StackStorm takes out of a command by a format; None where it does not match."""
-    try:
-        from st2common.exceptions.content import ParseException
-        from st2common.models.utils.action_alias_utils import extract_parameters
-    except ImportError:
-        return simply(representation, command)
-    try:
-        return extract_parameters(representation, command)
-    except ParseException:
-        return None
+@pytest.fixture(autouse=True)
+def stackstorms_modules():
+    """The filters of StackStorm, which a template may use."""
+    platform_modules.install_base_classes()
 
 
-def simply(representation, command):
-    """The same for formats of words and of {{ names }}, whose values may be in quotes."""
-    value = r"""(?:"(?P<\1_quoted>.+?)"|(?P<\1>.+?))"""
-    pattern = r"\s*" + re.sub(r"{{ (\w+) }}", value, representation) + r"\s*"
-    matched = re.fullmatch(pattern, command, re.DOTALL)
-    return matched and {name.replace("_quoted", ""): found
-                        for name, found in matched.groupdict().items() if found is not None}
-
-
-def representations(alias):
-    return [text for each in alias["formats"] for text in each["representation"]]
+def matches(command):
+    """(alias, parameters) of each format that a command matches."""
+    found = [(format.alias["name"], format.match(command))
+             for alias in ALIASES for format in formats_of(alias)]
+    return [(name, match.executions[0]) for name, match in found if match]
 
 
 def answer(name, succeeded, result):
@@ -58,47 +45,36 @@ def said(name, succeeded, result):
 
 @pytest.mark.parametrize("command, name, found", COMMANDS)
 def test_a_command_matches_exactly_one_alias(command, name, found):
-    matches = [(alias["name"], parameters(representation, command))
-               for alias in ALIASES for representation in representations(alias)
-               if parameters(representation, command) is not None]
-    assert matches == [(name, found)]
+    assert matches(command) == [(name, found)]
 
 
 @pytest.mark.parametrize("text", [
     "hipchat", "hipchat send", "hipchat send Factor", "hipchat who", "hipchat rooms please",
     "please hipchat rooms", "hipchat checks", "let us talk about hipchat rooms"])
 def test_other_text_matches_none(text):
-    assert not [alias["name"] for alias in ALIASES for representation in representations(alias)
-                if parameters(representation, text) is not None]
+    assert not matches(text)
 
 
 @pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias["name"])
 def test_an_alias_runs_an_action_with_parameters_that_it_has(alias):
     action = read(REPOSITORY / "actions" / (alias["action_ref"].partition(".")[2] + ".yaml"))
     declared = action.get("parameters") or {}
-    given = {name for text in representations(alias) for name in re.findall(r"{{ (\w+) }}", text)}
+    given = {name for format in formats_of(alias) for name in format.names}
     required = {name for name, schema in declared.items() if schema.get("required")}
     assert required <= given <= set(declared)
     assert alias["ack"]["format"]
 
 
 @pytest.mark.parametrize("name, action, given, words", [
-    ("send", "send", {"message": "hello"}, "Sent to {room}."),
-    ("topic", "set_topic", {"topic": "Lunch"}, "The topic of {room} is now: Lunch"),
-])
-def test_says_what_was_done(act, room, name, action, given, words):
-    assert answer(name, *act(action, room=room, **given)) == words.format(room=room)
-
-
-def test_lists_rooms_a_line_each(act, start_hipchat):
-    url = start_hipchat("--room", "Factor", "--room", "War Room").url
-    assert answer("rooms", *act("list_rooms", config={"api_url": url})) == (
-        "2 rooms:\nFactor (1001)\nWar Room (1002)")
-
-
-def test_describes_a_person(act):
-    assert answer("who_is", *act("get_user", user="@SandboxOwner")) == (
-        "Sandbox Owner (@SandboxOwner, sandboxowner@example.com, ID 2001) is offline.")
+    ("send", "send", {"room": "Factor", "message": "hello"}, "Sent to Factor."),
+    ("topic", "set_topic", {"room": "Factor", "topic": "Lunch"},
+     "The topic of Factor is now: Lunch"),
+    ("rooms", "list_rooms", {}, "2 rooms:\nFactor (1001)\nWar Room (1002)"),
+    ("who_is", "get_user", {"user": "@SandboxOwner"},
+     "Sandbox Owner (@SandboxOwner, sandboxowner@example.com, ID 2001) is offline.")])
+def test_says_what_was_done(act, start_hipchat, name, action, given, words):
+    config = {"api_url": start_hipchat("--room", "Factor", "--room", "War Room").url}
+    assert answer(name, *act(action, config=config, **given)) == words
 
 
 @pytest.mark.parametrize("presence, word", [

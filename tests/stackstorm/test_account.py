@@ -1,38 +1,28 @@
 """The sensor's account in StackStorm: a service token that is renewed before it ends."""
-import importlib
-import sys
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
-from support.imports import restored_modules
 
-from sandbox.stackstorm import platform_modules
 from sandbox.stackstorm.broker import Broker
-from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.triggers import Triggers
 
 
 @pytest.fixture
-def account(monkeypatch):
+def account(load, monkeypatch):
     """The module, in a StackStorm with authentication; `now` moves its clock, `made` has tokens."""
-    with restored_modules():
-        triggers, broker = Triggers(lambda *_: None), Broker()
-        platform_modules.install_services(triggers, broker, Database(triggers, broker),
-                                          "http://127.0.0.1:9101/v1")
-        sys.modules.pop("stackstorm.account", None)
-        module = importlib.import_module("stackstorm.account")
-        module.now, module.made = datetime(2026, 5, 4, tzinfo=timezone.utc), []
+    module = load("account", Triggers(lambda *_: None), Broker())
+    module.now, module.made = datetime(2026, 5, 4, tzinfo=timezone.utc), []
 
-        def create_token(username, ttl, service):
-            module.made.append((username, service))
-            return SimpleNamespace(token=f"token{len(module.made)}",
-                                   expiry=module.now + timedelta(seconds=ttl))
+    def create_token(username, ttl, service):
+        module.made.append((username, service))
+        return SimpleNamespace(token=f"token{len(module.made)}",
+                               expiry=module.now + timedelta(seconds=ttl))
 
-        monkeypatch.setattr(module, "create_token", create_token)
-        monkeypatch.setattr(module, "get_datetime_utc_now", lambda: module.now)
-        monkeypatch.setattr(module.cfg.CONF.auth, "enable", True)
-        yield module
+    monkeypatch.setattr(module, "create_token", create_token)
+    monkeypatch.setattr(module, "get_datetime_utc_now", lambda: module.now)
+    monkeypatch.setattr(module.cfg.CONF.auth, "enable", True)
+    return module
 
 
 def test_a_token_is_made_when_it_is_needed_and_renewed_before_its_end(account):

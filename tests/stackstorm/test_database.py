@@ -1,73 +1,54 @@
 """What the sensor stores in StackStorm's datastore."""
-import importlib
 import itertools
-import sys
 from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
 from support import REPOSITORY
 from support.addon import REFERENCE
-from support.imports import restored_modules
 
-from sandbox.stackstorm import pack, platform_modules
+from sandbox.stackstorm import pack
 from sandbox.stackstorm.broker import Broker
-from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.datastore import Datastore
 from sandbox.stackstorm.triggers import Triggers
 
-REFERS, REFERS_NOT = {"credentials": REFERENCE}, {"credentials": None}
-
 
 class Platform:
-    """A StackStorm in this process; module: the sensor's way to its database."""
+    """A StackStorm in this process, with the pack; module: the sensor's way to its database."""
 
-    def __init__(self, addon):
-        self.datastore = Datastore()
-        self._pack = pack.load(REPOSITORY, None, self.datastore)
-        self.configure(addon)
+    def __init__(self, load):
+        self._pack = pack.load(REPOSITORY, None, Datastore())
+        self.refer(REFERENCE)
         broker = Broker()
-        triggers = Triggers(broker.publish)
-        platform_modules.install_services(
-            triggers, broker, Database(triggers, broker, pack=self._pack))
-        sys.modules.pop("stackstorm.database", None)
-        self.module = importlib.import_module("stackstorm.database")
+        self.module = load("database", Triggers(broker.publish), broker, self._pack)
 
-    def configure(self, addon):
-        self._pack.register({"api_url": "http://hipchat/v2", "addon": dict(
-            {"enabled": True}, **addon)})
+    def refer(self, reference):
+        """Register a config with this reference to the add-on's credentials."""
+        self._pack.register({"api_url": "http://hipchat/v2", "addon": {
+            "enabled": True, "credentials": reference}})
 
 
 @pytest.fixture
-def start(monkeypatch):
-    monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
-    with restored_modules():
-        yield Platform
+def platform(load):
+    return Platform(load)
 
 
 class TestAddon:
-    def test_is_loaded_as_it_was_saved(self, start):
-        platform = start(REFERS)
+    def test_is_loaded_as_it_was_saved(self, platform):
         assert platform.module.load_addon() is None
         for text in ("first", "second"):
             platform.module.save_addon(text)
             assert platform.module.load_addon() == text
 
-    def test_that_cannot_be_read_back_leaves_nothing_where_there_was_nothing(self, start):
-        platform = start(REFERS_NOT)
-        with pytest.raises(platform.module.NotStored):
-            platform.module.save_addon("first")
-        platform.configure(REFERS)
-        assert platform.module.load_addon() is None
-
-    def test_that_cannot_be_read_back_leaves_what_was_stored_well(self, start):
-        platform = start(REFERS)
-        platform.module.save_addon("first")
-        platform.configure(REFERS_NOT)
+    @pytest.mark.parametrize("before", [None, "first"])
+    def test_that_cannot_be_read_back_leaves_what_was_stored_before(self, platform, before):
+        if before:
+            platform.module.save_addon(before)
+        platform.refer(None)
         with pytest.raises(platform.module.NotStored):
             platform.module.save_addon("second")
-        platform.configure(REFERS)
-        assert platform.module.load_addon() == "first"
+        platform.refer(REFERENCE)
+        assert platform.module.load_addon() == before
 
 
 class _Query:
@@ -91,8 +72,8 @@ class _Query:
 
 
 @pytest.mark.parametrize("count", [0, 1, 500, 1000, 1234])
-def test_all_instances_are_read_once(start, monkeypatch, count):
-    module = start(REFERS).module
+def test_all_instances_are_read_once(platform, monkeypatch, count):
+    module = platform.module
     documents = [SimpleNamespace(occurrence_time=datetime(2026, 11, 30), payload={"number": number})
                  for number in range(count)]
     monkeypatch.setattr(module, "TriggerInstance", SimpleNamespace(

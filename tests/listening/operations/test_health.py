@@ -3,6 +3,7 @@ import logging
 
 import pytest
 from support.clock import Clock
+from support.context import LOG
 
 from listening.operations import health as module
 from listening.operations.health import Health
@@ -10,7 +11,7 @@ from listening.operations.health import Health
 
 @pytest.fixture
 def health():
-    return Health(logging.getLogger("sensor"))
+    return Health(LOG)
 
 
 @pytest.fixture
@@ -25,13 +26,9 @@ def clock(monkeypatch):
     return module.time
 
 
-def test_report_of_a_sensor_that_has_just_started(health):
+def test_report_has_uptime_counts_and_the_metrics_of_other_parts(clock, health):
     assert health.report() == {"status": "ok", "reasons": [], "uptime": 0, "accepted": 0,
                                "dispatched": 0, "dropped": {}, "refused": {}}
-
-
-def test_report_has_uptime_counts_and_the_metrics_of_other_parts(clock):
-    health = Health(logging.getLogger())
     clock.now += 59.6
     for outcome, number in (("accepted", 5), ("dispatched", 3), ("filtered", 2)):
         health.count("room_message", outcome, number)
@@ -68,8 +65,7 @@ def test_a_trouble_that_changes_is_warned_of_again(health, log):
     assert [level for level, _ in log()] == ["WARNING", "WARNING"]
 
 
-def test_a_trouble_that_comes_and_goes_is_no_flood_of_warnings(clock, log):
-    health = Health(logging.getLogger("sensor"))
+def test_a_trouble_that_comes_and_goes_is_no_flood_of_warnings(clock, health, log):
     for _ in range(600):  # a minute's worth of a spool that is full at every second delivery
         health.set_problem("spool", "deliveries are refused", "The spool is full.")
         health.clear_problem("spool")

@@ -1,9 +1,9 @@
 """One of several sensors is the active one; the others stand by and take over."""
-import logging
 import socket
 
 import eventlet
 import pytest
+from support.context import LOG
 from support.waiting import wait_until
 
 from listening import timing
@@ -50,25 +50,14 @@ class Lock:
             self.service.owner = None
 
 
-def spool(tmp_path, name):
-    directory = tmp_path / name
-    directory.mkdir(exist_ok=True)
-    return directory
-
-
-def roster_of(datastore, directory):
-    return Roster(datastore.get, datastore.__setitem__, str(directory))
-
-
 class Sensor:
     """The leadership of one sensor, run in a greenlet."""
 
-    def __init__(self, service, datastore, directory):
-        self.health = Health(logging.getLogger(directory.name))
+    def __init__(self, service, roster):
+        self.health = Health(LOG)
         self.lock = Lock(service)
         self.can_dispatch = True
         self.taken_over, self.checks = [], []
-        roster = roster_of(datastore, directory)
         self.leadership = Leadership(self.lock, roster, lambda: self.can_dispatch, self.health)
         self.task = eventlet.spawn(
             self.leadership.run, activate=self.taken_over.append,
@@ -102,21 +91,38 @@ def datastore():
 
 
 @pytest.fixture
-def start(service, datastore, tmp_path):
+def roster_of(datastore, tmp_path):
+    """Make the roster of a sensor, which has a spool directory of its own."""
+    def roster_of(name):
+        directory = tmp_path / name
+        directory.mkdir(exist_ok=True)
+        return Roster(datastore.get, datastore.__setitem__, str(directory))
+
+    return roster_of
+
+
+@pytest.fixture
+def start(service, roster_of):
     sensors = []
 
-    def starting(name):
-        sensors.append(Sensor(service, datastore, spool(tmp_path, name)))
+    def start(name):
+        sensors.append(Sensor(service, roster_of(name)))
         return sensors[-1]
 
-    yield starting
+    yield start
     for sensor in sensors:
         sensor.task.kill()
 
 
-def test_the_first_is_active_and_the_second_stands_by(start):
-    first = start("first")
-    wait_until(first.may_dispatch)
+@pytest.fixture
+def first(start):
+    """The active sensor."""
+    sensor = start("first")
+    wait_until(sensor.may_dispatch)
+    return sensor
+
+
+def test_the_first_is_active_and_the_second_stands_by(first, start):
     second = start("second")
     eventlet.sleep(0.1)
     assert (first.leadership.role, second.leadership.role) == ("active", "standby")
@@ -124,9 +130,7 @@ def test_the_first_is_active_and_the_second_stands_by(start):
     assert first.may_dispatch() and not second.may_dispatch()
 
 
-def test_the_second_takes_over_when_the_lock_of_the_first_has_ended(start, service):
-    first = start("first")
-    wait_until(first.may_dispatch)
+def test_the_second_takes_over_when_the_lock_of_the_first_has_ended(first, start, service):
     second = start("second")
     first.task.kill()
     service.owner = None  # as by its time-out
@@ -134,9 +138,7 @@ def test_the_second_takes_over_when_the_lock_of_the_first_has_ended(start, servi
     assert second.taken_over == [True]
 
 
-def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(start, service):
-    first = start("first")
-    wait_until(first.may_dispatch)
+def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(first, start, service):
     first.lock.is_cut_off = True
     service.owner = None
     second = start("second")
@@ -147,28 +149,21 @@ def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(start, s
     assert first.leadership.role == "standby"
 
 
-def test_a_lock_that_no_other_sensor_took_is_taken_again_without_a_takeover(start, service):
-    first = start("first")
-    wait_until(first.may_dispatch)
+def test_a_lock_that_no_other_sensor_took_is_taken_again_without_a_takeover(first, service):
     service.owner = None  # the service was emptied
     assert not first.may_dispatch()
     wait_until(first.may_dispatch)
     assert first.taken_over == [False]
 
 
-def test_another_that_was_active_for_a_moment_only_is_noticed_too(
-        start, service, datastore, tmp_path):
-    first = start("first")
-    wait_until(first.may_dispatch)
-    roster_of(datastore, spool(tmp_path, "second")).announce(ACTIVE)
+def test_another_that_was_active_for_a_moment_only_is_noticed_too(first, service, roster_of):
+    roster_of("second").announce(ACTIVE)
     service.owner = None
     first.task.wait()
     assert first.leadership.role == "standby"
 
 
-def test_without_the_service_dispatching_ends_before_the_lock_does(start, service):
-    first = start("first")
-    wait_until(first.may_dispatch)
+def test_without_the_service_dispatching_ends_before_the_lock_does(first, service):
     service.is_away = True
     assert not first.may_dispatch()
     wait_until(lambda: first.health.has_problem("coordination"))
@@ -181,17 +176,13 @@ def test_without_the_service_dispatching_ends_before_the_lock_does(start, servic
     wait_until(lambda: not first.health.has_problem("coordination"))
 
 
-def test_the_deadline_holds_though_the_service_still_names_this_sensor(start, service):
-    first = start("first")
-    wait_until(first.may_dispatch)
+def test_the_deadline_holds_though_the_service_still_names_this_sensor(first, service):
     first.task.kill()  # nothing renews the lock, as in a paused machine
     wait_until(lambda: not first.may_dispatch())
     assert service.owner is first.lock
 
 
-def test_an_active_sensor_without_a_broker_makes_way_for_one_that_has_it(start, service):
-    first = start("first")
-    wait_until(first.may_dispatch)
+def test_an_active_sensor_without_a_broker_makes_way_for_one_that_has_it(first, start):
     first.health.set_problem("broker", "away", "Check it.")
     first.can_dispatch = False
     eventlet.sleep(0.5)
@@ -202,20 +193,7 @@ def test_an_active_sensor_without_a_broker_makes_way_for_one_that_has_it(start, 
     assert second.taken_over == [True]
 
 
-def test_a_standby_without_a_broker_does_not_offer_itself(start):
-    first = start("first")
-    wait_until(first.may_dispatch)
-    first.health.set_problem("broker", "away", "Check it.")
-    first.can_dispatch = False
-    second = start("second")
-    second.can_dispatch = False
-    eventlet.sleep(0.5)
-    assert first.may_dispatch() and second.taken_over == []
-
-
-def test_an_outage_of_the_broker_for_both_changes_no_role(start):
-    first = start("first")
-    wait_until(first.may_dispatch)
+def test_an_outage_of_the_broker_for_both_changes_no_role(first, start):
     second = start("second")
     for _ in range(2):
         first.can_dispatch = second.can_dispatch = False
@@ -227,12 +205,11 @@ def test_an_outage_of_the_broker_for_both_changes_no_role(start):
         eventlet.sleep(0.1)  # in which the standby announces itself again
 
 
-def test_without_coordination_a_second_sensor_is_reported(datastore, tmp_path):
+def test_without_coordination_a_second_sensor_is_reported(roster_of):
     def sole(name):
-        health = Health(logging.getLogger(name))
-        roster = roster_of(datastore, spool(tmp_path, name))
+        health = Health(LOG)
         return health, eventlet.spawn(
-            SoleSensor(roster, health).run, activate=lambda taken_over: None,
+            SoleSensor(roster_of(name), health).run, activate=lambda taken_over: None,
             request_check=lambda: None)
 
     health, task = sole("first")
@@ -248,8 +225,8 @@ def test_without_coordination_a_second_sensor_is_reported(datastore, tmp_path):
 
 
 @pytest.mark.parametrize("record", ["", "[]", "{", '{"sensor": 3}'])
-def test_a_record_that_no_sensor_wrote_counts_as_another_sensor(record, datastore, tmp_path):
+def test_a_record_that_no_sensor_wrote_counts_as_another_sensor(record, datastore, roster_of):
     datastore[ACTIVE] = record
-    roster = roster_of(datastore, tmp_path)
+    roster = roster_of("first")
     assert roster.another_is_active() and not roster.is_alive(STANDBY, 9.0)
     assert roster.take_over() and not roster.another_is_active()

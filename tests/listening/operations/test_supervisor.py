@@ -1,9 +1,8 @@
 """Failed tasks restart, and /health reports them."""
-import logging
-
 import eventlet
 import pytest
 from eventlet.event import Event
+from support.context import LOG
 from support.waiting import wait_until
 
 from listening import timing
@@ -28,7 +27,7 @@ def pauses(monkeypatch):
 
 @pytest.fixture
 def health():
-    return Health(logging.getLogger("sensor"))
+    return Health(LOG)
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def test_a_task_that_ran_for_a_while_begins_soon_again(keep, pauses, monkeypatch
     assert pauses[:3] == [1, 1, 1]
 
 
-def test_a_task_that_is_done_does_not_begin_again(health, pauses):
+def test_a_task_that_is_done_does_not_begin_again(keep, health, pauses):
     began = []
     remaining = [ValueError("odd")]
 
@@ -94,13 +93,13 @@ def test_a_task_that_is_done_does_not_begin_again(health, pauses):
         if remaining:
             raise remaining.pop()
 
-    Supervisor(health).run_forever("task", task).wait()
+    keep(task).wait()
     assert began == [True, True] and pauses == [1]
     assert health.report()["status"] == "ok"
 
 
-def test_a_task_that_is_killed_does_not_begin_again(health, pauses):
-    task = Supervisor(health).run_forever("task", lambda: eventlet.sleep(60))
+def test_a_task_that_is_killed_does_not_begin_again(keep, health, pauses):
+    task = keep(lambda: eventlet.sleep(60))
     eventlet.sleep(0)
     task.kill()
     wait_until(lambda: task.dead)

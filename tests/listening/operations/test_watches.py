@@ -13,9 +13,8 @@ DAY = 86400
 @pytest.fixture
 def watch(monkeypatch):
     """What /health says of a token: watch(info, ...), where each look finds the next one."""
-    monkeypatch.setattr("listening.timing.TOKEN_CHECK_DELAY", 0.0)
-    monkeypatch.setattr("listening.timing.TOKEN_CHECK_PERIOD", 0.0)
-    monkeypatch.setattr("listening.timing.TOKEN_RETRY_DELAY", 0.0)
+    for name in ("TOKEN_CHECK_DELAY", "TOKEN_CHECK_PERIOD", "TOKEN_RETRY_DELAY"):
+        monkeypatch.setattr(f"listening.timing.{name}", 0.0)
 
     def run(*found):
         looks = list(found)

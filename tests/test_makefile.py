@@ -4,11 +4,10 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 TOOLS = ("sh", "make", "mkdir", "touch")
 # This Python, with something of it changed before the code that it is to run.
 PYTHON = """#!/bin/sh

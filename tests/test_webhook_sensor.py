@@ -46,20 +46,18 @@ TASKS = [  # the name in /health, where the task is (or its name in wiring), its
 class Sensor:
     """The pack's sensor in this process, which listens in one room."""
 
-    def __init__(self, config, room):
-        self._pack = pack.load(REPOSITORY, None)
-        self._pack.register(dict(config, rooms=[room], events=["message"]))
+    def __init__(self, config):
+        hipchat_pack = pack.load(REPOSITORY, None)
+        hipchat_pack.register(config)
         self.broker = Broker()
         triggers = Triggers(self.broker.publish)
-        definition = self._pack.sensors[0]
+        definition = hipchat_pack.sensors[0]
         for each in definition["trigger_types"]:
             triggers.add_type(TriggerType("hipchat", each))
         platform_modules.install_base_classes()
         platform_modules.install_services(triggers, self.broker, Database(
-            triggers, self.broker, pack=self._pack))
-        self._host = SensorHost(self._pack, definition, triggers, self.broker)
-        self.sensor = self._host._sensor
-        self.running = None
+            triggers, self.broker, pack=hipchat_pack))
+        self.sensor = SensorHost(hipchat_pack, definition, triggers, self.broker)._sensor
 
     def run(self):
         self.running = eventlet.spawn(self.sensor.run)
@@ -69,30 +67,23 @@ class Sensor:
 
 
 @pytest.fixture
-def make(hipchat, room, tmp_path, monkeypatch, tasks):
-    """Make the sensor; it ends with the test."""
+def toy(hipchat, room, tmp_path, monkeypatch, tasks):
+    """The sensor, before run(); it ends with the test."""
     monkeypatch.setattr("listening.timing.TASK_STEADY_DELAY", 0.5)
     monkeypatch.setattr("listening.timing.DISPATCH_RETRY_MAX", 0.1)
-    sensors = []
     port = free_port()
-    config = {"api_key": hipchat.token, "api_url": hipchat.url,
-              # A thread of the test before may open its spool late, and pytest reuses tmp_path.
-              "spool": {"directory": str(tmp_path / f"spool-{port}")},
-              "webhook": {"public_url": f"http://127.0.0.1:{port}", "host": "127.0.0.1",
-                          "port": port}}
-
-    def make():
-        sensors.append(Sensor(config, room))
-        return sensors[-1]
-
-    monkeypatch.syspath_prepend(str(REPOSITORY / "sensors"))
     with restored_modules():
         for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
             del sys.modules[name]
-        yield make
-        for sensor in sensors:
-            if sensor.running:
-                sensor.running.kill()
+        toy = Sensor({
+            "api_key": hipchat.token, "api_url": hipchat.url, "rooms": [room],
+            "events": ["message"],
+            # A thread of the test before may open its spool late, and pytest reuses tmp_path.
+            "spool": {"directory": str(tmp_path / f"spool-{port}")},
+            "webhook": {"public_url": f"http://127.0.0.1:{port}", "host": "127.0.0.1",
+                        "port": port}})
+        yield toy
+        toy.running.kill()
 
 
 def failing_once(original, error, tasks):
@@ -129,8 +120,7 @@ def post(url, body):
 @pytest.mark.parametrize("name, owner, function", TASKS,
                          ids=[task[2].strip("_") for task in TASKS])
 def test_a_task_that_fails_is_a_problem_and_restarts(
-        make, tasks, hipchat, room, monkeypatch, name, owner, function, error):
-    toy = make()
+        toy, tasks, hipchat, room, monkeypatch, name, owner, function, error):
     owner = getattr(sys.modules["wiring"], owner) if isinstance(owner, str) else owner
     monkeypatch.setattr(owner, function, failing_once(getattr(owner, function), error, tasks))
     reason = f"{name}: failed unexpectedly and is restarted"
@@ -155,8 +145,7 @@ def test_a_task_that_fails_is_a_problem_and_restarts(
                                    for each in toy.broker.history])
 
 
-def test_health_is_degraded_whenever_deliveries_are_not_accepted(make, monkeypatch):
-    toy = make()
+def test_health_is_degraded_whenever_deliveries_are_not_accepted(toy, monkeypatch):
     opened = eventlet.event.Event()
     monkeypatch.setattr(Spool, "open", lambda *_: opened.wait())
     toy.run()

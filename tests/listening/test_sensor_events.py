@@ -27,10 +27,6 @@ def happen(hipchat, room, event, text=TEXT):
         hipchat.people.act(room, "Ann", event, **more)
 
 
-def room_id(hipchat, room):
-    return hipchat.api("GET", "/room/" + room).json()["id"]
-
-
 @pytest.fixture(scope="module")
 def ten(hipchat, stackstorm):
     """All ten events of one room: what was received, by event."""
@@ -134,39 +130,23 @@ class TestWhatHipchatSentOverTheYears:
 class TestFilter:
     """The trigger parameter `filter`, searched in the text."""
 
-    @pytest.mark.parametrize("pattern, text, matches", [
-        ("ping (.*)", "ping hello", ["hello"]), ("(stop)|(go)", "go", ["", "go"]),
-        ("(?i)привет (.+)", "ПРИВЕТ мир ☃", ["мир ☃"]), ("", "anything", [])])
+    @pytest.mark.parametrize("event, pattern, others, text, matches", [
+        ("message", "ping (.*)", ["I say pong"], "ping hello", ["hello"]),
+        ("message", "(stop)|(go)", ["wait"], "go", ["", "go"]),
+        ("message", "(?i)привет (.+)", ["мир"], "ПРИВЕТ мир ☃", ["мир ☃"]),
+        ("message", "", [], "anything", []),
+        ("message", "^ping", ["I say ping"], "ping", []),
+        ("notification", "disk (full)", ["disk empty"], "the disk full at last", ["full"]),
+        ("topic_change", "lunch", ["dinner"], "at lunch", [])])
     def test_lets_through_where_it_is_found_with_the_groups_as_matches(
-            self, hipchat, stackstorm, pattern, text, matches):
-        room = hipchat.make_room()
-        trigger = stackstorm.listen("message", room, filter=pattern)
-        hipchat.people.say(room, "Ann", text)
-        payload, = stackstorm.received(trigger)
-        assert payload["matches"] == matches
-        assert payload["message"] == text
-
-    @pytest.mark.parametrize("event, pattern, other, text", [
-        ("message", "^ping", "I say ping", "ping"),
-        ("notification", "disk (full)", "disk empty", "the disk full at last"),
-        ("topic_change", "lunch", "dinner", "at lunch"),
-    ])
-    def test_holds_back_where_it_is_not_found(
-            self, hipchat, stackstorm, event, pattern, other, text):
+            self, hipchat, stackstorm, event, pattern, others, text, matches):
         room = hipchat.make_room()
         trigger = stackstorm.listen(event, room, filter=pattern)
-        happen(hipchat, room, event, other)
-        happen(hipchat, room, event, text)  # a room keeps its order, so this comes last
+        for each in others + [text]:  # a room keeps its order, so this comes last
+            happen(hipchat, room, event, each)
         payload, = stackstorm.received(trigger)
+        assert payload["matches"] == matches
         assert text in (payload["message"], payload["item"].get("topic"))
-
-    def test_takes_linear_time_whatever_the_pattern_and_the_text(self, hipchat, stackstorm):
-        room = hipchat.make_room()
-        trigger = stackstorm.listen("message", room, filter="^(([a-z])+.)+[A-Z]([a-z])+$")
-        hipchat.people.say(room, "Mallory", "a" * 9000)
-        hipchat.people.say(room, "Ann", "a-Bc")
-        payload, = stackstorm.received(trigger)
-        assert payload["message"] == "a-Bc"
 
     def test_two_filters_in_one_room_each_select_their_own(self, hipchat, stackstorm):
         room = hipchat.make_room()
@@ -203,53 +183,25 @@ class TestWrongParameters:
             assert words in lines[0]
         assert stackstorm.payloads(wrong) == []
 
-    def test_are_replaced_when_the_rule_is_corrected(self, hipchat, stackstorm):
-        room = hipchat.make_room()
-        rule = stackstorm.add_rule("message", {"room": room, "filter": "ping ("})
-        definition = stackstorm.api("GET", "/v1/rules/" + rule)
-        definition["trigger"] = {"type": "hipchat.message",
-                                 "parameters": {"room": room, "filter": "ping"}}
-        stackstorm.api("PUT", "/v1/rules/" + rule, json=definition)
-        wait_until(lambda: stackstorm.webhooks(room))
-        hipchat.people.say(room, "Ann", "ping")
-        assert stackstorm.received(stackstorm.trigger_of(rule))
-
 
 class TestRooms:
     """Which rooms a rule hears."""
 
-    def test_a_rule_with_a_room_gets_that_rooms_events_alone(self, hipchat, stackstorm):
-        here, there = hipchat.make_room(), hipchat.make_room()
-        trigger = stackstorm.listen("message", here)
-        stackstorm.listen("message", there)
-        hipchat.people.say(there, "Ann", "there")
-        hipchat.people.say(here, "Ann", "here")
-        payload, = stackstorm.received(trigger)
-        assert payload["message"] == "here"
-
-    @pytest.mark.parametrize("kind", [int, str], ids=["integer", "text"])
-    def test_a_room_can_be_named_by_its_id(self, hipchat, stackstorm, kind):
-        room = hipchat.make_room()
-        trigger = stackstorm.listen("message", room, name=kind(room_id(hipchat, room)))
-        hipchat.people.say(room, "Ann", "hello")
-        payload, = stackstorm.received(trigger)
-        assert payload["item"]["room"]["name"] == room
-
     @pytest.mark.parametrize("name", [
         "Ops & Dev #1?", "50% + more", "Grüße aus Köln", "\u2603 \U0001f389", "a;b=c", "\"'<>",
-        "24", "message", "..", "C:\\temp"])
+        "24", "message", "..", "C:\\temp", "Ops/Dev"])
     def test_a_room_can_have_any_name(self, hipchat, stackstorm, name):
         name += " " + uuid.uuid4().hex[:6]
-        assert hipchat.api("POST", "/room", json={"name": name}).status_code == 201
-        trigger = stackstorm.listen("message", name)
-        hipchat.people.say(name, "Ann", "hello")
+        room_id = str(hipchat.api("POST", "/room", json={"name": name}).json()["id"])
+        trigger = stackstorm.listen("message", room_id, name=name)
+        hipchat.people.say(room_id, "Ann", "hello")
         payload, = stackstorm.received(trigger)
         assert payload["item"]["room"]["name"] == name
 
     def test_without_parameters_a_rule_gets_the_configs_events_in_the_configs_rooms(
             self, hipchat, start_ready):
         first, second, other = (hipchat.make_room() for _ in range(3))
-        stackstorm = start_ready(hipchat, rooms=[first, str(room_id(hipchat, second))],
+        stackstorm = start_ready(hipchat, rooms=[first, str(hipchat.room_id(second))],
                                  events=["message"])
         entering = stackstorm.listen("enter", other)
         assert [hook["event"] for hook in stackstorm.webhooks(first)] == ["room_message"]
@@ -263,14 +215,6 @@ class TestRooms:
         assert sorted(payload["message"] for payload in received) == sorted([first, second])
         assert stackstorm.payloads("hipchat.enter") == []
 
-    def test_the_messages_of_a_room_are_dispatched_once_and_in_order(self, hipchat, stackstorm):
-        said = [f"message {number}" for number in range(50)]
-        room = hipchat.make_room()
-        trigger = stackstorm.listen("message", room)
-        for text in said:
-            hipchat.people.say(room, "Ann", text)
-        assert stackstorm.texts(trigger, len(said)) == said
-
 
 class TestRules:
     """Rules that share a trigger, are changed and are deleted."""
@@ -282,16 +226,22 @@ class TestRules:
         return [line["what"] for line in hipchat.people.transcript(room)
                 if line["type"] == "notification"]
 
-    def test_two_rules_with_equal_parameters_share_one_event(self, hipchat, stackstorm):
+    def test_two_rules_with_equal_parameters_share_one_event_and_end_independently(
+            self, hipchat, stackstorm):
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room)
-        for answer in ("first", "second"):
-            rule = stackstorm.add_rule("message", {"room": room}, action=self.send(room, answer))
-            assert stackstorm.trigger_of(rule) == trigger
+        gone, stays = (stackstorm.add_rule("message", {"room": room},
+                                           action=self.send(room, answer))
+                       for answer in ("gone", "stays"))
+        assert stackstorm.trigger_of(gone) == stackstorm.trigger_of(stays) == trigger
         hipchat.people.say(room, "Ann", "hello")
-        wait_until(lambda: len(self.notifications(hipchat, room)) == 2)
-        assert sorted(self.notifications(hipchat, room)) == ["first", "second"]
+        wait_until(lambda: sorted(self.notifications(hipchat, room)) == ["gone", "stays"])
         assert len(stackstorm.payloads(trigger)) == 1
+        stackstorm.remove_rule(gone)
+        hipchat.people.say(room, "Ann", "hello again")
+        wait_until(lambda: len(self.notifications(hipchat, room)) == 3)
+        assert self.notifications(hipchat, room)[2:] == ["stays"]
+        assert len(stackstorm.payloads(trigger)) == 2
 
     def test_a_changed_rule_uses_its_new_parameters(self, hipchat, stackstorm):
         room, other = hipchat.make_room(), hipchat.make_room()
@@ -309,31 +259,6 @@ class TestRules:
         payload, = stackstorm.received(stackstorm.trigger_of(rule))
         assert (payload["message"], payload["item"]["room"]["name"]) == ("new", other)
         assert stackstorm.payloads(before) == []
-
-    def test_a_deleted_rule_ends_and_the_other_of_its_trigger_continues(
-            self, hipchat, stackstorm):
-        room = hipchat.make_room()
-        trigger = stackstorm.listen("message", room)
-        gone, stays = (stackstorm.add_rule("message", {"room": room},
-                                           action=self.send(room, answer))
-                       for answer in ("gone", "stays"))
-        stackstorm.remove_rule(gone)
-        hipchat.people.say(room, "Ann", "hello")
-        wait_until(lambda: self.notifications(hipchat, room))
-        assert self.notifications(hipchat, room) == ["stays"]
-        assert len(stackstorm.payloads(trigger)) == 1
-
-    def test_after_its_last_rule_a_trigger_gets_no_events(self, hipchat, stackstorm):
-        room = hipchat.make_room()
-        everything = stackstorm.listen("message", room)
-        rule = stackstorm.add_rule("message", {"room": room, "filter": "hello"})
-        trigger = stackstorm.trigger_of(rule)
-        hipchat.people.say(room, "Ann", "hello")
-        stackstorm.received(trigger)
-        stackstorm.remove_rule(rule)
-        hipchat.people.say(room, "Ann", "hello again")
-        stackstorm.received(everything, 2)
-        assert len(stackstorm.payloads(trigger)) == 1
 
     def test_the_rules_of_a_deleted_room_can_be_deleted_too(self, hipchat, stackstorm):
         room = hipchat.make_room()

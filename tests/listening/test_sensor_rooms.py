@@ -85,13 +85,6 @@ class TestRenamed:
         # Two reads immediately, then after 1, 2, 4, ... seconds; one may have another reason.
         assert len(lists) <= 3 + math.log2(1 + time.monotonic() - began)
 
-    def test_a_room_with_a_slash_in_its_name_can_be_listened_to(self, hipchat, stackstorm):
-        name = "Ops/Dev " + uuid.uuid4().hex[:6]
-        number = make(hipchat, name)
-        trigger = stackstorm.listen("message", number, name=name)
-        hipchat.people.say(str(number), "Ann", "hello")
-        assert stackstorm.received(trigger)
-
 
 class TestOfAnotherRoom:
     """Bodies that tell of another room than the address that they are posted to."""

@@ -46,7 +46,7 @@ class TestRules:
         line, = check(sensor)
         assert rule in line and "Nowhere" in line and "404" in line
         warning, = sensor.log_lines(" WARN ")
-        assert rule in warning and "Nowhere" in warning
+        assert rule in warning and "Nowhere" in warning and "name or ID" in warning
         sensor.remove_rule(rule)
         wait_until(lambda: sensor.health()["status"] == "ok")
 

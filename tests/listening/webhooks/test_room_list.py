@@ -40,11 +40,8 @@ def pauses(monkeypatch):
     return lambda *how: list(look(*how))
 
 
-def test_a_name_that_no_room_has_is_looked_up_ever_more_rarely(pauses):
-    found = pauses(2, 12)
-    assert found[:4] == [1, 2, 4, 8] and found[-1] == ROOM_LIST_PERIOD
-
-
-def test_and_the_more_rarely_the_more_calls_that_takes(pauses):
-    found = pauses(4500, 12)
-    assert found[:4] == [5, 10, 20, 40] and found[-1] == ROOM_LIST_PERIOD
+@pytest.mark.parametrize("rooms, expected", [(2, [1, 2, 4, 8]), (4500, [5, 10, 20, 40])],
+                         ids=["one call", "five calls"])
+def test_a_name_that_no_room_has_is_looked_up_ever_more_rarely(pauses, rooms, expected):
+    found = pauses(rooms, 12)
+    assert found[:4] == expected and found[-1] == ROOM_LIST_PERIOD

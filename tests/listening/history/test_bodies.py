@@ -11,12 +11,6 @@ def as_body(listed):
     return bodies.as_body(*read_items([listed]), ROOM, 7)
 
 
-def test_that_of_a_message_equals_the_webhooks():
-    assert as_body(SAID) == {
-        "event": "room_message", "webhook_id": 7, "oauth_client_id": "",
-        "item": {"message": SAID, "room": ROOM}}
-
-
 def test_that_of_a_card_has_it_as_an_object():
     item = dict(SAID, type="notification", card='{"style": "link"}', **{"from": "CI"})
     body = as_body(item)

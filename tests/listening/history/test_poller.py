@@ -108,15 +108,6 @@ class TestNewRule:
     def bench(self, make):
         return make(trigger("notification"))
 
-    def test_gets_no_message_posted_before_it(self, bench, hipchat):
-        hipchat.say("old")
-        bench.let_pass(1)
-        bench.subscriptions.add(trigger())
-        hipchat.say("new")
-        bench.read_again()
-        wait_until(lambda: bench.dispatched == ["new"])
-        assert bench.health.report()["dropped"] == {}
-
     def test_added_during_a_read_gets_no_message_posted_before_it(
             self, bench, hipchat, clock):
         hipchat.say("old")

@@ -22,10 +22,8 @@ def restart(config: Dict[str, Any]) -> None:
     if os.path.basename(sys.argv[0]) == WRAPPER:
         # In memory, not in the environment or on disk: the config contains the token.
         memory = os.memfd_create("config", 0)
-        rest = json.dumps(config).encode("utf-8")
-        while rest:  # os.fdopen is eventlet's here, and is for pipes
-            rest = rest[os.write(memory, rest):]
-        os.lseek(memory, 0, os.SEEK_SET)
+        with open(memory, "w", encoding="utf-8", closefd=False) as file:
+            json.dump(config, file)
         os.environ[CONFIG_FD] = str(memory)
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable] + sys.argv)
@@ -36,10 +34,6 @@ def inherited_config() -> Optional[Dict[str, Any]]:
     memory = os.environ.pop(CONFIG_FD, None)
     if memory is None:
         return None
-    content = b""
-    while True:
-        part = os.read(int(memory), 65536)
-        content += part
-        if not part:
-            os.close(int(memory))
-            return json.loads(content.decode("utf-8"))
+    with open(int(memory), encoding="utf-8") as file:
+        file.seek(0)
+        return json.load(file)

@@ -1,9 +1,9 @@
 """Records in StackStorm's datastore which sensor is active and which one stands by."""
 import json
-import os
 import socket
 import time
 import uuid
+from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
 __all__ = ["ACTIVE", "STANDBY", "Roster"]
@@ -26,7 +26,7 @@ class Roster:
             read, write: those of stackstorm/datastore.py.
             directory: this sensor's spool directory, where its ID is stored.
         """
-        self._read, self._write, self._directory = read, write, directory
+        self._read, self._write, self._id_file = read, write, Path(directory, FILE)
         # by key: the last content that was read, and when it changed (time.monotonic())
         self._seen: Dict[str, Tuple[str, float]] = {}
 
@@ -73,14 +73,9 @@ class Roster:
 
     def _sensor_id(self) -> str:
         """Return the ID of the spool, from its directory; create one in a new directory."""
-        path = os.path.join(self._directory, FILE)
-        try:
-            with open(path, encoding="ascii") as file:
-                return file.read()
-        except FileNotFoundError:
-            with open(path, "w", encoding="ascii") as file:
-                file.write(uuid.uuid4().hex)
-            return self._sensor_id()
+        if not self._id_file.exists():
+            self._id_file.write_text(uuid.uuid4().hex, "ascii")
+        return self._id_file.read_text("ascii")
 
 
 def _parsed(text: str) -> Dict[str, Any]:

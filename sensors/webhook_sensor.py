@@ -51,7 +51,10 @@ class WebhookSensor(Sensor):
         if self._parts:
             self._parts.finish()
         if self._restarting:
-            self._restart()
+            try:
+                sensor_process.restart(self._watch.config)
+            except OSError as error:
+                self._log.info("The sensor's process cannot be replaced: %s.", error)
         sys.exit(STOPPED)
 
     def cleanup(self) -> None:
@@ -72,27 +75,19 @@ class WebhookSensor(Sensor):
             self._parts.intake.is_open = False
         self._stopping = True
 
-    def _restart(self) -> None:
-        try:
-            sensor_process.restart(self._watch.config)
-        except OSError as error:
-            self._log.info("The sensor's process cannot be replaced: %s.", error)
-
     def _begin(self) -> None:
         """Start the parts with the first valid config; restart when the config has changed."""
         settings = self._watch.first(self._config, self._inherited)
         if not self._parts:  # the parts exist if this task failed below and was restarted
-            self._parts = Parts(settings=settings, health=self._health,
-                                supervisor=self._supervisor, log=self._log,
-                                replaced=self._restart_as_standby)
+            self._parts = Parts(
+                settings=settings, health=self._health, supervisor=self._supervisor, log=self._log,
+                replaced=lambda: self._request_restart(
+                    "Another sensor is active. This one restarts as a standby."))
             gc.collect()
             gc.freeze()  # a full collection of StackStorm's modules takes 0.1 s each time
             self._parts.start()
         self._watch.change(settings)
         self._request_restart("The config has changed. The sensor restarts with the new one.")
-
-    def _restart_as_standby(self) -> None:
-        self._request_restart("Another sensor is active. This one restarts as a standby.")
 
     def _request_restart(self, reason: str) -> None:
         self._log.info("%s", reason)

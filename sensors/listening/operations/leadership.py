@@ -68,12 +68,15 @@ class Leadership:
 
     def check(self) -> None:
         """Raise ServiceUnavailable unless this sensor owns the lock, and so can dispatch now."""
+        reason = "the lock has expired"
         try:
             is_owned = time.monotonic() < self._deadline and self._lock.is_owned()
         except Exception as error:
-            raise self._unavailable(repr(error)) from error
+            is_owned, reason = False, f"{error!r:.300}"
         if not is_owned or time.monotonic() >= self._deadline:
-            raise self._unavailable("the lock has expired")
+            raise ServiceUnavailable(
+                "coordination", "this sensor may not dispatch now", "Another sensor may be active. "
+                f"Deliveries wait until this sensor has the lock again: {reason}")
 
     def resign(self) -> None:
         """Stop being active, and release the lock, so that a standby can take over at once."""
@@ -167,11 +170,6 @@ class Leadership:
                     now - self._broker_lost_at >= timing.BROKER_LOST_DELAY)
         except ServiceUnavailable:
             return False
-
-    def _unavailable(self, reason: str) -> ServiceUnavailable:
-        return ServiceUnavailable(
-            "coordination", "this sensor may not dispatch now", "Another sensor may be active. "
-            f"Deliveries wait until this sensor has the lock again: {reason:.300}")
 
 
 class SoleSensor:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.format_pairs import FORMATS, MULTIPLE, pairs, stackstorm_takes
+from support.format_pairs import FORMATS, MULTIPLE, pairs, rows_of, stackstorm_takes
 
 from chatops.format_language import read_format
 from chatops.matching import Format
@@ -24,8 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarnin
 
 
 def sandbox_takes(format, command, multiple=False):
-    """As stackstorm_takes(), by the sandbox's StackStorm, which has no match_multiple."""
-    assert not multiple
+    """As stackstorm_takes(), by the sandbox's StackStorm; None where it lacks match_multiple."""
+    if multiple:
+        return None
     try:
         values = parameters_in(format, command)
     except Invalid:
@@ -33,55 +34,47 @@ def sandbox_takes(format, command, multiple=False):
     return [] if values is None else [values]
 
 
-class Comparison:
-    """Compares what is given to StackStorm with what its parser takes."""
+def compare(rows, parser):
+    """Compare what is given to StackStorm, and the sandbox, with what its parser takes.
 
-    def __init__(self, parser):
-        self._parser = parser
-        self.differences, self.run, self.refused = [], 0, 0
+    Args:
+        rows: of format_pairs.rows_of().
+        parser: takes what the pack gives to StackStorm.
 
-    def add(self, format, command, multiple, as_typed, ignoring_case):
-        """Count one pair, given what StackStorm takes as typed, and ignoring case."""
-        if not multiple and sandbox_takes(format, command) not in (as_typed, as_typed or "error"):
-            self.differences.append(("sandbox", format, command))
+    Returns:
+        The differences, and the numbers of commands that are run and refused.
+    """
+    differences, run, refused = [], 0, 0
+    for format, command, multiple, as_typed, ignoring_case in rows:
+        if sandbox_takes(format, command, multiple) not in (None, as_typed, as_typed or "error"):
+            differences.append(("sandbox", format, command))
         match = Format({"pack": "ops", "name": "own"}, format, format, multiple).match(command)
         if not ignoring_case or ignoring_case == "error":
             is_same = match is None or match.rejection
         elif match is None or match.rejection:
             is_same = match is not None
-            self.refused += 1
+            refused += 1
         else:
             is_same = list(match.executions) == ignoring_case and (
-                not self._parser or self._parser(format, match.command, multiple) == ignoring_case)
-            self.run += 1
+                parser(format, match.command, multiple) in (None, ignoring_case))
+            run += 1
         if not is_same:
-            self.differences.append((format, command, match))
+            differences.append((format, command, match))
+    return differences, run, refused
 
 
 def test_recorded_commands_are_parsed_as_stackstorm_parsed_them():
-    comparison = Comparison(parser=None)
-    for row in RECORDED:
-        comparison.add(*row)
-    assert len(RECORDED) == 500 and comparison.differences == []
-    assert comparison.run > 200 and comparison.refused < 0.02 * comparison.run
-
-
-def test_commands_for_stackstorm_are_in_a_case_that_it_takes():
-    for format, command, multiple, _, _ in RECORDED:
-        match = Format({"pack": "ops", "name": "own"}, format, format, multiple).match(command)
-        if match and not match.rejection and not multiple:
-            assert sandbox_takes(format, match.command) == list(match.executions)
+    differences, run, refused = compare(RECORDED, sandbox_takes)
+    assert len(RECORDED) == 500 and differences == []
+    assert run > 200 and refused < 0.02 * run
 
 
 @pytest.mark.skipif(not st2common, reason="needs StackStorm's own parser")
 def test_twenty_thousand_commands_are_taken_as_stackstorm_takes_them():
     assert len(FORMATS + MULTIPLE) >= 60
-    comparison = Comparison(stackstorm_takes)
-    for format, command, multiple in pairs(21000, seed=9):
-        comparison.add(format, command, multiple, stackstorm_takes(format, command, multiple),
-                       stackstorm_takes(format, command, multiple, ignoring_case=True))
-    assert comparison.differences == []
-    assert comparison.run > 9000 and comparison.refused < 0.01 * comparison.run
+    differences, run, refused = compare(rows_of(pairs(21000, seed=9)), stackstorm_takes)
+    assert differences == []
+    assert run > 9000 and refused < 0.01 * run
 
 
 @pytest.mark.parametrize("format, words", [

@@ -106,13 +106,16 @@ def stackstorm_takes(format, command, multiple=False, ignoring_case=False):
         return "error"
 
 
+def rows_of(pairs):
+    """Yield each pair with what StackStorm takes as typed, and ignoring case."""
+    for pair in pairs:
+        yield [*pair, stackstorm_takes(*pair), stackstorm_takes(*pair, ignoring_case=True)]
+
+
 def main(count=500, seed=34):
-    """Print the table: a row for each pair, with what StackStorm takes as typed, ignoring case."""
-    rows = [json.dumps([format, command, multiple,
-                        stackstorm_takes(format, command, multiple),
-                        stackstorm_takes(format, command, multiple, ignoring_case=True)],
-                       ensure_ascii=False, separators=(",", ":"))
-            for format, command, multiple in islice(pairs(2 * count, seed), count)]
+    """Print the table."""
+    rows = [json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+            for row in rows_of(islice(pairs(2 * count, seed), count))]
     lines = (",".join(rows[start:start + 25]) for start in range(0, count, 25))
     print("[" + ",\n".join(lines) + "]")
 

@@ -1,4 +1,5 @@
 """Questions of workflows in a room: the text, the permission and the format of answers."""
+from contextlib import nullcontext
 
 import pytest
 
@@ -93,28 +94,20 @@ def test_stackstorms_errors_about_a_question_are_in_our_words(status, words, sai
             raise StackStormError("GET /v1/inquiries/5f", status, words)
 
 
-class TestWhoMayAnswer:
-    def may(self, person, of=None, alias="ops.deploy", rbac=True, **more):
-        try:
-            check_may_answer(of or inquiry(), alias, person, ROOM, settings(**more),
-                             lambda: rbac)
-        except CommandRejected:
-            return False
-        return True
+NAMED, ROLE = inquiry(users=["st2admin", str(BOB)]), inquiry(roles=["admin"])
+KEYS = {"api_keys": {str(ANN): "key", str(BOB): "key"}}
 
-    def test_without_named_people_those_who_may_run_the_command(self):
-        assert self.may(ANN) and not self.may(BOB) and not self.may(ANN, alias="ops.other")
 
-    def test_where_people_are_named_by_their_ids_those(self):
-        named = inquiry(users=["st2admin", str(BOB)])
-        assert self.may(BOB, named) and not self.may(ANN, named)
-
-    def test_a_role_is_a_matter_of_stackstorms_own(self):
-        assert not self.may(ANN, inquiry(roles=["admin"]))
-        assert self.may(ANN, inquiry(roles=["admin"]), api_keys={str(ANN): "key"})
-
-    def test_without_rbac_no_person_has_a_role(self):
-        assert not self.may(ANN, inquiry(roles=["admin"]), rbac=False, api_keys={str(ANN): "key"})
-
-    def test_with_a_key_for_each_stackstorm_looks_at_the_person(self):
-        assert self.may(BOB, inquiry(users=["bob"]), api_keys={str(BOB): "key"})
+@pytest.mark.parametrize("asked, person, alias, rbac, config, may", [
+    (inquiry(), ANN, "ops.deploy", True, {}, True),
+    (inquiry(), BOB, "ops.deploy", True, {}, False),
+    (inquiry(), ANN, "ops.other", True, {}, False),
+    (NAMED, BOB, "ops.deploy", True, {}, True), (NAMED, ANN, "ops.deploy", True, {}, False),
+    (ROLE, ANN, "ops.deploy", True, {}, False), (ROLE, ANN, "ops.deploy", True, KEYS, True),
+    (ROLE, ANN, "ops.deploy", False, KEYS, False),
+    (inquiry(users=["bob"]), BOB, "ops.deploy", True, KEYS, True),
+], ids=["may-run", "may-not-run", "other-command", "named", "not-named", "role-without-keys",
+        "role", "role-without-rbac", "stackstorm-looks-at-the-person"])
+def test_who_may_answer(asked, person, alias, rbac, config, may):
+    with nullcontext() if may else pytest.raises(CommandRejected):
+        check_may_answer(asked, alias, person, ROOM, settings(**config), lambda: rbac)

@@ -35,20 +35,17 @@ def texts(lines):
     return [line["what"] for line in lines]
 
 
-def test_text_mentions_the_person(tell):
-    line, = tell(Reply("Done (ok)", color="green"))
-    assert (line["what"], line["color"], line["format"]) == ("@Ann Done (ok)", "green", "text")
-
-
-def test_code_comes_after_the_text_as_code(tell):
-    text, code = tell(Reply("It says:", "<b> & 'x'\n  y"))
-    assert text["what"] == "@Ann It says:"
-    assert code["what"] == "<pre>&lt;b&gt; &amp; &#x27;x&#x27;\n  y</pre>"
-    assert code["format"] == "html"
-
-
-def test_an_empty_answer_says_so(tell):
-    assert texts(tell(Reply(""))) == ["@Ann The result is empty."]
+@pytest.mark.parametrize("answer, lines", [
+    (Reply("Done (ok)", color="green"), [("@Ann Done (ok)", "green", "text")]),
+    (Reply("It says:", "<b> & 'x'\n  y"), [
+        ("@Ann It says:", "gray", "text"),
+        ("<pre>&lt;b&gt; &amp; &#x27;x&#x27;\n  y</pre>", "gray", "html")]),
+    (Reply(""), [("@Ann The result is empty.", "gray", "text")]),
+    (Reply("<b>" + "x" * 10000 + "</b>", format="html", web_url="https://st2/5f"), [
+        ("@Ann The answer is too long: https://st2/5f", "gray", "text")]),
+], ids=["text", "code-after-text", "empty", "long-html-is-not-cut"])
+def test_an_answer_mentions_the_person(tell, answer, lines):
+    assert [(line["what"], line["color"], line["format"]) for line in tell(answer)] == lines
 
 
 def test_a_long_text_is_split_and_a_very_long_one_cut_with_its_url(tell):
@@ -63,11 +60,6 @@ def test_long_code_is_split_too(tell):
     codes = [line["what"] for line in lines if line["format"] == "html"]
     assert len(codes) == 3 and all(len(code) <= 10000 for code in codes)
     assert codes[-1].endswith("The rest is at https://st2/5f</pre>")
-
-
-def test_html_that_is_too_long_is_not_cut(tell):
-    line, = tell(Reply("<b>" + "x" * 10000 + "</b>", format="html", web_url="https://st2/5f"))
-    assert line["what"] == "@Ann The answer is too long: https://st2/5f"
 
 
 @pytest.mark.parametrize("how", ["private", "prefer_private"])

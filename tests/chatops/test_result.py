@@ -40,18 +40,16 @@ def test_text_and_code_are_parted():
     assert rendered("Done: {~}\n  a\n  b\n")[:2] == ("Done:", "  a\n  b")
 
 
-def test_output_is_rendered_once():
-    hostile = "{{ execution.id }} {% raw %} <% 7*7 %> {{ nosuch.x }}"
-    assert rendered("It says {{ execution.result.stdout }}",
-                result={"stdout": hostile}).text == "It says " + hostile
+HOSTILE = "{{ execution.id }} {% raw %} <% 7*7 %> {{ nosuch.x }}"
 
 
-def test_undefined_names_are_empty_as_in_stackstorms_own_chatops():
-    assert rendered("[{{ nosuch }}]").text == "[]"
-
-
-def test_stackstorms_filters_are_there():
-    assert rendered("{{ execution.result | to_json_string }}", result={"a": 1}).text == '{"a": 1}'
+@pytest.mark.parametrize("format, result, text", [
+    ("It says {{ execution.result.stdout }}", {"stdout": HOSTILE}, "It says " + HOSTILE),
+    ("[{{ nosuch }}]", {}, "[]"),
+    ("{{ execution.result | to_json_string }}", {"a": 1}, '{"a": 1}'),
+], ids=["output-once", "undefined-names-empty", "filters-of-stackstorm"])
+def test_is_rendered_as_by_stackstorms_own_chatops(format, result, text):
+    assert rendered(format, result=result).text == text
 
 
 def test_map_knows_stackstorms_filters(monkeypatch):
@@ -70,8 +68,8 @@ def test_where_it_cannot_be_rendered_the_room_learns_no_more_than_how_it_ended(f
 
 
 def test_an_extra_that_cannot_be_rendered_leaves_the_default_text():
-    extra = {"hipchat": {"color": "{{ nosuch.x.y }}"}}
-    text = rendered(extra=extra, result={"stderr": "no host"}).text
+    text = rendered(extra={"hipchat": {"color": "{{ nosuch.x.y }}"}},
+                    result={"stderr": "no host"}).text
     assert "stderr : no host" in text and "A template of the alias deploy fails" in text
 
 
@@ -140,44 +138,39 @@ def test_a_result_is_posted_in_the_shape_of_its_runner(runner, result, lines):
     assert text.splitlines()[-len(lines):] == lines
 
 
-class TestAck:
-    def of(self, ack=None, **more):
-        started = {"execution": execution(), "actionalias": {"ack": ack}, **more}
-        return ack_of(started)
-
-    def test_is_plain_where_the_alias_says_nothing(self):
-        assert self.of().text == f"Running ops.deploy. (details available at {URL})"
-
-    def test_is_what_the_alias_says(self):
-        answer = self.of({"append_url": False}, message="On it {~} ls",
-                         extra={"hipchat": {"color": "yellow"}})
-        assert answer == Reply("On it", "ls", color="yellow", web_url=URL)
-
-    def test_is_nothing_where_the_alias_wants_none(self):
-        assert self.of({"enabled": False}, message="On it") is None
-
-    def test_is_private_where_stackstorm_cannot_render_its_extra(self):
-        wanted = {"extra": {"hipchat": {"private": True, "color": "{{ alias.nosuch.x }}"}}}
-        assert self.of(wanted, message="On it", extra='Cannot render "extra"').private
-        assert not self.of({}, message="On it", extra='Cannot render "extra"').private
+def ack(options=None, **more):
+    return ack_of({"execution": execution(), "actionalias": {"ack": options}, **more})
 
 
-class TestOrigin:
-    def test_is_in_the_context_and_in_what_notifies(self):
-        source = {"message_id": "m1", "room_id": "1001"}
-        found = execution(liveaction={"notify": {"on-complete": {"data": {
-            "source_context": source}}}})
-        assert room_of(found) == 1001 and source_of(found) == source
+def test_an_ack_is_what_the_alias_says():
+    assert ack().text == f"Running ops.deploy. (details available at {URL})"
+    assert ack({"append_url": False}, message="On it {~} ls",
+               extra={"hipchat": {"color": "yellow"}}) == Reply(
+        "On it", "ls", color="yellow", web_url=URL)
+    assert ack({"enabled": False}, message="On it") is None
 
-    def test_is_absent_from_an_action_that_notifies_itself(self):
-        assert source_of(execution(liveaction={"notify": {}})) == {}
 
-    @pytest.mark.parametrize("change", [
-        {"context": {}}, {"context": dict(CONTEXT, source_channel="general")},
-        {"context": dict(CONTEXT, action_alias_ref={})}])
-    def test_of_other_executions_is_no_room(self, change):
-        assert room_of(execution(**change)) is None
+def test_an_ack_is_private_where_stackstorm_cannot_render_its_extra():
+    wanted = {"extra": {"hipchat": {"private": True, "color": "{{ alias.nosuch.x }}"}}}
+    assert ack(wanted, message="On it", extra='Cannot render "extra"').private
+    assert not ack({}, message="On it", extra='Cannot render "extra"').private
 
-    def test_takes_no_message_id_that_stackstorm_could_evaluate(self):
-        assert command_key("6f1c2a9e-3b58") == "6f1c2a9e-3b58"
-        assert command_key("<% st2kv('secret') %>").isalnum()
+
+def test_the_origin_is_in_the_context_and_in_what_notifies():
+    source = {"message_id": "m1", "room_id": "1001"}
+    found = execution(liveaction={"notify": {"on-complete": {"data": {
+        "source_context": source}}}})
+    assert room_of(found) == 1001 and source_of(found) == source
+    assert source_of(execution(liveaction={"notify": {}})) == {}  # the action's own section
+
+
+@pytest.mark.parametrize("change", [
+    {"context": {}}, {"context": dict(CONTEXT, source_channel="general")},
+    {"context": dict(CONTEXT, action_alias_ref={})}])
+def test_the_origin_of_other_executions_is_no_room(change):
+    assert room_of(execution(**change)) is None
+
+
+def test_a_command_key_is_no_message_id_that_stackstorm_could_evaluate():
+    assert command_key("6f1c2a9e-3b58") == "6f1c2a9e-3b58"
+    assert command_key("<% st2kv('secret') %>").isalnum()

@@ -30,33 +30,35 @@ def test_the_question_says_who_asks_and_how_to_answer():
         "Answer with: !answer 5f yes (or no)"]
 
 
+def n(**field):
+    """The schema of a question with one field."""
+    return {"properties": {"n": field}}
+
+
 @pytest.mark.parametrize("schema, example", [
     (TWO, '{"host": "string", "count": "integer"}'), (LIST, "<one, two>"), ({}, "ok"),
-    ({"properties": {"n": {"type": "number"}}}, "<number>"),
-    ({"properties": {"n": {}}}, "<text>")])
+    (n(type="number"), "<number>"), (n(), "<text>")])
 def test_the_question_shows_an_example(schema, example):
     assert question(inquiry(schema), "ops.deploy", "!").splitlines()[-1] == (
         f"Answer with: !answer 5f {example}")
 
 
 def test_a_question_for_a_secret_says_that_the_room_reads_the_answer():
-    secret = {"properties": {"password": {"type": "string", "secret": True}}}
-    assert "Everyone in this room can read" in question(inquiry(secret), "ops.deploy", "!")
-    assert "Everybody" not in question(inquiry(TWO), "ops.deploy", "!")
+    words = "Everyone in this room can read"
+    assert words in question(inquiry(n(type="string", secret=True)), "ops.deploy", "!")
+    assert words not in question(inquiry(TWO), "ops.deploy", "!")
 
 
 @pytest.mark.parametrize("schema, words, response", [
     (YES_NO, "yes", {"continue": True}), (YES_NO, "No", {"continue": False}),
     (YES_NO, "Yes!", {"continue": True}), (YES_NO, "no.", {"continue": False}),
     (LIST, "h1, h2", {"hosts": ["h1", "h2"]}), (LIST, "h1", {"hosts": ["h1"]}), ({}, "ok", {}),
-    ({"properties": {"n": {"type": "array", "items": {"type": "integer"}}}}, "1,2", {"n": [1, 2]}),
-    ({"properties": {"n": {"type": "integer"}}}, "12", {"n": 12}),
-    ({"properties": {"n": {"type": "number"}}}, "1.5", {"n": 1.5}),
-    ({"properties": {"text": {"type": "string"}}}, "as you like", {"text": "as you like"}),
+    (n(type="array", items={"type": "integer"}), "1,2", {"n": [1, 2]}),
+    (n(type="integer"), "12", {"n": 12}), (n(type="number"), "1.5", {"n": 1.5}),
+    (n(type="string"), "as you like", {"n": "as you like"}),
     ({"properties": dict(TWO["properties"], why={"type": "string", "required": True})}, "so",
      {"why": "so"}),
-    ({"properties": {"n": {"type": ["null", "boolean"]}}}, "yes", {"n": True}),
-    ({"properties": {"n": {"type": []}}}, "yes", {"n": "yes"}),
+    (n(type=["null", "boolean"]), "yes", {"n": True}), (n(type=[]), "yes", {"n": "yes"}),
     (TWO, '{"host": "h1", "count": 2}', {"host": "h1", "count": 2})])
 def test_words_are_a_response(schema, words, response):
     assert response_of(words, inquiry(schema)) == response
@@ -66,11 +68,10 @@ def test_words_are_a_response(schema, words, response):
     (YES_NO, "maybe", '"maybe" is no answer to that question. Answer with yes or no'),
     (YES_NO, "yes?", "Answer with yes or no"),
     (YES_NO, "yes, but tomorrow", "Answer with yes or no"),
-    ({"properties": {"n": {"type": "array", "items": {"type": "integer"}}}}, "1, x", "a number"),
-    (TWO, "h1", "takes several answers"),
-    ({"properties": {"n": {"type": "integer"}}}, "many", "Answer with a number"),
-    ({"properties": {"n": {"type": ["integer", "null"]}}}, "many", "Answer with a number"),
-    ({"properties": {"n": {"type": "number"}}}, "nan", "only finite numbers"),
+    (n(type="array", items={"type": "integer"}), "1, x", "a number"),
+    (TWO, "h1", "takes several answers"), (n(type="integer"), "many", "Answer with a number"),
+    (n(type=["integer", "null"]), "many", "Answer with a number"),
+    (n(type="number"), "nan", "only finite numbers"),
     (TWO, '{"count": [1e999]}', "only finite numbers"),
     (TWO, '{"host": "h1"', "is no JSON object"), (TWO, '{"a":' + "[" * 5000, "is no JSON object")])
 def test_words_that_are_none_are_refused(schema, words, said):

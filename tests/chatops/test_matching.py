@@ -185,13 +185,6 @@ def test_a_command_that_stackstorm_would_match_differently_is_not_run():
         check_choice(match, stackstorm_that_chooses(wipe, wipe["formats"][0]))
 
 
-@pytest.mark.parametrize("format, command", [
-    (r"deploy (?P<branch>\w+)", "Deploy M\u00fcnchen"), ("{{ x }} caf\u00e9\\b", "a CAF\u00c9")])
-def test_letters_that_re2_does_not_know_are_letters(format, command):
-    match = found(command, alias("deploy", format))
-    assert match.command == command[0].lower() + command[1:].replace("CAF\u00c9", "caf\u00e9")
-
-
 @pytest.mark.parametrize("command, words", [
     ("say hi env=x", 'has no parameter "env"'),
     (r'say {"a": "\u007b\u007b 1 \u007d\u007d"}', "takes no escapes"),

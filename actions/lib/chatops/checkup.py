@@ -1,7 +1,7 @@
 """Checks ChatOps for the action hipchat.check: accounts, rights, aliases, rooms and people."""
 import os
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from chatops.accounts import Accounts, Platform
 from chatops.aliases import name_of, problems_of
@@ -174,14 +174,18 @@ def _people(client: Client, settings: ChatOpsSettings) -> Findings:
         yield Finding(False, "chatops.allow: it is empty, so no one may run commands. Add the "
                       "people and their commands.")
         return
-    try:
-        unknown = list(_unknown(client, people_ids[:MOST_PEOPLE]))
-    except HipChatError as error:
-        yield Finding(False, f"chatops.allow: its people cannot be looked up: {error}")
-        return
+    unknown = []
+    for person_id in people_ids[:MOST_PEOPLE]:
+        try:
+            client.call("GET", "user", person_id)
+        except NotFound:
+            unknown.append(str(person_id))
+        except HipChatError as error:
+            yield Finding(False, f"chatops.allow: its people cannot be looked up: {error}")
+            return
     if unknown:
         yield Finding(False, "chatops.allow: HipChat knows no person with the id "
-                      f"{' or '.join(map(str, unknown))}. hipchat.get_user shows ids.")
+                      f"{' or '.join(unknown)}. hipchat.get_user shows ids.")
     else:
         checked = ("" if len(people_ids) <= MOST_PEOPLE else
                    f" (the first {MOST_PEOPLE} of {len(people_ids)} were checked)")
@@ -190,14 +194,6 @@ def _people(client: Client, settings: ChatOpsSettings) -> Findings:
 
 def _people_ids(settings: ChatOpsSettings) -> List[int]:
     return sorted(set(settings.api_keys).union(*(grant.people or () for grant in settings.allow)))
-
-
-def _unknown(client: Client, people_ids: List[int]) -> Iterator[int]:
-    for person_id in people_ids:
-        try:
-            client.call("GET", "user", person_id)
-        except NotFound:
-            yield person_id
 
 
 def _owner(people: People, settings: ChatOpsSettings) -> Findings:

@@ -14,7 +14,6 @@ class Platform(NamedTuple):
     Attributes:
         api_url: the URL of StackStorm's API, which ends in /v1.
         headers: returns the headers that authenticate the account; {} without authentication.
-        username: the name of the account's StackStorm user.
         has_authentication: whether StackStorm requires authentication.
         renew: called after StackStorm has rejected the headers; then headers() returns new ones.
     """

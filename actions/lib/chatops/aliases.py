@@ -37,9 +37,9 @@ def find(command: str, listing: Listing,
 
 
 def check_choice(match: FormatMatch, stackstorm: StackStorm) -> None:
-    """Raise CommandRejected if StackStorm chooses another alias for a command than the pack.
+    """Raise CommandRejected unless StackStorm itself chooses the alias and format of a match.
 
-    StackStorm itself chooses the alias of a command with match_multiple.
+    For a command with match_multiple, its choice counts.
     """
     try:
         found = stackstorm.match(match.command)
@@ -55,10 +55,7 @@ def check_choice(match: FormatMatch, stackstorm: StackStorm) -> None:
 
 
 def _named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
-    """Return the problem and its remedy, by each name (without pack) that several aliases have.
-
-    Disabled aliases count too.
-    """
+    """Return the problem by each name (without pack) that several aliases, even disabled, have."""
     refs_by_name: Dict[str, List[str]] = {}
     for alias in aliases:
         refs_by_name.setdefault(alias["name"], []).append(name_of(alias))
@@ -68,11 +65,7 @@ def _named_alike(aliases: Iterable[Dict[str, Any]]) -> Dict[str, str]:
 
 
 def _unsupported_safeguard(alias: Dict[str, Any]) -> str:
-    """Return why the pack does not run an alias with `extra.security`; "" for other aliases.
-
-    `extra.security` asks for a safeguard before each command, such as hubot-stackstorm's
-    `twofactor`.
-    """
+    """Return why the pack does not run an alias with `extra.security`; "" for other aliases."""
     extra = alias.get("extra")
     security = extra.get("security") if isinstance(extra, dict) else None
     if not security:
@@ -106,7 +99,7 @@ def _matches_of(command: str, formats: List[Format]) -> List[FormatMatch]:
     accepts, or else with the first. A format with match_multiple counts only if no other format
     matches.
     """
-    matches = [match for match in (format.match(command) for format in formats) if match]
+    matches = list(filter(None, (format.match(command) for format in formats)))
     matches = [match for match in matches if not match.format.is_multiple] or matches
     first: Dict[str, FormatMatch] = {}
     for match in [match for match in matches if match.command] + matches:

@@ -23,10 +23,7 @@ class Listing:
 class Catalog:
     """A cache of StackStorm's aliases, which its owner refreshes from time to time.
 
-    A command that matches no cached alias reads them again with listing(max_age).
-
-    Args:
-        stackstorm: a client with permission to read aliases.
+    Its methods raise StackStormError if the aliases cannot be read.
     """
 
     def __init__(self, stackstorm: StackStorm):
@@ -40,7 +37,7 @@ class Catalog:
         self._is_expired = True
 
     def refresh(self) -> None:
-        """Read the aliases after expire() or MAX_AGE; raises StackStormError if that fails."""
+        """Read the aliases after expire() or MAX_AGE."""
         if self._is_expired or time.monotonic() - self._read_at > MAX_AGE:
             self._read()
             for format in self._listing.formats:
@@ -48,10 +45,7 @@ class Catalog:
                 time.sleep(0)  # lets the sensor's other greenlets run
 
     def listing(self, max_age: float = float("inf")) -> Listing:
-        """Return the aliases and formats; read them first if they are older than `max_age` seconds.
-
-        Raises StackStormError if that fails.
-        """
+        """Return the aliases; read them first if they are older than `max_age` seconds."""
         if time.monotonic() - self._read_at > max_age or not self._listing.aliases:
             self._read()
         return self._listing

@@ -58,7 +58,10 @@ def _stackstorm(settings: ChatOpsSettings) -> Findings:
         yield _failure("chatops", error)
         return
     if has_authentication:
-        yield from _accounts(accounts, settings, _of_packs(settings, aliases))
+        permissions = Permissions(settings)
+        actions = {alias["action_ref"].partition(".")[0]: alias["action_ref"] for alias in aliases
+                   if permissions.is_granted(name_of(alias))}
+        yield from _accounts(accounts, settings, actions)
     yield from (Finding(False, "chatops: " + problem) for problem in problems_of(aliases))
 
 
@@ -77,15 +80,11 @@ def _has_authentication(url: str) -> bool:
     return False
 
 
-def _of_packs(settings: ChatOpsSettings, aliases: List[Dict[str, Any]]) -> Dict[str, str]:
-    """Return, by pack, one action of each pack whose commands the config allows."""
-    permissions = Permissions(settings)
-    return {alias["action_ref"].partition(".")[0]: alias["action_ref"] for alias in aliases
-            if permissions.is_granted(name_of(alias))}
-
-
 def _accounts(accounts: Accounts, settings: ChatOpsSettings, actions: Dict[str, str]) -> Findings:
-    """Check that every account in the config has the needed rights, on these actions by pack."""
+    """Check that every account in the config has the rights that the pack needs.
+
+    `actions` are one of each pack whose commands the config allows, by pack.
+    """
     pack, runs = accounts.pack(), not settings.api_keys
     use = "reads results and runs commands" if runs else "reads results"
     if settings.api_key:

@@ -1,9 +1,4 @@
-"""Runs a chat command: checks the message, finds its alias, and starts the alias's action.
-
-    outcome = commands.handle(message, now, about_to_start)
-
-`outcome` contains the executions to wait for, and the replies, which the caller sends.
-"""
+"""Runs a chat command: checks the message, finds its alias, and starts the alias's action."""
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +7,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 
 from chatops.accounts import Accounts
 from chatops.aliases import check_choice, find, name_of
-from chatops.catalog import FRESH, Catalog
+from chatops.catalog import FRESH, Catalog, Listing
 from chatops.chat_message import ChatMessage, check_age, check_harmless, check_words, command_in
 from chatops.errors import (
     CommandForbidden, CommandRejected, CommandTooOld, NotACommand, StackStormError)
@@ -72,7 +67,7 @@ class Execution:
 
 
 class Outcome(NamedTuple):
-    """What CommandHandler did with a chat message, and what the caller must do next.
+    """What CommandHandler did with a chat message, and the replies, which the caller sends.
 
     Attributes:
         kind: started (an action), answered (help, or an inquiry's answer), rejected (the requester
@@ -111,7 +106,14 @@ class CommandHandler:
                 that the caller can store the attempt for resume().
         """
         try:
-            return self._handle(message, now, about_to_start)
+            command = self._checked(message, now)
+            word, _, rest = command.partition(" ")
+            if word.lower() == "answer":
+                return self._answer(message, rest)
+            if word.lower() == "help":
+                allowed = filter(self._allowed_to(message), self._catalog.listing().formats)
+                return Outcome("answered", [help_on(rest, allowed, self._settings.opening)])
+            return self._run(message, self._find(message, command), about_to_start)
         except NotACommand as reason:
             return Outcome("ignored", [], reason=str(reason))
         except CommandTooOld as reason:
@@ -127,14 +129,11 @@ class CommandHandler:
                                             color="red")], reason=type(error).__name__)
 
     def resume(self, message: ChatMessage, attempt: Attempt, known: Set[str]) -> Optional[Outcome]:
-        """Find the executions that StackStorm has started for an attempt that a crash interrupted.
+        """Find the executions of an attempt that a crash interrupted; return None without any.
 
         Args:
             attempt: what handle() passed to about_to_start.
             known: the IDs of executions that other commands have started; they are left out.
-
-        Returns:
-            The outcome with these executions; None if StackStorm has started none.
         """
         executions = [execution for execution in self._executions(message, attempt)
                       if execution["id"] not in known]
@@ -148,21 +147,6 @@ class CommandHandler:
             replies = [Reply(f"I was restarted while StackStorm started this command. I found "
                              f"{count} of it. Check StackStorm's history before you repeat it.")]
         return Outcome("started", replies, started, attempt.alias_ref)
-
-    def _handle(self, message: ChatMessage, now: datetime,
-                about_to_start: Callable[[Attempt], None]) -> Outcome:
-        command = self._checked(message, now)
-        word, _, rest = command.partition(" ")
-        if word.lower() == "answer":
-            return self._answer(message, rest)
-        if word.lower() == "help":
-            allowed = filter(self._allowed_to(message), self._catalog.listing().formats)
-            return Outcome("answered", [help_on(rest, allowed, self._settings.opening)])
-        try:
-            match = self._find(message, command)
-        except CommandRejected:  # the aliases may have changed since they were read
-            match = self._find(message, command, max_age=FRESH)
-        return self._run(message, match, about_to_start)
 
     def _checked(self, message: ChatMessage, now: datetime) -> str:
         """Return a message's command without the prefix, after the checks that need no call."""
@@ -184,8 +168,14 @@ class CommandHandler:
         return lambda format: self._permissions.may(
             name_of(format.alias), message.requester_id, message.room_id)
 
-    def _find(self, message: ChatMessage, command: str, **max_age: float) -> FormatMatch:
-        match = find(command, self._catalog.listing(**max_age), self._allowed_to(message))
+    def _find(self, message: ChatMessage, command: str) -> FormatMatch:
+        try:
+            return self._find_in(self._catalog.listing(), message, command)
+        except CommandRejected:  # the aliases may have changed since they were read
+            return self._find_in(self._catalog.listing(max_age=FRESH), message, command)
+
+    def _find_in(self, listing: Listing, message: ChatMessage, command: str) -> FormatMatch:
+        match = find(command, listing, self._allowed_to(message))
         if match.format.is_multiple:
             check_choice(match, self._accounts.pack())
         return match
@@ -263,10 +253,7 @@ class CommandHandler:
         return Outcome("answered", [Reply("Thank you, the workflow continues.", color="green")])
 
     def _inquiry(self, message: ChatMessage, inquiry_id: str) -> Tuple[Dict[str, Any], str]:
-        """Return an inquiry, and the full name of its workflow's alias ("" if it was deleted).
-
-        Raises CommandRejected if no command in the message's room has started the workflow.
-        """
+        """Return an inquiry of a command in this room, and the full name of its alias, if any."""
         stackstorm = self._accounts.pack()
         with _rejecting(), about_question():
             inquiry = stackstorm.inquiry(inquiry_id)

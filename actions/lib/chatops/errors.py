@@ -23,11 +23,7 @@ class CommandForbidden(CommandRejected):
 
 
 class CommandTooOld(HipChatError):
-    """The message with the command was posted too long ago to run the command now.
-
-    Attributes:
-        minutes: the age of the message.
-    """
+    """The message with the command was posted so many minutes ago that it is not run now."""
 
     def __init__(self, minutes: int):
         self.minutes = minutes

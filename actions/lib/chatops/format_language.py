@@ -54,7 +54,7 @@ class FormatExpression(NamedTuple):
         source: the expression for Python's `re`.
         superset: a simpler expression for RE2, without the look-around for quotes. It matches every
             command that `source` matches, and maybe more.
-        names: the names of the parameters that have placeholders.
+        names: the parameters that have placeholders.
         problem: why StackStorm cannot use the format; "" if it can.
     """
 

@@ -143,16 +143,14 @@ def check_may_answer(inquiry: Dict[str, Any], alias: str, person_id: int, room_i
 
 @contextmanager
 def about_question() -> Iterator[None]:
-    """Raise CommandRejected if a call in a `with` block finds no inquiry, or one for other people.
-
-    (StackStorm's own message about the second contains a database record.)
-    """
+    """Raise CommandRejected if a call in a `with` block finds no inquiry, or one for others."""
     try:
         yield
     except StackStormError as error:
         if error.status == 404:
             raise CommandRejected("There is no such question. It may have been answered, or its "
                                   "time may be over.") from None
+        # Of a question for others, StackStorm's own message contains a database record.
         if error.status == 403 and "required permission" not in error.message:
             raise CommandRejected("That question is not for you to answer: its workflow names "
                                   "others.") from None

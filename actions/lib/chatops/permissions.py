@@ -8,10 +8,7 @@ __all__ = ["Permissions"]
 
 
 class Permissions:
-    """Decides by chatops.allow and chatops.rooms who is allowed to run which command where.
-
-    A command is given by the full name of its alias: pack.alias.
-    """
+    """Decides who is allowed to run a command, given by the full name of its alias, in a room."""
 
     def __init__(self, settings: ChatOpsSettings):
         self._settings = settings
@@ -30,10 +27,7 @@ class Permissions:
         return any(_names(grant, command) for grant in self._settings.allow)
 
     def people_for(self, command: str, room_id: int) -> Optional[List[int]]:
-        """Return the IDs of the people who are allowed to run the command in the room.
-
-        The list is empty if no one is allowed to; None stands for everyone.
-        """
+        """Return the IDs of the people who are allowed to run the command; None for everyone."""
         people_ids: Set[int] = set()
         for grant in self._settings.allow:
             if _names(grant, command) and self._in_room(grant, room_id):

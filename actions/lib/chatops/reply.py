@@ -16,10 +16,8 @@ class Reply(NamedTuple):
         code: shown unchanged, in a fixed-width font.
         format: the format of `text`: text or html.
         notify: whether HipChat alerts the people who get the reply.
-        card: a HipChat card to show with the text.
         private: whether only the requester gets the reply, and the room a hint.
-        prefer_private: like private, but if HipChat refuses the private message, the room gets the
-            reply.
+        prefer_private: like private, but the room gets the reply if HipChat refuses that.
         reply: whether HipChat shows the reply under the command, as a reply to that message.
         web_url: the URL of the whole result in StackStorm, for a reply that must be truncated.
     """
@@ -37,10 +35,9 @@ class Reply(NamedTuple):
 
 
 def ack_of(started: Dict[str, Any]) -> Optional[Reply]:
-    """Return the acknowledgement of a started command; None if the alias disables it.
+    """Return the acknowledgement of a command; None if the alias disables it.
 
-    Args:
-        started: the response of StackStorm.run_alias(), perhaps without message and extra.
+    `started` is the response of StackStorm.run_alias(), perhaps without message and extra.
     """
     ack = started["actionalias"].get("ack") or {}
     if ack.get("enabled") is False:

@@ -1,4 +1,5 @@
 """Sends the replies to a command: to the command's room, or to the requester in private."""
+import re
 from html import escape
 from typing import Callable, List
 
@@ -15,6 +16,7 @@ __all__ = ["ReplySender"]
 MOST_PARTS = 3  # messages of one reply: HipChat takes 30 a minute in a room
 LONGEST_MENTION = 60  # characters, with "@" and blank
 LONGEST_CODE = 9000  # characters, escaped; the rest of a message is for the tags around it
+LONG_LINE = re.compile(r".{1499}(?=.)")  # escape() makes up to six characters of one
 # Splitting a longer text would take too long, and it would be truncated anyway.
 LONGEST_REPLY = (MOST_PARTS + 1) * LONGEST_MESSAGE
 EMPTY = "The result is empty."
@@ -132,17 +134,13 @@ def _parts(text: str, url: str) -> List[str]:
 
 def _code(reply: Reply) -> List[str]:
     """Return messages in HTML with the reply's code, each with up to 9,000 characters of code."""
-    parts: List[List[str]] = [[]]
-    size = 0
-    for line in reply.code.splitlines():
-        for start in range(0, max(len(line), 1), LONGEST_CODE // 6):
-            piece = escape(line[start:start + LONGEST_CODE // 6])
-            size += len(piece) + 1
-            if size > LONGEST_CODE:
-                parts.append([])
-                size = len(piece) + 1
-            parts[-1].append(piece)
-    texts = ["\n".join(lines) for lines in parts if lines]
+    texts = [""]
+    for line in LONG_LINE.sub("\\g<0>\n", reply.code).splitlines():
+        line = escape(line) + "\n"
+        if len(texts[-1] + line) > LONGEST_CODE:
+            texts.append("")
+        texts[-1] += line
+    texts = [text[:-1] for text in texts if text]
     if len(texts) > MOST_PARTS:
         texts[MOST_PARTS - 1] += escape(_rest_at(reply.web_url))
     return [f"<pre>{text}</pre>" for text in texts[:MOST_PARTS]]

@@ -19,11 +19,7 @@ _SIGNS = "[^\\pL\\pN?\uff1f]*"
 
 
 class RoomQuestion(NamedTuple):
-    """A yes/no question.
-
-    Attributes:
-        code: from code_of(); "" if no other question is waiting in the room.
-    """
+    """A yes/no question; its code is from code_of(), or "" if no other waits in the room."""
 
     text: str
     code: str

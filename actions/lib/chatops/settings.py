@@ -33,7 +33,6 @@ class ChatOpsSettings(NamedTuple):
     """The settings in the section `chatops` of the pack's config.
 
     Attributes:
-        prefix: the text with which a command begins, such as "!".
         rooms: HipChat's IDs of the rooms in which commands are accepted.
         allow: who is allowed to run which commands; without a matching entry, no one.
         api_key: the StackStorm API key of the pack's account; None for the sensor's own account.

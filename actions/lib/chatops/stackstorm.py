@@ -65,13 +65,10 @@ class StackStorm:
         return self._call("POST", "aliasexecution", json=dict(body, notification_route=ROUTE))
 
     def run_each_match(self, **body: str) -> List[Dict[str, Any]]:
-        """Start the executions of a command whose alias has match_multiple.
+        """Start all executions of a command with match_multiple; see run_alias() for the items.
 
         Args:
             body: the command, user, and source_channel (the room's ID).
-
-        Returns:
-            For each execution an object like that of run_alias().
         """
         return self._call("POST", "aliasexecution", "match_and_execute",
                           json=dict(body, notification_route=ROUTE))["results"]

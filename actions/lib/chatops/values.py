@@ -1,7 +1,7 @@
 """Rejects a command if a parameter value hides a template that StackStorm would evaluate.
 
-The template guard (hipchat/text/template_guard.py) makes Jinja expressions in a message harmless
-before StackStorm decodes the values. Decoding can make a new one, for example from an escape.
+The template guard (hipchat/text/template_guard.py) changes a message before StackStorm decodes the
+values. Decoding can make a new template, for example from an escape.
 """
 import re
 from typing import Optional

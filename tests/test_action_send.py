@@ -90,10 +90,3 @@ class TestSent:
     def test_default_room_where_none_is_given(self, act, room):
         succeeded, result = act("send", config={"default_room": room}, message="hi")
         assert succeeded and result["room"] == room
-
-    @pytest.mark.parametrize("reset", ["float", "relative"])
-    def test_once_where_hipchat_limits_the_rate_for_a_moment(self, act, hipchat, room, reset):
-        hipchat.people.faults({"paths": room.replace(" ", "%20") + "/notification", "times": 1,
-                               "rate_limited": reset, "resets_in": 1})
-        assert act("send", room=room, message="at last")[0]
-        assert [line["what"] for line in hipchat.people.transcript(room)] == ["at last"]

@@ -1,4 +1,5 @@
 """A web server of a test's own."""
+import contextlib
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +32,8 @@ class HttpServer:
     A body ends with the connection; its length is not declared.
 
     Args:
-        reply: a function that takes a Request and returns a Reply, or a Reply for all requests.
+        reply: a function that takes a Request and returns a Reply, or a function that does as it
+            likes with the connection; or a Reply for all requests.
         port: a free one, if 0.
         tls: the paths of a certificate and its key; plain HTTP without.
     """
@@ -46,6 +48,10 @@ class HttpServer:
                 request = Request(self.command, self.path, self.headers, body)
                 outer.requests.append(request)
                 reply = outer.reply(request)
+                if callable(reply):
+                    with contextlib.suppress(OSError):
+                        reply(self.connection)
+                    return
                 self.send_response(reply.status, reply.reason)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)

@@ -3,52 +3,17 @@ import json
 import re
 import socket
 import subprocess
-import threading
 import time
 from unittest import mock
 
 import pytest
 import requests
+from support.answering import TOKEN, AnsweringServer, answer, client_of, late, reset
 from support.waiting import wait_until
-from support.web_server import HttpServer, Reply
 from support.wire import make_certificate
 
 from hipchat import errors
-from hipchat.api.client import Client
 from hipchat.api.rate_limit import CallBudget
-from hipchat.config.api_settings import ApiSettings
-
-TOKEN = "a-secret-token-of-forty-letters-or-so-xx"
-SECRET = re.compile(re.escape(TOKEN))
-
-
-def answer(status=200, body=b"", headers=(), reason=None):
-    """A reply whose body is sent as JSON unless it is bytes."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Reply(status, content, dict(headers), reason)
-
-
-def late(seconds, reply=answer()):
-    """A reply that comes after so many seconds."""
-    def give():
-        time.sleep(seconds)
-        return reply
-
-    return give
-
-
-class Server(HttpServer):
-    """Gives the answers that it was given, in order, the last one for ever."""
-
-    def __init__(self, tls=None):
-        self.answers = [answer(204)]
-        super().__init__(self._next, tls=tls)
-        self.address = self.url.split("/")[2]
-        self.url += "/v2"
-
-    def _next(self, request):
-        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return found() if callable(found) else found
 
 
 @pytest.fixture(autouse=True)
@@ -57,31 +22,12 @@ def environment(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("hipchat.timing.RETRY_DELAYS", (0.01, 0.01))
     monkeypatch.setattr("hipchat.timing.RATE_DELAY_MIN", 0.01)
-
-
-@pytest.fixture(scope="module")
-def shared_server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server):
-    del shared_server.requests[:]
-    shared_server.answers = [answer(204)]
-    return shared_server
 
 
 @pytest.fixture
 def client(server):
     return client_of(server.url)
-
-
-def client_of(url, budget=None, **config):
-    return Client(ApiSettings.from_config(dict({"api_key": TOKEN, "api_url": url}, **config)),
-                  budget)
 
 
 def error_body(code, message, **more):
@@ -94,7 +40,7 @@ def failure(client, kind, method="POST", path=("room", "Factor", "notification")
     with pytest.raises(kind) as caught:
         client.call(method, *path)
     error = caught.value
-    assert not SECRET.search(str(error) + repr(error) + json.dumps(error.as_result()))
+    assert TOKEN not in str(error) + repr(error) + json.dumps(error.as_result())
     # What a log would show of it with its traceback.
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     assert cause is None
@@ -202,7 +148,7 @@ class TestRedirected:
     @pytest.mark.parametrize("status, method", [
         (301, "GET"), (302, "POST"), (303, "PUT"), (307, "DELETE"), (308, "GET")])
     def test_is_an_error_and_not_followed(self, server, client, status, method):
-        with Server() as target:
+        with AnsweringServer() as target:
             server.answers = [answer(status, headers={"Location": target.url + "/elsewhere"})]
             text = str(failure(client, errors.NoAnswer, method))
         assert target.requests == []
@@ -242,43 +188,18 @@ class TestNoAnswer:
         wait_until(lambda: len(server.requests) > 1)
         assert [request.method for request in server.requests].count("POST") == 1
 
-    def test_because_the_connection_is_refused(self):
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{unused.getsockname()[1]}"
-            text = str(failure(client_of("http://" + address), errors.NoAnswer))
-        assert address in text and "refused" in text and "api_url" in text
-
     def test_because_the_name_is_unknown(self):
         text = str(failure(client_of("http://hipchat.invalid"), errors.NoAnswer))
         assert "hipchat.invalid" in text and "api_url" in text
 
-    def test_because_the_other_end_hangs_up(self):
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen(5)
-            threading.Thread(target=self.hang_up, args=(listening,), daemon=True).start()
-            address = f"127.0.0.1:{listening.getsockname()[1]}"
-            assert address in str(failure(client_of("http://" + address), errors.NoAnswer))
-
-    def test_because_it_is_no_http(self):
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen(5)
-            threading.Thread(target=self.hang_up, args=(listening, b"SSH-2.0-x\r\n"),
-                             daemon=True).start()
-            address = f"127.0.0.1:{listening.getsockname()[1]}"
-            assert address in str(failure(client_of("http://" + address), errors.NoAnswer))
-
-    def hang_up(self, listening, greeting=b""):
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            connection.recv(65536)
-            connection.sendall(greeting)
-            connection.close()
+    @pytest.mark.parametrize("end", [
+        reset, lambda connection: None, lambda connection: connection.sendall(b"SSH-2.0-x\r\n")],
+        ids=["reset", "closed", "no HTTP"])
+    def test_because_the_connection_ends(self, server, client, end):
+        server.answers = [end]
+        text = str(failure(client, errors.NoAnswer))
+        assert server.address in text and "no connection" in text
+        assert len(server.requests) == 1, "a POST may have taken effect"
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +209,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def secure(certificate):
-    with Server(certificate) as server:
+    with AnsweringServer(certificate) as server:
         yield server
 
 
@@ -327,7 +248,7 @@ class TestTls:
         files = make_certificate(tmp_path, hosts=hosts)
         subprocess.run(["openssl", "x509", "-in", files[0], "-signkey", files[1], "-days",
                         str(days), "-out", files[0]], check=True, stderr=subprocess.DEVNULL)
-        server = Server(files)
+        server = AnsweringServer(files)
         text = str(failure(client_of(server.url, ca_bundle=files[0]), errors.NoAnswer))
         server.stop()
         for each in words:
@@ -388,10 +309,9 @@ class TestEnvironment:
 class TestRateLimited:
     """429: HipChat wants us to wait."""
 
-    def limited(self, reset, **headers):
-        return answer(429, error_body(429, "Rate Limit exceeded"), dict(
-            {"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "0",
-             "X-Ratelimit-Reset": reset}, **headers))
+    def limited(self, reset):
+        return answer(429, error_body(429, "Rate Limit exceeded"), {
+            "X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": reset})
 
     def test_is_waited_out(self, server, client):
         server.answers = [self.limited("0.2"), self.limited("0.1"), answer(200, {"id": 1})]
@@ -399,12 +319,6 @@ class TestRateLimited:
         assert client.call("POST", "x", json={"a": 1}) == {"id": 1}
         assert time.monotonic() - started >= 0.3
         assert [request.body for request in server.requests] == [b'{"a": 1}'] * 3
-
-    def test_is_waited_out_by_the_later_of_two_limits(self, server, client):
-        server.answers = [self.limited("0", **{"X-FloodControl-Reset": "0.3"}), answer(204)]
-        started = time.monotonic()
-        client.call("GET", "x")
-        assert time.monotonic() - started >= 0.3
 
     @pytest.mark.parametrize("wait, reset, seconds", [(60, "3000", "3000"), (0, "5", "5"),
                                                       (60, "soon", "300")])
@@ -415,10 +329,21 @@ class TestRateLimited:
         assert "Rate Limit exceeded" in str(error) and seconds + " s" in error.remedy
         assert len(server.requests) == 1
 
-    def test_is_not_waited_for_longer_in_all_than_is_configured(self, server):
-        server.answers = [self.limited("0.6")]
-        failure(client_of(server.url, rate_limit_wait=1), errors.RateLimited)
-        assert len(server.requests) == 2
+    @pytest.mark.parametrize("reset_at", [lambda: "0", lambda: str(int(time.time()))],
+                             ids=["seconds", "time"])
+    def test_is_waited_for_a_second_and_longer_each_time(self, server, monkeypatch, reset_at):
+        monkeypatch.setattr("hipchat.timing.RATE_DELAY_MIN", 1.0)
+        server.answers = [lambda connection: connection.sendall(
+            f"HTTP/1.1 429 X\r\nX-Ratelimit-Reset: {reset_at()}\r\n\r\n".encode())]
+        began = time.monotonic()
+        failure(client_of(server.url, rate_limit_wait=2.5), errors.RateLimited)
+        assert len(server.requests) == 2 and time.monotonic() - began >= 1
+
+    def test_may_be_called_forbidden(self, server, client):
+        text = "You have exceeded the rate limit. See the documentation."
+        server.answers = [answer(403, error_body(403, text), {"X-Ratelimit-Reset": "600"})]
+        error = failure(client, errors.RateLimited)
+        assert error.status == 403 and "Try again in 600 s" in error.remedy
 
     def test_is_avoided_by_a_budget(self, server):
         server.answers = [answer(204, headers={"X-Ratelimit-Limit": "10",
@@ -435,8 +360,8 @@ class TestItems:
     """Collections, page after page."""
 
     def page(self, *ids, more=False):
-        return answer(200, {"items": [{"id": each} for each in ids], "links": dict(
-            {"self": "x"}, **({"next": "http://evil.invalid/"} if more else {}))})
+        return {"items": [{"id": each} for each in ids], "links": dict(
+            {"self": "x"}, **({"next": "http://evil.invalid/"} if more else {}))}
 
     def ids(self, client, **params):
         return [item["id"] for item in client.items("room", "Factor", "webhook", **params)]
@@ -453,13 +378,35 @@ class TestItems:
     def test_end_at_an_empty_page(self, server, client):
         server.answers = [self.page(1, more=True), self.page(more=True)]
         assert self.ids(client) == [1]
-
-    def test_may_be_none(self, server, client):
         server.answers = [self.page()]
         assert self.ids(client) == []
+
+    def test_may_overlap(self, server, client):
+        server.answers = [self.page(1, 2, more=True), self.page(2, 3)]
+        assert self.ids(client) == [1, 2, 2, 3]
+
+    @pytest.mark.parametrize("pages, calls", [
+        ([(1, 2)], 2), ([(number,) for number in range(9)], 5)], ids=["repeat", "never repeat"])
+    def test_that_have_no_end_are_an_error(self, server, client, monkeypatch, pages, calls):
+        monkeypatch.setattr("hipchat.api.client.MOST_PAGES", 5)
+        server.answers = [self.page(*ids, more=True) for ids in pages]
+        with pytest.raises(errors.NoAnswer, match="endless pages.*start-index"):
+            self.ids(client)
+        assert len(server.requests) == calls
+
+    @pytest.mark.parametrize("links", [None, [], "x", 5, {"next": None}])
+    def test_without_a_next_page_are_one(self, server, client, links):
+        server.answers = [dict(self.page(1), links=links)]
+        assert self.ids(client) == [1]
+
+    @pytest.mark.parametrize("item", [None, 5, "x", []])
+    def test_that_are_no_objects_are_named(self, server, client, item):
+        server.answers = [{"items": [{"id": 1}, item]}]
+        with pytest.raises(errors.NoAnswer, match=r"items\[1\] of .*/v2/room/.* is no object"):
+            self.ids(client)
 
     @pytest.mark.parametrize("body", [[], {}, {"items": None}, {"items": {}}, b"", b"null"])
     def test_that_are_no_list_are_no_answer_of_hipchats(self, server, client, body):
         server.answers = [answer(200, body)]
-        with pytest.raises(errors.NoAnswer, match="api_url"):
+        with pytest.raises(errors.NoAnswer, match="has no list of items.*api_url"):
             self.ids(client)

@@ -52,15 +52,6 @@ class TestText:
         assert JINJA.from_string(neutralize_templates(text)).render() == neutralize_templates(text)
 
     @given(TEXTS)
-    def test_holds_no_delimiter_of_jinja_or_yaql(self, text):
-        assert not OPENING.search(neutralize_templates(
-            text)) and not CLOSING.search(neutralize_templates(text))
-
-    @given(TEXTS)
-    def test_reads_the_same(self, text):
-        assert reads_the_same(neutralize_templates(text), text)
-
-    @given(TEXTS)
     def test_that_is_neutralized_already_stays_as_it_is(self, text):
         assert neutralize_templates(neutralize_templates(text)) == neutralize_templates(text)
 
@@ -129,15 +120,6 @@ class TestPayload:
         guarded, bare = (self.of(item, guard, matches) for guard in (True, False))
         assert {text.replace(BREAK, "") for text in strings_in(guarded)} == {
             text.replace(BREAK, "") for text in strings_in(bare)}
-
-    def test_keeps_what_is_no_text(self):
-        item = {"room": {"id": 5, "is_archived": False, "x": None, "y": [1.5, True]}}
-        room = self.of(item)["item"]["room"]
-        assert room == {"id": 5, "is_archived": False, "x": None, "y": [1.5, True], "name": ""}
-
-    def test_is_as_it_was_written_where_the_config_turns_the_guard_off(self):
-        text = "{{ config_context.api_key }}"
-        assert self.of({"message": {"message": text}}, guard=False)["message"] == text
 
 
 class TestSensor:

@@ -7,57 +7,53 @@ from hipchat.api.room_directory import RoomDirectory, find_rooms
 from hipchat.config.api_settings import ApiSettings
 
 
-@pytest.fixture
-def directory():
-    return RoomDirectory()
-
-
 def client(server, token):
     return Client(ApiSettings.from_config({"api_url": server.url, "api_key": token}))
 
 
+def directory_of(*rooms):
+    """The directory with the rooms (ID, name, whether it is archived)."""
+    directory = RoomDirectory()
+    directory.replace({"id": room_id, "name": name, "is_archived": bool(archived)}
+                      for room_id, name, *archived in rooms)
+    return directory
+
+
 class TestNames:
-    def test_mean_the_room_that_has_them_exactly(self, directory):
-        directory.replace([{"id": 1, "name": "Ops"}, {"id": 2, "name": "ops"}])
-        assert (directory.id_of("Ops"), directory.id_of("ops")) == (1, 2)
+    @pytest.mark.parametrize("rooms, ids", [
+        ([(1, "Ops"), (2, "ops")], {"Ops": 1, "ops": 2}),
+        ([(1, "Ops"), (2, "Lunch"), (3, "LUNCH")], {"OPS": 1, "lunch": None}),
+        ([(1, "2"), (2, "Ops")], {"1": 1, "2": 2, "3": 3, "\u0661": None}),
+        ([(1, "Ops"), (2, "Ops", True)], {"Ops": 1}), ([(2, "Ops", True), (1, "Ops")], {"Ops": 1}),
+        ([], {"Ops": None})],
+        ids=["exact", "any case", "digits are IDs", "open room", "open room again", "none"])
+    def test_mean_a_room(self, rooms, ids):
+        directory = directory_of(*rooms)
+        assert {name: directory.id_of(name) for name in ids} == ids
 
-    def test_in_other_capitals_mean_a_room_if_it_is_the_only_one(self, directory):
-        directory.replace([{"id": 1, "name": "Ops"}, {"id": 2, "name": "Lunch"},
-                        {"id": 3, "name": "LUNCH"}])
-        assert (directory.id_of("OPS"), directory.id_of("lunch")) == (1, None)
-
-    def test_mean_no_room_if_no_room_has_them(self, directory):
+    def test_are_known_once_a_room_was_listed(self):
+        directory = RoomDirectory()
         assert directory.id_of("Ops") is None and not directory.is_loaded
         directory.replace([])
-        assert directory.id_of("Ops") is None and directory.is_loaded and not directory.had_rooms
-
-    def test_are_known_once_a_room_was_listed(self, directory):
+        assert directory.is_loaded and not directory.had_rooms
         for rooms in ([{"id": 1, "name": "Ops"}], []):
             directory.replace(rooms)
             assert directory.had_rooms
 
-    def test_of_digits_are_ids_whatever_rooms_are_called(self, directory):
-        directory.replace([{"id": 1, "name": "2"}, {"id": 2, "name": "Ops"}])
-        assert [directory.id_of(each) for each in ("1", "2", "3", "\u0661")] == [1, 2, 3, None]
-
-    def test_of_an_archived_room_mean_one_in_use_that_has_them_too(self, directory):
-        directory.replace([{"id": 1, "name": "Ops", "is_archived": False},
-                        {"id": 2, "name": "Ops", "is_archived": True}])
-        assert directory.id_of("Ops") == 1
-        assert directory.is_archived(2) and not directory.is_archived(1)
-
-    def test_are_found_by_the_rooms_id(self, directory):
-        directory.replace([{"id": 1, "name": "Ops"}])
-        assert (directory.name_of(1), directory.name_of(2)) == ("Ops", None)
+    def test_are_found_by_the_rooms_id(self):
+        directory = directory_of((1, "Ops"), (3, "Old", True))
+        assert [directory.name_of(room_id) for room_id in (1, 2, 3)] == ["Ops", None, "Old"]
+        assert [directory.is_archived(room_id) for room_id in (1, 2, 3)] == [False, False, True]
 
     @pytest.mark.parametrize("strange", [None, "Ops", {}, {"id": "1", "name": "Ops"},
                                          {"id": True, "name": "Ops"}, {"id": 1, "name": None}])
-    def test_are_not_taken_from_what_is_no_room(self, directory, strange):
+    def test_are_not_taken_from_what_is_no_room(self, strange):
+        directory = RoomDirectory()
         directory.replace([strange, {"id": 5, "name": "Lunch"}])
         assert directory.id_of("Ops") is None and directory.id_of("Lunch") == 5
 
-    def test_are_counted_as_changed_when_they_are(self, directory):
-        versions = []
+    def test_are_counted_as_changed_when_they_are(self):
+        directory, versions = RoomDirectory(), []
         for name in ("Ops", "Ops", "Lunch"):
             directory.replace([{"id": 1, "name": name}])
             versions.append(directory.version)

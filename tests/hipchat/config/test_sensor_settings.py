@@ -1,5 +1,4 @@
 """The pack's config: its defaults, and how wrong values are named."""
-
 import pytest
 import yaml
 from hypothesis import given
@@ -78,9 +77,7 @@ class TestValues:
     """What may be set."""
 
     @pytest.mark.parametrize("given, read", [
-        ("https://hipchat.example.com", "https://hipchat.example.com/v2"),
         ("https://hipchat.example.com/", "https://hipchat.example.com/v2"),
-        ("https://hipchat.example.com/v2", "https://hipchat.example.com/v2"),
         ("https://hipchat.example.com/v2/", "https://hipchat.example.com/v2"),
         ("http://127.0.0.1:8090", "http://127.0.0.1:8090/v2"),
         ("http://[::1]:8090/v2", "http://[::1]:8090/v2"),
@@ -91,9 +88,7 @@ class TestValues:
 
     @pytest.mark.parametrize("given, read", [
         ("https://st2.example.com:8088/hipchat/", "https://st2.example.com:8088/hipchat"),
-        ("http://st2.example.com", "http://st2.example.com"),
-        ("http://st2.example.com/", "http://st2.example.com"),
-        ("http://st2/a/b/", "http://st2/a/b")])
+        ("http://st2.example.com/", "http://st2.example.com")])
     def test_public_url_with_or_without_slash(self, given, read):
         assert webhook(public_url=given).public_url == read
 
@@ -119,9 +114,8 @@ class TestValues:
         assert len(first.secret) >= 32
         assert b"token" not in first.secret
 
-    @pytest.mark.parametrize("timeout", [0.5, 1, 600])
-    def test_timeout(self, timeout):
-        assert settings(timeout=timeout).api.timeout == timeout
+    def test_timeout(self):
+        assert [settings(timeout=each).api.timeout for each in (0.5, 1, 600)] == [0.5, 1, 600]
 
 
 def changed_in(config, key, value):
@@ -156,7 +150,6 @@ class TestWrongValues:
         ("api_key", 12345, ["personal access token"]),
         ("api_key", "two words", ["copy"]),
         ("api_key", "tokén", ["copy"]),
-        ("api_key", "token\n", ["copy"]),
         ("api_url", None, ["https://hipchat.example.com/v2"]),
         ("api_url", "", ["https://hipchat.example.com/v2"]),
         ("api_url", 5, ["5", "https://hipchat.example.com/v2"]),
@@ -164,7 +157,6 @@ class TestWrongValues:
         ("api_url", "ftp://hipchat.example.com", ["'ftp://hipchat.example.com'", "absolute"]),
         ("api_url", "https://", ["absolute"]),
         ("api_url", "https://host:port", ["absolute"]),
-        ("api_url", "https://host:99999", ["absolute"]),
         ("api_url", "https://[::1", ["absolute"]),
         ("api_url", "https://hipchat.example.com/v1", ["v1", "/v2"]),
         ("api_url", "https://hipchat.example.com/v2?auth_token=x", ["query"]),
@@ -176,49 +168,38 @@ class TestWrongValues:
         ("rooms", [10 ** 5000], ["rooms[0]"]),
         ("events", "message", ["'message'", "list"]),
         ("events", ["message", "party"], ["'party'", "topic_change"]),
-        ("events", ["room_message"], ["'room_message'"]),
         ("default_room", ["Factor"], ["['Factor']"]),
         ("verify_tls", "false", ["'false'", "true or false"]),
         ("ca_bundle", True, ["string"]),
         ("timeout", 0, ["is 0:", "above 0, at most 600"]),
-        ("timeout", -1, ["-1"]),
         ("timeout", 601, ["601", "600"]),
         ("timeout", "10", ["'10'", "number"]),
         ("timeout", True, ["True", "number"]),
         ("timeout", float("nan"), ["nan"]),
-        ("timeout", float("inf"), ["inf"]),
         ("timeout", 10 ** 400, ["number"]),
         ("rate_limit_wait", -1, ["-1", "from 0 to 3600"]),
-        ("rate_limit_wait", -0.5, ["-0.5"]),
         ("webhook.public_url", "https://st2.example.com/hip chat", ["'https://st2", "blanks"]),
         ("webhook.public_url", "https://st2.example.com/hipch\u00e4t", ["ASCII"]),
         ("webhook.public_url", "https://st2.example.com/a/../b", [".."]),
         ("webhook.public_url", "https://st2.example.com//b", ["empty part"]),
         ("webhook.allow_from", [10], ["allow_from[0] is 10", "10.1.0.0/16"]),
         ("webhook.allow_from", [True], ["allow_from[0] is True: it must be a network"]),
+        ("webhook.secret", 5, ["string"]),
         ("webhook.secret", "s", ["at least 16 characters"]),
         ("webhook.tls_certificate", "cert.pem", ["absolute"]),
         ("spool.directory", "spool", ["'spool'", "absolute"]),
-        ("spool.directory", "~/spool", ["'~/spool'", "absolute"]),
         ("spool.directory", "/a\0b", ["control"]),
         ("ca_bundle", "ca.pem", ["absolute"]),
         ("oauth", "x", ["must be an object"]),
         ("spool", [], ["must be an object"]),
         ("webhook.public_url", "", ["https://st2.example.com:8088/hipchat"]),
         ("catch_up", -1, ["-1", "0 to 604800"]),
-        ("catch_up", 10 ** 6, ["1000000"]),
         ("calls_share", 0, ["0", "0.01 to 1"]),
-        ("calls_share", "half", ["'half'"]),
-        ("webhook.public_url", "st2:8088", ["'st2:8088'", "absolute"]),
-        ("webhook.public_url", "https://st2.example.com/?a=b", ["query"]),
         ("webhook.port", 0, ["0", "65535"]),
         ("webhook.port", 65536, ["65536", "65535"]),
         ("webhook.port", 80.5, ["80.5", "whole number"]),
-        ("webhook.port", "8088", ["'8088'", "whole number"]),
         ("webhook.host", 127, ["string"]),
-        ("webhook.secret", 5, ["string"]),
         ("spool.max_deliveries", 0, ["0", "whole number"]),
-        ("spool.directory", ["/tmp"], ["string"]),
     ])
     def test_are_named_with_the_remedy(self, key, value, words):
         text = refusal(changed_in(LEAST, key, value))
@@ -242,9 +223,8 @@ class TestWrongValues:
         {"api_url": "hipchat://ann:secret@hipchat.example.com"},
         {"webhook": {"public_url": "https://x", "secret": ["secret"]}}])
     def test_that_are_secret_are_not_shown(self, config):
-        assert "secret w" not in refusal(dict(LEAST, **config))
-        assert "'secret" not in refusal(dict(LEAST, **config))
-        assert ":secret@" not in refusal(dict(LEAST, **config))
+        text = refusal(dict(LEAST, **config))
+        assert not any(shown in text for shown in ("secret w", "'secret", ":secret@"))
 
     @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=4), st.data())
     def test_whatever_they_are_raise_nothing_but_config_errors_that_name_them(self, changes, data):

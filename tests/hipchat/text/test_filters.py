@@ -10,29 +10,19 @@ from hipchat.text.filters import Filter, FilterSet
 
 
 @pytest.mark.parametrize("pattern, text, groups", [
-    ("ping (.*)", "ping hello", ["hello"]),
     ("ping (.*)", "say ping hello", ["hello"]),
     ("ping (.*)", "pong", None),
     ("ping", "ping", []),
     ("ping( .*)?$", "ping", [""]),
-    ("(\\d+)-(\\d+)", "pages 10-20, please", ["10", "20"]),
     ("(?-i)ÄÖÜ", "äöü", None),
     ("(?i)привет (.+)", "ПРИВЕТ мир ☃", ["мир ☃"]),
     ("", "", []),
     ("(a)(b)?", "a", ["a", ""]),
-    ("(a)|(b)|(c)", "b", ["", "b", ""]),
-    ("((a)(b))", "ab", ["ab", "a", "b"]),
     ("(?:a)(?P<named>b)", "ab", ["b"]),
     ("(\\w+) (\\w+)", "one two three four", ["one", "two"]),
-    ("(?i)straße (.+)", "STRAßE Köln", ["Köln"]),
     ("(.)", "\U0001f389", ["\U0001f389"]),
-    ("^(\\pL+)$", "Grüße", ["Grüße"]),
-    (".+", "one\ntwo", []),
     ("^two", "one\ntwo", None),
-    ("(?m)^(two)$", "one\ntwo", ["two"]),
-    ("(?s)one(.*)three", "one\ntwo\nthree", ["\ntwo\n"]),
     ("a\0b", "a\0b", []),
-    ("\\bping\\b", "a ping!", []),
 ])
 def test_finds_the_first_place_and_its_groups(pattern, text, groups):
     assert Filter(pattern).groups(text) == groups

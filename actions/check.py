@@ -17,11 +17,7 @@ PACK = Path(__file__).absolute().parents[1]
 
 class CheckAction(HipChatAction):
     def do(self) -> Result:
-        """Make all checks; return {"lines": one string for each check}.
-
-        Raises:
-            Incomplete: a check found a problem; the error's result has the lines too.
-        """
+        """Return {"lines": one string for each check}; if one found a problem, raise Incomplete."""
         findings: List[Finding] = []
         try:
             for finding in chain(checkup(self.config, PACK), self._chatops()):

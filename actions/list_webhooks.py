@@ -12,10 +12,7 @@ from hipchat.webhook.webhook_url import WebhookUrl
 
 class ListWebhooksAction(HipChatAction):
     def do(self, room: Optional[str] = None) -> Result:
-        """Return {"room", "webhooks": HipChat's webhooks, with signatures in URLs masked}.
-
-        Each webhook has the additional key `ours`: whether the sensor has created it.
-        """
+        """Return {"room", "webhooks": those of webhooks_in()}."""
         room = self.room_or_default(room)
         settings = SensorSettings.from_config(self.config)
         urls = WebhookUrl(settings.public_url, settings.secret) if settings.public_url else None

@@ -17,12 +17,7 @@ from hipchat.errors import NotFound
 
 class PutQuestionAction(HipChatAction):
     def do(self, question: str, room: Optional[str] = None) -> Result:
-        """Post the question; return {"id", "room", "answer_filter"}.
-
-        Returns:
-            The ID of the posted message, the room, and a regular expression (RE2) that matches its
-            answers.
-        """
+        """Post the question; return {"id", "room", "answer_filter": an RE2 for its answers}."""
         room = self.room_or_default(room)
         room_question = RoomQuestion(question, self._code(room))
         check_length("question", room_question.message, 1, LONGEST_MESSAGE)

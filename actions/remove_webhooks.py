@@ -19,10 +19,8 @@ class RemoveWebhooksAction(HipChatAction):
         """Delete the sensor's webhooks in the given rooms; in all rooms if `rooms` is None.
 
         Returns:
-            {"removed": the number of deleted webhooks, "rooms": [{"room", "removed"}]}.
-
-        Raises:
-            Incomplete: at least one room failed; its entry in the result has the error.
+            {"removed": the number of deleted webhooks, "rooms": [{"room", "removed"}]}. If a room
+            failed, Incomplete has the same result, with the error in the room's entry.
         """
         settings = SensorSettings.from_config(self.config)
         if not settings.public_url:

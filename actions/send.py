@@ -11,12 +11,7 @@ from hipchat.api.notifications import notification, notify, notify_all
 class SendAction(HipChatAction):
     def do(self, room: Optional[str] = None, rooms: Optional[List[Any]] = None,
            overflow: str = "error", **fields: Any) -> Result:
-        """Send the notification.
-
-        Returns:
-            The notification and its room; if `rooms` is given, {"rooms": [such a result for each
-            room]}.
-        """
+        """Send the notification; return it with its room, or {"rooms": [that for each room]}."""
         sent = notification(**fields)
         if rooms is None:
             return notify(self.hipchat, self.room_or_default(room), sent, overflow)

@@ -12,11 +12,7 @@ class WaitForMessageAction(HipChatAction):
     def do(self, room: Optional[str] = None, filter: str = "", people: Optional[List[Any]] = None,
            notifications: bool = False, after: Optional[str] = None, seconds: float = 300,
            every: float = 6) -> Result:
-        """Wait for the message.
-
-        Returns:
-            {"room", "message": HipChat's message, "matches": the strings of the filter's groups}.
-        """
+        """Return {"room", "message": HipChat's message, "matches": the filter's groups}."""
         room = self.room_or_default(room)
         criteria = Criteria(filter, people or [], notifications)
         return dict(wait_for(self.hipchat, self.people, room, criteria, after, seconds, every),

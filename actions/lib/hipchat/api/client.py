@@ -75,9 +75,8 @@ class Client:
         that are safe to repeat are also retried after a failure: see transport.send().
 
         Args:
-            path: the segments of the path after /v2. They are percent-encoded here.
+            path: the segments of the path after /v2, which are percent-encoded here.
             json: the body; its keys with the value None are left out.
-            params: the query of the URL.
             body, content_type: instead of json, a body of another type.
 
         Returns:
@@ -165,7 +164,7 @@ class Client:
             form: the OAuth request, with grant_type.
 
         Returns:
-            HipChat's response: access_token, expires_in (seconds), and usually group_id.
+            access_token, expires_in (seconds), and usually group_id.
         """
         answer = self._send("POST", ("oauth", "token"), data=form, auth=self._settings.integration)
         if not (isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and

@@ -23,11 +23,10 @@ def fitted(message: str, message_format: str, overflow: str) -> List[str]:
 
     Args:
         message_format: text or html.
-        overflow: error, truncate or split.
+        overflow: error, truncate or split. HTML is never cut, as a cut would break its tags.
 
     Raises:
-        ParameterError: the message is too long, and overflow is error or the message is HTML (a cut
-            would break its tags).
+        ParameterError: the message is empty, or is too long and must not be cut.
     """
     if overflow == "error" or message_format == "html" or not message:
         check_length("message", message, 1, LONGEST_MESSAGE)

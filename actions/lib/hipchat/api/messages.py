@@ -11,13 +11,9 @@ __all__ = ["reply", "send_private"]
 
 
 def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str, Any]:
-    """Reply to a message: POST /v2/room/{id_or_name}/reply, which needs the scope send_message.
+    """Reply to a message with a user's client, and return the other arguments.
 
-    Args:
-        client: a client with a user's token.
-
-    Returns:
-        The other arguments.
+    Calls POST /v2/room/{id_or_name}/reply, which needs the scope send_message.
     """
     check_length("message_id", message_id, 1, 36)
     check_length("message", message, 1, LONGEST_MESSAGE)
@@ -28,15 +24,13 @@ def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str,
 
 def send_private(client: Client, user: Any, message: str, format: str = "text",
                  notify: bool = False) -> Dict[str, Any]:
-    """Send a private message: POST /v2/user/{id_or_email}/message; needs the scope send_message.
+    """Send a private message with a user's client, and return the other arguments.
+
+    Calls POST /v2/user/{id_or_email}/message, which needs the scope send_message.
 
     Args:
-        client: a client with a user's token.
         user: the ID, email or @mention of the recipient.
         format: "text" or "html".
-
-    Returns:
-        The other arguments.
     """
     check_length("user", str(user), 1, 100)
     check_length("message", message, 1, LONGEST_MESSAGE)

@@ -25,16 +25,14 @@ def notification(message: str, format: str = "text", color: str = "gray", notify
 
 
 def notify(client: Client, room: str, sent: Dict[str, Any], overflow: str) -> Dict[str, Any]:
-    """Send a notification: POST /v2/room/{id_or_name}/notification; needs send_notification.
+    """Send a notification; return it as it was sent, with its room.
 
-    If the text is split, only the first part has the card and notifies people.
+    Calls POST /v2/room/{id_or_name}/notification, which needs the scope send_notification. If the
+    text is split, only the first part has the card and notifies people.
 
     Args:
         sent: the notification, from notification().
         overflow: what to do with a text that is too long: error, truncate or split.
-
-    Returns:
-        The notification as it was sent, and its room.
 
     Raises:
         Incomplete: only the first parts of the text were sent. The error's result has the numbers
@@ -67,10 +65,7 @@ def _incomplete(error: HipChatError, message: str, parts: List[str], sent_parts:
 
 def notify_all(client: Client, rooms: List[str], sent: Dict[str, Any],
                overflow: str) -> Dict[str, Any]:
-    """Send a notification to several rooms; the other arguments are those of notify().
-
-    Returns:
-        {"rooms": [the result of notify() for each room]}.
+    """Send a notification to several rooms; return {"rooms": [the result of notify() for each]}.
 
     Raises:
         Incomplete: at least one room failed. The error's result has `rooms` too, with the error of

@@ -28,10 +28,7 @@ class Filter:
                              else str(reason)) from None
 
     def groups(self, text: str) -> Optional[List[str]]:
-        """Return the strings of the groups of the first match in a text; None without a match.
-
-        The string is "" for a group that matched nothing.
-        """
+        """Return the groups of the first match ("" for one without text); None without a match."""
         match = self._compiled.search(text)
         return None if match is None else list(match.groups(""))
 

@@ -8,10 +8,7 @@ LONGEST_ID = 19  # digits, of an integer of 64 bits
 
 
 def room_key(value: Any) -> str:
-    """Return a room's name or ID as a string.
-
-    Args:
-        value: the reference in a config, rule or action: a string, or an ID as an integer.
+    """Return a room's name or ID (a string, or an ID as an integer) as a string.
 
     Raises:
         ValueError: the reference is invalid. Its message is a predicate such as "must be ...", for

@@ -17,11 +17,9 @@ STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}  # by how many levels each changes th
 
 
 def loads(text: str, deepest: int = DEEPEST, decode: Callable[[str], Any] = json.loads) -> Any:
-    """Return the value of a JSON string; raises ValueError if it is invalid or nested too deeply.
+    """Return the value of a JSON string, read by `decode`.
 
-    Args:
-        deepest: the greatest depth to accept, in levels.
-        decode: decodes the string after the check.
+    Raises ValueError if the string is invalid, or has more levels than `deepest`.
     """
     if _is_deeper(text, deepest):
         raise ValueError(f"there are more than {deepest} levels")

@@ -69,19 +69,16 @@ class TestCall:
             "b": "", "c": False, "d": 0, "e": []}
 
     @pytest.mark.parametrize("status, body, result", [
-        (200, {"id": 1}, {"id": 1}), (201, {"id": 2}, {"id": 2}), (202, {"success": {}},
-                                                                   {"success": {}}),
-        (204, b"", None), (200, b"", None), (200, [], [])])
+        (200, {"id": 1}, {"id": 1}), (201, {"id": 2}, {"id": 2}), (204, b"", None),
+        (200, b"", None), (200, [], [])])
     def test_returns_the_json_of_the_answer_or_none(self, server, client, status, body, result):
         server.answers = [answer(status, body)]
         assert client.call("GET", "x") == result
 
     @pytest.mark.parametrize("name, encoded", [
-        ("Factor", "Factor"), ("Ops & Dev", "Ops%20%26%20Dev"), ("a/b", "a%2Fb"),
-        ("../../admin", "..%2F..%2Fadmin"), ("50%", "50%25"), ("%2F", "%252F"), ("a?b#c",
-                                                                                 "a%3Fb%23c"),
-        ("ä☃", "%C3%A4%E2%98%83"), ("a+b", "a%2Bb"), ("@Ann", "%40Ann"),
-        ("ann@example.com", "ann%40example.com"), (1001, "1001"), ("a;b", "a%3Bb"), ("~x", "~x")])
+        ("Factor", "Factor"), ("Ops & Dev", "Ops%20%26%20Dev"), ("50%", "50%25"), ("%2F", "%252F"),
+        ("../../admin", "..%2F..%2Fadmin"), ("a?b#c", "a%3Fb%23c"), ("ä☃", "%C3%A4%E2%98%83"),
+        ("a+b;c", "a%2Bb%3Bc"), ("ann@example.com", "ann%40example.com"), (1001, "1001")])
     def test_percent_encodes_each_segment_of_the_path(self, server, client, name, encoded):
         client.call("GET", "room", name, "webhook")
         assert server.requests[0].path == f"/v2/room/{encoded}/webhook"
@@ -129,18 +126,6 @@ class TestRefused:
         server.answers = [answer(400, error_body(400, "long " * 1000))]
         assert len(str(failure(client, errors.InvalidRequest))) < 1000
 
-    @pytest.mark.parametrize("status", [302, 400, 401, 429, 500])
-    def test_may_repeat_the_token_which_is_masked(self, server, client, status):
-        server.answers = [answer(
-            status, error_body(status, f"Token {TOKEN} is bad", field=TOKEN),
-            {"Location": f"http://127.0.0.1/{TOKEN}?token={TOKEN}",
-             "X-Ratelimit-Reset": "3000"})]
-        failure(client, errors.HipChatError)
-
-    def test_mask_the_token_where_it_is_part_of_the_call(self, server, client):
-        server.answers = [answer(404)]
-        failure(client, errors.NotFound, "GET", ("oauth", "token", TOKEN))
-
 
 class TestRedirected:
     """A redirection could lead the token anywhere."""
@@ -173,13 +158,6 @@ class TestNoAnswer:
         text = str(failure(client, errors.NoAnswer))
         assert "JSON" in text and server.url in text and "api_url" in text
         assert "Log in" not in text
-
-    def test_in_time(self, server):
-        server.answers = [late(60)]
-        started = time.monotonic()
-        text = str(failure(client_of(server.url, timeout=0.2), errors.NoAnswer))
-        assert time.monotonic() - started < 30
-        assert "0.2 s" in text and "timeout" in text
 
     def test_is_not_asked_for_again_after_the_timeout(self, server):
         server.answers = [late(0.3), answer(204)]
@@ -221,9 +199,6 @@ class TestTls:
         text = str(failure(client_of(secure.url), errors.NoAnswer))
         assert secure.address in text and "not trusted" in text and "ca_bundle" in text
         assert secure.requests == []
-
-    def test_is_trusted_with_its_authority_as_ca_bundle(self, secure, certificate):
-        assert client_of(secure.url, ca_bundle=certificate[0]).call("GET", "x") is None
 
     def test_is_trusted_whatever_it_is_without_verify_tls(self, secure, recwarn):
         assert client_of(secure.url, verify_tls=False).call("GET", "x") is None
@@ -273,12 +248,6 @@ class TestEnvironment:
         monkeypatch.setenv("http_proxy", "http://" + server.address)
         client_of("http://hipchat.invalid").call("GET", "x")
         assert server.requests[0].path == "http://hipchat.invalid/v2/x"
-
-    def test_no_proxy_is_respected(self, server, monkeypatch):
-        monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        client_of(server.url).call("GET", "x")
-        assert server.requests[0].path == "/v2/x"
 
     def test_is_searched_for_proxies_once_for_all_calls_to_a_host(self, server, monkeypatch):
         looks = mock.Mock(wraps=requests.sessions.get_environ_proxies)

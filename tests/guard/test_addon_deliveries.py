@@ -37,10 +37,10 @@ def sign(addon):
     """A JWT as HipChat makes it, but for what is given."""
     number, secret = addon.credentials()
 
-    def sign(key=secret, algorithm="HS256", **claims):
+    def sign(key=secret, **claims):
         now = int(time.time())
         return jwt.encode(dict({"iss": number, "sub": "2001", "iat": now, "exp": now + 3600},
-                               **claims), key, algorithm=algorithm)
+                               **claims), key, algorithm="HS256")
 
     return sign
 
@@ -51,20 +51,11 @@ def test_signed_by_hipchat_is_dispatched(addon, post, sign):
     assert len(addon.received(addon.trigger, received + 2)) == received + 2
 
 
-@pytest.mark.parametrize("wrong", [
-    lambda sign: None,
-    lambda sign: "",
-    lambda sign: "a.b.c",
-    lambda sign: sign(iss="another-installation"),
-    lambda sign: sign(key="the secret of another installation"),
-    lambda sign: sign(exp=int(time.time()) - 3600),
-    lambda sign: sign(key=None, algorithm="none"),
-    lambda sign: sign().rpartition(".")[0] + "."],
-    ids=["no JWT", "empty", "garbage", "another installation's", "of another secret", "expired",
-         "alg none", "signature left out"])
-def test_signed_otherwise_is_refused(addon, post, sign, wrong):
+def test_signed_otherwise_is_refused(addon, post, sign):
+    """How a JWT can be wrong is in test_jwt_check.py."""
     accepted = addon.health()["accepted"]
-    assert post(wrong(sign)) == 401
+    for wrong in (None, sign(iss="another-installation"), sign(key=3 * "of another installation")):
+        assert post(wrong) == 401
     assert addon.health()["accepted"] == accepted
 
 

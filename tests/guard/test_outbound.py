@@ -75,10 +75,9 @@ def secure(tmp_path_factory):
     files = make_certificate(directory)
     both = directory / "both.pem"
     both.write_text("".join(Path(file).read_text() for file in files))
-    server = Hipchat("--tls", str(both), "--room", "Factor", ca_bundle=files[0])
-    server.certificate = files[0]
-    yield server
-    server.stop()
+    with Hipchat("--tls", str(both), "--room", "Factor", ca_bundle=files[0]) as server:
+        server.certificate = files[0]
+        yield server
 
 
 def client(url, **config):
@@ -109,13 +108,6 @@ class TestTls:
         assert stackstorm.run_action("hipchat.send", room=room, message="hi")[0]
         assert "verify_tls" not in stackstorm.log()
 
-    def test_that_is_not_trusted_stops_a_sensor_from_telling_its_token(
-            self, secure, start_stackstorm):
-        secure.people.forget()
-        stackstorm = start_stackstorm(secure, rooms=["Factor"])
-        wait_until(lambda: "not trusted" in stackstorm.log())
-        assert secure.people.requests() == []
-
     def test_that_is_not_verified_is_logged_at_every_start(self, secure, start_stackstorm):
         stackstorm = start_stackstorm(secure, verify_tls=False)
         stackstorm.listen("message", secure.make_room())
@@ -145,13 +137,6 @@ class TestProxy:
             client(secure.url).call("GET", "room")
         assert len(proxy.asked) == 1
 
-    @pytest.mark.parametrize("value", ["127.0.0.1", "127.0.0.0/8", "example.com,127.0.0.1", "*"])
-    def test_is_left_out_for_hosts_of_no_proxy(self, secure, proxy, monkeypatch, value):
-        monkeypatch.setenv("https_proxy", "http://" + proxy.address)
-        monkeypatch.setenv("no_proxy", value)
-        assert client(secure.url, ca_bundle=secure.certificate).call("GET", "room")["items"]
-        assert proxy.asked == []
-
     def test_of_another_scheme_is_not_asked(self, secure, proxy, monkeypatch):
         monkeypatch.setenv("http_proxy", "http://" + proxy.address)
         assert client(secure.url, ca_bundle=secure.certificate).call("GET", "room")["items"]
@@ -162,9 +147,3 @@ class TestProxy:
         stackstorm = start_stackstorm(secure, ca_bundle=secure.certificate)
         stackstorm.listen("message", secure.make_room())
         assert proxy.asked and TOKEN.encode() not in proxy.seen
-
-    def test_that_is_away_is_named_without_its_password(self, secure, monkeypatch):
-        monkeypatch.setenv("https_proxy", "http://me:my-password@127.0.0.1:9")
-        with pytest.raises(NoAnswer, match="proxy") as caught:
-            client(secure.url).call("GET", "room")
-        assert "my-password" not in str(caught.value)

@@ -20,9 +20,9 @@ def url():
     return URLS.make(ADDRESS)
 
 
-def test_stands_for_its_event_and_room(url):
+def test_stands_for_its_event_and_room_also_after_a_restart(url):
     assert url.startswith(PUBLIC + "/room_message/1001/")
-    assert URLS.read(url) == ADDRESS
+    assert WebhookUrl(PUBLIC, b"secret").read(url) == ADDRESS
 
 
 def test_of_any_length_is_read_in_a_moment(url):
@@ -31,10 +31,6 @@ def test_of_any_length_is_read_in_a_moment(url):
     for hostile in ("http://x" + "/room_enter/a" * 10 ** 5, url * 2000, url + "/" * 10 ** 6):
         URLS.other_public_url(hostile), URLS.read(hostile), URLS.is_ours(hostile)
     assert time.process_time() - started < 5
-
-
-def test_is_the_same_after_a_restart(url):
-    assert WebhookUrl(PUBLIC, b"secret").make(ADDRESS) == url
 
 
 def test_carries_a_signature_of_256_bits_that_reveals_nothing_of_the_secret(url):
@@ -83,29 +79,17 @@ def test_is_not_ours_with_one_letter_of_the_signature_changed(position, letter):
         assert URLS.read(changed) is None
 
 
-@pytest.mark.parametrize("change", [
-    lambda url: url.replace("room_message", "room_enter"),
-    lambda url: url.replace("room_message", "room_party"),
-    lambda url: url.replace("1001", "1002"),
-    lambda url: url.replace("1001", "Factor"),
-    lambda url: url.replace("1001", "1" * 5000),
-    lambda url: url.replace("/1001", ""),
-    lambda url: url.replace("/hipchat/", "/other/"),
-    lambda url: url.replace("https:", "http:"),
-    lambda url: url.replace("st2.", "st3."),
-    lambda url: url[:-1],
-    lambda url: url + "A",
-    lambda url: url + "/x",
-    lambda url: url + "?a=b",
-    lambda url: url.rpartition("/")[0] + "/" + "ä" * 43,
-    lambda url: url.rpartition("/")[0] + "/",
-    lambda url: PUBLIC,
-    lambda url: PUBLIC + "/",
-    lambda url: "",
-    lambda url: "\n".join(url),
-])
-def test_is_not_ours_if_anything_else_is_changed(url, change):
-    assert URLS.read(change(url)) is None
+@pytest.mark.parametrize("old, new", [
+    ("1001", "Factor"), ("1001", "1" * 5000), ("https:", "http:"), ("st2.", "st3."),
+    ("1001", "1001\n"), ("room_message", "room_message\n")])
+def test_is_not_ours_if_anything_else_is_changed(url, old, new):
+    """The changes that a request can make are in test_receiver.py."""
+    assert URLS.read(url.replace(old, new)) is None
+
+
+@pytest.mark.parametrize("end", ["A", "/x", "?a=b", "\n"])
+def test_is_not_ours_with_more_at_its_end(url, end):
+    assert URLS.read(url + end) is None
 
 
 def test_of_another_secret_is_not_read(url):

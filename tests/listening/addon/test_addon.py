@@ -56,16 +56,8 @@ class TestInstalledAddon:
             payload["item"]["room"]["name"] for payload in addon.payloads(created)])
         wait_until(lambda: [room] in [payload["matches"] for payload in addon.payloads(said)])
 
-    def test_receives_only_from_the_room_that_a_rule_names(self, addon, addon_room):
-        trigger = addon.trigger_of(addon.add_rule("message", {"room": addon_room}))
-        other = addon.hipchat.make_room()
-        addon.hipchat.people.say(other, "Ann", "elsewhere")
-        addon.hipchat.people.say(addon_room, "Ann", "here")
-        assert addon.texts(trigger, 1) == ["here"]
-
     def test_sends_as_itself(self, addon, addon_room):
-        succeeded, result = addon.run_action("hipchat.send", room=addon_room, message="hello")
-        assert succeeded, result
+        assert addon.run_action("hipchat.send", room=addon_room, message="hello")[0]
         said, = addon.hipchat.people.transcript(addon_room)
         assert (said["who"], said["what"]) == ("StackStorm", "hello")
 
@@ -107,9 +99,8 @@ class TestBesideAToken:
     @pytest.fixture
     def both(self, tmp_path, start_hipchat):
         hipchat = start_hipchat("--room", "Factor", "--room", "Ops")
-        process = AddonStackstorm(tmp_path, hipchat, api_key=hipchat.token)
-        yield process
-        process.stop()
+        with AddonStackstorm(tmp_path, hipchat, api_key=hipchat.token) as process:
+            yield process
 
     def rooms_with_webhooks(self, process):
         return [room for room in ("Factor", "Ops") if process.hipchat.webhooks(room)]
@@ -159,8 +150,7 @@ class TestBesideAToken:
 
     def test_does_with_it_what_hipchat_lets_users_do_only(self, both):
         both.hipchat.people.install(both.url)
-        succeeded, result = both.run_action("hipchat.send_message", room="Ops", message="hello")
-        assert succeeded, result
+        assert both.run_action("hipchat.send_message", room="Ops", message="hello")[0]
         assert both.run_action("hipchat.send", room="Ops", message="hello, too")[0]
         assert [each["who"] for each in both.hipchat.people.transcript("Ops")] == [
             OWNER, "StackStorm"]
@@ -207,9 +197,8 @@ class TestLifeOfAnAddon:
     @pytest.fixture
     def life(self, tmp_path, start_hipchat):
         """An add-on that is not installed yet."""
-        process = AddonStackstorm(tmp_path, start_hipchat())
-        yield process
-        process.stop()
+        with AddonStackstorm(tmp_path, start_hipchat()) as process:
+            yield process
 
     def test_begins_with_actions_that_say_what_is_missing(self, life):
         assert not life.is_installed()
@@ -229,8 +218,7 @@ class TestLifeOfAnAddon:
         trigger = life.trigger_of(life.add_rule("message", {"filter": "again"}))
         life.hipchat.people.say(room, "Ann", "here again")
         assert life.received(trigger)
-        succeeded, result = life.run_action("hipchat.send", room=room, message="hello")
-        assert succeeded, result
+        assert life.run_action("hipchat.send", room=room, message="hello")[0]
 
     def test_goes_on_when_it_is_updated(self, life):
         first = life.hipchat.people.install(life.url)["id"]

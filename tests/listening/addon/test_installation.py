@@ -2,7 +2,7 @@
 import json
 import logging
 import os
-from functools import partial
+from unittest import mock
 from urllib.parse import urlsplit
 
 import eventlet
@@ -64,12 +64,10 @@ def test_the_configured_hipchat_is_known_by_its_url(url):
     assert is_capabilities_of(url, API)
 
 
-@pytest.mark.parametrize("url", [
-    "http://2130706433/v2/capabilities", "http://0x7f000001/v2/capabilities",
-    "http://017700000001/v2/capabilities", "http://127.1/v2/capabilities",
-    "http://[::1]/v2/capabilities", "http://localhost/v2/capabilities"])
-def test_an_address_in_another_notation_is_another(url):
-    assert not is_capabilities_of(url, "http://127.0.0.1/v2")
+@pytest.mark.parametrize("host", [
+    "2130706433", "0x7f000001", "017700000001", "127.1", "[::1]", "localhost"])
+def test_an_address_in_another_notation_is_another(host):
+    assert not is_capabilities_of(f"http://{host}/v2/capabilities", "http://127.0.0.1/v2")
 
 
 @pytest.mark.parametrize("wrong", [
@@ -116,19 +114,6 @@ MADE_UP = st.one_of(
             lambda value: json.dumps(value).encode()))
 
 
-class Kept:
-    """What an installation keeps, in place of StackStorm's datastore."""
-
-    def __init__(self):
-        self.text = None
-
-    def load(self):
-        return self.text
-
-    def save(self, text):
-        self.text = text
-
-
 @pytest.fixture(scope="module")
 def hipchat():
     """A HipChat that knows one OAuth client, as if it had installed an add-on."""
@@ -136,81 +121,73 @@ def hipchat():
         yield server
 
 
-def made(hipchat, **addon):
-    """An add-on that waits to be installed, in this process, and what it keeps."""
-    config = {"api_url": hipchat.url, "webhook": {"public_url": "http://st2.example.com"},
-              "addon": dict({"enabled": True, "credentials": None}, **addon)}
-    kept, log = Kept(), logging.getLogger("addon")
-    installation = Installation(SensorSettings.from_config(config), kept.load, kept.save,
-                                lambda: None, Health(log), log)
-    installation._begin()
-    return installation, kept
+class PlayedAddon:
+    """An add-on that waits to be installed, in this process; text: what its datastore keeps."""
+
+    def __init__(self, hipchat, **addon):
+        self.text, self.api, log = None, hipchat.url, logging.getLogger("addon")
+        config = {"api_url": hipchat.url, "webhook": {"public_url": "http://st2.example.com"},
+                  "addon": dict({"enabled": True, "credentials": None}, **addon)}
+        self.installation = Installation(
+            SensorSettings.from_config(config), lambda: self.text, self.save, lambda: None,
+            Health(log), log)
+        self.installation._begin()
+        self.client = self.installation._verifier._client
+
+    def save(self, text):
+        self.text = text
+
+    def install(self, **more):
+        """The status with which a callback is answered."""
+        body = news(**dict({"capabilitiesUrl": self.api + "/capabilities"}, **more))
+        try:
+            self.installation.install(Claim.read(json.dumps(body).encode()))
+        except InstallationRefused as refused:
+            return 503 if refused.try_again else 403
+        return 200
+
+    @property
+    def kept(self):
+        """The OAuth client and the group that the datastore keeps."""
+        stored = Addon.read(self.text)
+        return stored.integration, stored.group
 
 
 @pytest.fixture
-def make(hipchat):
-    """Make an installation: make(group=...)."""
-    return partial(made, hipchat)
-
-
-def install(installation, **more):
-    """The status with which a callback is answered."""
-    try:
-        installation.install(Claim.read(json.dumps(news(**more)).encode()))
-    except InstallationRefused as refused:
-        return 503 if refused.try_again else 403
-    return 200
-
-
-def integration_in(kept):
-    return Addon.read(kept.text).integration
+def addon(hipchat):
+    return PlayedAddon(hipchat)
 
 
 class TestCallback:
-    @pytest.fixture
-    def url(self, hipchat):
-        return hipchat.url + "/capabilities"
-
-    def test_that_hipchat_vouches_for_is_kept(self, make, url):
-        installation, kept = make()
-        assert install(installation, capabilitiesUrl=url) == 200
-        assert integration_in(kept) == (ID, SECRET) and Addon.read(kept.text).group == 1
-
-    def test_that_comes_again_is_fine(self, make, url):
-        installation, kept = make()
-        for _ in range(2):
-            assert install(installation, capabilitiesUrl=url) == 200
-        assert integration_in(kept) == (ID, SECRET)
+    def test_that_hipchat_vouches_for_is_kept(self, addon):
+        assert addon.install() == 200
+        assert addon.kept == ((ID, SECRET), 1)
 
     @pytest.mark.parametrize("wrong", [
         {"oauthSecret": "one-that-is-wrong"}, {"oauthId": "another"}, {"groupId": 2}])
-    def test_that_is_wrong_changes_nothing(self, make, url, wrong):
-        installation, kept = make()
-        before = kept.text
-        assert install(installation, capabilitiesUrl=url, **wrong) == 403
-        assert kept.text == before
-        install(installation, capabilitiesUrl=url)
-        before = kept.text
-        assert install(installation, capabilitiesUrl=url, **wrong) == 403
-        assert kept.text == before and installation.credentials == (ID, SECRET)
+    def test_that_is_wrong_changes_nothing(self, addon, wrong):
+        for credentials in (None, (ID, SECRET)):
+            before = addon.text
+            assert addon.install(**wrong) == 403
+            assert addon.text == before and addon.installation.credentials == credentials
+            addon.install()
 
-    def test_for_another_group_than_the_configs_is_refused(self, make, url):
-        installation, kept = make(group=7)
-        assert install(installation, capabilitiesUrl=url) == 403
-        assert integration_in(kept) is None
+    def test_for_another_group_than_the_configs_is_refused(self, hipchat):
+        addon = PlayedAddon(hipchat, group=7)
+        assert addon.install() == 403
+        assert addon.kept == (None, None)
 
-    def test_of_an_update_keeps_the_secret(self, make, url):
-        installation, kept = make()
-        assert install(installation, capabilitiesUrl=url, oauthSecret=None) == 403
-        install(installation, capabilitiesUrl=url)
-        assert install(installation, capabilitiesUrl=url, oauthSecret=None, groupId=None) == 200
-        assert install(installation, capabilitiesUrl=url, oauthSecret=None, oauthId="x") == 403
-        assert integration_in(kept) == (ID, SECRET)
+    def test_of_an_update_keeps_the_secret(self, addon):
+        assert addon.install(oauthSecret=None) == 403
+        addon.install()
+        assert addon.install(oauthSecret=None, groupId=None) == 200
+        assert addon.install(oauthSecret=None, oauthId="x") == 403
+        assert addon.kept == ((ID, SECRET), 1)
 
     def test_that_was_removed_after_a_delivery_was_signed_does_not_count_as_delivering(
-            self, make, url):
-        installation, _ = make()
-        install(installation, capabilitiesUrl=url)
+            self, addon):
+        addon.install()
+        installation = addon.installation
         installation.note_delivery()
         assert installation.is_delivering
         installation._forget()
@@ -222,84 +199,77 @@ class TestCallback:
         {"client": None}, {"scopes": []}, {"scopes": None}, {"scopes": list(SCOPES[1:])},
         {"scopes": " ".join(SCOPES)}])
     def test_with_a_token_for_less_than_the_whole_group_is_refused(
-            self, make, url, monkeypatch, wrong):
+            self, addon, monkeypatch, wrong):
         """Any OAuth client of the group has a token, also another add-on's for a single room."""
-        installation, kept = make()
-        client = installation._verifier._client
         info = {"client": {"id": ID, "room": None}, "scopes": list(SCOPES)}
-        for first in (True, False):
-            monkeypatch.setattr(client, "token_info", lambda: dict(info, **wrong))
-            before = kept.text
-            assert install(installation, capabilitiesUrl=url) == 403
-            assert kept.text == before and (installation.credentials is None) == first
-            monkeypatch.setattr(client, "token_info", lambda: info)
-            assert install(installation, capabilitiesUrl=url) == 200
-        assert integration_in(kept) == (ID, SECRET)
+        for credentials in (None, (ID, SECRET)):
+            monkeypatch.setattr(addon.client, "token_info", lambda: dict(info, **wrong))
+            before = addon.text
+            assert addon.install() == 403
+            assert addon.text == before and addon.installation.credentials == credentials
+            monkeypatch.setattr(addon.client, "token_info", lambda: info)
+            assert addon.install() == 200
+        assert addon.kept == ((ID, SECRET), 1)
 
-    def test_asks_for_a_token_with_our_scopes(self, make, url, monkeypatch):
-        installation, _ = make()
-        forms, fetch = [], installation._verifier._client.fetch_token
-        monkeypatch.setattr(installation._verifier._client, "fetch_token",
-                            lambda form: forms.append(form) or fetch(form))
-        assert install(installation, capabilitiesUrl=url) == 200
-        assert forms == [{"grant_type": "client_credentials", "scope": " ".join(SCOPES)}]
+    def test_asks_for_a_token_with_our_scopes(self, addon, monkeypatch):
+        fetch = mock.Mock(wraps=addon.client.fetch_token)
+        monkeypatch.setattr(addon.client, "fetch_token", fetch)
+        assert addon.install() == 200
+        fetch.assert_called_once_with(
+            {"grant_type": "client_credentials", "scope": " ".join(SCOPES)})
 
-    def test_for_the_same_group_as_text_is_for_the_same(self, make, url, monkeypatch):
-        installation, kept = make()
-        fetch = installation._verifier._client.fetch_token
-        monkeypatch.setattr(installation._verifier._client, "fetch_token",
+    def test_for_the_same_group_as_text_is_for_the_same(self, addon, monkeypatch):
+        fetch = addon.client.fetch_token
+        monkeypatch.setattr(addon.client, "fetch_token",
                             lambda form: dict(fetch(form), group_id="1"))
-        assert install(installation, capabilitiesUrl=url, groupId="1") == 200
-        assert install(installation, capabilitiesUrl=url, groupId=1) == 200
-        assert Addon.read(kept.text).group == 1
+        assert addon.install(groupId="1") == 200
+        assert addon.install(groupId=1) == 200
+        assert addon.kept == ((ID, SECRET), 1)
 
-    def test_of_an_uninstallation_during_a_check_leads_to_another_check(
-            self, make, url, monkeypatch):
+    def test_of_an_uninstallation_during_a_check_leads_to_another_check(self, addon, monkeypatch):
         monkeypatch.setattr("listening.timing.ADDON_CHECK_DELAY", 0.0)
-        installation, _ = make()
-        install(installation, capabilitiesUrl=url)
-        looks, fetch = [], installation._verifier._client.fetch_token
+        addon.install()
+        looks, fetch = [], addon.client.fetch_token
 
         def look(form):
             looks.append(form)
             if len(looks) == 1:
-                installation.uninstalled(ID)
+                addon.installation.uninstalled(ID)
             return fetch(form)
 
-        monkeypatch.setattr(installation._verifier._client, "fetch_token", look)
-        running = eventlet.spawn(installation.run)
+        monkeypatch.setattr(addon.client, "fetch_token", look)
+        running = eventlet.spawn(addon.installation.run)
         wait_until(lambda: len(looks) == 2)
         running.kill()
 
-    def test_is_refused_for_now_while_hipchat_cannot_be_asked(self, make, url, hipchat):
-        installation, kept = make()
+    def test_is_refused_for_now_while_hipchat_cannot_be_asked(self, addon, hipchat):
         hipchat.people.faults({"paths": "/oauth/token$", "status": 500, "times": 1})
-        assert install(installation, capabilitiesUrl=url) == 503
-        assert integration_in(kept) is None
-        assert install(installation, capabilitiesUrl=url) == 200
+        assert addon.install() == 503
+        assert addon.kept == (None, None)
+        assert addon.install() == 200
 
     @settings(max_examples=EXAMPLES)
     @given(body=MADE_UP)
     def test_that_is_made_up_reaches_no_other_host_and_is_not_kept(self, hipchat, body):
         place = hipchat.url[:-len("/v2")]
         raw = body.replace(b"https://hipchat.example.com", place.encode())
-        installation, kept = made(hipchat)
-        before, reached = kept.text, set()
+        addon, reached = PlayedAddon(hipchat), set()
+        before = addon.text
         with pytest.MonkeyPatch.context() as patch:
             connect = urllib3.connection.connection.create_connection
             patch.setattr(urllib3.connection.connection, "create_connection",
                           lambda address, *rest, **more: reached.add(address) or
                           connect(address, *rest, **more))
             try:
-                installation.install(Claim.read(raw))
+                addon.installation.install(Claim.read(raw))
             except (InstallationRefused, ValueError):
                 pass
-        assert kept.text == before and installation.credentials is None
+        assert addon.text == before and addon.installation.credentials is None
         assert reached <= {("127.0.0.1", urlsplit(place).port)}
 
 
 @pytest.fixture(scope="module")
-def addon(tmp_path_factory):
+def process(tmp_path_factory):
     with installed_addon(tmp_path_factory.mktemp("routes")) as process:
         yield process
 
@@ -315,45 +285,45 @@ class TestRoutes:
         ("/{secret}/descriptor//", "GET"),
         ("/room_message", "POST"), ("/room_message/{wrong}", "POST"), ("/%2e%2e/icon.png", "GET"),
         ("/../../../icon.png", "GET"), ("/avatar.png/x", "GET"), ("/all/{secret}", "POST")])
-    def test_that_are_none_answer_404(self, addon, http, path, method):
-        secret = addon.url.split("/")[-2]
-        url = addon.listener + "/addon" + path.format(
-            secret=secret, wrong=secret[:-1] + ("A" if secret[-1] != "A" else "B"), id=addon.id)
+    def test_that_are_none_answer_404(self, process, http, path, method):
+        secret = process.url.split("/")[-2]
+        url = process.listener + "/addon" + path.format(
+            secret=secret, wrong=secret[:-1] + ("A" if secret[-1] != "A" else "B"), id=process.id)
         answer = http.request(method, url, json={}, timeout=60)
         assert (answer.status_code, answer.text) == (404, "There is nothing here.\n")
 
     @pytest.mark.parametrize("name, method", [
         ("descriptor", "POST"), ("installed", "GET"), ("updated", "DELETE"), ("installed/x", "GET"),
         ("installed", "PUT")])
-    def test_answer_405_with_the_allowed_methods(self, addon, http, name, method):
-        answer = http.request(method, addon.url.replace("descriptor", name), timeout=60)
+    def test_answer_405_with_the_allowed_methods(self, process, http, name, method):
+        answer = http.request(method, process.url.replace("descriptor", name), timeout=60)
         assert answer.status_code == 405 and answer.headers["Allow"]
 
     @pytest.mark.parametrize("name", ["installed", "updated", "installed/", "updated/"])
-    def test_refuse_what_hipchat_does_not_vouch_for(self, addon, http, name):
-        before = addon.kept()
-        answer = http.post(addon.url.replace("descriptor", name), timeout=20, json=news(
-            capabilitiesUrl=addon.hipchat.url + "/capabilities"))
+    def test_refuse_what_hipchat_does_not_vouch_for(self, process, http, name):
+        before = process.kept()
+        answer = http.post(process.url.replace("descriptor", name), timeout=20, json=news(
+            capabilitiesUrl=process.hipchat.url + "/capabilities"))
         assert (answer.status_code, answer.text) == (
             403, "The installation is refused: HipChat gives no token for it.\n")
-        assert addon.kept() == before and addon.is_installed()
+        assert process.kept() == before and process.is_installed()
 
-    def test_say_that_they_are_of_another_hipchat(self, addon, http):
-        answer = http.post(addon.url.replace("descriptor", "installed"), json=news(), timeout=60)
+    def test_say_that_they_are_of_another_hipchat(self, process, http):
+        answer = http.post(process.url.replace("descriptor", "installed"), json=news(), timeout=60)
         assert answer.status_code == 403 and "api_url" in answer.text
-        assert addon.is_installed()
+        assert process.is_installed()
 
-    def test_take_news_of_the_living_with_a_slash_at_the_end(self, addon, http):
-        update = {"oauthId": addon.id, "capabilitiesUrl": addon.hipchat.url + "/capabilities"}
+    def test_take_news_of_the_living_with_a_slash_at_the_end(self, process, http):
+        update = {"oauthId": process.id, "capabilitiesUrl": process.hipchat.url + "/capabilities"}
         for name in ("updated", "updated/", "installed/"):
-            answer = http.post(addon.url.replace("descriptor", name), json=update, timeout=60)
+            answer = http.post(process.url.replace("descriptor", name), json=update, timeout=60)
             assert (answer.status_code, answer.content) == (200, b"")
 
-    def test_do_not_believe_that_a_living_installation_is_gone(self, addon, http):
-        addon.hipchat.people.forget()
-        gone = addon.url.replace("descriptor", "installed/") + addon.id
+    def test_do_not_believe_that_a_living_installation_is_gone(self, process, http):
+        process.hipchat.people.forget()
+        gone = process.url.replace("descriptor", "installed/") + process.id
         for url in (gone, gone + "/"):
             assert http.delete(url, timeout=60).status_code == 204
         wait_until(lambda: "/v2/oauth/token" in [
-            call["path"] for call in addon.hipchat.people.requests()])
-        assert addon.is_installed() and addon.id in addon.kept()
+            call["path"] for call in process.hipchat.people.requests()])
+        assert process.is_installed() and process.id in process.kept()

@@ -8,15 +8,6 @@ from sandbox.stackstorm import platform_modules
 from sandbox.stackstorm.pack import read
 
 ALIASES = [read(file) for file in sorted((REPOSITORY / "aliases").glob("*.yaml"))]
-COMMANDS = [
-    ("hipchat send Factor hello there", "send", {"room": "Factor", "message": "hello there"}),
-    ('hipchat send "War Room" hipchat rooms', "send",
-     {"room": "War Room", "message": "hipchat rooms"}),
-    ("hipchat topic Factor Lunch at 12", "topic", {"room": "Factor", "topic": "Lunch at 12"}),
-    ("hipchat rooms", "rooms", {}),
-    ("hipchat who is @Anna", "who_is", {"user": "@Anna"}),
-    ("hipchat check", "check", {}),
-]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +34,14 @@ def said(name, succeeded, result):
     return render(template, {"execution": execution}).strip()
 
 
-@pytest.mark.parametrize("command, name, found", COMMANDS)
+@pytest.mark.parametrize("command, name, found", [
+    ("hipchat send Factor hello there", "send", {"room": "Factor", "message": "hello there"}),
+    ('hipchat send "War Room" hipchat rooms', "send",
+     {"room": "War Room", "message": "hipchat rooms"}),
+    ("hipchat topic Factor Lunch at 12", "topic", {"room": "Factor", "topic": "Lunch at 12"}),
+    ("hipchat rooms", "rooms", {}),
+    ("hipchat who is @Anna", "who_is", {"user": "@Anna"}),
+    ("hipchat check", "check", {})])
 def test_a_command_matches_exactly_one_alias(command, name, found):
     assert matches(command) == [(name, found)]
 

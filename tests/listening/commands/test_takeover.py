@@ -1,6 +1,5 @@
 """A sensor that may no longer be the active one starts no command and sends no reply."""
 import logging
-from types import SimpleNamespace
 from unittest import mock
 
 import eventlet
@@ -20,20 +19,13 @@ from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
 
 
-class Leadership:
-    """Whether this sensor is the active one; checks: how often that was asked."""
-
-    is_active, checks = False, 0
-
-    def check(self, *_):
-        self.checks += 1
-        if not self.is_active:
-            raise ServiceUnavailable("coordination", "the lock has expired", "Wait.")
+LOST = ServiceUnavailable("coordination", "the lock has expired", "Wait.")
 
 
 @pytest.fixture
-def leadership():
-    return Leadership()
+def check():
+    """The check whether this sensor is the active one: it is, once side_effect is None."""
+    return mock.Mock(side_effect=LOST)
 
 
 @pytest.fixture
@@ -42,9 +34,8 @@ def health():
 
 
 @pytest.fixture
-def journal(leadership):
-    return Journal(CommandStore(check_active=leadership.check, read=dict, write=leadership.check,
-                                delete=print), print)
+def journal(check):
+    return Journal(CommandStore(check_active=check, read=dict, write=check, delete=print), print)
 
 
 @pytest.fixture
@@ -60,34 +51,34 @@ def message(hipchat, room):
 
 
 def test_a_reply_waits_until_this_sensor_is_the_active_one(
-        hipchat, room, message, replies, leadership, health, monkeypatch):
+        hipchat, room, message, replies, check, health, monkeypatch):
     monkeypatch.setattr(timing, "REPLY_TIMEOUT", 0.0)  # is for HipChat's failures alone
     task = eventlet.spawn(replies.send, Command(message, 0.0), Reply("done"))
-    wait_until(lambda: leadership.checks > 2)
+    wait_until(lambda: check.call_count > 2)
     assert hipchat.people.transcript(room) == []
-    leadership.is_active = True
+    check.side_effect = None
     task.wait()
     assert [line["what"] for line in hipchat.people.transcript(room)] == ["@Ann done"]
     assert health.report()["status"] == "ok"
 
 
 def test_a_command_starts_once_its_attempt_can_be_recorded(
-        hipchat, room, message, journal, replies, leadership, health, monkeypatch):
+        hipchat, room, message, journal, replies, check, health, monkeypatch):
     monkeypatch.setattr(timing, "START_CHECK_RETRY_MAX", 0.05)
     started = []
 
     def handle(message, now, about_to_start):
-        leadership.is_active = len(journal) == 0 or leadership.checks > 3
+        check.side_effect = None if check.call_count > 3 else LOST
         about_to_start(Attempt("a", "ops.say", "ops.say", "2026-05-04T09:30:00+00:00", False))
         started.append(message)
         return Outcome("answered", [Reply("done")])
 
-    commands = SimpleNamespace(handle=handle, resume=lambda *_: None)
-    runner = Runner(commands, SimpleNamespace(wrote=lambda _: False), journal, replies,
+    commands = mock.Mock(handle=handle, **{"resume.return_value": None})
+    runner = Runner(commands, mock.Mock(**{"wrote.return_value": False}), journal, replies,
                     mock.Mock(), logging.getLogger("sensor"))
-    leadership.is_active = True
+    check.side_effect = None
     runner.take(message)
     wait_until(lambda: hipchat.people.transcript(room))
     assert [line["what"] for line in hipchat.people.transcript(room)] == ["@Ann done"]
-    assert started == [message] and leadership.checks > 3
+    assert started == [message] and check.call_count > 3
     assert health.report()["status"] == "ok"

@@ -6,13 +6,12 @@ contain. So each answer belongs to one question.
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, List, NamedTuple
 
-from chatops.stackstorm import StackStorm
+from chatops.stackstorm import ENDED, StackStorm
 
 __all__ = ["ASK", "RoomQuestion", "code_of", "waiting_beside"]
 
 ASK = "hipchat.ask"
 LONGEST_WAIT = timedelta(days=1, minutes=10)
-ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 SHORTEST_CODE = 3
 # Allowed around yes and no: "Yes!" is an answer; "yes?" and "yes, but only tomorrow" are not.
 _SIGNS = "[^\\pL\\pN?\uff1f]*"

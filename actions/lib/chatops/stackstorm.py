@@ -10,10 +10,11 @@ from chatops.errors import StackStormError
 from hipchat import timing
 from hipchat.api.transport import FAILURES, ApiResponse, http_session, send
 
-__all__ = ["LARGEST_RESULT", "StackStorm", "command_key", "room_of", "source_of"]
+__all__ = ["ENDED", "LARGEST_RESULT", "StackStorm", "command_key", "room_of", "source_of"]
 
 ROUTE = "hipchat"  # StackStorm sends notifications with this route back to the pack
 PAGE = 100  # items; the largest page that StackStorm allows to every user
+ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")  # an execution's statuses
 LARGEST_RESULT = 1 << 20  # bytes; rendering a larger result would block the sensor
 _IDENTIFIER = re.compile(r"[0-9A-Za-z-]{1,64}")
 

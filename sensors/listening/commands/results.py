@@ -14,7 +14,7 @@ from chatops.errors import StackStormError
 from chatops.inquiry import question
 from chatops.reply import Reply
 from chatops.result import result_of
-from chatops.stackstorm import room_of
+from chatops.stackstorm import ENDED, room_of
 from listening import timing
 from listening.backoff import Backoff
 from listening.commands import event_stream
@@ -26,7 +26,6 @@ from listening.operations.supervisor import Supervisor
 
 __all__ = ["Results"]
 
-ENDED = ("succeeded", "failed", "timeout", "abandoned", "canceled")
 PAUSED = ("pausing", "paused")
 PENDING = "pending"  # the status of an inquiry that waits for an answer
 FAILED = ("failed", "timeout")  # a policy action.retry may run the action again

@@ -98,10 +98,7 @@ class Runner:
     def resume(self) -> None:
         """Resume the unanswered commands that a previous process left in the journal."""
         for command in self._journal:
-            if command.is_handled:
-                eventlet.spawn_n(self._resume_answer, command)
-            else:
-                eventlet.spawn_n(self._guarded, command)
+            eventlet.spawn_n(self._resume_answer if command.is_handled else self._guarded, command)
 
     def _resume_answer(self, command: Command) -> None:
         self._results.follow(command)

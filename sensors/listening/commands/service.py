@@ -98,8 +98,8 @@ class ChatOps:
 
     def _message_of(self, room_id: int, message_id: str, message: Any) -> Optional[ChatMessage]:
         """Return a delivery's message if a person wrote it and it begins with the prefix."""
-        sender = message.get("from") if isinstance(message, dict) else None
-        text = message.get("message") if isinstance(message, dict) else None
+        message = message if isinstance(message, dict) else {}
+        sender, text = message.get("from"), message.get("message")
         # A guest and a notification have a name instead of an object with an ID.
         if not isinstance(sender, dict) or type(sender.get("id")) is not int or (
                 not isinstance(text, str) or self._prefix.groups(text) is None):

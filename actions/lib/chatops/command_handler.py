@@ -24,8 +24,9 @@ from hipchat.api.people import People
 
 __all__ = ["Attempt", "CommandHandler", "Execution", "Outcome"]
 
-UNKNOWN_END = ("StackStorm did not confirm the start. The command may run nevertheless: check "
-               "StackStorm's history before you repeat it.")
+UNCONFIRMED = "StackStorm did not confirm {}: check StackStorm's history before you repeat it."
+START = UNCONFIRMED.format("the start. The command may run nevertheless")
+ANSWER = UNCONFIRMED.format("the answer. The workflow may have it nevertheless")
 # By how much our clock may be ahead of StackStorm's. LEAD applies if the message's ID identifies
 # the execution, NARROW_LEAD if only the time distinguishes the executions of two commands.
 LEAD = timedelta(minutes=1)
@@ -190,7 +191,7 @@ class CommandHandler:
         attempt = Attempt(alias["id"], alias["ref"], alias["action_ref"],
                           datetime.now(timezone.utc).isoformat(), match.format.is_multiple)
         about_to_start(attempt)
-        with _rejecting(is_start=True):
+        with _rejecting(START):
             starts = stackstorm.run_each_match(**body) if match.format.is_multiple else [
                 self._run_alias(stackstorm, message, match, attempt, body)]
         return Outcome("started", _acks(starts), [
@@ -248,7 +249,7 @@ class CommandHandler:
         check_may_answer(inquiry, alias, message.requester_id, message.room_id, self._settings,
                          lambda: self._accounts.has_rbac(stackstorm))
         response = response_of(answer, inquiry)
-        with _rejecting(), about_question():
+        with _rejecting(ANSWER), about_question():
             stackstorm.respond(inquiry_id, response)
         return Outcome("answered", [Reply("Thank you, the workflow continues.", color="green")])
 
@@ -277,16 +278,18 @@ def _stackstorm_date(moment: datetime) -> str:
 
 
 @contextmanager
-def _rejecting(is_start: bool = False) -> Iterator[None]:
-    """Raise CommandRejected if StackStorm rejects a call in a `with` block, or gives no answer.
+def _rejecting(unconfirmed: str = "") -> Iterator[None]:
+    """Raise CommandRejected if StackStorm rejects a call in a `with` block.
 
-    With `is_start`, the call starts a command, which may run even if StackStorm answers with a 5xx.
+    Args:
+        unconfirmed: the reply if StackStorm fails, but may have executed the call; "" for a call
+            that changes nothing, whose StackStormError is raised then.
     """
     try:
         yield
     except StackStormError as error:
-        if error.status is None or error.status >= 500 and is_start:
-            raise CommandRejected(UNKNOWN_END) from error
-        if error.status < 500 and error.status != 401:
+        if unconfirmed and (error.status is None or error.status >= 500):
+            raise CommandRejected(unconfirmed) from error
+        if error.status and error.status < 500 and error.status != 401:
             raise CommandRejected(error.message) from error
         raise

@@ -118,13 +118,15 @@ def test_who_may_not_answer_and_what_stackstorm_refuses_is_said(chat, st2):
     wait_until(chat.is_idle)
     asked = st2.ask(chat.begin())
     chat.answers(2)
-    st2.faults["PUT", "/inquiries/" + asked] = (400, {
-        "faultstring": "Inquiry has already been responded to"})
+    call = "PUT", "/inquiries/" + asked
+    st2.faults[call] = (400, {"faultstring": "Inquiry has already been responded to"})
     for person, words in [
             ("Bob", "That question is not for you to answer: it is for the people who may run "
                     "ops.say."),
             ("Ann", "Inquiry has already been responded to")]:
         assert words in chat.ask(f"!answer {asked} yes", person=person)[0]
+    st2.faults[call] = (502, {})
+    assert "The workflow may have it nevertheless" in chat.ask(f"!answer {asked} yes")[0]
 
 
 def test_an_api_that_hangs_holds_no_event_up(chat, st2):

@@ -1,7 +1,7 @@
 """Passes deliveries from the spool to the dispatcher: in order within a room, rooms in parallel."""
 import logging
 import time
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import Any, Callable, Dict, Set
 
 import eventlet
@@ -24,33 +24,6 @@ DISPATCHES_PER_YIELD = 10
 STACKSTORM = ("broker", "database")
 
 
-class _RoomQueue:
-    """Holds a room's partly dispatched deliveries, and the room's backoff.
-
-    Attributes:
-        dispatched_to: for each delivery (its sequence number) whose dispatch failed halfway, the
-            refs of the triggers that received it. There may be several of these deliveries: one
-            that is read from the history later is dispatched first, and may fail, too.
-    """
-
-    def __init__(self) -> None:
-        self.dispatched_to: Dict[int, Set[str]] = {}
-        self.backoff = Backoff(timing.DISPATCH_RETRY_MAX)
-
-
-@dataclass
-class _Pause:
-    """A pause in dispatching one room, until the room's history has been read.
-
-    Attributes:
-        timer: ends the pause after timing.ROOM_PAUSE_MAX.
-        is_awaited: True if a delivery of the room waits for the end of the pause.
-    """
-
-    timer: Any
-    is_awaited: bool = False
-
-
 class RoomQueues:
     """Dispatches the spool's deliveries: one at a time per room, WORKERS rooms in parallel.
 
@@ -67,7 +40,12 @@ class RoomQueues:
                 is called for one room only, until this room's call succeeds.
         """
         self._spool, self._deliver, self._health, self._log = spool, deliver, health, log
-        self._room_queues: Dict[int, _RoomQueue] = {}
+        # The refs of the triggers that received a delivery whose dispatch failed halfway, by its
+        # sequence number. A room can have several of these deliveries: one that is read from the
+        # history later is dispatched first, and may fail, too.
+        self._dispatched_to: Dict[int, Set[str]] = defaultdict(set)
+        self._backoffs: Dict[int, Backoff] = defaultdict(
+            lambda: Backoff(timing.DISPATCH_RETRY_MAX))  # by room
         self._started_at: Dict[int, float] = {}  # of running dispatches (monotonic), by room
         self._failing: Dict[int, str] = {}  # the part with a problem ("broker", ...), by room
         self._busy: Set[int] = set()  # rooms that are queued, served or waiting
@@ -75,7 +53,8 @@ class RoomQueues:
         self._breaker = CircuitBreaker(self._queue.put, health)
         self._yielding = Semaphore()
         self._dispatches = 0
-        self._pauses: Dict[int, _Pause] = {}
+        self._pauses: Dict[int, Any] = {}  # timers that end the pauses, by room
+        self._awaiting: Set[int] = set()  # rooms whose deliveries wait for the end of a pause
         self._is_finishing = False
 
     def start(self, supervisor: Supervisor) -> None:
@@ -84,7 +63,8 @@ class RoomQueues:
         Args:
             supervisor: runs the workers for ever, and restarts a worker that raises an exception.
         """
-        supervisor.run_forever("dispatching", self._notify_all)
+        for room_id in self._spool.rooms():
+            self.notify(room_id)
         for _ in range(WORKERS):
             supervisor.run_forever("dispatching", self._work)
         supervisor.run_forever("watching", self._watch)
@@ -100,20 +80,18 @@ class RoomQueues:
 
         New deliveries wait, so that missed messages from the history are dispatched first.
         """
-        timer = get_hub().schedule_call_global(timing.ROOM_PAUSE_MAX, self._end_pause, room_id)
         if room_id in self._pauses:
-            self._pauses[room_id].timer.cancel()
-            self._pauses[room_id].timer = timer
-        else:
-            self._pauses[room_id] = _Pause(timer)
+            self._pauses[room_id].cancel()
+        self._pauses[room_id] = get_hub().schedule_call_global(
+            timing.ROOM_PAUSE_MAX, self._end_pause, room_id)
 
     def resume(self, room_id: int) -> None:
         """End a room's pause, if there is one."""
-        pause = self._pauses.pop(room_id, None)
-        if pause:
-            pause.timer.cancel()
-            if pause.is_awaited:
-                self._queue.put(room_id)
+        if room_id in self._pauses:
+            self._pauses.pop(room_id).cancel()
+        if room_id in self._awaiting:
+            self._awaiting.remove(room_id)
+            self._queue.put(room_id)
 
     def paused(self) -> Set[int]:
         """Return the IDs of the paused rooms."""
@@ -121,7 +99,7 @@ class RoomQueues:
 
     def is_awaited(self, room_id: int) -> bool:
         """Return whether a delivery waits for the end of a room's pause."""
-        return room_id in self._pauses and self._pauses[room_id].is_awaited
+        return room_id in self._awaiting
 
     def finish(self) -> None:
         """Start no more dispatches, and wait until the running ones have ended."""
@@ -134,10 +112,6 @@ class RoomQueues:
                        "dispatched now, and missed ones later, out of order.", room_id,
                        timing.ROOM_PAUSE_MAX)
         self.resume(room_id)
-
-    def _notify_all(self) -> None:
-        for room_id in self._spool.rooms():
-            self.notify(room_id)
 
     def _work(self) -> None:
         while True:
@@ -155,20 +129,19 @@ class RoomQueues:
         if self._is_finishing:
             return
         if room_id in self._pauses:
-            self._pauses[room_id].is_awaited = True
+            self._awaiting.add(room_id)
             self._breaker.pass_on(room_id)
             return
         if self._breaker.holds_back(room_id):
             return
-        queue = self._room_queues.setdefault(room_id, _RoomQueue())
         try:
-            is_idle = not self._dispatch_next(room_id, queue)
+            is_idle = not self._dispatch_next(room_id)
         except ServiceUnavailable as outage:
             self._breaker.open(room_id, outage)
         except Exception as error:
             self._breaker.close(room_id)
             self._note_failure(room_id, error)
-            self._queue_after(queue.backoff.failed(), room_id)
+            self._queue_after(self._backoffs[room_id].failed(), room_id)
         else:
             if is_idle:  # clear this before anything yields, or a notify() in between is lost
                 self._busy.discard(room_id)
@@ -177,16 +150,16 @@ class RoomQueues:
             self._breaker.close(room_id)
             self._note_success(room_id)
 
-    def _dispatch_next(self, room_id: int, queue: _RoomQueue) -> bool:
+    def _dispatch_next(self, room_id: int) -> bool:
         """Dispatch a room's next delivery and remove it; return False if the room has none."""
         delivery = self._spool.next(room_id)
         if delivery is None:
             return False
         self._started_at[room_id] = time.monotonic()
         try:
-            self._deliver(delivery, queue.dispatched_to.setdefault(delivery.sequence_number, set()))
-            del queue.dispatched_to[delivery.sequence_number]
-            queue.backoff.succeeded()
+            self._deliver(delivery, self._dispatched_to[delivery.sequence_number])
+            del self._dispatched_to[delivery.sequence_number]
+            self._backoffs[room_id].succeeded()
             self._spool.remove(delivery)
         finally:
             del self._started_at[room_id]

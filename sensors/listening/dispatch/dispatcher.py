@@ -1,18 +1,16 @@
 """Publishes a delivery to each StackStorm trigger that it matches, once."""
 import time
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
-
-from eventlet.semaphore import Semaphore
+from typing import Any, Callable, Dict, Optional, Set
 
 from hipchat.events import (
-    HIPCHAT_EVENTS, Event, payload, read_body, room_name, text_of, with_identities)
+    HIPCHAT_EVENTS, payload, read_body, room_name, text_of, with_identities)
 from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.context import Context
 from listening.dispatch.dispatched_before import DispatchedBefore
-from listening.dispatch.subscription import Subscription
 from listening.dispatch.subscriptions import COMMANDS
 from listening.errors import RetryLater, ServiceUnavailable
+from listening.single_flight import SingleFlight
 from listening.spool import StoredDelivery
 from listening.spool.store import to_sent_at
 
@@ -25,8 +23,6 @@ DROPPED = {
     "dispatched before": "the previously active sensor dispatched it",
 }
 
-Publish = Callable[[str, Dict[str, Any], str], None]
-
 
 class Dispatcher:
     """Matches deliveries with subscriptions, and publishes each once per matching trigger.
@@ -34,7 +30,8 @@ class Dispatcher:
     A subscription is an enabled rule's trigger, with its room and filter (subscription.py).
     """
 
-    def __init__(self, context: Context, publish: Publish, refresh: Callable[[], None],
+    def __init__(self, context: Context, publish: Callable[[str, Dict[str, Any], str], None],
+                 refresh: Callable[[], None],
                  delivery_unwanted: Callable[[Address], None],
                  delivery_handled: Callable[[Address, str], None],
                  take_command: Callable[[Address, Dict[str, Any], str], bool]):
@@ -53,11 +50,10 @@ class Dispatcher:
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._template_guard = context.settings.template_guard
         self._health, self._log = context.health, context.log
-        self._publish, self._refresh = publish, refresh
+        self._publish, self._refresh = publish, SingleFlight(lambda: self._refresh_by(refresh))
         self._delivery_unwanted, self._delivery_handled = delivery_unwanted, delivery_handled
         self._take_command = take_command
         self._stale, self._refreshed = True, 0.0
-        self._refreshing = Semaphore()
         self._before: Optional[DispatchedBefore] = None
 
     def take_over(self, before: DispatchedBefore) -> None:
@@ -83,7 +79,8 @@ class Dispatcher:
 
         After an exception, call deliver() again later with the same arguments.
         """
-        self._refresh_if_stale()
+        if self._stale:
+            self._refresh()
         try:
             event, body = HIPCHAT_EVENTS[delivery.event], read_body(delivery.body)
             stated_name, address = room_name(body), Address(delivery.event, delivery.room_id)
@@ -91,15 +88,17 @@ class Dispatcher:
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return
-        needs_names = bool(self._subscriptions.names())
-        if needs_names and not self._directory.is_loaded:
+        if self._subscriptions.names() and not self._directory.is_loaded:
             raise ServiceUnavailable("HipChat", "its list of rooms was not read yet",
                                      "Deliveries wait in the spool until it is read: rules use "
                                      "room names.")
-        matches = self._matches(address, event, body)
-        if matches is None and self._refresh_throttled():
-            matches = self._matches(address, event, body)
-        if matches is None and needs_names and not self._directory.had_rooms:
+        text = text_of(event, body["item"])
+        matches = self._subscriptions.matching(address, text)
+        if matches is None and (
+                time.monotonic() - self._refreshed >= timing.TRIGGER_REFRESH_THROTTLE):
+            self._refresh()
+            matches = self._subscriptions.matching(address, text)
+        if matches is None and self._subscriptions.lack_room_list():
             raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
                              "list is empty. Deliveries for a rule that uses a room name wait in "
                              "the spool until it lists rooms.")
@@ -151,27 +150,9 @@ class Dispatcher:
                        delivery.room_id, ", ".join(sorted(dispatched_to)), delivery.trace_tag,
                        1000 * seconds)
 
-    def _matches(self, address: Address, event: Event,
-                 body: Dict[str, Any]) -> Optional[List[Tuple[Subscription, List[str]]]]:
-        return self._subscriptions.matching(address, text_of(event, body["item"]))
-
-    def _refresh_if_stale(self) -> None:
-        with self._refreshing:
-            if self._stale:
-                self._refresh()
-                self._stale, self._refreshed = False, time.monotonic()
-
-    def _refresh_throttled(self) -> bool:
-        """Read the triggers, unless they were read within the last TRIGGER_REFRESH_THROTTLE.
-
-        Returns:
-            True if the triggers were read; False if the last read is too recent.
-        """
-        if time.monotonic() - self._refreshed < timing.TRIGGER_REFRESH_THROTTLE:
-            return False
-        self._stale = True
-        self._refresh_if_stale()
-        return True
+    def _refresh_by(self, refresh: Callable[[], None]) -> None:
+        refresh()
+        self._stale, self._refreshed = False, time.monotonic()
 
     def _drop(self, delivery: StoredDelivery, reason: str) -> None:
         self._health.count(delivery.event, reason)

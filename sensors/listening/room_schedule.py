@@ -1,5 +1,6 @@
 """Schedules rooms: which room is served next and when, and the delay after a failure."""
 import time
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from listening import timing
@@ -11,16 +12,10 @@ __all__ = ["RoomSchedule"]
 NEVER = float("inf")
 
 
+@dataclass
 class _Entry:
-    """Holds when a room is due, and the room's backoff.
-
-    Attributes:
-        due_at: time.monotonic(); NEVER while the room is served.
-    """
-
-    def __init__(self, retry_max: float):
-        self.due_at = 0.0
-        self.backoff = Backoff(retry_max)
+    backoff: Backoff
+    due_at: float = 0.0  # time.monotonic(); NEVER while the room is served
 
 
 class RoomSchedule:
@@ -72,7 +67,7 @@ class RoomSchedule:
             retry_max: the room's longest delay after a failure, in seconds; None: the retry_max of
                 the schedule.
         """
-        self._entries.setdefault(room_id, _Entry(retry_max or self._retry_max))
+        self._entries.setdefault(room_id, _Entry(Backoff(retry_max or self._retry_max)))
 
     def remove(self, room_id: int) -> None:
         self._entries.pop(room_id, None)
@@ -116,7 +111,9 @@ class RoomSchedule:
             self._served(self._serving, self._retry_max)
         if self.is_stale:  # sorting thousands of rooms for each call would cost too much
             self._is_changed = False
-            self._order = sorted(filter(self.is_due, self._entries), key=self._urgency)[::-1]
+            self._order = sorted(
+                filter(self.is_due, self._entries),
+                key=lambda each: (self._priority(each), self.due_at(each)))[::-1]
             self._order_ends = time.monotonic() + timing.ROOM_ORDER_KEPT
         while self._order:
             room_id = self._order.pop()
@@ -142,6 +139,3 @@ class RoomSchedule:
     def _served(self, room_id: int, period: float) -> None:
         self._serving = None
         self.set_due_by(room_id, time.monotonic() + period)
-
-    def _urgency(self, room_id: int) -> Any:
-        return self._priority(room_id), self.due_at(room_id)

@@ -1,7 +1,6 @@
 """A signal that wakes a greenlet which waits for work."""
 from typing import Optional
 
-import eventlet
 from eventlet.event import Event
 
 __all__ = ["WakeUp"]
@@ -18,26 +17,13 @@ class WakeUp:
     def __init__(self) -> None:
         self._event = Event()
 
-    @property
-    def is_set(self) -> bool:
-        """True if the next wait() returns immediately."""
-        return self._event.ready()
-
     def set(self) -> None:
         """End the current wait(), or the next one."""
         if not self._event.ready():
             self._event.send()
 
     def wait(self, seconds: Optional[float] = None) -> bool:
-        """Wait for set().
-
-        Args:
-            seconds: the longest time to wait; None waits without a limit.
-
-        Returns:
-            True if set() was called; False if the time was up first.
-        """
-        with eventlet.Timeout(seconds, False):
-            self._event.wait()
-        woken, self._event = self._event.ready(), Event()
-        return woken
+        """Wait for set(), but at most `seconds`; return True if set() was called."""
+        self._event.wait(seconds)
+        is_set, self._event = self._event.ready(), Event()
+        return is_set

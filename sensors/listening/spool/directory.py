@@ -1,4 +1,5 @@
 """Creates the spool's directory, locks it, makes it private, and checks its file system."""
+import contextlib
 import fcntl
 import os
 import pwd
@@ -30,9 +31,15 @@ def lock_directory(directory: str, report: Callable[[str, str], None]) -> Any:
     """
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
-        lock = open(os.path.join(directory, LOCK), "r+b", buffering=0, opener=_private)
+        lock = open(os.path.join(directory, LOCK), "r+b", buffering=0,
+                    opener=lambda path, flags: os.open(path, flags | os.O_CREAT, 0o600))
     except OSError as error:
-        raise SpoolError(_remedy(directory, error)) from None
+        user = _user_name(os.getuid())
+        raise SpoolError(
+            f"The spool directory {directory} cannot be used: {error.strerror}. Deliveries are "
+            f"refused until {user}, as which the sensor runs, can write it: mkdir -p {directory} "
+            f"&& chown {user} {directory} && chmod 700 {directory}. Or set spool.directory."
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -41,25 +48,18 @@ def lock_directory(directory: str, report: Callable[[str, str], None]) -> Any:
             f"The spool in {directory} is in use by another process. Each sensor needs a "
             "spool.directory of its own.") from None
     _tighten(directory, report)
-    _report_network(directory, report)
+    kind = _file_system(directory)
+    if kind in NETWORK:
+        report("the directory is on a network file system",
+               f"{directory} is on a network file system ({kind}), where deliveries can be lost. "
+               "Set spool.directory to a local disk.")
     return lock
-
-
-def _remedy(directory: str, error: OSError) -> str:
-    user = _user_name(os.getuid())
-    return (f"The spool directory {directory} cannot be used: {error.strerror}. Deliveries are "
-            f"refused until {user}, as which the sensor runs, can write it: mkdir -p {directory} "
-            f"&& chown {user} {directory} && chmod 700 {directory}. Or set spool.directory.")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CREAT, 0o600)
 
 
 def _tighten(directory: str, report: Callable[[str, str], None]) -> None:
     """Make the directory and its files private, because they contain chat messages."""
     names = [name for name in os.listdir(directory) if name == LOCK or name.startswith(FILES)]
-    for path in [directory] + [os.path.join(directory, name) for name in sorted(names)]:
+    for path in [directory, *(os.path.join(directory, name) for name in sorted(names))]:
         found = os.stat(path) if path == directory else os.lstat(path)
         if found.st_mode & 0o077 and not stat.S_ISLNK(found.st_mode):
             report("files were open to others", _make_private(path, found))
@@ -87,21 +87,11 @@ def _user_name(user_id: int) -> str:
         return f"user {user_id}"
 
 
-def _report_network(directory: str, report: Callable[[str, str], None]) -> None:
-    kind = _file_system(os.path.realpath(directory))
-    if kind in NETWORK:
-        report("the directory is on a network file system",
-               f"{directory} is on a network file system ({kind}), where deliveries can be lost. "
-               "Set spool.directory to a local disk.")
-
-
 def _file_system(path: str) -> str:
     """Return the type of a path's file system, such as "nfs"; "" if it is unknown."""
-    try:
-        with open("/proc/mounts", errors="replace") as mounts:
-            fields = [line.split() for line in mounts]
-    except OSError:
-        return ""
-    places = [(len(place), kind) for _, place, kind, *_ in fields
-              if path == place or path.startswith(place.rstrip("/") + "/")]
-    return max(places)[1] if places else ""
+    path = os.path.realpath(path)
+    with contextlib.suppress(OSError), open("/proc/mounts", errors="replace") as mounts:
+        places = [(len(place), kind) for _, place, kind, *_ in map(str.split, mounts)
+                  if path == place or path.startswith(place.rstrip("/") + "/")]
+        return max(places, default=(0, ""))[1]
+    return ""

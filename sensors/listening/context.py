@@ -20,8 +20,6 @@ class Context:
         settings: the pack's checked config.
         client: calls HipChat's API within the sensor's share of the rate limit.
         rooms: HipChat's list of rooms, to find a room's ID by its name and vice versa.
-        subscriptions: the rules' triggers.
-        health: collects problems and counts for /health.
     """
 
     settings: SensorSettings

@@ -61,12 +61,7 @@ class RoomSchedule:
         return room_id in self._entries
 
     def add(self, room_id: int, retry_max: Optional[float] = None) -> None:
-        """Add a room unless it is in the schedule.
-
-        Args:
-            retry_max: the room's longest delay after a failure, in seconds; None: the retry_max of
-                the schedule.
-        """
+        """Add a room unless it is in the schedule; `retry_max` replaces the schedule's."""
         self._entries.setdefault(room_id, _Entry(Backoff(retry_max or self._retry_max)))
 
     def remove(self, room_id: int) -> None:

@@ -39,11 +39,7 @@ class CircuitBreaker:
         return True
 
     def open(self, room_id: int, outage: ServiceUnavailable) -> None:
-        """Open the breaker, because dispatching a delivery of a room raised ServiceUnavailable.
-
-        Args:
-            outage: this exception, which states the problem for /health.
-        """
+        """Open the breaker, because dispatching a delivery of a room raised ServiceUnavailable."""
         self._health.set_problem(outage.part, outage.summary, outage.detail, about="outage")
         for part in SERVICES:
             if part != outage.part:
@@ -55,10 +51,7 @@ class CircuitBreaker:
         eventlet.spawn_after(self._backoff.failed(), self._queue_room, room_id)
 
     def pass_on(self, room_id: int) -> None:
-        """Choose another probe if this room is the probe.
-
-        Call it for a paused room (RoomQueues.pause()), which cannot try to dispatch.
-        """
+        """Choose another probe if this room, which is paused and cannot dispatch, is the probe."""
         if self._probe == room_id:
             self._probe = self._waiting.pop(0) if self._waiting else None
             if self._probe is not None:

@@ -25,10 +25,7 @@ DROPPED = {
 
 
 class Dispatcher:
-    """Matches deliveries with subscriptions, and publishes each once per matching trigger.
-
-    A subscription is an enabled rule's trigger, with its room and filter (subscription.py).
-    """
+    """Matches deliveries with subscriptions, and publishes each once per matching trigger."""
 
     def __init__(self, context: Context, publish: Callable[[str, Dict[str, Any], str], None],
                  refresh: Callable[[], None],
@@ -57,27 +54,22 @@ class Dispatcher:
         self._before: Optional[DispatchedBefore] = None
 
     def take_over(self, before: DispatchedBefore) -> None:
-        """From now on, skip the deliveries that the previously active sensor dispatched.
-
-        Args:
-            before: finds these deliveries in StackStorm's database.
-        """
+        """From now on, skip the deliveries that the previously active sensor dispatched."""
         self._before = before
 
     def deliver(self, delivery: StoredDelivery, dispatched_to: Set[str]) -> None:
         """Publish a delivery to every matching trigger.
+
+        After an exception, call deliver() again later with the same arguments.
 
         Args:
             dispatched_to: the refs of the triggers that received the delivery in earlier attempts,
                 and are skipped. Each dispatch to a trigger adds its ref.
 
         Raises:
-            ServiceUnavailable: publish or refresh raised this exception, or rules use room names
-                and HipChat's list of rooms was not read yet.
+            ServiceUnavailable: rules use room names, and HipChat's list of rooms was not read yet.
             RetryLater: rules use room names, and HipChat lists no rooms.
-            Exception: publish or refresh raised this exception.
-
-        After an exception, call deliver() again later with the same arguments.
+            Exception: publish or refresh raised this exception, also one of the above.
         """
         if self._stale:
             self._refresh()
@@ -125,12 +117,7 @@ class Dispatcher:
 
     def _dispatch(self, delivery: StoredDelivery, trigger_ref: str,
                   content: Dict[str, Any]) -> bool:
-        """Publish a delivery to a trigger.
-
-        Returns:
-            True once the delivery is published; False if it is skipped, because the previously
-            active sensor published it.
-        """
+        """Publish a delivery to a trigger; return False if the previously active sensor has."""
         try:
             if self._before and self._before.has(
                     trigger_ref, content, to_sent_at(delivery.sequence_number)):

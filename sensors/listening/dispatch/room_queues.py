@@ -58,11 +58,7 @@ class RoomQueues:
         self._is_finishing = False
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start the workers, and queue the rooms that have deliveries in the spool.
-
-        Args:
-            supervisor: runs the workers for ever, and restarts a worker that raises an exception.
-        """
+        """Start the workers, and queue the rooms that have deliveries in the spool."""
         for room_id in self._spool.rooms():
             self.notify(room_id)
         for _ in range(WORKERS):

@@ -16,7 +16,6 @@ class Subscription(NamedTuple):
 
     Attributes:
         ref: identifies the trigger in StackStorm by name.
-        trigger_id: StackStorm's ID of the trigger.
         room: a room name or ID; None for the rooms in the config.
         filter: the pattern that the message or topic must match; None accepts all.
     """
@@ -29,9 +28,7 @@ class Subscription(NamedTuple):
 
     @classmethod
     def of_trigger(cls, trigger: Dict[str, Any]) -> "Subscription":
-        """Create the subscription of a trigger; check the trigger's parameters.
-
-        StackStorm does not check the parameters of a rule's trigger.
+        """Create the subscription of a trigger; check its parameters, which StackStorm does not.
 
         Raises:
             ParameterError: a parameter is wrong, or the trigger's type is not one of the pack's.

@@ -21,9 +21,8 @@ ANY_ROOM = -1  # the room ID for all rooms; HipChat has no negative IDs
 class Subscriptions:
     """Holds one subscription for each rule's trigger, and finds those that match a delivery.
 
-    A subscription's room may be a name, which the directory maps to an ID. A trigger with wrong
-    parameters receives nothing, and invalid_triggers() reports it. An Address is HipChat's name of
-    an event and a room ID.
+    A trigger with wrong parameters receives nothing, and invalid_triggers() reports it. An Address
+    is HipChat's name of an event and a room ID.
 
     Attributes:
         command_addresses: the events and rooms in which chat commands are accepted.
@@ -163,9 +162,7 @@ class Subscriptions:
         return missing
 
     def refs_by_room(self, rooms: Collection[Union[int, str]]) -> Dict[Union[int, str], Set[str]]:
-        """Return for each of the given rooms the set of the refs of the triggers for this room.
-
-        The set also contains COMMANDS if chat commands are accepted in the room.
+        """Return the refs of the triggers for each room, with COMMANDS if it accepts chat commands.
 
         Args:
             rooms: room IDs, or names that a rule contains and no room has.

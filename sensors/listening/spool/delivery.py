@@ -27,7 +27,7 @@ class Delivery(NamedTuple):
         room_id: the room ID in the signed webhook URL. (An add-on's URL has none: the room ID in
             the signed body.)
         trace_tag: the message ID; a random ID for an event without a message.
-        body: the webhook's body; for an item of the history, the body that a webhook would have.
+        body: the webhook's body, as JSON; the history's items have the body of a webhook, too.
         sent_at: when the message was sent (Unix time, HipChat's clock).
         dedup_key: a key that all deliveries of one event share; "" for an event without an ID.
         alternate_keys: prefixes of the claim keys of earlier deliveries of the same event.
@@ -47,15 +47,11 @@ class Delivery(NamedTuple):
 
 
 class StoredDelivery(NamedTuple):
-    """A delivery in the spool, which waits to be dispatched.
+    """A delivery in the spool, which waits to be dispatched. Its other fields are Delivery's.
 
     Attributes:
-        sequence_number: orders the deliveries of a room; a lower number is dispatched first.
-        event: HipChat's name of the event, such as "room_message".
-        trace_tag: the message ID; a random ID for an event without a message.
+        sequence_number: a room's delivery with the lowest number is dispatched first.
         received_at: when the delivery was stored (Unix time, this machine's clock).
-        body: the webhook's body, as JSON.
-        dedup_key: a key that all deliveries of one event share; "" for an event without an ID.
     """
 
     sequence_number: int

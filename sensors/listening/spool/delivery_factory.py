@@ -1,8 +1,4 @@
-"""Creates a delivery from a webhook's body or from an item of HipChat's history.
-
-The caller states the room ID: for a room webhook, this is the room ID in the signed URL, and not
-the room ID in the body.
-"""
+"""Creates a delivery from a webhook's body or from an item of HipChat's history."""
 import hashlib
 import uuid
 from typing import Any, Dict, Tuple
@@ -28,7 +24,7 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
     in a webhook: its duplicate in the history has the same topic and about the same time.
 
     Args:
-        event: HipChat's name of the event.
+        room_id: for a room webhook the one in the signed URL, not the one in the body.
         raw: the body as it was posted.
         body: the parsed body, whose IDs with_identities() has checked.
         now: Unix time by HipChat's clock.
@@ -51,7 +47,6 @@ def from_history(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
     """Create a delivery from an item of a room's history.
 
     Args:
-        event: HipChat's name of the event.
         raw: `body` as JSON in bytes, to be stored.
         body: the body that a webhook would have posted for the item.
     """

@@ -17,10 +17,8 @@ def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection,
     """Copy all rows that SQLite can read from one spool file to a new one.
 
     Args:
-        source: the damaged or old file.
-        target: the new file, with the tables of SCHEMA, and an open transaction.
-        waiting: the sequence numbers of the deliveries to copy: those that the sensor knows to be
-            waiting; None copies all that are found.
+        target: has the tables of SCHEMA, and an open transaction.
+        waiting: the sequence numbers of the deliveries to copy; None copies all that are found.
         is_old: True if the source has format 2.
 
     Returns:
@@ -49,8 +47,8 @@ def _deliveries(source: sqlite3.Connection, waiting: Optional[Set[int]],
                 is_old: bool) -> Iterator[Sequence]:
     """Yield the readable rows of deliveries: from both ends up to the damage, then one by one.
 
-    A row may be yielded more than once. Without `waiting`, the file's index supplies the numbers
-    of the rows to read one by one.
+    Without `waiting`, the file's index supplies the numbers of the rows to read one by one. A row
+    may be yielded more than once.
     """
     columns, index = (OLD_COLUMNS, "lanes") if is_old else (COLUMNS, "keys")
     select, number = f"SELECT {columns} FROM deliveries", columns.partition(",")[0]

@@ -17,7 +17,7 @@ from eventlet.hubs import get_hub
 from listening import timing
 from listening.operations.health import Health
 from listening.spool.delivery import Delivery, SpoolError, StoredDelivery
-from listening.spool.store import Store
+from listening.spool.store import Result, Store
 from listening.wakeup import WakeUp
 
 __all__ = ["Spool"]
@@ -83,10 +83,7 @@ class Spool:
         self._run_forever("spool", self._write_forever)
 
     def discard(self) -> int:
-        """Remove all deliveries; to be called after open() and before the first insert().
-
-        Returns:
-            The number of removed deliveries.
+        """Remove all deliveries, after open() and before the first insert(); return their number.
 
         Raises:
             SpoolError: the deliveries cannot be removed.
@@ -220,7 +217,7 @@ class Spool:
                        zip(deliveries, itertools.islice(results, len(deliveries)))])
         return True
 
-    def _commit(self, groups: List[Sequence[Delivery]], removals: Dict[int, str]) -> List[Any]:
+    def _commit(self, groups: List[Sequence[Delivery]], removals: Dict[int, str]) -> List[Result]:
         """Return Store.commit()'s results; before that, replace a damaged or removed file."""
         try:
             return tpool.execute(self._store.commit, groups, removals)
@@ -245,12 +242,8 @@ class Spool:
         self._record_reports()
         self._recheck_all()
 
-    def _apply(self, result: Union[int, SpoolError], room_id: int) -> Union[bool, SpoolError]:
-        """Note a stored delivery in memory; return its element of insert_together()'s result.
-
-        Args:
-            result: from Store.commit(): a sequence number, 0 for a duplicate, or an error.
-        """
+    def _apply(self, result: Result, room_id: int) -> Union[bool, SpoolError]:
+        """Note a stored delivery in memory; return its element of insert_together()'s result."""
         if isinstance(result, SpoolError):
             return result
         if result:

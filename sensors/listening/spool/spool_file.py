@@ -30,8 +30,7 @@ class SpoolFile:
     """Holds the spool's SQLite file open and locked for this process, and replaces it if damaged.
 
     The first file is deliveries.sqlite3. If it is damaged, its readable rows are copied to
-    deliveries-2.sqlite3, and so on. The file with the highest number is in use. So a new file
-    appears in one step, and SQLite never finds the log of another file beside it.
+    deliveries-2.sqlite3, and so on. The file with the highest number is in use.
 
     Attributes:
         db: the connection of the thread that writes.
@@ -50,14 +49,10 @@ class SpoolFile:
         self._inodes: List[Optional[int]] = []
 
     def open(self) -> bool:
-        """Lock the directory, and open or create the file.
-
-        Returns:
-            True if the file was damaged and deliveries may be lost; False if all could be read.
+        """Lock the directory, and open or create the file; return True if deliveries may be lost.
 
         Raises:
-            SpoolError: another process uses the file, another version of the pack wrote it, or
-                the directory cannot be used.
+            SpoolError: the directory or the file cannot be used.
         """
         self.close()
         self._lock = lock_directory(self._directory, self._report)
@@ -118,11 +113,7 @@ class SpoolFile:
             return False
 
     def replace(self, waiting: Set[int]) -> None:
-        """Replace a damaged or removed file by a new file with all readable rows.
-
-        Args:
-            waiting: the sequence numbers of the deliveries to copy.
-        """
+        """Replace a damaged or removed file by a new one with these deliveries, if readable."""
         if self.is_in_place():
             # This connection has read SQLite's log; a new one may read less of a damaged log.
             self._replace_damaged(self.db, waiting)

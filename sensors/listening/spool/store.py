@@ -10,22 +10,21 @@ from listening.spool.delivery import Delivery, SpoolError, SpoolFull, StoredDeli
 from listening.spool.schema import COLUMNS, PAGE_SIZE, checksum, is_intact, sanitize
 from listening.spool.spool_file import Report, SpoolFile, is_damage, is_io_error
 
-__all__ = ["Store", "to_sent_at", "to_sequence_number"]
+__all__ = ["Result", "Store", "to_sent_at", "to_sequence_number"]
 
 RESERVE = 16 * 1024 ** 2  # bytes of free disk space that are kept for removals
 MICROSECOND = 2 ** 10  # sequence numbers: backfilled deliveries fit between two live ones
 RECENT_MAX = 10000  # dedup keys that are also in memory, for the case of a damaged file
 SEQUENCE_NUMBER_MAX = 2 ** 62  # half of SQLite's largest integer
 
-Result = Union[int, SpoolFull]  # the sequence number of a stored delivery, 0 for a duplicate
+# The sequence number of a stored delivery, 0 for a duplicate, the error for a refused delivery.
+Result = Union[int, SpoolFull]
 
 
 def to_sequence_number(sent_at: float) -> int:
-    """Return the sequence number that stands for the time `sent_at`.
+    """Return the sequence number that stands for the time `sent_at` (Unix time, HipChat's clock).
 
-    Args:
-        sent_at: Unix time, HipChat's clock. The webhook and the history state the same microsecond
-            for a message.
+    The webhook and the history state the same microsecond for a message.
     """
     return round(min(max(sent_at, 0.0), 4e9) * 1e6) * MICROSECOND
 
@@ -59,10 +58,7 @@ class Store:
         self._last_backfilled: Dict[int, int] = {}
 
     def open(self) -> bool:
-        """Open or create the file.
-
-        Returns:
-            True if the file was damaged and deliveries may be lost; False if all could be read.
+        """Open or create the file; return True if deliveries may be lost, as it was damaged.
 
         Raises:
             SpoolError: another process uses the file, another version of the pack wrote it, or
@@ -87,8 +83,7 @@ class Store:
             removals: the dedup keys of the dispatched deliveries, by sequence number.
 
         Returns:
-            For each delivery its sequence number, 0 for a duplicate, or SpoolFull if it is not
-            stored.
+            A Result for each delivery.
 
         Raises:
             SpoolError: the transaction failed. If is_damaged is True now, call replace(), and then
@@ -127,10 +122,7 @@ class Store:
             return self.sequence_numbers()
 
     def discard(self) -> int:
-        """Remove all deliveries and seen keys.
-
-        Returns:
-            The number of removed deliveries.
+        """Remove all deliveries and seen keys; return the number of deliveries.
 
         Raises:
             SpoolError: the transaction failed.
@@ -243,11 +235,7 @@ class Store:
         return sequence_number
 
     def _remove(self, removals: Dict[int, str]) -> int:
-        """Remove deliveries, and store their dedup keys as seen; return the number of removed rows.
-
-        Args:
-            removals: dedup keys by sequence number.
-        """
+        """Remove deliveries and store their dedup keys as seen; return the number of deliveries."""
         numbers = [(sequence_number,) for sequence_number in removals]
         self._file.db.executemany(
             f"INSERT OR IGNORE INTO {self._current} SELECT dedup_key FROM deliveries "
@@ -279,13 +267,10 @@ class Store:
             "SELECT 1 FROM seen_before WHERE dedup_key = ?", (key, key)).fetchone() is not None
 
     def _claim(self, prefix: str, delivery: Delivery) -> bool:
-        """Use up the claim key of an earlier delivery of the same event.
+        """Use up the claim key of an earlier delivery of the same event; return True if one exists.
 
         Args:
             prefix: one of the alternate keys of `delivery`; the claim key begins with it.
-
-        Returns:
-            True if there was a claim key, so `delivery` is a duplicate. False if there was none.
         """
         execute = self._file.db.execute
         for table in ("seen", "seen_before"):
@@ -298,13 +283,9 @@ class Store:
         return False
 
     def _hand_over(self, trace_tag: str, delivery: Delivery) -> None:
-        """Give a duplicate's dedup key to the earlier delivery of the same event.
+        """Give a duplicate's dedup key to the earlier delivery (with this trace tag) of the event.
 
         If the earlier delivery was dispatched already, store the key as seen.
-
-        Args:
-            trace_tag: the trace tag of the earlier delivery.
-            delivery: the duplicate.
         """
         if not self._file.db.execute(
                 "UPDATE deliveries SET dedup_key = ? WHERE trace_tag = ? AND dedup_key = ''",

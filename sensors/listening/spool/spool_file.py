@@ -71,7 +71,9 @@ class SpoolFile:
                 self._replace_damaged(found, waiting=None)
                 return True
             self._replace_with_copy(found, waiting=None, is_old=True)
-        _remove(path, "", "-wal", "-shm")
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path + suffix)
         return False
 
     def close(self) -> None:
@@ -146,7 +148,6 @@ class SpoolFile:
             The number of copied deliveries.
         """
         path = self._path(self._generation + 1)
-        _remove(path + NEW, "", "-journal", "-wal", "-shm")
         _make_private(path + NEW)
         with contextlib.closing(_connection(path + NEW)) as new:
             for pragma in FAST:
@@ -172,13 +173,14 @@ class SpoolFile:
 
     def _check_commits(self) -> bool:
         """Return whether commits are missing in the file (see transaction()); report them."""
-        recorded = os.pread(self._lock.fileno(), 64, 0).split()
-        if len(recorded) != 2 or not all(map(bytes.isdigit, recorded)) or (
-                int(recorded[0]) != self._generation or int(recorded[1]) <= self._commits):
+        # The line may have overwritten a part of a longer one.
+        recorded = re.match(rb"(\d+) (\d+)\n", os.pread(self._lock.fileno(), 64, 0))
+        generation, commits = map(int, recorded.groups()) if recorded else (0, 0)
+        if generation != self._generation or commits <= self._commits:
             return False
         self._report(
             "the last commits were lost",
-            f"The log of {self._path()} was damaged: {int(recorded[1]) - self._commits} commits "
+            f"The log of {self._path()} was damaged: {commits - self._commits} commits "
             "are missing. The history of every room is read again, which returns messages, "
             "notifications and topics; enter, exit and room events among them are lost.")
         return True
@@ -272,13 +274,8 @@ def _text(stored: bytes) -> str:
 
 
 def _make_private(path: str) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _remove(path: str, *suffixes: str) -> None:
-    for suffix in suffixes:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path + suffix)
+    """Create an empty file that only this user can read."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
 
 
 def _sync(path: str) -> None:

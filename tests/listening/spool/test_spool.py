@@ -495,7 +495,15 @@ class TestDamagedFile:
         spool = spools.open()
         assert spool.insert(delivery("0")) is False and spool.insert(delivery("7")) is False
 
-    def test_whose_log_is_damaged_says_what_is_missing(self, filled, spools):
+    @pytest.mark.parametrize("is_replaced", [False, True])
+    def test_whose_log_is_damaged_says_what_is_missing(self, filled, spools, is_replaced):
+        if is_replaced:
+            for _ in range(100):  # so that the count of commits gets longer than the next file's
+                filled.insert(delivery("0"))
+            filled._store.is_damaged = True
+            filled.insert(delivery("0"))
+            spools.file, spools.rechecks = str(spools.directory / "deliveries-2.sqlite3"), 0
+            spools.said.clear()
         for number in range(40, 43):
             filled.insert(delivery(str(number)))
         spools.kill()

@@ -2,6 +2,7 @@
 import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
+from hipchat.events import message_id
 from listening import timing
 from listening.single_flight import SingleFlight
 
@@ -56,7 +57,7 @@ class DispatchedBefore:
         if trigger_ref not in self._stored_at:
             self._reads.setdefault(trigger_ref, SingleFlight(lambda: self._read(trigger_ref)))()
         times = self._stored_at[trigger_ref].get(_key(payload), [])
-        if _message_id(payload):
+        if message_id(payload):
             return bool(times)
         return any(abs(stored_at - sent_at) <= timing.TAKEOVER_CLOCK_MARGIN for stored_at in times)
 
@@ -71,9 +72,4 @@ def _key(payload: Dict[str, Any]) -> Key:
     item = payload.get("item") or {}
     room = item.get("room") or {}
     return (str(payload.get("event")), room.get("id"),
-            _message_id(payload) or str(item.get("topic", "")))
-
-
-def _message_id(payload: Dict[str, Any]) -> str:
-    message = (payload.get("item") or {}).get("message")
-    return str(message.get("id") or "") if isinstance(message, dict) else ""
+            message_id({"item": item}) or str(item.get("topic", "")))

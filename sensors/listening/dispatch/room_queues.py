@@ -116,7 +116,7 @@ class RoomQueues:
                 self._serve(room_id)
             except BaseException:
                 # The supervisor restarts the worker; the room must be queued again.
-                self._queue_after(timing.DISPATCH_RETRY_MAX, room_id)
+                eventlet.spawn_after(timing.DISPATCH_RETRY_MAX, self._queue.put, room_id)
                 raise
 
     def _serve(self, room_id: int) -> None:
@@ -137,7 +137,7 @@ class RoomQueues:
         except Exception as error:
             self._breaker.close(room_id)
             self._note_failure(room_id, error)
-            self._queue_after(self._backoffs[room_id].failed(), room_id)
+            eventlet.spawn_after(self._backoffs[room_id].failed(), self._queue.put, room_id)
         else:
             if is_idle:  # clear this before anything yields, or a notify() in between is lost
                 self._busy.discard(room_id)
@@ -160,9 +160,6 @@ class RoomQueues:
         finally:
             del self._started_at[room_id]
         return True
-
-    def _queue_after(self, seconds: float, room_id: int) -> None:
-        eventlet.spawn_after(seconds, self._queue.put, room_id)
 
     def _yield_to_arriving(self) -> None:
         """Let deliveries that arrive now be stored first: HipChat waits for its 204 response."""

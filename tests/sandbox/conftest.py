@@ -1,4 +1,5 @@
-"""The HipChat of this folder's tests, and a server for its webhooks."""
+"""The HipChat of this folder's tests, a server for its webhooks, and the sandbox's commands."""
+import argparse
 import json
 
 import pytest
@@ -48,3 +49,16 @@ def bodies(receiver):
 def addon_token(hipchat, credentials):
     """A token of the integration, for all scopes."""
     return hipchat.oauth_token(*credentials)
+
+
+@pytest.fixture
+def run_command(capsys):
+    """Run a command in this process: run_command(module, *options) -> (status, all output)."""
+    def run_command(module, *options):
+        parser = argparse.ArgumentParser()
+        module.add_arguments(parser)
+        status = module.main(parser.parse_args(list(map(str, options))))
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    return run_command

@@ -1,5 +1,4 @@
 """`python -m sandbox rule`: whether a rule would fire, why not, and what it would send."""
-import argparse
 import json
 
 import pytest
@@ -13,20 +12,14 @@ SEND = {"ref": "hipchat.send", "parameters": {"room": "Factor", "message": "rece
 
 
 @pytest.fixture
-def attempt(tmp_path, capsys):
+def attempt(tmp_path, run_command):
     """Try a rule: a file's name, or what is to stand in it; returns (status, all its output)."""
-
     def attempt(file, *options):
+        path = REPOSITORY / "rules" / f"{file}.yaml"
         if isinstance(file, dict):
             path = tmp_path / "rule.yaml"
             path.write_text(yaml.safe_dump(dict({"name": "toy", "action": SEND}, **file)))
-        else:
-            path = REPOSITORY / "rules" / (file + ".yaml")
-        parser = argparse.ArgumentParser()
-        rule.add_arguments(parser)
-        status = rule.main(parser.parse_args([str(path), *options]))
-        output = capsys.readouterr()
-        return status, output.out + output.err
+        return run_command(rule, path, *options)
 
     return attempt
 
@@ -147,7 +140,7 @@ class TestRuleThatDoesNotFire:
         config = yaml.safe_load((REPOSITORY / "hipchat.yaml.example").read_text())
         file = tmp_path / "hipchat.yaml"
         file.write_text(yaml.safe_dump(dict(config, rooms=["Ops"])))
-        options = ["--say", "x", "--config", str(file), "--room"]
+        options = ["--say", "x", "--config", file, "--room"]
         assert attempt(on(), *options, "Ops")[0] == 0
         assert attempt(on(), *options, "Factor")[0] == 1
 
@@ -201,7 +194,7 @@ class TestRuleOnWhatWasSaid:
         def try_on(rule, found, *options):
             file = tmp_path / "history.json"
             file.write_text(found if isinstance(found, str) else json.dumps(found))
-            return attempt(rule, "--history", str(file), *options)
+            return attempt(rule, "--history", file, *options)
 
         return try_on
 

@@ -1,5 +1,4 @@
 """`sandbox alias` and `sandbox rule` say what StackStorm would do, on the kinds of public packs."""
-import argparse
 import json
 from pathlib import Path
 
@@ -31,16 +30,12 @@ def whole_rule(case):
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
+def run(tmp_path, run_command):
     """Run a command on a definition: run(module, definition, options) -> (status, output)."""
     def run(module, definition, *options):
         file = tmp_path / "own.yaml"
         file.write_text(yaml.safe_dump(definition))
-        parser = argparse.ArgumentParser()
-        module.add_arguments(parser)
-        status = module.main(parser.parse_args([str(file), *options]))
-        output = capsys.readouterr()
-        return status, output.out + output.err
+        return run_command(module, file, *options)
 
     return run
 

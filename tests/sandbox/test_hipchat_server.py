@@ -318,22 +318,6 @@ class TestLimits:
 
 
 class TestFaults:
-    def test_have_a_status_and_strike_as_often_as_asked(self, hipchat):
-        hipchat.people.faults({"paths": "/room$", "status": 503, "every": 2, "times": 2})
-        statuses = [hipchat.get("/room").status_code for _ in range(6)]
-        assert statuses == [200, 503, 200, 503, 200, 200]
-        assert hipchat.get("/room/Factor").status_code == 200
-
-    def test_strike_only_the_methods_asked_for(self, hipchat):
-        hipchat.people.faults({"methods": ["POST"], "status": 500})
-        assert hipchat.get("/room").status_code == 200
-        assert hipchat.post("/room", {"name": "never"}).status_code == 500
-
-    def test_can_break_the_connection(self, hipchat):
-        hipchat.people.faults({"paths": "/room", "reset": True})
-        with pytest.raises(requests.ConnectionError, match="reset"):
-            hipchat.get("/room")
-
     def test_can_delay_the_answer(self, hipchat):
         hipchat.people.faults({"delay": 0.2})
         started = time.monotonic()

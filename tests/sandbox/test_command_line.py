@@ -56,6 +56,26 @@ def test_hipchat_refuses_an_argument_that_makes_no_sense(argument):
     assert done.returncode == 2 and argument[1].split(":")[-1] in done.stderr
 
 
+@pytest.mark.parametrize("options, words", [
+    (["--enable", "hipchat.nothing"], "no rule 'hipchat.nothing'; there are hipchat.build, "),
+    (["--config", "{}/nowhere.yaml"], "cannot read"),
+    (["--config", "{}/wrong.yaml"], "api_key: 5 is not of type 'string'")])
+def test_stackstorm_refuses_what_is_wrong_before_it_does_anything(tmp_path, options, words):
+    (tmp_path / "wrong.yaml").write_text("api_key: 5")
+    done = run("stackstorm", *(option.format(tmp_path) for option in options))
+    assert done.returncode == 1 and words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_ends_with_the_pong_in_the_room():
+    done = run("demo")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "Factor: pong hello (green)" in done.stdout
+    assert "Factor: @Ann 1 room:\n              Factor (1001) (green)" in done.stdout
+    # No token or signature, which are longer than IDs, and no color codes without a terminal.
+    assert not re.search(r"[\w-]{37,}|\x1b", done.stdout)
+
+
 def test_hipchat_says_where_it_is_and_ends_quietly_on_sigterm():
     command = [sys.executable, "-m", "sandbox", "hipchat", "--port", "0", "--token", "TOKEN"]
     with subprocess.Popen(command, cwd=str(REPOSITORY), universal_newlines=True,

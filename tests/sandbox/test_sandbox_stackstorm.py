@@ -1,14 +1,12 @@
 """The sandbox's StackStorm against the platform's semantics, with a tiny pack of its own."""
 
+import functools
 import json
-import re
 import signal
-import subprocess
-import sys
 import textwrap
 
 import pytest
-from support import REPOSITORY, processes
+from support import processes
 from support.servers import direct
 from support.waiting import wait_until
 from support.warm import WarmServer
@@ -126,7 +124,7 @@ TOY = {
 class Sandbox:
     """The toy pack in a sandbox process, seen from outside."""
 
-    def __init__(self, directory, *options, **config_values):
+    def __init__(self, directory, *options):
         self.directory = directory
         for name, text in TOY.items():
             file = directory / "pack" / name
@@ -135,13 +133,13 @@ class Sandbox:
         for name in ("inbox", "story", "journal"):
             (directory / name).touch()
         values = {"token": "secret", "inbox": str(directory / "inbox"),
-                  "story": str(directory / "story"), **config_values}
+                  "story": str(directory / "story")}
         (directory / "config.yaml").write_text(json.dumps(values))
         self.options = ["--pack", str(directory / "pack"), "--config",
                         str(directory / "config.yaml"), *options]
         self.session = direct()
 
-    def start(self):
+    def __enter__(self):
         self._server = WarmServer(
             "stackstorm", *self.options, "--api-port", "0", "--journal",
             str(self.directory / "journal"), log_path=self.directory / "log", is_forked=True)
@@ -150,15 +148,7 @@ class Sandbox:
         wait_until(lambda: self.story("setup"))
         return self
 
-    def refused(self):
-        """What the sandbox says when it does not even start."""
-        done = subprocess.run([sys.executable, "-m", "sandbox", "stackstorm", *self.options],
-                              cwd=str(REPOSITORY), stderr=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True, timeout=60)
-        assert done.returncode == 1 and "Traceback" not in done.stderr
-        return done.stderr
-
-    def stop(self):
+    def __exit__(self, *_):
         self.process.kill()  # it need not end in order
         self._server.stop()
 
@@ -205,9 +195,8 @@ class Sandbox:
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
-    toy = Sandbox(tmp_path_factory.mktemp("toy"), "--enable", "toy.echo")
-    yield toy.start()
-    toy.stop()
+    with Sandbox(tmp_path_factory.mktemp("toy"), "--enable", "toy.echo") as toy:
+        yield toy
 
 
 def holds(operator, pattern, value):
@@ -523,14 +512,11 @@ class TestSensor:
                 " action: {{ref: toy.answer}}}}")
         for name, room in (("first", "missed of"), ("second", "Attic")):
             (tmp_path / name).write_text(rule.format(name, room))
-        toy = Sandbox(tmp_path, "--rule", str(tmp_path / "first"), "--rule",
-                      str(tmp_path / "second")).start()
-        try:
+        with Sandbox(tmp_path, "--rule", str(tmp_path / "first"),
+                     "--rule", str(tmp_path / "second")) as toy:
             wait_until(lambda: "not replayed" in toy.log())
             assert len(toy.story("setup")[0]["refs"]) == 4
             assert len(toy.story("add")) == 2
-        finally:
-            toy.stop()
 
     def test_wrong_payload_is_logged_and_dropped(self, sandbox):
         before = len(sandbox.lines("journal"))
@@ -580,40 +566,42 @@ class TestSensor:
     @pytest.mark.parametrize("signal_, status, cleaned_up", [
         (signal.SIGINT, 0, True), (signal.SIGTERM, -signal.SIGTERM, False)])
     def test_end(self, tmp_path, signal_, status, cleaned_up):
-        toy = Sandbox(tmp_path).start()
-        toy.process.send_signal(signal_)
-        assert toy.process.wait(60) == status
-        assert bool(toy.story("cleanup")) is cleaned_up
-        toy.stop()
+        with Sandbox(tmp_path) as toy:
+            toy.process.send_signal(signal_)
+            assert toy.process.wait(60) == status
+            assert bool(toy.story("cleanup")) is cleaned_up
 
 
 class TestFaults:
     """The broker's ways to fail."""
 
-    @pytest.fixture(autouse=True)
-    def heal(self, tmp_path):
-        self.toy = Sandbox(tmp_path).start()
-        yield
-        self.toy.stop()
+    @pytest.fixture
+    def fail(self, sandbox):
+        """Let the broker fail in a way: fail(mode)."""
+        fail = functools.partial(sandbox.call, "POST", "/sandbox/dispatch_faults")
+        yield lambda mode: fail(mode=mode)
+        fail(mode="none")
 
-    def fail(self, mode):
-        self.toy.call("POST", "/sandbox/dispatch_faults", mode=mode)
+    def test_outage(self, sandbox, fail):
+        before = len(sandbox.lines("journal"))
+        fail("fail")
+        assert "ConnectionRefusedError" in sandbox.dispatch("toy.said", {"text": "x"})
+        fail("none")
+        assert sandbox.dispatch("toy.said", {"text": "x"}) is None
+        assert [line["payload"]["text"] for line in sandbox.lines("journal")[before:]] == ["x"]
 
-    def test_outage(self):
-        self.fail("fail")
-        assert "ConnectionRefusedError" in self.toy.dispatch("toy.said", {"text": "x"})
-        self.fail("none")
-        assert self.toy.dispatch("toy.said", {"text": "x"}) is None
-        assert [line["payload"]["text"] for line in self.toy.lines("journal")] == ["x"]
+    def test_lost_trigger_changes(self, sandbox, fail):
+        fail("drop_trigger_events")
+        lost = sandbox.put_rule("lost", room="Loft")["trigger"]["ref"]
+        fail("none")
+        sent = sandbox.put_rule("sent", room="Attic")["trigger"]["ref"]
+        wait_until(lambda: sandbox.story("add", sent))
+        assert not sandbox.story("add", lost)
+        for name in ("lost", "sent"):
+            sandbox.call("DELETE", "/v1/rules/toy." + name, 204)
 
-    def test_lost_trigger_changes(self):
-        self.fail("drop_trigger_events")
-        lost = self.toy.put_rule("lost", room="Loft")["trigger"]["ref"]
-        self.fail("none")
-        sent = self.toy.put_rule("sent", room="Attic")["trigger"]["ref"]
-        wait_until(lambda: self.toy.story("add", sent))
-        assert not self.toy.story("add", lost)
-        assert self.toy.call("POST", "/sandbox/dispatch_faults", 400, mode="odd")["faultstring"]
+    def test_unknown(self, sandbox):
+        assert sandbox.call("POST", "/sandbox/dispatch_faults", 400, mode="odd")["faultstring"]
 
 
 class TestApi:
@@ -662,37 +650,8 @@ class TestApi:
         assert sandbox.run_action(text="sleep", timeout=0)["status"] == "timeout"
 
     @pytest.mark.parametrize("action, given, words", [
-        ("toy.answer", {}, "'text' is a required property"),
-        ("toy.answer", {"text": "x", "mood": "odd"}, "mood"),
-        ("toy.answer", {"text": "x", "volume": 1}, "volume"),
         ("toy.answer", {"text": "x", "env": {}}, "'env'"),
         ("toy.gone", {}, "toy.gone"), ("toy.chain", {}, "orquesta")])
     def test_wrong_request(self, sandbox, action, given, words):
         answer = sandbox.call("POST", "/v1/executions", 400, action=action, parameters=given)
         assert words in answer["faultstring"]
-
-
-class TestStart:
-    """What the sandbox says before it does anything."""
-
-    def test_config_that_breaks_the_schema(self, tmp_path):
-        assert "token: 5 is not of type 'string'" in Sandbox(tmp_path, token=5).refused()
-
-    def test_rule_that_is_not_there(self, tmp_path):
-        toy = Sandbox(tmp_path, "--enable", "toy.nothing")
-        assert "no rule 'toy.nothing'; there are toy.echo" in toy.refused()
-
-    def test_config_that_is_not_there(self, tmp_path):
-        toy = Sandbox(tmp_path)
-        (tmp_path / "config.yaml").unlink()
-        assert "cannot read" in toy.refused()
-
-
-def test_demo_ends_with_the_pong_in_the_room():
-    done = subprocess.run([sys.executable, "-m", "sandbox", "demo"], cwd=str(REPOSITORY),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert "Factor: pong hello (green)" in done.stdout
-    assert "Factor: @Ann 1 room:\n              Factor (1001) (green)" in done.stdout
-    # No token or signature, which are longer than IDs, and no color codes without a terminal.
-    assert not re.search(r"[\w-]{37,}|\x1b", done.stdout)

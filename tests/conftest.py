@@ -75,15 +75,8 @@ def private_room(hipchat):
 @pytest.fixture
 def start_hipchat():
     """Start a HipChat of the test's own: start_hipchat(*options of `sandbox hipchat`)."""
-    servers = []
-
-    def start(*options):
-        servers.append(Hipchat(*options))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
+    with contextlib.ExitStack() as servers:
+        yield lambda *options: servers.enter_context(Hipchat(*options))
 
 
 @pytest.fixture
@@ -93,9 +86,7 @@ def start_stackstorm(tmp_path):
         def start(hipchat, **more):
             directory = tmp_path / f"stackstorm-{uuid.uuid4().hex[:8]}"
             directory.mkdir()
-            process = Stackstorm(directory, hipchat, **more)
-            processes.callback(process.stop)
-            return process
+            return processes.enter_context(Stackstorm(directory, hipchat, **more))
 
         yield start
 
@@ -115,12 +106,11 @@ def start_ready(start_stackstorm):
 def stackstorm(hipchat, tmp_path_factory):
     """One StackStorm with the pack, for the tests of a module, that listens in one room."""
     room = hipchat.make_room()
-    process = Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat, rooms=[room],
-                         default_room=room, events=EVENTS)
-    process.room = room
-    wait_until(process.has_its_webhooks)
-    yield process
-    process.stop()
+    with Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat, rooms=[room],
+                    default_room=room, events=EVENTS) as process:
+        process.room = room
+        wait_until(process.has_its_webhooks)
+        yield process
 
 
 @pytest.fixture

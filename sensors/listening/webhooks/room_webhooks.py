@@ -164,9 +164,13 @@ class RoomWebhooks:
 
     def _make(self, event: str) -> _Webhook:
         self._made_at[event].append(time.monotonic())
-        made = self._client.call("POST", "room", self._room_id, "webhook", json={
-            "url": self._urls.make(Address(event, self._room_id)), "event": event,
-            "name": NAME, "authentication": self._authentication})
+        try:
+            made = self._client.call("POST", "room", self._room_id, "webhook", json={
+                "url": self._urls.make(Address(event, self._room_id)), "event": event,
+                "name": NAME, "authentication": self._authentication})
+        except ApiError:  # without an answer, HipChat may have created the webhook
+            self._made_at[event].pop()
+            raise
         webhook = _Webhook(str(made["id"]), event)
         self._made[webhook.webhook_id] = event
         self._webhooks.append(webhook)

@@ -9,7 +9,7 @@ from support.context import LOG, make_context
 from support.dispatching import Rules
 from support.waiting import wait_until
 
-from hipchat.errors import NoAnswer
+from hipchat.errors import NoAnswer, RateLimited
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 from hipchat.api.room_directory import RoomDirectory
 from listening import timing
@@ -121,6 +121,24 @@ def test_a_room_that_is_forgotten_takes_its_trouble_along(keep):
     kept.eventually(lambda: kept.health.report()["status"] == "degraded")
     kept.subscriptions.remove(TRIGGER)
     kept.eventually(lambda: kept.health.report()["status"] == "ok")
+
+
+def test_a_webhook_that_hipchat_refused_to_make_does_not_count_as_made(keep, monkeypatch):
+    monkeypatch.setattr("listening.timing.HIPCHAT_RETRY_MIN", 0)
+    client, refusals = Unlisting(), [RateLimited("POST", 429, "", reset_in=0) for _ in range(3)]
+    call = client.call
+
+    def refuse(method, *path, json=None):
+        if refusals:
+            raise refusals.pop()
+        return call(method, *path, json=json)
+
+    client.call = refuse
+    kept = keep(client)
+    while refusals:
+        kept.let_pass(60)
+        eventlet.sleep(0.01)
+    kept.eventually(lambda: client.made)
 
 
 class TestForAnotherPublicUrl:

@@ -175,11 +175,13 @@ class HistoryPoller:
             self._rooms[room_id] = _Room()
             self._schedule.add(room_id)
         for room_id, room in self._rooms.items():
-            if room_id not in subscribed:
-                self._note_unsubscribed(room_id, room)
-            elif room.unsubscribed_at:
-                room.unsubscribed_at = 0.0
-                self._schedule.set_due(room_id, 0.0)
+            if room_id in subscribed:
+                if room.unsubscribed_at:
+                    room.unsubscribed_at = 0.0
+                    self._schedule.set_due(room_id, 0.0)
+            elif not room.unsubscribed_at or self._context.subscriptions.lack_room_list():
+                room.unsubscribed_at = time.monotonic()
+                self._set_due_in(room_id, timing.CURSOR_KEPT)  # run() then forgets the room
         self._report_polling()
         for room_id in self._room_queues.paused() - subscribed:
             self._room_queues.resume(room_id)
@@ -201,12 +203,6 @@ class HistoryPoller:
             f"every {seconds:.0f} s only, and messages older than {dedup_kept:.0f} s are not "
             "dispatched. Raise calls_share or catch_up, or let HipChat reach the sensor: "
             "webhook.public_url.", about="pace")
-
-    def _note_unsubscribed(self, room_id: int, room: _Room) -> None:
-        """Schedule the removal of an unsubscribed room's state and cursor after CURSOR_KEPT."""
-        if not room.unsubscribed_at or self._context.subscriptions.lack_room_list():
-            room.unsubscribed_at = time.monotonic()
-            self._schedule.set_due(room_id, room.unsubscribed_at + timing.CURSOR_KEPT)
 
     def _forget(self, room_id: int) -> None:
         self._cursors.forget(room_id)
@@ -238,7 +234,7 @@ class HistoryPoller:
         except (NotFound, Forbidden) as error:
             self._note_refusal(room_id, room, error)
         except NotInstalled:  # Installation sets the problem
-            self._retry(room_id, timing.HIPCHAT_RETRY_MAX)
+            self._set_due_in(room_id, timing.HIPCHAT_RETRY_MAX)
             return 0.0
         except (HipChatError, SpoolError) as error:
             if self._backfill.stored > stored:
@@ -257,7 +253,7 @@ class HistoryPoller:
         room.is_refused, room.successes, room.needs_check = False, None, room.is_requested
         self._schedule.succeeded(room_id, self._period(room_id, room))
         if room.is_requested:  # during the reading: the history may not contain the message yet
-            self._retry(room_id, timing.WEBHOOK_SETTLE_DELAY)
+            self._set_due_in(room_id, timing.WEBHOOK_SETTLE_DELAY)
         else:
             self._room_queues.resume(room_id)
 
@@ -338,18 +334,18 @@ class HistoryPoller:
                                  f"{error} The sensor tries again until it works.")
         if isinstance(error, RateLimited):
             delay = max(error.reset_in, timing.HIPCHAT_RETRY_MIN)
-            self._retry(room_id, delay)
+            self._set_due_in(room_id, delay)
             return delay
         delay = self._backoff.failed()
         if isinstance(error, SpoolError):
             self._room_queues.resume(room_id)  # dispatching empties a full spool
-            self._retry(room_id, delay)
+            self._set_due_in(room_id, delay)
         elif room.successes in (None, self._successes):
-            self._retry(room_id, 2 * delay)  # other rooms go first
+            self._set_due_in(room_id, 2 * delay)  # other rooms go first
         else:  # only this room fails, so it gets its own backoff
             self._schedule.failed(room_id, at_least=2 * delay)
         room.successes = self._successes
         return delay
 
-    def _retry(self, room_id: int, seconds: float) -> None:
+    def _set_due_in(self, room_id: int, seconds: float) -> None:
         self._schedule.set_due(room_id, time.monotonic() + seconds)

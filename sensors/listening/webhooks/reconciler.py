@@ -65,11 +65,10 @@ class WebhookReconciler:
         self._owner, self._addon, self._urls = owner, addon, urls
         self._request_check = request_check
         self._is_reachable = bool(context.settings.public_url)
-        self._context, self._subscriptions, self._directory = (
-            context, context.subscriptions, context.rooms)
+        self._context, self._health, self._log = context, context.health, context.log
+        self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._schedule = RoomSchedule(timing.WEBHOOK_ROOM_RETRY_MAX, self._priority)
         self._names = RoomList(context, self._schedule)
-        self._health, self._log = context.health, context.log
         self._rooms: Dict[int, _Room] = {}
         self._failing: Set[int] = set()  # IDs of rooms that failed last time, and ROOM_LIST
         self._failures = 0  # consecutive failures
@@ -105,7 +104,7 @@ class WebhookReconciler:
                 address.room_id, time.monotonic() + timing.WEBHOOK_LOOK_THROTTLE)
 
     def note_room_name(self, address: Address, name: str) -> None:
-        """Read HipChat's list of rooms soon if a delivery hints that the list has changed."""
+        """Read HipChat's list of rooms sooner if a delivery hints that the list has changed."""
         if self._names.note_room_name(address, name):
             if address.room_id in self._rooms:
                 self._schedule.set_due(address.room_id, 0.0)
@@ -130,9 +129,8 @@ class WebhookReconciler:
 
     def is_history_only(self, room_id: int) -> bool:
         """Return True if a room cannot have webhooks, and its history must be polled instead."""
-        if not self._is_reachable:
-            return True
-        return room_id in self._rooms and self._rooms[room_id].refused and self._uses_webhooks()
+        return not self._is_reachable or (
+            room_id in self._rooms and self._rooms[room_id].refused and self._uses_webhooks())
 
     def problems(self) -> Dict[Union[int, str], str]:
         """Return why rooms' events cannot be received, by room ID or by a name that no room has."""
@@ -172,8 +170,7 @@ class WebhookReconciler:
         if room_id not in self._rooms:
             self._schedule.add(room_id)
             self._rooms[room_id] = _Room(RoomWebhooks(
-                room_id=room_id, client=self._owner, urls=self._urls,
-                context=self._context))
+                room_id=room_id, client=self._owner, urls=self._urls, context=self._context))
         return self._rooms[room_id]
 
     def _priority(self, room_id: int) -> int:

@@ -122,26 +122,21 @@ class TestNewRule:
         bench.read_again()
         wait_until(lambda: bench.dispatched == ["new"])
 
-    def test_gets_no_message_of_a_long_time_without_a_rule(self, make, hipchat):
-        bench = make(trigger(), trigger("notification"))
-        bench.subscriptions.remove(trigger())
-        bench.read_again()
-        hipchat.say("old")
-        bench.let_pass(timing.CURSOR_KEPT)
-        bench.subscriptions.add(trigger())
-        hipchat.say("new")
-        bench.read_again()
-        wait_until(lambda: bench.dispatched == ["new"])
-
-    def test_gets_the_messages_posted_while_it_replaced_an_old_one(self, make, hipchat):
+    @pytest.mark.parametrize("seconds, expected", [
+        (timing.CURSOR_KEPT, ["new"]), (timing.CURSOR_KEPT - 2, ["between", "new"])],
+        ids=["long ago", "recent"])
+    def test_gets_the_messages_since_an_old_one_only_if_that_is_recent(
+            self, make, hipchat, seconds, expected):
         bench = make(trigger(), trigger("notification"))
         bench.subscriptions.remove(trigger())
         bench.let_pass(1)
-        hipchat.say("between")
-        bench.let_pass(timing.CURSOR_KEPT - 2)
-        bench.subscriptions.add(trigger())
         bench.read_again()
-        wait_until(lambda: bench.dispatched == ["between"])
+        hipchat.say("between")
+        bench.let_pass(seconds)
+        bench.subscriptions.add(trigger())
+        hipchat.say("new")
+        bench.read_again()
+        wait_until(lambda: bench.dispatched == expected)
 
     def test_made_while_the_sensor_was_down_gets_no_message_posted_before_it(
             self, make, hipchat, clock):

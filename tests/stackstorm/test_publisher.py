@@ -18,49 +18,50 @@ from sandbox.stackstorm.triggers import Triggers, TriggerType
 TRIGGER = "toy.said"
 
 
-class Platform:
-    """A broker and triggers, and what the publisher does with them."""
+class CountingBroker(Broker):
+    """The sandbox's broker, which counts connections and the checks of the database.
+
+    Attributes:
+        confirming: called for each message, before the broker confirms it.
+    """
 
     def __init__(self):
-        self.broker = Broker()
-        self.triggers = Triggers(self.broker.publish)
-        self.triggers.add_type(TriggerType("toy", {
-            "name": "said", "payload_schema": {"type": "object", "properties": {
-                "text": {"type": "string", "required": True}}}}))
+        super().__init__()
         self.connections = self.asked = 0
-        self.confirming = lambda: None  # called by the broker for each message
+        self.confirming = lambda: None
+
+    def connect(self):
+        self.connections += 1
+        return super().connect()
+
+    def send(self, *message):
+        self.confirming()
+        return super().send(*message)
 
     def texts(self):
-        return [json.loads(instance.payload)["text"] for instance in self.broker.history]
+        return [json.loads(instance.payload)["text"] for instance in self.history]
 
 
 @pytest.fixture
-def platform(monkeypatch):
-    platform = Platform()
-    connect, send, write = platform.broker.connect, platform.broker.send, Database._write
-
-    def connecting():
-        platform.connections += 1
-        return connect()
-
-    def sending(*message):
-        platform.confirming()
-        return send(*message)
+def broker(monkeypatch):
+    broker, write = CountingBroker(), Database._write
 
     def writing(database, **changes):
-        platform.asked += 1
+        broker.asked += 1
         eventlet.sleep(0.01)
         return write(database, **changes)
 
-    monkeypatch.setattr(platform.broker, "connect", connecting)
-    monkeypatch.setattr(platform.broker, "send", sending)
     monkeypatch.setattr(Database, "_write", writing)
-    return platform
+    return broker
 
 
 @pytest.fixture
-def module(platform, load):
-    return load("publisher", platform.triggers, platform.broker)
+def module(broker, load):
+    triggers = Triggers(broker.publish)
+    triggers.add_type(TriggerType("toy", {
+        "name": "said", "payload_schema": {"type": "object", "properties": {
+            "text": {"type": "string", "required": True}}}}))
+    return load("publisher", triggers, broker)
 
 
 @pytest.fixture
@@ -87,36 +88,33 @@ def publish(publisher):
     return publish
 
 
-@pytest.fixture
-def together():
-    """Publish each of some numbers from a greenlet of its own; returns their errors, or None."""
-    def together(publish, numbers):
-        def attempt(number):
-            try:
-                publish(str(number))
-            except Exception as error:
-                return error
+def together(publish, numbers):
+    """Publish each of some numbers from a greenlet of its own; return their errors, or None."""
+    def attempt(number):
+        try:
+            publish(str(number))
+        except Exception as error:
+            return error
 
-        return list(eventlet.GreenPool(100).imap(attempt, numbers))
-    return together
+    return list(eventlet.GreenPool(100).imap(attempt, numbers))
 
 
-def test_publishes_payload_and_trace(publish, platform):
+def test_publishes_payload_and_trace(publish, broker):
     publish("hello")
-    found, = platform.broker.history
+    found, = broker.history
     assert (found.trigger, found.payload, found.trace_tag) == (
         TRIGGER, '{"text": "hello"}', "trace of hello")
 
 
-def test_sends_together_what_comes_while_the_broker_has_not_confirmed(publish, platform, together):
-    platform.confirming = lambda: eventlet.sleep(0.01)
+def test_sends_together_what_comes_while_the_broker_has_not_confirmed(publish, broker):
+    broker.confirming = lambda: eventlet.sleep(0.01)
     assert together(publish, range(10)) == [None] * 10
-    assert platform.connections == 1
-    assert platform.texts() == [str(number) for number in range(10)]
-    assert platform.asked == 1
+    assert broker.connections == 1
+    assert broker.texts() == [str(number) for number in range(10)]
+    assert broker.asked == 1
 
 
-def test_where_one_cannot_be_sent_the_others_are(publish, platform, together, module):
+def test_where_one_cannot_be_sent_the_others_are(publish, broker, module):
     dumps = module.dumps
 
     def failing(message, serializer):
@@ -128,23 +126,21 @@ def test_where_one_cannot_be_sent_the_others_are(publish, platform, together, mo
         errors = together(publish, range(5))
     assert [type(error) for error in errors] == [
         type(None), type(None), type(None), RecursionError, type(None)]
-    assert len(platform.texts()) == 4
+    assert len(broker.texts()) == 4
 
 
-def test_a_trigger_that_no_queue_takes_is_an_error_and_the_connection_stays(
-        publish, platform, together):
+def test_a_trigger_that_no_queue_takes_is_an_error_and_the_connection_stays(publish, broker):
     publish("before")
-    platform.broker.set_fault("no_queue")
+    broker.set_fault("no_queue")
     errors = together(publish, range(5))
     assert [str(error) for error in errors] == ["NO_ROUTE"] * 5
-    platform.broker.set_fault("none")
+    broker.set_fault("none")
     publish("after")
-    assert platform.texts() == ["before", "after"]
-    assert platform.connections == 1
+    assert broker.texts() == ["before", "after"]
+    assert broker.connections == 1
 
 
-def test_messages_confirmed_before_the_connection_broke_are_not_sent_again(
-        publish, platform, together):
+def test_messages_confirmed_before_the_connection_broke_are_not_sent_again(publish, broker):
     publish("before")
     confirming = iter([None] * 3 + [ConnectionResetError("broken")] + [None] * 100)
 
@@ -153,13 +149,13 @@ def test_messages_confirmed_before_the_connection_broke_are_not_sent_again(
         if error:
             raise error
 
-    platform.confirming = breaks
+    broker.confirming = breaks
     assert together(publish, range(6)) == [None] * 6
-    assert platform.texts()[1:] == [str(number) for number in range(6)]
-    assert platform.connections == 2
+    assert broker.texts()[1:] == [str(number) for number in range(6)]
+    assert broker.connections == 2
 
 
-def test_a_trigger_that_the_broker_refuses_is_an_error(publish, platform, together, module):
+def test_a_trigger_that_the_broker_refuses_is_an_error(publish):
     def refuse(channel, number, message, taken):
         for refused in channel.events["basic_nack"]:
             refused(number + 4, True)
@@ -170,51 +166,51 @@ def test_a_trigger_that_the_broker_refuses_is_an_error(publish, platform, togeth
 
 
 @pytest.mark.parametrize("error", [RuntimeError("NO_ROUTE"), ValueError("odd")])
-def test_a_connection_is_not_used_again_after_an_error(publish, platform, error):
-    platform.confirming = mock.Mock(side_effect=error)
+def test_a_connection_is_not_used_again_after_an_error(publish, broker, error):
+    broker.confirming = mock.Mock(side_effect=error)
     with pytest.raises(type(error)):
         publish("one")
-    platform.confirming = lambda: None
+    broker.confirming = lambda: None
     publish("two")
-    assert platform.connections == 2
-    assert platform.texts() == ["two"]
+    assert broker.connections == 2
+    assert broker.texts() == ["two"]
 
 
-def test_waits_as_long_as_the_broker_takes_and_sends_nothing_twice(publish, platform, monkeypatch):
+def test_waits_as_long_as_the_broker_takes_and_sends_nothing_twice(publish, broker, monkeypatch):
     monkeypatch.setattr("listening.timing.BROKER_HEARTBEAT", 0.05)
     publish("before")
     slowly = eventlet.Event()
-    platform.confirming = slowly.wait
+    broker.confirming = slowly.wait
     waiting = eventlet.spawn(publish, "one")
     eventlet.sleep(0.5)
     assert not waiting.dead
     slowly.send()
     waiting.wait()
-    assert platform.texts() == ["before", "one"]
-    assert platform.connections == 1
+    assert broker.texts() == ["before", "one"]
+    assert broker.connections == 1
 
 
 class TestAlarm:
     """RabbitMQ's memory or disk alarm."""
 
     def test_is_waited_for_on_the_same_connection_and_each_is_sent_once(
-            self, publish, platform, together, health):
+            self, publish, broker, health):
         publish("before")
-        platform.broker.set_fault("blocked")
+        broker.set_fault("blocked")
         waiting = eventlet.spawn(together, publish, range(20))
         wait_until(lambda: health.report()["reasons"] == ["broker: blocked"])
         eventlet.sleep(0.3)
-        assert len(platform.texts()) == 1
-        platform.broker.set_fault("none")
+        assert len(broker.texts()) == 1
+        broker.set_fault("none")
         assert waiting.wait() == [None] * 20
-        assert platform.texts()[1:] == [str(each) for each in range(20)]
-        assert platform.connections == 1
+        assert broker.texts()[1:] == [str(each) for each in range(20)]
+        assert broker.connections == 1
         assert health.report()["reasons"] == []
 
     def test_lets_nothing_be_written_that_a_lost_connection_would_have_sent_twice(
-            self, publish, platform, together):
+            self, publish, broker):
         publish("before")
-        platform.broker.set_fault("blocked")
+        broker.set_fault("blocked")
         first = eventlet.spawn(publish, "first")
         channel = Transport.Channel
         eventlet.sleep(0.1)
@@ -223,43 +219,43 @@ class TestAlarm:
             rest = eventlet.spawn(together, publish, range(5))
             eventlet.sleep(0.1)
             assert not basic_publish.called
-            platform.broker.set_fault("none")
+            broker.set_fault("none")
             first.wait()
             rest.wait()
-        assert len(platform.texts()) == 7
+        assert len(broker.texts()) == 7
 
 
 class TestForgottenConnection:
     """Established for the sensor, and unknown to a firewall on the way."""
 
     @pytest.fixture(autouse=True)
-    def quickly(self, module, monkeypatch):
+    def quickly(self, monkeypatch):
         monkeypatch.setattr("listening.timing.BROKER_HEARTBEAT", 0.1)
         monkeypatch.setattr("listening.timing.BROKER_BEAT_PERIOD", 0.02)
 
     @pytest.mark.parametrize("publishes_meanwhile", [False, True])
     def test_is_replaced_and_holds_what_is_published_up_for_two_heartbeats_only(
-            self, publish, platform, publishes_meanwhile):
+            self, publish, broker, publishes_meanwhile):
         publish("before")
-        platform.broker.set_fault("forget")
+        broker.set_fault("forget")
         if not publishes_meanwhile:
-            wait_until(lambda: platform.connections == 2)
+            wait_until(lambda: broker.connections == 2)
         with eventlet.Timeout(20):
             publish("after")
-        assert platform.texts() == ["before", "after"]
+        assert broker.texts() == ["before", "after"]
 
     def test_is_kept_while_the_broker_does_not_answer_on_another(
-            self, publish, platform, monkeypatch):
+            self, publish, broker, monkeypatch):
         publish("before")
-        connect = platform.broker.connect
-        monkeypatch.setattr(platform.broker, "connect", mock.Mock(
+        connect = broker.connect
+        monkeypatch.setattr(broker, "connect", mock.Mock(
             side_effect=ConnectionRefusedError("stopped for a time")))
-        monkeypatch.setattr(platform.broker, "reaches", lambda connection: False)
-        wait_until(lambda: platform.broker.connect.called)
-        monkeypatch.setattr(platform.broker, "reaches", lambda connection: True)
-        monkeypatch.setattr(platform.broker, "connect", connect)
+        monkeypatch.setattr(broker, "reaches", lambda connection: False)
+        wait_until(lambda: broker.connect.called)
+        monkeypatch.setattr(broker, "reaches", lambda connection: True)
+        monkeypatch.setattr(broker, "connect", connect)
         publish("after")
-        assert platform.connections == 1
+        assert broker.connections == 1
 
     def test_that_is_still_there_gets_heartbeats(self, publish):
         with mock.patch.object(Transport, "send_heartbeat") as beat:
@@ -268,7 +264,7 @@ class TestForgottenConnection:
 
 
 def test_a_platform_that_dispatches_in_another_way_is_an_error_and_nothing_is_sent_twice(
-        publisher, platform):
+        publisher, broker):
     sent = []
 
     class Another:
@@ -291,10 +287,10 @@ def test_a_dispatcher_whose_publisher_cannot_be_replaced_is_not_even_asked(modul
     assert not dispatch.called
 
 
-def test_a_connection_that_does_not_close_delays_no_publish(publish, platform, module, monkeypatch):
+def test_a_connection_that_does_not_close_delays_no_publish(publish, broker, monkeypatch):
     monkeypatch.setattr("listening.timing.BROKER_CLOSE_TIMEOUT", 0.05)
     monkeypatch.setattr(Transport, "close_connection", lambda *_: eventlet.sleep(60))
-    platform.confirming = mock.Mock(side_effect=RuntimeError("odd"))
+    broker.confirming = mock.Mock(side_effect=RuntimeError("odd"))
     with eventlet.Timeout(5), pytest.raises(RuntimeError):
         publish("one")
 
@@ -309,11 +305,11 @@ def test_asks_for_confirmation_and_for_a_queue_that_takes_the_trigger(publish):
     assert basic_publish.call_args[1]["mandatory"] is True
 
 
-def test_asks_the_database_again_when_its_answer_is_old(publish, platform, module, monkeypatch):
+def test_asks_the_database_again_when_its_answer_is_old(publish, broker, monkeypatch):
     monkeypatch.setattr("listening.timing.DATABASE_CHECK_KEPT", 0.0)
     publish("one")
     publish("two")
-    assert platform.asked == 2
+    assert broker.asked == 2
 
 
 @pytest.mark.parametrize("fault, part, error", [
@@ -321,37 +317,36 @@ def test_asks_the_database_again_when_its_answer_is_old(publish, platform, modul
     ("no_database", "database", "database is down"),
     ("read_only_database", "database", "database is read-only")])
 def test_says_which_of_the_two_takes_nothing_and_goes_on_when_it_does_again(
-        publisher, publish, platform, monkeypatch, fault, part, error):
+        publisher, publish, broker, monkeypatch, fault, part, error):
     monkeypatch.setattr("listening.timing.DATABASE_CHECK_KEPT", 0.0)
     publish("before")
-    platform.broker.set_fault(fault)
+    broker.set_fault(fault)
     for _ in range(3):
         with pytest.raises(ServiceUnavailable, match=error) as raised:
             publisher.publish(TRIGGER, {"text": "during"}, "trace")
         assert raised.value.part == part
-    platform.broker.set_fault("none")
+    broker.set_fault("none")
     publish("after")
-    assert platform.texts() == ["before", "after"]
+    assert broker.texts() == ["before", "after"]
 
 
-def test_raises_where_the_database_does_not_answer(publish, platform, module, monkeypatch):
+def test_raises_where_the_database_does_not_answer(publish, monkeypatch):
     monkeypatch.setattr("listening.timing.DATABASE_TIMEOUT", 0.05)
     monkeypatch.setattr(Database, "_write", lambda *_, **__: eventlet.sleep(60))
     with eventlet.Timeout(5), pytest.raises(TimeoutError, match="no answer"):
         publish("one")
 
 
-def test_asks_the_database_and_connects_once_for_all_that_wait(
-        publish, platform, together, monkeypatch):
-    connect = platform.broker.connect
+def test_asks_the_database_and_connects_once_for_all_that_wait(publish, broker, monkeypatch):
+    connect = broker.connect
 
     def slowly():
         eventlet.sleep(0.1)
         return connect()
 
-    monkeypatch.setattr(platform.broker, "connect", slowly)
-    platform.broker.set_fault("fail")
+    monkeypatch.setattr(broker, "connect", slowly)
+    broker.set_fault("fail")
     errors = together(publish, range(20))
     assert all(errors)
-    assert platform.asked == 1
-    assert platform.connections <= 2, "kombu tries once more"
+    assert broker.asked == 1
+    assert broker.connections <= 2, "kombu tries once more"

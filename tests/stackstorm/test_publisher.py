@@ -1,11 +1,11 @@
 """The sensor's publisher: over kombu, to a broker and a database that can fail."""
 import json
-import logging
 from unittest import mock
 
 import eventlet
 import pytest
 from amqp.exceptions import MessageNacked
+from support.context import LOG
 from support.waiting import wait_until
 
 from listening.operations.health import Health
@@ -66,12 +66,12 @@ def module(broker, load):
 
 @pytest.fixture
 def health():
-    return Health(logging.getLogger("test"))
+    return Health(LOG)
 
 
 @pytest.fixture
 def publisher(module, health):
-    publisher = module.TriggerPublisher(health, logging.getLogger("test"))
+    publisher = module.TriggerPublisher(health, LOG)
     watching = eventlet.spawn(publisher.watch)
     yield publisher
     watching.kill()
@@ -142,14 +142,8 @@ def test_a_trigger_that_no_queue_takes_is_an_error_and_the_connection_stays(publ
 
 def test_messages_confirmed_before_the_connection_broke_are_not_sent_again(publish, broker):
     publish("before")
-    confirming = iter([None] * 3 + [ConnectionResetError("broken")] + [None] * 100)
-
-    def breaks():
-        error = next(confirming)
-        if error:
-            raise error
-
-    broker.confirming = breaks
+    broker.confirming = mock.Mock(
+        side_effect=[None] * 3 + [ConnectionResetError("broken")] + [None] * 100)
     assert together(publish, range(6)) == [None] * 6
     assert broker.texts()[1:] == [str(number) for number in range(6)]
     assert broker.connections == 2
@@ -244,16 +238,12 @@ class TestForgottenConnection:
             publish("after")
         assert broker.texts() == ["before", "after"]
 
-    def test_is_kept_while_the_broker_does_not_answer_on_another(
-            self, publish, broker, monkeypatch):
+    def test_is_kept_while_the_broker_does_not_answer_on_another(self, publish, broker):
         publish("before")
-        connect = broker.connect
-        monkeypatch.setattr(broker, "connect", mock.Mock(
-            side_effect=ConnectionRefusedError("stopped for a time")))
-        monkeypatch.setattr(broker, "reaches", lambda connection: False)
-        wait_until(lambda: broker.connect.called)
-        monkeypatch.setattr(broker, "reaches", lambda connection: True)
-        monkeypatch.setattr(broker, "connect", connect)
+        error = ConnectionRefusedError("stopped for a time")
+        with mock.patch.object(broker, "connect", side_effect=error) as connect, \
+                mock.patch.object(broker, "reaches", return_value=False):
+            wait_until(lambda: connect.called)
         publish("after")
         assert broker.connections == 1
 
@@ -264,24 +254,18 @@ class TestForgottenConnection:
 
 
 def test_a_platform_that_dispatches_in_another_way_is_an_error_and_nothing_is_sent_twice(
-        publisher, broker):
-    sent = []
-
-    class Another:
-        def dispatch(self, trigger, payload, trace_context):
-            sent.append(trigger)
-
-    publisher._dispatcher = Another()
+        publisher):
+    publisher._dispatcher = mock.Mock()
     for _ in range(3):
         with pytest.raises(NotImplementedError, match="its TriggerDispatcher differs"):
             publisher.publish(TRIGGER, {"text": "hello"}, "trace")
-    assert len(sent) == 1
+    publisher._dispatcher.dispatch.assert_called_once()
 
 
 def test_a_dispatcher_whose_publisher_cannot_be_replaced_is_not_even_asked(module, health):
     with mock.patch.object(module.TriggerDispatcher, "__init__", lambda self, logger: None), \
             mock.patch.object(module.TriggerDispatcher, "dispatch") as dispatch:
-        publisher = module.TriggerPublisher(health, logging.getLogger("test"))
+        publisher = module.TriggerPublisher(health, LOG)
         with pytest.raises(NotImplementedError, match="its TriggerDispatcher differs"):
             publisher.publish(TRIGGER, {"text": "hello"}, "trace")
     assert not dispatch.called
@@ -339,12 +323,7 @@ def test_raises_where_the_database_does_not_answer(publish, monkeypatch):
 
 def test_asks_the_database_and_connects_once_for_all_that_wait(publish, broker, monkeypatch):
     connect = broker.connect
-
-    def slowly():
-        eventlet.sleep(0.1)
-        return connect()
-
-    monkeypatch.setattr(broker, "connect", slowly)
+    monkeypatch.setattr(broker, "connect", lambda: eventlet.sleep(0.1) or connect())
     broker.set_fault("fail")
     errors = together(publish, range(20))
     assert all(errors)

@@ -1,5 +1,7 @@
 """One of several sensors is the active one; the others stand by and take over."""
+import contextlib
 import socket
+from types import SimpleNamespace
 
 import eventlet
 import pytest
@@ -11,14 +13,6 @@ from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
 from listening.operations.leadership import Leadership, SoleSensor
 from listening.operations.roster import ACTIVE, STANDBY, Roster
-
-
-class Service:
-    """A coordination service in memory: who owns the lock, and whether it can be reached."""
-
-    def __init__(self):
-        self.owner = None
-        self.is_away = False
 
 
 class Lock:
@@ -33,9 +27,8 @@ class Lock:
         return self.service
 
     def acquire(self):
-        service = self._ask()
-        if service.owner is None:
-            service.owner = self
+        if self._ask().owner is None:
+            self.service.owner = self
             return True
         return False
 
@@ -64,11 +57,10 @@ class Sensor:
             request_check=lambda: self.checks.append(1))
 
     def may_dispatch(self):
-        try:
+        with contextlib.suppress(ServiceUnavailable):
             self.leadership.check()
-        except ServiceUnavailable:
-            return False
-        return True
+            return True
+        return False
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +74,8 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def service():
-    return Service()
+    """A coordination service in memory: who owns the lock, and whether it can be reached."""
+    return SimpleNamespace(owner=None, is_away=False)
 
 
 @pytest.fixture

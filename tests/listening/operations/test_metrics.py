@@ -6,7 +6,6 @@ import subprocess
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support import REPOSITORY
-from support.servers import direct
 from support.waiting import wait_until
 
 MONITORING = REPOSITORY / "docs" / "monitoring.md"
@@ -14,11 +13,10 @@ RULES = re.search("```yaml\n(groups:.*?)```", MONITORING.read_text("utf-8"), re.
 
 
 @pytest.fixture
-def metrics(stackstorm):
+def metrics(stackstorm, http):
     """Read the metrics: values by name and labels."""
     def read():
-        with direct() as http:
-            answer = http.get(stackstorm.listener + "/metrics", timeout=60)
+        answer = http.get(stackstorm.listener + "/metrics", timeout=60)
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         return {(sample.name,) + tuple(sample.labels.values()): sample.value
                 for family in text_string_to_metric_families(answer.text)
@@ -27,14 +25,13 @@ def metrics(stackstorm):
     return read
 
 
-def test_count_what_flows(hipchat, stackstorm, room, metrics):
+def test_count_what_flows(hipchat, stackstorm, room, http, metrics):
     before = metrics()
     trigger = stackstorm.listen("message", room)
     hipchat.people.say(room, "Ann", "hello")
     assert stackstorm.received(trigger)
     wait_until(lambda: metrics().get(("hipchat_deliveries_total", "room_message", "dispatched")))
-    with direct() as http:
-        assert http.post(stackstorm.listener + "/x", timeout=60).status_code == 404
+    assert http.post(stackstorm.listener + "/x", timeout=60).status_code == 404
     found = metrics()
 
     def grown(*key):
@@ -49,10 +46,9 @@ def test_count_what_flows(hipchat, stackstorm, room, metrics):
     assert found["hipchat_backfilled_messages_total", ] >= 0
 
 
-def test_name_no_room_and_no_secret(hipchat, stackstorm, room):
-    with direct() as http:
-        text = http.get(stackstorm.listener + "/metrics", timeout=60).text
-        assert http.post(stackstorm.listener + "/metrics", timeout=60).status_code == 405
+def test_name_no_room_and_no_secret(hipchat, stackstorm, room, http):
+    text = http.get(stackstorm.listener + "/metrics", timeout=60).text
+    assert http.post(stackstorm.listener + "/metrics", timeout=60).status_code == 405
     assert room not in text and hipchat.token not in text
 
 

@@ -6,7 +6,9 @@ import eventlet
 from amqp.exceptions import MessageNacked
 from eventlet.event import Event
 from eventlet.semaphore import Semaphore
-from kombu import Connection, Exchange, Producer
+from kombu import Producer
+from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG
+from st2common.transport.utils import get_connection
 
 from listening import timing
 
@@ -14,7 +16,7 @@ __all__ = ["BrokerConnection"]
 
 
 class BrokerConnection:
-    """Publishes messages to one exchange, on one channel of a connection.
+    """Publishes messages to the exchange for triggers, on one channel of a connection.
 
     Several greenlets can publish at the same time: one greenlet reads the broker's confirmations,
     and wakes the publisher of each message. When the connection ends, all waiting publish() calls
@@ -25,20 +27,19 @@ class BrokerConnection:
         gone: the types of errors that mean a lost connection.
     """
 
-    def __init__(self, connect: Callable[[Dict[str, Any]], Connection], exchange: Exchange,
-                 blocked: Callable[[bool], None]):
+    def __init__(self, blocked: Callable[[bool], None]):
         """Connect to the broker, or raise an error of `kombu`.
 
         Args:
-            connect: creates a `kombu` Connection with the given options.
             blocked: called with True when RabbitMQ blocks publishers because it is short of memory
                 or disk, and with False when it accepts messages again.
         """
-        self._connection = connect({"heartbeat": timing.BROKER_HEARTBEAT,
-                                    "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
-                                    "transport_options": {
-                                        "on_blocked": lambda reason: self._block(True),
-                                        "on_unblocked": lambda: self._block(False)}})
+        self._connection = get_connection(connection_kwargs={
+            "heartbeat": timing.BROKER_HEARTBEAT,
+            "connect_timeout": timing.BROKER_CONNECT_TIMEOUT,
+            "failover_strategy": "round-robin",
+            "transport_options": {"on_blocked": lambda reason: self._block(True),
+                                  "on_unblocked": lambda: self._block(False)}})
         self.gone = self._connection.recoverable_connection_errors
         self.ended: Optional[BaseException] = None
         self._last_tag = 0
@@ -46,7 +47,7 @@ class BrokerConnection:
         self._writing = Semaphore()
         self._note_blocked, self._unblocked = blocked, _sent()
         try:
-            self._producer = self._connected(exchange)
+            self._producer = self._connected()
         except BaseException:
             self._close()
             raise
@@ -109,7 +110,7 @@ class BrokerConnection:
         self._block(False)
         eventlet.spawn(self._close)
 
-    def _connected(self, exchange: Exchange) -> Producer:
+    def _connected(self) -> Producer:
         brokers = max(1, len(self._connection.alt))
         with eventlet.Timeout(brokers * timing.BROKER_CONNECT_TIMEOUT,
                               TimeoutError("the broker does not answer")):
@@ -118,7 +119,8 @@ class BrokerConnection:
             channel.confirm_select()
         channel.events["basic_ack"].add(self._confirmed)
         channel.events["basic_nack"].add(self._refused)
-        return Producer(channel, exchange, auto_declare=False, on_return=self._returned)
+        return Producer(channel, TRIGGER_INSTANCE_XCHG, auto_declare=False,
+                        on_return=self._returned)
 
     def _block(self, is_blocked: bool) -> None:
         if is_blocked != self._unblocked.ready():

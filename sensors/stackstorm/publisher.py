@@ -1,13 +1,12 @@
 """Publishes triggers to StackStorm's rules engine through StackStorm's broker (RabbitMQ)."""
 import time
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import eventlet
 from eventlet.corolocal import local
 from kombu.serialization import dumps
 from st2common.models.api.trace import TraceContext
-from st2common.transport.reactor import TRIGGER_INSTANCE_XCHG, TriggerDispatcher
-from st2common.transport.utils import get_connection
+from st2common.transport.reactor import TriggerDispatcher
 
 from listening import timing
 from listening.errors import ServiceUnavailable
@@ -18,13 +17,7 @@ from stackstorm.database import check_writable
 
 __all__ = ["TriggerPublisher"]
 
-
-class _Message(NamedTuple):
-    """A pickled trigger, with the routing key and the properties for publishing it."""
-
-    body: bytes
-    routing_key: str
-    properties: Dict[str, str]
+Message = Tuple[bytes, str, Dict[str, str]]  # a pickled trigger, its routing key and properties
 
 
 class TriggerPublisher:
@@ -70,7 +63,7 @@ class TriggerPublisher:
     def publish_trigger(self, payload: Dict[str, Any], routing_key: str) -> None:
         """Store the message that publish() sends; TriggerDispatcher.dispatch() calls this."""
         content_type, content_encoding, body = dumps(payload, "pickle")
-        self._made.message = _Message(body, routing_key, {
+        self._made.message = (body, routing_key, {
             "content_type": content_type, "content_encoding": content_encoding})
 
     def can_connect(self) -> bool:
@@ -94,7 +87,7 @@ class TriggerPublisher:
                     if connection.is_silent():
                         self._replace(connection)
 
-    def _message(self, trigger_ref: str, payload: Dict[str, Any], trace_tag: str) -> _Message:
+    def _message(self, trigger_ref: str, payload: Dict[str, Any], trace_tag: str) -> Message:
         self._made.message = None
         if self._is_replaceable:
             self._dispatcher.dispatch(trigger_ref, payload, TraceContext(trace_tag=trace_tag))
@@ -109,7 +102,7 @@ class TriggerPublisher:
         check_writable()
         self._checked = time.monotonic()
 
-    def _send(self, message: _Message) -> None:
+    def _send(self, message: Message) -> None:
         connection = self._connection
         if connection and not connection.ended:
             try:
@@ -121,19 +114,13 @@ class TriggerPublisher:
 
     def _opened(self) -> BrokerConnection:
         if self._connection is None or self._connection.ended:
-            self._connection = self._connect()
+            self._connection = BrokerConnection(self._blocked)
         return self._connection
-
-    def _connect(self) -> BrokerConnection:
-        return BrokerConnection(
-            lambda options: get_connection(connection_kwargs=dict(
-                options, failover_strategy="round-robin")),
-            TRIGGER_INSTANCE_XCHG, self._blocked)
 
     def _replace(self, silent: BrokerConnection) -> None:
         """Replace a silent connection if the broker accepts a new one, and so the broker works."""
         try:
-            connection = self._connect()
+            connection = BrokerConnection(self._blocked)
         except Exception:
             return
         if silent.is_silent():

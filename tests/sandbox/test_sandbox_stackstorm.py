@@ -38,10 +38,6 @@ TOY = {
               properties:
                 text: {type: string, required: true}
                 room: {type: string}
-          - name: done
-            parameters_schema:
-              type: object
-              properties: {what: {type: string, required: true}}
         """,
     "sensors/ears.py": """
         import json
@@ -624,21 +620,12 @@ class TestApi:
         ({"criteria": {"trigger.a": {"type": "no_such", "pattern": 1}}}, "no_such"),
         ({"action": {"ref": "toy.answer", "parameters": {"x": "{{ 1 | no_filter }}"}}},
          "no_filter"),
-        ({"trigger": {"type": "toy.gone"}}, "toy.gone"),
-        ({"trigger": {"type": "toy.done"}}, "'what' is a required property"),
-        ({"trigger": {"type": "toy.done", "parameters": {"what": 1}}}, "what"),
         ({"type": {"ref": "backstop"}}, "backstop"), ({"color": "red"}, "color"),
         ({"name": None}, "name")])
     def test_wrong_rule(self, sandbox, wrong, words):
         rule = {"name": "wrong", "trigger": {"type": "toy.said"}, "action": {"ref": "toy.answer"}}
         answer = sandbox.call("POST", "/v1/rules", 400, **{**rule, **wrong})
         assert words in answer["faultstring"]
-
-    def test_action_succeeds(self, sandbox):
-        execution = sandbox.run_action(text="hi", note="{{ text }}?")
-        assert execution["status"] == "succeeded"
-        assert execution["result"]["result"]["said"] == "HI"
-        assert execution["result"]["result"]["note"] == "hi?"
 
     def test_action_fails(self, sandbox):
         assert sandbox.run_action(text="hi", mood="cross")["status"] == "failed"

@@ -1,11 +1,12 @@
 """The servers that tests have started, for the reports of failing tests."""
-from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
 
 LINES = 40
 
 
-class Process(NamedTuple):
+@dataclass
+class Process:
     """A server that runs, or that has ended in the test that runs.
 
     owner: the fixture's value whose process it is; state: returns what it says of itself, such as
@@ -19,28 +20,28 @@ class Process(NamedTuple):
     is_running: bool = True
 
 
-_processes: Dict[Path, Process] = {}  # by the paths of their logs
+_processes = {}  # by the paths of their logs
 
 
-def watch(log_path: Path, name: str, owner: Any, state: Optional[Callable] = None) -> None:
+def watch(log_path, name, owner, state=None):
     """Show a server in the reports of failing tests, from now on."""
     _processes[log_path] = Process(name, owner, state)
 
 
-def mark_ended(log_path: Path) -> None:
+def mark_ended(log_path):
     """Show a server in the report of the test that runs, and in no later one."""
-    _processes[log_path] = _processes[log_path]._replace(is_running=False)
+    _processes[log_path].is_running = False
 
 
-def end_test() -> None:
+def end_test():
     """Forget the servers that have ended, and whom the test that ends has started."""
     for log_path, process in list(_processes.items()):
-        _processes[log_path] = process._replace(is_new=False)
+        process.is_new = False
         if not process.is_running:
             del _processes[log_path]
 
 
-def sections(fixtures: Iterable[Any]) -> List[Tuple[str, str]]:
+def sections(fixtures):
     """Titles and texts for the report of the test that runs.
 
     Of each server that it has started, or that is one of its fixtures: what it says of itself, and
@@ -57,7 +58,7 @@ def sections(fixtures: Iterable[Any]) -> List[Tuple[str, str]]:
     return found
 
 
-def _tail(log_path: Path) -> str:
+def _tail(log_path):
     try:
         lines = log_path.read_text(errors="replace").splitlines()
     except OSError as error:
@@ -65,7 +66,7 @@ def _tail(log_path: Path) -> str:
     return "\n".join(lines[-LINES:]) or "(nothing)"
 
 
-def _said(state: Callable) -> str:
+def _said(state):
     try:
         return str(state())
     except Exception as error:  # it may be what the test found out

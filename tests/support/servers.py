@@ -4,6 +4,7 @@ import json
 import pprint
 import re
 import uuid
+from contextlib import AbstractContextManager
 from urllib.parse import quote
 
 import requests
@@ -31,7 +32,7 @@ def direct():
     return session
 
 
-class Hipchat:
+class Hipchat(AbstractContextManager):
     """A HipChat server in another process: url ends in /v2, people plays those in its rooms.
 
     ca_bundle is the path of the certificate to trust, where it serves https.
@@ -46,9 +47,6 @@ class Hipchat:
         self._session.verify = ca_bundle or True
         processes.watch(self._child.log_path, "HipChat at " + self.url, self,
                         self._last_calls)
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.stop()
@@ -94,23 +92,19 @@ class Hipchat:
     def make_room(self, **more):
         """Create a room and return its name; more: other fields, such as its privacy."""
         name = "Room " + uuid.uuid4().hex[:8]
-        assert self.api("POST", "/room", json=dict(more, name=name)).status_code == 201
+        assert self.post("/room", dict(more, name=name)).status_code == 201
         return name
 
     def room_id(self, name):
         """The id of a room."""
-        rooms = self.api("GET", "/room", params={
-            "max-results": 1000, "include-archived": "true"}).json()["items"]
+        rooms = self.get("/room?max-results=1000&include-archived=true").json()["items"]
         return next(room["id"] for room in rooms if room["name"] == name)
 
     def rename(self, room, name, **more):
         """Rename a room, given by its name or id, or change something else of it."""
         path = f"/room/{quote(str(room), safe='')}"
-        whole = self.api("GET", path).json()
-        body = {key: whole[key] for key in ("privacy", "is_archived", "is_guest_accessible",
-                                            "topic")}
-        body.update(more, name=name, owner={"id": whole["owner"]["id"]})
-        assert self.api("PUT", path, json=body).status_code == 204
+        whole = self.get(path).json()
+        assert self.put(path, dict(whole, name=name, **more)).status_code == 204
 
     def make_webhook(self, room, url, event="room_message", token=TOKEN, **more):
         """Create a webhook by hand; return its ID."""
@@ -121,12 +115,11 @@ class Hipchat:
 
     def webhooks(self, room):
         """The webhooks of a room, whole."""
-        answer = self.api("GET", f"/room/{quote(str(room), safe='')}/webhook",
-                          params={"expand": "items", "max-results": 1000})
-        return answer.json()["items"]
+        path = f"/room/{quote(str(room), safe='')}/webhook?expand=items&max-results=1000"
+        return self.get(path).json()["items"]
 
 
-class Stackstorm:
+class Stackstorm(AbstractContextManager):
     """The pack in the sandbox's StackStorm, in another process.
 
     listener is the public_url, None if the config's webhook is; config is written as the pack's
@@ -147,13 +140,9 @@ class Stackstorm:
                 value = dict(self.config.get(key, {}), **value)
             self.config[key] = value
         self.listener = (self.config["webhook"] or {}).get("public_url")
-        self._options, self._session = options, direct()
-        self._registered = registered
+        self._options, self._registered, self._session = options, registered, direct()
         self.log_path = directory / "stackstorm.log"
         self.start()
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.stop()

@@ -2,6 +2,7 @@
 import contextlib
 import ssl
 import threading
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Mapping, NamedTuple, Union
 
@@ -26,7 +27,7 @@ class Reply(NamedTuple):
     reason: Union[str, None] = None
 
 
-class HttpServer:
+class HttpServer(AbstractContextManager):
     """Answers each request with reply(request), from its construction until stop().
 
     A body ends with the connection; its length is not declared.
@@ -70,9 +71,6 @@ class HttpServer:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.stop()

@@ -14,7 +14,6 @@ from sandbox.stackstorm.broker import Broker
 from sandbox.stackstorm.database import Database
 from sandbox.stackstorm.datastore import CryptoKeyNotSetupException
 from sandbox.stackstorm.errors import NotFound
-from sandbox.stackstorm.dispatcher import TraceContext
 from sandbox.stackstorm.triggers import Triggers
 
 
@@ -33,7 +32,7 @@ def install_base_classes() -> None:
 def install_services(triggers: Triggers, broker: Broker, database: Database,
                      api_url: str = "") -> None:
     """Provide the services that a sensor imports, also if StackStorm is installed."""
-    _provide("st2common.models.api.trace", TraceContext=TraceContext)
+    _provide("st2common.models.api.trace", TraceContext=transport.TraceContext)
     _provide("st2common.transport.reactor", TriggerDispatcher=transport.TriggerDispatcher,
              TRIGGER_INSTANCE_XCHG=transport.TRIGGER_INSTANCE_XCHG)
     _provide("st2common.transport.utils",

@@ -8,8 +8,9 @@ import eventlet
 
 from sandbox.stackstorm import plugins
 from sandbox.stackstorm.broker import Broker
-from sandbox.stackstorm.dispatcher import TriggerDispatcherService
+from sandbox.stackstorm.errors import Invalid
 from sandbox.stackstorm.pack import Pack
+from sandbox.stackstorm.transport import TraceContext
 from sandbox.stackstorm.triggers import Trigger, Triggers
 
 LOG = logging.getLogger("sandbox.sensor")
@@ -19,11 +20,24 @@ class SensorService:
     """A sensor's `sensor_service`; its values are in memory only."""
 
     def __init__(self, triggers: Triggers, broker: Broker, logger: logging.Logger):
-        dispatcher = TriggerDispatcherService(triggers, broker, logger)
-        self.dispatch = dispatcher.dispatch
-        self.dispatch_with_context = dispatcher.dispatch_with_context
-        self._logger = logger
+        self._triggers, self._broker, self._logger = triggers, broker, logger
         self._values: Dict[str, str] = {}
+
+    def dispatch(self, trigger: str, payload: Any = None, trace_tag: Optional[str] = None) -> None:
+        """Dispatch to a trigger's ref; log and drop a payload that does not fit the schema."""
+        self.dispatch_with_context(trigger, payload, TraceContext(trace_tag=trace_tag))
+
+    def dispatch_with_context(self, trigger: str, payload: Any = None,
+                              trace_context: Optional[TraceContext] = None) -> None:
+        """Dispatch with a trace."""
+        try:
+            self._triggers.type_of(trigger).check_payload(payload)
+        except Invalid as error:
+            self._logger.warning("Trigger payload validation failed, not dispatching %s: %s",
+                                 trigger, error)
+            return
+        trace_tag = trace_context.trace_tag if trace_context else None
+        self._broker.send(self._broker.connect(), trigger, payload, trace_tag)
 
     def get_logger(self, name: str) -> logging.Logger:
         """Return a logger for the sensor."""

@@ -14,12 +14,18 @@ from kombu.serialization import loads
 from kombu.transport import virtual
 
 from sandbox.stackstorm.broker import Broker
-from sandbox.stackstorm.dispatcher import TraceContext
 from sandbox.stackstorm.errors import Unsupported
 from sandbox.stackstorm.triggers import Triggers
 
 TRIGGER_INSTANCE_XCHG = kombu.Exchange("st2.trigger_instances_dispatch", type="topic")
 PICKLE = "application/x-python-serialize"
+
+
+class TraceContext:
+    """The trace with which `st2 trace list` finds a trigger instance."""
+
+    def __init__(self, id_: Optional[str] = None, trace_tag: Optional[str] = None):
+        self.id_, self.trace_tag = id_, trace_tag
 
 
 class TriggerInstancePublisher:

@@ -1,7 +1,7 @@
 """Checks a request's token, its scopes and its kind, and counts it against the rate limit."""
 
 import functools
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 from flask import Response, g, jsonify, request
 
@@ -84,6 +84,11 @@ def count_message(to: int) -> None:
 def done() -> Response:
     """Return HipChat's response to most changes: 204 without a body."""
     return Response(status=204)
+
+
+def created(links: Dict[str, str], **fields: Any) -> Any:
+    """Return HipChat's response to a creation: 201 with the links, one of which is its place."""
+    return jsonify(links=links, **fields), 201, {"Location": links["self"]}
 
 
 def _one_at_a_time(view: View) -> View:

@@ -8,7 +8,7 @@ from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.api.webhooks import check, make
 from sandbox.hipchat_server.context import group, serializer
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.authorization import CLIENTS, done, needs
+from sandbox.hipchat_server.authorization import CLIENTS, created, done, needs
 from sandbox.hipchat_server.models import Room, Webhook
 from sandbox.hipchat_server.validation import json_body
 
@@ -29,8 +29,7 @@ def put_webhook(id_or_name: str, key: str) -> Any:
     elif sum(not hook.token.owner for hook in room.webhooks.values()) >= WEBHOOKS_MAX:
         raise ApiError(400, f"You can only create {WEBHOOKS_MAX} webhooks in a room")
     hook = make(room, fields)
-    links = serializer.webhook_ref(room, hook)["links"]
-    return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
+    return created(serializer.webhook_ref(room, hook)["links"], id=hook.id)
 
 
 @blueprint.get("/room/<id_or_name>/extension/webhook/<key>")

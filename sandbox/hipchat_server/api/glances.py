@@ -7,7 +7,7 @@ from flask import Blueprint, g, jsonify
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.authorization import CLIENTS, done, needs
+from sandbox.hipchat_server.authorization import CLIENTS, created, done, needs
 from sandbox.hipchat_server.models import Room
 from sandbox.hipchat_server.validation import json_body
 
@@ -29,10 +29,9 @@ def put_glance(id_or_name: str, key: str) -> Any:
     if fields.get("key", key) != key:
         raise ApiError(400, f"Field key must be the key in the path, {key}", field="key")
     room = group.room(id_or_name)
-    glance = {**fields, "key": key,
-              "links": {"self": f"{group.url}/room/{room.id}/extension/glance/{key}"}}
-    own(room)[key] = glance
-    return jsonify(glance), 201, {"Location": glance["links"]["self"]}
+    links = {"self": f"{group.url}/room/{room.id}/extension/glance/{key}"}
+    own(room)[key] = {**fields, "key": key, "links": links}
+    return created(**own(room)[key])
 
 
 @blueprint.get(PATH + "/<key>")

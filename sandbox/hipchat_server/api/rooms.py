@@ -7,7 +7,7 @@ from flask import Blueprint, g, jsonify, request
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import events, group, serializer
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.authorization import GROUP_WIDE, done, needs
+from sandbox.hipchat_server.authorization import GROUP_WIDE, created, done, needs
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
 
@@ -37,8 +37,7 @@ def create_room() -> Any:
     room.privacy = fields.get("privacy", "public")
     room.is_guest_accessible = fields.get("guest_access", False)
     events.created(room, g.token.actor)
-    links = serializer.room_ref(room)["links"]
-    return jsonify({"id": room.id, "links": links}), 201, {"Location": links["self"]}
+    return created(serializer.room_ref(room)["links"], id=room.id)
 
 
 @blueprint.get("/room/<id_or_name>")

@@ -8,7 +8,7 @@ from flask import Blueprint, jsonify
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group, serializer
 from sandbox.hipchat_server.errors import ApiError
-from sandbox.hipchat_server.authorization import GROUP_WIDE, done, needs
+from sandbox.hipchat_server.authorization import GROUP_WIDE, created, done, needs
 from sandbox.hipchat_server.models import User
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.timezones import timezone
@@ -32,10 +32,9 @@ def create_user() -> Any:
     check(fields)
     user = group.add_user(fields["name"])
     change(user, fields)
-    links = serializer.user_ref(user)["links"]
-    return jsonify({"id": user.id, "links": links, "entity": serializer.user_ref(user),
-                    "password": fields.get("password") or secrets.token_hex(8)}), 201, {
-                        "Location": links["self"]}
+    entity = serializer.user_ref(user)
+    return created(entity["links"], id=user.id, entity=entity,
+                   password=fields.get("password") or secrets.token_hex(8))
 
 
 @blueprint.get("/user/<id_or_email>")

@@ -9,7 +9,7 @@ from flask import Blueprint, g, jsonify
 from sandbox.hipchat_server import schemas
 from sandbox.hipchat_server.context import group, serializer
 from sandbox.hipchat_server.errors import ApiError, not_found
-from sandbox.hipchat_server.authorization import done, needs
+from sandbox.hipchat_server.authorization import created, done, needs
 from sandbox.hipchat_server.models import Room, Webhook
 from sandbox.hipchat_server.paging import page
 from sandbox.hipchat_server.validation import json_body
@@ -24,8 +24,7 @@ def create_webhook(id_or_name: str) -> Any:
     fields = json_body(schemas.WEBHOOK)
     check(fields)
     hook = make(room, fields)
-    links = serializer.webhook_ref(room, hook)["links"]
-    return jsonify({"id": hook.id, "links": links}), 201, {"Location": links["self"]}
+    return created(serializer.webhook_ref(room, hook)["links"], id=hook.id)
 
 
 @blueprint.get("/room/<id_or_name>/webhook")

@@ -92,12 +92,11 @@ class TestValues:
     def test_public_url_with_or_without_slash(self, given, read):
         assert webhook(public_url=given).public_url == read
 
-    def test_rooms_by_name_and_by_id(self):
-        assert settings(rooms=["Factor", "1001", 1002]).rooms == ["Factor", "1001", "1002"]
-
-    def test_events_any_of_the_ten(self):
-        assert settings(events=EVENTS).events == EVENTS
-        assert settings(events=[]).events == []
+    @pytest.mark.parametrize("key, given, read", [
+        ("rooms", ["Factor", "1001", 1002], ["Factor", "1001", "1002"]), ("events", EVENTS, EVENTS),
+        ("events", [], [])], ids=["rooms by name and by ID", "all events", "no events"])
+    def test_lists(self, key, given, read):
+        assert getattr(settings(**{key: given}), key) == read
 
     @pytest.mark.parametrize("config, verify", [
         ({}, True), ({"verify_tls": False}, False), ({"ca_bundle": "/etc/ca.pem"}, "/etc/ca.pem"),

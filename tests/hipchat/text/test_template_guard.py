@@ -89,13 +89,6 @@ class TestTextsTogether:
         joined = "".join(neutralize_templates(groups))
         assert not OPENING.search(joined) and reads_the_same(joined, text)
 
-    @pytest.mark.parametrize("number", [1, 2, 5, 50])
-    def test_hold_none_however_often_they_are_rendered(self, number):
-        text = "".join(map(neutralize_templates, HOSTILE))
-        for _ in range(number):
-            text = JINJA.from_string(text).render()
-        assert text == "".join(map(neutralize_templates, HOSTILE))
-
 
 JSON = st.recursive(
     TEXTS | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False),

@@ -17,7 +17,7 @@ PACK = Path(__file__).absolute().parents[1]
 
 class CheckAction(HipChatAction):
     def do(self) -> Result:
-        """Return {"lines": one string for each check}; if one found a problem, raise Incomplete."""
+        """Return {"lines": a string for each check}, or raise Incomplete with it on a problem."""
         findings: List[Finding] = []
         try:
             for finding in chain(checkup(self.config, PACK), self._chatops()):

@@ -12,7 +12,7 @@ from hipchat.webhook.webhook_url import WebhookUrl
 
 class ListWebhooksAction(HipChatAction):
     def do(self, room: Optional[str] = None) -> Result:
-        """Return {"room", "webhooks": those of webhooks_in()}."""
+        """Return {"room", "webhooks": HipChat's webhooks, with `ours` for those of the sensor}."""
         room = self.room_or_default(room)
         settings = SensorSettings.from_config(self.config)
         urls = WebhookUrl(settings.public_url, settings.secret) if settings.public_url else None

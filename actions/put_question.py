@@ -17,7 +17,7 @@ from hipchat.errors import NotFound
 
 class PutQuestionAction(HipChatAction):
     def do(self, question: str, room: Optional[str] = None) -> Result:
-        """Post the question; return {"id", "room", "answer_filter": an RE2 for its answers}."""
+        """Post the question; return {"id", "room", "answer_filter": an RE2 pattern of answers}."""
         room = self.room_or_default(room)
         room_question = RoomQuestion(question, self._code(room))
         check_length("question", room_question.message, 1, LONGEST_MESSAGE)

@@ -24,7 +24,7 @@ class HipChatError(Exception):
 
 
 class ConfigError(HipChatError):
-    """The pack's config is wrong; `problems` has a sentence with the remedy for each value."""
+    """The pack's config is wrong; `problems` has a sentence and remedy for each wrong value."""
 
     def __init__(self, problems: List[str]):
         self.problems = problems

@@ -45,7 +45,7 @@ def unix_time(date: Any) -> Optional[float]:
 
 
 def iso_date(date: Any) -> str:
-    """Return a date of unix_time() in ISO 8601 in UTC, with microseconds and +00:00, or ""."""
+    """Return a date of HipChat's in ISO 8601 in UTC, with microseconds; "" if it is invalid."""
     seconds = unix_time(date)
     if seconds is None:
         return ""

@@ -182,6 +182,7 @@ class TestWrongValues:
         ("webhook.public_url", "https://st2.example.com/a/../b", [".."]),
         ("webhook.public_url", "https://st2.example.com//b", ["empty part"]),
         ("webhook.allow_from", [10], ["allow_from[0] is 10", "10.1.0.0/16"]),
+        ("webhook.allow_from", ["10.0.0.1/8"], ["allow_from[0] is '10.0.0.1/8'"]),
         ("webhook.allow_from", [True], ["allow_from[0] is True: it must be a network"]),
         ("webhook.secret", 5, ["string"]),
         ("webhook.secret", "s", ["at least 16 characters"]),

@@ -15,6 +15,9 @@ def notification(message: str, format: str = "text", color: str = "gray", notify
 
     Args:
         more: may contain `from`, a label that HipChat shows beside the sender's name.
+
+    Raises:
+        ParameterError: HipChat would reject a value.
     """
     check_length("from", more.get("from"), 0, 64)
     check_length("attach_to", attach_to, 0, 36)

@@ -32,6 +32,9 @@ def change_room(client: Client, room: str, **changes: Any) -> Dict[str, Any]:
 
     Returns:
         The room's fields as they were sent to HipChat, and its id.
+
+    Raises:
+        ParameterError: all changes are None.
     """
     changes = {field: value for field, value in changes.items() if value is not None}
     if not changes:

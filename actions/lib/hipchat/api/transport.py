@@ -34,7 +34,7 @@ class ApiResponse(NamedTuple):
     url: str
 
     def json(self) -> Any:
-        """Return the decoded body, None if it is empty; raises ValueError as shallow_json.loads."""
+        """Return the decoded body, None if it is empty; raises ValueError if it is no JSON."""
         return loads(self.content.decode("utf-8")) if self.content else None
 
 

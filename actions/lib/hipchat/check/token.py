@@ -52,7 +52,7 @@ def token_findings(client: Client, settings: ApiSettings, rooms: List[str]) -> F
 
 
 def token_kind(info: Dict[str, Any]) -> str:
-    """Return "personal", "integration" or "room notification" from Client.token_info()."""
+    """Return "personal", "integration" or "room notification" for a client's token_info()."""
     client = info.get("client")
     if isinstance(client, dict) and client.get("room"):
         return "room notification"

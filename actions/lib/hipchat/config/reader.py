@@ -23,7 +23,7 @@ class ConfigReader:
             self.wrong("The config", "it must be an object, with keys such as api_url", config)
 
     def value(self, name: str) -> Any:
-        """Return read() of a key in KEYS, given by its dotted name."""
+        """Return the validated value of a key in KEYS, given by its dotted name."""
         return self.read(KEYS[name])
 
     def read(self, key: Key) -> Any:

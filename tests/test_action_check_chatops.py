@@ -38,10 +38,9 @@ def test_of_a_healthy_set_up_has_a_line_for_each_thing(lines, config, stackstorm
 @pytest.fixture
 def played(config):
     """A StackStorm with authentication and RBAC that permits everything."""
-    played = PlayedStackStorm(has_authentication=True)
-    config["chatops"].update(played.config(api_key="key-of-ann"))
-    yield played
-    played.stop()
+    with PlayedStackStorm(has_authentication=True) as played:
+        config["chatops"].update(played.config(api_key="key-of-ann"))
+        yield played
 
 
 def test_says_who_reads_and_who_runs(lines, config, played):

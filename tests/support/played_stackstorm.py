@@ -1,12 +1,14 @@
 """A fake of StackStorm's API and event stream: executions end when a test says so."""
 import json
 import queue
+import socket
 import threading
 import time
 import uuid
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from support.web_server import HttpServer, Reply
 
 ALIAS_ID = "5c" * 12
 
@@ -19,7 +21,7 @@ def new_id():
     return uuid.uuid4().hex[:24]
 
 
-class PlayedStackStorm:
+class PlayedStackStorm(HttpServer):
     """What a real one answered to the calls of commands.
 
     Attributes:
@@ -28,7 +30,6 @@ class PlayedStackStorm:
         has_authentication: the key "key-of-ann" is Ann's.
         hangs: seconds that a start takes, after it has started.
         calls: (method, path, body) of each call so far.
-        connections: the number of connections so far.
         listeners: the queues of the readers of the event stream.
     """
 
@@ -36,34 +37,10 @@ class PlayedStackStorm:
         self.aliases = [self.alias("say", ["say {{ words }}"])]
         self.executions, self.inquiries, self.listeners = {}, {}, []
         self.faults, self.calls, self.hangs, self.ends_at_once = {}, [], 0.0, ends_at_once
-        self.has_stream, self.has_authentication, self.connections = True, has_authentication, 0
-        played = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def setup(self):
-                played.connections += 1
-                super().setup()
-
-            def answer(self):
-                length = int(self.headers.get("Content-Length") or 0)
-                played.respond(self, json.loads(self.rfile.read(length)) if length else None)
-
-            do_GET = do_POST = do_PUT = answer
-
-            def log_message(self, *args):
-                pass
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 128
-
-            def handle_error(self, request, address):
-                pass  # a client that was killed
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.has_stream, self.has_authentication = True, has_authentication
+        super().__init__(self._respond, protocol="HTTP/1.1")
+        self._server.socket.listen(128)
+        self.url += "/v1"
 
     def config(self, **more):
         """The section of the pack's config that leads here."""
@@ -71,8 +48,7 @@ class PlayedStackStorm:
 
     def stop(self):
         self.end_streams()
-        self._server.shutdown()
-        self._server.server_close()
+        super().stop()
 
     @staticmethod
     def alias(name, formats, id=ALIAS_ID, **more):
@@ -131,25 +107,22 @@ class PlayedStackStorm:
 
     # What is answered
 
-    def respond(self, handler, body):
-        url = urlsplit(handler.path)
+    def _respond(self, request):
+        url, body = urlsplit(request.path), json.loads(request.body or "null")
         path, query = url.path[len("/v1"):], {
             key: values[0] for key, values in parse_qs(url.query).items()}
-        self.calls.append((handler.command, path, body))
+        self.calls.append((request.method, path, body))
         if path == "/stream":
-            return self._stream(handler)
-        key = handler.headers.get("St2-Api-Key", "")
-        fault = self.faults.get((handler.command, path))
+            return self._stream if self.has_stream else Reply(503, b"", {"Content-Length": "0"})
+        key = request.headers.get("St2-Api-Key", "")
+        fault = self.faults.get((request.method, path))
         if self.has_authentication and not key:
             fault = 401, {"faultstring": "Unauthorized"}
         elif path == "/user":
             fault = 200, {"username": key.rpartition("-")[2], "rbac": {"enabled": True}}
-        status, found = fault or self._answer(handler.command, path, query, body)
+        status, found = fault or self._answer(request.method, path, query, body)
         content = json.dumps(found).encode()
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        handler.wfile.write(content)
+        return Reply(status, content, {"Content-Length": str(len(content))})
 
     def _answer(self, method, path, query, body):
         kind, _, key = path[1:].partition("/")
@@ -190,21 +163,14 @@ class PlayedStackStorm:
         time.sleep(self.hangs)
         return 201, {"execution": execution, "actionalias": alias, "message": "Started."}
 
-    def _stream(self, handler):
-        handler.send_response(200 if self.has_stream else 503)
-        handler.send_header("Content-Type", "text/event-stream; charset=UTF-8")
-        handler.send_header("Connection", "close")
-        handler.end_headers()
-        handler.close_connection = True
-        if not self.has_stream:
-            return
+    def _stream(self, connection):
         events = queue.Queue()
         self.listeners.append(events)
         try:
-            handler.wfile.write(b"\n")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                               b"Content-Type: text/event-stream; charset=UTF-8\r\n\r\n\n")
             for event in iter(events.get, None):
-                handler.wfile.write(event)
-        except OSError:
-            pass
+                connection.sendall(event)
+            connection.shutdown(socket.SHUT_RDWR)
         finally:
             self.listeners.remove(events)

@@ -10,12 +10,13 @@ __all__ = ["HttpServer", "Reply", "Request"]
 
 
 class Request(NamedTuple):
-    """A request that the server got."""
+    """A request that the server got; client: the other end of its connection."""
 
     method: str
     path: str
     headers: Any
     body: bytes
+    client: Any
 
 
 class Reply(NamedTuple):
@@ -37,16 +38,19 @@ class HttpServer(AbstractContextManager):
             likes with the connection; or a Reply for all requests.
         port: a free one, if 0.
         tls: the paths of a certificate and its key; plain HTTP without.
+        protocol: with "HTTP/1.1", a connection takes several requests.
     """
 
-    def __init__(self, reply=Reply(), port=0, tls=None):
+    def __init__(self, reply=Reply(), port=0, tls=None, protocol="HTTP/1.0"):
         self.reply = reply if callable(reply) else lambda _: reply
         self.requests, outer = [], self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = protocol
+
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                request = Request(self.command, self.path, self.headers, body)
+                request = Request(self.command, self.path, self.headers, body, self.client_address)
                 outer.requests.append(request)
                 reply = outer.reply(request)
                 if callable(reply):

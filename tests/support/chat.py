@@ -7,8 +7,8 @@ from support.waiting import wait_until
 class Chat:
     """What people say in a room whose commands a sensor takes; stackstorm: that sensor's."""
 
-    def __init__(self, hipchat, room, stackstorm=None):
-        self.people, self.name, self.stackstorm = hipchat.people, room, stackstorm
+    def __init__(self, hipchat, room):
+        self.people, self.name = hipchat.people, room
         self.room_id = hipchat.room_id(room)
         self.ids = {name: self._id(hipchat, name) for name in ("Ann", "Bob")}
         self._seen = len(self.transcript())

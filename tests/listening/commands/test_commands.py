@@ -30,16 +30,15 @@ def stackstorm(hipchat, room, tmp_path_factory):
     """A StackStorm whose config alone switches commands on; no rule listens in the room."""
     allow = [{"commands": ["hipchat.*"], "people": [room.ids["Ann"]]},
              {"commands": ["other.*"], "people": [room.ids["Bob"]]}]
-    process = Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat, rooms=["Ops"],
-                         chatops=room.config(prefix=PREFIX.strip(), allow=allow))
-    wait_until(lambda: process.webhooks("Factor"), what="the webhook for commands")
-    yield process
-    process.stop()
+    with Stackstorm(tmp_path_factory.mktemp("stackstorm"), hipchat, rooms=["Ops"],
+                    chatops=room.config(prefix=PREFIX.strip(), allow=allow)) as process:
+        wait_until(lambda: process.webhooks("Factor"), what="the webhook for commands")
+        room.stackstorm = process
+        yield process
 
 
 @pytest.fixture
 def factor(room, stackstorm):
-    room.stackstorm = stackstorm
     return room
 
 

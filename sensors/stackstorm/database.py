@@ -75,13 +75,22 @@ def resolved_config() -> Dict[str, Any]:
 
 
 def load_addon() -> Optional[str]:
-    """Return the add-on's stored credentials; None if none are stored.
+    """Return the add-on's credentials from the resolved config, as the pack's actions get them.
+
+    Returns:
+        The credentials; None if none are stored.
 
     Raises:
         NotStored: the reference to the credentials in the pack's config cannot be resolved.
     """
     with answering():
-        return _credentials()
+        try:
+            return (resolved_config().get("addon") or {}).get("credentials")
+        except RuntimeError as error:
+            raise NotStored(
+                "the pack's config cannot refer to it", "With RBAC, StackStorm's system user needs "
+                f"a role with key_value_pair_view on key_value_pair:{SYSTEM}:{KEY}. StackStorm's "
+                f"error: {error!s:.500}") from None
 
 
 def save_addon(text: str) -> None:
@@ -103,7 +112,7 @@ def save_addon(text: str) -> None:
                             "st2-generate-symmetric-crypto-key, name it in st2.conf as "
                             "encryption_key_path in [keyvalue], and restart StackStorm.") from None
         try:
-            if _credentials() != text:
+            if load_addon() != text:
                 raise NotStored("addon.credentials in the pack's config does not refer to it",
                                 f"Set it to \"{REFERENCE}\".")
         except NotStored:
@@ -112,17 +121,6 @@ def save_addon(text: str) -> None:
             else:
                 KeyValuePair.query(**stored).delete()
             raise
-
-
-def _credentials() -> Optional[str]:
-    """Return the add-on's credentials from the resolved config, as the pack's actions get them."""
-    try:
-        return (resolved_config().get("addon") or {}).get("credentials")
-    except RuntimeError as error:
-        raise NotStored(
-            "the pack's config cannot refer to it", "With RBAC, StackStorm's system user needs a "
-            f"role with key_value_pair_view on key_value_pair:{SYSTEM}:{KEY}. StackStorm's error: "
-            f"{error!s:.500}") from None
 
 
 def dispatched_since(trigger_ref: str, since: float) -> Iterator[Stored]:

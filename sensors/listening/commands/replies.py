@@ -36,7 +36,10 @@ class Replies:
         return self._client.now()
 
     def send(self, command: Command, *replies: Reply) -> None:
-        """Record the state of a command, send new replies to it, and record that they are sent."""
+        """Send new replies, if there are any; record the state of the command before and after.
+
+        The command is answered once no reply is to be sent and no execution runs.
+        """
         pending = [PendingReply(reply, self.now()) for reply in replies]
         command.replies += pending
         self._save(command)

@@ -73,6 +73,7 @@ class Parts:
             settings=settings, client=Client(self._api, budget), rooms=rooms,
             subscriptions=self.subscriptions, health=health, log=log)
         context.client.call_ended = health.metrics.call_ended
+        health.secrets = lambda: [settings.api.api_key or "", *context.client.secrets]
         self.triggers = Triggers(self.subscriptions, health)
         self._addon = Installation(
             settings=settings, load=database.load_addon, save=database.save_addon,

@@ -182,6 +182,9 @@ def test_are_nowhere_in_what_a_sensor_shows_at_debug(tmp_path, kind):
         hipchat.people.faults({"paths": "/webhook", "status": 500, "times": 1, "body": {
             "error": {"code": 500, "type": "x", "message": words}}})
         stackstorm.add_rule("enter", {"room": room})
+        stackstorm.add_rule("exit", {"room": words.partition(" ")[2]})
+        wait_until(lambda: "a room's events cannot be received" in stackstorm.log())
+        stackstorm.run_action("hipchat.check")
         stackstorm.run_action("hipchat.send", room=room, message="hi")
         requests.post(url + "?signed_request=x.y.z", data=b"{", timeout=60)
         wait_until(lambda: "Webhook created: room_enter" in stackstorm.log())

@@ -2,8 +2,9 @@
 import logging
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
+from hipchat.text.masking import SecretFilter
 from listening import timing
 from listening.operations.metrics import Metrics
 
@@ -29,12 +30,16 @@ class Health:
         health.clear_problem("spool")
 
     Attributes:
+        secrets: returns the strings that are masked in the log and in details().
         refused: the number of refused HTTP requests, by reason.
         metrics: the same numbers and more, for Prometheus.
     """
 
     def __init__(self, log: logging.Logger):
         self._log = log
+        self.secrets: Callable[[], Iterable[str]] = list
+        self._masking = SecretFilter(lambda: self.secrets())
+        log.addFilter(self._masking)
         self._started = time.monotonic()
         self._problems: Dict[Tuple[str, str], _Problem] = {}
         self._logged_at: Dict[Tuple[str, ...], float] = {}
@@ -128,7 +133,7 @@ class Health:
     def details(self) -> List[str]:
         """Return one string for each current problem, with its detail; causes go first."""
         return self._broken() + [
-            f"{part}: {problem.summary}. {problem.detail}"
+            self._masking.mask(f"{part}: {problem.summary}. {problem.detail}")
             for (part, _), problem in sorted(self._current().items(), key=_cause_first)]
 
     def _reasons(self) -> List[str]:

@@ -2,7 +2,7 @@
 import logging
 import time
 from json import dumps
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from urllib.parse import quote
 
 import requests
@@ -38,7 +38,6 @@ class Client:
             failed is not sent again.
 
     Attributes:
-        secret_filter: a logging filter that masks the token and other secrets.
         call_ended: called after each request with the HTTP status, the duration in seconds, and
             the rate limit that HipChat announced ("none" and None without a response).
 
@@ -50,13 +49,18 @@ class Client:
         self._budget, self._ahead = budget, 0.0
         self._session = http_session()
         self.use(settings)
-        self.secret_filter = SecretFilter(lambda: self._token.secrets)
         self.call_ended: Callable[[str, float, Optional[RateLimit]], None] = (
             lambda status, seconds, limit: None)
+        masking = SecretFilter(lambda: self.secrets)
         for name in URL_LOGGERS:
-            logging.getLogger(name).addFilter(self.secret_filter)
+            logging.getLogger(name).addFilter(masking)
         if settings.verify is False:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    @property
+    def secrets(self) -> List[str]:
+        """The strings that logs and errors must not contain."""
+        return self._token.secrets
 
     def use(self, settings: ApiSettings) -> None:
         """Replace the settings, and so the token, for the next calls."""
@@ -215,7 +219,7 @@ class Client:
         return "HipChat's answer to " + self._masked(_name(method, path))
 
     def _masked(self, text: str) -> str:
-        return mask(text, self._token.secrets)
+        return mask(text, self.secrets)
 
 
 def part(response: Any, key: str, title: str) -> Any:

@@ -1,4 +1,5 @@
 """The sandbox's commands as processes: what they print, and what they print where they fail."""
+import random
 import re
 import socket
 import subprocess
@@ -107,3 +108,10 @@ def test_hipchat_prints_nothing_when_a_fault_resets_a_connection(tmp_path):
     finally:
         process.stop()
     assert log.read_text() == ""
+
+
+def test_a_free_port_is_given_once_though_it_stays_free(monkeypatch):
+    first = free_port()
+    draws = iter([first, first, first + 1 if first < 32767 else 10000])
+    monkeypatch.setattr(random, "randrange", lambda *_: next(draws))
+    assert free_port() != first

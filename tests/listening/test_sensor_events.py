@@ -259,15 +259,3 @@ class TestRules:
         payload, = stackstorm.received(stackstorm.trigger_of(rule))
         assert (payload["message"], payload["item"]["room"]["name"]) == ("new", other)
         assert stackstorm.payloads(before) == []
-
-    def test_the_rules_of_a_deleted_room_can_be_deleted_too(self, hipchat, stackstorm):
-        room = hipchat.make_room()
-        rule = stackstorm.add_rule("deleted", {"room": room})
-        wait_until(lambda: stackstorm.webhooks(room))
-        hipchat.people.act(room, "Ann", "deleted")
-        stackstorm.received(stackstorm.trigger_of(rule))
-        wanted = stackstorm.health()["webhooks"]["wanted"]
-        stackstorm.remove_rule(rule)
-        wait_until(lambda: stackstorm.health()["webhooks"]["wanted"] == wanted - 1)
-        other = hipchat.make_room()
-        assert stackstorm.listen("message", other)

@@ -46,21 +46,6 @@ class TestStopped:
             "Lunch in " + room for room in ROOMS)
         assert stackstorm.health()["history"]["fetched"] >= 323
 
-    def test_a_room_with_a_new_message_is_checked_before_the_others(
-            self, start_hipchat, start_stackstorm):
-        rooms = ["Factor"] + [f"Room {number}" for number in range(39)]
-        hipchat = start_hipchat(*[option for room in rooms for option in ("--room", room)])
-        stackstorm = missed.starter(hipchat, start_stackstorm)(rooms, events=["message"])
-        stackstorm.stop()
-        hipchat.people.faults({"paths": "/history", "delay": 0.5})
-        hipchat.people.forget()
-        stackstorm.start()
-        wait_until(lambda: stackstorm.health().get("webhooks", {}).get("present"))
-        hipchat.people.say(rooms[20], "Ann", "quick!")
-        stackstorm.received("hipchat.message")
-        looks = [call for call in hipchat.people.requests() if "/history" in call["path"]]
-        assert len(looks) < len(rooms) // 2
-
     def test_a_backfilled_payload_equals_a_webhooks_but_for_id_and_date(self, hipchat, start):
         stackstorm = start(rooms=["Factor"])
         hipchat.people.say("Factor", "Ann", "received @all")

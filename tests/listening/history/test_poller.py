@@ -103,6 +103,18 @@ def test_a_room_with_waiting_deliveries_is_first_again_after_hipchats_rate_limit
     assert hipchat.reads[reads:reads + 2] == [FACTOR, FACTOR]
 
 
+def test_a_room_whose_new_delivery_waits_for_the_check_is_read_before_active_ones(make, hipchat):
+    bench = make(trigger(), trigger(room=OPS))
+    hipchat.limited = 1
+    bench.history.note_activity(FACTOR)
+    reads = len(hipchat.reads)
+    bench.history.request_check()
+    wait_until(lambda: not hipchat.limited)
+    bench.come(hipchat.say("quick", room=OPS), OPS)
+    wait_until(lambda: bench.let_pass(1) or not bench.reported("doubtful"))
+    assert hipchat.reads[reads:reads + 3] == [FACTOR, OPS, FACTOR]
+
+
 class TestNewRule:
     @pytest.fixture
     def bench(self, make):

@@ -199,15 +199,6 @@ class TestRoomsInTrouble:
         assert stackstorm.received("hipchat.message")
         wait_until(lambda: f"Room {room}: its events can be received now" in stackstorm.log())
 
-    def test_that_the_token_may_not_administer_is_warned_of_with_the_scope(
-            self, start_hipchat, start_stackstorm):
-        hipchat = start_hipchat("--room", "Factor", "--token", "weak:send_notification,view_group")
-        stackstorm = start_stackstorm(hipchat, api_key="weak", rooms=["Factor"])
-        wait_until(lambda: self.warnings(stackstorm, "Factor"))
-        line, = self.warnings(stackstorm, "Factor")
-        assert "403" in line and "admin_room" in line
-        assert stackstorm.health()["webhooks"]["present"] == 0
-
 
 class TestCallsToHipchat:
     """HipChat allows a personal token 100 calls in five minutes."""

@@ -114,6 +114,7 @@ class Runner:
                 eventlet.sleep(backoff.failed())
             except Exception as error:
                 self._replies.report_defect(error)
+                command.attempt = None
                 return self._conclude(command, _refused("unexpected", UNEXPECTED))
 
     def _run(self, command: Command) -> None:

@@ -1,4 +1,4 @@
-"""A sensor that may no longer be the active one starts no command and sends no reply."""
+"""Commands that cannot start or be answered now, or that fail after their start."""
 import logging
 from unittest import mock
 
@@ -19,6 +19,7 @@ from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
 
 
+ATTEMPT = Attempt("a", "ops.say", "ops.say", "2026-05-04T09:30:00+00:00", False)
 LOST = ServiceUnavailable("coordination", "the lock has expired", "Wait.")
 
 
@@ -50,6 +51,13 @@ def message(hipchat, room):
     return ChatMessage(hipchat.room_id(room), 2002, "Ann", "m1", "", "!x")
 
 
+def runner(handle, journal, replies):
+    """A Runner whose CommandHandler has this method."""
+    commands = mock.Mock(handle=handle, **{"resume.return_value": None})
+    owner = mock.Mock(**{"wrote.return_value": False})
+    return Runner(commands, owner, journal, replies, mock.Mock(), logging.getLogger("sensor"))
+
+
 def test_a_reply_waits_until_this_sensor_is_the_active_one(
         hipchat, room, message, replies, check, health, monkeypatch):
     monkeypatch.setattr(timing, "REPLY_TIMEOUT", 0.0)  # is for HipChat's failures alone
@@ -69,16 +77,27 @@ def test_a_command_starts_once_its_attempt_can_be_recorded(
 
     def handle(message, now, about_to_start):
         check.side_effect = None if check.call_count > 3 else LOST
-        about_to_start(Attempt("a", "ops.say", "ops.say", "2026-05-04T09:30:00+00:00", False))
+        about_to_start(ATTEMPT)
         started.append(message)
         return Outcome("answered", [Reply("done")])
 
-    commands = mock.Mock(handle=handle, **{"resume.return_value": None})
-    runner = Runner(commands, mock.Mock(**{"wrote.return_value": False}), journal, replies,
-                    mock.Mock(), logging.getLogger("sensor"))
     check.side_effect = None
-    runner.take(message)
+    runner(handle, journal, replies).take(message)
     wait_until(lambda: hipchat.people.transcript(room))
     assert [line["what"] for line in hipchat.people.transcript(room)] == ["@Ann done"]
     assert started == [message] and check.call_count > 3
     assert health.report()["status"] == "ok"
+
+
+def test_a_defect_after_the_start_ends_the_command(
+        hipchat, room, message, journal, replies, check, health):
+    def handle(message, now, about_to_start):
+        about_to_start(ATTEMPT)
+        raise KeyError("execution")
+
+    check.side_effect = None
+    runner(handle, journal, replies).take(message)
+    wait_until(lambda: not len(journal))
+    (line,) = hipchat.people.transcript(room)
+    assert line["what"].startswith("@Ann The command failed unexpectedly")
+    assert "commands: a command failed unexpectedly" in health.report()["reasons"]

@@ -169,11 +169,11 @@ class TestDeliveries:
         hook_id = hook("room_message")
         message_id = hipchat.people.say(room, "Robin Reed", "ping é @RobinReed")
         delivery, = bodies(1)
-        _, path, headers, body = receiver.requests[0]
-        assert body.decode() == json.dumps(delivery, sort_keys=True)
-        assert path == "/hook"
-        assert dict(headers) == {
-            "Host": receiver.url[len("http://"):], "Content-Length": str(len(body)),
+        posted = receiver.requests[0]
+        assert posted.body.decode() == json.dumps(delivery, sort_keys=True)
+        assert posted.path == "/hook"
+        assert dict(posted.headers) == {
+            "Host": receiver.url[len("http://"):], "Content-Length": str(len(posted.body)),
             "Content-Type": "application/json", "Accept-Encoding": "gzip", "Connection": "close"}
         assert (delivery["event"], delivery["webhook_id"]) == ("room_message", hook_id)
         assert isinstance(delivery["oauth_client_id"], str)

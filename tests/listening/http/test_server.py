@@ -12,21 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
+from support.load import signed_url
 from support.servers import EVENTS
-from support.waiting import wait_until
 from support.wire import connect, post_raw, raw_delivery, send_raw
 
-from sandbox.both_servers import free_port
-
 MEBIBYTE = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def url(hipchat, stackstorm):
-    """The URL of a webhook for messages."""
-    room = hipchat.make_room()
-    stackstorm.listen("message", room)
-    return stackstorm.webhooks(room)[0]["url"]
 
 
 def ask(url, request):
@@ -106,12 +96,12 @@ class TestStrangers:
     """Requests of every kind."""
 
     def test_ten_thousand_of_them_get_no_5xx_leave_no_traceback_and_reach_no_rule(
-            self, stackstorm, url):
+            self, stackstorm, webhook):
         payloads, accepted = stackstorm.payloads(), stackstorm.health()["accepted"]
-        strangers = [Strange(seed, url) for seed in range(25)]
+        strangers = [Strange(seed, webhook) for seed in range(25)]
         requests = [stranger.request() for stranger in strangers for _ in range(400)]
         with ThreadPoolExecutor(24) as pool:
-            statuses = set(pool.map(lambda request: ask(url, request), requests))
+            statuses = set(pool.map(lambda request: ask(webhook, request), requests))
         assert not [status for status in statuses if status and status >= 500]
         # Not all are refused for the same trifle.
         assert {None, 200, 400, 404, 405, 411} <= statuses
@@ -139,18 +129,18 @@ class TestBodies:
         "gzip": b"\x1f\x8b\x08\0" + b"\0" * 1000}
 
     @pytest.mark.parametrize("kind", HOSTILE)
-    def test_are_refused_cheaply(self, stackstorm, url, kind):
+    def test_are_refused_cheaply(self, stackstorm, webhook, kind):
         before = processor_seconds(stackstorm.process)
-        assert post_raw(url, self.HOSTILE[kind]).status == 400
+        assert post_raw(webhook, self.HOSTILE[kind]).status == 400
         assert processor_seconds(stackstorm.process) - before < 1
         assert "Traceback" not in stackstorm.log()
 
-    def test_of_a_mebibyte_that_are_text_are_taken(self, url):
-        deliver(url, text="{{x " * (10 ** 4) + "x" * 10 ** 6)
+    def test_of_a_mebibyte_that_are_text_are_taken(self, webhook):
+        deliver(webhook, text="{{x " * (10 ** 4) + "x" * 10 ** 6)
 
-    def test_whose_numbers_are_beyond_any_are_taken_with_the_digits(self, stackstorm, url):
+    def test_whose_numbers_are_beyond_any_are_taken_with_the_digits(self, stackstorm, webhook):
         body = raw_delivery()[:-1] + b', "a": %s, "b": 1e999, "c": -1e999}' % (b"9" * 100000)
-        assert post_raw(url, body).status == 204
+        assert post_raw(webhook, body).status == 204
 
 
 def hold(url, kind):
@@ -236,18 +226,17 @@ def memory_of(process):
 class TestHoldUps:
     """Signed deliveries during attacks on the endpoint."""
 
-    def test_go_through_promptly_amid_two_hundred_slow_connections(self, url):
-        alone = typical(url)
-        with slow_clients(url, 200):
-            amid = typical(url)
+    def test_go_through_promptly_amid_two_hundred_slow_connections(self, webhook):
+        alone = typical(webhook)
+        with slow_clients(webhook, 200):
+            amid = typical(webhook)
         assert amid < max(10 * alone, 0.3)
 
     def test_go_through_where_slow_clients_want_more_connections_than_there_are(
-            self, hipchat, start_stackstorm):
-        room = hipchat.make_room()
+            self, hipchat, room, start_stackstorm):
         stackstorm = start_stackstorm(hipchat, webhook={"max_connections": 20})
         stackstorm.listen("message", room)
-        url = stackstorm.webhooks(room)[0]["url"]
+        url = signed_url(stackstorm, room)
         with slow_clients(url, 60):
             # Each could hold a connection for 15 s, and they all came first.
             assert deliver(url) < 12
@@ -256,19 +245,18 @@ class TestHoldUps:
 
     @pytest.mark.parametrize("kind", ["requests", "tiny chunks", "an endless chunk's size",
                                       "a body without end"])
-    def test_are_hardly_delayed_by_a_flood_of_what_is_not_signed(self, stackstorm, url, kind):
-        alone, before = typical(url), memory_of(stackstorm.process)
-        with flooded(url, kind):
-            amid = typical(url)
+    def test_are_hardly_delayed_by_a_flood_of_what_is_not_signed(self, stackstorm, webhook, kind):
+        alone, before = typical(webhook), memory_of(stackstorm.process)
+        with flooded(webhook, kind):
+            amid = typical(webhook)
         # Measured side by side; the flood has processors of its own to take from the listener.
         assert amid < max(30 * alone, 0.3)
         assert memory_of(stackstorm.process) < before + 60
 
-    def test_over_more_than_max_connections_are_all_taken(self, hipchat, start_stackstorm):
-        room = hipchat.make_room()
+    def test_over_more_than_max_connections_are_all_taken(self, hipchat, room, start_stackstorm):
         stackstorm = start_stackstorm(hipchat, webhook={"max_connections": 5})
         stackstorm.listen("message", room)
-        url = stackstorm.webhooks(room)[0]["url"]
+        url = signed_url(stackstorm, room)
         with ThreadPoolExecutor(40) as pool:
             list(pool.map(lambda _: deliver(url), range(200)))
         assert stackstorm.health()["accepted"] == 200
@@ -277,43 +265,31 @@ class TestHoldUps:
 class TestAllowFrom:
     """Networks from which alone requests are taken."""
 
-    def start(self, hipchat, start_stackstorm, host, allow_from):
-        port, room = free_port(), hipchat.make_room()
-        name = f"[{host}]" if ":" in host else host
-        stackstorm = start_stackstorm(hipchat, webhook={
-            "public_url": f"http://{name}:{port}/hipchat", "port": port, "host": host,
-            "allow_from": allow_from})
-        wait_until(lambda: "Listening" in stackstorm.log())
-        stackstorm.add_rule("message", {"room": room})
-        return wait_until(lambda: [hook["url"] for hook in stackstorm.webhooks(room)])[0]
-
     def posted(self, url, source, to="127.0.0.1"):
         """The status of a delivery from an IP address to the sensor's IP address `to`."""
         parts = urlsplit(url)
         url = parts._replace(netloc=f"{to}:{parts.port}").geturl()
         return post_raw(url, raw_delivery(), source=source).status
 
-    def test_allow_their_addresses_and_no_others(self, hipchat, start_stackstorm):
-        url = self.start(hipchat, start_stackstorm, "127.0.0.1",
-                         ["127.0.0.2", "127.1.0.0/16", "10.0.0.0/8", "2001:db8::/32"])
+    def test_allow_their_addresses_and_no_others(self, listen):
+        url = listen(allow_from=["127.0.0.2", "127.1.0.0/16", "10.0.0.0/8", "2001:db8::/32"])
         statuses = {source: self.posted(url, source) for source in [
             "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.1.2.3", "127.2.0.1"]}
         assert statuses == {"127.0.0.1": 403, "127.0.0.2": 204, "127.0.0.3": 403,
                             "127.1.2.3": 204, "127.2.0.1": 403}
 
-    def test_are_of_the_connection_and_not_of_a_header(self, hipchat, start_stackstorm):
-        url = self.start(hipchat, start_stackstorm, "127.0.0.1", ["127.0.0.2"])
-        assert post_raw(url, b"{}", headers=[
+    def test_are_of_the_connection_and_not_of_a_header(self, listen):
+        assert post_raw(listen(allow_from=["127.0.0.2"]), b"{}", headers=[
             "Content-Length: 2", "X-Forwarded-For: 127.0.0.2", "X-Real-IP: 127.0.0.2",
             "Forwarded: for=127.0.0.2", "Remote-Addr: 127.0.0.2"]).status == 403
 
-    def test_may_be_of_ipv6_and_know_ipv4_that_comes_by_it(self, hipchat, start_stackstorm):
+    def test_may_be_of_ipv6_and_know_ipv4_that_comes_by_it(self, listen):
         try:
             with socket.socket(socket.AF_INET6) as probe:
                 probe.bind(("::1", 0))
         except OSError:
             pytest.skip("there is no IPv6 here")
-        url = self.start(hipchat, start_stackstorm, "::", ["::1/128", "127.0.0.2/32"])
+        url = listen(host="::", allow_from=["::1/128", "127.0.0.2/32"])
         assert self.posted(url, "::1", to="[::1]") == 204
         assert self.posted(url, "127.0.0.2") == 204
         assert self.posted(url, "127.0.0.1") == 403

@@ -56,8 +56,8 @@ def everything(caplog, monkeypatch):
         yield caplog
 
 
-def settings(url, **more):
-    config = dict({"api_url": url, "api_key": TOKEN, "rate_limit_wait": 0}, **more)
+def settings(api_url="https://hipchat", **more):
+    config = dict({"api_url": api_url, "api_key": TOKEN, "rate_limit_wait": 0}, **more)
     return ApiSettings.from_config(
         {key: value for key, value in config.items() if value is not None})
 
@@ -159,20 +159,17 @@ class TestConfig:
         {"api_url": "me:" + OAUTH_SECRET + "@hipchat"}])
     def test_is_named_without_its_secrets(self, config):
         with pytest.raises(HipChatError) as caught:
-            settings(**dict({"url": "https://hipchat", **config} if "api_url" not in config
-                            else {"url": config["api_url"]}, **{
-                                key: value for key, value in config.items() if key != "api_url"}))
+            settings(**config)
         assert TOKEN not in str(caught.value) and OAUTH_SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["personal token", "integration"])
 def test_are_nowhere_in_what_a_sensor_shows_at_debug(tmp_path, kind):
-    hipchat = Hipchat("--oauth", "our-id:" + OAUTH_SECRET)
     config = {} if kind == "personal token" else {
         "api_key": None, "oauth": {"id": "our-id", "secret": OAUTH_SECRET}}
-    stackstorm = Stackstorm(tmp_path, hipchat, options=("--log-level", "DEBUG"),
-                            webhook={"secret": SIGNING_SECRET}, **config)
-    try:
+    with Hipchat("--oauth", "our-id:" + OAUTH_SECRET) as hipchat, Stackstorm(
+            tmp_path, hipchat, options=("--log-level", "DEBUG"),
+            webhook={"secret": SIGNING_SECRET}, **config) as stackstorm:
         room = hipchat.make_room()
         trigger = stackstorm.listen("message", room)
         url, = [hook["url"] for hook in stackstorm.webhooks(room)]
@@ -192,6 +189,3 @@ def test_are_nowhere_in_what_a_sensor_shows_at_debug(tmp_path, kind):
         shown = stackstorm.log() + json.dumps([
             stackstorm.health(), stackstorm.payloads(), stackstorm.api("GET", "/v1/executions")])
         assert not secrets_in(shown, stackstorm.config)
-    finally:
-        stackstorm.stop()
-        hipchat.stop()

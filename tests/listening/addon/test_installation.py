@@ -25,32 +25,21 @@ ID, SECRET = "11111111-2222-4333-8444-555555555555", "an-oauth-secret-" * 3
 API = "https://hipchat.example.com/v2"
 EXAMPLES = int(os.environ.get("EXAMPLES", 150))  # 10,000 were run by hand
 
-OTHER_HIPCHATS = [
-    "https://hipchat.example.org/v2/capabilities", "http://hipchat.example.com/v2/capabilities",
-    "https://hipchat.example.com:8443/v2/capabilities",
-    "https://hipchat.example.com:0/v2/capabilities",
-    "https://hipchat.example.com:99999/v2/capabilities",
-    "https://hipchat.example.com.evil.example/v2/capabilities",
-    "https://evil.example/https://hipchat.example.com/v2/capabilities",
-    "https://user@hipchat.example.com/v2/capabilities",
-    "https://hipchat.example.com@evil.example/v2/capabilities",
-    "https://@hipchat.example.com/v2/capabilities", "https://:@hipchat.example.com/v2/capabilities",
-    "https://hipchat.example.com/v2/capabilities?to=evil",
-    "https://hipchat.example.com/v2/capabilities?",
-    "https://hipchat.example.com/v2/capabilities#x", "https://hipchat.example.com/v2/capabilities#",
-    "https://evil.example\\@hipchat.example.com/v2/capabilities",
-    "https:\\\\hipchat.example.com\\v2\\capabilities", "https:hipchat.example.com/v2/capabilities",
-    "//hipchat.example.com/v2/capabilities", "hipchat.example.com/v2/capabilities",
-    "https://hipchat.example.com/v2/capabilities/", "https://hipchat.example.com//v2/capabilities",
-    "https://hipchat.example.com/v2/../v2/capabilities",
-    "https://hipchat.example.com/V2/capabilities",
-    "https://hipchat.example.com/v2%2fcapabilities", "https://hipchat.example.com./v2/capabilities",
-    "https://hipchat.example.com/v2/capabilities;x",
-    "https://hipchat%2eexample.com/v2/capabilities", "https://[::ffff:7f00:1]/v2/capabilities",
-    "https://[hipchat.example.com]/v2/capabilities",
-    "file:///v2/capabilities", "gopher://hipchat.example.com/v2/capabilities", "https://", "x"]
-SAME_HIPCHAT = ["https://hipchat.example.com/v2/capabilities",
-                "https://HipChat.Example.COM/v2/capabilities",
+HERE = API + "/capabilities"
+OTHER_HIPCHATS = [origin + "/v2/capabilities" for origin in (
+    "https://hipchat.example.org", "http://hipchat.example.com", "https://hipchat.example.com:8443",
+    "https://hipchat.example.com:0", "https://hipchat.example.com:99999",
+    "https://hipchat.example.com.evil.example", "https://evil.example/https://hipchat.example.com",
+    "https://user@hipchat.example.com", "https://hipchat.example.com@evil.example",
+    "https://@hipchat.example.com", "https://:@hipchat.example.com",
+    "https://evil.example\\@hipchat.example.com", "https:hipchat.example.com",
+    "//hipchat.example.com", "hipchat.example.com", "https://hipchat.example.com.",
+    "https://hipchat%2eexample.com", "https://[::ffff:7f00:1]", "https://[hipchat.example.com]",
+    "file://", "gopher://hipchat.example.com")]
+OTHER_HIPCHATS += [HERE + end for end in ("?to=evil", "?", "#x", "#", "/", ";x")]
+OTHER_HIPCHATS += [HERE.replace("/v2/", part) for part in ("//v2/", "/v2/../v2/", "/V2/", "/v2%2f")]
+OTHER_HIPCHATS += [HERE.replace("/", "\\"), "https://", "x"]
+SAME_HIPCHAT = [HERE, "https://HipChat.Example.COM/v2/capabilities",
                 "HTTPS://hipchat.example.com:443/v2/capabilities"]
 
 

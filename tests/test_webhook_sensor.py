@@ -32,7 +32,6 @@ TASKS = [  # the name in /health, where the task is (or its name in wiring), its
     ("listening", Server, "serve"),
     ("opening", Spool, "open"),
     ("spool", Spool, "_write_forever"),
-    ("dispatching", RoomQueues, "_notify_all"),
     ("dispatching", RoomQueues, "_work"),
     ("dispatching", RoomQueues, "_yield_to_arriving"),
     ("watching", RoomQueues, "_watch"),
@@ -58,6 +57,7 @@ class Sensor:
         platform_modules.install_services(triggers, self.broker, Database(
             triggers, self.broker, pack=hipchat_pack))
         self.sensor = SensorHost(hipchat_pack, definition, triggers, self.broker)._sensor
+        self.running = None
 
     def run(self):
         self.running = eventlet.spawn(self.sensor.run)
@@ -83,7 +83,8 @@ def toy(hipchat, room, tmp_path, monkeypatch, tasks):
             "webhook": {"public_url": f"http://127.0.0.1:{port}", "host": "127.0.0.1",
                         "port": port}})
         yield toy
-        toy.running.kill()
+        if toy.running:
+            toy.running.kill()
 
 
 def failing_once(original, error, tasks):

@@ -19,9 +19,8 @@ def start(hipchat, room, journal, start_ready):
     """Start a sensor that listens in the room, with these settings of the spool."""
 
     def start(**spool):
-        stackstorm = start_ready(hipchat, rooms=[room], events=["message"], spool=spool,
-                                 options=journal.options)
-        return stackstorm
+        return start_ready(hipchat, rooms=[room], events=["message"], spool=spool,
+                           options=journal.options)
 
     return start
 

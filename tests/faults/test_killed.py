@@ -2,17 +2,16 @@
 import random
 import time
 
-from support.load import Load, send_all, signed_url
+from support.load import Load, send_all
 from support.waiting import wait_until
 
 KILLS = 20
 
 
 def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
-        hipchat, start_ready, journal):
-    rooms = [hipchat.make_room() for _ in range(4)]
-    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
-    with Load({room: signed_url(stackstorm, room) for room in rooms}) as load:
+        listen, journal):
+    stackstorm, urls = listen(4)
+    with Load(urls) as load:
         for number in range(KILLS):
             before = load.count()
             if number % 4 == 0:  # so that much waits in the spool when the end comes
@@ -28,10 +27,9 @@ def test_twenty_kills_under_load_lose_nothing_and_keep_the_order_of_each_room(
     assert stackstorm.health()["status"] == "ok"
 
 
-def test_dispatched_deliveries_are_not_dispatched_again_after_a_kill(hipchat, start_ready, journal):
-    room = hipchat.make_room()
-    stackstorm = start_ready(hipchat, rooms=[room], events=["message"], options=journal.options)
-    load = send_all({room: signed_url(stackstorm, room)}, deliveries=30)
+def test_dispatched_deliveries_are_not_dispatched_again_after_a_kill(listen, journal):
+    stackstorm, urls = listen(1)
+    load = send_all(urls, deliveries=30)
     journal.wait_for(load.accepted)
     wait_until(lambda: stackstorm.health()["waiting"] == 0)
     stackstorm.kill()

@@ -1,7 +1,7 @@
 """A burst, a large delivery and a clock set back: nothing is lost, and memory does not grow."""
 import re
 
-from support.load import Load, delivery, post, send_all, signed_url
+from support.load import Load, delivery, post, send_all
 from support.waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
@@ -22,10 +22,8 @@ def memory(stackstorm, what="VmRSS"):
 
 
 def test_five_thousand_deliveries_in_one_burst_from_fifty_connections(
-        hipchat, start_ready, journal):
-    rooms = [hipchat.make_room() for _ in range(10)]
-    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
-    urls = {room: signed_url(stackstorm, room) for room in rooms}
+        listen, journal):
+    stackstorm, urls = listen(10)
     warm_up = send_all(urls, senders=5, deliveries=4, prefix="warm-up ")
     journal.wait_for(warm_up.accepted)
     before = memory(stackstorm)
@@ -36,10 +34,9 @@ def test_five_thousand_deliveries_in_one_burst_from_fifty_connections(
     assert memory(stackstorm, "VmHWM") - before < GROWTH
 
 
-def test_a_delivery_of_a_mebibyte(hipchat, start_ready, journal):
-    room = hipchat.make_room()
-    stackstorm = start_ready(hipchat, rooms=[room], events=["message"], options=journal.options)
-    url = signed_url(stackstorm, room)
+def test_a_delivery_of_a_mebibyte(listen, journal):
+    stackstorm, urls = listen(1)
+    (room, url), = urls.items()
     before = memory(stackstorm)
     envelope = len(delivery("large", room, ""))
     assert post(url, delivery("large", room, "x" * (MEBIBYTE - envelope))) == 204
@@ -47,13 +44,12 @@ def test_a_delivery_of_a_mebibyte(hipchat, start_ready, journal):
     assert memory(stackstorm, "VmHWM") - before < GROWTH
 
 
-def test_a_clock_that_is_set_back_by_a_day(hipchat, start_ready, journal, tmp_path, monkeypatch):
+def test_a_clock_that_is_set_back_by_a_day(listen, journal, tmp_path, monkeypatch):
     set_back = tmp_path / "set back"
     (tmp_path / "sitecustomize.py").write_text(CLOCK.format(str(set_back)))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    rooms = [hipchat.make_room() for _ in range(4)]
-    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
-    with Load({room: signed_url(stackstorm, room) for room in rooms}) as load:
+    stackstorm, urls = listen(4)
+    with Load(urls) as load:
         wait_until(lambda: load.count() > 100)
         set_back.touch()
         wait_until(lambda: load.count() > 200)
@@ -61,6 +57,6 @@ def test_a_clock_that_is_set_back_by_a_day(hipchat, start_ready, journal, tmp_pa
     wait_until(lambda: stackstorm.health()["waiting"] == 0)
     assert stackstorm.health()["status"] == "ok"
     assert len(set(re.findall(r"(?m)^\d{4}-\d\d-\d\d ", stackstorm.log()))) >= 2, "dates"
-    message = load.accepted[0][0]
-    assert post(signed_url(stackstorm, rooms[0]), delivery(message, rooms[0])) == 204
+    room, url = next(iter(urls.items()))
+    assert post(url, delivery(load.accepted[0][0], room)) == 204
     wait_until(lambda: stackstorm.health()["dropped"].get("repeated") == 1)

@@ -3,16 +3,15 @@ import signal
 import time
 
 import pytest
-from support.load import Load, delivery, post, signed_url
+from support.load import Load, delivery, post
 from support.waiting import wait_until
 
 from listening.timing import STOP_TIMEOUT
 
 
-def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_ready, journal):
-    rooms = [hipchat.make_room() for _ in range(20)]
-    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
-    with Load({room: signed_url(stackstorm, room) for room in rooms}, senders=2) as load:
+def test_a_stop_under_load_lets_nothing_be_dispatched_twice(listen, journal):
+    stackstorm, urls = listen(20)
+    with Load(urls, senders=2) as load:
         for count in (200, 400):
             wait_until(lambda: load.count() > count)
             stackstorm.process.terminate()
@@ -25,11 +24,10 @@ def test_a_stop_under_load_lets_nothing_be_dispatched_twice(hipchat, start_ready
 
 
 @pytest.mark.parametrize("fault", ["none", "fail"], ids=["as ever", "while the broker is away"])
-def test_sigterm_under_load_ends_it_soon_and_loses_nothing(hipchat, start_ready, journal, fault):
-    rooms = [hipchat.make_room() for _ in range(4)]
-    stackstorm = start_ready(hipchat, rooms=rooms, events=["message"], options=journal.options)
+def test_sigterm_under_load_ends_it_soon_and_loses_nothing(listen, journal, fault):
+    stackstorm, urls = listen(4)
     stackstorm.set_fault(fault)
-    with Load({room: signed_url(stackstorm, room) for room in rooms}, senders=2) as load:
+    with Load(urls, senders=2) as load:
         wait_until(lambda: load.count() > 100)
         began = time.monotonic()
         stackstorm.process.terminate()
@@ -37,9 +35,10 @@ def test_sigterm_under_load_ends_it_soon_and_loses_nothing(hipchat, start_ready,
         assert time.monotonic() - began < 2 * STOP_TIMEOUT
     assert set(load.statuses) <= {204, 503, None}, "accepted, refused or not answered"
     assert "Stopped;" in stackstorm.log(), "cleanup() ran"
-    assert all(len(stackstorm.webhooks(room)) == 1 for room in rooms), "webhooks stay"
+    assert all(len(stackstorm.webhooks(room)) == 1 for room in urls), "webhooks stay"
     stackstorm.start()
     journal.wait_for(load.accepted)
     wait_until(lambda: stackstorm.health().get("status") == "ok")
-    assert post(signed_url(stackstorm, rooms[0]), delivery("after", rooms[0])) == 204
+    room, url = next(iter(urls.items()))
+    assert post(url, delivery("after", room)) == 204
     journal.wait_for([["after"]])

@@ -3,7 +3,6 @@
 Dispatching fails in most of these tests at first, so that deliveries wait in the spool.
 """
 import resource
-import shutil
 import subprocess
 
 import pytest
@@ -129,26 +128,6 @@ class TestSmall:
         stackstorm.start()
         wait_until(lambda: stackstorm.health().get("status") == "ok")
         assert journal.dispatched() == sender.accepted, "nothing comes again"
-
-
-class TestDirectory:
-
-    def test_that_cannot_be_made_again_means_503_until_it_can(self, start, room, journal):
-        stackstorm = start()
-        sender = Sender(stackstorm, room)
-        stackstorm.set_fault("fail")
-        assert sender.post() == 204
-        directory = stackstorm.directory / "spool"
-        shutil.rmtree(str(directory))
-        directory.write_text("not a directory")
-        assert [sender.post() for _ in range(2)] == [503, 503]
-        assert spool_troubles(stackstorm) == ["spool: deliveries are refused"]
-        directory.unlink()
-        assert sender.post() == 204
-        stackstorm.set_fault("none")
-        journal.wait_for([sender.accepted])
-        assert spool_troubles(stackstorm) == [
-            "spool: its files were removed and were created again"]
 
 
 class TestFile:

@@ -3,9 +3,11 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from support.dispatching import LOG
 from support.waiting import wait_until
 
 from hipchat.webhook.webhook_url import Address
+from listening.dispatch.room_queues import RoomQueues
 
 
 class TestDelivery:
@@ -57,6 +59,7 @@ class TestDelivery:
     def test_that_waited_in_the_spool_at_the_start_is_dispatched(self, bench):
         bench.listen("trigger")
         bench.put("trace")
+        bench.queues = RoomQueues(bench.spool, bench.dispatcher.deliver, bench.health, LOG)
         bench.start()
         wait_until(lambda: bench.spool.waiting == 0)
         assert bench.stackstorm.published == [("trigger", "trace")]

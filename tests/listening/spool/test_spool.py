@@ -176,16 +176,11 @@ class TestInsert:
     def test_takes_any_text(self, spool, spools, text):
         assert spool.insert(delivery(text)) is True
         assert spool.insert(delivery(text)) is False
-        assert spool.next(ROOM).body == b"{}"
+        assert len(waiting(spool)) == 1 and spool.next(ROOM).body == b"{}"
         assert spools.said == []
 
 
 class TestDuplicate:
-    def test_of_a_message_is_dropped(self, spool):
-        assert spool.insert(delivery("one")) is True
-        assert spool.insert(delivery("one")) is False
-        assert traces(spool) == ["one"]
-
     def test_is_known_in_the_same_commit(self, spool):
         threads = [eventlet.spawn(spool.insert, delivery("one")) for _ in range(3)]
         assert [thread.wait() for thread in threads] == [True, False, False]
@@ -268,15 +263,6 @@ class TestExpiry:
 
 
 class TestRemove:
-    def test_is_on_disk_after_settle(self, spool, spools):
-        insert_many(spool, 5)
-        for each in waiting(spool)[:3]:
-            spool.remove(each)
-        spool.settle()
-        assert spool.waiting == 2
-        spool = spools.open()
-        assert (spool.waiting, traces(spool)) == (2, ["3", "4"])
-
     def test_twice_counts_once(self, spool):
         insert_many(spool, 2)
         first = waiting(spool)[0]
@@ -725,10 +711,12 @@ class TestWriter:
         eventlet.sleep(0)
         spool.settle()
         assert all(insert.dead for insert in inserts)
-        for each in waiting(spool):
+        for each in waiting(spool)[:28]:
             spool.remove(each)
         spool.settle()
-        assert spools.open().waiting == 0
+        assert spool.waiting == 2
+        spool = spools.open()
+        assert (spool.waiting, traces(spool)) == (2, ["28", "29"])
 
     def test_that_waits_for_a_hanging_disk_delays_only_the_inserts_in_its_commit(
             self, spool, monkeypatch):

@@ -2,13 +2,14 @@
 import sqlite3
 from typing import Generator, Iterator, Optional, Sequence, Set, Tuple
 
-from listening.spool.schema import CLAIM, COLUMNS, checksum, is_intact
+from listening.spool.schema import COLUMNS, checksum, is_intact
 
 __all__ = ["copy_rows"]
 
 OLD_COLUMNS = "id, lane, event, trace, received, body"  # of format 2
-# Claim keys are not copied: the delivery that left one may be lost.
-SEEN_KEYS = "SELECT dedup_key FROM {} WHERE dedup_key NOT LIKE '" + CLAIM + " %'"
+# Claim keys are not copied: the delivery that left one may be lost. They have at least five words,
+# and a dedup key has three.
+SEEN_KEYS = "SELECT dedup_key FROM {} WHERE dedup_key NOT LIKE '% % % %'"
 OLD_SEEN_KEYS = "SELECT message FROM {} WHERE message != ''"
 
 

@@ -2,12 +2,10 @@
 import zlib
 from typing import Sequence
 
-__all__ = ["CLAIM", "COLUMNS", "FORMAT", "KEYS", "PAGE_SIZE", "SCHEMA", "checksum", "is_intact",
-           "sanitize"]
+__all__ = ["COLUMNS", "FORMAT", "KEYS", "PAGE_SIZE", "SCHEMA", "checksum", "is_intact", "sanitize"]
 
 PAGE_SIZE = 4096  # bytes
 FORMAT = 3
-CLAIM = "room_topic_change"  # begins each claim key
 COLUMNS = "number, room_id, event, trace_tag, received_at, body, dedup_key, checksum"
 KEYS = "CREATE INDEX keys ON deliveries (dedup_key)"
 # application_id repeats the format. If the two differ, the file is damaged, and not newer.

@@ -9,7 +9,7 @@ from benchmarks.measure import Row, alternate, compared, plain
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import EVERYWHERE
 from hipchat.webhook.webhook_url import Address
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 
 ADDRESS = Address("room_message", 1001)
 FILTERS = 1000

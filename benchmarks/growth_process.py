@@ -25,7 +25,7 @@ from listening.context import Context
 from listening.dispatch.dispatcher import Dispatcher
 from listening.operations.health import Health
 from listening.dispatch.room_queues import RoomQueues
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.spool import Delivery, Spool
 from listening.spool.store import Store
 from listening.operations.supervisor import Supervisor

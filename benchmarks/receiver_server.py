@@ -17,7 +17,7 @@ from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory
 from listening.addon.installation import Installation
 from listening.context import Context
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.http.intake import Intake
 from listening.http.server import Server
 from listening.operations.health import Health

@@ -22,8 +22,8 @@ from hipchat.events import HIPCHAT_EVENTS, Event, payload, room_id, room_name  #
 from hipchat.events import text_of  # noqa: E402
 from hipchat.text.template_guard import BREAK  # noqa: E402
 from hipchat.webhook.webhook_url import Address  # noqa: E402
-from listening.dispatch.subscription import Subscription  # noqa: E402
-from listening.dispatch.subscriptions import Subscriptions  # noqa: E402
+from listening.subscription import Subscription  # noqa: E402
+from listening.subscriptions import Subscriptions  # noqa: E402
 
 Json = Dict[str, Any]
 

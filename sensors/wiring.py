@@ -24,7 +24,7 @@ from listening.errors import ServiceUnavailable
 from listening.dispatch.dispatched_before import DispatchedBefore
 from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
 from listening.http.intake import Intake
@@ -285,7 +285,7 @@ class Parts:
             enabled_rules=database.enabled_rules, health=health).watch)
         run_forever("webhooks", self._webhooks.run)
         run_forever("history", self._read_histories)
-        run_forever("token", lambda: watch_token(self._context))
+        run_forever("token", lambda: watch_token(self._api, health))
 
     def _take_over(self) -> None:
         """Discard the deliveries from before another sensor was active.

@@ -6,7 +6,7 @@ from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import SensorSettings
 from listening import timing
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.operations.health import Health
 
 __all__ = ["Context"]

@@ -4,7 +4,7 @@ import time
 from eventlet.semaphore import Semaphore
 
 from listening import timing
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
 from listening.wakeup import WakeUp

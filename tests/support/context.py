@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import SensorSettings
 from listening.context import Context
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.operations.health import Health
 
 LOG = logging.getLogger("sensor")

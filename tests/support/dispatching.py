@@ -12,7 +12,7 @@ from support.waiting import wait_until
 from hipchat.api.room_directory import RoomDirectory
 from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.operations.health import Health
 from listening.operations.supervisor import Supervisor
 from listening.spool import Delivery, Spool

@@ -8,7 +8,7 @@ from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.context import Context
 from listening.dispatch.dispatched_before import DispatchedBefore
-from listening.dispatch.subscriptions import COMMANDS
+from listening.subscriptions import COMMANDS
 from listening.errors import RetryLater, ServiceUnavailable
 from listening.single_flight import SingleFlight
 from listening.spool import StoredDelivery

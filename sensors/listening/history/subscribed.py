@@ -5,7 +5,7 @@ from typing import Callable, Dict, FrozenSet, Optional
 from hipchat.api.room_history import HISTORY_EVENTS
 from hipchat.webhook.webhook_url import Address
 from listening import timing
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.history.cursors import Cursors
 
 __all__ = ["Subscribed"]

@@ -7,19 +7,19 @@ import eventlet
 from hipchat.api.client import Client
 from hipchat.api.rate_limit import CallBudget
 from hipchat.check.token import expiry_warning
+from hipchat.config.api_settings import ApiSettings
 from hipchat.errors import HipChatError
 from listening import timing
-from listening.context import Context
+from listening.operations.health import Health
 
 __all__ = ["watch_stalls", "watch_token"]
 
 
-def watch_token(context: Context) -> None:
+def watch_token(settings: ApiSettings, health: Health) -> None:
     """Warn in /health when the config's personal token (api_key) expires within two weeks.
 
     Returns only if the config has no personal token.
     """
-    settings, health = context.settings.api, context.health
     # Not within the sensor's call budget, which delays calls if there are many rooms.
     client = Client(settings._replace(rate_limit_wait=0), CallBudget(1.0))
     client.call_ended = health.metrics.call_ended

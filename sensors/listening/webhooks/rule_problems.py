@@ -9,7 +9,7 @@ from hipchat.events import EVENTS
 from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
 from listening.operations.health import Health
-from listening.dispatch.subscriptions import COMMANDS, Subscriptions
+from listening.subscriptions import COMMANDS, Subscriptions
 from listening.errors import ServiceUnavailable
 from listening.webhooks.reconciler import WebhookReconciler
 

@@ -29,7 +29,7 @@ def watch(monkeypatch):
 
         monkeypatch.setattr("hipchat.api.client.Client.token_info", lambda client: token_info())
         context = make_context()
-        running = eventlet.spawn(watch_token, context)
+        running = eventlet.spawn(watch_token, context.settings.api, context.health)
         wait_until(lambda: not looks)
         eventlet.sleep(0)
         running.kill()

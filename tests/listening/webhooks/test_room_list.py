@@ -7,7 +7,7 @@ from support.context import LOG, make_context
 
 from hipchat.api.room_directory import RoomDirectory
 from listening import room_schedule
-from listening.dispatch.subscriptions import Subscriptions
+from listening.subscriptions import Subscriptions
 from listening.room_schedule import RoomSchedule
 from listening.timing import ROOM_LIST_PERIOD
 from listening.webhooks import room_list

@@ -10,7 +10,7 @@ from hipchat.text.room_reference import is_room_id
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import EVERYWHERE
 from hipchat.webhook.webhook_url import Address
-from listening.dispatch.subscription import Subscription
+from listening.subscription import Subscription
 
 __all__ = ["COMMANDS", "Subscriptions"]
 

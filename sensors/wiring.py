@@ -288,9 +288,10 @@ class Parts:
         run_forever("token", lambda: watch_token(self._api, health))
 
     def _take_over(self) -> None:
-        """Discard the deliveries from before another sensor was active.
+        """Discard the deliveries in the spool, because another sensor has been active since.
 
-        What the history contains is read from there, from the other sensor's cursors on.
+        Messages, notifications and topics are read again from HipChat's history, from the cursors
+        on that the other sensor stored. What that sensor dispatched is skipped.
         """
         context = self._context
         count = self.spool.discard()

@@ -14,6 +14,8 @@ class Platform(NamedTuple):
     Attributes:
         api_url: the URL of StackStorm's API, which ends in /v1.
         headers: returns the headers that authenticate the account; {} without authentication.
+        username: the account's StackStorm user; "" if it is not known.
+        stream_url: the URL of StackStorm's event stream; "" outside the sensor.
         has_authentication: whether StackStorm requires authentication.
         renew: called after StackStorm has rejected the headers; then headers() returns new ones.
     """

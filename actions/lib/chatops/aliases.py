@@ -37,9 +37,10 @@ def find(command: str, listing: Listing,
 
 
 def check_choice(match: FormatMatch, stackstorm: StackStorm) -> None:
-    """Raise CommandRejected unless StackStorm itself chooses the alias and format of a match.
+    """Raise CommandRejected unless StackStorm would choose the same alias and format as a match.
 
-    For a command with match_multiple, its choice counts.
+    Only a format with match_multiple needs this check: the call that starts all executions of a
+    command states no alias and no format, so StackStorm chooses them.
     """
     try:
         found = stackstorm.match(match.command)
@@ -78,7 +79,8 @@ def _unsupported_safeguard(alias: Dict[str, Any]) -> str:
 def problems_of(aliases: Sequence[Dict[str, Any]]) -> List[str]:
     """Return a sentence for each problem that keeps people from running an enabled alias.
 
-    The aliases must include disabled ones, because their names count too.
+    Args:
+        aliases: all aliases; also a disabled one keeps another of the same name from running.
     """
     enabled = [alias for alias in aliases if alias.get("enabled", True)]
     problems = [*_named_alike(aliases).values(), *map(_unsupported_safeguard, enabled)]

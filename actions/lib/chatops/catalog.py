@@ -23,7 +23,7 @@ class Listing:
 class Catalog:
     """A cache of StackStorm's aliases, which its owner refreshes from time to time.
 
-    Its methods raise StackStormError if the aliases cannot be read.
+    refresh() and listing() raise StackStormError if they read the aliases and that fails.
     """
 
     def __init__(self, stackstorm: StackStorm):

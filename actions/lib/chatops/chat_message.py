@@ -92,9 +92,9 @@ def check_words(command: str) -> None:
 
 
 def check_harmless(command: str) -> None:
-    """Raise CommandRejected for a command on which StackStorm's matching might hang.
+    """Raise CommandRejected for a command that is too long, or has too many equals signs.
 
-    Matching takes exponential time in the number of equals signs.
+    StackStorm's matching takes exponential time in the number of equals signs.
     """
     if len(command) > LONGEST_COMMAND:
         raise CommandRejected(f"A command has at most {LONGEST_COMMAND} characters; this one has "

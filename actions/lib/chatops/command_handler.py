@@ -101,6 +101,8 @@ class CommandHandler:
                about_to_start: Callable[[Attempt], None]) -> Outcome:
         """Run the command in a message that the pack's own user did not write.
 
+        Errors of HipChat and StackStorm become an Outcome; those of about_to_start are raised.
+
         Args:
             now: the time by HipChat's clock.
             about_to_start: called right before the call that starts the command in StackStorm, so

@@ -67,7 +67,8 @@ class FormatExpression(NamedTuple):
     def values(self, match: "re.Match[str]", command: Command) -> Optional[Dict[str, Any]]:
         """Return the parameter values, by name, that StackStorm reads from a match of `source`.
 
-        Returns None if StackStorm rejects the match, because the command is empty.
+        Key=value pairs of the command replace the values of placeholders. Returns None for a
+        command with neither text nor values, which StackStorm rejects.
         """
         values: Dict[str, Any] = match.groupdict()
         for name, default in self.defaults.items():

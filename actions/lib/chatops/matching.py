@@ -92,7 +92,7 @@ class Format:
     def match(self, typed: str) -> Optional[FormatMatch]:
         """Match a typed command with this format, ignoring case; return None if it does not match.
 
-        A match may have a `rejection`.
+        If the command matches but must not be run, the match states why in its `rejection`.
         """
         command = read_command(typed)
         if not self._begins_as(command.text):

@@ -50,8 +50,8 @@ class Installation:
                  save: Callable[[str], None], credentials_changed: Callable[[], None],
                  health: Health, log: logging.Logger):
         """Args:
-            load: returns the string that `save` stored in StackStorm's datastore; None without one.
-                Both raise NotStored and ServiceUnavailable.
+            load, save: read and store the installation, as a string, in StackStorm's datastore.
+                `load` returns None if none is stored. Both raise NotStored and ServiceUnavailable.
             credentials_changed: called after a change of the credentials or of is_delivering.
         """
         self._api, self._public_url = settings.api, settings.public_url

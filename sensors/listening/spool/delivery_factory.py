@@ -24,7 +24,8 @@ def from_webhook(event: str, room_id: int, raw: bytes, body: Dict[str, Any],
     in a webhook: its duplicate in the history has the same topic and about the same time.
 
     Args:
-        room_id: for a room webhook the one in the signed URL, not the one in the body.
+        event: HipChat's name of the event, such as "room_message".
+        room_id: the room ID in the signed URL. (An add-on's URL has none: the one in the body.)
         raw: the body as it was posted.
         body: the parsed body, whose IDs with_identities() has checked.
         now: Unix time by HipChat's clock.

@@ -214,7 +214,8 @@ class Store:
     def _insert(self, delivery: Delivery, sequence_number: int) -> int:
         """Insert a delivery; return its sequence number, which may be higher than the given one.
 
-        A live (not backfilled) delivery goes behind the earlier live deliveries of its room.
+        A live (not backfilled) delivery goes behind the earlier live deliveries of its room, and a
+        number that is in use is skipped.
         """
         if delivery.is_backfilled:
             lasts = self._last_backfilled

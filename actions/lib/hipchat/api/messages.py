@@ -24,13 +24,16 @@ def reply(client: Client, room: Any, message_id: str, message: str) -> Dict[str,
 
 def send_private(client: Client, user: Any, message: str, format: str = "text",
                  notify: bool = False) -> Dict[str, Any]:
-    """Send a private message with a user's client, and return the other arguments.
-
-    Calls POST /v2/user/{id_or_email}/message, which needs the scope send_message.
+    """Send a private message: POST /v2/user/{id_or_email}/message; needs the scope send_message.
 
     Args:
+        client: must have a user's token.
         user: the ID, email or @mention of the recipient.
         format: "text" or "html".
+        notify: whether HipChat alerts the recipient.
+
+    Returns:
+        The arguments, without the client.
     """
     check_length("user", str(user), 1, 100)
     check_length("message", message, 1, LONGEST_MESSAGE)

@@ -15,8 +15,8 @@ _RELATIVE_BELOW = 1e6
 class RateLimit(NamedTuple):
     """The rate limit that a response announces in its headers X-Ratelimit-* and X-FloodControl-*.
 
-    HipChat counts the calls in a window of time. The header -Reset, the window's end, was seen as
-    an integer, as a float, and as seconds from now.
+    HipChat counts the calls in a window of time. The headers X-Ratelimit-Reset and
+    X-FloodControl-Reset contain the window's end as Unix time or, below 1e6, in seconds from now.
 
     Attributes:
         limit, remaining: the calls that HipChat allows in the window, and those that are left; None

@@ -21,7 +21,8 @@ class Addon(NamedTuple):
     Attributes:
         secret: a random string. It is a part of the URL that an admin pastes in HipChat to install
             the add-on, and it signs the webhooks' URLs.
-        integration: None while the add-on is not installed.
+        integration: the OAuth client that HipChat made for the add-on; None while the add-on is not
+            installed.
         group: HipChat's ID of the group that installed the add-on; None if HipChat does not say.
         public_url: the webhook.public_url at the installation; None if it was not stored.
     """

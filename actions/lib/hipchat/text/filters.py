@@ -37,7 +37,8 @@ class FilterSet:
     """Many filters, searched in one pass over a text. A set takes a while to build: reuse it.
 
     Args:
-        filters: the filters; None in place of one matches every text.
+        filters: None in place of a filter matches every text. candidates() returns positions in
+            this sequence.
     """
 
     def __init__(self, filters: Sequence[Optional[Filter]]):

@@ -55,7 +55,7 @@ class WebhookUrl:
         return self._signed(self._below(url))
 
     def other_public_url(self, url: str) -> Optional[str]:
-        """Return the public_url, normalized, of a URL that our secret has signed for another one.
+        """If our secret signed a URL for another public_url, return that public_url, normalized.
 
         A webhook with such a URL may be left over from an earlier config, or another sensor with
         this token may use it. If the URL is ours, or another program made it, return None.

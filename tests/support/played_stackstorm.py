@@ -25,7 +25,8 @@ class PlayedStackStorm(HttpServer):
     """What a real one answered to the calls of commands.
 
     Attributes:
-        faults: (method, path) -> (status, body), answered in place of what is right.
+        faults: (method, path) -> (status, body), answered in place of what is right; a path that
+            ends in "/" stands for all below it.
         ends_at_once: seconds after which each execution ends; 0 if a test ends it.
         has_authentication: the key "key-of-ann" is Ann's.
         hangs: seconds that a start takes, after it has started.
@@ -115,7 +116,8 @@ class PlayedStackStorm(HttpServer):
         if path == "/stream":
             return self._stream if self.has_stream else Reply(503, b"", {"Content-Length": "0"})
         key = request.headers.get("St2-Api-Key", "")
-        fault = self.faults.get((request.method, path))
+        below = path.rpartition("/")[0] + "/"
+        fault = self.faults.get((request.method, path), self.faults.get((request.method, below)))
         if self.has_authentication and not key:
             fault = 401, {"faultstring": "Unauthorized"}
         elif path == "/user":

@@ -1,9 +1,8 @@
 """Waits for the executions of chat commands to end, and posts their results in the room."""
 import time
-from collections import deque
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Dict, Optional
 
 import eventlet
 
@@ -29,8 +28,7 @@ __all__ = ["Results"]
 PAUSED = ("pausing", "paused")
 PENDING = "pending"  # the status of an inquiry that waits for an answer
 FAILED = ("failed", "timeout")  # a policy action.retry may run the action again
-FAILED_MAX = 100  # failed executions that are kept for that policy
-ENDED_MAX = 500  # IDs of ended executions that are kept until their starts are confirmed
+KEPT_MAX = 100  # failed executions that are kept for that policy; events in Results._ended
 GROWTH = 20  # an execution is checked again after 1/20 of its age
 OVERDUE = "{} has not ended after {:.0f} hours, and I wait no longer. {}"
 # replies to HTTP statuses that are final; {0} is the error, {1} the execution ID
@@ -78,7 +76,8 @@ class Results:
         self._opening, self._replies, self._health = opening, replies, health
         self._followed: Dict[str, _Followed] = {}  # by execution ID
         self._failed: Dict[str, _Followed] = {}  # by liveaction ID
-        self._ended: Deque[str] = deque(maxlen=ENDED_MAX)  # IDs of other executions of commands
+        # The ends of executions that are not followed: some end before their start is confirmed.
+        self._ended: Dict[str, Event] = {}
         self._has_stream = False
         self.answered = 0
 
@@ -93,8 +92,9 @@ class Results:
             followed = _Followed(command, execution)
             self._followed[execution.execution_id] = followed
             self._set_due(followed)
-            if execution.execution_id in self._ended:  # before StackStorm confirmed its start
-                eventlet.spawn_n(self._guarded, self._check, followed)
+            ended = self._ended.pop(execution.execution_id, None)
+            if ended:
+                self._on_end(followed, ended.body, ended.is_whole)
 
     # The event stream
 
@@ -133,8 +133,8 @@ class Results:
             followed = self._followed.get(execution_id)
             if followed:
                 self._on_end(followed, event.body, event.is_whole)
-            elif room_of(event.body) is not None:
-                self._ended.append(execution_id)
+            elif room_of(event.body) is not None and not event.body.get("parent"):
+                _keep(self._ended, execution_id, event)
         elif status == PENDING and self._followed and _may_be_child(event.body):
             eventlet.spawn_n(self._guarded, self._on_inquiry, event.body)
 
@@ -160,9 +160,7 @@ class Results:
             return  # the event stream and a check reported the end at the same time
         liveaction_id = (body.get("liveaction") or {}).get("id")
         if body["status"] in FAILED and liveaction_id:  # a policy may run the action again
-            self._failed[liveaction_id] = followed
-            if len(self._failed) > FAILED_MAX:
-                del self._failed[next(iter(self._failed))]
+            _keep(self._failed, liveaction_id, followed)
         eventlet.spawn_n(self._guarded, self._answer, followed, body if is_whole else None)
 
     # Checks of running executions
@@ -240,16 +238,16 @@ class Results:
                 self._followed[execution.execution_id] = followed  # the next check tries again
                 return
             reply = _lost(error, execution)
-        self._finish(followed, reply)
+        self._finish(followed, *([reply] if reply else []))
 
     def _give_up(self, followed: _Followed, reply: Reply) -> None:
         """Stop following an execution; send a reply with the reason."""
         if self._followed.pop(followed.execution.execution_id, None):
             eventlet.spawn_n(self._guarded, self._finish, followed, reply)
 
-    def _finish(self, followed: _Followed, reply: Optional[Reply]) -> None:
+    def _finish(self, followed: _Followed, *replies: Reply) -> None:
         followed.command.executions.remove(followed.execution)
-        self._replies.send(followed.command, *([reply] if reply else []))
+        self._replies.send(followed.command, *replies)
         self.answered += 1
 
     def _on_inquiry(self, inquiry: Dict[str, Any]) -> None:
@@ -278,6 +276,13 @@ class Results:
             pass  # the next check reports it
         except Exception as error:
             self._replies.report_defect(error)
+
+
+def _keep(kept: Dict[str, Any], key: str, value: Any) -> None:
+    """Add a value to a dict that keeps the last KEPT_MAX values."""
+    kept[key] = value
+    if len(kept) > KEPT_MAX:
+        del kept[next(iter(kept))]
 
 
 def _lost(error: StackStormError, execution: Execution) -> Reply:

@@ -57,6 +57,12 @@ def test_an_end_before_the_start_is_confirmed_follows_the_acknowledgement(chat, 
     assert [text.partition(" ")[2][:7] for text in chat.ask("!say hi", 2)] == ["Started", "say hi"]
 
 
+def test_the_result_of_a_quick_command_is_posted_without_the_right_to_read_it(chat, st2):
+    st2.faults["GET", "/executions/"] = (403, {"faultstring": "no action_view"})
+    st2.ends_at_once = 0.001
+    assert chat.ask("!say hi", 2)[1] == "@Ann say hi"
+
+
 def test_an_end_that_the_stream_has_lost_is_found(chat, st2):
     st2.has_stream = False
     st2.end_streams()

@@ -181,9 +181,9 @@ class Runner:
             ALL_TOO_OLD.format(len(late), minutes))
         if len({each.message.requester_id for each in late}) > 1:
             command.message = command.message._replace(mention_name="")
-        self._replies.send(command, Reply(words, color="red"))
-        for other in late[1:]:
+        for other in late[1:]:  # first: after a restart they would get a reply of their own
             self._replies.send(other)
+        self._replies.send(command, Reply(words, color="red"))
 
 
 def _refused(reason: str, words: str) -> Outcome:

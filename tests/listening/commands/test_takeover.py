@@ -89,6 +89,23 @@ def test_a_command_starts_once_its_attempt_can_be_recorded(
     assert health.report()["status"] == "ok"
 
 
+def test_late_commands_leave_one_reply_in_the_journal(
+        hipchat, room, message, journal, replies, check, monkeypatch):
+    monkeypatch.setattr(timing, "LATE_COMMANDS_DELAY", 0.05)
+    hipchat.people.faults({"paths": "/notification", "status": 503})
+    check.side_effect = None
+    late = runner(lambda *_: Outcome("too old", [], minutes=9), journal, replies)
+    for number in range(5):
+        late.take(message._replace(message_id=str(number)))
+    try:
+        wait_until(lambda: len(journal) == 1)
+        assert "5 commands were said" in next(iter(journal)).replies[0].reply.text
+    finally:
+        hipchat.people.heal()
+    wait_until(lambda: not len(journal))
+    assert len(hipchat.people.transcript(room)) == 1
+
+
 def test_a_defect_after_the_start_ends_the_command(
         hipchat, room, message, journal, replies, check, health):
     def handle(message, now, about_to_start):

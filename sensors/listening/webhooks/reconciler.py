@@ -189,9 +189,14 @@ class WebhookReconciler:
             if room.webhooks.required != required[room_id]:
                 room.webhooks.required, room.changed = required[room_id], True
                 self._schedule.request(room_id)
-            elif not required[room_id] and 0 < self._schedule.due_at(room_id) and (
-                    self._schedule.is_due(room_id)) and (room.webhooks.is_empty() or room.problem):
+            elif self._is_superfluous(room_id):
                 self._forget(room_id)
+
+    def _is_superfluous(self, room_id: int) -> bool:
+        """Return whether a room was served, is due again, and needs no webhooks and has none."""
+        room, due_at = self._rooms[room_id], self._schedule.due_at(room_id)
+        return not room.webhooks.required and 0 < due_at <= time.monotonic() and (
+            room.webhooks.is_empty() or bool(room.problem))
 
     def _forget(self, room_id: int) -> None:
         del self._rooms[room_id]
@@ -239,8 +244,9 @@ class WebhookReconciler:
     def _note_problem(self, room_id: int, problem: str) -> None:
         """Set a room's problem ("" for none), which RuleProblems reports."""
         room = self._rooms[room_id]
-        if room.problem and not problem:
-            self._log.info("Room %s: its events can be received now.", self.title(room_id))
+        if room.problem and problem != room.problem:
+            self._log.info("Room %s: %s", self.title(room_id),
+                           problem or "its events can be received now.")
         room.problem = problem
 
     def _note_vanishing(self, room_id: int, events: Set[str]) -> None:

@@ -83,7 +83,7 @@ class RoomWebhooks:
         """Create missing webhooks, then delete superfluous ones.
 
         In this order, an event may be delivered twice for a moment, but no event is lost. After an
-        error that HipChat answered, the next call continues with the step that failed.
+        error that HipChat answered, the next call continues with the step that failed, once.
 
         Raises:
             HipChatError: a call of HipChat's API failed.
@@ -103,7 +103,7 @@ class RoomWebhooks:
             for webhook in [each for each in self._webhooks if each not in usable.values()]:
                 self._delete(webhook)
         except ApiError:
-            self._is_listed = True
+            self._is_listed = not is_resumed  # HipChat may have executed the call: list again
             raise
         if is_resumed:  # compare again: HipChat may have executed the failed call
             self.reconcile()
@@ -168,7 +168,7 @@ class RoomWebhooks:
             made = self._client.call("POST", "room", self._room_id, "webhook", json={
                 "url": self._urls.make(Address(event, self._room_id)), "event": event,
                 "name": NAME, "authentication": self._authentication})
-        except ApiError:  # without an answer, HipChat may have created the webhook
+        except ApiError:  # if HipChat created it nevertheless, it will be in the list
             self._made_at[event].pop()
             raise
         webhook = _Webhook(str(made["id"]), event)

@@ -8,9 +8,9 @@ import eventlet
 from hipchat.events import EVENTS
 from hipchat.api.room_history import HISTORY_EVENTS
 from listening import timing
+from listening.errors import ServiceUnavailable
 from listening.operations.health import Health
 from listening.subscriptions import COMMANDS, Subscriptions
-from listening.errors import ServiceUnavailable
 from listening.webhooks.reconciler import WebhookReconciler
 
 __all__ = ["RuleProblems"]

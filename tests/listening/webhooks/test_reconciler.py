@@ -9,7 +9,7 @@ from support.context import LOG, make_context
 from support.dispatching import Rules
 from support.waiting import wait_until
 
-from hipchat.errors import NoAnswer, RateLimited
+from hipchat.errors import NoAnswer, RateLimited, ServerError
 from hipchat.webhook.webhook_url import Address, WebhookUrl
 from hipchat.api.room_directory import RoomDirectory
 from listening import timing
@@ -139,6 +139,30 @@ def test_a_webhook_that_hipchat_refused_to_make_does_not_count_as_made(keep, mon
         kept.let_pass(60)
         eventlet.sleep(0.01)
     kept.eventually(lambda: client.made)
+
+
+def test_a_webhook_that_is_made_in_spite_of_each_504_is_made_twice_at_most(keep):
+    class Gateway(Unlisting):
+        hooks = ()
+
+        def items(self, *path, **params):
+            return list(self.hooks) if path != ("room",) else super().items(*path)
+
+        def call(self, method, *path, json=None):
+            if method == "POST":
+                self.made.append(str(len(self.made)))
+                self.hooks += (dict(json, id=int(self.made[-1])),)
+                raise ServerError("POST", 504, "Gateway Timeout")
+            if method == "DELETE":
+                self.hooks = tuple(each for each in self.hooks if str(each["id"]) != path[-1])
+            return super().call(method, *path, json=json)
+
+    client = Gateway()
+    kept = keep(client)
+    wait_until(lambda: client.made)
+    kept.eventually(lambda: len(client.made) == 2)
+    kept.eventually(lambda: len(client.hooks) == 1 and kept.health.report()["status"] == "ok")
+    assert len(client.made) == 2
 
 
 class TestForAnotherPublicUrl:

@@ -25,7 +25,8 @@ class Subscriptions:
     is HipChat's name of an event and a room ID.
 
     Attributes:
-        command_addresses: the events and rooms in which chat commands are accepted.
+        command_addresses: the events and rooms in which chat commands are accepted. It must be set
+            before required() is called.
         version: the number of changes so far; if it differs later, subscriptions have changed.
     """
 
@@ -180,11 +181,14 @@ class Subscriptions:
     def _index(self) -> None:
         """Index the changed subscriptions by address, and call subscriptions_changed."""
         self._by_address, self._filters, self._names, self._required = {}, {}, set(), None
+        by_target: Dict[Any, List[Subscription]] = {}  # most are for the same rooms: the config's
         for subscription in self._subscriptions.values():
-            self._names.update(reference for reference in self._references(subscription)
+            by_target.setdefault((subscription.event, subscription.room), []).append(subscription)
+        for alike in by_target.values():
+            self._names.update(reference for reference in self._references(alike[0])
                                if reference != EVERYWHERE and not is_room_id(reference))
-            for address in self._addresses_of(subscription):
-                self._by_address.setdefault(address, []).append(subscription)
+            for address in self._addresses_of(alike[0]):
+                self._by_address.setdefault(address, []).extend(alike)
         self._former = {
             address: [each for each in former if self._subscriptions.get(each.ref) is each]
             for address, former in self._former.items()}

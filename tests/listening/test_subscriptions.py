@@ -64,6 +64,14 @@ def test_required_addresses_follow_the_rooms_and_are_computed_once(directory):
     assert {address.room_id for address in subscriptions.required()} == {FACTOR}
 
 
+def test_many_rules_for_the_configs_rooms_look_each_room_up_once(directory, monkeypatch):
+    rooms = [str(room_id) for room_id in range(1, 101)]
+    subscriptions, looked_up = Rules(rooms, ["message"], directory, LOG, lambda: None), []
+    monkeypatch.setattr(directory, "id_of", lambda room: looked_up.append(room) or int(room))
+    subscriptions.replace([trigger(f"message {number}") for number in range(50)])
+    assert len(looked_up) == len(rooms)
+
+
 class TestAdded:
     """New triggers, the same one often twice."""
 

@@ -82,7 +82,7 @@ class WebhookSensor(Sensor):
             self._parts = Parts(
                 settings=settings, health=self._health, supervisor=self._supervisor, log=self._log,
                 replaced=lambda: self._request_restart(
-                    "Another sensor is active. This one restarts as a standby."))
+                    "The sensor is no longer the active one, and restarts."))
             gc.collect()
             gc.freeze()  # a full collection of StackStorm's modules takes 0.1 s each time
             self._parts.start()

@@ -20,11 +20,10 @@ from listening import timing
 from listening.addon.installation import Installation
 from listening.backoff import Backoff
 from listening.context import Context
-from listening.errors import ServiceUnavailable
 from listening.dispatch.dispatched_before import DispatchedBefore
 from listening.dispatch.dispatcher import Dispatcher
 from listening.dispatch.room_queues import RoomQueues
-from listening.subscriptions import Subscriptions
+from listening.errors import ServiceUnavailable
 from listening.history.cursors import Cursors
 from listening.history.poller import HistoryPoller
 from listening.http.intake import Intake
@@ -36,6 +35,7 @@ from listening.operations.roster import Roster
 from listening.operations.supervisor import Supervisor
 from listening.operations.watches import watch_stalls, watch_token
 from listening.spool import Spool, SpoolError
+from listening.subscriptions import Subscriptions
 from listening.webhooks.reconciler import WebhookReconciler
 from listening.webhooks.rule_problems import RuleProblems
 from stackstorm import database, datastore
@@ -232,24 +232,30 @@ class Parts:
 
     def _run(self) -> None:
         """Open the spool, wait to become the active sensor, and return when another is active."""
-        health = self._context.health
-        backoff = Backoff(timing.SPOOL_OPEN_RETRY_MAX)
+        self._retry_spool(self.spool.open)
+        try:
+            self._leadership.run(take_over=self._take_over, activate=self._activate,
+                                 request_check=self.request_check)
+        finally:
+            if self.intake.is_open:  # also after a defect: no task may be started twice
+                self.intake.is_open = False
+                self._replaced()
+
+    def _retry_spool(self, call: Callable[[], Any]) -> Any:
+        """Return the result of a method of the spool; repeat the call until it succeeds."""
+        health, backoff = self._context.health, Backoff(timing.SPOOL_OPEN_RETRY_MAX)
         while True:
             try:
-                self.spool.open()
-                break
+                result = call()
             except SpoolError as error:
                 health.set_problem("spool", "cannot be opened", str(error))
                 eventlet.sleep(backoff.failed())
-        health.clear_problem("spool")
-        self._leadership.run(activate=self._activate, request_check=self.request_check)
-        self.intake.is_open = False
-        self._replaced()
+            else:
+                health.clear_problem("spool")
+                return result
 
-    def _activate(self, taken_over: bool) -> None:
+    def _activate(self) -> None:
         """Begin the work of the active sensor: accept and dispatch deliveries, manage webhooks."""
-        if taken_over:
-            self._take_over()
         self.intake.is_open = True
         run_forever = self._supervisor.run_forever
         run_forever("add-on", self._addon.run)
@@ -294,7 +300,7 @@ class Parts:
         on that the other sensor stored. What that sensor dispatched is skipped.
         """
         context = self._context
-        count = self.spool.discard()
+        count = self._retry_spool(self.spool.discard)
         if count:
             context.health.record_incident(
                 "spool", "deliveries were discarded at a takeover", "Another sensor was active "

@@ -2,6 +2,7 @@
 import itertools
 import json
 import sys
+from unittest import mock
 
 import eventlet
 import pytest
@@ -144,6 +145,18 @@ def test_a_task_that_fails_is_a_problem_and_restarts(
     assert post(url, delivery("after", room)) == 204
     wait_until(lambda: "after" in [json.loads(each.payload)["item"]["message"]["id"]
                                    for each in toy.broker.history])
+
+
+def test_a_sensor_whose_leadership_fails_ends_and_starts_no_task_twice(toy, monkeypatch):
+    failing = mock.Mock(side_effect=OSError("disk I/O error"))
+    monkeypatch.setattr("listening.operations.leadership.SoleSensor._report_another", failing)
+    activations = mock.Mock()
+    monkeypatch.setattr(sys.modules["wiring"].Parts, "_activate", lambda parts: (
+        activations(), setattr(parts.intake, "is_open", True)))
+    toy.run()
+    with pytest.raises(SystemExit):
+        toy.running.wait()
+    assert activations.call_count == 1
 
 
 def test_health_is_degraded_whenever_deliveries_are_not_accepted(toy, monkeypatch):

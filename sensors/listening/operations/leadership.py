@@ -44,19 +44,21 @@ class Leadership:
         """True if this is the active sensor, by the last renewal of the lock (no call is made)."""
         return self.role == "active" and time.monotonic() < self._deadline
 
-    def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
+    def run(self, take_over: Callable[[], None], activate: Callable[[], None],
+            request_check: Callable[[], None]) -> None:
         """Wait for the lock, be the active sensor, and return when another sensor is active.
 
         Args:
-            activate: called when this sensor has the lock, with True if another sensor has been
-                active since this sensor was active last.
+            take_over: called before activate() if another sensor has been active since this sensor
+                was active last.
+            activate: called when this sensor is the active one.
             request_check: reads the histories; called when this sensor accepts deliveries again
                 after an interruption.
         """
         self._wait_for_lock()
-        taken_over = self._take_over()
+        self._begin(take_over)
         self.role = "active"
-        activate(taken_over)
+        activate()
         while True:
             was_current = self.is_current
             if not self._keep_lock():
@@ -90,7 +92,7 @@ class Leadership:
 
     def _wait_for_lock(self) -> None:
         announced_at = float("-inf")
-        while not self._owns_after(self._lock.acquire):
+        while not self._try_lock(self._lock.acquire):
             if time.monotonic() >= announced_at + timing.STANDBY_PERIOD:
                 announced_at = time.monotonic()
                 self._announce_standby()
@@ -104,15 +106,20 @@ class Leadership:
         except ServiceUnavailable:
             pass  # without StackStorm's database, this sensor could not take over
 
-    def _take_over(self) -> bool:
-        """Record this sensor as active; return True if another sensor has been active before."""
+    def _begin(self, take_over: Callable[[], None]) -> None:
+        """Record this sensor as active; if another one was, call take_over() first.
+
+        In this order, because a sensor that ends in between must take over at its next start.
+        """
         while True:
             try:
-                return self._roster.take_over()
+                if self._roster.another_is_active():
+                    take_over()
+                return self._roster.announce(ACTIVE)
             except ServiceUnavailable:
                 eventlet.sleep(timing.LOCK_ATTEMPT_PERIOD)
 
-    def _owns_after(self, call: Callable[[], bool]) -> Optional[bool]:
+    def _try_lock(self, call: Callable[[], bool]) -> Optional[bool]:
         """Call the lock's method acquire or renew, and move the deadline if this sensor owns it.
 
         Returns:
@@ -134,7 +141,7 @@ class Leadership:
 
     def _keep_lock(self) -> bool:
         """Renew the lock; return False if another sensor is active or should become active."""
-        is_owned = self._owns_after(self._lock.renew)
+        is_owned = self._try_lock(self._lock.renew)
         if is_owned is None:  # if this lasts, the deadline stops dispatching
             return True
         if not is_owned:
@@ -151,7 +158,7 @@ class Leadership:
             try:
                 if self._roster.another_is_active():
                     return False
-                if self._owns_after(self._lock.acquire):
+                if self._try_lock(self._lock.acquire):
                     # Since the check above, another sensor may have had the lock and ended.
                     return not self._roster.another_is_active()
             except ServiceUnavailable:
@@ -186,9 +193,10 @@ class SoleSensor:
     def __init__(self, roster: Roster, health: Health):
         self._roster, self._health = roster, health
 
-    def run(self, activate: Callable[[bool], None], request_check: Callable[[], None]) -> None:
-        """Be the active sensor for ever, and report a second sensor; never call request_check."""
-        activate(False)
+    def run(self, take_over: Callable[[], None], activate: Callable[[], None],
+            request_check: Callable[[], None]) -> None:
+        """Be the active sensor for ever, and report a second sensor; call only activate()."""
+        activate()
         while True:
             try:
                 self._report_another()

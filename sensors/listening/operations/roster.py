@@ -27,14 +27,9 @@ class Roster:
             directory: this sensor's spool directory, where its ID is stored.
         """
         self._read, self._write, self._id_file = read, write, Path(directory, FILE)
+        self._id = ""
         # by key: the last content that was read, and when it changed (time.monotonic())
         self._seen: Dict[str, Tuple[str, float]] = {}
-
-    def take_over(self) -> bool:
-        """Record this sensor as the active one; return another_is_active() from before that."""
-        another = self.another_is_active()
-        self.announce(ACTIVE)
-        return another
 
     def another_is_active(self) -> bool:
         """Return True if another sensor became active after this sensor did."""
@@ -73,9 +68,11 @@ class Roster:
 
     def _sensor_id(self) -> str:
         """Return the ID of the spool, from its directory; create one in a new directory."""
-        if not self._id_file.exists():
-            self._id_file.write_text(uuid.uuid4().hex, "ascii")
-        return self._id_file.read_text("ascii")
+        if not self._id:
+            if not self._id_file.exists():
+                self._id_file.write_text(uuid.uuid4().hex, "ascii")
+            self._id = self._id_file.read_text("ascii")
+        return self._id
 
 
 def _parsed(text: str) -> Dict[str, Any]:

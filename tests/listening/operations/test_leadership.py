@@ -1,6 +1,7 @@
 """One of several sensors is the active one; the others stand by and take over."""
 import contextlib
 import socket
+import sys
 from types import SimpleNamespace
 
 import eventlet
@@ -50,10 +51,12 @@ class Sensor:
         self.health = Health(LOG)
         self.lock = Lock(service)
         self.can_dispatch = True
-        self.taken_over, self.checks = [], []
+        takeovers, self.checks = [], []
+        self.taken_over = []  # for each activation, whether take_over() was called before it
         self.leadership = Leadership(self.lock, roster, lambda: self.can_dispatch, self.health)
         self.task = eventlet.spawn(
-            self.leadership.run, activate=self.taken_over.append,
+            self.leadership.run, take_over=lambda: takeovers.append(1),
+            activate=lambda: self.taken_over.append(bool(takeovers)),
             request_check=lambda: self.checks.append(1))
 
     def may_dispatch(self):
@@ -131,6 +134,18 @@ def test_the_second_takes_over_when_the_lock_of_the_first_has_ended(first, start
     assert second.taken_over == [True]
 
 
+def test_a_takeover_that_was_not_completed_is_repeated(first, start, service, roster_of):
+    first.task.kill()
+    service.owner = None
+    killed = Leadership(Lock(service), roster_of("second"), lambda: True, Health(LOG))
+    with pytest.raises(SystemExit):
+        killed.run(take_over=sys.exit, activate=list, request_check=list)
+    service.owner = None
+    second = start("second")
+    wait_until(second.may_dispatch)
+    assert second.taken_over == [True]
+
+
 def test_one_that_was_stopped_for_a_while_finds_another_active_and_ends(first, start, service):
     first.lock.is_cut_off = True
     service.owner = None
@@ -202,8 +217,8 @@ def test_without_coordination_a_second_sensor_is_reported(roster_of):
     def sole(name):
         health = Health(LOG)
         return health, eventlet.spawn(
-            SoleSensor(roster_of(name), health).run, activate=lambda taken_over: None,
-            request_check=lambda: None)
+            SoleSensor(roster_of(name), health).run, take_over=lambda: None,
+            activate=lambda: None, request_check=lambda: None)
 
     health, task = sole("first")
     eventlet.sleep(0.3)
@@ -222,4 +237,5 @@ def test_a_record_that_no_sensor_wrote_counts_as_another_sensor(record, datastor
     datastore[ACTIVE] = record
     roster = roster_of("first")
     assert roster.another_is_active() and not roster.is_alive(STANDBY, 9.0)
-    assert roster.take_over() and not roster.another_is_active()
+    roster.announce(ACTIVE)
+    assert not roster.another_is_active()

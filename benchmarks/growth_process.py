@@ -44,7 +44,7 @@ def main(rules: int, rooms: int, backlog: int, elsewhere: int) -> float:
     with tempfile.TemporaryDirectory() as place:
         _fill(place, rooms, backlog + DELIVERIES)
         health = Health(log)
-        spool = Spool(directory=place, max_deliveries=10 ** 6, health=health,
+        spool = Spool(directory=place, max_deliveries=10 ** 6, dedup_kept=3600.0, health=health,
                       run_forever=lambda name, task: eventlet.spawn(task),
                       recheck_all=lambda: None)
         spool.open()

@@ -38,7 +38,7 @@ def pack(port: int, directory: str) -> None:
     log = logging.getLogger("benchmarks")
     settings = SensorSettings.from_config(config("http://127.0.0.1:1/v2", port, directory))
     health = Health(log)
-    spool = Spool(directory=directory, max_deliveries=10 ** 6, health=health,
+    spool = Spool(directory=directory, max_deliveries=10 ** 6, dedup_kept=3600.0, health=health,
                   run_forever=lambda name, task: eventlet.spawn(task), recheck_all=lambda: None)
     spool.open()
     intake = Intake(spool, SimpleNamespace(notify=lambda room_id: None),

@@ -22,7 +22,7 @@ LOG = logging.getLogger("test")
 
 def make_spool(directory, health=None, recheck_all=lambda: None, is_open=True):
     """A spool whose writer runs when it is open."""
-    spool = Spool(directory=str(directory), max_deliveries=1000,
+    spool = Spool(directory=str(directory), max_deliveries=1000, dedup_kept=3600.0,
                   health=health or Health(LOG), recheck_all=recheck_all,
                   run_forever=lambda name, task: eventlet.spawn(task))
     if is_open:

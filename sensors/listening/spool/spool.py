@@ -37,16 +37,16 @@ class Spool:
             commit ends, insert() raises SpoolError.
     """
 
-    def __init__(self, directory: str, max_deliveries: int, health: Health,
+    def __init__(self, directory: str, max_deliveries: int, dedup_kept: float, health: Health,
                  run_forever: Callable[[str, Callable[[], None]], Any],
-                 recheck_all: Callable[[], None], dedup_kept: float = timing.DEDUP_KEPT):
+                 recheck_all: Callable[[], None]):
         """Args:
             max_deliveries: the largest number of waiting deliveries.
+            dedup_kept: the shortest time for which duplicates of a dispatched delivery are
+                recognized, in seconds.
             run_forever: starts a task (the writer); called with its name and its function.
             recheck_all: reads the history of every room again; called when stored deliveries
                 were lost, because the file was damaged or removed.
-            dedup_kept: the shortest time for which duplicates of a dispatched delivery are
-                recognized, in seconds.
         """
         self.directory = directory
         self.arriving = 0
@@ -189,11 +189,15 @@ class Spool:
                     retry_delay = timing.COMMIT_RETRY_DELAY
 
     def _write_batch(self) -> bool:
-        """Commit one batch of inserts and removals.
+        """Commit one batch of inserts and removals. Removals stay until a batch succeeds.
+
+        If a batch with inserts fails, the callers of insert() get its error.
 
         Returns:
-            False if the batch must be tried again, because it failed and held only removals. The
-            callers of a failed insert get the error instead, and removals stay for the next batch.
+            False if a batch of removals alone failed: the caller must wait before the next try.
+
+        Raises:
+            Exception: the batch failed by a defect.
         """
         batch, self._inserts = self._inserts[:LARGEST_BATCH], self._inserts[LARGEST_BATCH:]
         removals = dict(self._removals)
@@ -239,8 +243,8 @@ class Spool:
         for room_id, numbers in list(self._numbers.items()):
             for sequence_number in set(self._removals).intersection(numbers):
                 self._forget(room_id, sequence_number)
+        self._recheck_all()  # before anything yields: until then, cursors may pass lost deliveries
         self._record_reports()
-        self._recheck_all()
 
     def _apply(self, result: Result, room_id: int) -> Union[bool, SpoolError]:
         """Note a stored delivery in memory; return its element of insert_together()'s result."""

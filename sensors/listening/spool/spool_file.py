@@ -101,7 +101,8 @@ class SpoolFile:
                 db.execute("ROLLBACK")
             raise
         self._commits += 1
-        os.pwrite(self._lock.fileno(), b"%d %d\n" % (self._generation, self._commits), 0)
+        with contextlib.suppress(OSError):  # the commit succeeded; the next count may be written
+            os.pwrite(self._lock.fileno(), b"%d %d\n" % (self._generation, self._commits), 0)
 
     def is_in_place(self) -> bool:
         """Return whether the open file is still in the directory; False if it was removed."""

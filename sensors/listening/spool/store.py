@@ -13,7 +13,7 @@ from listening.spool.spool_file import Report, SpoolFile, is_damage, is_io_error
 __all__ = ["Result", "Store", "to_sent_at", "to_sequence_number"]
 
 RESERVE = 16 * 1024 ** 2  # bytes of free disk space that are kept for removals
-MICROSECOND = 2 ** 10  # sequence numbers: backfilled deliveries fit between two live ones
+NUMBERS_PER_MICROSECOND = 2 ** 10  # backfilled deliveries fit between two live ones
 RECENT_MAX = 10000  # dedup keys that are also in memory, for the case of a damaged file
 SEQUENCE_NUMBER_MAX = 2 ** 62  # half of SQLite's largest integer
 
@@ -26,12 +26,12 @@ def to_sequence_number(sent_at: float) -> int:
 
     The webhook and the history state the same microsecond for a message.
     """
-    return round(min(max(sent_at, 0.0), 4e9) * 1e6) * MICROSECOND
+    return round(min(max(sent_at, 0.0), 4e9) * 1e6) * NUMBERS_PER_MICROSECOND
 
 
 def to_sent_at(sequence_number: int) -> float:
     """Return when the delivery with a sequence number was sent (Unix time, HipChat's clock)."""
-    return sequence_number / MICROSECOND / 1e6
+    return sequence_number / NUMBERS_PER_MICROSECOND / 1e6
 
 
 class Store:
@@ -221,8 +221,9 @@ class Store:
             lasts = self._last_backfilled
         else:
             lasts = self._last_live
-            sequence_number = max(
-                sequence_number, lasts.get(delivery.room_id, -MICROSECOND) + MICROSECOND)
+            if delivery.room_id in lasts:
+                sequence_number = max(
+                    sequence_number, lasts[delivery.room_id] + NUMBERS_PER_MICROSECOND)
         while self._file.db.execute(
                 "SELECT 1 FROM deliveries WHERE number = ?", (sequence_number,)).fetchone():
             sequence_number += 1

@@ -65,7 +65,8 @@ class Spools:
         health.record_incident = lambda part, summary, detail: self.said.append(
             f"{summary}: {detail}")
         spool = Spool(directory=str(self.directory), max_deliveries=max_deliveries,
-                      health=health, run_forever=lambda name, task: eventlet.spawn(task),
+                      dedup_kept=3600.0, health=health,
+                      run_forever=lambda name, task: eventlet.spawn(task),
                       recheck_all=self._recheck)
         self._spool = spool
         self._opened.append(spool)
@@ -425,6 +426,10 @@ class TestDamagedFile:
         insert_many(spool, 40, body=1500 * b"x")
         return spool
 
+    def test_keeps_a_delivery_though_its_commit_cannot_be_counted(self, spool, monkeypatch):
+        monkeypatch.setattr(spool_file.os, "pwrite", no_space)
+        assert spool.insert(delivery("kept")) is True and traces(spool) == ["kept"]
+
     @pytest.mark.parametrize("name", ["keys", "seen", "seen_before", "state"])
     def test_loses_no_delivery_with_another_table(self, filled, spools, name):
         spools.kill()
@@ -707,8 +712,9 @@ def modes(directory):
 class TestWriter:
     def test_is_started_again_and_no_insert_waits_for_ever(self, tmp_path, monkeypatch):
         tasks = []
-        spool = Spool(directory=str(tmp_path), max_deliveries=10, health=Health(LOG),
-                      run_forever=lambda name, task: tasks.append(task), recheck_all=list)
+        spool = Spool(directory=str(tmp_path), max_deliveries=10, dedup_kept=3600.0,
+                      health=Health(LOG), recheck_all=list,
+                      run_forever=lambda name, task: tasks.append(task))
         spool.open()
         task, = tasks
         with monkeypatch.context() as context:

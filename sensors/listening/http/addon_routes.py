@@ -13,7 +13,7 @@ from listening.addon.installation import Installation
 from listening.addon.verification import InstallationRefused
 from listening.http.checks import Request
 from listening.http.responses import (
-    ACCEPTED, HttpResponse, bad_request, read_request_body, wrong_method)
+    ACCEPTED, NOT_FOUND, HttpResponse, bad_request, read_request_body, wrong_method)
 
 __all__ = ["AddonRoutes"]
 
@@ -102,4 +102,7 @@ def _descriptor(urls: AddonUrls) -> HttpResponse:
 
 
 def _avatar() -> HttpResponse:
-    return HttpResponse("200 OK", ICON.read_bytes(), "image/png")
+    try:
+        return HttpResponse("200 OK", ICON.read_bytes(), "image/png")
+    except OSError:
+        return NOT_FOUND

@@ -33,7 +33,7 @@ class Token(AuthBase):
     @property
     def value(self) -> str:
         """The token as a string; raises NotInstalled if there is no token."""
-        if self._token is None:
+        if not self._token:
             raise NotInstalled()
         return self._token
 

@@ -32,7 +32,11 @@ class SecretFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask the record's message; return True, so every record is logged."""
-        record.msg, record.args = self.mask(record.getMessage()), ()
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # a wrong log call must not raise an exception here
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = self.mask(message), ()
         return True
 
     def mask(self, text: str) -> str:

@@ -6,8 +6,8 @@ from hipchat.api.client import Client
 from hipchat.api.room_directory import RoomDirectory
 from hipchat.config.sensor_settings import SensorSettings
 from listening import timing
-from listening.subscriptions import Subscriptions
 from listening.operations.health import Health
+from listening.subscriptions import Subscriptions
 
 __all__ = ["Context"]
 

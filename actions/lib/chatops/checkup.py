@@ -88,13 +88,15 @@ def _accounts(accounts: Accounts, settings: ChatOpsSettings, actions: Dict[str, 
     pack, runs = accounts.pack(), not settings.api_keys
     use = "reads results and runs commands" if runs else "reads results"
     if settings.api_key:
-        yield from _account("chatops.api_key", pack, use, _rights(pack, actions, True, runs))
+        names = ["action_view", "action_execute"] if runs else ["action_view"]
+        rights = {**_reading_rights(pack), **_action_rights(pack, actions, names)}
+        yield from _account("chatops.api_key", pack, use, rights)
     else:
         yield from _system_user(pack, use)
     for person in settings.api_keys:
         own = accounts.of(person)
         yield from _account(f"chatops.api_keys.{person}", own, "runs commands",
-                            _rights(own, actions, False, True))
+                            _action_rights(own, actions, ["action_execute"]))
 
 
 def _system_user(stackstorm: StackStorm, use: str) -> Findings:
@@ -136,18 +138,19 @@ def _account(key: str, stackstorm: StackStorm, use: str, rights: Rights) -> Find
         yield Finding(True, f"{key}: {user} {use}")
 
 
-def _rights(stackstorm: StackStorm, actions: Dict[str, str], reads: bool, runs: bool) -> Rights:
-    """Return the rights of an account that reads results or runs commands."""
-    rights: Rights = {}
-    if reads:
-        rights["action_alias_view on pack:hipchat"] = lambda: stackstorm.alias("hipchat.rooms")
-        rights["execution_list"] = lambda: next(stackstorm.executions_since(
-            "core.noop", "2000-01-01T00:00:00.000000Z"), None)
-    # Testing action_execute would run an action. action_execute contains action_view.
-    for right in ["action_view"] * reads + ["action_execute"] * runs:
-        for pack, action in actions.items():
-            rights[f"{right} on pack:{pack}"] = partial(stackstorm.action, action)
-    return rights
+def _reading_rights(stackstorm: StackStorm) -> Rights:
+    return {"action_alias_view on pack:hipchat": lambda: stackstorm.alias("hipchat.rooms"),
+            "execution_list": lambda: next(stackstorm.executions_since(
+                "core.noop", "2000-01-01T00:00:00.000000Z"), None)}
+
+
+def _action_rights(stackstorm: StackStorm, actions: Dict[str, str], names: List[str]) -> Rights:
+    """Return these rights on each pack; all are tested as action_view.
+
+    Testing action_execute would run an action. It contains action_view.
+    """
+    return {f"{name} on pack:{pack}": partial(stackstorm.action, action)
+            for name in names for pack, action in actions.items()}
 
 
 def _failure(key: str, error: StackStormError) -> Finding:

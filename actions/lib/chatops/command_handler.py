@@ -290,8 +290,10 @@ def _rejecting(unconfirmed: str = "") -> Iterator[None]:
     try:
         yield
     except StackStormError as error:
-        if unconfirmed and (error.status is None or error.status >= 500):
-            raise CommandRejected(unconfirmed) from error
-        if error.status and error.status < 500 and error.status != 401:
+        if error.status == 401:
+            raise
+        if error.status and error.status < 500:
             raise CommandRejected(error.message) from error
+        if unconfirmed:
+            raise CommandRejected(unconfirmed) from error
         raise

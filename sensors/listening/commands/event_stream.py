@@ -22,7 +22,7 @@ QUERY = urlencode({"events": f"{EXECUTIONS},{ALIASES}*"})
 HEAD = 65536  # bytes of an event that are parsed
 PIECE = 65536  # bytes of one read
 _DECODER = json.JSONDecoder()
-_NAME = re.compile(r'\s*[{,]\s*"([^"\\]*)"\s*:\s*')  # of a member of a JSON object
+_NAME = re.compile(r'\s*[{,]\s*"((?:[^"\\]|\\.)*)"\s*:\s*')  # of a member; escapes stay escaped
 _END = re.compile(r"\s*[,}]")  # of a member; without it, a number may have more digits
 
 

@@ -145,11 +145,11 @@ class Journal:
     def save(self, command: Command) -> None:
         """Write the state of a command; of an answered one, only the time of the answer."""
         message_id, now = command.message.message_id, time.time()
-        if command.is_handled or command.attempt:
-            return self._store.write(_key(message_id), command.to_json())
-        self._commands.pop(message_id, None)
-        self._answered_at[message_id] = now
-        self._store.write(_key(message_id), json.dumps(now))
+        is_answered = not (command.is_handled or command.attempt)
+        if is_answered:
+            self._commands.pop(message_id, None)
+            self._answered_at[message_id] = now
+        self._store.write(_key(message_id), json.dumps(now) if is_answered else command.to_json())
 
     def _purge(self) -> None:
         if time.monotonic() < self._purge_at:

@@ -8,11 +8,11 @@ from hipchat.webhook.webhook_url import Address
 from listening import timing
 from listening.context import Context
 from listening.dispatch.dispatched_before import DispatchedBefore
-from listening.subscriptions import COMMANDS
 from listening.errors import RetryLater, ServiceUnavailable
 from listening.single_flight import SingleFlight
 from listening.spool import StoredDelivery
 from listening.spool.store import to_sent_at
+from listening.subscriptions import COMMANDS
 
 __all__ = ["Dispatcher"]
 
@@ -47,7 +47,8 @@ class Dispatcher:
         self._subscriptions, self._directory = context.subscriptions, context.rooms
         self._template_guard = context.settings.template_guard
         self._health, self._log = context.health, context.log
-        self._publish, self._refresh = publish, SingleFlight(lambda: self._refresh_by(refresh))
+        self._publish, self._read_triggers = publish, refresh
+        self._refresh = SingleFlight(self._refresh_now)
         self._delivery_unwanted, self._delivery_handled = delivery_unwanted, delivery_handled
         self._take_command = take_command
         self._stale, self._refreshed = True, 0.0
@@ -137,8 +138,8 @@ class Dispatcher:
                        delivery.room_id, ", ".join(sorted(dispatched_to)), delivery.trace_tag,
                        1000 * seconds)
 
-    def _refresh_by(self, refresh: Callable[[], None]) -> None:
-        refresh()
+    def _refresh_now(self) -> None:
+        self._read_triggers()
         self._stale, self._refreshed = False, time.monotonic()
 
     def _drop(self, delivery: StoredDelivery, reason: str) -> None:

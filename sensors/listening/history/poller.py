@@ -29,8 +29,8 @@ class _Room:
         is_requested: True if a check was requested since the last reading started.
         active_at: when the last message was posted.
         read_at: when the last successful reading started.
-        first_read_at: when the room got its first cursor. Webhook deliveries of earlier messages
-            may still be under way.
+        settled_at: when no webhook delivery of a message from before the room's first cursor can be
+            under way any more.
         unsubscribed_at: when the room's last subscription ended.
         is_refused: True if HipChat refused the last reading (403, 404).
         successes: the poller's count of successful readings when this room's last reading failed;
@@ -40,8 +40,7 @@ class _Room:
     def __init__(self) -> None:
         self.needs_check = True
         self.is_requested = self.is_refused = False
-        self.active_at = self.read_at = self.unsubscribed_at = 0.0
-        self.first_read_at = -timing.WEBHOOK_SETTLE_DELAY
+        self.active_at = self.read_at = self.unsubscribed_at = self.settled_at = 0.0
         self.successes: Optional[int] = None
 
     @property
@@ -102,9 +101,8 @@ class HistoryPoller:
         now, to_pause = time.monotonic(), []
         for each, room in self._rooms.items():
             if room_id in (None, each):
-                due_at = room.first_read_at + timing.WEBHOOK_SETTLE_DELAY
-                self._schedule.set_due(each, due_at)
-                if not room.needs_check and due_at <= now and self._cursors.get(each):
+                self._schedule.set_due(each, room.settled_at)
+                if not room.needs_check and room.settled_at <= now and self._cursors.get(each):
                     to_pause.append(each)
                 room.needs_check = room.is_requested = True
         self._pause(to_pause)
@@ -285,7 +283,7 @@ class HistoryPoller:
         too_old = self._backfill.read(room_id, reach, lambda: self._has_missed(room_id, room))
         stored = self._backfill.stored - stored_before
         if is_new:
-            room.first_read_at = time.monotonic()
+            room.settled_at = time.monotonic() + timing.WEBHOOK_SETTLE_DELAY
         if stored:
             room.active_at = time.monotonic()
         self._health.count("", "too old", too_old)

@@ -5,8 +5,8 @@ from typing import Callable, Dict, FrozenSet, Optional
 from hipchat.api.room_history import HISTORY_EVENTS
 from hipchat.webhook.webhook_url import Address
 from listening import timing
-from listening.subscriptions import Subscriptions
 from listening.history.cursors import Cursors
+from listening.subscriptions import Subscriptions
 
 __all__ = ["Subscribed"]
 

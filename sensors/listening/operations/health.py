@@ -118,15 +118,14 @@ class Health:
 
     def report(self) -> Dict[str, Any]:
         """Return the content of /health. It contains no rooms, users and URLs."""
-        reasons, dropped = self._reasons(), self.totals()
-        accepted, dispatched = dropped.pop("accepted", 0), dropped.pop("dispatched", 0)
+        reasons, totals = self._reasons(), self.totals()
         return dict({
             "status": "degraded" if reasons else "ok",
             "reasons": reasons,
             "uptime": round(time.monotonic() - self._started),
-            "accepted": accepted,
-            "dispatched": dispatched,
-            "dropped": dict(dropped),
+            "accepted": totals.pop("accepted", 0),
+            "dispatched": totals.pop("dispatched", 0),
+            "dropped": dict(totals),
             "refused": dict(self.refused),
         }, **{key: source() for key, source in self._sources.items()})
 

@@ -21,7 +21,7 @@ def watch_token(settings: ApiSettings, health: Health) -> None:
     Returns only if the config has no personal token.
     """
     # Not within the sensor's call budget, which delays calls if there are many rooms.
-    client = Client(settings._replace(rate_limit_wait=0), CallBudget(1.0))
+    client = Client(settings, CallBudget(1.0))
     client.call_ended = health.metrics.call_ended
     eventlet.sleep(timing.TOKEN_CHECK_DELAY)
     while settings.api_key:

@@ -1,5 +1,6 @@
 """Waits for the next message in a room with a certain text and sender: polls the room's history."""
 import time
+from functools import partial
 from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional
 
 from hipchat.api.client import Client
@@ -59,23 +60,8 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
     except ValueError as error:
         raise ParameterError(f"The filter {criteria.pattern!r} is no regular expression that RE2 "
                              f"knows: {error}.") from None
-    history, deadline = RoomHistory(client), time.monotonic() + seconds
-
-    def until(attempt: Callable[[], Any]) -> Any:
-        """Call `attempt` until it returns a value other than None; try at least once."""
-        while True:
-            failure, value, now = None, None, time.monotonic()
-            try:
-                value = attempt()
-            except (NoAnswer, RateLimited, ServerError) as error:
-                failure = error
-            if value is not None:
-                return value
-            if now >= deadline:
-                raise failure or Incomplete(f"No such message came within {seconds:g} s.",
-                                            timed_out=True)
-            time.sleep(max(0.0, min(every, deadline - time.monotonic())))
-
+    until = partial(_until, deadline=time.monotonic() + seconds, seconds=seconds, every=every)
+    history = RoomHistory(client)
     room_id = until(lambda: room_id_of(client, room))
     cursor = until(lambda: history.position(room_id, after) if after else (
         history.newest(room_id) or Cursor("", 0.0)))
@@ -91,3 +77,24 @@ def wait_for(client: Client, people: People, room: str, criteria: Criteria, afte
         return None
 
     return until(next_match)
+
+
+def _until(attempt: Callable[[], Any], deadline: float, seconds: float, every: float) -> Any:
+    """Call `attempt`, at least once, until it returns a value other than None.
+
+    Args:
+        deadline: time.monotonic() of the last attempt.
+        seconds: how long the caller waits, for the error.
+    """
+    while True:
+        failure, value, now = None, None, time.monotonic()
+        try:
+            value = attempt()
+        except (NoAnswer, RateLimited, ServerError) as error:
+            failure = error
+        if value is not None:
+            return value
+        if now >= deadline:
+            raise failure or Incomplete(f"No such message came within {seconds:g} s.",
+                                        timed_out=True)
+        time.sleep(max(0.0, min(every, deadline - time.monotonic())))

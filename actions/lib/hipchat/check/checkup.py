@@ -109,10 +109,11 @@ def _hipchat(settings: ApiSettings, sensor: Optional[SensorSettings]) -> Finding
         events = sensor.events if sensor and room in sensor_rooms else []
         try:
             listed = client.ask("GET", "room", directory.id_of(room) or room)
-            findings = list(_room(client, room, listed, urls, events))
+            problems = list(_room(client, room, listed, urls, events))
         except HipChatError as error:
-            findings = [Finding(False, f"room {room}: {error}")]
-        yield from findings or [Finding(True, f"room {room}: its id is {listed['id']}")]
+            yield Finding(False, f"room {room}: {error}")
+        else:
+            yield from problems or [Finding(True, f"room {room}: its id is {listed['id']}")]
 
 
 def _tls(settings: ApiSettings) -> str:

@@ -12,9 +12,10 @@ from hipchat.config.sensor_settings import EVERYWHERE
 from hipchat.webhook.webhook_url import Address
 from listening.subscription import Subscription
 
-__all__ = ["COMMANDS", "Subscriptions"]
+__all__ = ["COMMANDS", "Match", "Subscriptions"]
 
 COMMANDS = "chatops.rooms"  # stands for chat commands in lists of trigger refs
+Match = Tuple[Subscription, List[str]]  # with the groups that its filter captured
 ANY_ROOM = -1  # the room ID for all rooms; HipChat has no negative IDs
 
 
@@ -90,8 +91,7 @@ class Subscriptions:
         """
         return [each for key in self._keys(address) for each in self._under(key)]
 
-    def matching(self, address: Address,
-                 text: str) -> Optional[List[Tuple[Subscription, List[str]]]]:
+    def matching(self, address: Address, text: str) -> Optional[List[Match]]:
         """Find the subscriptions of an event in a room whose filter matches a message or topic.
 
         Args:
@@ -113,8 +113,7 @@ class Subscriptions:
     def _under(self, key: Address) -> List[Subscription]:
         return self._by_address.get(key) or self._former.get(key, [])
 
-    def _matching_under(self, key: Address,
-                        text: str) -> Iterator[Tuple[Subscription, List[str]]]:
+    def _matching_under(self, key: Address, text: str) -> Iterator[Match]:
         subscriptions = self._under(key)
         if key not in self._filters:
             self._filters[key] = FilterSet([each.filter for each in subscriptions])

@@ -1,6 +1,6 @@
 """Publishes a delivery to each StackStorm trigger that it matches, once."""
 import time
-from typing import Any, Callable, Dict, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from hipchat.events import (
     HIPCHAT_EVENTS, payload, read_body, room_name, text_of, with_identities)
@@ -12,7 +12,7 @@ from listening.errors import RetryLater, ServiceUnavailable
 from listening.single_flight import SingleFlight
 from listening.spool import StoredDelivery
 from listening.spool.store import to_sent_at
-from listening.subscriptions import COMMANDS
+from listening.subscriptions import COMMANDS, Match
 
 __all__ = ["Dispatcher"]
 
@@ -81,20 +81,7 @@ class Dispatcher:
         except (KeyError, ValueError):
             self._drop(delivery, "unreadable")
             return
-        if self._subscriptions.names() and not self._directory.is_loaded:
-            raise ServiceUnavailable("HipChat", "its list of rooms was not read yet",
-                                     "Deliveries wait in the spool until it is read: rules use "
-                                     "room names.")
-        text = text_of(event, body["item"])
-        matches = self._subscriptions.matching(address, text)
-        if matches is None and (
-                time.monotonic() - self._refreshed >= timing.TRIGGER_REFRESH_THROTTLE):
-            self._refresh()
-            matches = self._subscriptions.matching(address, text)
-        if matches is None and self._subscriptions.lack_room_list():
-            raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
-                             "list is empty. Deliveries for a rule that uses a room name wait in "
-                             "the spool until it lists rooms.")
+        matches = self._matches(address, text_of(event, body["item"]))
         before: Set[str] = set()  # refs of triggers that got it from the previously active sensor
         for subscription, groups in matches or []:
             if subscription.ref not in dispatched_to:
@@ -115,6 +102,23 @@ class Dispatcher:
         else:
             self._drop(delivery, "unwanted")
             self._delivery_unwanted(address)
+
+    def _matches(self, address: Address, text: str) -> Optional[List[Match]]:
+        """Return Subscriptions.matching(), after the triggers were read again if it finds none."""
+        if self._subscriptions.names() and not self._directory.is_loaded:
+            raise ServiceUnavailable("HipChat", "its list of rooms was not read yet",
+                                     "Deliveries wait in the spool until it is read: rules use "
+                                     "room names.")
+        matches = self._subscriptions.matching(address, text)
+        if matches is None and (
+                time.monotonic() - self._refreshed >= timing.TRIGGER_REFRESH_THROTTLE):
+            self._refresh()
+            matches = self._subscriptions.matching(address, text)
+        if matches is None and self._subscriptions.lack_room_list():
+            raise RetryLater("rooms", "HipChat lists no room", "It refuses to list them, or the "
+                             "list is empty. Deliveries for a rule that uses a room name wait in "
+                             "the spool until it lists rooms.")
+        return matches
 
     def _dispatch(self, delivery: StoredDelivery, trigger_ref: str,
                   content: Dict[str, Any]) -> bool:

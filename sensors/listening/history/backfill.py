@@ -54,7 +54,7 @@ class Backfill:
             HipChatError: the history cannot be read.
             SpoolError: a message was not stored.
         """
-        cursor = self._cursors.get(room_id)
+        cursor, rewinds = self._cursors.get(room_id), self._cursors.rewinds
         if cursor is None:
             newest = self._history.newest(room_id)
             self._cursors.set(room_id, newest or Cursor("", self._now()), is_dispatched=True)
@@ -72,8 +72,9 @@ class Backfill:
         self._insert(room_id, [
             self._delivery(Address(item.event or "", room_id), item)
             for item, is_subscribed in zip(items[old:], subscribed[old:]) if is_subscribed])
-        self._cursors.set(room_id, items[-1].cursor if items else cursor,
-                          is_dispatched=not self._spool.is_waiting(room_id))
+        if self._cursors.rewinds == rewinds:  # else deliveries were lost meanwhile: read them again
+            self._cursors.set(room_id, items[-1].cursor if items else cursor,
+                              is_dispatched=not self._spool.is_waiting(room_id))
         return too_old
 
     def _are_subscribed(self, room_id: int, cursor: Cursor,

@@ -28,6 +28,7 @@ class Cursors:
     Attributes:
         subscribed: since when events are subscribed, by room ID; without the rooms whose cursors
             version 0.2.0 stored. To change it, call set_subscribed().
+        rewinds: the number of rewind() calls.
     """
 
     def __init__(self, read_all: Callable[[Iterable[str]], Dict[str, str]],
@@ -44,6 +45,7 @@ class Cursors:
         self._stored: Dict[int, Cursor] = {}  # with changes that the next write() stores
         self._changed: Set[int] = set()  # buckets
         self.subscribed: Dict[int, EventTimes] = {}
+        self.rewinds = 0
 
     def load(self, report: Callable[[str], None]) -> None:
         """Read the stored cursors.
@@ -98,6 +100,7 @@ class Cursors:
     def rewind(self) -> None:
         """Start the next reading of each room at its stored cursor."""
         self._read.clear()
+        self.rewinds += 1
 
     def forget(self, room_id: int) -> None:
         """Remove a room's cursors, so that it counts as new."""

@@ -115,6 +115,29 @@ def test_a_room_whose_new_delivery_waits_for_the_check_is_read_before_active_one
     assert hipchat.reads[reads:reads + 3] == [FACTOR, OPS, FACTOR]
 
 
+def test_deliveries_that_are_lost_while_the_history_is_read_are_read_again(
+        make, hipchat, monkeypatch):
+    bench = make()
+    bench.hear("before")
+    bench.fails = True
+    bench.come(hipchat.say("lost"))
+    backfill = bench.history._backfill
+    insert = backfill._insert
+
+    def insert_and_lose(*args):
+        monkeypatch.setattr(backfill, "_insert", insert)
+        insert(*args)
+        bench.spool._store._file.db.execute("DELETE FROM deliveries")  # as if it was damaged
+        bench.spool._numbers.clear()
+        bench.history.recheck_all()
+
+    monkeypatch.setattr(backfill, "_insert", insert_and_lose)
+    bench.history.request_check(FACTOR)
+    wait_until(lambda: backfill._insert == insert)
+    bench.fails = False
+    wait_until(lambda: "lost" in bench.dispatched)
+
+
 class TestNewRule:
     @pytest.fixture
     def bench(self, make):

@@ -12,8 +12,13 @@ NAME = b"hipchat_active_sensor"
 
 
 def coordination_url() -> Optional[str]:
-    """Return StackStorm's setting `[coordination] url`; None if it is not set."""
-    return cfg.CONF.coordination.url or None
+    """Return StackStorm's setting `[coordination] url`; None if it is not set, or not for Redis.
+
+    In a process with eventlet, ZooKeeper's client kazoo loses its connection again and again.
+    The other drivers of `tooz` cannot tell who owns a lock, or work on one machine only.
+    """
+    url = cfg.CONF.coordination.url or ""
+    return url if url.startswith("redis:") else None
 
 
 class CoordinationLock:

@@ -216,6 +216,6 @@ class SoleSensor:
             self._health.set_problem(
                 "coordination", "a second sensor of the same HipChat runs",
                 f"It runs on {self._roster.active_host()!r}, and events may be dispatched twice. "
-                "Stop it, or set [coordination] url in st2.conf, so that it stands by.")
+                "Stop it, or set [coordination] url in st2.conf to Redis, so that it stands by.")
         else:
             self._health.clear_problem("coordination")

@@ -7,9 +7,9 @@ from listening.spool.schema import COLUMNS, checksum, is_intact
 __all__ = ["copy_rows"]
 
 OLD_COLUMNS = "id, lane, event, trace, received, body"  # of format 2
-# Claim keys are not copied: the delivery that left one may be lost. They have at least five words,
-# and a dedup key has three.
-SEEN_KEYS = "SELECT dedup_key FROM {} WHERE dedup_key NOT LIKE '% % % %'"
+# Keys of topic changes are not copied: the waiting delivery for which one is stored may be lost. So
+# the history may bring a topic twice.
+SEEN_KEYS = "SELECT dedup_key FROM {} WHERE dedup_key NOT LIKE '%room_topic_change %'"
 OLD_SEEN_KEYS = "SELECT message FROM {} WHERE message != ''"
 
 

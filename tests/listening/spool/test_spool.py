@@ -441,7 +441,8 @@ class TestDamagedFile:
             f"a damaged file was replaced: {spools.file} was damaged. 40 deliveries")
         assert os.path.exists(spools.file), "it is kept"
 
-    def test_keeps_the_keys_of_dispatched_topics_and_no_claims(self, spool, spools):
+    def test_keeps_no_key_of_a_topic(self, spool, spools):
+        """The delivery for which a key is stored may be lost: the history brings the topic."""
         claims = ["fetched room_topic_change 17 ab 14 t1", "room_topic_change 17 cd 14 t2"]
         topics = [delivery()._replace(dedup_key=f"room_topic_change 17 t{place}", claim_key=claim)
                   for place, claim in enumerate(claims)]
@@ -452,9 +453,9 @@ class TestDamagedFile:
         spools.kill()
         damage(spools.file, "keys")
         spool = spools.open()
-        assert [spool.insert(topic) for topic in topics] == [False, False]
         assert all(spool.insert(delivery(claim)._replace(
             alternate_keys=(claim.rpartition(" ")[0],))) for claim in claims)
+        assert all(spool.insert(topic) for topic in topics)
 
     @pytest.mark.parametrize("places", [(3,), (0,), (-1,), (2, 9), (0, 9, -1)])
     def test_loses_what_stood_on_a_page(self, filled, spools, places):

@@ -93,7 +93,7 @@ class ConfigWatch:
         if self._wrong != detail:
             self._wrong = detail
             self._health.forget("config")
-            self._health.set_problem("config", summary, detail, level=logging.ERROR)
+            self._health.set_problem("config", summary, detail, about=detail, level=logging.ERROR)
 
 
 def _values(count: int) -> str:

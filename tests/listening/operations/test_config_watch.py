@@ -72,6 +72,8 @@ class TestChange:
             self, hipchat, room, stackstorm):
         register(stackstorm, timeout=0)
         wait_until(lambda: stackstorm.health()["reasons"] == ["config: a value is wrong"])
+        register(stackstorm, catch_up=-1)
+        wait_until(lambda: "timeout is 0" in stackstorm.log() and "catch_up" in stackstorm.log())
         hipchat.people.say(room, "Ann", "still there?")
         assert stackstorm.received("hipchat.message")[0]["message"] == "still there?"
         register(stackstorm)

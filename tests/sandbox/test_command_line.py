@@ -62,7 +62,7 @@ def test_hipchat_refuses_an_argument_that_makes_no_sense(argument):
     (["--config", "{}/nowhere.yaml"], "cannot read"),
     (["--config", "{}/wrong.yaml"], "api_key: 5 is not of type 'string'")])
 def test_stackstorm_refuses_what_is_wrong_before_it_does_anything(tmp_path, options, words):
-    (tmp_path / "wrong.yaml").write_text("api_key: 5")
+    (tmp_path / "wrong.yaml").write_text("{api_url: \"https://hipchat/v2\", api_key: 5}")
     done = run("stackstorm", *(option.format(tmp_path) for option in options))
     assert done.returncode == 1 and words in done.stderr
     assert "Traceback" not in done.stderr

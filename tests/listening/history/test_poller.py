@@ -92,24 +92,26 @@ def test_a_room_whose_history_never_comes_lets_the_others_have_their_turn(make, 
     wait_until(lambda: bench.let_pass(60) or not bench.reported("doubtful"))
 
 
-def test_a_room_with_waiting_deliveries_is_first_again_after_hipchats_rate_limit(make, hipchat):
-    bench = make(trigger(), trigger(room=OPS))
+def check_all_at_the_rate_limit(bench, hipchat):
+    """Let HipChat refuse the first reading of all rooms; return the number of readings before."""
     hipchat.limited = 1
     bench.history.note_activity(FACTOR)
     reads = len(hipchat.reads)
     bench.history.request_check()
     wait_until(lambda: not hipchat.limited)
+    return reads
+
+
+def test_a_room_with_waiting_deliveries_is_first_again_after_hipchats_rate_limit(make, hipchat):
+    bench = make(trigger(), trigger(room=OPS))
+    reads = check_all_at_the_rate_limit(bench, hipchat)
     wait_until(lambda: bench.let_pass(1) or not bench.reported("doubtful"))
     assert hipchat.reads[reads:reads + 2] == [FACTOR, FACTOR]
 
 
 def test_a_room_whose_new_delivery_waits_for_the_check_is_read_before_active_ones(make, hipchat):
     bench = make(trigger(), trigger(room=OPS))
-    hipchat.limited = 1
-    bench.history.note_activity(FACTOR)
-    reads = len(hipchat.reads)
-    bench.history.request_check()
-    wait_until(lambda: not hipchat.limited)
+    reads = check_all_at_the_rate_limit(bench, hipchat)
     bench.come(hipchat.say("quick", room=OPS), OPS)
     wait_until(lambda: bench.let_pass(1) or not bench.reported("doubtful"))
     assert hipchat.reads[reads:reads + 3] == [FACTOR, OPS, FACTOR]

@@ -8,7 +8,7 @@ __all__ = ["Permissions"]
 
 
 class Permissions:
-    """Decides who is allowed to run a command, given by the full name of its alias, in a room."""
+    """Decides who is allowed to run which command in which room, by the full names of aliases."""
 
     def __init__(self, settings: ChatOpsSettings):
         self._settings = settings

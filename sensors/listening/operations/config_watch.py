@@ -93,6 +93,7 @@ class ConfigWatch:
         if self._wrong != detail:
             self._wrong = detail
             self._health.forget("config")
+            # With `about`, each wrong value is logged: the summaries of two of them are equal.
             self._health.set_problem("config", summary, detail, about=detail, level=logging.ERROR)
 
 
